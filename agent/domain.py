@@ -1,0 +1,315 @@
+"""The vocabulary: tasks, models, projects, plugins, checkpoints, containers. Pure.
+
+Names of statuses, steps and events are the public ones of the official SDK (contract: task.md 4, 5).
+Every value here is immutable; a change makes a new one. Times are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from pathlib import PurePosixPath
+from typing import Any
+
+TASK_MOUNT = PurePosixPath("/sly_task_data")  # where every plugin looks, hard-coded in real ones
+WORKDIR = PurePosixPath("/workdir")  # where the official Dockerfiles put plugin and SDK
+
+
+class TaskType(StrEnum):
+    TRAIN = "train"
+    INFERENCE = "inference"
+
+
+class TaskStatus(StrEnum):
+    QUEUED = "queued"
+    CONSUMED = "consumed"  # an agent has taken it
+    STARTED = "started"
+    DEPLOYED = "deployed"
+    TERMINATING = "terminating"  # stop was asked for, the container is still there
+    FINISHED = "finished"
+    ERROR = "error"
+    STOPPED = "stopped"
+
+    @property
+    def is_final(self) -> bool:
+        return self in FINAL
+
+
+FINAL = frozenset({TaskStatus.FINISHED, TaskStatus.ERROR, TaskStatus.STOPPED})
+
+_NEXT: Mapping[TaskStatus, frozenset[TaskStatus]] = {
+    TaskStatus.QUEUED: frozenset({TaskStatus.CONSUMED, TaskStatus.STOPPED, TaskStatus.ERROR}),
+    TaskStatus.CONSUMED: frozenset(
+        {TaskStatus.STARTED, TaskStatus.TERMINATING, TaskStatus.STOPPED, TaskStatus.ERROR, TaskStatus.QUEUED}
+    ),
+    TaskStatus.STARTED: frozenset({TaskStatus.DEPLOYED, TaskStatus.TERMINATING, *FINAL}),
+    TaskStatus.DEPLOYED: frozenset({TaskStatus.TERMINATING, *FINAL}),
+    TaskStatus.TERMINATING: FINAL,
+}
+
+
+def may_become(current: TaskStatus, wanted: TaskStatus) -> bool:
+    """Whether a task may go from one status to the other. Final statuses never change."""
+    return wanted in _NEXT.get(current, frozenset())
+
+
+class Step(IntEnum):
+    """Steps in their order; a task that resumes skips what is complete (contract: task.md 4)."""
+
+    NOTHING = 0
+    DOWNLOAD = 1
+    MAIN = 2
+    UPLOAD = 3
+
+
+class CheckpointState(StrEnum):
+    SNAPSHOT = "snapshot"  # its files are safe from the plugin, not yet packed
+    PUBLISHED = "published"  # a model state that can be downloaded and used
+    FAILED = "failed"  # `reason` says why
+
+
+# ---------------------------------------------------------------- library
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A plugin version this store knows. `folder` is set when it was added from source."""
+
+    id: int
+    title: str
+    description: str
+    type: str
+    image: str  # without tag
+    tag: str
+    modes: tuple[str, ...]
+    readme: str
+    configs: tuple[Mapping[str, Any], ...]  # predefined_run_configs.json, in display order
+    image_digest: str | None
+    folder: str | None  # absolute path on the agent's machine
+    content_sha256: str | None  # of the folder, when added from one
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def reference(self) -> str:
+        return f"{self.image}:{self.tag}"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project in the library; its images are blobs, its annotations are kept verbatim."""
+
+    id: int
+    name: str
+    description: str
+    meta: Mapping[str, Any]
+    content_sha256: str  # of names, image hashes, annotations and meta: the same folder is imported once
+    images_count: int
+    size_bytes: int
+    task_id: int | None  # the inference task that made it
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    id: int
+    project_id: int
+    name: str
+    images_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    id: int
+    dataset_id: int
+    name: str  # with extension
+    sha256: str  # hex, of the blob in artifacts
+    size_bytes: int
+    width: int
+    height: int
+    mime: str
+    annotation: str  # JSON text exactly as imported
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewImage:
+    name: str
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
+    mime: str
+    annotation: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewProject:
+    name: str
+    description: str
+    meta: Mapping[str, Any]
+    content_sha256: str
+    datasets: Sequence[tuple[str, Sequence[NewImage]]]
+    task_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a model state came from; every field may be unknown."""
+
+    task_id: int | None = None
+    checkpoint_index: int | None = None
+    is_best: bool | None = None
+    optional: Mapping[str, Any] | None = None
+    plugin_id: int | None = None
+    plugin_image: str | None = None  # with tag
+    image_digest: str | None = None
+    project_id: int | None = None
+    parent_model_id: int | None = None
+    train_config: Mapping[str, Any] | None = None  # the task's config as submitted
+
+
+@dataclass(frozen=True, slots=True)
+class NewModel:
+    name: str
+    sha256: str  # hex, of the tar in artifacts
+    size_bytes: int
+    config: Mapping[str, Any] | None  # config.json of the state
+    only_train: bool = False
+    description: str = ""
+    provenance: Provenance = field(default_factory=Provenance)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    id: int
+    name: str
+    description: str
+    sha256: str
+    size_bytes: int
+    config: Mapping[str, Any] | None
+    only_train: bool
+    provenance: Provenance
+    created_at: datetime
+    updated_at: datetime
+
+
+# ---------------------------------------------------------------- tasks
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """How this task is run, beside what it runs."""
+
+    engine: str = "auto"  # auto, docker, process
+    gpus: str = "auto"  # auto, none, all, or device ids "0,2"
+    pull: str = "missing"  # missing, always, never
+    writable_data: bool = False  # stage data/ as private copies the plugin may write to
+    python: str | None = None  # process engine: the interpreter of the plugin's virtual environment
+    stop_grace_s: float = 0.0  # 0: kill at once, as the original does
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    type: TaskType
+    name: str  # of the result: network (train) or project (inference)
+    plugin_id: int
+    project_id: int
+    model_id: int
+    config: Mapping[str, Any]  # written verbatim to task_config.json, key order kept
+    options: TaskOptions = field(default_factory=TaskOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    id: int
+    type: TaskType
+    status: TaskStatus
+    name: str
+    plugin_id: int
+    project_id: int
+    model_id: int
+    config: Mapping[str, Any]
+    options: TaskOptions
+    step: Step  # last complete step
+    engine: str | None  # the engine that runs it
+    container_id: str | None
+    container_spec: Mapping[str, Any] | None  # as launched, for the record
+    image_digest: str | None
+    stop_requested: bool
+    reason: str | None  # why it ended: "finished", "plugin_exit", ... (docs/reference/end-reasons)
+    message: str | None  # one sentence for a person
+    exit_code: int | None  # of the container
+    lines_read: int  # container lines numbered so far: the reading position after a crash
+    events_count: int
+    agent_id: str | None
+    result_project_id: int | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint the plugin reported. Known by (task_id, seq): `index` may repeat in odd plugins."""
+
+    id: int
+    task_id: int
+    seq: int  # of the event that reported it
+    index: int
+    subdir: str  # as the plugin wrote it
+    size_bytes: int  # as the plugin wrote it
+    is_best: bool
+    optional: Mapping[str, Any] | None
+    state: CheckpointState
+    reason: str | None
+    model_id: int | None
+    created_at: datetime
+
+
+# ---------------------------------------------------------------- containers
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    source: str  # on the engine's host
+    target: str  # in the container
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """Everything about a container, as data. `launch.py` makes it, an engine obeys it."""
+
+    image: str
+    entrypoint: tuple[str, ...]
+    name: str
+    env: Mapping[str, str]
+    labels: Mapping[str, str]
+    mounts: tuple[Mount, ...]
+    shm_bytes: int
+    gpus: str | None  # None: no device request; "all" or "0,2"
+    runtime: str | None  # "nvidia" where the engine has it, else None: the engine's default
+    stop_grace_s: float = 0.0
+    plugin_folder: str | None = None  # process engine: becomes /workdir
+    python: str | None = None  # process engine: interpreter, None: the agent's own
+
+
+@dataclass(frozen=True, slots=True)
+class ExitResult:
+    """How a container ended. `exit_code` is 128 + signal when a signal ended it."""
+
+    exit_code: int
+    out_of_memory: bool = False
+    error: str = ""  # the engine's own words, if it had any
+
+    @property
+    def signal(self) -> int | None:
+        return self.exit_code - 128 if 128 < self.exit_code < 192 else None

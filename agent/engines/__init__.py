@@ -1,0 +1,74 @@
+"""One protocol, several doors to where a plugin runs.
+
+Given a `ContainerSpec` an engine starts it, hands over its output from the first byte to the end, and
+says how it ended. It decides nothing: policy is in `launch.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.domain import ContainerSpec, ExitResult
+
+Frame = tuple[int, bytes]  # stream (1 stdout, 2 stderr) and a piece of its output: any length, any cut
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    name: str  # "docker" or "process"
+    version: str
+    has_nvidia: bool  # the nvidia runtime, or for processes: CUDA devices on this machine
+    can_mount_over: bool  # may `data/` be mounted read-only over the task folder
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    reference: str
+    digest: str  # the image id, sha256:...
+    labels: Mapping[str, str]
+    entry_python: bool = True
+
+
+class Container(Protocol):
+    """A container that was started, by this agent or by one before it."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def task_id(self) -> int | None:
+        """From its labels."""
+
+    def output(self) -> Iterator[Sequence[Frame]]:
+        """Yield everything printed so far and from now on, in the engine's order, until the end.
+
+        Always starts at the first byte, so a reader that starts anew counts what it has and skips it.
+        A batch holds what arrived together; it comes as soon as it arrives.
+        """
+
+    def wait(self) -> ExitResult:
+        """How it ended. Call it after `output` is exhausted."""
+
+    def kill(self, grace_s: float = 0.0) -> None:
+        """End it: SIGTERM and a grace period when asked for, then SIGKILL. Idempotent; gone is not an error."""
+
+    def remove(self) -> None:
+        """Forget it and its log; give everything under the task folder back to the user. Idempotent."""
+
+
+class Engine(Protocol):
+    name: str
+
+    def info(self) -> EngineInfo:
+        """Raises EngineUnavailable with what to do."""
+
+    def image(self, reference: str, pull: str = "missing") -> ImageInfo:
+        """Labels and digest. Pulls by policy `missing`, `always` or `never`. Raises ImageNotFound."""
+
+    def start(self, spec: ContainerSpec) -> Container:
+        """Create and start. A leftover with the same name is removed first. Raises CouldNotStart."""
+
+    def find(self, labels: Mapping[str, str]) -> list[Container]:
+        """Containers carrying all these labels, running or ended."""

@@ -1,0 +1,1 @@
+"""A container's output: bytes → lines → events. Pure, total: no bytes make anything here raise."""

@@ -1,0 +1,90 @@
+"""What a line of a plugin's output can mean (contract: events.md 2–4). Pure.
+
+Values are msgspec structs: they are made for every line, a hundred thousand times a second, and a
+struct costs a tenth of a dataclass. Wire names become ours here (`sizeb` → `size_bytes`); the raw
+line is always kept, so nothing a plugin wrote is lost by how it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+
+class Stream(IntEnum):
+    """Where a line came from. 1 and 2 are the engine's own numbers."""
+
+    AGENT = 0  # written by the agent itself
+    STDOUT = 1
+    STDERR = 2
+
+
+class Level(IntEnum):
+    """The official logger's numbers (contract: events.md 2)."""
+
+    TRACE = 5
+    DEBUG = 10
+    INFO = 20
+    WARN = 30
+    ERROR = 40
+    FATAL = 50
+
+
+class Metrics(msgspec.Struct, frozen=True, gc=False):
+    """One chart point per name. `epoch` and values are finite floats or None (NaN, Infinity, not a number)."""
+
+    kind: str  # "train" or "val"
+    epoch: float | None
+    values: Mapping[str, float | None]
+
+
+class Progress(msgspec.Struct, frozen=True, gc=False):
+    subtask: str  # verbatim, trailing blanks and colons included
+    current: int
+    total: int
+    current_label: str | None = None  # "1.2 MiB" where the SDK gives one
+    total_label: str | None = None
+
+
+class CheckpointReported(msgspec.Struct, frozen=True):
+    index: int
+    subdir: str  # as written: relative to results/, or absolute (contract: events.md 3)
+    size_bytes: int
+    is_best: bool
+    optional: Mapping[str, Any] | None
+
+
+class Crashed(msgspec.Struct, frozen=True):
+    """The plugin's main_wrapper caught an exception; what fails the task is its exit code."""
+
+    error: str
+    stack: tuple[str, ...]
+
+
+class Applied(msgspec.Struct, frozen=True, gc=False):
+    """MODEL_APPLIED: the result project is complete."""
+
+
+Body = Metrics | Progress | CheckpointReported | Crashed | Applied
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One line, read.
+
+    `raw` is the line as decoded, without its newline. `event_type` is the wire name without its prefix
+    (`METRICS`), None for a plain log line. `body` is None for lines without a body of ours and for known
+    types with a wrong one: then `parse_error` says what is wrong with it.
+    """
+
+    raw: str
+    stream: Stream
+    time_us: int  # receipt, microseconds since 1970, by the agent's clock
+    level: Level
+    message: str
+    event_type: str | None = None
+    body: Body | None = None
+    fields: Mapping[str, Any] | None = None  # other keys of the JSON object, as data
+    parse_error: str | None = None
