@@ -1,0 +1,49 @@
+# Words of this project; a bare `make` lists them. Each one sets up what it needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV ?= .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+help: ## list these words
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) engine ## virtual environment, packages, container engine and base image where possible
+
+$(STAMP): pyproject.toml
+	@scripts/venv.sh $(VENV)
+	@touch $@
+
+engine: $(STAMP)
+	@scripts/engine.sh start
+
+check: $(STAMP) ## format, lint, types and the law of the house; changes no file
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+unit: $(STAMP) ## fast tests: no disk, no engine
+	$(PY) -m pytest tests/unit
+
+test: setup check ## every test: unit, integration, interop, real containers, pages
+	@scripts/chromium.sh
+	$(PY) -m pytest tests
+
+e2e: setup ## whole tasks in real containers, and pages in a real browser
+	@scripts/chromium.sh
+	$(PY) -m pytest tests/e2e
+
+bench: setup ## ratios against peers and limits, with their spread
+	$(PY) -m benchmarks
+
+demo: $(STAMP) ## train, look, predict: the main job on the sample project (AGENT_ENGINE=process without Docker)
+	@scripts/demo.sh $(VENV)
+
+up: $(STAMP) ## the web page and an agent on this machine
+	$(VENV)/bin/agent up
+
+clean: ## remove what the words above made here
+	rm -rf .venv .build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+.PHONY: help setup engine check unit test e2e bench demo up clean

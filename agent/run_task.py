@@ -1,0 +1,51 @@
+"""The life of one task, top to bottom: DOWNLOAD → MAIN → UPLOAD, and one end, recorded last.
+
+The output is read to its end before the container is waited for, else the last lines could be lost; uploads
+finish before the closing event, because whoever sees the end may start the next task from the result at once.
+What the verbs do is in `run.py`; why a task ended is in its `reason` (docs/reference/tasks.md).
+"""
+
+from __future__ import annotations
+
+import threading
+
+from agent.collect import collect
+from agent.domain import Step, Task
+from agent.run import House, open_run
+from agent.stage import stage
+
+
+def run_task(task: Task, house: House, *, shutdown: threading.Event | None = None) -> Task:
+    """Run a task this agent has claimed, or go on with one it finds running; give it as it ended.
+
+    `shutdown` set by another thread ends the task as `stopped` with reason `agent_stopped`. No expected
+    failure raises: how it ended is in the task's status, reason and message.
+    """
+    with open_run(task, house, shutdown or threading.Event()) as run:  # whatever happens, the end is recorded
+        container = run.find_container()
+        if container is None and task.step < Step.MAIN:
+            with run.step(Step.DOWNLOAD):
+                run.check_image()
+                staged = stage(
+                    task,
+                    run.project,
+                    run.model,
+                    store=house.store,
+                    artifacts=house.artifacts,
+                    task_dir=run.folder,
+                    shared_ok=run.engine_info.can_mount_over,
+                )
+            container = run.start(staged)
+        if container is not None:
+            with run.step(Step.MAIN), run.stoppable(container):
+                collected = collect(
+                    container.output(),
+                    run.recorder,
+                    on_checkpoint=run.uploader.checkpoint,
+                    on_applied=run.uploader.applied,
+                )
+                run.judge(container.wait(), collected)
+        with run.step(Step.UPLOAD):
+            run.uploader.finish()
+            run.publish()
+    return house.store.tasks.get(task.id)

@@ -1,0 +1,69 @@
+"""How a task ended, and why: from a container's end and what was raised to one named end. Pure.
+
+Every reason is one word in the store, one row in docs/reference/tasks.md and one exit code (`errors.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.collect import Collected
+from agent.domain import ExitResult, TaskStatus
+from agent.errors import AgentError, PluginFailed, Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    status: TaskStatus
+    reason: str
+    message: str
+    exit_code: int | None = None
+
+
+def verdict(result: ExitResult, collected: Collected, *, entry: str) -> AgentError | None:
+    """What a container's end says about the plugin: None, or why it failed. The exit code alone decides.
+
+    A crash event followed by exit code 0 is a success, as in the original (contract: task.md 5).
+    """
+    if result.exit_code == 0:
+        return None
+    last = _last_words(collected)
+    if result.out_of_memory:
+        return PluginFailed(
+            f"the container ran out of memory and was killed{last}; give it more memory or use smaller batches",
+            reason="out_of_memory",
+        )
+    if result.exit_code == 2 and any("can't open file" in line and entry in line for line in collected.last_lines):
+        return PluginFailed(
+            f"the image has no {entry}; build it with src/{entry.rpartition('/')[2]}", reason="entry_missing"
+        )
+    if result.exit_code == 127:
+        return PluginFailed(
+            f"the image lacks a program the start needs (exit code 127){last}; `sh` and `python` must be on its PATH",
+            reason="entry_missing",
+        )
+    if result.signal is not None:
+        return PluginFailed(f"the plugin was killed by signal {result.signal}{last}", reason="plugin_killed")
+    return PluginFailed(f"the plugin ended with exit code {result.exit_code}{last}", reason="plugin_exit")
+
+
+def _last_words(collected: Collected) -> str:
+    if collected.crash is not None:
+        return f": {collected.crash.error}"
+    return f": {collected.last_lines[-1].strip()[:300]}" if collected.last_lines else ""
+
+
+def end_of(error: BaseException | None, exit_code: int | None) -> End:
+    """The end to record for what was raised, if anything was. A bug is an `internal_error`, said as one."""
+    match error:
+        case None:
+            return End(TaskStatus.FINISHED, "finished", "", exit_code)
+        case Stopped():
+            return End(TaskStatus.STOPPED, error.reason, str(error), exit_code)
+        case AgentError():
+            return End(TaskStatus.ERROR, error.reason, str(error), exit_code)
+        case KeyboardInterrupt() | SystemExit():
+            return End(TaskStatus.STOPPED, "agent_stopped", "the agent was stopped while the task ran", exit_code)
+        case _:
+            said = f"{type(error).__name__}: {error}"
+            return End(TaskStatus.ERROR, "internal_error", f"a bug in the agent ended the task: {said}", exit_code)
