@@ -213,6 +213,7 @@ class TaskOptions:
     writable_data: bool = False  # stage data/ as private copies the plugin may write to
     python: str | None = None  # process engine: the interpreter of the plugin's virtual environment
     stop_grace_s: float = 0.0  # 0: kill at once, as the original does
+    memory_bytes: int | None = None  # limit, swap included; None: what the engine gives
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -299,7 +300,8 @@ class ContainerSpec:
     runtime: str | None  # "nvidia" where the engine has it, else None: the engine's default
     stop_grace_s: float = 0.0
     plugin_folder: str | None = None  # process engine: becomes /workdir
-    python: str | None = None  # process engine: interpreter, None: the agent's own
+    python: str | None = None  # process engine: interpreter; None: the folder's .venv, the setting, the agent's own
+    memory_bytes: int | None = None  # limit, swap included; None: what the engine gives
 
 
 @dataclass(frozen=True, slots=True)

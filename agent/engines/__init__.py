@@ -21,6 +21,7 @@ class EngineInfo:
     version: str
     has_nvidia: bool  # the nvidia runtime, or for processes: CUDA devices on this machine
     can_mount_over: bool  # may `data/` be mounted read-only over the task folder
+    remark: str = ""  # what works otherwise than usual here, one sentence for whoever submits
 
 
 @dataclass(frozen=True, slots=True)
