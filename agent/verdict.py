@@ -8,8 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.collect import Collected
-from agent.domain import ExitResult, TaskStatus
-from agent.errors import AgentError, PluginFailed, Stopped
+from agent.domain import ExitResult, Task, TaskStatus
+from agent.errors import (
+    AgentError,
+    BadInput,
+    BuildFailed,
+    Conflict,
+    CouldNotStart,
+    DiskFull,
+    EngineUnavailable,
+    ImageNotFound,
+    Invalid,
+    NotFound,
+    PluginFailed,
+    Stopped,
+    StorageFailed,
+    StoreBusy,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +82,33 @@ def end_of(error: BaseException | None, exit_code: int | None) -> End:
         case _:
             said = f"{type(error).__name__}: {error}"
             return End(TaskStatus.ERROR, "internal_error", f"a bug in the agent ended the task: {said}", exit_code)
+
+
+_EXIT_CODES = {
+    kind.reason: kind.exit_code
+    for kind in (
+        AgentError,
+        BadInput,
+        Invalid,
+        NotFound,
+        Conflict,
+        CouldNotStart,
+        EngineUnavailable,
+        ImageNotFound,
+        BuildFailed,
+        StorageFailed,
+        StoreBusy,
+        DiskFull,
+    )
+} | {"mode_missing": BadInput.exit_code}
+
+
+def exit_code(task: Task) -> int:
+    """The command line's exit code for a task that has ended; whatever is not ours is the plugin's."""
+    match task.status:
+        case TaskStatus.FINISHED:
+            return 0
+        case TaskStatus.STOPPED:
+            return Stopped.exit_code
+        case _:
+            return _EXIT_CODES.get(task.reason or "", PluginFailed.exit_code)

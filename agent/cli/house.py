@@ -1,0 +1,48 @@
+"""Open what a command needs: settings, store, artifacts. Closed again when the command ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pydantic import ValidationError
+
+from agent.artifacts import open_artifacts
+from agent.errors import Invalid, Problem, StorageFailed
+from agent.run import House
+from agent.settings import Settings
+from agent.store import open_store
+
+
+def load_settings() -> Settings:
+    """Settings from the environment and agent.toml. Raises Invalid naming every wrong one."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [
+            Problem(
+                "settings",
+                f"AGENT_{'.'.join(str(part) for part in item['loc']).upper()}",
+                f"{item['msg']} (got {item['input']!r}).",
+                "See docs/reference/settings.md.",
+            )
+            for item in error.errors()
+        ]
+        raise Invalid("the configuration", problems) from None
+
+
+@contextmanager
+def open_house() -> Iterator[House]:
+    """Settings, store and artifacts of this installation; its folder is made at first use."""
+    settings = load_settings()
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StorageFailed(
+            f"cannot make {settings.home}: {error.strerror}; set AGENT_HOME to a folder you may write to"
+        ) from error
+    store = open_store(settings.store)
+    try:
+        yield House(store, open_artifacts(settings.artifacts), settings)
+    finally:
+        store.close()

@@ -1,0 +1,91 @@
+"""`agent plugin …` and `agent build`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent import library
+from agent.build import build_plugin
+from agent.cli import show
+from agent.cli.house import load_settings, open_house
+from agent.engines.open import open_engine
+from agent.errors import BadInput
+from agent.formats.plugin import read_plugin_folder
+
+app = typer.Typer(no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    """`["a=b"]` → `{"a": "b"}`. BadInput names the option."""
+    found = dict[str, str]()
+    for text in texts or ():
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise BadInput(f"{option} {text!r} is not NAME=VALUE")
+        found[key] = value
+    return found
+
+
+@app.command("add")
+def add(
+    reference: Annotated[str, typer.Argument(help="An image with plugin labels, or a plugin folder.")],
+    json: Json = False,
+) -> None:
+    """Add a plugin by its image (labels are read from the engine) or by its folder."""
+    with open_house() as house:
+        if Path(reference).is_dir():
+            plugin = library.add_plugin_folder(house.store, Path(reference), house.settings.registry)
+        else:
+            engine = open_engine("docker", house.settings)
+            plugin = library.add_plugin_image(house.store, engine.image(reference, house.settings.pull))
+    if json:
+        show.as_json(plugin)
+    else:
+        modes = ", ".join(plugin.modes) or "none"
+        show.out.print(f"plugin {plugin.id}: {plugin.title} {plugin.reference} (modes: {modes})", markup=False)
+
+
+@app.command("list")
+def list_(json: Json = False) -> None:
+    """The plugins this installation knows."""
+    with open_house() as house:
+        found = house.store.plugins.list()
+    if json:
+        show.as_json(found)
+        return
+    rows = ((p.id, p.title, p.reference, ", ".join(p.modes), len(p.configs), p.folder) for p in found)
+    columns = ("ID", "TITLE", "IMAGE", "MODES", "PRESETS", "FOLDER")
+    show.table(columns, rows, empty="No plugins yet; add one with `agent plugin add IMAGE_OR_FOLDER`.")
+
+
+def build(
+    folder: Annotated[Path, typer.Argument(metavar="PLUGIN", help="The plugin's folder.")],
+    registry: Annotated[str | None, typer.Option(help="First part of the image's name; default: the setting.")] = None,
+    base: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=IMAGE", help="Use IMAGE where the Dockerfile asks for base NAME; may be repeated."),
+    ] = None,
+    build_arg: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Passed to the build.")] = None,
+    context: Annotated[Path | None, typer.Option(help="Folder with supervisely_lib/; default: ours.")] = None,
+    include: Annotated[
+        list[Path] | None, typer.Option(help="Files or folders added to the context's root (wheels, a CA bundle).")
+    ] = None,
+) -> None:
+    """Build a plugin's image as the official script does: arguments, labels, context, name as the last line."""
+    settings = load_settings()
+    plugin = read_plugin_folder(folder)
+    reference = build_plugin(
+        plugin,
+        registry=registry or settings.registry,
+        bases=pairs(base, "--base"),
+        build_args=pairs(build_arg, "--build-arg"),
+        context=context,
+        include=include or [],
+        on_line=lambda line: show.err.print(line, markup=False, end=""),
+    )
+    show.err.print("-" * 60)
+    show.out.print(reference, markup=False)

@@ -1,0 +1,231 @@
+"""`agent submit-train` and `agent submit-inference`: the front door."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from agent import library
+from agent.build import ensure_built
+from agent.cli import show
+from agent.cli.follow import Watch, describe
+from agent.cli.house import open_house
+from agent.cli.plugin import pairs
+from agent.cli.serve import interruptible
+from agent.cli.task import say_end, summary
+from agent.domain import CheckpointState, NewTask, Plugin, Task, TaskOptions, TaskType
+from agent.errors import BadInput
+from agent.formats.json_text import read_json_file
+from agent.loop import run_one
+from agent.plan import Plan, plan
+from agent.run import House
+from agent.verdict import exit_code
+from agent.wishes import new_task
+
+ALIVE_FOR = timedelta(seconds=15)  # an agent that beat this recently will take the task
+
+PluginRef = Annotated[str, typer.Option("--plugin", help="Id, title, image or folder.")]
+ProjectRef = Annotated[list[str], typer.Option("--project", help="Id, name or folder.")]
+ModelRef = Annotated[list[str], typer.Option("--model", help="Id, name, tar or folder.")]
+ModelOrNone = Annotated[
+    list[str] | None, typer.Option("--model", help="Id, name, tar or folder; without it training starts from scratch.")
+]
+Name = Annotated[str | None, typer.Option(help="Name of the result.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="JSON file with the task config.")]
+Preset = Annotated[str | None, typer.Option(help="Title of one of the plugin's run configs; default: its first.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one key: batch_size.train=8")]
+EngineName = Annotated[str | None, typer.Option("--engine", help="auto, docker or process.")]
+Gpus = Annotated[str | None, typer.Option(help="auto, none, all, or ids: 0,2")]
+Pull = Annotated[str | None, typer.Option(help="missing, always or never.")]
+Python = Annotated[str | None, typer.Option(help="Process engine: interpreter with the plugin's packages.")]
+Env = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Added to the plugin's environment.")]
+Base = Annotated[list[str] | None, typer.Option(metavar="NAME=IMAGE", help="For building the image; see agent build.")]
+Writable = Annotated[bool, typer.Option("--writable-data", help="Give the plugin private copies of the data.")]
+Grace = Annotated[float, typer.Option("--stop-grace", min=0, max=600, help="Seconds between asking and killing.")]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Print the task's id and return.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print layout and container; run nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def submit_train(
+    plugin: PluginRef,
+    project: ProjectRef,
+    model: ModelOrNone = None,
+    name: Name = None,
+    config: ConfigFile = None,
+    preset: Preset = None,
+    set_: Set = None,
+    engine: EngineName = None,
+    gpus: Gpus = None,
+    pull: Pull = None,
+    python: Python = None,
+    env: Env = None,
+    base: Base = None,
+    writable_data: Writable = False,
+    stop_grace: Grace = 0.0,
+    detach: Detach = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Train a model on a project with a plugin, and watch it. Ctrl-C stops it, twice at once."""
+    _submit(TaskType.TRAIN, locals())
+
+
+def submit_inference(
+    plugin: PluginRef,
+    project: ProjectRef,
+    model: ModelRef,
+    name: Name = None,
+    config: ConfigFile = None,
+    preset: Preset = None,
+    set_: Set = None,
+    engine: EngineName = None,
+    gpus: Gpus = None,
+    pull: Pull = None,
+    python: Python = None,
+    env: Env = None,
+    base: Base = None,
+    writable_data: Writable = False,
+    stop_grace: Grace = 0.0,
+    detach: Detach = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Apply a model to a project with a plugin; the predictions become a new project in the library."""
+    _submit(TaskType.INFERENCE, locals())
+
+
+def _submit(kind: TaskType, asked: dict[str, Any]) -> None:
+    with open_house() as house:
+        wish, plugin = _wish(house, kind, asked)
+        engine = house.open_engine(wish.options.engine, house.settings)
+        if asked["dry_run"]:
+            _show_plan(plan(wish, house, engine.info()), as_json=asked["json"])
+            return
+        if engine.name == "docker" and plugin.folder is not None:
+            ensure_built(
+                plugin,
+                engine,
+                bases=pairs(asked["base"], "--base"),
+                on_line=lambda line: show.err.print(line, markup=False, end="", style="dim"),
+            )
+        task = house.store.tasks.add(wish)
+        if asked["detach"]:
+            if not _agent_alive(house):
+                _spawn_agent(house, task)
+            show.as_json(task) if asked["json"] else show.out.print(str(task.id), markup=False)
+            return
+        task = _foreground(house, task, quiet=asked["json"])
+        if asked["json"]:
+            show.as_json(summary(house.store, task))
+        else:
+            say_end(task)
+            _say_results(house, task)
+    raise typer.Exit(exit_code(task))
+
+
+def _wish(house: House, kind: TaskType, asked: dict[str, Any]) -> tuple[NewTask, Plugin]:
+    store, artifacts, settings = house.store, house.artifacts, house.settings
+    options = TaskOptions(
+        engine=asked["engine"] or settings.engine,
+        gpus=asked["gpus"] or settings.gpus,
+        pull=asked["pull"] or settings.pull,
+        writable_data=asked["writable_data"],
+        python=asked["python"] or settings.python or None,
+        stop_grace_s=asked["stop_grace"],
+        env=pairs(asked["env"], "--env"),
+    )
+    for what, given in (("project", asked["project"]), ("model", asked["model"] or [None])):
+        if len(given) != 1:
+            raise BadInput(f"{len(given)} {what}s were given; a task works with exactly one --{what}")
+    plugin = library.resolve_plugin(store, asked["plugin"], settings.registry)
+    project = library.resolve_project(store, artifacts, asked["project"][0])
+    model = (
+        library.resolve_model(store, artifacts, asked["model"][0])
+        if asked["model"]
+        else library.empty_model(store, artifacts)
+    )
+    wish = new_task(
+        store,
+        type=kind,
+        plugin=plugin,
+        project=project,
+        model=model,
+        name=asked["name"],
+        config=read_json_file(asked["config"]) if asked["config"] else None,
+        preset=asked["preset"],
+        overrides=asked["set_"] or (),
+        options=options,
+    )
+    return wish, plugin
+
+
+def _foreground(house: House, task: Task, *, quiet: bool) -> Task:
+    """Run the task in a thread of this process while this one watches the store and the keyboard."""
+    failure: list[BaseException] = []
+    with interruptible() as shutdown:
+
+        def work() -> None:
+            try:
+                run_one(house, task.id, shutdown)
+            except BaseException as error:  # noqa: BLE001 - raised again below, in the main thread
+                failure.append(error)
+
+        runner = threading.Thread(target=work, name=f"task-{task.id}")
+        runner.start()
+        if not quiet:
+            show.err.print(f"task {task.id}: {task.name}", markup=False)
+            Watch(house.store, task.id, show.err, gone=lambda: not runner.is_alive()).until_end()
+        runner.join()
+    if failure:
+        raise failure[0]
+    return house.store.tasks.get(task.id)
+
+
+def _agent_alive(house: House) -> bool:
+    now = datetime.now(UTC)
+    return any(now - agent.last_seen < ALIVE_FOR for agent in house.store.agents.list())
+
+
+def _spawn_agent(house: House, task: Task) -> None:
+    """Start a process of its own for this one task; it outlives the terminal."""
+    logs = house.settings.home / "logs"
+    logs.mkdir(exist_ok=True)
+    with (logs / f"agent-task-{task.id}.log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "agent.cli", "run", "--task", str(task.id)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "AGENT_HOME": str(house.settings.home)},
+        )
+
+
+def _say_results(house: House, task: Task) -> None:
+    if task.result_project_id is not None:
+        show.err.print(f"  predictions: project {task.result_project_id}", markup=False)
+    kept = [c for c in house.store.checkpoints.list(task.id) if c.state is CheckpointState.PUBLISHED]
+    if kept:
+        best = next((c for c in reversed(kept) if c.is_best), kept[-1])
+        show.err.print(f"  {len(kept)} checkpoints; the best: {describe(best)}", markup=False)
+
+
+def _show_plan(made: Plan, *, as_json: bool) -> None:
+    if as_json:
+        show.as_json(made)
+        return
+    show.table(("IN /sly_task_data", ""), made.layout, empty="")
+    show.out.print(f"\ntask_config.json: {orjson.dumps(made.config).decode()}\n", markup=False)
+    for remark in made.remarks:
+        show.out.print(remark, markup=False)
+    show.out.print(f"engine: {made.engine}", markup=False)
+    show.as_json(made.container)
