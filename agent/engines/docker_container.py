@@ -1,0 +1,177 @@
+"""A container of a Docker engine: its output to the end, how it ended, and its removal."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import docker.errors
+import requests
+from docker.types import Mount
+
+from agent.domain import TASK_MOUNT, ExitResult
+from agent.engines import Frame
+from agent.engines.docker_logs import LogDropped, LogGone, follow
+from agent.engines.docker_words import attempts, translated, words
+from agent.engines.frames import BrokenFraming, FrameParser, skip
+from agent.engines.ownership import give_to_owner, has_foreign_files
+from agent.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+PATIENCE_S = 120.0  # how long a restarting engine is waited for while a container runs
+
+# Run as root in a container of the plugin's own image: it is there, and it has `sh` (contract: task.md 3).
+GIVE_BACK = f'exec chown -Rh "${{OWNER:-$(stat -c %u:%g {TASK_MOUNT})}}" {TASK_MOUNT}'
+
+log = logging.getLogger("agent.engines.docker")
+
+
+class DockerContainer:
+    def __init__(self, client: DockerClient, host: str, container_id: str, labels: Mapping[str, str]) -> None:
+        """`container_id` may be its name; `host` is the engine's URL."""
+        self._client = client
+        self._api = client.api
+        self._host = host
+        self._id = container_id
+        self._labels = labels
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def task_id(self) -> int | None:
+        text = self._labels.get("task_id", "")
+        return int(text) if text.isdigit() else None
+
+    def output(self) -> Iterator[Sequence[Frame]]:
+        """As `engines.Container.output`. Survives a dropped connection and a restarted engine.
+
+        The log is then read again from its first byte and what was yielded already is skipped. Raises
+        EngineUnavailable when the engine stays away.
+        """
+        yielded = 0  # payload bytes
+        while True:
+            parser, to_skip = FrameParser(), yielded
+            try:
+                for data in follow(self._api, self._host, self._id):
+                    frames, to_skip = skip(parser.feed(data), to_skip)
+                    if frames:
+                        yielded += sum(len(payload) for _, payload in frames)
+                        yield frames
+                complete = parser.at_boundary
+            except LogGone:
+                return
+            except (LogDropped, BrokenFraming) as error:
+                log.warning("the log of container %s was cut off (%s); reading on", self._id[:12], error)
+                complete = False
+            state = self._state()
+            if state is None or (complete and not state.get("Running")):
+                return
+            time.sleep(0.1)  # before asking for the same log again
+
+    def wait(self) -> ExitResult:
+        """As `engines.Container.wait`; then everything in the task folder belongs to its owner again."""
+        for _ in attempts(PATIENCE_S):
+            try:
+                self._api.wait(self._id, timeout=None)
+                break
+            except docker.errors.NotFound:
+                break
+            except (docker.errors.APIError, requests.RequestException, OSError) as error:
+                log.warning("waiting for container %s: %s", self._id[:12], words(error))
+        state = self._state()
+        if state is None:
+            return ExitResult(137, error="the container was removed by somebody else")
+        self._give_back()
+        return ExitResult(int(state["ExitCode"]), bool(state.get("OOMKilled")), str(state.get("Error") or ""))
+
+    def kill(self, grace_s: float = 0.0) -> None:
+        with translated("end a container"):
+            try:
+                if grace_s > 0:
+                    self._api.stop(self._id, timeout=math.ceil(grace_s))
+                else:
+                    self._api.kill(self._id)
+            except docker.errors.APIError as error:
+                if error.status_code not in (404, 409):  # gone, or not running (any more)
+                    raise
+
+    def remove(self) -> None:
+        self.kill()
+        self._give_back()
+        with translated("remove a container"):
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove it, running or not. Already gone, or already going, is what was wanted."""
+        try:
+            self._api.remove_container(self._id, force=True, v=True)
+        except docker.errors.APIError as error:
+            if error.status_code not in (404, 409):
+                raise
+
+    def _inspect(self) -> dict[str, Any] | None:
+        """None when it is gone. Waits for an engine that is being restarted; raises EngineUnavailable."""
+        for _ in attempts(PATIENCE_S):
+            try:
+                facts: dict[str, Any] = self._api.inspect_container(self._id)
+                return facts
+            except docker.errors.NotFound:
+                return None
+            except (docker.errors.APIError, requests.RequestException, OSError) as error:
+                reason = words(error)
+        raise EngineUnavailable(
+            f"the Docker engine at {self._host} stopped answering while container {self._id[:12]} ran "
+            f"({reason}); start it again: the task goes on if its container survived"
+        )
+
+    def _state(self) -> dict[str, Any] | None:
+        facts = self._inspect()
+        return facts["State"] if facts else None
+
+    def _give_back(self) -> None:
+        """See `ownership`. Cleaning up never fails a task: what cannot be mended is logged."""
+        try:
+            facts = self._inspect()
+            source = next(
+                (m["Source"] for m in (facts or {}).get("Mounts", ()) if m.get("Destination") == str(TASK_MOUNT)), None
+            )
+            if facts is None or source is None:
+                return
+            folder, uid = Path(source), os.geteuid()
+            if folder.is_dir():
+                if uid == 0:
+                    if folder.stat().st_uid != 0:
+                        give_to_owner(folder)
+                    return
+                if not has_foreign_files(folder, uid):
+                    return
+            self._give_back_from_inside(facts["Image"], source)
+        except (docker.errors.DockerException, requests.RequestException, OSError, EngineUnavailable) as error:
+            log.warning("some files of container %s still belong to its user: %s", self._id[:12], words(error))
+
+    def _give_back_from_inside(self, image_id: str, source: str) -> None:
+        """For an agent that may not change owners itself, or sees the task folder under another path.
+
+        Under a rootless engine the user is root inside, which is what the folder's own owner says there.
+        """
+        rootless = any("rootless" in option for option in self._client.info().get("SecurityOptions") or ())
+        explicit = os.geteuid() != 0 and not rootless
+        self._client.containers.run(
+            image_id,
+            entrypoint=["sh", "-c", GIVE_BACK],
+            environment={"OWNER": f"{os.geteuid()}:{os.getegid()}" if explicit else ""},
+            mounts=[Mount(str(TASK_MOUNT), source, type="bind")],
+            user="0",
+            userns_mode="host",
+            network_mode="none",
+            remove=True,
+        )
