@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     token: str = ""  # the web's token; empty: made once and kept in home/token
     web_host: str = "127.0.0.1"
     web_port: int = Field(default=8120, ge=0, le=65535)
+    web_hosts: str = ""  # further host names the web answers to, with commas between
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod
