@@ -1,0 +1,178 @@
+"""Train the network on the project in the task folder. Run by the agent; talks to it in log lines."""
+
+import math
+import os
+
+import supervisely_lib as sly
+import torch
+from supervisely_lib.nn.dataset import ensure_samples_nonempty
+from supervisely_lib.nn.hosted.class_indexing import CONTINUE_TRAINING, TRANSFER_LEARNING
+from supervisely_lib.nn.hosted.trainer import (
+    BATCH_SIZE,
+    DATASET_TAGS,
+    EPOCHS,
+    HEIGHT,
+    INPUT_SIZE,
+    LOSS,
+    LR,
+    TRAIN,
+    VAL,
+    WEIGHTS_INIT_TYPE,
+    WIDTH,
+    SuperviselyModelTrainer,
+)
+from supervisely_lib.nn.pytorch.weights import WeightsRW
+from supervisely_lib.nn.training.eval_planner import VAL_EVERY, EvalPlanner
+from supervisely_lib.task.progress import epoch_float
+from torch.utils.data import DataLoader
+
+from dataset import SegmentationDataset
+from metrics import IGNORED, Confusion, segmentation_loss
+from model import STRIDE, SegmentationNet, best_device
+
+BACKGROUND_ID = 0
+
+
+class SegmentationTrainer(SuperviselyModelTrainer):
+    @staticmethod
+    def get_default_config():
+        return {
+            DATASET_TAGS: {TRAIN: "train", VAL: "val"},
+            "special_classes": {"background": "background", "neutral": "neutral"},  # unlabelled; not to be judged
+            INPUT_SIZE: {WIDTH: 128, HEIGHT: 128},  # multiples of 16; larger when small things matter
+            BATCH_SIZE: {TRAIN: 8, VAL: 8},  # as large as the memory allows; then a larger lr, too
+            EPOCHS: 24,
+            VAL_EVERY: 1,  # epochs between two checkpoints; 0.5 is twice per epoch
+            LR: 0.003,
+            "lr_schedule": "cosine",  # falls to zero; "constant" to stop whenever you like
+            "width": 16,  # channels of the first layer: 32 is four times slower and knows more
+            "augment": True,
+            "data_workers": 2,  # processes that read images; 0 reads them between the steps
+            "seed": 0,
+            "gpu_devices": [0],
+            WEIGHTS_INIT_TYPE: TRANSFER_LEARNING,  # CONTINUE_TRAINING keeps the last layer as well
+        }
+
+    def __init__(self):
+        super().__init__(default_config=self.get_default_config())
+
+    def _validate_train_cfg(self, config):
+        if any(side % STRIDE for side in config[INPUT_SIZE].values()):
+            raise ValueError(f"input_size: width and height have to be multiples of {STRIDE}: {config[INPUT_SIZE]}.")
+        if config[VAL_EVERY] > config[EPOCHS]:
+            raise ValueError("val_every is more than epochs: there would be no validation and no checkpoint.")
+
+    def _determine_model_classes(self):
+        self._determine_model_classes_segmentation(bkg_input_idx=BACKGROUND_ID)
+
+    def _construct_data_loaders(self):
+        torch.manual_seed(self.config["seed"])
+        self.train_loader = self._data_loader(TRAIN, shuffle=True, augment=self.config["augment"])
+        self.val_loader = self._data_loader(VAL, shuffle=False, augment=False)
+
+    def _data_loader(self, purpose, shuffle, augment):
+        samples = self._samples_by_data_purpose[purpose]
+        ensure_samples_nonempty(samples, self.name_to_tag[purpose], self.project.meta)
+        neutral = self.config["special_classes"].get("neutral")
+        dataset = SegmentationDataset(
+            self.project.meta,
+            samples,
+            out_size=self._input_size,
+            class_mapping={**self.class_title_to_idx, neutral: IGNORED},
+            bkg_color=BACKGROUND_ID,
+            augment=augment,
+        )
+        workers = min(self.config["data_workers"], os.cpu_count() or 1)
+        return DataLoader(
+            dataset, self.config[BATCH_SIZE][purpose], shuffle, num_workers=workers, persistent_workers=workers > 0
+        )
+
+    def _construct_and_fill_model(self):
+        progress = sly.Progress("Building model:", 1)
+        sly.env.remap_gpu_devices(self.config["gpu_devices"])
+        self.device = best_device()
+        self.num_classes = max(self.class_title_to_idx.values()) + 1
+        self.model = SegmentationNet(self.num_classes, self.config["width"])
+
+        weights = WeightsRW(sly.TaskPaths.MODEL_DIR)
+        if self.config[WEIGHTS_INIT_TYPE] == CONTINUE_TRAINING:
+            weights.load_strictly(self.model)
+        elif sly.fs.file_exists(f"{sly.TaskPaths.MODEL_DIR}/model.pt"):
+            weights.load_for_transfer_learning(self.model, ignore_matching_layers=["_head_layer"], logger=sly.logger)
+        else:
+            sly.logger.info("The model has no weights: training starts from random ones.")
+        self.model.to(self.device)
+        sly.logger.info("Model is ready.", extra={"device": str(self.device)})
+        progress.iter_done_report()
+
+    def _construct_loss(self):
+        self.loss = segmentation_loss
+
+    def _dump_model_weights(self, out_dir):
+        WeightsRW(out_dir).save(self.model)
+
+    @torch.no_grad()
+    def _validation(self):
+        self.model.eval()
+        loss_sum, samples, confusion = 0.0, 0, Confusion(self.num_classes)
+        for images, targets in self.val_loader:
+            images, targets = images.to(self.device), targets.to(self.device)
+            scores = self.model(images)  # (B, C, H, W)
+            loss_sum += self.loss(scores, targets).item() * len(images)
+            samples += len(images)
+            confusion.add(scores.argmax(dim=1), targets)
+        self.model.train()
+        self.background_only_mean_iou = confusion.mean_iou_of_always(BACKGROUND_ID)
+
+        metrics = {LOSS: loss_sum / samples, "mean_iou": confusion.mean_iou()}
+        sly.report_metrics_validation(self.epoch_flt, metrics)
+        return metrics
+
+    def train(self):
+        epochs, iterations = self.config[EPOCHS], len(self.train_loader)
+        optimizer = torch.optim.AdamW(self.model.parameters(), lr=self.config[LR])
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._lr_factor(epochs * iterations))
+        planner = EvalPlanner(epochs, self.config[VAL_EVERY])
+        progress = sly.Progress("Model training: ", epochs * iterations)
+        best_mean_iou = 0.0
+
+        for epoch in range(epochs):
+            for iteration, (images, targets) in enumerate(self.train_loader, start=1):
+                images, targets = images.to(self.device), targets.to(self.device)
+                loss = self.loss(self.model(images), targets)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+
+                self.epoch_flt = epoch_float(epoch, iteration, iterations)
+                sly.report_metrics_training(self.epoch_flt, {LOSS: loss.item()})
+                progress.iter_done_report()
+
+                if planner.need_validation(self.epoch_flt):
+                    metrics = self._validation()
+                    planner.validation_performed()
+                    is_best = metrics["mean_iou"] > best_mean_iou
+                    best_mean_iou = max(best_mean_iou, metrics["mean_iou"])
+                    self._save_model_snapshot(is_best, {"epoch": self.epoch_flt, "val_metrics": metrics})
+
+        summary = {"best_mean_iou": best_mean_iou, "background_only_mean_iou": self.background_only_mean_iou}
+        sly.logger.info("Training is finished.", extra=summary)
+
+    def _lr_factor(self, steps):
+        """Step → share of the learning rate: a short rise from zero, then the schedule's fall."""
+        rise = max(steps // 20, 1)
+
+        def factor(step):
+            fall = 0.5 + 0.5 * math.cos(math.pi * step / steps) if self.config["lr_schedule"] == "cosine" else 1.0
+            return fall * min((step + 1) / rise, 1.0)
+
+        return factor
+
+
+def main():
+    SegmentationTrainer().train()
+
+
+if __name__ == "__main__":
+    sly.main_wrapper("SEGMENTATION_TRAIN", main)
