@@ -27,6 +27,7 @@ from agent.formats.json_text import read_json_file
 from agent.loop import run_one
 from agent.plan import Plan, plan
 from agent.run import House
+from agent.settings import size_bytes
 from agent.verdict import exit_code
 from agent.wishes import new_task
 
@@ -48,6 +49,7 @@ Pull = Annotated[str | None, typer.Option(help="missing, always or never.")]
 Python = Annotated[str | None, typer.Option(help="Process engine: interpreter with the plugin's packages.")]
 Env = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Added to the plugin's environment.")]
 Base = Annotated[list[str] | None, typer.Option(metavar="NAME=IMAGE", help="For building the image; see agent build.")]
+Memory = Annotated[str | None, typer.Option(help="The container's memory limit: 8G")]
 Writable = Annotated[bool, typer.Option("--writable-data", help="Give the plugin private copies of the data.")]
 Grace = Annotated[float, typer.Option("--stop-grace", min=0, max=600, help="Seconds between asking and killing.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Print the task's id and return.")]
@@ -68,6 +70,7 @@ def submit_train(
     pull: Pull = None,
     python: Python = None,
     env: Env = None,
+    memory: Memory = None,
     base: Base = None,
     writable_data: Writable = False,
     stop_grace: Grace = 0.0,
@@ -92,6 +95,7 @@ def submit_inference(
     pull: Pull = None,
     python: Python = None,
     env: Env = None,
+    memory: Memory = None,
     base: Base = None,
     writable_data: Writable = False,
     stop_grace: Grace = 0.0,
@@ -141,6 +145,7 @@ def _wish(house: House, kind: TaskType, asked: dict[str, Any]) -> tuple[NewTask,
         writable_data=asked["writable_data"],
         python=asked["python"] or settings.python or None,
         stop_grace_s=asked["stop_grace"],
+        memory_bytes=_bytes(asked["memory"]),
         env=pairs(asked["env"], "--env"),
     )
     for what, given in (("project", asked["project"]), ("model", asked["model"] or [None])):
@@ -166,6 +171,13 @@ def _wish(house: House, kind: TaskType, asked: dict[str, Any]) -> tuple[NewTask,
         options=options,
     )
     return wish, plugin
+
+
+def _bytes(text: str | None) -> int | None:
+    try:
+        return size_bytes(text) if text else None
+    except ValueError as error:
+        raise BadInput(f"--memory: {error}") from None
 
 
 def _foreground(house: House, task: Task, *, quiet: bool) -> Task:

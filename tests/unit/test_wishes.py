@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.domain import Model, Plugin, Project, Provenance, TaskType
+from agent.errors import BadInput, NotFound
+from agent.wishes import check_name, choose_config, new_task, set_key
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+PLUGIN = Plugin(
+    id=1,
+    title="Net",
+    description="",
+    type="architecture",
+    image="local/nn",
+    tag="1",
+    modes=("train", "inference"),
+    readme="",
+    configs=(
+        {"title": "fast", "type": "train", "config": {"epochs": 1, "batch_size": {"train": 2}}},
+        {"title": "full", "type": "train", "config": {"epochs": 9}},
+        {"title": "whole", "type": "inference", "config": {"mode": {"name": "full_image"}}},
+    ),
+    image_digest=None,
+    folder=None,
+    content_sha256=None,
+    created_at=NOW,
+    updated_at=NOW,
+)
+PROJECT = Project(2, "fruit", "", {"classes": []}, "0" * 64, 3, 10, None, NOW, NOW)
+MODEL = Model(3, "start", "", "1" * 64, 10, {}, False, Provenance(), NOW, NOW)
+
+
+def wish(**changes):
+    asked = {"type": "train", "plugin": PLUGIN, "project": PROJECT, "model": MODEL, **changes}
+    return new_task(None, **asked)
+
+
+def test_without_a_config_the_first_preset_of_the_mode_is_used():
+    assert wish().config == {"epochs": 1, "batch_size": {"train": 2}}
+    assert wish(type="inference").config == {"mode": {"name": "full_image"}}
+
+
+def test_a_preset_is_chosen_by_title_and_an_unknown_one_lists_the_known():
+    assert wish(preset="full").config == {"epochs": 9}
+    with pytest.raises(NotFound, match="'fast', 'full'"):
+        wish(preset="nope")
+
+
+def test_overrides_reach_into_objects_and_leave_the_preset_alone():
+    task = wish(overrides=["batch_size.train=8", "lr=1e-3", "name=abc", "tags.val=x"])
+    assert task.config == {"epochs": 1, "batch_size": {"train": 8}, "lr": 0.001, "name": "abc", "tags": {"val": "x"}}
+    assert PLUGIN.configs[0]["config"] == {"epochs": 1, "batch_size": {"train": 2}}
+
+
+@pytest.mark.parametrize("text", ["lr", "=3", "a..b=1", ".=1"])
+def test_a_malformed_override_is_refused(text):
+    with pytest.raises(BadInput, match="key=value"):
+        set_key({}, text)
+
+
+def test_an_override_through_a_number_is_refused():
+    with pytest.raises(BadInput, match="lr is a number, not an object"):
+        set_key({"lr": 1}, "lr.x=1")
+
+
+@pytest.mark.parametrize("config", [[1], 3, "text", None])
+def test_a_config_that_is_not_an_object_is_refused(config):
+    if config is None:
+        assert choose_config(replace(PLUGIN, configs=()), TaskType.TRAIN) == {}
+        return
+    with pytest.raises(BadInput, match="must be a JSON object"):
+        wish(config=config)
+
+
+def test_a_mode_the_image_lacks_is_refused_before_anything_is_queued():
+    with pytest.raises(BadInput, match="no mode 'inference'") as error:
+        wish(type="inference", plugin=replace(PLUGIN, modes=("train",)))
+    assert error.value.reason == "mode_missing"
+
+
+def test_a_model_for_transfer_learning_only_is_refused_for_inference():
+    only = replace(MODEL, only_train=True)
+    assert wish(model=only)
+    with pytest.raises(BadInput, match="transfer learning only"):
+        wish(type="inference", model=only)
+
+
+@pytest.mark.parametrize("what", ["project", "model"])
+def test_two_projects_or_models_are_refused(what):
+    with pytest.raises(BadInput, match="exactly one"):
+        wish(**{what: [1, 2]})
+
+
+@given(st.text(max_size=300))
+def test_an_accepted_name_is_one_folder_name(name):
+    try:
+        check_name(name)
+    except BadInput:
+        return
+    assert name.isprintable()
+    assert not set(name) & set("/\\")
+    assert 0 < len(name) <= 255
