@@ -36,6 +36,7 @@ def checkpoint_folder(results: Path, subdir: str) -> Path:
     root = results.resolve()
     try:
         folder = (root / wanted).resolve()
+        found = folder.is_dir()
     except (OSError, ValueError, RuntimeError):
         raise PluginFailed(
             f"checkpoint folder {subdir[:200]!r} is not a path below results/", reason="checkpoint_outside_results"
@@ -45,7 +46,7 @@ def checkpoint_folder(results: Path, subdir: str) -> Path:
             f"checkpoint folder {subdir!r} does not lie inside results/; report a folder below it",
             reason="checkpoint_outside_results",
         )
-    if not folder.is_dir():
+    if not found:
         raise PluginFailed(
             f"checkpoint folder results/{wanted} does not exist; write it before reporting it",
             reason="checkpoint_missing",
