@@ -12,7 +12,7 @@ from docker.types import DeviceRequest, LogConfig, Mount
 from docker.utils import parse_repository_tag
 
 from agent.domain import ContainerSpec
-from agent.engines import EngineInfo, ImageInfo
+from agent.engines import Container, EngineInfo, ImageInfo
 from agent.engines.docker_container import DockerContainer
 from agent.engines.docker_hosts import connect
 from agent.engines.docker_words import translated, words
@@ -79,7 +79,7 @@ class DockerEngine:
                 raise
         return DockerContainer(self.client, self.host, str(made.id), spec.labels)
 
-    def find(self, labels: Mapping[str, str]) -> list[DockerContainer]:
+    def find(self, labels: Mapping[str, str]) -> list[Container]:
         wanted = [f"{key}={value}" for key, value in labels.items()]
         with translated("look for containers"):
             found = self.client.api.containers(all=True, filters={"label": wanted})

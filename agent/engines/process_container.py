@@ -1,0 +1,151 @@
+"""A plugin that runs, or ran, as a process: its folder of state, written by `shim.py`, read here."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.polling import PollingObserver
+
+from agent.domain import ExitResult
+from agent.engines import Frame
+from agent.engines.frames import FrameParser
+
+READ_BYTES = 1 << 20
+LOOK_AGAIN_S = 1.0  # a watcher that was killed writes nothing any more, so nothing would wake us
+KILL_S = 15.0  # for the watcher to end everything; then it is ended from here
+
+
+class ProcessContainer:
+    def __init__(self, state: Path, labels: Mapping[str, str], name: str = "") -> None:
+        self._state = state
+        self.labels = labels
+        self.name = name
+
+    @property
+    def id(self) -> str:
+        return self._state.name
+
+    @property
+    def task_id(self) -> int | None:
+        text = self.labels.get("task_id", "")
+        return int(text) if text.isdigit() else None
+
+    def output(self) -> Iterator[Sequence[Frame]]:
+        """As `engines.Container.output`: read from the file, woken by its changes."""
+        try:
+            file = (self._state / "output").open("rb", buffering=0)
+        except FileNotFoundError:  # removed
+            return
+        parser = FrameParser()
+        with file, _woken_by_changes(self._state) as changed:
+            while True:
+                changed.clear()
+                ended = self._ended()  # asked before reading: what was written before the end is then read
+                while data := file.read(READ_BYTES):
+                    if frames := parser.feed(data):
+                        yield frames
+                if ended:
+                    return
+                changed.wait(LOOK_AGAIN_S)
+
+    def wait(self) -> ExitResult:
+        if not self._ended():
+            with _woken_by_changes(self._state) as changed:
+                while not self._ended():
+                    changed.wait(LOOK_AGAIN_S)
+                    changed.clear()
+        try:
+            told = json.loads((self._state / "exit.json").read_bytes())
+        except (OSError, ValueError):
+            return ExitResult(137, error="the plugin was killed together with the process that watched it")
+        return ExitResult(told["exit_code"], told["out_of_memory"], told["error"])
+
+    def kill(self, grace_s: float = 0.0) -> None:
+        watcher = self._watcher()
+        if watcher is None:
+            return
+        with suppress(psutil.NoSuchProcess):
+            if grace_s > 0:
+                watcher.send_signal(signal.SIGUSR1)
+                with suppress(psutil.TimeoutExpired):
+                    watcher.wait(grace_s)
+                    return
+            watcher.send_signal(signal.SIGTERM)
+            with suppress(psutil.TimeoutExpired):
+                watcher.wait(KILL_S)
+                return
+            for process in (watcher, *watcher.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+    def remove(self) -> None:
+        self.kill()
+        with suppress(FileNotFoundError):
+            (self._state / "container.json").unlink()  # first: what is half-removed is not found again
+        shutil.rmtree(self._state, ignore_errors=True)
+
+    def _ended(self) -> bool:
+        return (self._state / "exit.json").exists() or not self._is_watched()
+
+    def _is_watched(self) -> bool:
+        """The watcher holds its lock as long as it lives; a number in a file might be anybody's by now."""
+        try:
+            lock = os.open(self._state / "lock", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
+    def _watcher(self) -> psutil.Process | None:
+        if not self._is_watched():
+            return None
+        with suppress(OSError, ValueError, psutil.NoSuchProcess):
+            process = psutil.Process(int((self._state / "pid").read_text()))
+            return process if self._is_watched() else None
+        return None
+
+
+class _Wake(FileSystemEventHandler):
+    def __init__(self, changed: threading.Event) -> None:
+        self._changed = changed
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        # Reading the files is an event, too (opened, closed): waking on it would never end.
+        if event.event_type in ("modified", "created", "moved"):
+            self._changed.set()
+
+
+@contextmanager
+def _woken_by_changes(folder: Path) -> Iterator[threading.Event]:
+    """An event that is set whenever a file in this folder changes."""
+    changed = threading.Event()
+    observer: BaseObserver = Observer()
+    try:
+        observer.schedule(_Wake(changed), str(folder))
+        observer.start()
+    except OSError:  # the user's number of inotify instances is used up
+        observer = PollingObserver(timeout=0.1)
+        observer.schedule(_Wake(changed), str(folder))
+        observer.start()
+    try:
+        yield changed
+    finally:
+        observer.stop()
+        observer.join()

@@ -1,0 +1,328 @@
+"""Runs one plugin as a process that outlives the agent, in a view of the file system of its own.
+
+A script, started by `process.py` with nothing but the standard library:
+
+    shim.py FOLDER            run what FOLDER/run.json describes; returns as soon as the plugin runs
+    shim.py --probe FOLDER    print why the kernel does not allow a private view, or nothing when it does
+
+It keeps in FOLDER: `output` (both streams, framed as Docker frames them), `exit.json` at the very end,
+`pid` (its own), and `lock`, held as long as it lives. SIGTERM kills the plugin with everything it started;
+SIGUSR1 asks the plugin to end (SIGTERM). Whatever the plugin leaves behind when it ends is killed, as in a container.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
+
+CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
+MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE, MS_RELATIME = 1, 32, 4096, 16384, 1 << 19, 1 << 21
+MNT_DETACH = 2
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+KEPT_FLAGS = 2 | 4 | 8 | 1024 | 2048  # nosuid, nodev, noexec, noatime, nodiratime: alike in statvfs and mount
+ST_RELATIME = 4096
+READ_BYTES = 64 << 10
+PIPE_BYTES = 1 << 20
+LAST_KILL_S = 10.0  # for what the kernel does not let go at once
+
+Mount = tuple[str, str, bool]  # source, target, read-only
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+# ---------------------------------------------------------------- the private view
+
+
+def _call(name: str, *arguments: Any) -> None:
+    """A system call by its C name. Raises OSError."""
+    if getattr(_libc, name)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+
+
+def _mount(source: str | None, target: str, kind: str | None, flags: int) -> None:
+    encoded = [text.encode() if text is not None else None for text in (source, target, kind)]
+    _call("mount", *encoded, ctypes.c_ulong(flags), None)
+
+
+def enter_private_view(root: str, mounts: Sequence[Mount]) -> None:
+    """Make the file system of this process a copy of the host's view with `mounts` added. Raises OSError.
+
+    `root` is an empty folder. Nothing of this is visible outside, and it vanishes with the last process inside.
+    """
+    _own_mount_namespace()
+    _mount(None, "/", None, MS_REC | MS_SLAVE)
+    _mount("tmpfs", root, "tmpfs", 0)
+    ours = {target.split("/")[1] for _, target, _ in mounts}
+    for entry in os.scandir("/"):
+        if entry.name not in ours:
+            with contextlib.suppress(OSError):  # an entry that cannot be shown is missed by whoever needs it
+                _show(entry, root + "/" + entry.name)
+    with contextlib.suppress(OSError):  # the view contains itself now, once
+        _call("umount2", (root + root).encode(), MNT_DETACH)
+    for source, target, read_only in mounts:
+        place = root + target
+        os.makedirs(place, exist_ok=True)
+        _mount(source, place, None, MS_BIND | MS_REC)
+        if read_only:
+            flags = os.statvfs(place).f_flag
+            kept = (flags & KEPT_FLAGS) | (MS_RELATIME if flags & ST_RELATIME else 0)
+            _mount(None, place, None, MS_BIND | MS_REMOUNT | MS_RDONLY | kept)
+    os.chroot(root)
+    os.chdir("/")
+
+
+def _own_mount_namespace() -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    if uid == 0:
+        with contextlib.suppress(OSError):  # root without the capability may still be allowed a user namespace
+            _call("unshare", CLONE_NEWNS)
+            return
+    _call("unshare", CLONE_NEWUSER | CLONE_NEWNS)
+    for file, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{file}", "w") as handle:
+            handle.write(text)
+
+
+def _show(entry: os.DirEntry[str], place: str) -> None:
+    """An entry of the host's root, shown at the same name below the new one."""
+    if entry.is_symlink():
+        os.symlink(os.readlink(entry.path), place)
+        return
+    if entry.is_dir():
+        os.mkdir(place)
+    else:
+        os.close(os.open(place, os.O_CREAT | os.O_WRONLY))
+    _mount(entry.path, place, None, MS_BIND | MS_REC)
+
+
+def probe(folder: str) -> str:
+    """Why a private view is not to be had here; empty when it is."""
+    if sys.platform != "linux":
+        return "only Linux has mount namespaces"
+    readable, writable = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            enter_private_view(folder, [(folder, "/sly_task_data", True)])
+        except OSError as error:
+            os.write(writable, str(error.strerror or error).encode())
+        os._exit(0)
+    os.close(writable)
+    with os.fdopen(readable) as answer:
+        reason = answer.read()
+    os.waitpid(pid, 0)
+    return reason
+
+
+# ---------------------------------------------------------------- the plugin and what it starts
+
+
+def _start(run: dict[str, Any], root: str, out: int, err: int) -> int:
+    """Fork and become the plugin in the child; gives its pid. Raises OSError when it cannot be started."""
+    readable, writable = os.pipe()  # carries the reason of a failure; closed by a successful exec
+    pid = os.fork()
+    if pid == 0:
+        _become(run, root, out, err, writable)
+    os.close(writable)
+    with os.fdopen(readable) as answer:
+        reason = answer.read()
+    if reason:
+        os.waitpid(pid, 0)
+        raise OSError(reason)
+    return pid
+
+
+def _become(run: dict[str, Any], root: str, out: int, err: int, failure: int) -> NoReturn:
+    try:
+        os.setsid()
+        if sys.platform == "linux":
+            _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if run["private"]:
+            enter_private_view(root, [tuple(mount) for mount in run["mounts"]])
+        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # the interpreter ignores them, a plugin's start must not
+            signal.signal(ignored, signal.SIG_DFL)
+        os.chdir(run["cwd"])
+        os.execvpe(run["argv"][0], run["argv"], run["env"])  # noqa: S606
+    except BaseException as error:  # noqa: BLE001  # whatever it is, the parent has to say it
+        os.write(failure, str(error).encode())
+    os._exit(127)
+
+
+def _descendants() -> Iterator[int]:
+    """Every process below this one; orphans of the plugin are children of ours (subreaper)."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
+                state, parent = file.read().rpartition(b")")[2].split()[:2]
+                if state != b"Z":
+                    children.setdefault(int(parent), []).append(int(name))
+    found = [os.getpid()]
+    for pid in found:
+        found.extend(children.get(pid, ()))
+    yield from found[1:]
+
+
+def _kill_everything(main: int) -> None:
+    """SIGKILL to all there is, until a look finds nobody: what is being forked meanwhile is found next time."""
+    deadline = time.monotonic() + LAST_KILL_S
+    while time.monotonic() < deadline:
+        if sys.platform == "linux":
+            targets = list(_descendants())
+        else:
+            targets = []
+            with contextlib.suppress(OSError):
+                os.killpg(main, signal.SIGKILL)
+        if not targets:
+            return
+        for pid in targets:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.002)
+
+
+# ---------------------------------------------------------------- watching it
+
+
+class Watch:
+    """One run: the plugin's two pipes into `output`, its end into `exit.json`."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.output = os.open(f"{folder}/output", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        self.main = 0
+        self.status: int | None = None  # of the plugin, as waitpid gives it
+        self.kill_asked = False
+        self.error = ""
+        self._selector = selectors.DefaultSelector()
+        self._wake, wake = os.pipe()
+        os.set_blocking(wake, False)
+        os.set_blocking(self._wake, False)
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, lambda *_: None)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        self._selector.register(self._wake, selectors.EVENT_READ, 0)
+
+    def start(self, run: dict[str, Any]) -> None:
+        pipes = {stream: os.pipe() for stream in (1, 2)}
+        for readable, _ in pipes.values():
+            with contextlib.suppress(OSError, AttributeError):  # a wide pipe, so that a fast plugin is not slowed down
+                fcntl.fcntl(readable, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._oom_kills = _oom_kills()
+        self.main = _start(run, f"{self.folder}/root", pipes[1][1], pipes[2][1])
+        for stream, (readable, writable) in pipes.items():
+            os.close(writable)
+            self._selector.register(readable, selectors.EVENT_READ, stream)
+
+    def to_the_end(self) -> None:
+        """Until the plugin ended, everything it started is gone and all its output is kept."""
+        while self.status is None or len(self._selector.get_map()) > 1:
+            for key, _ in self._selector.select():
+                if key.data == 0:
+                    self._on_signals(os.read(key.fd, 4096))
+                else:
+                    self._on_output(key.fd, key.data)
+        _kill_everything(self.main)  # those that closed their output
+        self._reap()
+
+    def _on_output(self, pipe: int, stream: int) -> None:
+        data = os.read(pipe, READ_BYTES)
+        if not data:
+            self._selector.unregister(pipe)
+            os.close(pipe)
+        elif not self.error:
+            try:
+                frame = bytes((stream, 0, 0, 0)) + len(data).to_bytes(4, "big") + data
+                while frame:
+                    frame = frame[os.write(self.output, frame) :]
+            except OSError as error:  # the disk is full: a plugin whose output is lost must not go on
+                self.error = f"its output could not be kept: {error.strerror}"
+                _kill_everything(self.main)
+
+    def _on_signals(self, numbers: bytes) -> None:
+        if signal.SIGTERM in numbers:
+            self.kill_asked = True
+            _kill_everything(self.main)
+        if signal.SIGUSR1 in numbers and self.status is None:
+            with contextlib.suppress(OSError):
+                os.kill(self.main, signal.SIGTERM)
+        self._reap()
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                if ended[0] == self.main:
+                    self.status = ended[1]
+                    _kill_everything(self.main)  # as in a container: with the first process all others end
+
+    def result(self) -> dict[str, Any]:
+        code = os.waitstatus_to_exitcode(self.status or 0)
+        code = code if code >= 0 else 128 - code
+        starved = code == 128 + signal.SIGKILL and not self.kill_asked and not self.error
+        return {
+            "exit_code": code,
+            "out_of_memory": starved and _oom_kills() > self._oom_kills,
+            "error": self.error,
+        }
+
+
+def _oom_kills() -> int:
+    """How often the kernel killed for want of memory since it was started; 0 where it does not say."""
+    with contextlib.suppress(OSError, ValueError), open("/proc/vmstat") as file:
+        for line in file:
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+def run(folder: str) -> str:
+    """Start what `run.json` says under a watch that goes on by itself; gives why that failed, or nothing."""
+    readable, writable = os.pipe()
+    if os.fork():
+        os.close(writable)
+        with os.fdopen(readable) as answer:
+            return answer.read()
+    os.close(readable)
+    os.setsid()
+    if sys.platform == "linux":
+        _call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    os.dup2(os.open("/dev/null", os.O_RDWR), 0)
+    os.dup2(0, 1)
+    os.dup2(os.open(f"{folder}/shim.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), 2)
+    lock = os.open(f"{folder}/lock", os.O_CREAT | os.O_RDWR, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with open(f"{folder}/pid", "w") as file:
+        file.write(str(os.getpid()))
+    result = f"{folder}/exit.json.new"
+    with open(result, "w") as file:  # its room is taken now: the end can be told on a full disk, too
+        file.write(" " * 1024)
+    watch = Watch(folder)
+    try:
+        with open(f"{folder}/run.json") as file:
+            watch.start(json.load(file))
+    except OSError as error:
+        os.write(writable, str(error).encode())
+        os._exit(1)
+    os.close(writable)
+    watch.to_the_end()
+    with open(result, "r+") as file:
+        json.dump(watch.result(), file)
+    os.replace(result, f"{folder}/exit.json")
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(probe(sys.argv[2]) if sys.argv[1] == "--probe" else run(sys.argv[1]))
