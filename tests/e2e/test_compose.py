@@ -1,0 +1,94 @@
+"""The compose file serves a whole task: web and agent as two containers over one store."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.small import ODD, ROOT, Cli, write_model, write_project
+
+pytestmark = pytest.mark.docker
+PORT = 18121
+
+
+class Compose:
+    def __init__(self, folder: Path, base_image: str) -> None:
+        self.token = secrets.token_hex(16)
+        self.folder = folder
+        self.command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
+        self.env = {
+            **os.environ,
+            "AGENT_TOKEN": self.token,
+            "SLY_LOCAL_DIR": str(folder),
+            "SLY_LOCAL_PORT": str(PORT),
+            "BASE_IMAGE": base_image,
+            "COMPOSE_PROJECT_NAME": f"slylocal{secrets.token_hex(3)}",
+        }
+
+    def run(self, *args: object, timeout: float = 400) -> str:
+        done = subprocess.run(
+            [*self.command, *map(str, args)],
+            cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=timeout, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def agent(self, *args: object) -> str:
+        return self.run("exec", "-T", "agent", "agent", *args)
+
+    def get(self, path: str) -> bytes:
+        request = urllib.request.Request(f"http://127.0.0.1:{PORT}{path}", headers={"x-api-key": self.token})
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return reply.read()
+
+
+@pytest.fixture
+def compose(docker_engine, base_image, tmp_path_factory) -> Iterator[Compose]:
+    folder = tmp_path_factory.mktemp("compose")
+    made = Compose(folder, base_image)
+    made.run("up", "--build", "--detach")
+    try:
+        yield made
+    finally:
+        made.run("down", "--volumes", "--timeout", "5")
+
+
+def test_a_task_runs_end_to_end_through_compose(compose, base_image, tmp_path):
+    Cli(tmp_path / "home", {}).run("build", ODD, "--base", f"base-py={base_image}")
+    write_project(compose.folder / "in" / "fruit")
+    write_model(compose.folder / "in" / "start")
+    compose.agent("plugin", "add", "local/nn-odd:0.1.0")
+    submit = (
+        "submit-train",
+        "--plugin",
+        "Odd",
+        "--project",
+        compose.folder / "in/fruit",
+        "--model",
+        compose.folder / "in/start",
+    )
+    task_id = int(compose.agent(*submit, "--detach"))
+    ended = json.loads(compose.agent("task", "wait", task_id, "--json"))
+    assert (ended["status"], ended["reason"]) == ("finished", "finished")
+
+    until = time.monotonic() + 30
+    while True:  # the page's process may still be starting
+        try:
+            shown = json.loads(compose.get(f"/api/tasks/{task_id}"))
+            break
+        except OSError:
+            assert time.monotonic() < until
+            time.sleep(0.2)
+    assert shown["status"] == "finished"
+    assert len(json.loads(compose.get(f"/api/tasks/{task_id}/checkpoints"))) == 2
+    subprocess.run(["docker", "inspect", f"sly_task_{task_id}"], capture_output=True, check=False)
+    assert list((compose.folder / "tasks").iterdir())  # the same folder inside and outside
