@@ -1,0 +1,93 @@
+"""The store: every fact of this installation, in one database chosen by URL.
+
+`open_store` brings the schema up to date and gives a `Store`; its parts are named for what they hold.
+Rows never leave this package: what comes out are values of `agent.domain` and the small ones below.
+A `Store` may be used from any thread. Failures are `StorageFailed`, `StoreBusy` and `DiskFull`, each with a
+sentence; unknown ids are `NotFound`, forbidden changes `Conflict`.
+"""
+
+from __future__ import annotations
+
+from agent.store.agents import AgentRow, Agents
+from agent.store.append import EventRow
+from agent.store.checkpoints import Checkpoints
+from agent.store.connect import BUSY_TIMEOUT_S, Database
+from agent.store.events import Events, StoredEvent
+from agent.store.metrics import MetricSeries, PointArrays, Points, Series
+from agent.store.migrate import migrate
+from agent.store.models import Models
+from agent.store.plugins import Plugins
+from agent.store.progress import ProgressBar, ProgressBars
+from agent.store.projects import Projects
+from agent.store.tasks import Tasks, TaskSummary
+
+__all__ = [
+    "AgentRow",
+    "EventRow",
+    "PointArrays",
+    "Points",
+    "ProgressBar",
+    "Series",
+    "Store",
+    "StoredEvent",
+    "TaskSummary",
+    "open_store",
+]
+
+
+class Store:
+    """An open store. Make one with `open_store`, close it when done."""
+
+    def __init__(self, url: str, database: Database) -> None:
+        self.url = url
+        self._db = database
+        self.tasks = Tasks(database)
+        self.events = Events(database)
+        self.metrics = MetricSeries(database)
+        self.progress = ProgressBars(database)
+        self.checkpoints = Checkpoints(database)
+        self.models = Models(database)
+        self.projects = Projects(database)
+        self.plugins = Plugins(database)
+        self.agents = Agents(database)
+
+    def version(self) -> int:
+        """A number that differs after every commit by anyone. Take it before looking, wait for another after."""
+        return self._db.changes.version()
+
+    def wait_for_change(self, timeout_s: float, *, since: int | None = None) -> bool:
+        """Wait until somebody commits; whether it happened in time.
+
+        Counts from the version `since`; without it, from the last look (or return from here) of this thread, so
+        that a commit between looking and waiting is not missed. Who looks in one thread and waits in another
+        gives `since`.
+        """
+        changes = self._db.changes
+        changed = changes.wait(self._db.seen_version() if since is None else since, timeout_s)
+        self._db.saw(changes.version())
+        return changed
+
+    def close(self) -> None:
+        """Wake all who wait, with False, and let go of the database. Idempotent."""
+        self._db.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_store(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
+    """Open the database behind the URL, created or migrated as needed.
+
+    `sqlite:////folder/store.db` or `postgresql://user:password@host/name`. Raises StorageFailed (no such folder,
+    not writable, damaged, newer than this program, no server) and StoreBusy.
+    """
+    database = Database(url, busy_timeout_s=busy_timeout_s)
+    try:
+        migrate(database)
+    except BaseException:
+        database.close()
+        raise
+    return Store(url, database)

@@ -1,0 +1,43 @@
+"""Agents that have shown themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.store.columns import clean, from_json, from_us, now_us, to_json
+from agent.store.connect import Database
+from agent.store.schema import agents
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRow:
+    id: str
+    name: str
+    info: Mapping[str, Any]
+    last_seen: datetime
+
+
+class Agents:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def beat(self, agent_id: str, name: str, info: Mapping[str, Any]) -> None:
+        """This agent is alive now."""
+        said = {"name": clean(name), "info": to_json(info), "last_seen_us": now_us()}
+        insert = self._db.insert(agents).values(id=agent_id, **said)
+        with self._db.writing() as connection:
+            connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=said))
+
+    def list(self) -> list[AgentRow]:
+        """The one seen last comes first."""
+        found = sa.select(agents).order_by(agents.c.last_seen_us.desc(), agents.c.id)
+        with self._db.reading() as connection:
+            return [
+                AgentRow(row.id, row.name, from_json(row.info), from_us(row.last_seen_us))
+                for row in connection.execute(found)
+            ]

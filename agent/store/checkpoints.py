@@ -1,0 +1,104 @@
+"""Checkpoints a plugin reported, from snapshot to published model state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.domain import Checkpoint, CheckpointState
+from agent.errors import Conflict, NotFound
+from agent.events.model import CheckpointReported
+from agent.store.columns import clean, from_json_or_none, from_us, int64, now_us, to_json_or_none
+from agent.store.connect import Database
+from agent.store.schema import checkpoints
+
+
+class Checkpoints:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, task_id: int, seq: int, reported: CheckpointReported) -> Checkpoint:
+        """A checkpoint in state snapshot. The same (task_id, seq) again gives the first one, unchanged."""
+        insert = (
+            self._db.insert(checkpoints)
+            .values(
+                task_id=task_id,
+                seq=seq,
+                checkpoint_index=int64(reported.index),
+                subdir=clean(reported.subdir),
+                size_bytes=int64(reported.size_bytes),
+                is_best=reported.is_best,
+                optional=to_json_or_none(reported.optional),
+                state=CheckpointState.SNAPSHOT.value,
+                created_us=now_us(),
+            )
+            .on_conflict_do_nothing(index_elements=["task_id", "seq"])
+        )
+        known = sa.select(checkpoints).where(checkpoints.c.task_id == task_id, checkpoints.c.seq == seq)
+        with self._db.writing() as connection:
+            try:
+                connection.execute(insert)
+            except sa.exc.IntegrityError as error:
+                raise NotFound(f"There is no task {task_id}.") from error
+            return _checkpoint(connection.execute(known).one())
+
+    def publish(self, id: int, model_id: int) -> Checkpoint:  # noqa: A002
+        """It is a model state now. Conflict when it already is another one; NotFound without such a model."""
+        with self._db.writing() as connection:
+            row = connection.execute(sa.select(checkpoints).where(checkpoints.c.id == id).with_for_update()).first()
+            if row is not None and row.state == CheckpointState.PUBLISHED.value and row.model_id != model_id:
+                raise Conflict(f"Checkpoint {id} is already published as model {row.model_id}.")
+            try:
+                return _changed(
+                    connection, id, {"state": CheckpointState.PUBLISHED.value, "model_id": model_id, "reason": None}
+                )
+            except sa.exc.IntegrityError as error:
+                raise NotFound(f"There is no model {model_id}.") from error
+
+    def fail(self, id: int, reason: str) -> Checkpoint:  # noqa: A002
+        """It will not become a model state; `reason` says why. A published one stays published (Conflict)."""
+        with self._db.writing() as connection:
+            row = connection.execute(sa.select(checkpoints).where(checkpoints.c.id == id).with_for_update()).first()
+            if row is not None and row.state == CheckpointState.PUBLISHED.value:
+                raise Conflict(f"Checkpoint {id} is already published as model {row.model_id}.")
+            return _changed(connection, id, {"state": CheckpointState.FAILED.value, "reason": clean(reason)})
+
+    def get(self, id: int) -> Checkpoint:  # noqa: A002
+        with self._db.reading() as connection:
+            row = connection.execute(sa.select(checkpoints).where(checkpoints.c.id == id)).first()
+        if row is None:
+            raise NotFound(f"There is no checkpoint {id}.")
+        return _checkpoint(row)
+
+    def list(self, task_id: int) -> list[Checkpoint]:
+        """In the order reported."""
+        found = sa.select(checkpoints).where(checkpoints.c.task_id == task_id).order_by(checkpoints.c.seq)
+        with self._db.reading() as connection:
+            return [_checkpoint(row) for row in connection.execute(found)]
+
+
+def _changed(connection: sa.Connection, id_: int, changed: dict[str, Any]) -> Checkpoint:
+    row = connection.execute(
+        sa.update(checkpoints).where(checkpoints.c.id == id_).values(changed).returning(*checkpoints.c)
+    ).first()
+    if row is None:
+        raise NotFound(f"There is no checkpoint {id_}.")
+    return _checkpoint(row)
+
+
+def _checkpoint(row: sa.Row[Any]) -> Checkpoint:
+    return Checkpoint(
+        id=row.id,
+        task_id=row.task_id,
+        seq=row.seq,
+        index=row.checkpoint_index,
+        subdir=row.subdir,
+        size_bytes=row.size_bytes,
+        is_best=row.is_best,
+        optional=from_json_or_none(row.optional),
+        state=CheckpointState(row.state),
+        reason=row.reason,
+        model_id=row.model_id,
+        created_at=from_us(row.created_us),
+    )

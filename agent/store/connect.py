@@ -1,0 +1,251 @@
+"""One database: connections, transactions, and what its failures mean to a person.
+
+Everything that only SQLite or only PostgreSQL understands stands in this module, `migrate.py` and `wake.py`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc, pool
+from sqlalchemy.dialects import postgresql, sqlite
+
+from agent.errors import DiskFull, StorageFailed, StoreBusy
+from agent.store.wake import CHANNEL, Changes, FileChanges, PostgresChanges
+
+BUSY_TIMEOUT_S = 10.0
+
+_SQLITE_PRAGMAS = (
+    "PRAGMA page_size=8192",  # log lines of a few hundred bytes: fewer, fuller pages; only before the first table
+    "PRAGMA journal_mode=WAL",  # readers and the one writer do not wait for each other
+    "PRAGMA synchronous=NORMAL",  # a power cut may lose the last commits, never damages the file
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA wal_autocheckpoint=2000",  # pages: 16 MB; each checkpoint waits for the disk
+    "PRAGMA journal_size_limit=67108864",
+    "PRAGMA mmap_size=1073741824",  # reading charts without copying pages
+)
+
+
+class Database:
+    """Engine and transactions of one URL. Used from any thread."""
+
+    def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        self.url = _parse(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.path = sqlite_path(self.url) if self.is_sqlite else None
+        self.name = str(self.path) if self.path else self.url.render_as_string(hide_password=True)
+        self._busy_timeout_s = busy_timeout_s
+        self._writing = (
+            threading.Lock()
+        )  # SQLite has one writer; threads of ours queue here, fairly and without polling
+        self._seen = threading.local()
+        with self.translated():
+            self.engine = self._engine()
+        self.changes = self._changes()
+
+    def _engine(self) -> sa.Engine:
+        if not self.is_sqlite:
+            return sa.create_engine(self.url, pool_size=8, max_overflow=32, pool_pre_ping=True)
+        engine = sa.create_engine(
+            self.url,
+            poolclass=pool.QueuePool,
+            pool_size=8,
+            max_overflow=32,
+            connect_args={"timeout": self._busy_timeout_s, "check_same_thread": False},
+        )
+
+        @event.listens_for(engine, "connect")
+        def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+            # We say BEGIN ourselves: the driver would begin late and as a reader, and fail when it wants to write.
+            connection.isolation_level = None
+            for pragma in _SQLITE_PRAGMAS:
+                connection.execute(pragma)
+
+        return engine
+
+    def _changes(self) -> Changes:
+        if self.path is None:
+            return PostgresChanges(self._listening_connection)
+        try:
+            return FileChanges(beside(self.path, "-changed"))
+        except OSError as error:
+            raise StorageFailed(
+                f"The folder {self.path.parent} of the database cannot be written to ({error.strerror}). "
+                "Give this user the right to, or choose another AGENT_STORE_URL."
+            ) from error
+
+    def _listening_connection(self) -> Any:
+        connection = self.engine.raw_connection()
+        connection.detach()  # it listens for as long as the store is open: not the pool's any more
+        driver: Any = connection.driver_connection
+        driver.autocommit = True
+        return driver
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection for looking. Remembers for this thread what version of the store it saw."""
+        self._seen.version = self.changes.version()
+        with self.translated(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """One short exclusive transaction: committed when the block ends, rolled back when it raises."""
+        with self.translated():
+            if self.is_sqlite:
+                self._wait_for_turn()
+                try:
+                    with self.engine.connect() as connection:
+                        connection.exec_driver_sql("BEGIN IMMEDIATE")
+                        yield connection
+                        connection.commit()
+                finally:
+                    self._writing.release()
+            else:
+                with self.engine.begin() as connection:
+                    yield connection
+                    connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
+        self.changes.committed()
+
+    def _wait_for_turn(self) -> None:
+        if not self._writing.acquire(timeout=self._busy_timeout_s):
+            raise StoreBusy(self._busy_sentence())
+
+    def insert(self, table: sa.Table) -> Any:
+        """The dialect's INSERT, which knows `on_conflict_do_update`; both dialects spell it the same way."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def insert_many_sql(self, table: sa.Table, columns: tuple[str, ...]) -> str:
+        """INSERT for tuples straight to the driver: half the cost per row of SQLAlchemy's dictionaries."""
+        mark = "?" if self.is_sqlite else "%s"
+        return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join(mark for _ in columns)})"  # noqa: S608
+
+    def seen_version(self) -> int:
+        """The version this thread last looked at; the present one if it never looked."""
+        return int(getattr(self._seen, "version", self.changes.version()))
+
+    def saw(self, version: int) -> None:
+        self._seen.version = version
+
+    def close(self) -> None:
+        self.changes.close()
+        self.engine.dispose()
+
+    # ------------------------------------------------------------ failures
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Failures of the database become sentences; mistakes of ours keep their traceback."""
+        try:
+            yield
+        except exc.TimeoutError as error:  # the pool's
+            raise StoreBusy(f"More than 40 threads use the database {self.name} at once. Try again.") from error
+        except exc.DBAPIError as error:
+            failure = self._failure(error.orig)
+            if failure is None:
+                raise
+            raise failure from error
+
+    def _busy_sentence(self) -> str:
+        return (
+            f"Another process has held the database {self.name} for more than {self._busy_timeout_s:g} s. "
+            "Try again; if it lasts, end that process."
+        )
+
+    def _failure(self, error: BaseException | None) -> StorageFailed | None:
+        if isinstance(error, sqlite3.Error):
+            return self._sqlite_failure(error)
+        return self._postgres_failure(error)
+
+    def _sqlite_failure(self, error: sqlite3.Error) -> StorageFailed | None:  # noqa: PLR0911
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        match code:
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                return StoreBusy(self._busy_sentence())
+            case sqlite3.SQLITE_FULL:
+                return DiskFull(f"The disk that holds the database {self.name} is full. Free some space and try again.")
+            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+                return StorageFailed(
+                    f"The database {self.name} cannot be written to. "
+                    "Give this user the right to write the file and its folder, or choose another AGENT_STORE_URL."
+                )
+            case sqlite3.SQLITE_CANTOPEN:
+                return StorageFailed(
+                    f"The database {self.name} cannot be opened. Check that its folder exists and may be written to."
+                )
+            case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+                return StorageFailed(
+                    f"The file {self.name} is damaged or is no SQLite database. "
+                    "Restore it from a copy, or move it away to start with an empty one."
+                )
+            case sqlite3.SQLITE_IOERR:
+                return StorageFailed(
+                    f"The disk that holds the database {self.name} failed ({error}). "
+                    "Check the disk and its free space; the database must lie on a local file system."
+                )
+        return None
+
+    def _postgres_failure(self, error: BaseException | None) -> StorageFailed | None:
+        state = getattr(error, "sqlstate", None)
+        words = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if state in ("55P03", "40P01", "40001"):  # lock not available, deadlock, serialization
+            return StoreBusy(f"Another process holds what is needed in the database {self.name}. Try again.")
+        if state == "53100":
+            return DiskFull(f"The disk of the database {self.name} is full. Free some space and try again.")
+        if state == "25006":
+            return StorageFailed(f"The database {self.name} is read-only. Choose another AGENT_STORE_URL.")
+        if state is None and type(error).__name__ in ("OperationalError", "InterfaceError"):
+            return StorageFailed(f"The database {self.name} does not answer ({words}). Check that it runs and the URL.")
+        if state and state[:2] in ("08", "28", "3D", "53", "57"):  # connection, login, no such database, resources
+            return StorageFailed(f"The database {self.name} refused ({words}). Check that it runs and the URL.")
+        return None
+
+
+def _parse(text: str) -> sa.URL:
+    try:
+        url = sa.make_url(text)
+    except exc.ArgumentError:
+        raise StorageFailed(
+            "The store's URL cannot be read. Write sqlite:////folder/store.db or postgresql://user:password@host/name."
+        ) from None
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() == "postgresql":
+        try:
+            import psycopg  # noqa: F401  PostgreSQL is an extra
+        except ImportError:
+            raise StorageFailed(
+                "PostgreSQL needs the psycopg package: pip install 'supervisely-local[postgres]'."
+            ) from None
+    elif url.get_backend_name() != "sqlite":
+        raise StorageFailed(
+            f"The store knows sqlite:// and postgresql:// URLs, not {url.drivername}://. Change AGENT_STORE_URL."
+        )
+    return url
+
+
+def sqlite_path(url: sa.URL) -> Path:
+    """The file behind an SQLite URL. StorageFailed when there is none or its folder is missing."""
+    name = (url.database or "").removeprefix("file:")
+    if not name or name.startswith(":memory:"):
+        raise StorageFailed(
+            "The store's URL names no file, and a database in memory cannot be shared. Write sqlite:////folder/store.db."
+        )
+    path = Path(name).absolute()
+    if not path.parent.is_dir():
+        raise StorageFailed(
+            f"There is no folder {path.parent} for the database {path.name}. Create it or change AGENT_STORE_URL."
+        )
+    if path.is_dir():
+        raise StorageFailed(f"{path} is a folder, not a database file. Change AGENT_STORE_URL.")
+    return path
+
+
+def beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)

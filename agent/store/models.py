@@ -1,0 +1,138 @@
+"""Model states in the library and where each came from."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.domain import Model, NewModel, Provenance
+from agent.errors import Conflict, NotFound
+from agent.store.columns import clean, from_json_or_none, from_us, now_us, to_json_or_none
+from agent.store.connect import Database
+from agent.store.schema import models
+
+_SHA256_START = re.compile(r"[0-9a-f]{8,64}")
+
+
+class Models:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, new: NewModel) -> Model:
+        """A new entry; the same bytes may be in the library under several names."""
+        origin, now = new.provenance, now_us()
+        with self._db.writing() as connection:
+            row = connection.execute(
+                sa.insert(models)
+                .values(
+                    name=clean(new.name),
+                    description=clean(new.description),
+                    sha256=new.sha256,
+                    size_bytes=new.size_bytes,
+                    config=to_json_or_none(new.config),
+                    only_train=new.only_train,
+                    task_id=origin.task_id,
+                    checkpoint_index=origin.checkpoint_index,
+                    is_best=origin.is_best,
+                    optional=to_json_or_none(origin.optional),
+                    plugin_id=origin.plugin_id,
+                    plugin_image=origin.plugin_image,
+                    image_digest=origin.image_digest,
+                    project_id=origin.project_id,
+                    parent_model_id=origin.parent_model_id,
+                    train_config=to_json_or_none(origin.train_config),
+                    created_us=now,
+                    updated_us=now,
+                )
+                .returning(*models.c)
+            ).one()
+        return _model(row)
+
+    def get(self, id: int) -> Model:  # noqa: A002
+        return self._one(models.c.id == id, f"There is no model {id}.")
+
+    def list(
+        self, *, limit: int = 100, before_id: int | None = None, name: str | None = None, task_id: int | None = None
+    ) -> list[Model]:
+        """Newest first, of this exact name and from this task where given."""
+        found = sa.select(models).order_by(models.c.id.desc()).limit(limit)
+        if before_id is not None:
+            found = found.where(models.c.id < before_id)
+        if name is not None:
+            found = found.where(models.c.name == name)
+        if task_id is not None:
+            found = found.where(models.c.task_id == task_id)
+        with self._db.reading() as connection:
+            return [_model(row) for row in connection.execute(found)]
+
+    def find(self, name_or_sha: str) -> Model:
+        """The newest of this exact name, else the newest whose sha256 begins so (8 digits or more).
+
+        NotFound; Conflict when the beginning fits several contents.
+        """
+        missing = f"There is no model named {name_or_sha!r}."
+        try:
+            return self._one(models.c.name == name_or_sha, missing)
+        except NotFound:
+            if not _SHA256_START.fullmatch(name_or_sha):
+                raise
+        begins = models.c.sha256.startswith(name_or_sha, autoescape=True)
+        with self._db.reading() as connection:
+            contents = connection.execute(sa.select(models.c.sha256).where(begins).distinct().limit(5)).scalars().all()
+        if len(contents) > 1:
+            raise Conflict(f"Several models have a sha256 that begins with {name_or_sha}: {', '.join(contents)}.")
+        return self._one(begins, missing)
+
+    def by_sha256(self, sha: str) -> Model | None:
+        """The newest model state with these bytes."""
+        found = sa.select(models).where(models.c.sha256 == sha).order_by(models.c.id.desc()).limit(1)
+        with self._db.reading() as connection:
+            row = connection.execute(found).first()
+        return None if row is None else _model(row)
+
+    def rename(self, id: int, name: str) -> Model:  # noqa: A002
+        with self._db.writing() as connection:
+            row = connection.execute(
+                sa.update(models)
+                .where(models.c.id == id)
+                .values(name=clean(name), updated_us=now_us())
+                .returning(*models.c)
+            ).first()
+        if row is None:
+            raise NotFound(f"There is no model {id}.")
+        return _model(row)
+
+    def _one(self, condition: sa.ColumnElement[bool], missing: str) -> Model:
+        with self._db.reading() as connection:
+            row = connection.execute(sa.select(models).where(condition).order_by(models.c.id.desc()).limit(1)).first()
+        if row is None:
+            raise NotFound(missing)
+        return _model(row)
+
+
+def _model(row: sa.Row[Any]) -> Model:
+    return Model(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+        config=from_json_or_none(row.config),
+        only_train=row.only_train,
+        provenance=Provenance(
+            task_id=row.task_id,
+            checkpoint_index=row.checkpoint_index,
+            is_best=row.is_best,
+            optional=from_json_or_none(row.optional),
+            plugin_id=row.plugin_id,
+            plugin_image=row.plugin_image,
+            image_digest=row.image_digest,
+            project_id=row.project_id,
+            parent_model_id=row.parent_model_id,
+            train_config=from_json_or_none(row.train_config),
+        ),
+        created_at=from_us(row.created_us),
+        updated_at=from_us(row.updated_us),
+    )

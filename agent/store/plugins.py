@@ -1,0 +1,102 @@
+"""Plugin versions this store knows, one per image and tag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.domain import Plugin
+from agent.errors import Conflict, NotFound
+from agent.store.columns import clean, from_json, from_us, now_us, to_json
+from agent.store.connect import Database
+from agent.store.schema import plugins
+
+
+class Plugins:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def put(
+        self,
+        *,
+        title: str,
+        description: str,
+        type: str,  # noqa: A002
+        image: str,
+        tag: str,
+        modes: Sequence[str],
+        readme: str,
+        configs: Sequence[Mapping[str, Any]],
+        image_digest: str | None,
+        folder: str | None,
+        content_sha256: str | None,
+    ) -> Plugin:
+        """Add this version, or replace what is known of it: image and tag say which it is."""
+        now = now_us()
+        said = {
+            "title": clean(title),
+            "description": clean(description),
+            "type": clean(type),
+            "modes": to_json(list(modes)),
+            "readme": clean(readme),
+            "configs": to_json(list(configs)),
+            "image_digest": image_digest,
+            "folder": folder,
+            "content_sha256": content_sha256,
+            "updated_us": now,
+        }
+        insert = self._db.insert(plugins).values(image=image, tag=tag, created_us=now, **said)
+        put = insert.on_conflict_do_update(index_elements=["image", "tag"], set_=said).returning(*plugins.c)
+        with self._db.writing() as connection:
+            return _plugin(connection.execute(put).one())
+
+    def get(self, id: int) -> Plugin:  # noqa: A002
+        with self._db.reading() as connection:
+            row = connection.execute(sa.select(plugins).where(plugins.c.id == id)).first()
+        if row is None:
+            raise NotFound(f"There is no plugin {id}.")
+        return _plugin(row)
+
+    def list(self) -> list[Plugin]:
+        """The one touched last comes first."""
+        with self._db.reading() as connection:
+            return [_plugin(row) for row in connection.execute(sa.select(plugins).order_by(*_NEWEST_FIRST))]
+
+    def find(self, ref: str) -> Plugin:
+        """By `image:tag`, by image (its newest tag) or by title (the newest version).
+
+        NotFound; Conflict with the choices when plugins of several images have that title.
+        """
+        for condition in (plugins.c.image + ":" + plugins.c.tag == ref, plugins.c.image == ref, plugins.c.title == ref):
+            with self._db.reading() as connection:
+                rows = connection.execute(sa.select(plugins).where(condition).order_by(*_NEWEST_FIRST)).all()
+            if len({row.image for row in rows}) > 1:
+                choices = ", ".join(_plugin(row).reference for row in rows)
+                raise Conflict(f"Several plugins are called {ref!r}: {choices}. Name one of these images.")
+            if rows:
+                return _plugin(rows[0])
+        raise NotFound(f"There is no plugin {ref!r}, neither as image:tag, nor as image, nor as title.")
+
+
+_NEWEST_FIRST = (plugins.c.updated_us.desc(), plugins.c.id.desc())
+
+
+def _plugin(row: sa.Row[Any]) -> Plugin:
+    return Plugin(
+        id=row.id,
+        title=row.title,
+        description=row.description,
+        type=row.type,
+        image=row.image,
+        tag=row.tag,
+        modes=tuple(from_json(row.modes)),
+        readme=row.readme,
+        configs=tuple(from_json(row.configs)),
+        image_digest=row.image_digest,
+        folder=row.folder,
+        content_sha256=row.content_sha256,
+        created_at=from_us(row.created_us),
+        updated_at=from_us(row.updated_us),
+    )

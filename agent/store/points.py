@@ -1,0 +1,72 @@
+"""Blocks of chart points: columns of numbers ↔ little-endian bytes. Pure.
+
+A missing number (None, NaN, Infinity) is NaN in a block. Numbers are 8 bytes each: seq and time int64,
+epoch and value float64.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import sys
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+_NAN = math.nan
+
+
+@dataclass(slots=True)
+class PointColumns:
+    """Points being gathered: four columns of the same length."""
+
+    seqs: list[int] = field(default_factory=list)
+    epochs: list[float | None] = field(default_factory=list)
+    values: list[float | None] = field(default_factory=list)
+    times_us: list[int] = field(default_factory=list)
+
+    def extend(self, later: PointColumns) -> None:
+        self.seqs += later.seqs
+        self.epochs += later.epochs
+        self.values += later.values
+        self.times_us += later.times_us
+
+
+def pack_floats(numbers: Sequence[float | None]) -> bytes:
+    try:
+        if math.isfinite(sum(numbers)):  # type: ignore[arg-type]  # one pass in C tells that all are numbers
+            return struct.pack(f"<{len(numbers)}d", *numbers)
+    except (TypeError, OverflowError, struct.error):
+        pass  # a None or an integer beyond every float among them
+    return struct.pack(f"<{len(numbers)}d", *map(_number, numbers))
+
+
+def _number(number: float | None) -> float:
+    try:
+        return float(number) if number is not None and math.isfinite(number) else _NAN
+    except OverflowError:
+        return _NAN
+
+
+def pack_ints(numbers: Sequence[int]) -> bytes:
+    return struct.pack(f"<{len(numbers)}q", *numbers)
+
+
+def floats(blobs: Iterable[bytes]) -> array[float]:
+    return _array("d", blobs)
+
+
+def ints(blobs: Iterable[bytes]) -> array[int]:
+    return _array("q", blobs)
+
+
+def _array(code: str, blobs: Iterable[bytes]) -> array:  # type: ignore[type-arg]
+    numbers = array(code, b"".join(blobs))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def with_none(numbers: Iterable[float]) -> list[float | None]:
+    """NaN, which alone differs from itself, becomes None: the form that goes into JSON."""
+    return [number if number == number else None for number in numbers]

@@ -1,0 +1,281 @@
+"""The tables. Times are integer microseconds since 1970 (`*_us`), JSON is text, ids are integers.
+
+Portable SQL only: the same metadata makes an SQLite file and a PostgreSQL database. A change here needs
+a revision in `migrations/versions`; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+HEAD = "0001"  # the newest revision; opening a store at this revision imports no alembic
+
+# SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
+Id = BigInteger().with_variant(Integer, "sqlite")
+Us = BigInteger()
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+plugins = Table(
+    "plugins",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("image", Text, nullable=False),
+    Column("tag", Text, nullable=False),
+    Column("modes", Text, nullable=False),
+    Column("readme", Text, nullable=False),
+    Column("configs", Text, nullable=False),
+    Column("image_digest", Text),
+    Column("folder", Text),
+    Column("content_sha256", String(64)),
+    Column("created_us", Us, nullable=False),
+    Column("updated_us", Us, nullable=False),
+    UniqueConstraint("image", "tag"),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False, index=True),
+    Column("description", Text, nullable=False),
+    Column("content_sha256", String(64), nullable=False, index=True),
+    Column("images_count", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("task_id", BigInteger),  # provenance outlives what it names: no foreign key
+    Column("created_us", Us, nullable=False),
+    Column("updated_us", Us, nullable=False),
+    Column("meta", Text, nullable=False),
+    sqlite_autoincrement=True,  # an id is never given twice: labels, links and logs name it
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("project_id", ForeignKey("projects.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("images_count", BigInteger, nullable=False),
+    Column("created_us", Us, nullable=False),
+    Column("updated_us", Us, nullable=False),
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("dataset_id", ForeignKey("datasets.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("mime", Text, nullable=False),
+    Column("created_us", Us, nullable=False),
+    Column("updated_us", Us, nullable=False),
+    Column("annotation", Text, nullable=False),
+    Index("ix_images_dataset_id_id", "dataset_id", "id"),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False, index=True),
+    Column("description", Text, nullable=False),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("only_train", Boolean, nullable=False),
+    Column("task_id", BigInteger, index=True),
+    Column("checkpoint_index", BigInteger),
+    Column("is_best", Boolean),
+    Column("plugin_id", BigInteger),
+    Column("plugin_image", Text),
+    Column("image_digest", Text),
+    Column("project_id", BigInteger),
+    Column("parent_model_id", BigInteger),
+    Column("created_us", Us, nullable=False),
+    Column("updated_us", Us, nullable=False),
+    Column("optional", Text),
+    Column("config", Text),
+    Column("train_config", Text),
+    sqlite_autoincrement=True,  # an id is never given twice: labels, links and logs name it
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("plugin_id", ForeignKey("plugins.id"), nullable=False),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("model_id", ForeignKey("models.id"), nullable=False),
+    Column("step", SmallInteger, nullable=False, server_default="0"),
+    Column("stop_requested", Boolean, nullable=False, server_default=text("false")),
+    Column("agent_id", Text),
+    Column("lease_until_us", Us),  # past it, another agent may take the task over
+    Column("engine", Text),
+    Column("container_id", Text),
+    Column("image_digest", Text),
+    Column("reason", Text),
+    Column("message", Text),
+    Column("exit_code", Integer),
+    Column("result_project_id", ForeignKey("projects.id")),
+    Column("created_us", Us, nullable=False),
+    Column("started_us", Us),
+    Column("finished_us", Us),
+    # Tallies of the event rows, written with them, so that a list of tasks reads no events.
+    Column("lines_read", BigInteger, nullable=False, server_default="0"),
+    Column("events_count", BigInteger, nullable=False, server_default="0"),
+    Column("progress_subtask", Text),
+    Column("progress_current", BigInteger),
+    Column("progress_total", BigInteger),
+    Column("metric_kind", Text),
+    Column("metric_name", Text),
+    Column("metric_epoch", Float(53)),
+    Column("metric_value", Float(53)),
+    # The long ones last: SQLite reads a row from its front and stops at the last column asked for.
+    Column("options", Text, nullable=False),
+    Column("config", Text, nullable=False),
+    Column("container_spec", Text),
+    CheckConstraint(
+        "status IN ('queued', 'consumed', 'started', 'deployed', 'terminating', 'finished', 'error', 'stopped')",
+        name="status",
+    ),
+    Index("ix_tasks_status_id", "status", "id"),
+    sqlite_autoincrement=True,  # an id is never given twice: labels, links and logs name it
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("time_us", Us, nullable=False),
+    Column("stream", SmallInteger, nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    Column("event_type", Text),
+    Column("raw", Text, nullable=False),
+    # Only for events whose raw text does not say them: the agent's own. The rest is parsed again when read.
+    Column("message", Text),
+    Column("fields", Text),
+    # The few rows people ask for by name, found without a walk over every metric line.
+    Index(
+        "ix_events_loud",
+        "task_id",
+        "seq",
+        sqlite_where=text("level >= 30"),
+        postgresql_where=text("level >= 30"),
+    ),
+    Index(
+        "ix_events_rare_type",
+        "task_id",
+        "event_type",
+        "seq",
+        sqlite_where=text("event_type IS NOT NULL AND event_type NOT IN ('METRICS', 'PROGRESS')"),
+        postgresql_where=text("event_type IS NOT NULL AND event_type NOT IN ('METRICS', 'PROGRESS')"),
+    ),
+    sqlite_with_rowid=False,  # rows lie in the order of (task_id, seq)
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("last_epoch", Float(53)),
+    Column("last_value", Float(53)),
+    UniqueConstraint("task_id", "kind", "name"),
+)
+
+# Points lie in blocks: little-endian arrays of 8-byte numbers, NaN where there is no number. A row per
+# point would cost five seconds to read five million of them; blocks are read as fast as the disk.
+point_blocks = Table(
+    "point_blocks",
+    metadata,
+    Column("series_id", ForeignKey("series.id", ondelete="CASCADE"), primary_key=True),
+    Column("first_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("epoch_min", Float(53)),  # over the block's finite epochs; null where it has none
+    Column("epoch_max", Float(53)),
+    Column("epochs", LargeBinary, nullable=False),  # float64
+    Column("point_values", LargeBinary, nullable=False),  # float64
+    Column("seqs", LargeBinary, nullable=False),  # int64
+    Column("times_us", LargeBinary, nullable=False),  # int64
+)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("subtask", Text, primary_key=True),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("current", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("current_label", Text),
+    Column("total_label", Text),
+    Column("updated_us", Us, nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("checkpoint_index", BigInteger, nullable=False),
+    Column("subdir", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("is_best", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("model_id", ForeignKey("models.id")),
+    Column("created_us", Us, nullable=False),
+    Column("optional", Text),
+    UniqueConstraint("task_id", "seq"),
+)
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("info", Text, nullable=False),
+    Column("last_seen_us", Us, nullable=False),
+)

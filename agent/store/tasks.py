@@ -1,0 +1,335 @@
+"""Tasks: wished for, claimed by an agent, moved from status to status, ended."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.domain import FINAL, NewTask, Step, Task, TaskOptions, TaskStatus, TaskType, may_become
+from agent.errors import Conflict, NotFound
+from agent.store.columns import (
+    clean,
+    from_json,
+    from_json_or_none,
+    from_us,
+    from_us_or_none,
+    now_us,
+    to_json,
+)
+from agent.store.connect import Database
+from agent.store.schema import models, plugins, projects, tasks
+
+_LIVE = [status for status in TaskStatus if status not in FINAL and status is not TaskStatus.QUEUED]
+_TYPES = {kind.value: kind for kind in TaskType}
+_STATUSES = {status.value: status for status in TaskStatus}
+_STEPS = {int(step): step for step in Step}
+_NO_OPTIONS = to_json(asdict(TaskOptions()))
+_DEFAULT_OPTIONS = TaskOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSummary:
+    """A line of the task list: what a person looks for, read without configs and specs."""
+
+    id: int
+    type: TaskType
+    status: TaskStatus
+    name: str
+    plugin_id: int
+    project_id: int
+    model_id: int
+    step: Step
+    reason: str | None
+    message: str | None
+    events_count: int
+    progress_subtask: str | None  # of the progress bar that moved last
+    progress_current: int | None
+    progress_total: int | None
+    metric_kind: str | None  # of the first metric of the last METRICS line
+    metric_name: str | None
+    metric_epoch: float | None
+    metric_value: float | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class Tasks:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # ------------------------------------------------------------ wishes
+
+    def add(self, new: NewTask) -> Task:
+        """A queued task. NotFound when its plugin, project or model is not in the store."""
+        with self._db.writing() as connection:
+            for noun, table, wanted in (
+                ("plugin", plugins, new.plugin_id),
+                ("project", projects, new.project_id),
+                ("model", models, new.model_id),
+            ):
+                if connection.execute(sa.select(table.c.id).where(table.c.id == wanted)).first() is None:
+                    raise NotFound(f"There is no {noun} {wanted}.")
+            row = connection.execute(
+                sa.insert(tasks)
+                .values(
+                    type=new.type.value,
+                    status=TaskStatus.QUEUED.value,
+                    name=clean(new.name),
+                    plugin_id=new.plugin_id,
+                    project_id=new.project_id,
+                    model_id=new.model_id,
+                    config=to_json(new.config),
+                    options=to_json(asdict(new.options)),
+                    created_us=now_us(),
+                )
+                .returning(*tasks.c)
+            ).one()
+        return _task(row)
+
+    def request_stop(self, id: int) -> Task:  # noqa: A002
+        """Ask for the end: a queued task ends at once, a running one becomes terminating. Idempotent."""
+        with self._db.writing() as connection:
+            row = _locked(connection, id)
+            status = TaskStatus(row.status)
+            if status.is_final:
+                return _task(row)
+            changed: dict[str, Any] = {"stop_requested": True}
+            if status is TaskStatus.QUEUED:
+                changed |= {
+                    "status": TaskStatus.STOPPED.value,
+                    "reason": "stopped_by_user",
+                    "message": "Stopped before it started.",
+                    "finished_us": now_us(),
+                }
+            elif may_become(status, TaskStatus.TERMINATING):
+                changed["status"] = TaskStatus.TERMINATING.value
+            return _changed(connection, id, changed)
+
+    def set_options(self, id: int, options: TaskOptions) -> None:  # noqa: A002
+        self._set(id, options=to_json(asdict(options)))
+
+    # ------------------------------------------------------------ looking
+
+    def get(self, id: int) -> Task:  # noqa: A002
+        with self._db.reading() as connection:
+            row = connection.execute(sa.select(tasks).where(tasks.c.id == id)).first()
+        if row is None:
+            raise NotFound(f"There is no task {id}.")
+        return _task(row)
+
+    def list(
+        self, *, statuses: Collection[TaskStatus] | None = None, limit: int = 100, before_id: int | None = None
+    ) -> list[Task]:
+        """Newest first."""
+        found = _page(sa.select(tasks), statuses, limit, before_id)
+        with self._db.reading() as connection:
+            rows = connection.execute(found).all()
+        return [_task(row) for row in rows]
+
+    def summaries(
+        self, *, statuses: Collection[TaskStatus] | None = None, limit: int = 100, before_id: int | None = None
+    ) -> builtins.list[TaskSummary]:
+        """Newest first, like `list`, at a fraction of its cost."""
+        found = _page(sa.select(*_SUMMARY_COLUMNS), statuses, limit, before_id)
+        with self._db.reading() as connection:
+            rows = connection.execute(found).all()
+        return [_summary(row) for row in rows]
+
+    def stop_requested(self, id: int) -> bool:  # noqa: A002
+        with self._db.reading() as connection:
+            wanted: bool | None = connection.execute(sa.select(tasks.c.stop_requested).where(tasks.c.id == id)).scalar()
+        if wanted is None:
+            raise NotFound(f"There is no task {id}.")
+        return wanted
+
+    def held_by(self, agent_id: str) -> builtins.list[Task]:
+        """Tasks this agent claimed that have not ended, oldest first: what to look after following a restart."""
+        found = sa.select(tasks).where(tasks.c.status.in_(_LIVE), tasks.c.agent_id == agent_id).order_by(tasks.c.id)
+        with self._db.reading() as connection:
+            return [_task(row) for row in connection.execute(found)]
+
+    # ------------------------------------------------------------ claims
+
+    def claim(self, agent_id: str, *, task_id: int | None = None, lease_s: float = 30) -> Task | None:
+        """Take the oldest queued task, or this one if it is still queued: None when there is none.
+
+        One short exclusive transaction: of any number of agents exactly one gets a task. The claim holds
+        for `lease_s` seconds and is kept by `renew`.
+        """
+        oldest = sa.select(tasks.c.id).where(tasks.c.status == TaskStatus.QUEUED.value).order_by(tasks.c.id).limit(1)
+        if task_id is not None:
+            oldest = oldest.where(tasks.c.id == task_id)
+        with self._db.reading() as connection:  # most looks find nothing: no need to hold up a writer for them
+            if connection.execute(oldest).first() is None:
+                return None
+        with self._db.writing() as connection:
+            found = connection.execute(oldest.with_for_update(skip_locked=True)).scalar()
+            if found is None:
+                return None
+            return _changed(
+                connection,
+                found,
+                {"status": TaskStatus.CONSUMED.value, "agent_id": agent_id, "lease_until_us": _lease(lease_s)},
+            )
+
+    def renew(self, agent_id: str, lease_s: float = 30) -> None:
+        """Keep the claim on every task this agent has that has not ended."""
+        with self._db.writing() as connection:
+            connection.execute(
+                sa.update(tasks)
+                .where(tasks.c.status.in_(_LIVE), tasks.c.agent_id == agent_id)
+                .values(lease_until_us=_lease(lease_s))
+            )
+
+    def take_over(self, agent_id: str, lease_s: float = 30) -> builtins.list[Task]:
+        """Claim tasks whose agent has not renewed in time, oldest first. They keep their status and step."""
+        lost = (
+            sa.select(tasks.c.id)
+            .where(tasks.c.status.in_(_LIVE), tasks.c.agent_id != agent_id, tasks.c.lease_until_us < now_us())
+            .order_by(tasks.c.id)
+            .with_for_update(skip_locked=True)
+        )
+        with self._db.writing() as connection:
+            return [
+                _changed(connection, id_, {"agent_id": agent_id, "lease_until_us": _lease(lease_s)})
+                for id_ in connection.execute(lost).scalars().all()
+            ]
+
+    # ------------------------------------------------------------ the life of a claimed task
+
+    def become(
+        self,
+        id: int,  # noqa: A002
+        status: TaskStatus,
+        *,
+        reason: str | None = None,
+        message: str | None = None,
+        exit_code: int | None = None,
+    ) -> Task:
+        """Move to another status; Conflict when `may_become` forbids it. Stamps the start and the end."""
+        with self._db.writing() as connection:
+            row = _locked(connection, id)
+            current = TaskStatus(row.status)
+            if not may_become(current, status):
+                raise Conflict(f"Task {id} is {current} and cannot become {status}.")
+            changed: dict[str, Any] = {"status": status.value}
+            if reason is not None:
+                changed["reason"] = reason
+            if message is not None:
+                changed["message"] = clean(message)
+            if exit_code is not None:
+                changed["exit_code"] = exit_code
+            if status in (TaskStatus.STARTED, TaskStatus.DEPLOYED) and row.started_us is None:
+                changed["started_us"] = now_us()
+            if status.is_final:
+                changed |= {"finished_us": now_us(), "lease_until_us": None}
+            if status is TaskStatus.QUEUED:  # given back
+                changed |= {"agent_id": None, "lease_until_us": None}
+            return _changed(connection, id, changed)
+
+    def set_step(self, id: int, step: Step) -> None:  # noqa: A002
+        self._set(id, step=int(step))
+
+    def launched(
+        self,
+        id: int,  # noqa: A002
+        *,
+        engine: str,
+        container_id: str,
+        spec: Mapping[str, Any],
+        image_digest: str | None,
+    ) -> None:
+        """Record the container of a task and how it was started."""
+        self._set(id, engine=engine, container_id=container_id, container_spec=to_json(spec), image_digest=image_digest)
+
+    def set_result_project(self, id: int, project_id: int) -> None:  # noqa: A002
+        self._set(id, result_project_id=project_id)
+
+    def _set(self, id_: int, **changed: Any) -> None:
+        with self._db.writing() as connection:
+            _changed(connection, id_, changed)
+
+
+_SUMMARY_COLUMNS = [
+    tasks.c[{"created_at": "created_us", "started_at": "started_us", "finished_at": "finished_us"}.get(name, name)]
+    for name in TaskSummary.__dataclass_fields__
+]
+
+
+def _page(
+    found: sa.Select[Any], statuses: Collection[TaskStatus] | None, limit: int, before_id: int | None
+) -> sa.Select[Any]:
+    if statuses is not None:
+        found = found.where(tasks.c.status.in_([status.value for status in statuses]))
+    if before_id is not None:
+        found = found.where(tasks.c.id < before_id)
+    return found.order_by(tasks.c.id.desc()).limit(limit)
+
+
+def _locked(connection: sa.Connection, id_: int) -> sa.Row[Any]:
+    """The task's row, held until the transaction ends (SQLite holds the whole database anyway)."""
+    row = connection.execute(sa.select(tasks).where(tasks.c.id == id_).with_for_update()).first()
+    if row is None:
+        raise NotFound(f"There is no task {id_}.")
+    return row
+
+
+def _changed(connection: sa.Connection, id_: int, changed: Mapping[str, Any]) -> Task:
+    row = connection.execute(sa.update(tasks).where(tasks.c.id == id_).values(changed).returning(*tasks.c)).first()
+    if row is None:
+        raise NotFound(f"There is no task {id_}.")
+    return _task(row)
+
+
+def _lease(lease_s: float) -> int:
+    return now_us() + int(lease_s * 1_000_000)
+
+
+def _options(text: str) -> TaskOptions:
+    if text == _NO_OPTIONS:
+        return _DEFAULT_OPTIONS
+    known = TaskOptions.__dataclass_fields__
+    return TaskOptions(**{name: value for name, value in from_json(text).items() if name in known})
+
+
+def _task(row: sa.Row[Any]) -> Task:
+    return Task(
+        id=row.id,
+        type=_TYPES[row.type],
+        status=_STATUSES[row.status],
+        name=row.name,
+        plugin_id=row.plugin_id,
+        project_id=row.project_id,
+        model_id=row.model_id,
+        config=from_json(row.config),
+        options=_options(row.options),
+        step=_STEPS[row.step],
+        engine=row.engine,
+        container_id=row.container_id,
+        container_spec=from_json_or_none(row.container_spec),
+        image_digest=row.image_digest,
+        stop_requested=row.stop_requested,
+        reason=row.reason,
+        message=row.message,
+        exit_code=row.exit_code,
+        lines_read=row.lines_read,
+        events_count=row.events_count,
+        agent_id=row.agent_id,
+        result_project_id=row.result_project_id,
+        created_at=from_us(row.created_us),
+        started_at=from_us_or_none(row.started_us),
+        finished_at=from_us_or_none(row.finished_us),
+    )
+
+
+def _summary(row: Iterable[Any]) -> TaskSummary:
+    values = list(row)
+    values[1], values[2], values[7] = _TYPES[values[1]], _STATUSES[values[2]], _STEPS[values[7]]
+    values[-3:] = from_us(values[-3]), from_us_or_none(values[-2]), from_us_or_none(values[-1])
+    return TaskSummary(*values)
