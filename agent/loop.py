@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -68,10 +69,11 @@ def run_forever(house: House, shutdown: threading.Event, *, parallel: int = 1) -
     """Take and run queued tasks until `shutdown` is set; then running ones are stopped and recorded as such."""
     with alive(house) as agent_id, ThreadPoolExecutor(parallel, thread_name_prefix="task") as pool:
         running: set[Future[Task]] = set()
+        orphans: deque[Task] = deque()  # taken over from agents that died, waiting for a free place
         log.info("agent %s is ready for tasks", agent_id)
         while not shutdown.is_set():
             running = {future for future in running if not _reported(future)}
-            task = _next(house, agent_id) if len(running) < parallel else None
+            task = _next(house, agent_id, orphans) if len(running) < parallel else None
             if task is not None:
                 log.info("task %s: taken (%s)", task.id, task.type.value)
                 running.add(pool.submit(run_task, task, house, shutdown=shutdown))
@@ -84,11 +86,11 @@ def run_forever(house: House, shutdown: threading.Event, *, parallel: int = 1) -
             _reported(future)
 
 
-def _next(house: House, agent_id: str) -> Task | None:
+def _next(house: House, agent_id: str, orphans: deque[Task]) -> Task | None:
     """A task whose agent died, else the oldest queued one. A busy store means: later."""
     try:
-        orphans = house.store.tasks.take_over(agent_id, LEASE_S, limit=1)
-        return orphans[0] if orphans else house.store.tasks.claim(agent_id, lease_s=LEASE_S)
+        orphans.extend(house.store.tasks.take_over(agent_id, LEASE_S))
+        return orphans.popleft() if orphans else house.store.tasks.claim(agent_id, lease_s=LEASE_S)
     except AgentError as error:
         log.warning("could not ask for a task: %s", error)
         return None
