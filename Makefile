@@ -38,7 +38,7 @@ bench: setup ## ratios against peers and limits, with their spread
 	$(PY) -m benchmarks
 
 demo: $(STAMP) ## train, look, predict: the main job on the sample project (AGENT_ENGINE=process without Docker)
-	@scripts/demo.sh $(VENV)
+	@$(PY) scripts/demo.py
 
 up: $(STAMP) ## the web page and an agent on this machine
 	$(VENV)/bin/agent up

@@ -1,0 +1,121 @@
+"""The main job, shown: draw a project, build the plugin, train, pick the best checkpoint, predict.
+
+Run by `make demo`. With a Docker engine everything happens in containers; with AGENT_ENGINE=process, or where no
+engine can be had, the same plugin runs as a process on this machine. What it makes stays in .build/demo.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+DEMO = ROOT / ".build" / "demo"
+WHEELS = ROOT / ".build" / "wheels"
+BASE = "supervisely-local/base:0.1.0"
+PLUGIN = ROOT / "plugin_example"
+ENV = {**os.environ, "AGENT_HOME": str(DEMO / "home")}
+
+
+def main() -> int:
+    engine = choose_engine()
+    say(f"engine: {engine}")
+
+    fruit = DEMO / "fruit"
+    if not (fruit / "meta.json").exists():
+        say("drawing a sample project: 60 pictures of fruit, labelled")
+        python("-m", "plugin_example.samples.fruit", fruit, "--images", "60", "--seed", "7")
+    if engine == "docker":
+        say("building the plugin's image (torch and its friends once, then a second)")
+        call(ROOT / "scripts" / "base-image.sh", BASE)
+        torch_wheel()
+        agent("build", PLUGIN, "--base", f"base-py={BASE}", "--include", WHEELS)
+
+    say("training; each line is a validation, each ★ a new best checkpoint")
+    epochs = os.environ.get("DEMO_EPOCHS", "16")
+    chosen = ("--plugin", PLUGIN, "--project", fruit, "--engine", engine)
+    agent("submit-train", *chosen, "--name", "fruit net", "--set", f"epochs={epochs}")
+    task = ask("task", "list", "--limit", "1")[0]
+    task = ask("task", "show", task["id"])
+    best = [c for c in task["checkpoints"] if c["is_best"]][-1]
+    val = best["optional"]["val_metrics"]
+    background = background_only(task["id"])
+    say(f"best checkpoint: {best['index']} (model {best['model_id']}), val loss {val['loss']:.3f}")
+    say(f"mean IoU: {val['mean_iou']:.3f}; predicting background everywhere would give {background:.3f}")
+
+    say("predicting with the best checkpoint")
+    inference = ("--model", best["model_id"], "--name", "fruit predictions")
+    agent("submit-inference", *chosen, *inference)
+    made = ask("task", "list", "--limit", "1")[0]
+    say(f"the predictions are project {made['result_project_id']} in the library")
+    say("look at it all:")
+    print(f"\n    AGENT_HOME={ENV['AGENT_HOME']} {Path(sys.executable).parent}/agent up")
+    print("    then open http://127.0.0.1:8120 with the link it prints\n")
+    return 0
+
+
+def choose_engine() -> str:
+    """docker where one answers or can be started, else process; AGENT_ENGINE decides when it is set."""
+    wanted = os.environ.get("AGENT_ENGINE", "auto")
+    if wanted == "process":
+        return "process"
+    started = subprocess.run([ROOT / "scripts" / "engine.sh", "start"], check=False).returncode == 0
+    if not started and wanted == "docker":
+        sys.exit(3)
+    return "docker" if started else "process"
+
+
+def torch_wheel() -> None:
+    """Put this environment's torch wheel into the build context, where pip knows a CPU build of it.
+
+    Inside the image pip sees the public index only, which would bring gigabytes of CUDA on a machine without a GPU.
+    """
+    import torch
+
+    (WHEELS / "wheels").mkdir(parents=True, exist_ok=True)
+    version = torch.__version__
+    if "+cpu" not in version or any((WHEELS / "wheels").glob("torch-*.whl")):
+        return
+    pip = ("-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", WHEELS / "wheels")
+    python(*pip, f"torch=={version}")
+
+
+def background_only(task_id: int) -> float:
+    """What the plugin's last line says a prediction of nothing would have scored."""
+    lines = agent_output("task", "logs", task_id, "--raw", "--text", "background_only_mean_iou").splitlines()
+    return float(json.loads(lines[-1])["background_only_mean_iou"])
+
+
+def agent(*args: object) -> None:
+    call(Path(sys.executable).parent / "agent", *args)
+
+
+def agent_output(*args: object) -> str:
+    command = [str(Path(sys.executable).parent / "agent"), *map(str, args)]
+    return subprocess.run(command, env=ENV, check=True, capture_output=True, text=True).stdout
+
+
+def ask(*args: object) -> Any:
+    return json.loads(agent_output(*args, "--json"))
+
+
+def python(*args: object) -> None:
+    call(sys.executable, *args)
+
+
+def call(*args: object) -> None:
+    done = subprocess.run([str(arg) for arg in args], env=ENV, cwd=ROOT, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)  # the command has said why
+
+
+def say(text: str) -> None:
+    print(f"\033[1m▸ {text}\033[0m" if sys.stdout.isatty() else f"▸ {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
