@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 CALL_TIMEOUT_S = 120  # one request; creating a container on a busy disk takes its time
 REMOVAL_S = 15.0  # how long a name may stay taken by a container that is on its way out
 
+# Images built here without a registry: a public registry's account of that name is somebody else's.
+NEVER_PULLED = "local/"
+
 # The log is the only way back to what was printed, so it must be readable and complete. A daemon's default
 # driver may be one that cannot be read (syslog, fluentd), or json-file with options that drop lines:
 # rotation (max-size, max-file) and non-blocking delivery. Each of them is overridden by name.
@@ -94,6 +97,8 @@ class DockerEngine:
         return ImageInfo(reference, found["Id"], (found.get("Config") or {}).get("Labels") or {})
 
     def _pull(self, reference: str) -> None:
+        if reference.startswith(NEVER_PULLED):
+            raise ImageNotFound(f"the engine has no image {reference}; build it with `agent build FOLDER`")
         repository, tag = parse_repository_tag(reference)
         try:
             for line in self.client.api.pull(repository, tag=tag, stream=True, decode=True):

@@ -23,8 +23,9 @@ from pathlib import Path
 from agent.domain import TASK_MOUNT, WORKDIR, ContainerSpec
 from agent.engines import Container, EngineInfo, ImageInfo
 from agent.engines.process_container import ProcessContainer
-from agent.engines.workdir import copy_plugin, python_path
+from agent.engines.workdir import copy_plugin
 from agent.errors import CouldNotStart
+from agent.formats.dockerfile import python_path
 
 SHIM = Path(__file__).with_name("shim.py")
 START_S = 60.0  # for the watcher to report that the plugin runs

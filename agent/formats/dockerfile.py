@@ -1,0 +1,110 @@
+"""The little a Dockerfile has to be asked before it is built: its base images, its PYTHONPATH. Pure.
+
+Docker's rules: an ARG before the first FROM is known in FROM lines only, and the build's arguments win over
+its default (Dockerfile reference, "Understand how ARG and FROM interact").
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from agent.domain import WORKDIR
+
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::([-+])([^}]*))?\})")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """An image that a FROM line asks for."""
+
+    reference: str  # with its arguments filled in; what has no value is empty
+    line: str  # as written
+    arguments: tuple[str, ...]  # that the line uses, directly or through the default of another
+
+
+def base_images(text: str, build_args: Mapping[str, str]) -> tuple[Base, ...]:
+    """The images a build will look for, in order, each once: no stages of the file itself, no `scratch`."""
+    values: dict[str, str] = {}
+    uses: dict[str, tuple[str, ...]] = {}
+    stages = {"scratch"}
+    bases: dict[str, Base] = {}
+    for word, rest in _instructions(text):
+        if word == "ARG" and not bases and stages == {"scratch"}:
+            for part in _split(rest):
+                name, _, default = part.partition("=")
+                values[name] = build_args.get(name, _fill(default, values))
+                used = () if name in build_args else _names(default)
+                uses[name] = tuple(dict.fromkeys((name, *(deep for use in used for deep in uses.get(use, (use,))))))
+        elif word == "FROM":
+            parts = [part for part in rest.split() if not part.startswith("--")]
+            if not parts:
+                continue
+            reference = _fill(parts[0], values)
+            if reference.lower() not in stages:
+                used = tuple(deep for use in _names(parts[0]) for deep in uses.get(use, (use,)))
+                bases.setdefault(reference, Base(reference, f"FROM {rest}", used))
+            if len(parts) == 3 and parts[1].lower() == "as":
+                stages.add(parts[2].lower())
+    return tuple(bases.values())
+
+
+def python_path(text: str) -> tuple[str, ...]:
+    """The folders below /workdir that a plugin's Dockerfile puts on PYTHONPATH, in its order.
+
+    Real plugins differ here (contract: plugin.md 5); one that says nothing gets what most of them have.
+    """
+    folders: list[str] = []
+    for word, rest in _instructions(text):
+        if word != "ENV":
+            continue
+        words = _split(rest)
+        pairs = [pair.partition("=")[::2] for pair in words] if "=" in words[0] else [(words[0], " ".join(words[1:]))]
+        for name, value in pairs:
+            if name == "PYTHONPATH":
+                parts = [part for part in value.split(":") if PurePosixPath(part).is_relative_to(WORKDIR)]
+                kept = folders if "PYTHONPATH" in _names(value) else []
+                folders = list(dict.fromkeys([*parts, *kept]))
+    return tuple(folders) or (str(WORKDIR), f"{WORKDIR}/src")
+
+
+def _instructions(text: str) -> Iterator[tuple[str, str]]:
+    """(upper-case instruction, its arguments) per logical line."""
+    logical = ""
+    for line in text.splitlines():
+        stripped = line.strip()
+        if stripped.startswith("#") or not stripped:  # also between continued lines
+            continue
+        if stripped.endswith("\\"):
+            logical += stripped[:-1] + " "
+            continue
+        word, _, rest = (logical + stripped).partition(" ")
+        logical = ""
+        yield word.upper(), rest.strip()
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text) or [""]
+    except ValueError:  # an unclosed quote: the engine will say so when it builds
+        return text.split() or [""]
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(plain or braced for plain, braced, _, _ in _VARIABLE.findall(text))
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    def value(match: re.Match[str]) -> str:
+        plain, braced, operator, word = match.groups()
+        found = values.get(plain or braced, "")
+        if operator == "-":
+            return found or _fill(word, values)
+        if operator == "+":
+            return _fill(word, values) if found else ""
+        return found
+
+    return _VARIABLE.sub(value, text).strip("\"'")
