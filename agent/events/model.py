@@ -76,7 +76,7 @@ class Event(msgspec.Struct, frozen=True):
 
     `raw` is the line as decoded, without its newline. `event_type` is the wire name without its prefix
     (`METRICS`), None for a plain log line. `body` is None for lines without a body of ours and for known
-    types with a wrong one: then `parse_error` says what is wrong with it.
+    types with a wrong one. `parse_error` says what could not be read; a body beside it holds the rest.
     """
 
     raw: str
@@ -88,3 +88,4 @@ class Event(msgspec.Struct, frozen=True):
     body: Body | None = None
     fields: Mapping[str, Any] | None = None  # other keys of the JSON object, as data
     parse_error: str | None = None
+    json_start: int | None = None  # where the JSON object begins in `raw`; None: the line is text

@@ -1,0 +1,176 @@
+"""What the known events carry (contract: events.md 3). Pure.
+
+A reader takes its keys out of the record (what remains are the event's fields) and gives the body with a
+remark about parts of it that could not be read, or raises `WrongBody` with what is wrong.
+
+Numbers may come as text: the SDK's encoder writes `numpy.float32`, tensors and numpy integers as strings
+(`"0.25"`, `"tensor(1.09)"`, `"3"`), and `best_now` may be `"tensor(True)"`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+from agent.events.model import Applied, Body, CheckpointReported, Crashed, Metrics, Progress
+
+_LONGEST_NUMBER = 200  # characters of text tried as a number
+_INT_LIMIT = 1 << 63  # what a database column holds
+
+# tensor(1.09), tensor(0.5, device='cuda:0'), tensor([[3]]), np.float32(0.25): one element, not several
+_WRAPPED = re.compile(r"(?:tensor|array|np\.\w+)\(\s*(?:([^\s,\[\]()]+)|\[+\s*([^\s,\[\]()]+)\s*\]+)\s*(?:,.*)?\)")
+
+
+class WrongBody(Exception):
+    """A known event with a body that cannot be read; the message completes "METRICS line: ..."."""
+
+
+def read_metrics(record: dict[str, Any]) -> tuple[Metrics, str | None]:
+    kind = record.get("type")
+    if type(kind) is not str or not kind:
+        raise WrongBody(f'\'type\' must be "train" or "val", got {_shown(kind)}')
+    values = record.get("metrics")
+    if type(values) is not dict:
+        raise WrongBody(f"'metrics' must be an object of name and number, got {_shown(values)}")
+    epoch = record.get("epoch", "")
+    if type(epoch) is not float and epoch is not None:
+        try:
+            epoch = _number(epoch)
+        except ValueError:
+            raise WrongBody(f"'epoch' must be a number, got {_shown(record.get('epoch'))}") from None
+    error = None
+    for value in values.values():
+        if type(value) is not float:
+            values, error = _read_values(values)
+            break
+    del record["type"], record["metrics"], record["epoch"]
+    return Metrics(kind, epoch, values), error
+
+
+def _read_values(values: dict[str, Any]) -> tuple[dict[str, float | None], str | None]:
+    read: dict[str, float | None] = {}
+    wrong = []
+    for name, value in values.items():
+        try:
+            read[name] = None if value is None else _number(value)
+        except ValueError:
+            read[name] = None
+            wrong.append(f"{_shown(name)} is {_shown(value)}")
+    return read, f"METRICS line: not a number: {', '.join(wrong[:5])}" if wrong else None
+
+
+def read_progress(record: dict[str, Any]) -> tuple[Progress, str | None]:
+    subtask = record.get("subtask")
+    if type(subtask) is not str:
+        if subtask is None or isinstance(subtask, (dict, list)):
+            raise WrongBody(f"'subtask' must be text, got {_shown(subtask)}")
+        subtask = str(subtask)
+    current, total = record.get("current"), record.get("total")
+    if type(current) is not int or not -_INT_LIMIT <= current < _INT_LIMIT:
+        current = _whole(current, "current")
+    if type(total) is not int or not -_INT_LIMIT <= total < _INT_LIMIT:
+        total = _whole(total, "total")
+    del record["subtask"], record["current"], record["total"]
+    if not record:
+        return Progress(subtask, current, total), None
+    return Progress(
+        subtask, current, total, _take_text(record, "current_label"), _take_text(record, "total_label")
+    ), None
+
+
+def read_checkpoint(record: dict[str, Any]) -> tuple[CheckpointReported, str | None]:
+    """Only `subdir` must be there, as for the official agent; what else cannot be read must not cost the weights."""
+    subdir = record.get("subdir")
+    if type(subdir) is not str or not subdir:
+        raise WrongBody(f"'subdir' must name the folder below results/, got {_shown(subdir)}")
+    wrong = []
+    digits = subdir.rstrip("/").rpartition("/")[2]
+    index = int(digits) if digits.isdecimal() and len(digits) < 19 else 0
+    numbers = {"id": index, "sizeb": 0}
+    for key in numbers:
+        try:
+            numbers[key] = _whole(record.pop(key, None), key)
+        except WrongBody as error:
+            wrong.append(str(error))
+    try:
+        is_best = bool(_number(record.pop("best_now", None)))
+    except ValueError:
+        is_best = False
+        wrong.append("'best_now' must be true or false")
+    optional = record.pop("optional", None)
+    if optional is not None and type(optional) is not dict:
+        wrong.append("'optional' must be an object")
+        optional = None
+    del record["subdir"]
+    body = CheckpointReported(numbers["id"], subdir, numbers["sizeb"], is_best, optional)
+    return body, f"CHECKPOINT line: {'; '.join(wrong)}" if wrong else None
+
+
+def read_crash(record: dict[str, Any]) -> tuple[Crashed, str | None]:
+    """The fields stay as they are too: whoever shows the event shows its stack."""
+    stack = record.get("stack")
+    if isinstance(stack, str):
+        stack = stack.split("\n")
+    lines = tuple(str(line) for line in stack) if isinstance(stack, list) else ()
+    said = record.get("exc_str")
+    error = str(said) if said not in (None, "") else (lines[-1] if lines else "")
+    return Crashed(error, lines), None
+
+
+def read_applied(_record: dict[str, Any]) -> tuple[Applied, str | None]:
+    return _APPLIED, None
+
+
+_APPLIED = Applied()
+
+BODIES: dict[str, Callable[[dict[str, Any]], tuple[Body, str | None]]] = {
+    "METRICS": read_metrics,
+    "PROGRESS": read_progress,
+    "CHECKPOINT": read_checkpoint,
+    "TASK_CRASHED": read_crash,
+    "MODEL_APPLIED": read_applied,
+}
+
+
+def _number(value: Any) -> float | None:
+    """A finite float; None for NaN and infinities. ValueError for anything else."""
+    if isinstance(value, str):
+        number = _number_in_text(value)
+    elif isinstance(value, (int, float)):  # bool too: true counts as 1
+        number = float(value)
+    else:
+        raise ValueError("not a number")
+    return number if math.isfinite(number) else None
+
+
+def _number_in_text(text: str) -> float:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError("too long for a number")
+    if wrapped := _WRAPPED.fullmatch(text.strip()):
+        text = wrapped[1] or wrapped[2]
+    if text.lower() in ("true", "false"):
+        return float(text.lower() == "true")
+    return float(text)
+
+
+def _whole(value: Any, key: str) -> int:
+    """A whole number that fits a database; fractions are rounded up, as the SDK does."""
+    try:
+        number = value if type(value) is int else _number(value)
+    except ValueError:
+        number = None
+    if number is None or not -_INT_LIMIT <= number < _INT_LIMIT:
+        raise WrongBody(f"'{key}' must be a whole number, got {_shown(value)}")
+    return math.ceil(number)
+
+
+def _take_text(record: dict[str, Any], key: str) -> str | None:
+    return record.pop(key) if isinstance(record.get(key), str) else None
+
+
+def _shown(value: Any) -> str:
+    """A value short enough for a sentence."""
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,141 @@
+"""Bytes of a container's output → lines. Pure; no bytes make it raise, no output makes it grow without limit.
+
+An engine promises nothing about where its pieces end: docker hands over 16 KiB fragments of a long line and
+a tty single bytes, a pipe whatever was there, and a character of several bytes may be cut in two. So bytes
+are joined first, per stream, and decoded once, when their line is complete. Only a newline ends a line:
+a carriage return redraws one, and what it means is for `parse.py` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+
+import msgspec
+
+from agent.events.model import Stream
+
+LINE_LIMIT = 1 << 20  # bytes kept of one line; a print without end must not eat the memory
+
+Frame = tuple[int, bytes]  # stream and a piece of its output, as engines give them
+_STREAMS = {1: Stream.STDOUT, 2: Stream.STDERR}
+_stream_of = itemgetter(0)
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """One line without its newline; bytes that are not UTF-8 became U+FFFD.
+
+    A line above the limit is not whole, and its text says so where the bytes are missing.
+    """
+
+    stream: Stream
+    text: str
+
+
+def cut_mark(dropped_bytes: int) -> str:
+    """What stands at the end of a line that was too long."""
+    return f"… [line too long: {dropped_bytes} bytes dropped]"
+
+
+def redrawn_mark(dropped_bytes: int) -> str:
+    """What stands before the last segment of a line that was too long and redrawn by carriage returns."""
+    return f"[line too long: {dropped_bytes} redrawn bytes dropped] …\r"
+
+
+class LineJoiner:
+    """Joins the pieces of both streams into lines, in the order in which the lines were completed."""
+
+    def __init__(self, limit: int = LINE_LIMIT) -> None:
+        self._limit = limit
+        self._open: dict[Stream, _OpenLine] = {}
+
+    def feed(self, frames: Sequence[Frame]) -> list[Line]:
+        """The lines these pieces complete."""
+        lines: list[Line] = []
+        for number, run in groupby(frames, _stream_of):
+            stream = _STREAMS.get(number, Stream.STDOUT)
+            data = b"".join([piece for _, piece in run])
+            whole, newline, rest = data.rpartition(b"\n")
+            if newline:
+                if stream in self._open:
+                    first, newline, whole = whole.partition(b"\n")
+                    lines.append(self._close(stream, first))
+                if newline:
+                    lines.extend(self._whole_lines(stream, whole))
+            if rest:
+                self._open.setdefault(stream, _OpenLine(self._limit)).add(rest)
+        return lines
+
+    def finish(self) -> list[Line]:
+        """What was printed last, without a newline: often the reason for a crash."""
+        return [self._close(stream) for stream in list(self._open)]
+
+    def _close(self, stream: Stream, last: bytes = b"") -> Line:
+        line = self._open.pop(stream)
+        line.add(last)
+        return line.close(stream)
+
+    def _whole_lines(self, stream: Stream, data: bytes) -> Iterator[Line]:
+        if len(data) <= self._limit:  # nearly always: one decoding for all of them
+            for text in data.decode("utf-8", "replace").split("\n"):
+                yield Line(stream, text)
+            return
+        for piece in data.split(b"\n"):
+            line = _OpenLine(self._limit)
+            line.add(piece)
+            yield line.close(stream)
+
+
+class _OpenLine:
+    """A line that is not complete. Holds at most `limit` bytes of it.
+
+    A line within the limit is kept as it is. From a longer one, what a carriage return has redrawn is
+    dropped first: a progress bar that runs for days stands glued before the JSON line that ends it, and
+    that end is what counts. What is still too long is cut. The result depends on the bytes alone, not on
+    how they arrived.
+    """
+
+    __slots__ = ("_cut", "_kept", "_limit", "_long", "_overwritten", "_returns")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept = bytearray()
+        self._long = False
+        self._cut = 0
+        self._overwritten = 0
+        self._returns = 0  # carriage returns at the end so far: they redraw only if something follows
+
+    def add(self, piece: bytes) -> None:
+        if not self._long:
+            if len(self._kept) + len(piece) <= self._limit:
+                self._kept += piece
+                return
+            self._long = True
+            start, self._kept = bytes(self._kept), bytearray()
+            self._add_long(start)
+        self._add_long(piece)
+
+    def _add_long(self, piece: bytes) -> None:
+        drawn = piece.rstrip(b"\r")
+        if drawn:
+            redrawn_from = drawn.rfind(b"\r") + 1
+            if self._returns or redrawn_from:
+                self._overwritten += len(self._kept) + self._cut + self._returns + redrawn_from
+                self._kept.clear()
+                self._cut = self._returns = 0
+                drawn = drawn[redrawn_from:]
+            room = self._limit - len(self._kept)
+            self._kept += drawn[:room]
+            self._cut += max(0, len(drawn) - room)
+            self._returns = len(piece) - len(piece.rstrip(b"\r"))
+        else:
+            self._returns += len(piece)
+
+    def close(self, stream: Stream) -> Line:
+        text = self._kept.decode("utf-8", "replace")
+        if self._overwritten:
+            text = redrawn_mark(self._overwritten) + text
+        if self._cut:
+            text += cut_mark(self._cut)
+        return Line(stream, text)

@@ -1,0 +1,82 @@
+"""An event → a line of the task's log, in the official shape (contract: events.md 2, 6). Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from agent.events.model import Event, Level, Stream
+from agent.events.read_json import read_json
+
+
+class LogLines:
+    """Writes a task's events as JSON lines.
+
+    A line that is a JSON object keeps every byte of it; `service_type` and `task_id` are put before its own
+    keys, so that its own win where it has them, as with the official agent. Text is wrapped.
+    """
+
+    def __init__(self, task_id: int) -> None:
+        self._task_id = task_id
+        self._typed = f'{{"service_type": "ServiceType.TASK", "task_id": {task_id}, '
+        self._untyped = f'{self._typed}"event_type": "EventType.LOGJ", '
+
+    def line(self, event: Event) -> str:
+        """One line, with its newline."""
+        if event.stream is Stream.AGENT:
+            return f"{event.raw}\n"
+        if event.json_start is None:
+            return self._json(event.message, event.level, event.time_us, "LOGJ", event.fields) + "\n"
+        head = self._untyped if event.event_type is None else self._typed
+        return f"{head}{event.raw[event.json_start + 1 :].strip()}\n"
+
+    def note(
+        self, message: str, level: Level, event_type: str | None, fields: Mapping[str, Any] | None, time_us: int
+    ) -> Event:
+        """An event of the agent's own; `raw` is its log line. What is no JSON in the fields becomes text."""
+        data = _plain(fields) if fields else None
+        raw = self._json(message, level, time_us, event_type or "LOGJ", data)
+        return Event(raw, Stream.AGENT, time_us, level, message, event_type, fields=data, json_start=0)
+
+    def _json(self, message: str, level: Level, time_us: int, event_type: str, fields: Mapping[str, Any] | None) -> str:
+        record = {"message": message, **(fields or {})}
+        record |= {
+            "message": message,
+            "event_type": f"EventType.{event_type}",
+            "service_type": "ServiceType.TASK",
+            "task_id": self._task_id,
+            "timestamp": _timestamp(time_us // 1000),
+            "level": level.name.lower(),
+        }
+        return orjson.dumps(record).decode()
+
+
+@lru_cache(maxsize=8)  # the lines of a batch arrive together
+def _timestamp(time_ms: int) -> str:
+    moment = datetime.fromtimestamp(time_ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        data = read_json(json.dumps(dict(fields), default=_as_json))
+    except (TypeError, ValueError, RecursionError):  # keys that are no text, a circle, a bottomless pit
+        return {"fields": repr(fields)}
+    assert isinstance(data, dict)
+    return data
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): item for key, item in value.items()}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
+    return str(value)

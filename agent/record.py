@@ -1,0 +1,134 @@
+"""The recorder: everything that happens in a task gets a number and is committed, in order, in batches.
+
+Lines of the container and notes of the agent share one sequence. What could not be committed stays here and
+is tried again with the next flush; nothing is dropped.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import stamina
+
+from agent.errors import StoreBusy
+from agent.events.model import CheckpointReported, Event, Level, Stream
+from agent.events.parse import parse_line
+from agent.events.wire import LogLines
+from agent.store import EventRow
+
+if TYPE_CHECKING:
+    from agent.store import Store
+
+LINGER_S = 0.02  # how long a line may wait for company; readers are promised it within 0.1 s of being printed
+_BUSY_LIMIT_S = 120.0  # how long a busy store is asked again, beyond the store's own patience
+
+
+class Recorder:
+    """Numbers a task's events and commits them. Thread-safe: notes may come from any thread.
+
+    `lines_read` and `last_seq` are the task's, so a recorder of a restarted agent goes on where the one before
+    it stopped. `log_path` is the task's log file; committed events are appended to it in the official shape.
+    """
+
+    def __init__(self, store: Store, task_id: int, *, lines_read: int, last_seq: int, log_path: Path) -> None:
+        self._store = store
+        self._task_id = task_id
+        self._lines_read = lines_read
+        self._seq = last_seq
+        self._log_path: Path | None = log_path
+        self._log_lines = LogLines(task_id)
+        self._lock = threading.RLock()
+        self._rows: list[EventRow] = []
+        self._oldest = 0.0  # time.monotonic() of the first row that waits
+
+    @property
+    def lines_read(self) -> int:
+        """Lines of the container numbered so far, by this agent and those before it."""
+        return self._lines_read
+
+    @property
+    def waiting(self) -> int:
+        """How many events are numbered and not committed."""
+        return len(self._rows)
+
+    def due_in(self) -> float | None:
+        """Seconds until the oldest waiting event must be committed; None when none waits."""
+        return max(0.0, self._oldest + LINGER_S - time.monotonic()) if self._rows else None
+
+    def note(
+        self,
+        message: str,
+        level: Level = Level.INFO,
+        event_type: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Record an event of the agent's own and commit it at once, with all that waits. Gives its number."""
+        event = self._log_lines.note(message, level, event_type, fields, time.time_ns() // 1000)
+        with self._lock:
+            seq = self._add(event)
+            self.flush()
+        return seq
+
+    def record(self, events: Sequence[Event]) -> int:
+        """Number lines of the container, in the order read. Gives the number of the last; commits nothing yet."""
+        with self._lock:
+            for event in events:
+                self._add(event)
+            self._lines_read += len(events)
+            return self._seq
+
+    def _add(self, event: Event) -> int:
+        if not self._rows:
+            self._oldest = time.monotonic()
+        self._seq += 1
+        self._rows.append(EventRow(self._seq, event))
+        return self._seq
+
+    def flush(self) -> None:
+        """Commit what waits, with the reading position. Waits for a busy store; raises StorageFailed if it refuses."""
+        with self._lock:
+            if not self._rows:
+                return
+            for attempt in stamina.retry_context(
+                on=StoreBusy, attempts=None, timeout=_BUSY_LIMIT_S, wait_initial=0.05, wait_max=2.0
+            ):
+                with attempt:
+                    self._store.events.append(self._task_id, self._rows, lines_read=self._lines_read)
+            committed, self._rows = self._rows, []
+            self._write_log(committed)
+
+    def close(self) -> None:
+        """Commit the rest."""
+        self.flush()
+
+    def unhandled_checkpoints(self) -> list[tuple[int, CheckpointReported]]:
+        """Checkpoints whose line was committed and whose handler never made a row of them: a crash came between."""
+        if not self._lines_read:
+            return []
+        handled = {row.seq for row in self._store.checkpoints.list(self._task_id)}
+        found, seq = [], 0
+        while page := self._store.events.after(self._task_id, seq, event_type="CHECKPOINT"):
+            for event in page:
+                body = None if event.stream is Stream.AGENT else parse_line(event.raw, event.stream, 0).body
+                if isinstance(body, CheckpointReported) and event.seq not in handled:
+                    found.append((event.seq, body))
+            seq = page[-1].seq
+        return found
+
+    def _write_log(self, rows: Sequence[EventRow]) -> None:
+        if self._log_path is None:
+            return
+        try:
+            self._log_path.parent.mkdir(parents=True, exist_ok=True)
+            with self._log_path.open("a", encoding="utf-8") as file:
+                file.write("".join([self._log_lines.line(row.event) for row in rows]))
+        except OSError as error:  # the facts are in the store; the file is a copy for people
+            path, self._log_path = self._log_path, None
+            self.note(
+                f"the log file {path} cannot be written ({error.strerror}); the log goes on in the database",
+                Level.WARN,
+            )
