@@ -84,6 +84,7 @@ class Database:
         connection = self.engine.raw_connection()
         connection.detach()  # it listens for as long as the store is open: not the pool's any more
         driver: Any = connection.driver_connection
+        driver.rollback()  # whatever the pool asked it
         driver.autocommit = True
         return driver
 
@@ -96,26 +97,37 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """One short exclusive transaction: committed when the block ends, rolled back when it raises."""
+        """One short exclusive transaction: committed when the block ends, rolled back when it raises.
+
+        Whoever waits for a change is woken, unless nothing was written.
+        """
         with self.translated():
             if self.is_sqlite:
-                self._wait_for_turn()
-                try:
-                    with self.engine.connect() as connection:
-                        connection.exec_driver_sql("BEGIN IMMEDIATE")
-                        yield connection
-                        connection.commit()
-                finally:
-                    self._writing.release()
+                with self._sqlite_transaction() as connection:
+                    yield connection
             else:
                 with self.engine.begin() as connection:
                     yield connection
-                    connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
-        self.changes.committed()
+                    connection.exec_driver_sql(
+                        f"SELECT pg_notify('{CHANNEL}', '') WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
+                    )
 
-    def _wait_for_turn(self) -> None:
-        if not self._writing.acquire(timeout=self._busy_timeout_s):
+    @contextmanager
+    def _sqlite_transaction(self) -> Iterator[sa.Connection]:
+        if not self._turn.acquire(timeout=self._busy_timeout_s):
             raise StoreBusy(self._busy_sentence())
+        try:
+            with self.engine.connect() as connection:
+                driver: Any = connection.connection.driver_connection
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                changes_before = driver.total_changes
+                yield connection
+                connection.commit()
+                changed = driver.total_changes != changes_before
+        finally:
+            self._turn.release()
+        if changed:
+            self.changes.committed()
 
     def insert(self, table: sa.Table) -> Any:
         """The dialect's INSERT, which knows `on_conflict_do_update`; both dialects spell it the same way."""

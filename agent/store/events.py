@@ -66,6 +66,7 @@ class Events:
         `text` is looked for in the raw line, whatever the case of ASCII letters; other letters are also
         found in their JSON spelling (`\\u00e9`).
         """
+        order = events.c.seq.desc() if newest_first else events.c.seq.asc()
         found = sa.select(events).where(events.c.task_id == task_id, events.c.seq > seq)
         if min_level is not None:
             found = found.where(events.c.level >= int(min_level))
@@ -77,7 +78,11 @@ class Events:
                 found = found.where(sa.text("event_type IS NOT NULL AND event_type NOT IN ('METRICS', 'PROGRESS')"))
         if text:
             found = found.where(sa.or_(*(_contains(spelling) for spelling in _spellings(text))))
-        found = found.order_by(events.c.seq.desc() if newest_first else events.c.seq).limit(limit)
+        found = found.order_by(order).limit(limit)
+        if min_level is not None or event_type is not None:
+            # Numbers first: they are found in an index alone, which SQLite would not use for whole rows.
+            numbers = found.with_only_columns(events.c.seq)
+            found = sa.select(events).where(events.c.task_id == task_id, events.c.seq.in_(numbers)).order_by(order)
         with self._db.reading() as connection:
             rows = connection.execute(found).all()
         return [_stored(row) for row in rows]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,12 +38,12 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class PointArrays:
-    """The same columns as arrays of 8-byte numbers, which numpy reads without a copy; NaN for no number."""
+    """The same columns as memory of 8-byte numbers, which `numpy.asarray` takes without a copy; NaN for no number."""
 
-    seq: array[int]
-    epoch: array[float]
-    value: array[float]
-    time_us: array[int]
+    seq: memoryview[int]
+    epoch: memoryview[float]
+    value: memoryview[float]
+    time_us: memoryview[int]
 
 
 class MetricSeries:

@@ -52,19 +52,22 @@ def pack_ints(numbers: Sequence[int]) -> bytes:
     return struct.pack(f"<{len(numbers)}q", *numbers)
 
 
-def floats(blobs: Iterable[bytes]) -> array[float]:
-    return _array("d", blobs)
+def floats(blobs: Iterable[bytes]) -> memoryview[float]:
+    return _numbers(blobs).cast("d")
 
 
-def ints(blobs: Iterable[bytes]) -> array[int]:
-    return _array("q", blobs)
+def ints(blobs: Iterable[bytes]) -> memoryview[int]:
+    return _numbers(blobs).cast("q")
 
 
-def _array(code: str, blobs: Iterable[bytes]) -> array:  # type: ignore[type-arg]
-    numbers = array(code, b"".join(blobs))
+def _numbers(blobs: Iterable[bytes]) -> memoryview[int]:
+    """The blocks as one stretch of memory in this machine's byte order, copied once."""
+    joined = b"".join(blobs)
     if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers
+        swapped = array("q", joined)
+        swapped.byteswap()
+        return memoryview(swapped).cast("B")
+    return memoryview(joined)
 
 
 def with_none(numbers: Iterable[float]) -> list[float | None]:

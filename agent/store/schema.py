@@ -194,6 +194,7 @@ events = Table(
         "ix_events_loud",
         "task_id",
         "seq",
+        "level",
         sqlite_where=text("level >= 30"),
         postgresql_where=text("level >= 30"),
     ),

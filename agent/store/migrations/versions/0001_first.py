@@ -183,7 +183,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_events_loud",
         "events",
-        ["task_id", "seq"],
+        ["task_id", "seq", "level"],
         unique=False,
         sqlite_where=sa.text("level >= 30"),
         postgresql_where=sa.text("level >= 30"),
