@@ -63,6 +63,8 @@ class MultiTypeValidator:
         if validator is None:
             raise RuntimeError(f"JSON validator is not defined. Type: {type_name}")
         try:
+            # Once to fill: `required` may stand before the `properties` that bring the default.
+            list(validator.iter_errors(obj))
             validator.validate(obj)
         except Exception as error:  # noqa: BLE001 - a schema may also be broken itself; the text says which
             raise RuntimeError(

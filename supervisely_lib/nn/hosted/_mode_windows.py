@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from supervisely_lib.annotation.annotation import Annotation
 from supervisely_lib.annotation.label import Label, PixelwiseScoresLabel
 from supervisely_lib.annotation.obj_class import ObjClass
 from supervisely_lib.geometry.rectangle import Rectangle
+from supervisely_lib.geometry.sliding_windows import SlidingWindows
 from supervisely_lib.nn.config import update_strict
 from supervisely_lib.nn.hosted._mode_base import InferenceModeBase, RegionClass, annotated
 from supervisely_lib.nn.hosted._mode_config import (
@@ -59,23 +60,9 @@ class InfModeSlidinglWindowBase(InferenceModeBase):
     def __init__(self, config: dict[str, Any], in_meta: ProjectMeta, model: SingleImageInferenceBase) -> None:
         super().__init__(config, in_meta, model)
         window, overlap = self._config[WINDOW], self._config[MIN_OVERLAP]
-        self._window = (window[HEIGHT], window[WIDTH])
-        self._stride = (window[HEIGHT] - overlap[Y], window[WIDTH] - overlap[X])
-        if min(self._stride) < 1:
-            raise RuntimeError("Wrong sliding window settings, overlap is too high.")
+        self._windows = SlidingWindows((window[HEIGHT], window[WIDTH]), (overlap[Y], overlap[X]))
         self._region_class = RegionClass(self._config)
         self._out_meta = self._region_class.added_to(self._out_meta)
-
-    def _windows(self, img_size: Sequence[int]) -> Iterator[Rectangle]:
-        """RuntimeError when a window is larger than the image, (height, width)."""
-        (height, width), (row_step, col_step) = self._window, self._stride
-        last_row, last_col = img_size[0] - height, img_size[1] - width
-        if last_row < 0 or last_col < 0:
-            raise RuntimeError("Sliding window: window is larger than source (image).")
-        for row in range(0, last_row + row_step, row_step):
-            for col in range(0, last_col + col_step, col_step):
-                top, left = min(row, last_row), min(col, last_col)
-                yield Rectangle(top=top, left=left, bottom=top + height - 1, right=left + width - 1)
 
 
 class InfModeSlidingWindowSegmentation(InfModeSlidinglWindowBase):
@@ -89,7 +76,7 @@ class InfModeSlidingWindowSegmentation(InfModeSlidinglWindowBase):
         sums: ClassScores = {}
         counts: ClassScores = {}
         regions: list[Label] = []
-        for region in self._windows(ann.img_size):
+        for region in self._windows.get(ann.img_size):
             found = self._infer_region(img, region)
             for label in found.pixelwise_scores_labels:
                 _add_scores(label, ann.img_size, sums, counts)
@@ -131,7 +118,7 @@ class InfModeSlidingWindowDetection(InfModeSlidinglWindowBase):
     def _do_infer_annotate(self, img: NDArray[np.uint8], ann: Annotation) -> Annotation:
         found_labels: list[Label] = []
         regions: list[Label] = []
-        for region in self._windows(ann.img_size):
+        for region in self._windows.get(ann.img_size):
             found = self._infer_region(img, region)
             # Classes that will not be kept need not be compared with each other either.
             found_labels.extend(

@@ -39,8 +39,8 @@ class SimpleCache:
 class ModelDeploy:
     """Builds the model and hands it to a servicer that answers requests until it is stopped.
 
-    `rpc_servicer_cls(logger=, model_applier=, conn_config=, cache=)` must have `run_inf_loop()`. There is no default here:
-    the official one speaks to the official server only.
+    `rpc_servicer_cls(logger=, model_applier=, conn_config=, cache=)` must have `run_inf_loop()`.
+    There is no default here: the official one speaks to the official server only.
     """
 
     config = _DEFAULTS

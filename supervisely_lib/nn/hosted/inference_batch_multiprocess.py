@@ -77,7 +77,7 @@ class BatchInferenceMultiprocessApplier:
         return process, ours
 
     def _share_out(self, out_project: Project, workers: list[Connection]) -> None:
-        """Until there is no item left. Each worker asks for the next item by saying that it is ready, or that it has done one."""
+        """Until no item is left. A worker asks for the next one by saying that it is ready, or has done one."""
         items, has_meta = self._items(), False
         progress = Progress("Model applying: ", self._in_project.total_items)
         while workers:

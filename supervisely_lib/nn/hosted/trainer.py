@@ -141,7 +141,7 @@ class SuperviselyModelTrainer:
         self._input_size = _input_size(config)
 
     def _determine_model_classes_segmentation(self, bkg_input_idx: int | None) -> None:
-        """Bitmap classes; `special_classes` in the config may name a background (id `bkg_input_idx`) and a neutral one."""
+        """Bitmap classes; the config's `special_classes` may name a background (its id: the argument) and a neutral."""
         self.out_classes, self.class_title_to_idx = class_indexing.create_segmentation_classes(
             in_project_classes=self.project.meta.obj_classes,
             special_classes_config=self.config.get("special_classes", {}),

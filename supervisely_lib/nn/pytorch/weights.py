@@ -57,9 +57,9 @@ class WeightsRW:
             options["weights_only"] = True  # a model from a stranger must not run code
         try:
             weights = torch.load(self._weights_fpath, **options)
-        except UnpicklingError as error:
+        except (UnpicklingError, EOFError, RuntimeError) as error:
             raise RuntimeError(
-                f"Weights file {self._weights_fpath} holds more than tensors, or is damaged ({error}). "
+                f"Weights file {self._weights_fpath} is damaged or holds more than tensors. "
                 f"Write it again with torch.save(model.state_dict(), path)."
             ) from error
         if not isinstance(weights, Mapping):
