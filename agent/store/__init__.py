@@ -19,7 +19,8 @@ from agent.store.models import Models
 from agent.store.plugins import Plugins
 from agent.store.progress import ProgressBar, ProgressBars
 from agent.store.projects import Projects
-from agent.store.tasks import Tasks, TaskSummary
+from agent.store.task_rows import TaskSummary
+from agent.store.tasks import Tasks
 
 __all__ = [
     "AgentRow",

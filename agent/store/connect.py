@@ -41,9 +41,7 @@ class Database:
         self.path = sqlite_path(self.url) if self.is_sqlite else None
         self.name = str(self.path) if self.path else self.url.render_as_string(hide_password=True)
         self._busy_timeout_s = busy_timeout_s
-        self._writing = (
-            threading.Lock()
-        )  # SQLite has one writer; threads of ours queue here, fairly and without polling
+        self._turn = threading.Lock()  # SQLite has one writer: our threads queue here, without polling the file
         self._seen = threading.local()
         with self.translated():
             self.engine = self._engine()

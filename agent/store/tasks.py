@@ -3,67 +3,29 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
-from agent.domain import FINAL, NewTask, Step, Task, TaskOptions, TaskStatus, TaskType, may_become
+from agent.domain import FINAL, NewTask, Step, Task, TaskOptions, TaskStatus, may_become
 from agent.errors import Conflict, NotFound
 from agent.store.columns import (
     clean,
-    from_json,
-    from_json_or_none,
-    from_us,
-    from_us_or_none,
     now_us,
     to_json,
 )
 from agent.store.connect import Database
 from agent.store.schema import models, plugins, projects, tasks
+from agent.store.task_rows import SUMMARY_COLUMNS, TASK_COLUMNS, TaskSummary, to_summary, to_task
 
 _LIVE = [status for status in TaskStatus if status not in FINAL and status is not TaskStatus.QUEUED]
-_TYPES = {kind.value: kind for kind in TaskType}
-_STATUSES = {status.value: status for status in TaskStatus}
-_STEPS = {int(step): step for step in Step}
-_NO_OPTIONS = to_json(asdict(TaskOptions()))
-_DEFAULT_OPTIONS = TaskOptions()
-
-
-class TaskSummary(msgspec.Struct, frozen=True, gc=False):
-    """A line of the task list: what a person looks for, read without configs and specs."""
-
-    id: int
-    type: TaskType
-    status: TaskStatus
-    name: str
-    plugin_id: int
-    project_id: int
-    model_id: int
-    step: Step
-    reason: str | None
-    message: str | None
-    events_count: int
-    progress_subtask: str | None  # of the progress bar that moved last
-    progress_current: int | None
-    progress_total: int | None
-    metric_kind: str | None  # of the first metric of the last METRICS line
-    metric_name: str | None
-    metric_epoch: float | None
-    metric_value: float | None
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
 
 
 class Tasks:
     def __init__(self, database: Database) -> None:
         self._db = database
-
-    # ------------------------------------------------------------ wishes
 
     def add(self, new: NewTask) -> Task:
         """A queued task. NotFound when its plugin, project or model is not in the store."""
@@ -88,9 +50,9 @@ class Tasks:
                     options=to_json(asdict(new.options)),
                     created_us=now_us(),
                 )
-                .returning(*_TASK_COLUMNS)
+                .returning(*TASK_COLUMNS)
             ).one()
-        return _task(row)
+        return to_task(row)
 
     def request_stop(self, id: int) -> Task:  # noqa: A002
         """Ask for the end: a queued task ends at once, a running one becomes terminating. Idempotent."""
@@ -98,7 +60,7 @@ class Tasks:
             row = _locked(connection, id)
             status = TaskStatus(row.status)
             if status.is_final:
-                return _task(row)
+                return to_task(row)
             changed: dict[str, Any] = {"stop_requested": True}
             if status is TaskStatus.QUEUED:
                 changed |= {
@@ -114,32 +76,30 @@ class Tasks:
     def set_options(self, id: int, options: TaskOptions) -> None:  # noqa: A002
         self._set(id, options=to_json(asdict(options)))
 
-    # ------------------------------------------------------------ looking
-
     def get(self, id: int) -> Task:  # noqa: A002
         with self._db.reading() as connection:
-            row = connection.execute(sa.select(*_TASK_COLUMNS).where(tasks.c.id == id)).first()
+            row = connection.execute(sa.select(*TASK_COLUMNS).where(tasks.c.id == id)).first()
         if row is None:
             raise NotFound(f"There is no task {id}.")
-        return _task(row)
+        return to_task(row)
 
     def list(
         self, *, statuses: Collection[TaskStatus] | None = None, limit: int = 100, before_id: int | None = None
     ) -> list[Task]:
         """Newest first."""
-        found = _page(sa.select(*_TASK_COLUMNS), statuses, limit, before_id)
+        found = _page(sa.select(*TASK_COLUMNS), statuses, limit, before_id)
         with self._db.reading() as connection:
             rows = connection.execute(found).all()
-        return [_task(row) for row in rows]
+        return [to_task(row) for row in rows]
 
     def summaries(
         self, *, statuses: Collection[TaskStatus] | None = None, limit: int = 100, before_id: int | None = None
     ) -> builtins.list[TaskSummary]:
         """Newest first, like `list`, at a fraction of its cost."""
-        found = _page(sa.select(*_SUMMARY_COLUMNS), statuses, limit, before_id)
+        found = _page(sa.select(*SUMMARY_COLUMNS), statuses, limit, before_id)
         with self._db.reading() as connection:
             rows = connection.execute(found).all()
-        return [_summary(row) for row in rows]
+        return [to_summary(row) for row in rows]
 
     def stop_requested(self, id: int) -> bool:  # noqa: A002
         with self._db.reading() as connection:
@@ -151,14 +111,10 @@ class Tasks:
     def held_by(self, agent_id: str) -> builtins.list[Task]:
         """Tasks this agent claimed that have not ended, oldest first: what to look after following a restart."""
         found = (
-            sa.select(*_TASK_COLUMNS)
-            .where(tasks.c.status.in_(_LIVE), tasks.c.agent_id == agent_id)
-            .order_by(tasks.c.id)
+            sa.select(*TASK_COLUMNS).where(tasks.c.status.in_(_LIVE), tasks.c.agent_id == agent_id).order_by(tasks.c.id)
         )
         with self._db.reading() as connection:
-            return [_task(row) for row in connection.execute(found)]
-
-    # ------------------------------------------------------------ claims
+            return [to_task(row) for row in connection.execute(found)]
 
     def claim(self, agent_id: str, *, task_id: int | None = None, lease_s: float = 30) -> Task | None:
         """Take the oldest queued task, or this one if it is still queued: None when there is none.
@@ -206,8 +162,6 @@ class Tasks:
                 _changed(connection, id_, {"agent_id": agent_id, "lease_until_us": _lease(lease_s)})
                 for id_ in connection.execute(lost.with_for_update(skip_locked=True)).scalars().all()
             ]
-
-    # ------------------------------------------------------------ the life of a claimed task
 
     def become(
         self,
@@ -262,15 +216,6 @@ class Tasks:
             _changed(connection, id_, changed)
 
 
-def _columns(names: Iterable[str]) -> builtins.list[sa.ColumnElement[Any]]:
-    return [tasks.c[_STAMPS.get(name, name)] for name in names]
-
-
-_STAMPS = {"created_at": "created_us", "started_at": "started_us", "finished_at": "finished_us"}
-_TASK_COLUMNS = _columns(Task.__dataclass_fields__)
-_SUMMARY_COLUMNS = _columns(TaskSummary.__struct_fields__)
-
-
 def _page(
     found: sa.Select[Any], statuses: Collection[TaskStatus] | None, limit: int, before_id: int | None
 ) -> sa.Select[Any]:
@@ -283,43 +228,18 @@ def _page(
 
 def _locked(connection: sa.Connection, id_: int) -> sa.Row[Any]:
     """The task's row, held until the transaction ends (SQLite holds the whole database anyway)."""
-    row = connection.execute(sa.select(*_TASK_COLUMNS).where(tasks.c.id == id_).with_for_update()).first()
+    row = connection.execute(sa.select(*TASK_COLUMNS).where(tasks.c.id == id_).with_for_update()).first()
     if row is None:
         raise NotFound(f"There is no task {id_}.")
     return row
 
 
 def _changed(connection: sa.Connection, id_: int, changed: Mapping[str, Any]) -> Task:
-    row = connection.execute(
-        sa.update(tasks).where(tasks.c.id == id_).values(changed).returning(*_TASK_COLUMNS)
-    ).first()
+    row = connection.execute(sa.update(tasks).where(tasks.c.id == id_).values(changed).returning(*TASK_COLUMNS)).first()
     if row is None:
         raise NotFound(f"There is no task {id_}.")
-    return _task(row)
+    return to_task(row)
 
 
 def _lease(lease_s: float) -> int:
     return now_us() + int(lease_s * 1_000_000)
-
-
-def _options(text: str) -> TaskOptions:
-    if text == _NO_OPTIONS:
-        return _DEFAULT_OPTIONS
-    known = TaskOptions.__dataclass_fields__
-    return TaskOptions(**{name: value for name, value in from_json(text).items() if name in known})
-
-
-def _task(row: Iterable[Any]) -> Task:
-    """Columns as in `_TASK_COLUMNS`; by position, which a list of ten thousand tasks feels."""
-    values = list(row)
-    values[1], values[2], values[9] = _TYPES[values[1]], _STATUSES[values[2]], _STEPS[values[9]]
-    values[7], values[8], values[12] = from_json(values[7]), _options(values[8]), from_json_or_none(values[12])
-    values[-3:] = from_us(values[-3]), from_us_or_none(values[-2]), from_us_or_none(values[-1])
-    return Task(*values)
-
-
-def _summary(row: Iterable[Any]) -> TaskSummary:
-    values = list(row)
-    values[1], values[2], values[7] = _TYPES[values[1]], _STATUSES[values[2]], _STEPS[values[7]]
-    values[-3:] = from_us(values[-3]), from_us_or_none(values[-2]), from_us_or_none(values[-1])
-    return TaskSummary(*values)

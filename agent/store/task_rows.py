@@ -1,0 +1,79 @@
+"""A task's row and the values made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from agent.domain import Step, Task, TaskOptions, TaskStatus, TaskType
+from agent.store.columns import from_json, from_json_or_none, from_us, from_us_or_none, to_json
+from agent.store.schema import tasks
+
+_TYPES = {kind.value: kind for kind in TaskType}
+_STATUSES = {status.value: status for status in TaskStatus}
+_STEPS = {int(step): step for step in Step}
+_NO_OPTIONS = to_json(asdict(TaskOptions()))
+_DEFAULT_OPTIONS = TaskOptions()
+
+
+class TaskSummary(msgspec.Struct, frozen=True, gc=False):
+    """A line of the task list: what a person looks for, read without configs and specs."""
+
+    id: int
+    type: TaskType
+    status: TaskStatus
+    name: str
+    plugin_id: int
+    project_id: int
+    model_id: int
+    step: Step
+    reason: str | None
+    message: str | None
+    events_count: int
+    progress_subtask: str | None  # of the progress bar that moved last
+    progress_current: int | None
+    progress_total: int | None
+    metric_kind: str | None  # of the first metric of the last METRICS line
+    metric_name: str | None
+    metric_epoch: float | None
+    metric_value: float | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+def _columns(names: Iterable[str]) -> list[sa.ColumnElement[Any]]:
+    return [tasks.c[_STAMPS.get(name, name)] for name in names]
+
+
+_STAMPS = {"created_at": "created_us", "started_at": "started_us", "finished_at": "finished_us"}
+TASK_COLUMNS = _columns(Task.__dataclass_fields__)
+SUMMARY_COLUMNS = _columns(TaskSummary.__struct_fields__)
+
+
+def _options(text: str) -> TaskOptions:
+    if text == _NO_OPTIONS:
+        return _DEFAULT_OPTIONS
+    known = TaskOptions.__dataclass_fields__
+    return TaskOptions(**{name: value for name, value in from_json(text).items() if name in known})
+
+
+def to_task(row: Iterable[Any]) -> Task:
+    """Columns as in `TASK_COLUMNS`; by position, which a list of ten thousand tasks feels."""
+    values = list(row)
+    values[1], values[2], values[9] = _TYPES[values[1]], _STATUSES[values[2]], _STEPS[values[9]]
+    values[7], values[8], values[12] = from_json(values[7]), _options(values[8]), from_json_or_none(values[12])
+    values[-3:] = from_us(values[-3]), from_us_or_none(values[-2]), from_us_or_none(values[-1])
+    return Task(*values)
+
+
+def to_summary(row: Iterable[Any]) -> TaskSummary:
+    values = list(row)
+    values[1], values[2], values[7] = _TYPES[values[1]], _STATUSES[values[2]], _STEPS[values[7]]
+    values[-3:] = from_us(values[-3]), from_us_or_none(values[-2]), from_us_or_none(values[-1])
+    return TaskSummary(*values)
