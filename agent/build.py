@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +27,8 @@ from agent.formats.plugin import PluginFolder, labels_of, read_plugin_folder
 # built again the same way.
 CONTENT_LABEL, SDK_LABEL, BUILD_LABEL = "CONTENT_SHA256", "SDK_SHA256", "BUILD"
 LAST_LINES = 15
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # the classic builder paints stderr
 
 OnLine = Callable[[str], object]  # gets the engine's output as it comes, newlines included
 
@@ -67,7 +71,7 @@ def build_plugin(
         **labels_of(folder, registry),
         CONTENT_LABEL: folder.content_sha256,
         SDK_LABEL: "" if gathered.own_sdk else gathered.sdk_sha256(),
-        BUILD_LABEL: json.dumps(
+        BUILD_LABEL: _as_label(
             {
                 "args": dict(build_args or {}),
                 "context": str(context.absolute()) if context else None,
@@ -127,10 +131,15 @@ def ensure_built(
     return build_plugin(folder, registry=registry, bases=bases, on_line=on_line, engine=engine, **before)
 
 
+def _as_label(data: Mapping[str, Any]) -> str:
+    """In base64 as the official labels, because the builder would replace a `$`."""
+    return base64.b64encode(json.dumps(data).encode()).decode()
+
+
 def _build_before(labels: Mapping[str, str]) -> dict[str, Any]:
     """How the image was built, as arguments of `build_plugin`; nothing when it was not built by it."""
     try:
-        told = json.loads(labels.get(BUILD_LABEL, "{}"))
+        told = json.loads(base64.b64decode(labels[BUILD_LABEL]))
         return {
             "build_args": dict(told["args"]),
             "context": Path(told["context"]) if told["context"] else None,
@@ -181,11 +190,11 @@ class _Progress:
     last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
 
     def add(self, text: str) -> None:
-        for line in text.splitlines():
+        for line in _COLOUR.sub("", text).splitlines():
             if line.startswith("Step "):
                 self.step = line.partition(" : ")[2] or line
                 self.last.clear()
-            elif line.strip() and not line.startswith(" --->"):
+            elif line.strip() and not line.startswith((" --->", "Removing intermediate")):
                 self.last.append(line.rstrip())
 
 
