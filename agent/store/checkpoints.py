@@ -6,11 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain import Checkpoint, CheckpointState
+from agent.domain import Checkpoint, CheckpointState, Model, NewModel
 from agent.errors import Conflict, NotFound
 from agent.events.model import CheckpointReported
 from agent.store.columns import clean, from_json_or_none, from_us, int64, now_us, to_json_or_none
 from agent.store.connect import Database
+from agent.store.models import insert_model
 from agent.store.schema import checkpoints
 
 
@@ -43,18 +44,18 @@ class Checkpoints:
                 raise NotFound(f"There is no task {task_id}.") from error
             return _checkpoint(connection.execute(known).one())
 
-    def publish(self, id: int, model_id: int) -> Checkpoint:  # noqa: A002
-        """It is a model state now. Conflict when it already is another one; NotFound without such a model."""
+    def publish(self, id: int, new: NewModel) -> Model:  # noqa: A002
+        """Add its model state and mark it published, in one transaction: a crash leaves both or neither.
+
+        Conflict when it is published already; NotFound without such a checkpoint.
+        """
         with self._db.writing() as connection:
             row = connection.execute(sa.select(checkpoints).where(checkpoints.c.id == id).with_for_update()).first()
-            if row is not None and row.state == CheckpointState.PUBLISHED.value and row.model_id != model_id:
+            if row is not None and row.state == CheckpointState.PUBLISHED.value:
                 raise Conflict(f"Checkpoint {id} is already published as model {row.model_id}.")
-            try:
-                return _changed(
-                    connection, id, {"state": CheckpointState.PUBLISHED.value, "model_id": model_id, "reason": None}
-                )
-            except sa.exc.IntegrityError as error:
-                raise NotFound(f"There is no model {model_id}.") from error
+            model = insert_model(connection, new)
+            _changed(connection, id, {"state": CheckpointState.PUBLISHED.value, "model_id": model.id, "reason": None})
+            return model
 
     def fail(self, id: int, reason: str) -> Checkpoint:  # noqa: A002
         """It will not become a model state; `reason` says why. A published one stays published (Conflict)."""

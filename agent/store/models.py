@@ -22,33 +22,8 @@ class Models:
 
     def add(self, new: NewModel) -> Model:
         """A new entry; the same bytes may be in the library under several names."""
-        origin, now = new.provenance, now_us()
         with self._db.writing() as connection:
-            row = connection.execute(
-                sa.insert(models)
-                .values(
-                    name=clean(new.name),
-                    description=clean(new.description),
-                    sha256=new.sha256,
-                    size_bytes=new.size_bytes,
-                    config=to_json_or_none(new.config),
-                    only_train=new.only_train,
-                    task_id=origin.task_id,
-                    checkpoint_index=origin.checkpoint_index,
-                    is_best=origin.is_best,
-                    optional=to_json_or_none(origin.optional),
-                    plugin_id=origin.plugin_id,
-                    plugin_image=origin.plugin_image,
-                    image_digest=origin.image_digest,
-                    project_id=origin.project_id,
-                    parent_model_id=origin.parent_model_id,
-                    train_config=to_json_or_none(origin.train_config),
-                    created_us=now,
-                    updated_us=now,
-                )
-                .returning(*models.c)
-            ).one()
-        return _model(row)
+            return insert_model(connection, new)
 
     def get(self, id: int) -> Model:  # noqa: A002
         return self._one(models.c.id == id, f"There is no model {id}.")
@@ -136,3 +111,33 @@ def _model(row: sa.Row[Any]) -> Model:
         created_at=from_us(row.created_us),
         updated_at=from_us(row.updated_us),
     )
+
+
+def insert_model(connection: sa.Connection, new: NewModel) -> Model:
+    """Add a model inside a transaction that may have more to do."""
+    origin, now = new.provenance, now_us()
+    row = connection.execute(
+        sa.insert(models)
+        .values(
+            name=clean(new.name),
+            description=clean(new.description),
+            sha256=new.sha256,
+            size_bytes=new.size_bytes,
+            config=to_json_or_none(new.config),
+            only_train=new.only_train,
+            task_id=origin.task_id,
+            checkpoint_index=origin.checkpoint_index,
+            is_best=origin.is_best,
+            optional=to_json_or_none(origin.optional),
+            plugin_id=origin.plugin_id,
+            plugin_image=origin.plugin_image,
+            image_digest=origin.image_digest,
+            project_id=origin.project_id,
+            parent_model_id=origin.parent_model_id,
+            train_config=to_json_or_none(origin.train_config),
+            created_us=now,
+            updated_us=now,
+        )
+        .returning(*models.c)
+    ).one()
+    return _model(row)
