@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import launch
 from agent.domain import NewTask, Step, Task, TaskStatus, TaskType
-from agent.formats import model_state
+from agent.formats.archive import list_archive
 
 if TYPE_CHECKING:
     from agent.engines import EngineInfo
@@ -56,7 +56,11 @@ def _layout(wish: NewTask, house: House) -> tuple[tuple[str, str], ...]:
             (f"data/{project.name}/{dataset.name}/ann/", f"{dataset.images_count} annotations"),
         ]
     with house.artifacts.open(model.sha256) as tar:
-        rows += [(f"model/{member.name}", f"{member.size_bytes} bytes") for member in model_state.members(tar)]
+        rows += [
+            (f"model/{member.name}", f"{member.size_bytes} bytes")
+            for member in list_archive(tar).members
+            if not member.is_folder
+        ]
     rows.append(("results/", "empty"))
     if wish.type is TaskType.TRAIN:
         rows.append(("tmp/", "empty"))

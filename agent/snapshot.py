@@ -1,8 +1,7 @@
 """A checkpoint made safe the moment it is reported: links, no bytes, so the log loop does not wait.
 
 Nothing outside `results/` is opened, whatever a line says; the plugin may delete or reuse its folder the
-next moment. What a hard link cannot protect against, writing into the same file later, is noticed by
-comparing `stats` after packing.
+next moment. What a hard link cannot protect against, writing into the same file later, `pack` notices.
 """
 
 from __future__ import annotations
@@ -12,9 +11,8 @@ import shutil
 from pathlib import Path, PurePosixPath
 
 from agent.domain import TASK_MOUNT
-from agent.errors import PluginFailed
-
-Stats = dict[str, tuple[int, int]]  # relative file name → (size in bytes, mtime in ns)
+from agent.errors import Invalid, PluginFailed
+from agent.formats.packing import Survey, survey
 
 RESULTS_MOUNT = TASK_MOUNT / "results"
 
@@ -54,46 +52,32 @@ def checkpoint_folder(results: Path, subdir: str) -> Path:
     return folder
 
 
-def snapshot(folder: Path, dest: Path) -> Stats:
-    """Make `dest` hold the folder's regular files as they are now; give their stats.
+def snapshot(folder: Path, dest: Path) -> Survey:
+    """Make `dest` hold the folder's files as they are now; give what `pack` needs to notice a later change.
 
-    Hard links where the file system allows, else copies. Links and devices in the folder are refused:
-    a model state has none. An empty folder is refused. Raises PluginFailed.
+    Hard links where the file system allows, else copies. What a model state cannot hold (links that leave the
+    folder, devices) is refused, and so is an empty folder. Raises PluginFailed.
     """
-    seen: Stats = {}
-    dest.mkdir(parents=True)
-    for place, folders, files in os.walk(folder):
-        here = Path(place)
-        for name in (*folders, *files):
-            entry = here / name
-            target = dest / entry.relative_to(folder)
-            if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
-                raise PluginFailed(
-                    f"checkpoint file {entry.relative_to(folder)} is a link or device; a model state holds plain files",
-                    reason="checkpoint_invalid",
-                )
-            if entry.is_dir():
-                target.mkdir()
-                continue
-            try:
-                os.link(entry, target, follow_symlinks=False)
-            except OSError:  # another file system, or a file of root's that we may read but not link
-                shutil.copy2(entry, target)
-            stat = entry.stat()
-            seen[str(entry.relative_to(folder))] = (stat.st_size, stat.st_mtime_ns)
-    if not seen:
+    try:
+        files = survey(folder)
+    except Invalid as error:
+        raise PluginFailed(
+            f"the checkpoint folder cannot become a model state: {error}", reason="checkpoint_invalid"
+        ) from error
+    if all(file.is_folder for file in files):
         raise PluginFailed(
             "the checkpoint folder is empty; write its files before reporting it", reason="checkpoint_empty"
         )
-    return seen
-
-
-def stats(folder: Path) -> Stats:
-    """Sizes and times of a folder's files as they are now."""
-    found: Stats = {}
-    for place, _, files in os.walk(folder):
-        for name in files:
-            file = Path(place) / name
-            stat = file.stat()
-            found[str(file.relative_to(folder))] = (stat.st_size, stat.st_mtime_ns)
-    return found
+    dest.mkdir(parents=True)
+    for file in files:
+        target = dest / file.name
+        if file.is_folder:
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source = (folder / file.name).resolve()
+        try:
+            os.link(source, target)
+        except OSError:  # another file system, or a file of root's that we may read but not link
+            shutil.copy2(source, target)
+    return survey(dest)

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from agent import library
 from agent.domain import CheckpointState, NewModel, Plugin, Project, Provenance, Task, TaskType
-from agent.errors import AgentError, PluginFailed
+from agent.errors import AgentError, Invalid, PluginFailed
 from agent.events.model import CheckpointReported, Level
 from agent.formats import model_state
-from agent.snapshot import Stats, checkpoint_folder, snapshot, stats
+from agent.formats.packing import Survey, survey
+from agent.snapshot import checkpoint_folder, snapshot
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
@@ -32,7 +33,7 @@ class _Checkpoint:
     row_id: int
     report: CheckpointReported
     folder: Path  # the snapshot
-    files: Stats
+    files: Survey
 
 
 class _ResultProject:
@@ -78,7 +79,7 @@ class Uploader:
         place = self._snapshots / str(seq)
         try:
             if place.exists():  # a crash came between snapshot and publication
-                files = stats(place)
+                files = survey(place)
             else:
                 half = place.with_name(f"{place.name}.half")
                 shutil.rmtree(half, ignore_errors=True)
@@ -101,7 +102,7 @@ class Uploader:
             if row.state is CheckpointState.SNAPSHOT:
                 report = CheckpointReported(row.index, row.subdir, row.size_bytes, row.is_best, row.optional)
                 if place.exists():
-                    self._hand_over(_Checkpoint(row.id, report, place, stats(place)))
+                    self._hand_over(_Checkpoint(row.id, report, place, survey(place)))
                 else:
                     self.checkpoint(row.seq, report)
 
@@ -145,14 +146,15 @@ class Uploader:
                 self._broken = error
 
     def _publish(self, job: _Checkpoint) -> None:
-        with self._artifacts.writer() as out:
-            model_state.pack(job.folder, out)
-            if stats(job.folder) != job.files:
-                raise PluginFailed(
-                    f"checkpoint {job.report.index} was changed while it was packed; "
-                    "write each checkpoint to a folder of its own and leave it alone after reporting it",
-                    reason="checkpoint_changed",
-                )
+        try:
+            with self._artifacts.writer() as out:
+                model_state.pack(job.folder, out, since=job.files)
+        except Invalid as error:
+            raise PluginFailed(
+                f"checkpoint {job.report.index} was changed while it was packed; "
+                "write each checkpoint to a folder of its own and leave it alone after reporting it",
+                reason="checkpoint_changed",
+            ) from error
         config = model_state.read_config(job.folder)
         state = NewModel(
             name=f"{self._task.name} ({job.report.index:08d})",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from agent.cli import show
@@ -38,7 +38,7 @@ class Watch:
         self._seq = 0
         self._shown: dict[int, CheckpointState] = {}
         self._val_seq = 0
-        self._bars: dict[str, int] = {}
+        self._bars: dict[str, TaskID] = {}
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )

@@ -11,8 +11,9 @@ import typer
 from agent import library
 from agent.cli import show
 from agent.cli.house import open_house
-from agent.errors import Conflict
+from agent.errors import Conflict, Invalid
 from agent.formats import model_state
+from agent.formats.archive import list_archive
 
 projects = typer.Typer(no_args_is_help=True)
 models = typer.Typer(no_args_is_help=True)
@@ -92,14 +93,9 @@ def model_pack(
     """Pack a folder into a model state tar: the same files give the same bytes."""
     if output.exists() and not force:
         raise Conflict(f"{output} exists; choose another name or pass --force")
-    model_state.require_valid(folder)
-    half = output.with_name(f".{output.name}.half")
-    try:
-        with half.open("wb") as out:
-            model_state.pack(folder, out)
-        half.replace(output)
-    finally:
-        half.unlink(missing_ok=True)
+    if problems := model_state.check_model_state(folder):
+        raise Invalid(f"model state folder {folder}", problems)
+    model_state.pack_file(folder, output)
     show.out.print(f"{output} ({show.size(output.stat().st_size)})", markup=False)
 
 
@@ -141,7 +137,7 @@ def model_show(reference: Annotated[str, typer.Argument(metavar="MODEL")], json:
     with open_house() as house:
         model = library.resolve_model(house.store, house.artifacts, reference)
         with house.artifacts.open(model.sha256) as tar:
-            members = model_state.members(tar)
+            members = [m for m in list_archive(tar).members if not m.is_folder]
     if json:
         show.as_json({"model": model, "members": members})
         return

@@ -63,8 +63,7 @@ def up(
                 house.store,
                 house.artifacts,
                 settings,
-                ready=lambda url: show.err.print(f"open {url}", markup=False),
-                shutdown=shutdown,
+                ready=lambda served: show.err.print(f"open {served.login_url}", markup=False),
             )
         finally:
             shutdown.set()

@@ -22,8 +22,9 @@ from agent.cli.plugin import pairs
 from agent.cli.serve import interruptible
 from agent.cli.task import say_end, summary
 from agent.domain import CheckpointState, NewTask, Plugin, Task, TaskOptions, TaskType
-from agent.errors import BadInput
-from agent.formats.json_text import read_json_file
+from agent.engines.docker import DockerEngine
+from agent.errors import BadInput, Invalid
+from agent.formats.json_text import NotJson, parse
 from agent.loop import run_one
 from agent.plan import Plan, plan
 from agent.run import House
@@ -114,7 +115,7 @@ def _submit(kind: TaskType, asked: dict[str, Any]) -> None:
         if asked["dry_run"]:
             _show_plan(plan(wish, house, engine.info()), as_json=asked["json"])
             return
-        if engine.name == "docker" and plugin.folder is not None:
+        if isinstance(engine, DockerEngine) and plugin.folder is not None:
             ensure_built(
                 plugin,
                 engine,
@@ -165,12 +166,21 @@ def _wish(house: House, kind: TaskType, asked: dict[str, Any]) -> tuple[NewTask,
         project=project,
         model=model,
         name=asked["name"],
-        config=read_json_file(asked["config"]) if asked["config"] else None,
+        config=_config(asked["config"]) if asked["config"] else None,
         preset=asked["preset"],
         overrides=asked["set_"] or (),
         options=options,
     )
     return wish, plugin
+
+
+def _config(path: Path) -> Any:
+    try:
+        return parse(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"cannot read the config {path}: {error.strerror}") from None
+    except NotJson as error:
+        raise Invalid("the config", [error.problem(str(path))]) from None
 
 
 def _bytes(text: str | None) -> int | None:
