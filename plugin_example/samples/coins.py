@@ -9,6 +9,7 @@ the left two thirds and overlap each other; validation tiles come from the right
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 from plugin_example.samples.project import new_project
 
 COIN = sly.ObjClass("coin", sly.Bitmap, color=[196, 142, 52])
-TRAIN, VAL = sly.TagMeta("train", sly.TagValueType.NONE), sly.TagMeta("val", sly.TagValueType.NONE)
+TRAIN = sly.TagMeta("train", sly.TagValueType.NONE, color=[0, 184, 148])
+VAL = sly.TagMeta("val", sly.TagValueType.NONE, color=[108, 92, 231])
 
 TILE_PX = 96
 TRAIN_STEP_PX = 48  # half a tile: every coin is seen whole, and cut in several ways
@@ -49,7 +51,7 @@ def tile_corners(height: int, left: int, right: int, step: int) -> list[tuple[in
 
 
 def write_coins(directory: Path) -> sly.Project:
-    """Cut the photograph into a new project. Raises RuntimeError if the directory is not empty."""
+    """Cut the photograph into a new project. Raises FileExistsError if the directory is not empty."""
     from skimage import data  # late, as above
 
     photo = data.coins()  # (303, 384) gray
@@ -74,7 +76,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Cut scikit-image's coins into a project in Supervisely format.")
     parser.add_argument("directory", type=Path, help="the project's folder; new or empty")
     args = parser.parse_args()
-    project = write_coins(args.directory)
+    try:
+        project = write_coins(args.directory)
+    except FileExistsError as error:
+        sys.exit(f"coins: {error}")
     print(f"{args.directory}: {project.total_items} tiles of {TILE_PX} px, class {COIN.name}")
 
 

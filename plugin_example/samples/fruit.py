@@ -9,6 +9,7 @@ project starts with the images of a shorter one. Every fifth image is tagged `va
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,9 +36,9 @@ CLASSES = [
     sly.ObjClass(CARD, sly.Rectangle, color=[9, 132, 227]),
 ]
 TAGS = [
-    sly.TagMeta("train", sly.TagValueType.NONE),
-    sly.TagMeta("val", sly.TagValueType.NONE),
-    sly.TagMeta("background", sly.TagValueType.ONEOF_STRING, possible_values=list(BACKGROUNDS)),
+    sly.TagMeta("train", sly.TagValueType.NONE, color=[0, 184, 148]),
+    sly.TagMeta("val", sly.TagValueType.NONE, color=[108, 92, 231]),
+    sly.TagMeta("background", sly.TagValueType.ONEOF_STRING, possible_values=list(BACKGROUNDS), color=[99, 110, 114]),
 ]
 DATASETS = {"kitchen": ("wood", "cloth"), "market": ("paper", "gravel")}
 
@@ -115,7 +116,7 @@ def labels_of(thing: Thing) -> list[sly.Label]:
 
 
 def write_fruit(directory: Path, images: int = 60, seed: int = 7) -> sly.Project:
-    """Draw `images` scenes into a new project. Raises RuntimeError if the directory is not empty."""
+    """Draw `images` scenes into a new project. Raises FileExistsError if the directory is not empty."""
     meta = sly.ProjectMeta(sly.ObjClassCollection(CLASSES), sly.TagMetaCollection(TAGS))
     project = new_project(directory, meta)
     datasets: dict[str, sly.Dataset] = {}
@@ -143,7 +144,10 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=60)
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args()
-    project = write_fruit(args.directory, args.images, args.seed)
+    try:
+        project = write_fruit(args.directory, args.images, args.seed)
+    except FileExistsError as error:
+        sys.exit(f"fruit: {error}")
     print(f"{args.directory}: {project.total_items} images, classes {', '.join(c.name for c in CLASSES)}")
 
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 
 def new_project(directory: Path, meta: sly.ProjectMeta) -> sly.Project:
-    """An empty project named like its folder. Raises RuntimeError if the folder holds anything."""
+    """An empty project named like its folder. Raises FileExistsError if the folder holds anything."""
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise FileExistsError(f"{directory} is not empty; name a new folder, or remove what is in it")
     project = sly.Project(str(directory), sly.OpenMode.CREATE)
     project.set_meta(meta)
     return project

@@ -15,7 +15,9 @@ def segmentation_loss(scores: Tensor, target: Tensor) -> Tensor:
     Cross entropy alone is content with the background, which is most of every picture. Dice weighs each
     class by its own area, so a small fruit counts as much as the table.
     """
-    return F.cross_entropy(scores, target, ignore_index=IGNORED) + dice_loss(scores, target)
+    counted = (target != IGNORED).sum().clamp(min=1)  # one at least: a batch may be neutral everywhere
+    cross_entropy = F.cross_entropy(scores, target, ignore_index=IGNORED, reduction="sum") / counted
+    return cross_entropy + dice_loss(scores, target)
 
 
 def dice_loss(scores: Tensor, target: Tensor) -> Tensor:
@@ -27,7 +29,7 @@ def dice_loss(scores: Tensor, target: Tensor) -> Tensor:
     overlap = (guess * truth).sum(dim=(0, 2, 3))  # (C,)
     area = (guess + truth).sum(dim=(0, 2, 3))
     present = truth.sum(dim=(0, 2, 3)) > 0
-    return 1 - (2 * overlap / area.clamp(min=1))[present].mean()
+    return 1 - (2 * overlap / area.clamp(min=1) * present).sum() / present.sum().clamp(min=1)
 
 
 class Confusion:

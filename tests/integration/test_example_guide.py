@@ -1,0 +1,66 @@
+"""The plugin guide, followed: its files are written to an empty folder, its commands by hand are run in their order."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.formats.plugin import check_plugin_folder
+
+REPOSITORY = Path(__file__).parents[2]
+GUIDE = (REPOSITORY / "docs" / "write-a-plugin.md").read_text(encoding="utf-8")
+
+
+def shell_block_after(heading: str) -> str:
+    return re.search(rf"^## {heading}\n.*?```sh\n(.*?)```", GUIDE, flags=re.DOTALL | re.MULTILINE).group(1)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder with the guide's plugin, and beside it what a clone of this repository has there."""
+    desk = tmp_path_factory.mktemp("desk")
+    for path, text in re.findall(r"\*\*`([\w./]+)`\*\*\n\n```\w+\n(.*?)```", GUIDE, flags=re.DOTALL):
+        file = desk / "my-plugin" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    for name in ("supervisely_lib", "plugin_example"):
+        (desk / name).symlink_to(REPOSITORY / name)
+    return desk
+
+
+@pytest.fixture(scope="module")
+def followed(desk):
+    """Train and infer by hand, in one shell, as a reader would."""
+    script = "\n".join(["set -e", shell_block_after("Try it by hand"), shell_block_after("Inference")])
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-c", script], cwd=desk, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=240
+    )
+
+
+def test_the_agent_finds_nothing_wrong_with_the_folder(desk):
+    assert [str(problem) for problem in check_plugin_folder(desk / "my-plugin")] == []
+
+
+def test_it_trains_and_infers_by_hand(desk, followed):
+    records = [json.loads(line) for line in followed.stderr.splitlines()]
+    losses = [r["metrics"]["loss"] for r in records if r["message"] == "metrics" and r["type"] == "val"]
+
+    assert followed.returncode == 0, followed.stderr[-5000:]
+    assert len(losses) == 3
+    assert losses[-1] < losses[0]
+    assert any(record.get("event_type") == "EventType.MODEL_APPLIED" for record in records)
+    assert "meta.json" in followed.stdout
+
+
+def test_the_result_is_a_project_with_the_predictions(desk, followed):
+    assert followed.returncode == 0, followed.stderr[-5000:]
+    meta = json.loads((desk / "task/results/fruit/meta.json").read_text())
+
+    assert {"apple", "apple_nn", "background_nn"} <= {item["title"] for item in meta["classes"]}

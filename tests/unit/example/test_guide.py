@@ -1,0 +1,67 @@
+"""The plugin guide's pieces are well-formed, and the commands it shows exist."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+GUIDE = (Path(__file__).parents[3] / "docs" / "write-a-plugin.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"\*\*`([\w./]+)`\*\*\n\n```\w+\n(.*?)```", GUIDE, flags=re.DOTALL))
+COMMANDS = re.findall(r"^(agent .*)$", GUIDE, flags=re.MULTILINE)
+
+
+def test_the_guide_gives_every_file_of_a_plugin():
+    metadata = {"VERSION", "plugin_info.json", "predefined_run_configs.json", "README.md"}
+    image = {"requirements.txt", "Dockerfile"}
+    sources = {"src/model.py", "src/dataset.py", "src/train.py", "src/inference.py"}
+
+    assert set(FILES) == metadata | image | sources
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.endswith(".json")])
+def test_json_in_the_guide_is_json(path):
+    json.loads(FILES[path])
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.endswith(".py")])
+def test_python_in_the_guide_compiles_and_fits_the_line(path):
+    ast.parse(FILES[path])
+
+    assert max(map(len, FILES[path].splitlines())) <= 120
+
+
+def test_the_preset_is_what_the_code_falls_back_to():
+    preset = json.loads(FILES["predefined_run_configs.json"])[0]["config"]
+    defaults = re.search(r"return (\{.*?\n        \})", FILES["src/train.py"], flags=re.DOTALL).group(1)
+
+    assert ast.literal_eval(defaults.replace("TRANSFER_LEARNING", '"transfer_learning"')) == preset
+
+
+def test_lines_without_the_sdk_are_what_the_agent_understands():
+    from agent.events.model import Stream
+    from agent.events.parse import parse_line
+
+    lines = re.search(r"## Without the SDK.*?```json\n(.*?)```", GUIDE, flags=re.DOTALL).group(1).splitlines()
+    events = [parse_line(line, Stream.STDOUT, 0) for line in lines]
+
+    assert len(events) == 5
+    assert [event.message for event in events if event.body is None or event.parse_error] == []
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_in_the_guide_exist_with_their_options(line):
+    from agent.cli.app import app
+
+    command: click.Command = typer.main.get_command(app)
+    words = shlex.split(line)[1:]
+    while isinstance(command, click.Group):
+        command = command.commands[words.pop(0)]
+
+    command.make_context(command.name, words)  # raises on an unknown option, a missing or a surplus argument
