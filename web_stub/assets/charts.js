@@ -1,0 +1,126 @@
+// All charts of a task: their points, the window they share, and what arrives while the task runs.
+
+import { ask, attempt } from "./api.js";
+import { $ } from "./dom.js";
+import { Chart } from "./chart.js";
+
+const POINTS = 1500; // of each series, at first; twice as many before the server thins them again
+const KIND_ORDER = { train: 0, val: 1 };
+
+export class Charts {
+  constructor(taskId, startedAt) {
+    this.taskId = taskId;
+    this.start = startedAt ? Date.parse(startedAt) / 1000 : null;
+    this.series = new Map(); // id → {id, kind, name, count, in_window, shown, gaps, last_seq, x, y}
+    this.charts = new Map(); // metric → Chart
+    this.meanwhile = null; // parts that arrived while an answer was on its way
+    this.options = { axis: "epoch", log: false, smoothing: 0, window: null };
+    this.#controls();
+    addEventListener("themechange", () => this.draw());
+  }
+
+  /** Points of the window from the server; what arrives meanwhile is asked for again. */
+  async load() {
+    this.request?.abort();
+    const request = (this.request = new AbortController());
+    const waiting = this.meanwhile ?? [];
+    const { axis, window } = this.options;
+    const query = new URLSearchParams({ x: axis, max_points: POINTS });
+    if (window) {
+      query.set("from", window[0] + this.#offset());
+      query.set("to", window[1] + this.#offset());
+    }
+    this.meanwhile = waiting;
+    const data = await ask(`/api/tasks/${this.taskId}/points?${query}`, { signal: request.signal });
+    if (axis === "time" && this.start === null) {
+      this.start = Math.min(...data.series.filter((s) => s.x.length).map((s) => s.x[0]));
+    }
+    this.series = new Map(data.series.map((one) => [one.id, { ...one, x: one.x.map((x) => x - this.#offset()) }]));
+    const missed = this.meanwhile;
+    this.meanwhile = null;
+    this.draw();
+    for (const parts of missed) this.append(parts);
+  }
+
+  /** New points from the stream: added to the curves, or reason to load them anew. */
+  append(parts) {
+    if (this.meanwhile) {
+      this.meanwhile.push(parts); // the answer on its way may or may not hold them
+      return undefined;
+    }
+    const fits = parts.every(({ series, epoch }) => {
+      const one = this.series.get(series);
+      return one && (this.options.axis !== "epoch" || epoch.every((x) => x !== null && !(x < one.x.at(-1))));
+    });
+    if (!fits) return this.#loadSoon();
+    for (const part of parts) {
+      const one = this.series.get(part.series);
+      part.seq.forEach((seq, i) => {
+        if (seq <= one.last_seq) return;
+        one.last_seq = seq;
+        one.count += 1;
+        if (this.options.window) return; // a window stays as it is
+        const x = { epoch: part.epoch[i], step: one.count, time: part.time_us[i] / 1e6 - this.#offset() }[this.options.axis];
+        one.x.push(x);
+        one.y.push(part.value[i]);
+        one.in_window += 1;
+        one.shown += 1;
+        if (part.value[i] === null) one.gaps += 1;
+      });
+      if (one.shown > 2 * POINTS) this.#loadSoon();
+    }
+    return this.#drawSoon();
+  }
+
+  draw() {
+    const byName = new Map();
+    for (const one of this.series.values()) {
+      if (one.x.length) byName.set(one.name, [...(byName.get(one.name) ?? []), one]);
+    }
+    const drawn = [...byName.values()].flat();
+    const span = [Math.min(...drawn.map((one) => one.x[0])), Math.max(...drawn.map((one) => one.x.at(-1)))];
+    for (const [name, series] of byName) {
+      series.sort((a, b) => (KIND_ORDER[a.kind] ?? 2) - (KIND_ORDER[b.kind] ?? 2));
+      if (!this.charts.has(name)) {
+        const chart = new Chart(name, `task-${this.taskId}`, (from, to) => this.zoom(from, to));
+        this.charts.set(name, chart);
+        $("charts").append(chart.root);
+      }
+      this.charts.get(name).draw(series, { ...this.options, window: this.options.window ?? span });
+    }
+    $("chart-controls").hidden = byName.size === 0;
+    $("charts").dataset.drawn = byName.size;
+  }
+
+  zoom(from, to) {
+    this.options.window = from === null ? null : [from, to];
+    $("reset-zoom").disabled = from === null;
+    attempt(() => this.load());
+  }
+
+  #offset() {
+    return this.options.axis === "time" ? (this.start ?? 0) : 0;
+  }
+
+  #drawSoon() {
+    this.frame ??= setTimeout(() => { this.frame = undefined; this.draw(); }, 100);
+  }
+
+  #loadSoon() {
+    this.loading ??= setTimeout(() => { this.loading = undefined; attempt(() => this.load()); }, 300);
+  }
+
+  #controls() {
+    $("axis").addEventListener("change", (event) => {
+      this.options.axis = event.target.value;
+      this.zoom(null, null);
+    });
+    $("log-axis").addEventListener("change", (event) => { this.options.log = event.target.checked; this.draw(); });
+    $("smoothing").addEventListener("input", (event) => {
+      this.options.smoothing = Number(event.target.value);
+      $("smoothing-value").textContent = event.target.value;
+      this.draw();
+    });
+    $("reset-zoom").addEventListener("click", () => this.zoom(null, null));
+  }
+}

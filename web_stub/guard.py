@@ -1,0 +1,198 @@
+"""What stands before every request: the host it names, who sends it, how large it is.
+
+One plain ASGI layer, so that nothing is routed, parsed or read before it has been let in. API paths
+want the token (or a page's session), pages want a session, changes made with a session want its CSRF
+token. Every answer leaves with the security headers.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote, urlsplit
+
+import orjson
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agent.errors import BadInput
+from web_stub.access import Access
+
+BODY_LIMIT_BYTES = 16 << 20  # JSON: a large config is kilobytes
+UPLOAD_LIMIT_BYTES = 64 << 30
+UPLOAD_PATHS = ("/api/models",)
+
+_API = ("/api/", "/public/api/")
+_OPEN = ("/assets/", "/login", "/health", "/favicon.ico")
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class TooLarge(BadInput):
+    """More bytes than this address takes."""
+
+    http_status = 413
+    reason = "too_large"
+
+
+class Hosts:
+    """Which `Host` headers are ours. A name of another is a web site that had its DNS point here."""
+
+    def __init__(self, bound_to: str, further: str = "") -> None:
+        self._beyond_loopback = not _is_loopback(bound_to)
+        self._names = {"localhost", bound_to.lower(), *(n.strip().lower() for n in further.split(",") if n.strip())}
+
+    def allow(self, header: str) -> bool:
+        """Loopback names always; addresses and names without a dot when listening beyond loopback."""
+        try:
+            name = (urlsplit(f"//{header}").hostname or "").lower()
+        except ValueError:
+            return False
+        if name in self._names or _is_loopback(name):
+            return True
+        return self._beyond_loopback and bool(name) and ("." not in name or _is_address(name))
+
+
+class Guard:
+    def __init__(self, app: ASGIApp, *, access: Access, hosts: Hosts) -> None:
+        self.app = app
+        self.access = access
+        self.hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        send = _with_security_headers(send, scope["path"])
+        if refusal is not None:
+            await refusal(scope, receive, send)
+        else:
+            await self.app(scope, _bounded(receive, scope["path"]), send)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        path, method = scope["path"], scope["method"]
+        if not self.hosts.allow(headers.get("host", "")):
+            return error_response(400, "this server does not answer to that host name; add it to AGENT_WEB_HOSTS")
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length) > _limit(path):
+            return error_response(413, f"the body has {length} bytes; this address takes {_limit(path)}")
+        cookie = self._session(headers)
+        scope["session_cookie"] = cookie
+        if path.startswith(_API) or path in ("/api", "/public/api"):
+            return self._api_refusal(path, method, headers, cookie)
+        if path.startswith(_OPEN):
+            return _cross_site(headers) if method not in _SAFE_METHODS else None
+        if cookie is None:
+            if method not in _SAFE_METHODS:
+                return error_response(401, "this needs a session: log in first")
+            wanted = path + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
+            return RedirectResponse(f"/login?next={quote(wanted, safe='/')}", status_code=303)
+        return self._change_refusal(method, headers, cookie)
+
+    def _api_refusal(self, path: str, method: str, headers: Headers, cookie: str | None) -> Response | None:
+        given = headers.get("x-api-key") or _bearer(headers.get("authorization", ""))
+        if given is not None:
+            if self.access.knows(given):
+                return None
+            return _unauthorized("the token is not the one of this server")
+        if cookie is not None and not path.startswith("/public/"):
+            return self._change_refusal(method, headers, cookie)
+        return _unauthorized("this needs the token, as header x-api-key or Authorization: Bearer")
+
+    def _change_refusal(self, method: str, headers: Headers, cookie: str) -> Response | None:
+        if method in _SAFE_METHODS:
+            return None
+        if not self.access.csrf_is_good(cookie, headers.get("x-csrf-token", "")):
+            return error_response(403, "a change made with a session needs the page's x-csrf-token; reload the page")
+        return _cross_site(headers)
+
+    def _session(self, headers: Headers) -> str | None:
+        try:
+            morsel = SimpleCookie(headers.get("cookie", "")).get(self.access.cookie_name)
+        except CookieError:
+            return None
+        return morsel.value if morsel is not None and self.access.session_is_good(morsel.value) else None
+
+
+def error_response(status: int, sentence: str, details: dict[str, object] | None = None) -> Response:
+    """The one shape of every refusal: {"error": sentence, "details": {"message": sentence, ...}}."""
+    body = {"error": sentence, "details": {"message": sentence, **(details or {})}}
+    return Response(orjson.dumps(body, default=str), status_code=status, media_type="application/json")
+
+
+def _unauthorized(sentence: str) -> Response:
+    response = error_response(401, sentence)
+    response.headers["www-authenticate"] = "Bearer"
+    return response
+
+
+def _cross_site(headers: Headers) -> Response | None:
+    """A refusal when a browser says that another site sends this change."""
+    origin = headers.get("origin")
+    foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+    if foreign or headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return error_response(403, "another web site may not change anything here")
+    return None
+
+
+def _bearer(header: str) -> str | None:
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _limit(path: str) -> int:
+    return UPLOAD_LIMIT_BYTES if path.rstrip("/") in UPLOAD_PATHS else BODY_LIMIT_BYTES
+
+
+def _bounded(receive: Receive, path: str) -> Receive:
+    left = _limit(path)
+
+    async def bounded() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise TooLarge(f"the body is larger than the {_limit(path)} bytes this address takes")
+        return message
+
+    return bounded
+
+
+def _with_security_headers(send: Send, path: str) -> Send:
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers[name] = value
+            headers.setdefault("cache-control", "no-cache" if path.startswith("/assets/") else "no-store")
+        await send(message)
+
+    return guarded
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(name: str) -> bool:
+    return name == "localhost" or (_is_address(name) and ipaddress.ip_address(name).is_loopback)

@@ -1,0 +1,132 @@
+"""The pages: what a person sees. Templates give the frame and the first data; ES modules keep it alive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Form, Request
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+from starlette.responses import RedirectResponse, Response
+
+from agent.errors import NotFound
+from web_stub.access import SESSION_S
+from web_stub.context import Web, WebDep
+from web_stub.jsons import encode
+from web_stub.views import checkpoint_view, progress_view, series_view
+
+FIRST_TASKS = 100
+
+router = APIRouter(include_in_schema=False)
+
+
+def data_island(value: Any) -> Markup:
+    """JSON for a <script type="application/json">: no text in it can end the element."""
+    text = encode(value).decode()
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
+
+
+_templates = Jinja2Templates(
+    env=Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+)
+_templates.env.filters["island"] = data_island
+
+
+def _page(request: Request, name: str, *, status: int = 200, **context: Any) -> Response:
+    web: Web = request.app.state.web
+    cookie = request.scope.get("session_cookie")
+    shared = {
+        "version": request.app.version,
+        "csrf": web.access.csrf_token(cookie) if cookie else "",
+        "agent_name": web.settings.name,
+        "here": request.url.path,
+    }
+    return _templates.TemplateResponse(request, name, {**shared, **context}, status_code=status)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether an error is for a person: not an API path, and a browser asks."""
+    is_api = request.url.path.startswith(("/api", "/public/api", "/assets"))
+    return not is_api and "text/html" in request.headers.get("accept", "")
+
+
+def error_page(request: Request, status: int, sentence: str) -> Response:
+    return _page(request, "error.html", status=status, code=status, sentence=sentence)
+
+
+@router.get("/")
+def home() -> Response:
+    return RedirectResponse("/tasks", status_code=303)
+
+
+@router.get("/tasks")
+def tasks_page(request: Request, web: WebDep) -> Response:
+    cards = [web.views.card(task) for task in web.store.tasks.list(limit=FIRST_TASKS)]
+    return _page(request, "tasks.html", first={"cards": cards, "limit": FIRST_TASKS})
+
+
+@router.get("/tasks/{task_id}")
+def task_page(request: Request, web: WebDep, task_id: int) -> Response:
+    try:
+        task = web.store.tasks.get(task_id)
+    except (NotFound, OverflowError):
+        return error_page(request, 404, f"There is no task {task_id} in this installation.")
+    first = {
+        "task": web.views.detail(task),
+        "progress": [progress_view(bar) for bar in web.store.progress.list(task_id)],
+        "checkpoints": [checkpoint_view(item, web.store) for item in web.store.checkpoints.list(task_id)],
+        "series": [series_view(series) for series in web.store.metrics.series(task_id)],
+        "last_seq": web.store.events.last_seq(task_id),
+    }
+    return _page(request, "task.html", first=first, task=task)
+
+
+@router.get("/login")
+def login_page(request: Request, web: WebDep, token: str = "", next: str = "/") -> Response:  # noqa: A002
+    if token and web.access.redeem(token):
+        return _logged_in(web, next)
+    if request.scope.get("session_cookie"):
+        return RedirectResponse(_local(next), status_code=303)
+    said = "This login link was used already, or is too old. Enter the token." if token else ""
+    return _page(request, "login.html", said=said, next=_local(next), status=401 if token else 200)
+
+
+@router.post("/login")
+def login(
+    request: Request, web: WebDep, token: Annotated[str, Form()] = "", next: Annotated[str, Form()] = "/"
+) -> Response:  # noqa: A002, E501
+    if web.access.knows(token.strip()):
+        return _logged_in(web, next)
+    said = "That is not the token of this server." if token.strip() else "Enter the token."
+    return _page(request, "login.html", said=said, next=_local(next), status=401)
+
+
+@router.post("/logout")
+def logout(web: WebDep) -> Response:
+    response = Response(status_code=204)
+    response.delete_cookie(web.access.cookie_name, httponly=True, samesite="strict")
+    return response
+
+
+def _logged_in(web: Web, wanted: str) -> Response:
+    response = RedirectResponse(_local(wanted), status_code=303)
+    response.set_cookie(
+        web.access.cookie_name, web.access.new_session(), max_age=int(SESSION_S), httponly=True, samesite="strict"
+    )
+    return response
+
+
+def _local(wanted: str) -> str:
+    """Where to go after the login, never to another site."""
+    parts = urlsplit(wanted)
+    is_local = not parts.scheme and not parts.netloc and wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    return wanted if is_local and wanted.isprintable() else "/"
