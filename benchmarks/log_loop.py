@@ -1,0 +1,161 @@
+"""From the engine's stream to committed rows, against `docker logs CONTAINER > /dev/null` over the same lines.
+
+The container prints 200,000 lines as an official plugin does: mostly METRICS, with PROGRESS, logs and text
+between them. Its image is made of the host's own `cat` and the libraries that one needs, so nothing is pulled.
+Every round starts a fresh process of ours with a fresh database.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from agent.collect import Recorder, collect
+from agent.domain import ContainerSpec, Mount, NewModel, NewProject, NewTask, TaskType
+from agent.engines import Container
+from agent.engines.docker import DockerEngine
+from agent.store import Store, open_store
+from benchmarks import Ratio
+
+LINES = 200_000
+MEMORY_LIMIT_MB = 200
+IMAGE = "supervisely-local-bench-cat:latest"
+LABEL = "supervisely-local-bench"
+
+
+def measure(rounds: int) -> Iterable[Ratio]:
+    engine = DockerEngine()
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    made_image = make_image()
+    try:
+        container = print_lines(engine, folder)
+        try:
+            peer, ours, memory_mb = [], [], []
+            for number in range(rounds + 1):  # the first warms the page cache and is not counted
+                peer.append(docker_logs(container.id))
+                took, megabytes = in_a_process(container.id, folder / f"{number}.db")
+                ours.append(took)
+                memory_mb.append(megabytes)
+        finally:
+            container.kill()
+            container.remove()
+    finally:
+        shutil.rmtree(folder)
+        if made_image:
+            subprocess.run(["docker", "rmi", IMAGE], check=True, capture_output=True)
+        engine.close()
+    best = f"{LINES / min(peer[1:]):,.0f} lines/s", f"{LINES / min(ours[1:]):,.0f} lines/s"
+    rates = tuple(p / o for p, o in zip(peer[1:], ours[1:], strict=True))
+    memory = tuple(MEMORY_LIMIT_MB / megabytes for megabytes in memory_mb[1:])
+    return [
+        Ratio("log loop", "engine → rows", "docker logs >/dev/null", rates, 0.5, f"best {best[1]} against {best[0]}"),
+        Ratio("log loop memory", "peak RSS", f"{MEMORY_LIMIT_MB} MB", memory, 1.0, f"{max(memory_mb):.0f} MB at most"),
+    ]
+
+
+def lines(count: int) -> Iterator[str]:
+    """What a training prints; 205 bytes a line on average."""
+    chance = random.Random(7)
+    stamp = '"timestamp": "2026-11-22T09:28:39.527Z", "level": "info"}'
+    for n in range(count):
+        epoch = n / 1000
+        if n % 20 < 14:
+            kind = "val" if n % 20 == 13 else "train"
+            values = f'{{"loss": {chance.random()!r}, "accuracy": {chance.random()!r}}}'
+            yield (
+                f'{{"message": "metrics", "event_type": "EventType.METRICS", "type": "{kind}", "epoch": {epoch}, '
+                f'"metrics": {values}, {stamp}'
+            )
+        elif n % 20 < 17:
+            yield (
+                '{"message": "progress", "event_type": "EventType.PROGRESS", "subtask": "Model training: ", '
+                f'"current": {n}, "total": {count}, {stamp}'
+            )
+        elif n % 20 < 19:
+            yield f'{{"message": "Validation in progress", "epoch": {epoch}, "val_iter": {n}, "val_iters": 7, {stamp}'
+        else:
+            yield f"/usr/lib/python3/site-packages/torch/nn/functional.py:{n}: UserWarning: this call is deprecated."
+
+
+def print_lines(engine: DockerEngine, folder: Path) -> Container:
+    """A container that has printed all lines and ended."""
+    (folder / "lines").write_text("".join(f"{line}\n" for line in lines(LINES)))
+    spec = ContainerSpec(
+        image=IMAGE, entrypoint=("/bin/cat", "/lines"), name=f"{LABEL}-{os.getpid()}", env={}, labels={LABEL: "lines"},
+        mounts=(Mount(str(folder / "lines"), "/lines", read_only=True),), shm_bytes=1 << 26, gpus=None, runtime=None,
+    )  # fmt: skip
+    container = engine.start(spec)
+    ended = container.wait()
+    assert ended.exit_code == 0, ended
+    return container
+
+
+def make_image() -> bool:
+    """The image with `cat`; whether it had to be made."""
+    if subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, check=False).returncode == 0:
+        return False
+    cat = shutil.which("cat")
+    assert cat is not None
+    needed = subprocess.run(["ldd", cat], capture_output=True, text=True, check=False).stdout
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", dereference=True) as tar:
+        tar.add(Path(cat).resolve(), "bin/cat")
+        for library in re.findall(r"(/\S+) \(0x", needed):
+            tar.add(library, library.lstrip("/"))
+    subprocess.run(["docker", "import", "-", IMAGE], input=packed.getvalue(), check=True, capture_output=True)
+    return True
+
+
+def docker_logs(container_id: str) -> float:
+    """Seconds docker's own client takes."""
+    with Path("/dev/null").open("wb") as nowhere:
+        start = time.perf_counter()
+        subprocess.run(["docker", "logs", container_id], stdout=nowhere, stderr=nowhere, check=True)
+        return time.perf_counter() - start
+
+
+def in_a_process(container_id: str, database: Path) -> tuple[float, float]:
+    """Seconds and peak megabytes of ours, in a process of its own; checks that every line became a row."""
+    command = [sys.executable, "-m", "benchmarks.log_loop", container_id, str(database)]
+    said = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    assert said["rows"] == LINES, said
+    return said["seconds"], said["peak_mb"]
+
+
+def collect_once(container_id: str, database: Path) -> dict[str, float]:
+    engine = DockerEngine()
+    (container,) = (found for found in engine.find({LABEL: "lines"}) if found.id == container_id)
+    with open_store(f"sqlite:///{database}") as store:
+        recorder = Recorder(store, new_task(store), lines_read=0, last_seq=0, log_path=database.with_suffix(".txt"))
+        start = time.perf_counter()
+        collected = collect(container.output(), recorder, on_checkpoint=print, on_applied=print)
+        recorder.close()
+        took = time.perf_counter() - start
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": took, "peak_mb": peak_mb, "rows": collected.lines}
+
+
+def new_task(store: Store) -> int:
+    plugin = store.plugins.put(
+        title="bench", description="", type="architecture", image="local/bench", tag="1", modes=("train",), readme="",
+        configs=(), image_digest=None, folder=None, content_sha256=None,
+    )  # fmt: skip
+    project = store.projects.add(NewProject("p", "", {}, "0" * 64, []))
+    model = store.models.add(NewModel("m", "1" * 64, 1, None))
+    return store.tasks.add(NewTask(TaskType.TRAIN, "bench", plugin.id, project.id, model.id, {})).id
+
+
+if __name__ == "__main__":
+    print(json.dumps(collect_once(sys.argv[1], Path(sys.argv[2]))))

@@ -1,0 +1,410 @@
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from agent.collect import Collected, Recorder, collect
+from agent.domain import NewModel, NewProject, NewTask, TaskType
+from agent.engines import Frame
+from agent.errors import EngineUnavailable, StorageFailed, StoreBusy
+from agent.events.lines import LINE_LIMIT
+from agent.events.model import CheckpointReported, Crashed, Level, Stream
+from agent.store import Store, open_store
+from tests.fake_engine import checkpoint, event, metrics
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(f"sqlite:///{tmp_path / 'store.db'}") as store:
+        yield store
+
+
+@pytest.fixture
+def task_id(store: Store) -> int:
+    return new_task(store)
+
+
+def new_task(store: Store) -> int:
+    plugin = store.plugins.put(
+        title="P", description="", type="architecture", image="local/p", tag="1", modes=("train",), readme="",
+        configs=(), image_digest=None, folder=None, content_sha256=None,
+    )  # fmt: skip
+    project = store.projects.add(NewProject("p", "", {}, "0" * 64, []))
+    model = store.models.add(NewModel("m", "1" * 64, 1, None))
+    return store.tasks.add(NewTask(TaskType.TRAIN, "net", plugin.id, project.id, model.id, {})).id
+
+
+def recorder(store: Store, task_id: int, log_path: Path | None = None) -> Recorder:
+    """As the agent makes it, at the start or after a crash."""
+    task = store.tasks.get(task_id)
+    last = store.events.last_seq(task_id)
+    path = log_path or Path(store.url.removeprefix("sqlite:///")).with_name(f"log_{time.monotonic_ns()}.txt")
+    return Recorder(store, task_id, lines_read=task.lines_read, last_seq=last, log_path=path)
+
+
+class Handlers:
+    """What run_task hands to collect; remembers the calls, and makes the row as the uploader does."""
+
+    def __init__(self, store: Store, task_id: int) -> None:
+        self.store, self.task_id = store, task_id
+        self.checkpoints: list[tuple[int, str]] = []
+        self.applied: list[int] = []
+
+    def on_checkpoint(self, seq: int, reported: CheckpointReported) -> None:
+        assert self.store.events.last_seq(self.task_id) == seq  # committed, and nothing behind it
+        self.store.checkpoints.add(self.task_id, seq, reported)
+        self.checkpoints.append((seq, reported.subdir))
+
+    def on_applied(self, seq: int) -> None:
+        self.applied.append(seq)
+
+
+def run(store: Store, task_id: int, output: Iterator[Sequence[Frame]], log_path: Path | None = None) -> Collected:
+    handlers = Handlers(store, task_id)
+    with_recorder = recorder(store, task_id, log_path)
+    collected = collect(output, with_recorder, on_checkpoint=handlers.on_checkpoint, on_applied=handlers.on_applied)
+    with_recorder.close()
+    return collected
+
+
+def printed(*lines: str, stream: int = 2) -> Iterator[Sequence[Frame]]:
+    return iter([[(stream, f"{line}\n".encode())] for line in lines])
+
+
+def raws(store: Store, task_id: int) -> list[str]:
+    """Lines of the container, in the order of their numbers."""
+    kept = store.events.after(task_id, limit=10**6)
+    assert [event.seq for event in kept] == list(range(1, len(kept) + 1))
+    return [event.raw for event in kept if event.stream is not Stream.AGENT]
+
+
+def notes(store: Store, task_id: int) -> list[str]:
+    return [event.message for event in store.events.after(task_id, limit=10**6) if event.stream is Stream.AGENT]
+
+
+def test_every_line_of_both_streams_is_kept_in_order(store: Store, task_id: int):
+    frames = [[(1, b"out\n"), (2, b"err\n")], [(1, b"half"), (2, b"\n")], [(1, b" line\nlast")]]
+
+    collected = run(store, task_id, iter(frames))
+
+    assert raws(store, task_id) == ["out", "err", "", "half line", "last"]
+    assert collected.lines == store.tasks.get(task_id).lines_read == 5
+    assert collected.last_lines == ("out", "err", "half line", "last")
+
+
+def test_points_progress_and_counts_arrive(store: Store, task_id: int):
+    lines = [metrics(0.5, loss=1.0, acc=0.1), metrics(1, loss=0.5, acc="tensor(0.2)"), metrics(1, "val", loss="odd")]
+
+    collected = run(store, task_id, printed(*lines, event("MODEL_APPLIED"), "text"))
+
+    assert (collected.points, collected.parse_errors, collected.applied) == (5, 1, 1)
+    assert [(s.kind, s.name, s.count) for s in store.metrics.series(task_id)] == [
+        ("train", "loss", 2), ("train", "acc", 2), ("val", "loss", 1),
+    ]  # fmt: skip
+
+
+def test_a_checkpoint_is_handled_after_its_line_is_committed_and_before_the_next_is_numbered(
+    store: Store, task_id: int
+):
+    handlers = Handlers(store, task_id)
+    piece = "".join(f"{line}\n" for line in ["before", checkpoint(0), "between", checkpoint(1), "after"])
+
+    collected = collect(
+        iter([[(2, piece.encode())]]),
+        recorder(store, task_id),
+        on_checkpoint=handlers.on_checkpoint,
+        on_applied=handlers.on_applied,
+    )
+
+    assert handlers.checkpoints == [(2, "00000000"), (4, "00000001")]
+    assert collected.checkpoints == 2
+
+
+def test_a_checkpoint_without_folder_is_an_error_in_the_log_not_a_silence(store: Store, task_id: int):
+    line = event("CHECKPOINT", id=0, sizeb=1, best_now=True, optional=None)
+
+    collected = run(store, task_id, printed(line))
+
+    assert collected.checkpoints == 0
+    (note,) = store.events.after(task_id, 1)
+    assert note.level is Level.ERROR
+    assert "cannot be kept" in note.message
+    assert "'subdir'" in note.message
+
+
+def test_no_output_at_all_is_said(store: Store, task_id: int):
+    collected = run(store, task_id, iter([]))
+
+    assert collected == Collected()
+    assert notes(store, task_id) == ["No logs obtained from container."]
+
+
+def test_the_last_crash_and_the_report_for_the_user_are_handed_on(store: Store, task_id: int):
+    crash = event("TASK_CRASHED", "m", exc_str="boom", stack=["Traceback", "ValueError: boom"])
+
+    collected = run(store, task_id, printed(crash, "x Error title: Bad batch", "x Error message: smaller: please"))
+
+    assert collected.crash == Crashed("boom", ("Traceback", "ValueError: boom"))
+    assert (collected.error_title, collected.error_message) == ("Bad batch", "smaller: please")
+
+
+def test_of_many_lines_the_last_twenty_are_handed_on(store: Store, task_id: int):
+    collected = run(store, task_id, printed(*(str(n) for n in range(5000)), " "))
+
+    assert collected.last_lines == tuple(str(n) for n in range(4980, 5000))
+    assert collected.lines == 5001
+
+
+def test_a_line_without_end_is_cut_visibly_and_the_next_is_kept(store: Store, task_id: int):
+    pieces = [[(1, b"x" * (1 << 18))]] * 12 + [[(1, b"\nnext\n")]]
+
+    run(store, task_id, iter(pieces))
+
+    long, following = raws(store, task_id)
+    assert long.startswith("x" * LINE_LIMIT)
+    assert f"{2 * LINE_LIMIT} bytes dropped" in long
+    assert following == "next"
+    assert "longer than can be kept" in (store.events.after(task_id, limit=1)[0].parse_error or "")
+
+
+def test_notes_of_the_agent_are_numbered_among_the_lines(store: Store, task_id: int):
+    recording = recorder(store, task_id)
+    recording.note("TASK_START", event_type="TASK_STARTED", fields={"ratio": float("nan"), "path": Path("/x")})
+    handlers = Handlers(store, task_id)
+    collect(printed("line"), recording, on_checkpoint=handlers.on_checkpoint, on_applied=handlers.on_applied)
+    recording.note("odd", Level.WARN)
+
+    first, line, last = store.events.after(task_id)
+    assert (first.message, first.event_type, first.fields) == (
+        "TASK_START", "TASK_STARTED", {"ratio": None, "path": "/x"},
+    )  # fmt: skip
+    assert (line.raw, line.stream) == ("line", Stream.STDERR)
+    assert (last.message, last.level, last.stream) == ("odd", Level.WARN, Stream.AGENT)
+    assert store.tasks.get(task_id).lines_read == 1
+
+
+def test_notes_from_many_threads_get_numbers_of_their_own(store: Store, task_id: int):
+    recording = recorder(store, task_id)
+    threads = [threading.Thread(target=lambda: [recording.note(f"note {n}") for n in range(20)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    handlers = Handlers(store, task_id)
+    collect(
+        printed(*(f"line {n}" for n in range(3000))),
+        recording,
+        on_checkpoint=handlers.on_checkpoint,
+        on_applied=handlers.on_applied,
+    )
+    for thread in threads:
+        thread.join()
+
+    assert len(notes(store, task_id)) == 80
+    assert raws(store, task_id) == [f"line {n}" for n in range(3000)]
+
+
+def test_a_line_is_visible_elsewhere_within_a_tenth_of_a_second(store: Store, task_id: int):
+    lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    output = ([(2, piece)] for piece in iter(lines.get, None))
+    collecting = threading.Thread(target=run, args=(store, task_id, output))
+    collecting.start()
+    took = []
+    for number in range(5):
+        seen = store.version()
+        printed_at = time.perf_counter()
+        lines.put(f"{metrics(number, loss=0.5)}\n".encode())
+        while store.events.last_seq(task_id) <= number:
+            assert store.wait_for_change(10, since=seen)
+            seen = store.version()
+        took.append(time.perf_counter() - printed_at)
+    lines.put(None)
+    collecting.join()
+
+    assert sorted(took)[2] < 0.1
+
+
+# ---------------------------------------------------------------- the log file
+
+
+def test_the_log_file_holds_every_event_as_a_json_line_of_the_task(store: Store, task_id: int, tmp_path: Path):
+    path = tmp_path / "logs" / "log_2026-01-01_00:00:00.txt"
+    lines = [
+        metrics(0.5, loss=1.0),
+        "text é",
+        '{"message": "own id", "task_id": 99, "level": "warn"}',
+        "\r50%\r" + metrics(1),
+    ]
+
+    run(store, task_id, printed(*lines), path)
+
+    point, text, own, glued = map(json.loads, path.read_text().splitlines())
+    ours = {"service_type": "ServiceType.TASK", "task_id": task_id}
+    assert point == {**ours, **json.loads(metrics(0.5, loss=1.0))}
+    assert text == {**ours, "message": "text é", "event_type": "EventType.LOGJ", "level": "info",
+                    "timestamp": text["timestamp"]}  # fmt: skip
+    assert own == {**ours, "event_type": "EventType.LOGJ", "message": "own id", "task_id": 99, "level": "warn"}
+    assert glued == {**ours, **json.loads(metrics(1))}
+    assert text["timestamp"].endswith("Z")
+
+
+def test_a_log_file_that_cannot_be_written_costs_no_line(store: Store, task_id: int, tmp_path: Path):
+    (tmp_path / "logs").write_text("a file where the folder should be")
+
+    run(store, task_id, printed("kept"), tmp_path / "logs" / "log.txt")
+
+    assert raws(store, task_id) == ["kept"]
+    assert "log.txt cannot be written" in notes(store, task_id)[0]
+
+
+# ---------------------------------------------------------------- crashes and restarts
+
+
+class Crash(Exception):
+    """The agent dies: nothing after it runs."""
+
+
+LINES = ["start", metrics(0.5, loss=1.0), checkpoint(0), "", "text", checkpoint(1), metrics(1, loss=0.5), "end"]
+
+
+def cut_after(pieces: int) -> Iterator[Sequence[Frame]]:
+    data = "\n".join(LINES).encode()
+    for start in range(0, pieces * 40, 40):
+        yield [(2, data[start : start + 40])]
+    raise Crash
+
+
+@pytest.mark.parametrize("pieces", range(18))
+def test_reading_again_after_a_crash_keeps_each_line_once(store: Store, task_id: int, pieces: int):
+    with pytest.raises(Crash):
+        run(store, task_id, cut_after(pieces))
+    Recorder(
+        store, task_id, lines_read=store.tasks.get(task_id).lines_read, last_seq=store.events.last_seq(task_id),
+        log_path=Path(store.url.removeprefix("sqlite:///")).with_name("again.txt"),
+    ).note("TASK_MISSED")  # fmt: skip
+
+    collected = run(store, task_id, iter([[(2, "\n".join(LINES).encode())]]))
+
+    assert raws(store, task_id) == LINES
+    assert (collected.lines, collected.points, collected.checkpoints) == (8, 2, 2)
+    assert [series.count for series in store.metrics.series(task_id)] == [2]
+    assert [row.index for row in store.checkpoints.list(task_id)] == [0, 1]
+
+
+def test_a_crash_between_a_checkpoints_line_and_its_row_handles_it_after_the_restart(store: Store, task_id: int):
+    def die(seq: int, reported: CheckpointReported) -> None:
+        raise Crash
+
+    with pytest.raises(Crash):
+        collect(printed(*LINES), recorder(store, task_id), on_checkpoint=die, on_applied=print)
+    assert store.tasks.get(task_id).lines_read == 3
+    handlers = Handlers(store, task_id)
+    restarted = recorder(store, task_id)
+    restarted_at = store.events.last_seq(task_id)
+    collect(printed(*LINES), restarted, on_checkpoint=handlers.on_checkpoint, on_applied=handlers.on_applied)
+
+    assert handlers.checkpoints == [(restarted_at, "00000000"), (6, "00000001")]
+    assert raws(store, task_id) == LINES
+
+
+def test_a_handled_checkpoint_is_not_handled_again_after_a_restart(store: Store, task_id: int):
+    run(store, task_id, printed(*LINES))
+    handlers = Handlers(store, task_id)
+
+    collect(
+        printed(*LINES, "more"),
+        recorder(store, task_id),
+        on_checkpoint=handlers.on_checkpoint,
+        on_applied=handlers.on_applied,
+    )
+
+    assert handlers.checkpoints == []
+    assert raws(store, task_id) == [*LINES, "more"]
+
+
+def test_a_log_shorter_than_what_was_read_before_is_said(store: Store, task_id: int):
+    run(store, task_id, printed(*LINES))
+
+    run(store, task_id, printed("start"))
+
+    assert raws(store, task_id) == LINES
+    assert "holds 1 lines, but 8 were read" in notes(store, task_id)[0]
+
+
+def test_an_engine_that_goes_away_ends_collecting_and_half_a_line_is_not_numbered(store: Store, task_id: int):
+    def output() -> Iterator[Sequence[Frame]]:
+        yield [(1, b"whole\nhal")]
+        raise EngineUnavailable("the engine went away")
+
+    recording = recorder(store, task_id)
+    with pytest.raises(EngineUnavailable, match="went away"):
+        collect(output(), recording, on_checkpoint=print, on_applied=print)
+    recording.close()
+
+    assert raws(store, task_id) == ["whole"]
+    assert store.tasks.get(task_id).lines_read == 1
+
+
+# ---------------------------------------------------------------- a store that is busy, or refuses
+
+
+class Locked:
+    """Another process that holds the database."""
+
+    def __init__(self, store: Store) -> None:
+        import sqlite3
+
+        self._connection = sqlite3.connect(store.url.removeprefix("sqlite:///"), check_same_thread=False)
+        self._connection.isolation_level = None
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def release(self) -> None:
+        self._connection.execute("ROLLBACK")
+        self._connection.close()
+
+
+def test_a_busy_store_delays_lines_and_loses_none(tmp_path: Path):
+    with open_store(f"sqlite:///{tmp_path / 'store.db'}", busy_timeout_s=0.05) as store:
+        task_id = new_task(store)
+        lock = Locked(store)
+        busy = threading.Event()
+        append = store.events.append
+
+        def watched(*args: object, **kwargs: object) -> None:
+            try:
+                append(*args, **kwargs)  # type: ignore[arg-type]
+            except StoreBusy:
+                busy.set()
+                raise
+
+        store.events.append = watched  # type: ignore[method-assign]
+        collecting = threading.Thread(target=run, args=(store, task_id, printed(*LINES)))
+        collecting.start()
+        assert busy.wait(30)
+        lock.release()
+        collecting.join(30)
+
+        assert raws(store, task_id) == LINES
+
+
+def test_a_store_that_refuses_ends_collecting_and_keeps_what_was_not_committed(store: Store, task_id: int):
+    recording = recorder(store, task_id)
+    append = store.events.append
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise StorageFailed("the database cannot be written to")
+
+    store.events.append = refuse  # type: ignore[method-assign]
+    with pytest.raises(StorageFailed, match="cannot be written"):
+        collect(printed("a", "b"), recording, on_checkpoint=print, on_applied=print)
+    store.events.append = append  # type: ignore[method-assign]
+    waiting = recording.waiting
+    recording.close()
+
+    assert waiting > 0
+    assert raws(store, task_id) == ["a", "b"][:waiting]
+    assert store.tasks.get(task_id).lines_read == waiting
