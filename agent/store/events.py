@@ -10,7 +10,7 @@ import msgspec
 import orjson
 import sqlalchemy as sa
 
-from agent.events.model import Level, Stream
+from agent.events.model import Body, Level, Stream
 from agent.events.parse import parse_line
 from agent.store.append import Appender, EventRow
 from agent.store.columns import from_json_or_none, from_us
@@ -36,6 +36,7 @@ class StoredEvent(msgspec.Struct, frozen=True):
     raw: str
     fields: Mapping[str, Any] | None
     parse_error: str | None
+    body: Body | None = None  # what the line means, where it is one of the known events
 
 
 class Events:
@@ -111,12 +112,22 @@ def _contains(text: str) -> sa.ColumnElement[bool]:
 
 def _stored(row: Any) -> StoredEvent:
     task_id, seq, time_us, stream, level, event_type, raw, message, fields = row
-    parse_error = None
+    parse_error, body = None, None
     if message is None:
         event = parse_line(raw, _STREAMS[stream], time_us)
-        message, data, parse_error = event.message, event.fields, event.parse_error
+        message, data, parse_error, body = event.message, event.fields, event.parse_error, event.body
     else:
         data = from_json_or_none(fields)
     return StoredEvent(
-        task_id, seq, from_us(time_us), _STREAMS[stream], _LEVELS[level], message, event_type, raw, data, parse_error
+        task_id,
+        seq,
+        from_us(time_us),
+        _STREAMS[stream],
+        _LEVELS[level],
+        message,
+        event_type,
+        raw,
+        data,
+        parse_error,
+        body,
     )
