@@ -1,14 +1,16 @@
-"""Strict JSON with errors that say line, column, cause and remedy. Pure."""
+"""Strict JSON with errors that say line, column, cause and remedy."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 import orjson
 
-from agent.errors import Problem
+from agent.errors import BadInput, Invalid, NotFound, Problem
+from agent.formats.names import shown
 
 
 class NotJson(ValueError):
@@ -47,6 +49,20 @@ def parse_unique(data: bytes) -> tuple[Any, list[str]]:
     except RecursionError:
         raise NotJson("", "is nested too deeply to be read.") from None
     return value, twice
+
+
+def read_json_file(path: Path) -> Any:
+    """The value in a strict JSON file that somebody named. Raises NotFound, Invalid, BadInput."""
+    try:
+        data = path.expanduser().read_bytes()
+    except FileNotFoundError:
+        raise NotFound(f"There is no file {shown(str(path))}.") from None
+    except OSError as error:
+        raise BadInput(f"Cannot read {shown(str(path))}: {error.strerror}.") from error
+    try:
+        return parse(data)
+    except NotJson as error:
+        raise Invalid(f"File {shown(str(path))}", [error.problem(shown(path.name))]) from None
 
 
 def parse_python(data: bytes) -> Any:

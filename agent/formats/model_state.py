@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from agent.errors import Invalid, NotFound, Problem, StorageFailed
 from agent.formats.archive import Limits, Listing, list_archive, unpack_archive
+from agent.formats.archive_members import Member
 from agent.formats.json_text import NotJson, parse_python
 from agent.formats.names import shown
 from agent.formats.packing import Packed, StateFile, Survey, pack, pack_file, survey
@@ -26,9 +27,11 @@ __all__ = [
     "check_model_state",
     "check_state_folder",
     "inspect",
+    "members",
     "pack",
     "pack_file",
     "read_config",
+    "require_valid",
     "survey",
     "unpack",
 ]
@@ -80,6 +83,23 @@ def read_config(source: Path | BinaryIO) -> dict[str, Any] | None:
     if isinstance(source, Path) and source.is_dir():
         return _read_folder_config(source)[0]
     return _config(list_archive(source, keep=CONFIG).kept.get(CONFIG))[0]
+
+
+def members(source: Path | BinaryIO) -> list[Member]:
+    """The files in an archive, in its order. Raises Invalid, NotFound."""
+    listing = list_archive(source)
+    if listing.problems:
+        raise Invalid(f"Model state {_called(source)}", listing.problems, reason="invalid_model_state")
+    return [member for member in listing.members if not member.is_folder]
+
+
+def require_valid(source: Path | BinaryIO) -> None:
+    """Raise Invalid with every problem of an archive or folder, NotFound when there is none."""
+    if isinstance(source, Path) and not source.exists():
+        raise NotFound(f"There is no file or folder {shown(str(source))}.")
+    problems = check_model_state(source)
+    if problems:
+        raise Invalid(f"Model state {_called(source)}", problems, reason="invalid_model_state")
 
 
 def unpack(source: Path | BinaryIO, folder: Path, limits: Limits = MODEL_LIMITS) -> Listing:

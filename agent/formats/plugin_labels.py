@@ -18,6 +18,7 @@ from agent.formats.json_text import NotJson, parse
 from agent.formats.names import shown
 from agent.formats.plugin_files import MODES, NEURAL_NETWORK
 
+CONTENT_LABEL = "CONTENT_SHA256"  # of the plugin's folder; set by `agent build` beside the official labels
 _BUILD = "Build the image with `agent build` or the official build script."
 
 
@@ -33,6 +34,7 @@ class PluginLabels:
     modes: tuple[str, ...]
     readme: str
     configs: tuple[Mapping[str, Any], ...]
+    content_sha256: str | None = None  # of the folder it was built from, where the label says so
     warnings: tuple[Problem, ...] = ()
 
 
@@ -71,6 +73,7 @@ def from_labels(labels: Mapping[str, str], reference: str) -> PluginLabels:
         modes=modes,
         readme=(_decoded(labels, "README", warnings) or b"").decode(errors="replace"),
         configs=configs,
+        content_sha256=labels.get(CONTENT_LABEL) or None,
         warnings=tuple(warnings),
     )
 

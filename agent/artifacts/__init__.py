@@ -1,0 +1,105 @@
+"""The artifacts: bytes by their sha256, in a folder or behind a URL.
+
+Nothing is ever changed in place: a blob appears complete, under its hash, or not at all. Putting the same
+bytes twice, or from two processes at once, is one blob.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Literal, Protocol
+from urllib.parse import unquote, urlsplit
+
+from agent.errors import NotFound
+from agent.formats.names import shown
+
+PlaceHow = Literal["private", "shared"]
+PlaceMethod = Literal["reflink", "hardlink", "copy"]
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    sha256: str
+    size_bytes: int
+
+
+class BlobWriter(Protocol):
+    """Open with `with`; the blob exists when the block ends well, nothing when it raises."""
+
+    @property
+    def blob(self) -> Blob:
+        """What was written. Known after the block."""
+
+    def write(self, data: bytes, /) -> int: ...
+
+    def __enter__(self) -> BlobWriter: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+
+class Artifacts(Protocol):
+    """Raises NotFound for unknown blobs, DiskFull and StorageFailed when the place of the bytes refuses."""
+
+    def put_file(self, path: Path, *, durable: bool = True) -> Blob:
+        """Keep a copy of a file. With `durable=False` it may be lost in a power cut until `flush`."""
+
+    def put_bytes(self, data: bytes, *, durable: bool = True) -> Blob: ...
+
+    def writer(self) -> BlobWriter:
+        """For bytes that come piece by piece."""
+
+    def flush(self) -> None:
+        """Everything put before survives a power cut from now on."""
+
+    def exists(self, sha256: str) -> bool: ...
+
+    def size(self, sha256: str) -> int: ...
+
+    def open(self, sha256: str, *, verify: bool = False) -> BinaryIO:
+        """Seekable, for reading. `verify` hashes the bytes first: StorageFailed when they are not what was put."""
+
+    def path(self, sha256: str) -> Path | None:
+        """A read-only file with the blob's bytes on this machine; None when there is none here. Never write to it."""
+
+    def place(self, sha256: str, dest: Path, how: PlaceHow) -> PlaceMethod:
+        """Make the new file `dest` hold the blob. `private`: it may be written to. `shared`: it may be a hard
+        link to the blob itself, so nobody may write to it. FileExistsError when there is something."""
+
+    def delete(self, sha256: str) -> None:
+        """Idempotent. Files placed before stay as they are."""
+
+    def lock(self, name: str) -> AbstractContextManager[object]:
+        """Held by one process of this machine at a time."""
+
+
+def open_artifacts(url_or_path: str, *, cache_dir: Path | None = None) -> Artifacts:
+    """Artifacts in a folder (a path or file:// URL), or behind any URL fsspec knows, through a local cache.
+
+    `cache_dir` is where blobs of a remote store are kept on this machine; by default beside the installation's
+    other files. Raises StorageFailed when the place cannot be used.
+    """
+    parts = urlsplit(url_or_path)
+    if parts.scheme in ("", "file") or "://" not in url_or_path:
+        from agent.artifacts.local import LocalArtifacts
+
+        path = unquote(parts.path) if parts.scheme == "file" else url_or_path
+        return LocalArtifacts(Path(path).expanduser().absolute())
+    # Late, because fsspec and its drivers take a moment to import
+    from agent.artifacts.remote import RemoteArtifacts
+    from agent.settings import home_folder
+
+    return RemoteArtifacts(url_or_path, cache_dir or home_folder() / "artifacts-cache")
+
+
+def checked(sha256: str) -> str:
+    """The hash itself; NotFound for text that is none, so that it can be part of a path."""
+    if not _SHA256.fullmatch(sha256):
+        raise NotFound(f"{shown(sha256[:80])!r} is not a sha256, so there is no such blob.")
+    return sha256

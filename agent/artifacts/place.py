@@ -1,0 +1,73 @@
+"""Make a file appear elsewhere with as little copying as the file system allows."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent.artifacts import PlaceMethod
+
+_FICLONE = 0x40049409  # Linux: share all blocks, copy on write (btrfs, XFS, bcachefs, some overlays)
+_REFLINK_REFUSED = frozenset({errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM})
+_LINK_REFUSED = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.EACCES, errno.ENOSYS})
+
+
+class Placer:
+    """Places files and remembers which pairs of file systems cannot share blocks."""
+
+    def __init__(self) -> None:
+        self._no_reflink: set[tuple[int, int]] = set()
+
+    def place(self, source: Path, dest: Path, *, may_link: bool) -> PlaceMethod:
+        """reflink, else hardlink where allowed, else copy. A copy can be written to by its owner.
+
+        Raises OSError, FileExistsError among them; then `dest` is as it was.
+        """
+        if self._reflink(source, dest):
+            return "reflink"
+        if may_link and _hardlink(source, dest):
+            return "hardlink"
+        _copy(source, dest)
+        return "copy"
+
+    def _reflink(self, source: Path, dest: Path) -> bool:
+        pair = (source.stat().st_dev, dest.parent.stat().st_dev)
+        if pair in self._no_reflink:
+            return False
+        with source.open("rb") as opened:
+            target = os.open(dest, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            try:
+                fcntl.ioctl(target, _FICLONE, opened.fileno())
+            except OSError as error:
+                dest.unlink()
+                if error.errno not in _REFLINK_REFUSED:
+                    raise
+                self._no_reflink.add(pair)
+                return False
+            finally:
+                os.close(target)
+        return True
+
+
+def _hardlink(source: Path, dest: Path) -> bool:
+    try:
+        dest.hardlink_to(source)
+    except OSError as error:
+        if error.errno in _LINK_REFUSED:
+            return False
+        raise
+    return True
+
+
+def _copy(source: Path, dest: Path) -> None:
+    with source.open("rb") as opened, dest.open("xb") as out:
+        try:
+            shutil.copyfileobj(opened, out, 1 << 20)
+        except BaseException:
+            dest.unlink()
+            raise

@@ -1,0 +1,182 @@
+"""What a person means by `--plugin X`, `--project X`, `--model X`: an id, a name, or a path that is imported.
+
+Text with a slash, or that starts with a dot or `~`, is a path. Anything else is an id or a name before it is a
+path; when it could be several things that are not the same, nobody guesses: Conflict says how to be precise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from agent.domain import Model, Plugin, Project
+from agent.errors import Conflict, Invalid, NotFound
+from agent.formats import model_state
+from agent.formats.names import shown
+from agent.formats.plugin import read_plugin_folder
+from agent.library.models import add_model
+from agent.library.plugins import add_plugin_folder, add_plugin_image
+from agent.library.projects import add_project, opened_project, project_content
+
+if TYPE_CHECKING:
+    from agent.artifacts import Artifacts
+    from agent.engines import ImageInfo
+    from agent.store import Store
+
+Reference = int | str | Path
+_Entity = TypeVar("_Entity", bound="_Known")
+
+
+class _Known(Protocol):
+    @property
+    def id(self) -> int: ...
+
+
+def resolve_project(store: Store, artifacts: Artifacts, reference: Reference) -> Project:
+    """The project meant; a folder or tar is imported, once by content. Raises NotFound, Conflict, Invalid."""
+
+    def content(path: Path) -> str:
+        with opened_project(path) as (folder, _):
+            return project_content(folder)
+
+    return _resolve(
+        "project",
+        reference,
+        get=store.projects.get,
+        named=lambda name: store.projects.list(name=name, limit=5),
+        add=lambda path: add_project(store, artifacts, path),
+        same=lambda project, path: project.content_sha256 == content(path),
+    )
+
+
+def resolve_model(store: Store, artifacts: Artifacts, reference: Reference) -> Model:
+    """The model meant, also by the beginning of its sha256; a folder or tar is imported. Raises as above."""
+
+    def named(name: str) -> Sequence[Model]:
+        if found := store.models.list(name=name, limit=5):
+            return found
+        try:
+            return [store.models.find(name)]
+        except NotFound:
+            return []
+
+    return _resolve(
+        "model",
+        reference,
+        get=store.models.get,
+        named=named,
+        add=lambda path: add_model(store, artifacts, path),
+        same=lambda model, path: model.sha256 == _model_sha256(path),
+    )
+
+
+def resolve_plugin(
+    store: Store, reference: Reference, registry: str, *, find_image: Callable[[str], ImageInfo] | None = None
+) -> Plugin:
+    """The plugin meant: id, `image:tag`, image, title or folder; or an image the engine has (`find_image`)."""
+
+    def named(name: str) -> Sequence[Plugin]:
+        try:
+            return [store.plugins.find(name)]
+        except NotFound:
+            return []
+
+    def same(plugin: Plugin, path: Path) -> bool:
+        return plugin.reference == read_plugin_folder(path).reference(registry)
+
+    try:
+        return _resolve(
+            "plugin",
+            reference,
+            get=store.plugins.get,
+            named=named,
+            add=lambda path: add_plugin_folder(store, path, registry),
+            same=same,
+            folders_only=True,
+        )
+    except NotFound:
+        if find_image is None or not isinstance(reference, str) or reference.startswith((".", "/", "~")):
+            raise
+        return add_plugin_image(store, find_image(reference))
+
+
+def _resolve(
+    kind: str,
+    reference: Reference,
+    *,
+    get: Callable[[int], _Entity],
+    named: Callable[[str], Sequence[_Entity]],
+    add: Callable[[Path], _Entity],
+    same: Callable[[_Entity, Path], bool],
+    folders_only: bool = False,
+) -> _Entity:
+    if isinstance(reference, int):
+        return get(reference)
+    path = Path(reference).expanduser()
+    text = str(reference)
+    is_there = path.is_dir() or (path.is_file() and not folders_only)
+    known = [] if isinstance(reference, Path) else _known(text, get, named)
+    must_be_path = isinstance(reference, Path) or text.startswith((".", "/", "~"))
+    if must_be_path or (is_there and "/" in text):
+        # an image reference has slashes too, so a name that is known wins over a path that is not there
+        if not is_there and not known:
+            wanted = "folder" if folders_only else "folder or tar"
+            raise NotFound(f"There is no {wanted} {shown(text)}.")
+        if is_there:
+            return add(path)
+    if len(known) > 1:
+        ids = ", ".join(str(entity.id) for entity in known)
+        raise Conflict(f"{shown(text)!r} can mean several {kind}s: {ids}. Give the id of the one you mean.")
+    if not known:
+        if not is_there:
+            raise NotFound(f"There is no {kind} {shown(text)!r}: no id, no name and no path here.")
+        return add(path)
+    if is_there and not _agree(known[0], path, same):
+        raise Conflict(
+            f"{shown(text)!r} is {kind} {known[0].id} in the library and also a path here with other content. "
+            f"Write {known[0].id} for the one, ./{shown(text)} for the other."
+        )
+    return known[0]
+
+
+def _known(text: str, get: Callable[[int], _Entity], named: Callable[[str], Sequence[_Entity]]) -> list[_Entity]:
+    """Everything in the library that goes by this text, each once."""
+    found: dict[int, _Entity] = {}
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        try:
+            entity = get(int(text))
+            found[entity.id] = entity
+        except NotFound:
+            pass
+    found |= {entity.id: entity for entity in named(text)}
+    return list(found.values())
+
+
+def _agree(entity: _Entity, path: Path, same: Callable[[_Entity, Path], bool]) -> bool:
+    """Whether the path holds what the entity is. A path that is nothing of the kind cannot have been meant."""
+    try:
+        return same(entity, path)
+    except (Invalid, NotFound):
+        return True
+
+
+class _Hash:
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: bytes, /) -> int:
+        self.sha256.update(data)
+        return len(data)
+
+
+def _model_sha256(path: Path) -> str:
+    """The hash of the tar that importing this path would keep."""
+    model_state.require_valid(path)
+    if path.is_file():
+        with path.open("rb") as tar:
+            return hashlib.file_digest(tar, "sha256").hexdigest()
+    out = _Hash()
+    model_state.pack(path, out, allow_empty=True)
+    return out.sha256.hexdigest()

@@ -1,0 +1,69 @@
+"""Project, model state and config become the task folder a plugin expects (contract: task.md 2 and 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.domain import Model, Project, Task
+from agent.errors import Invalid, Problem
+from agent.formats import model_state
+from agent.formats.disk import remove_tree, writing
+from agent.formats.names import name_problem, shown
+from agent.formats.task_dir import TaskDir
+from agent.library.project_files import write_project
+
+if TYPE_CHECKING:
+    from agent.artifacts import Artifacts, PlaceHow, PlaceMethod
+    from agent.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """`data_method` "hardlink": data/ shares its bytes with the library, so it must be mounted read-only."""
+
+    data_method: PlaceMethod
+    images_count: int
+    model_files: int
+
+
+def stage(
+    task: Task,
+    project: Project,
+    model: Model,
+    *,
+    store: Store,
+    artifacts: Artifacts,
+    task_dir: TaskDir,
+    shared_ok: bool,
+    keep_going: Callable[[], None] = lambda: None,
+) -> Staged:
+    """Lay out the task folder anew; whatever an earlier attempt left in it goes, except logs.
+
+    `shared_ok` says that data/ will be mounted read-only, so images may be hard links to the library; a task
+    that wants writable data gets its own all the same. model/ is always the task's own: plugins write there.
+    `keep_going` is called now and then; what it raises ends the staging. On any failure data/ and model/ are
+    emptied again. Raises Invalid, NotFound, DiskFull, StorageFailed.
+    """
+    if problem := name_problem(project.name):
+        sentence = f"the project's name {problem}, so it cannot be a folder's."
+        raise Invalid("The task", [Problem(shown(project.name[:80]), "", sentence, "Rename it.")])
+    task_dir.create(task.type)
+    try:
+        with writing(f"the task folder {task_dir.path}"):
+            task_dir.write_config(task.config)
+            folder = task_dir.data / project.name
+            folder.mkdir()
+            how: PlaceHow = "shared" if shared_ok and not task.options.writable_data else "private"
+            written = write_project(store, artifacts, project, folder, how=how, keep_going=keep_going)
+            keep_going()
+            with artifacts.open(model.sha256) as tar:
+                # straight into model/, where the original agent ends up after moving model/<title>/ up
+                listing = model_state.unpack(tar, task_dir.model)
+    except BaseException:
+        for place in (task_dir.data, task_dir.model):
+            remove_tree(place)
+        raise
+    model_files = sum(not member.is_folder for member in listing.members)
+    return Staged(written.method, written.images_count, model_files)
