@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,23 +70,21 @@ class Recorder:
         """Record an event of the agent's own and commit it at once, with all that waits. Gives its number."""
         event = self._log_lines.note(message, level, event_type, fields, time.time_ns() // 1000)
         with self._lock:
-            seq = self._add(event)
+            seq = self._add([event])
             self.flush()
         return seq
 
     def record(self, events: Sequence[Event]) -> int:
         """Number lines of the container, in the order read. Gives the number of the last; commits nothing yet."""
         with self._lock:
-            for event in events:
-                self._add(event)
             self._lines_read += len(events)
-            return self._seq
+            return self._add(events)
 
-    def _add(self, event: Event) -> int:
+    def _add(self, events: Sequence[Event]) -> int:
         if not self._rows:
             self._oldest = time.monotonic()
-        self._seq += 1
-        self._rows.append(EventRow(self._seq, event))
+        self._rows += map(EventRow, count(self._seq + 1), events)
+        self._seq += len(events)
         return self._seq
 
     def flush(self) -> None:
@@ -125,7 +124,7 @@ class Recorder:
         try:
             self._log_path.parent.mkdir(parents=True, exist_ok=True)
             with self._log_path.open("a", encoding="utf-8") as file:
-                file.write("".join([self._log_lines.line(row.event) for row in rows]))
+                file.write(self._log_lines.lines([row.event for row in rows]))
         except OSError as error:  # the facts are in the store; the file is a copy for people
             path, self._log_path = self._log_path, None
             self.note(

@@ -17,8 +17,9 @@ import msgspec
 
 from agent.events.bodies import BODIES, WrongBody
 from agent.events.lines import cut_mark
-from agent.events.model import Body, Event, Level, Stream
+from agent.events.model import Body, Event, Level, Metrics, Progress, Stream
 from agent.events.read_json import MAX_DEPTH, TooDeep, read_json
+from agent.events.sdk_lines import NOT_THESE, MetricsLine, ProgressLine, decode_sdk_line
 
 _LEVELS = {name: level for level in Level for name in (level.name, level.name.lower())}
 
@@ -42,17 +43,31 @@ def parse_line(text: str, stream: Stream, time_us: int) -> Event:
     """Read one line without its newline. `raw` of the event is `text` itself."""
     if text[:1] == "{":
         try:
-            record = read_json(text)
-        except TooDeep:
-            said = f"JSON nested deeper than {MAX_DEPTH} levels is kept as text"
-            return Event(text, stream, time_us, Level.INFO, _drawn(text), parse_error=said)
-        except ValueError as error:
-            return _broken(text, stream, time_us, error)
-        if type(record) is dict:
-            event = _structured(text, stream, time_us, record)
-            if event is not None:
-                return event
+            line = decode_sdk_line(text)
+        except NOT_THESE:
+            return _object(text, stream, time_us)
+        level = _LEVELS.get(line.level) or _level(line.level)
+        body: Body
+        if type(line) is MetricsLine:
+            body = Metrics(line.type, line.epoch, line.metrics)
+            return Event(text, stream, time_us, level, line.message, "METRICS", body, None, None, 0)
+        assert type(line) is ProgressLine
+        body = Progress(line.subtask, line.current, line.total, line.current_label, line.total_label)
+        return Event(text, stream, time_us, level, line.message, "PROGRESS", body, None, None, 0)
     return _text(text, stream, time_us)
+
+
+def _object(text: str, stream: Stream, time_us: int) -> Event:
+    """A line that begins like an object, whatever it turns out to be."""
+    try:
+        record = read_json(text)
+    except TooDeep:
+        said = f"JSON nested deeper than {MAX_DEPTH} levels is kept as text"
+        return Event(text, stream, time_us, Level.INFO, _drawn(text), parse_error=said)
+    except ValueError as error:
+        return _broken(text, stream, time_us, error)
+    event = _structured(text, stream, time_us, record) if type(record) is dict else None
+    return event or _text(text, stream, time_us)
 
 
 def _structured(raw: str, stream: Stream, time_us: int, record: dict[str, Any], start: int = 0) -> Event | None:
@@ -67,7 +82,7 @@ def _structured(raw: str, stream: Stream, time_us: int, record: dict[str, Any], 
     record.pop("timestamp", None)  # the container's local time, with a false Z; we have our own
     if type(message) is not str:
         message = str(message)
-    level = (_LEVELS.get(level) or _LEVELS.get(level.upper(), Level.INFO)) if type(level) is str else Level.INFO
+    level = _LEVELS.get(level) or _level(level) if type(level) is str else Level.INFO
     if wire_type is None:
         return Event(raw, stream, time_us, level, message, None, None, record or None, None, start)
     event_type = _NAMES.get(wire_type) if type(wire_type) is str else None
@@ -84,6 +99,11 @@ def _structured(raw: str, stream: Stream, time_us: int, record: dict[str, Any], 
         except WrongBody as wrong:
             error = f"{event_type} line: {wrong}"
     return Event(raw, stream, time_us, level, message, event_type, body, record or None, error, start)
+
+
+def _level(name: str) -> Level:
+    """`Warn` is WARN; names that are none, `critical` and `warning` among them, are INFO as in the original."""
+    return _LEVELS.get(name.upper(), Level.INFO)
 
 
 def _odd_name(wire: object) -> str:

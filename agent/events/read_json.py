@@ -33,7 +33,7 @@ def read_json(text: str) -> Any:
             return _plain(_LENIENT.decode(text))
         except RecursionError:
             raise TooDeep from None
-    if text.count("[") + text.count("{") > MAX_DEPTH:
+    if len(text) > 2 * MAX_DEPTH and text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(value)
     return value
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
@@ -27,14 +27,18 @@ class LogLines:
         self._typed = f'{{"service_type": "ServiceType.TASK", "task_id": {task_id}, '
         self._untyped = f'{self._typed}"event_type": "EventType.LOGJ", '
 
-    def line(self, event: Event) -> str:
-        """One line, with its newline."""
+    def lines(self, events: Iterable[Event]) -> str:
+        """One line for each event, each with its newline."""
+        return "".join([self._line(event) for event in events])
+
+    def _line(self, event: Event) -> str:
+        start = event.json_start
+        if start is None:
+            return self._json(event.message, event.level, event.time_us, "LOGJ", event.fields) + "\n"
         if event.stream is Stream.AGENT:
             return f"{event.raw}\n"
-        if event.json_start is None:
-            return self._json(event.message, event.level, event.time_us, "LOGJ", event.fields) + "\n"
         head = self._untyped if event.event_type is None else self._typed
-        return f"{head}{event.raw[event.json_start + 1 :].strip()}\n"
+        return f"{head}{event.raw[start + 1 :].strip()}\n"
 
     def note(
         self, message: str, level: Level, event_type: str | None, fields: Mapping[str, Any] | None, time_us: int
