@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, Self, TypeVar, overload
 
-from supervisely_lib.io.json import JsonSerializable
-
 
 class DuplicateKeyError(KeyError):
     """Two different members of a collection have one name."""
@@ -36,7 +34,7 @@ K = TypeVar("K", bound=KeyObject)
 D = TypeVar("D")
 
 
-class KeyIndexedCollection(JsonSerializable, Generic[K]):
+class KeyIndexedCollection(Generic[K]):
     """Members by name, in the order given. Methods that would change it return a new collection."""
 
     item_type: type[KeyObject] = KeyObject

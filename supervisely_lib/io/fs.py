@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import logging
 import os
@@ -149,10 +150,8 @@ def remove_dir(dir_: str) -> None:
 
 def silent_remove(file_path: str) -> None:
     """Remove the file; fine if there is none."""
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.remove(file_path)
-    except FileNotFoundError:
-        pass
 
 
 def get_file_size(path: str) -> int:

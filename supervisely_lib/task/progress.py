@@ -129,7 +129,7 @@ class Progress:
             extra["total_label"] = self.total_label
         self.logger.info("progress", extra=extra)
         if self.need_info_log:
-            self.logger.info(f"{self.message} [{self.current_label} / {self.total_label}]")
+            self.logger.info("%s [%s / %s]", self.message, self.current_label, self.total_label)
 
 
 def report_agent_rpc_ready() -> None:

@@ -1,0 +1,357 @@
+"""All labels and tags of one image (contract: project_format.md 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from supervisely_lib.annotation.invalid import InvalidAnnotation, kind_of
+from supervisely_lib.annotation.label import Label, LabelBase, PixelwiseScoresLabel
+from supervisely_lib.annotation.obj_class_collection import ObjClassCollection
+from supervisely_lib.annotation.tag import Tag
+from supervisely_lib.annotation.tag_collection import TagCollection
+from supervisely_lib.geometry.drawing import Array
+from supervisely_lib.geometry.multichannel_bitmap import MultichannelBitmap
+from supervisely_lib.geometry.rectangle import Rectangle
+from supervisely_lib.io.json import InvalidJson, load_json_file
+
+if TYPE_CHECKING:
+    from supervisely_lib.geometry.image_rotator import ImageRotator
+    from supervisely_lib.project.project_meta import ProjectMeta
+
+ANN_EXT = ".json"
+
+
+class AnnotationJsonFields:
+    """Keys of an annotation file."""
+
+    IMG_DESCRIPTION = "description"
+    IMG_SIZE = "size"
+    IMG_SIZE_WIDTH = "width"
+    IMG_SIZE_HEIGHT = "height"
+    IMG_TAGS = "tags"
+    LABELS = "objects"
+    CUSTOM_DATA = "customBigData"
+    PROBABILITY_CLASSES = "probabilityClasses"
+    PROBABILITY_LABELS = "probabilityLabels"
+
+
+_F = AnnotationJsonFields
+_KNOWN_FIELDS = frozenset({_F.IMG_DESCRIPTION, _F.IMG_SIZE, _F.IMG_TAGS, _F.LABELS, _F.CUSTOM_DATA})
+
+
+def _clipped(labels: Iterable[LabelBase], canvas: Rectangle) -> list[Any]:
+    return [part for label in labels for part in label.crop(canvas)]
+
+
+class Annotation:
+    """Labels, tags and description of an image of a known size. Immutable.
+
+    Labels are clipped to the image: those outside are dropped, a polygon may become several.
+    """
+
+    def __init__(
+        self,
+        img_size: Sequence[int],
+        labels: Iterable[Label] | None = None,
+        img_tags: TagCollection | Iterable[Tag] | None = None,
+        img_description: str = "",
+        pixelwise_scores_labels: Iterable[PixelwiseScoresLabel] | None = None,
+        custom_data: Mapping[str, Any] | None = None,
+    ) -> None:
+        """img_size: (height, width)."""
+        if not isinstance(img_size, (tuple, list)):
+            raise TypeError(f"'img_size' has to be a tuple or a list. Given type \"{type(img_size)}\".")
+        height, width = img_size
+        self._img_size = (int(height), int(width))
+        canvas = Rectangle.from_size(self._img_size)
+        self._labels: list[Label] = _clipped(labels or (), canvas)
+        self._pixelwise_scores_labels: list[PixelwiseScoresLabel] = _clipped(pixelwise_scores_labels or (), canvas)
+        self._img_tags = img_tags if isinstance(img_tags, TagCollection) else TagCollection(img_tags)
+        self._img_description = img_description
+        self._custom_data: dict[str, Any] | None = None if custom_data is None else dict(custom_data)
+        self._unknown_fields: dict[str, Any] = {}
+
+    @property
+    def img_size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self._img_size
+
+    @property
+    def labels(self) -> list[Label]:
+        """Labels in drawing order."""
+        return self._labels.copy()
+
+    @property
+    def pixelwise_scores_labels(self) -> list[PixelwiseScoresLabel]:
+        """Scores per pixel: a model's raw answer."""
+        return self._pixelwise_scores_labels.copy()
+
+    @property
+    def img_tags(self) -> TagCollection:
+        """Tags of the image itself."""
+        return self._img_tags
+
+    @property
+    def img_description(self) -> str:
+        """A text for people."""
+        return self._img_description
+
+    @property
+    def custom_data(self) -> dict[str, Any]:
+        """Whatever a program left there."""
+        return dict(self._custom_data or {})
+
+    def is_empty(self) -> bool:
+        """Whether there is neither a label nor a tag."""
+        return not self._labels and not self._img_tags
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of an annotation file, with the fields this SDK does not know."""
+        result: dict[str, Any] = {
+            _F.IMG_DESCRIPTION: self._img_description,
+            _F.IMG_SIZE: {_F.IMG_SIZE_HEIGHT: self._img_size[0], _F.IMG_SIZE_WIDTH: self._img_size[1]},
+            _F.IMG_TAGS: self._img_tags.to_json(),
+            _F.LABELS: [label.to_json() for label in self._labels],
+        }
+        custom_data = self._custom_data
+        if self._pixelwise_scores_labels:
+            classes = {label.obj_class.name: label.obj_class for label in self._pixelwise_scores_labels}
+            scores = ObjClassCollection([c.clone(geometry_type=MultichannelBitmap) for c in classes.values()])
+            custom_data = {
+                **self.custom_data,
+                _F.PROBABILITY_LABELS: [label.to_json() for label in self._pixelwise_scores_labels],
+                _F.PROBABILITY_CLASSES: scores.to_json(),
+            }
+        if custom_data is not None:
+            result[_F.CUSTOM_DATA] = custom_data
+        return result | self._unknown_fields
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], project_meta: ProjectMeta) -> Annotation:
+        """InvalidAnnotation, a RuntimeError and ValueError, naming the object and the field."""
+        if not isinstance(data, Mapping):
+            raise InvalidAnnotation(f"an annotation must be a JSON object, not {kind_of(data)}.")
+        for field, kind in ((_F.IMG_SIZE, Mapping), (_F.LABELS, list), (_F.IMG_TAGS, list)):
+            if field not in data:
+                raise InvalidAnnotation(f"field {field!r} is missing.")
+            if not isinstance(data[field], kind):
+                wanted = "a list" if kind is list else "an object"
+                raise InvalidAnnotation(f"field {field!r} must be {wanted}, not {kind_of(data[field])}.")
+        custom_data, score_labels = _scores(data.get(_F.CUSTOM_DATA))
+        annotation = cls(
+            _image_size(data[_F.IMG_SIZE]),
+            _labels(data[_F.LABELS], project_meta),
+            _tags(data[_F.IMG_TAGS], project_meta),
+            data.get(_F.IMG_DESCRIPTION) or "",
+            score_labels,
+            custom_data,
+        )
+        if not _KNOWN_FIELDS.issuperset(data):
+            annotation._unknown_fields = {key: value for key, value in data.items() if key not in _KNOWN_FIELDS}
+        return annotation
+
+    @classmethod
+    def load_json_file(cls, path: str | PathLike[str], project_meta: ProjectMeta) -> Annotation:
+        """As from_json, from a file, which errors then name. FileNotFoundError."""
+        try:
+            return cls.from_json(load_json_file(path), project_meta)
+        except InvalidAnnotation as e:
+            raise e.within(str(path)) from e.__cause__
+        except InvalidJson as e:
+            raise InvalidAnnotation(str(e)) from e
+
+    @classmethod
+    def from_img_path(cls, img_path: str) -> Annotation:
+        """An empty annotation of the image's size."""
+        from supervisely_lib.imaging.image import read
+
+        return cls(read(img_path).shape[:2])
+
+    def clone(
+        self,
+        img_size: Sequence[int] | None = None,
+        labels: Iterable[Label] | None = None,
+        img_tags: TagCollection | Iterable[Tag] | None = None,
+        img_description: str | None = None,
+        pixelwise_scores_labels: Iterable[PixelwiseScoresLabel] | None = None,
+        custom_data: Mapping[str, Any] | None = None,
+    ) -> Annotation:
+        """A copy with some things changed."""
+        scores = self._pixelwise_scores_labels
+        result = Annotation(
+            img_size=self._img_size if img_size is None else img_size,
+            labels=self._labels if labels is None else labels,
+            img_tags=self._img_tags if img_tags is None else img_tags,
+            img_description=self._img_description if img_description is None else img_description,
+            pixelwise_scores_labels=scores if pixelwise_scores_labels is None else pixelwise_scores_labels,
+            custom_data=self._custom_data if custom_data is None else custom_data,
+        )
+        result._unknown_fields = self._unknown_fields
+        return result
+
+    def add_label(self, label: Label) -> Annotation:
+        """With one more label, drawn last."""
+        return self.add_labels([label])
+
+    def add_labels(self, labels: Iterable[Label]) -> Annotation:
+        """With more labels, drawn last."""
+        return self.clone(labels=[*self._labels, *labels])
+
+    def delete_label(self, label: Label) -> Annotation:
+        """Without this very label. KeyError if it is not here."""
+        kept = [other for other in self._labels if other is not label]
+        if len(kept) == len(self._labels):
+            raise KeyError(f"Trying to delete a non-existing label of class: {label.obj_class.name}")
+        return self.clone(labels=kept)
+
+    def add_pixelwise_score_label(self, label: PixelwiseScoresLabel) -> Annotation:
+        """With one more score map."""
+        return self.add_pixelwise_score_labels([label])
+
+    def add_pixelwise_score_labels(self, labels: Iterable[PixelwiseScoresLabel]) -> Annotation:
+        """With more score maps."""
+        return self.clone(pixelwise_scores_labels=[*self._pixelwise_scores_labels, *labels])
+
+    def add_tag(self, tag: Tag) -> Annotation:
+        """With one more image tag."""
+        return self.clone(img_tags=self._img_tags.add(tag))
+
+    def add_tags(self, tags: Iterable[Tag]) -> Annotation:
+        """With more image tags."""
+        return self.clone(img_tags=self._img_tags.add_items(tags))
+
+    def delete_tag_by_name(self, tag_name: str) -> Annotation:
+        """Without the image tag of that name, if there is one."""
+        return self.delete_tags_by_name([tag_name])
+
+    def delete_tags_by_name(self, tag_names: Iterable[str]) -> Annotation:
+        """Without the image tags of these names."""
+        return self.clone(img_tags=self._img_tags.remove_items(tag_names))
+
+    def delete_tag(self, tag: Tag) -> Annotation:
+        """Without the image tag of this one's name."""
+        return self.delete_tags_by_name([tag.name])
+
+    def delete_tags(self, tags: Iterable[Tag]) -> Annotation:
+        """Without the image tags of these ones' names."""
+        return self.delete_tags_by_name([tag.name for tag in tags])
+
+    def transform_labels(
+        self, label_transform_fn: Callable[[Any], Iterable[Any]], new_size: Sequence[int] | None = None
+    ) -> Annotation:
+        """With each label, and each score map, replaced by what the function makes of it."""
+        return self.clone(
+            img_size=new_size,
+            labels=[new for label in self._labels for new in label_transform_fn(label)],
+            pixelwise_scores_labels=[
+                new for label in self._pixelwise_scores_labels for new in label_transform_fn(label)
+            ],
+        )
+
+    def crop_labels(self, rect: Rectangle) -> Annotation:
+        """Only what lies inside rect; size and coordinates stay."""
+        return self.transform_labels(lambda label: label.crop(rect))
+
+    def relative_crop(self, rect: Rectangle) -> Annotation:
+        """Only what lies inside rect, which becomes the image."""
+        return self.transform_labels(lambda label: label.relative_crop(rect), rect.to_size())
+
+    def rotate(self, rotator: ImageRotator) -> Annotation:
+        """Of the rotated image."""
+        return self.transform_labels(lambda label: [label.rotate(rotator)], rotator.new_imsize)
+
+    def resize(self, out_size: Sequence[int], skip_empty_masks: bool = False) -> Annotation:
+        """Of the image resized to (height, width). A mask that vanishes is a ValueError, or left out."""
+
+        def resized(label: Label) -> list[Label]:
+            try:
+                return [label.resize(self._img_size, out_size)]
+            except ValueError:
+                if skip_empty_masks:
+                    return []
+                raise
+
+        return self.transform_labels(resized, out_size)
+
+    def scale(self, factor: float) -> Annotation:
+        """Of the image with both sides times factor."""
+        height, width = self._img_size
+        new_size = (round(height * factor), round(width * factor))
+        return self.transform_labels(lambda label: [label.scale(factor)], new_size)
+
+    def fliplr(self) -> Annotation:
+        """Of the mirrored image."""
+        return self.transform_labels(lambda label: [label.fliplr(self._img_size)])
+
+    def flipud(self) -> Annotation:
+        """Of the image upside down."""
+        return self.transform_labels(lambda label: [label.flipud(self._img_size)])
+
+    def filter_labels_by_classes(self, keep_classes: Iterable[str]) -> Annotation:
+        """Only labels of these classes."""
+        names = set(keep_classes)
+        return self.clone(labels=[label for label in self._labels if label.obj_class.name in names])
+
+    def merge(self, other: Annotation) -> Annotation:
+        """With the other's labels and image tags too."""
+        return self.add_labels(other._labels).add_tags(other._img_tags)
+
+    def draw(self, bitmap: Array, color: Any = None, thickness: int = 1) -> None:
+        """Fill all labels on a canvas of the image's size, in order: later ones cover earlier ones."""
+        for label in self._labels:
+            label.draw(bitmap, color, thickness)
+
+    def draw_contour(self, bitmap: Array, color: Any = None, thickness: int = 1) -> None:
+        """Draw the outlines of all labels."""
+        for label in self._labels:
+            label.draw_contour(bitmap, color, thickness)
+
+    def draw_class_idx_rgb(self, render: Array, name_to_index: Mapping[str, int]) -> None:
+        """Fill all labels with their class' number, in each of the canvas' three channels."""
+        for label in self._labels:
+            label.draw(render, color=[name_to_index[label.obj_class.name]] * 3)
+
+    def __repr__(self) -> str:
+        height, width = self._img_size
+        return f"Annotation({height}×{width}, {len(self._labels)} labels, tags {self._img_tags.keys()})"
+
+
+def _image_size(size: Mapping[str, Any]) -> tuple[int, int]:
+    for side in (_F.IMG_SIZE_HEIGHT, _F.IMG_SIZE_WIDTH):
+        value = size.get(side)
+        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+            raise InvalidAnnotation(f"field 'size.{side}' must be a positive whole number, not {value!r}.")
+    return size[_F.IMG_SIZE_HEIGHT], size[_F.IMG_SIZE_WIDTH]
+
+
+def _labels(objects: list[Any], meta: ProjectMeta) -> list[Label]:
+    labels = []
+    for i, item in enumerate(objects):
+        try:
+            labels.append(Label.from_json(item, meta))
+        except InvalidAnnotation as e:
+            raise e.within(f"objects[{i}]") from e.__cause__
+    return labels
+
+
+def _tags(tags: list[Any], meta: ProjectMeta) -> TagCollection:
+    try:
+        return TagCollection.from_json(tags, meta.tag_metas)
+    except InvalidAnnotation as e:
+        raise e.within("image tags") from e.__cause__
+
+
+def _scores(custom_data: Any) -> tuple[dict[str, Any] | None, list[PixelwiseScoresLabel]]:
+    """customBigData without the score maps, and the score maps."""
+    from supervisely_lib.project.project_meta import ProjectMeta  # here, because it imports this package
+
+    if not isinstance(custom_data, Mapping):
+        return None, []
+    rest = dict(custom_data)
+    if not {_F.PROBABILITY_LABELS, _F.PROBABILITY_CLASSES} <= rest.keys():
+        return rest, []
+    labels, classes = rest.pop(_F.PROBABILITY_LABELS), rest.pop(_F.PROBABILITY_CLASSES)
+    meta = ProjectMeta(ObjClassCollection.from_json(classes))
+    return rest, [PixelwiseScoresLabel.from_json(label, meta) for label in labels]

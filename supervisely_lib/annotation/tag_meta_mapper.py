@@ -1,0 +1,43 @@
+"""From a model's tags to those of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from supervisely_lib.annotation.renamer import Renamer
+from supervisely_lib.annotation.tag import Tag
+from supervisely_lib.annotation.tag_collection import TagCollection
+from supervisely_lib.annotation.tag_meta import TagMeta
+from supervisely_lib.annotation.tag_meta_collection import TagMetaCollection
+
+
+class TagMetaMapper:
+    """A kind of tag → another one, or None."""
+
+    def map(self, src: TagMeta) -> TagMeta | None:
+        """The kind to use instead of src; None to drop its tags."""
+        raise NotImplementedError
+
+
+class RenamingTagMetaMapper(TagMetaMapper):
+    """The destination's kind of the renamed name."""
+
+    def __init__(self, dest_tag_meta_dict: TagMetaCollection, renamer: Renamer) -> None:
+        self._dest_tag_meta_dict = dest_tag_meta_dict
+        self._renamer = renamer
+
+    def map(self, src: TagMeta) -> TagMeta | None:
+        name = self._renamer.rename(src.name)
+        return None if name is None else self._dest_tag_meta_dict.get(name)
+
+
+def make_renamed_tags(tags: Iterable[Tag], tag_meta_mapper: TagMetaMapper, skip_missing: bool = True) -> TagCollection:
+    """The tags the mapper keeps, of their new kinds. KeyError if it drops one, unless skip_missing."""
+    renamed = []
+    for tag in tags:
+        meta = tag_meta_mapper.map(tag.meta)
+        if meta is not None:
+            renamed.append(tag.clone(meta=meta))
+        elif not skip_missing:
+            raise KeyError(f"Tag named {tag.meta.name} could not be mapped to a destination name.")
+    return TagCollection(renamed)
