@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,9 @@ from docker.types import Mount
 
 from agent.domain import TASK_MOUNT, ExitResult
 from agent.engines import Frame
-from agent.engines.docker_logs import LogDropped, LogGone, follow
+from agent.engines.docker_logs import LogDropped, LogGone, end_of_log, read_log
 from agent.engines.docker_words import attempts, translated, words
-from agent.engines.frames import BrokenFraming, FrameParser, skip
+from agent.engines.frames import BrokenFraming, FrameParser, missing_end, skip
 from agent.engines.ownership import give_to_owner, has_foreign_files
 from agent.errors import EngineUnavailable
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 PATIENCE_S = 120.0  # how long a restarting engine is waited for while a container runs
+END_LINES = 200  # of the log's end, compared with what was received when it ended
+LAST_BYTES = 1 << 20  # of what was received, kept for that
 
 # Run as root in a container of the plugin's own image: it is there, and it has `sh` (contract: task.md 3).
 GIVE_BACK = f'exec chown -Rh "${{OWNER:-$(stat -c %u:%g {TASK_MOUNT})}}" {TASK_MOUNT}'
@@ -59,23 +62,39 @@ class DockerContainer:
         """
         yielded = 0  # payload bytes
         while True:
-            parser, to_skip = FrameParser(), yielded
+            reading = _Reading(yielded)
             try:
-                for data in follow(self._api, self._host, self._id):
-                    frames, to_skip = skip(parser.feed(data), to_skip)
-                    if frames:
-                        yielded += sum(len(payload) for _, payload in frames)
+                for frames in reading.of(read_log(self._api, self._host, self._id, follow=True)):
+                    yield frames
+                    yielded = reading.position
+                if self._is_over() and not reading.to_skip:
+                    for frames in self._rest(reading):
                         yield frames
-                complete = parser.at_boundary
+                        yielded = reading.position
+                    return
             except LogGone:
                 return
             except (LogDropped, BrokenFraming) as error:
                 log.warning("the log of container %s was cut off (%s); reading on", self._id[:12], error)
-                complete = False
-            state = self._state()
-            if state is None or (complete and not state.get("Running")):
-                return
+                self._is_over()  # waits for the engine to answer again
             time.sleep(0.1)  # before asking for the same log again
+
+    def _rest(self, reading: _Reading) -> Iterator[Sequence[Frame]]:
+        """What the engine did not send before it closed the log of a container that is over: usually nothing."""
+        end = end_of_log(self._api, self._id, END_LINES)
+        rest = missing_end(reading.last_bytes(), end)
+        if rest is not None:
+            yield from reading.of(iter((rest,)))
+            return
+        reading.start_again()  # a log that repeats itself, or much is missing
+        yield from reading.of(read_log(self._api, self._host, self._id, follow=False))
+        if not reading.last_bytes().endswith(end[-LAST_BYTES:]):
+            raise LogDropped("the connection was closed before the log's end")
+
+    def _is_over(self) -> bool:
+        """Whether it ended or is gone."""
+        state = self._state()
+        return state is None or not state.get("Running")
 
     def wait(self) -> ExitResult:
         """As `engines.Container.wait`; then everything in the task folder belongs to its owner again."""
@@ -175,3 +194,32 @@ class DockerContainer:
             network_mode="none",
             remove=True,
         )
+
+
+class _Reading:
+    """One connection's progress through the log: frames, how far they go, and the last bytes as received."""
+
+    def __init__(self, position: int) -> None:
+        self.position = position  # payload bytes handed out, over all connections
+        self.start_again()
+
+    def start_again(self) -> None:
+        """The next bytes are the log's first."""
+        self.to_skip = self.position
+        self._parser = FrameParser()
+        self._last: deque[bytes] = deque()
+        self._last_size = 0
+
+    def of(self, source: Iterator[bytes]) -> Iterator[Sequence[Frame]]:
+        for data in source:
+            self._last.append(data)
+            self._last_size += len(data)
+            while self._last_size - len(self._last[0]) >= LAST_BYTES:
+                self._last_size -= len(self._last.popleft())
+            frames, self.to_skip = skip(self._parser.feed(data), self.to_skip)
+            if frames:
+                self.position += sum(len(payload) for _, payload in frames)
+                yield frames
+
+    def last_bytes(self) -> bytes:
+        return b"".join(self._last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ def connect(answer_within_s: int) -> tuple[docker.DockerClient, str]:
     tried: list[str] = []
     for host, options in _hosts():
         try:
+            _knock(host, answer_within_s)
             return docker.DockerClient(base_url=host, timeout=answer_within_s, **options), host
         except (docker.errors.DockerException, OSError, ValueError) as error:
             tried.append(f"{host} ({_reason(host, error)})")
@@ -28,6 +30,14 @@ def connect(answer_within_s: int) -> tuple[docker.DockerClient, str]:
         f"no Docker engine answers: tried {', '.join(tried)}; start it or set DOCKER_HOST, "
         "or run plugins as processes with AGENT_ENGINE=process"
     )
+
+
+def _knock(host: str, answer_within_s: int) -> None:
+    """Raise OSError where nobody listens on a Unix socket; docker-py would leave its own socket open there."""
+    if host.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
+            knock.settimeout(answer_within_s)
+            knock.connect(host.removeprefix("unix://"))
 
 
 def _hosts() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _RECEIVE_BYTES = 1 << 20
 _HEADER_LIMIT_BYTES = 64 << 10
 _CONNECT_S = 10.0
-_QUERY = "follow=1&stdout=1&stderr=1&tail=all"
 
 
 class LogGone(Exception):
@@ -31,16 +30,28 @@ class LogDropped(Exception):
     """The connection ended before the log did, or could not be made."""
 
 
-def follow(api: APIClient, host: str, container_id: str) -> Iterator[bytes]:
+def read_log(api: APIClient, host: str, container_id: str, *, follow: bool) -> Iterator[bytes]:
     """Yield the multiplexed log from its first byte, as it arrives, until it ends. Raises LogGone, LogDropped.
 
-    An orderly end does not prove that the container ended: an engine that is stopped closes its connections
-    too. The caller asks the container.
+    An end does not prove that this was all. An engine that is stopped closes its connections in good order,
+    and Docker 20.10 may close a followed log before its last lines (moby 41820): see `end_of_log`.
     """
-    path = f"/v{api.api_version}/containers/{container_id}/logs?{_QUERY}"
+    path = _path(api, container_id, f"follow={int(follow)}")
     if host.startswith("unix://"):
         return _over_unix_socket(unquote(host.removeprefix("unix://")), path)
     return _over_client(api, path)
+
+
+def end_of_log(api: APIClient, container_id: str, lines: int) -> bytes:
+    """The last lines of an ended container's log, multiplexed: complete, or it raises LogDropped.
+
+    Through the SDK, whose HTTP/1.1 tells an end from a broken connection.
+    """
+    return b"".join(_over_client(api, _path(api, container_id, f"tail={lines}")))
+
+
+def _path(api: APIClient, container_id: str, query: str) -> str:
+    return f"/v{api.api_version}/containers/{container_id}/logs?stdout=1&stderr=1&{query}"
 
 
 def _over_unix_socket(socket_path: str, path: str) -> Iterator[bytes]:

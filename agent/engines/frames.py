@@ -81,3 +81,23 @@ def skip(frames: Sequence[Frame], count: int) -> tuple[Sequence[Frame], int]:
         if dropped < len(payload):
             left.append((stream, payload[dropped:]))
     return left, count
+
+
+def missing_end(received: bytes, end: bytes) -> bytes | None:
+    """What of a log's end was not received. Both are bytes as multiplexed: the last received, and the log's last.
+
+    None when that cannot be told: they do not overlap, or in more than one way because the log repeats itself.
+    """
+    found: set[int] = set()  # how much of `end` was received
+    ours, theirs = memoryview(received), memoryview(end)
+    at = received.find(end[:HEADER_BYTES]) if end and received else -1
+    while at >= 0:  # the end begins within what was received
+        overlap = len(received) - at
+        if ours[at:] == theirs[:overlap]:
+            found.add(overlap)
+        at = received.find(end[:HEADER_BYTES], at + 1)
+    at = end.find(received, 1) if received else -1
+    while at >= 0:  # what was kept begins within the end
+        found.add(at + len(received))
+        at = end.find(received, at + 1)
+    return end[found.pop() :] if len(found) == 1 else None
