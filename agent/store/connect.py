@@ -79,12 +79,12 @@ class Database:
             ) from error
 
     def _listening_connection(self) -> Any:
-        connection = self.engine.raw_connection()
-        connection.detach()  # it listens for as long as the store is open: not the pool's any more
-        driver: Any = connection.driver_connection
-        driver.rollback()  # whatever the pool asked it
-        driver.autocommit = True
-        return driver
+        """A psycopg connection outside the pool: it listens for as long as the store is open."""
+        positional, named = self.engine.dialect.create_connect_args(self.url)
+        try:
+            return self.engine.dialect.connect(*positional, **named, autocommit=True)
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            raise self._failure(error) or error from error
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

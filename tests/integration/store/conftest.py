@@ -1,0 +1,114 @@
+"""The same tests run on SQLite and, where its server programs are installed, on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from agent.domain import NewModel, NewProject, NewTask, Task, TaskType
+from agent.store import Store, open_store
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a throw-away server on a Unix socket. Skips where its programs are not installed."""
+    pytest.importorskip("psycopg")
+    initdb, server, control = (shutil.which(name) for name in ("initdb", "postgres", "pg_ctl"))
+    if not (initdb and server and control):
+        pytest.skip("initdb, postgres and pg_ctl are not on PATH")
+    folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: a socket's path holds 107 bytes
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    if os.geteuid() == 0:  # the server refuses to run as root
+        user = "postgres" if any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else "nobody"
+        shutil.chown(folder, user)
+    run_as = {"user": user} if os.geteuid() == 0 else {}
+
+    def run(*command: str) -> None:
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **run_as)
+
+    data = str(folder / "data")
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=60"
+    run(initdb, "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync")
+    run(control, "-D", data, "-w", "-o", options, "-l", str(folder / "log"), "start")
+    try:
+        yield f"postgresql://tester@/postgres?host={folder}"
+    finally:
+        run(control, "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database nobody has opened yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    url: str = request.getfixturevalue("postgres_server")
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    with open_store(store_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture
+def sqlite_store(sqlite_url: str) -> Iterator[Store]:
+    with open_store(sqlite_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def wish() -> Callable[..., NewTask]:
+    """`wish(store, **changes)`: a task that may be added; its plugin, project and model are in the store."""
+
+    def wish(store: Store, **changes: object) -> NewTask:
+        plugin = store.plugins.put(
+            title="Net",
+            description="",
+            type="architecture",
+            image="local/net",
+            tag="1",
+            modes=["train"],
+            readme="",
+            configs=[],
+            image_digest=None,
+            folder=None,
+            content_sha256=None,
+        )
+        project = store.projects.by_content("0" * 64) or store.projects.add(NewProject("fruit", "", {}, "0" * 64, []))
+        model = store.models.by_sha256("1" * 64) or store.models.add(NewModel("start", "1" * 64, 10, {}))
+        said = {
+            "type": TaskType.TRAIN,
+            "name": "net",
+            "plugin_id": plugin.id,
+            "project_id": project.id,
+            "model_id": model.id,
+            "config": {"lr": 0.1},
+        }
+        return NewTask(**(said | changes))
+
+    return wish
+
+
+@pytest.fixture
+def task(store: Store, wish: Callable[..., NewTask]) -> Task:
+    """A queued task."""
+    return store.tasks.add(wish(store))

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.domain import NewTask, Task
+from agent.errors import Conflict, NotFound
+from agent.events.model import Event, Level, Progress, Stream
+from agent.events.parse import parse_line
+from agent.store import EventRow, ProgressBar, Store, open_store
+
+LOSS = (
+    '{"message": "metrics", "event_type": "EventType.METRICS", "type": "train", "epoch": %s, "metrics": {"loss": %s}}'
+)
+BAR = '{"message": "progress", "event_type": "EventType.PROGRESS", "subtask": "%s", "current": %d, "total": %d}'
+
+
+def lines(texts: Sequence[str], first_seq: int = 1) -> list[EventRow]:
+    return [
+        EventRow(seq, parse_line(text, Stream.STDERR, 1_700_000_000_000_000 + seq))
+        for seq, text in enumerate(texts, first_seq)
+    ]
+
+
+def test_a_line_comes_back_as_it_was_read(store: Store, task: Task) -> None:
+    texts = [
+        "plain text with {brace",
+        '{"message": "low memory", "free_mb": 12, "level": "warn"}',
+        LOSS % ("0.5", "0.25"),
+        '{"message": "checkpoint", "event_type": "EventType.CHECKPOINT", "id": "no number", "level": "info"}',
+        "",
+        "漢 é \U0001f600",
+    ]
+    rows = lines(texts)
+
+    store.events.append(task.id, rows, lines_read=6)
+
+    stored = store.events.after(task.id)
+    assert [event.raw for event in stored] == texts
+    for row, event in zip(rows, stored, strict=True):
+        assert event.task_id == task.id
+        assert event.seq == row.seq
+        assert (event.stream, event.level, event.event_type) == (
+            row.event.stream,
+            row.event.level,
+            row.event.event_type,
+        )
+        assert (event.message, event.fields, event.parse_error) == (
+            row.event.message,
+            row.event.fields,
+            row.event.parse_error,
+        )
+    assert stored[0].time == datetime.fromtimestamp(1_700_000_000, UTC).replace(microsecond=1)
+
+
+def test_an_event_of_the_agent_keeps_message_and_fields(store: Store, task: Task) -> None:
+    note = Event(
+        raw="{}",
+        stream=Stream.AGENT,
+        time_us=5,
+        level=Level.INFO,
+        message="step done",
+        event_type="STEP_COMPLETE",
+        fields={"step": "MAIN", "big": 2**70},
+    )
+
+    store.events.append(task.id, [EventRow(1, note)], lines_read=0)
+
+    (stored,) = store.events.after(task.id)
+    assert (stored.stream, stored.message, stored.fields) == (
+        Stream.AGENT,
+        "step done",
+        {"step": "MAIN", "big": 2**70},
+    )
+
+
+def test_rows_and_reading_position_are_committed_together(store: Store, store_url: str, task: Task) -> None:
+    store.events.append(task.id, lines(["a", "b"]), lines_read=2)
+    with open_store(store_url) as elsewhere:
+        seen = elsewhere.tasks.get(task.id)
+        assert (seen.lines_read, seen.events_count, elsewhere.events.last_seq(task.id)) == (2, 2, 2)
+
+    with pytest.raises(Conflict, match=f"Task {task.id} already has an event between 2 and 4"):
+        store.events.append(task.id, lines(["b", LOSS % (1, 1), BAR % ("x", 1, 2)], first_seq=2), lines_read=4)
+
+    after = store.tasks.get(task.id)
+    assert (after.lines_read, after.events_count, store.events.last_seq(task.id)) == (2, 2, 2)
+    assert store.metrics.series(task.id) == []
+    assert store.progress.list(task.id) == []
+
+    store.events.append(task.id, lines([LOSS % (1, 1)], first_seq=3), lines_read=3)
+    assert [series.count for series in store.metrics.series(task.id)] == [1]
+
+
+def test_no_rows_still_move_the_reading_position(store: Store, task: Task) -> None:
+    store.events.append(task.id, [], lines_read=7)
+
+    assert store.tasks.get(task.id).lines_read == 7
+    assert store.events.last_seq(task.id) == 0
+
+
+def test_events_of_an_unknown_task_are_refused(store: Store) -> None:
+    with pytest.raises(NotFound, match="There is no task 7"):
+        store.events.append(7, lines(["a"]), lines_read=1)
+
+
+def test_events_are_read_after_a_cursor_in_either_order(store: Store, task: Task) -> None:
+    store.events.append(task.id, lines(list("abcdef")), lines_read=6)
+
+    def raw(**question: object) -> str:
+        return "".join(event.raw for event in store.events.after(task.id, **question))
+
+    assert raw() == "abcdef"
+    assert raw(seq=4) == "ef"
+    assert raw(limit=2) == "ab"
+    assert raw(limit=2, newest_first=True) == "fe"
+    assert raw(seq=6) == ""
+
+
+def test_events_are_filtered_by_level_type_and_text(store: Store, task: Task) -> None:
+    texts = [
+        "starting",
+        LOSS % (1, 0.5),
+        '{"message": "careful", "level": "warn"}',
+        '{"message": "bad 100%_of it", "level": "error"}',
+        '{"message": "caf\\u00e9", "level": "error", "event_type": "EventType.ODD"}',
+        LOSS % (2, 0.4),
+    ]
+    store.events.append(task.id, lines(texts), lines_read=6)
+
+    def found(**question: object) -> list[int]:
+        return [event.seq for event in store.events.after(task.id, **question)]
+
+    assert found(min_level=Level.INFO) == [1, 2, 3, 4, 5, 6]
+    assert found(min_level=Level.WARN) == [3, 4, 5]
+    assert found(min_level=Level.ERROR, newest_first=True, limit=1) == [5]
+    assert found(event_type="METRICS") == [2, 6]
+    assert found(event_type="ODD") == [5]
+    assert found(event_type="CHECKPOINT") == []
+    assert found(text="CAREFUL") == [3]
+    assert found(text="100%_") == [4]
+    assert found(text="café") == [5]
+    assert found(text="loss", seq=2) == [6]
+    assert found(min_level=Level.ERROR, event_type="ODD", text="caf") == [5]
+
+
+def test_rare_events_are_found_without_walking_over_every_line(
+    sqlite_store: Store, wish: Callable[..., NewTask]
+) -> None:
+    task = sqlite_store.tasks.add(wish(sqlite_store))
+    sqlite_store.events.append(task.id, lines(["x"] * 50), lines_read=50)
+    statements: list[str] = []
+    with sqlite_store._db.reading() as connection:
+        driver = connection.connection.driver_connection
+
+    driver.set_trace_callback(statements.append)  # the only connection so far: the pool hands it out again
+    sqlite_store.events.after(task.id, min_level=Level.WARN)
+    sqlite_store.events.after(task.id, event_type="CHECKPOINT")
+    driver.set_trace_callback(None)
+
+    explained = [
+        str(driver.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall())
+        for statement in statements
+        if "FROM events" in statement
+    ]
+    assert len(explained) == 2
+    assert "COVERING INDEX ix_events_loud" in explained[0]
+    assert "INDEX ix_events_rare_type" in explained[1]
+
+
+def test_text_that_cannot_be_stored_is_replaced_visibly(store: Store, task: Task) -> None:
+    bad = Event("a\0b\ud800c", Stream.STDOUT, 1, Level.INFO, "m", event_type="ODD\udc00")
+
+    store.events.append(task.id, [EventRow(1, bad)], lines_read=1)
+
+    (stored,) = store.events.after(task.id)
+    assert stored.raw == "a␀b\ufffdc"
+    assert stored.event_type == "ODD\ufffd"
+
+
+def test_progress_bars_keep_their_last_state_in_order_of_appearance(store: Store, task: Task) -> None:
+    store.events.append(
+        task.id,
+        lines([BAR % ("train: ", 0, 10), BAR % ("eval", 0, 2), BAR % ("train: ", 4, 10)]),
+        lines_read=3,
+    )
+    huge = Event("", Stream.AGENT, 1_700_000_000_000_005, Level.INFO, "", "PROGRESS", Progress("last", 2**63, 10**30))
+    store.events.append(task.id, [*lines([BAR % ("train: ", 5, 10)], 4), EventRow(5, huge)], lines_read=4)
+
+    at = datetime.fromtimestamp(1_700_000_000, UTC)
+    assert store.progress.list(task.id) == [
+        ProgressBar("train: ", 5, 10, None, None, at.replace(microsecond=4), 4),
+        ProgressBar("eval", 0, 2, None, None, at.replace(microsecond=2), 2),
+        ProgressBar("last", 2**63 - 1, 2**63 - 1, None, None, at.replace(microsecond=5), 5),
+    ]
+    (summary,) = store.tasks.summaries()
+    assert (summary.progress_subtask, summary.progress_current) == ("last", 2**63 - 1)
+
+
+def test_threads_may_append_to_different_tasks_at_once(store: Store, wish: Callable[..., NewTask]) -> None:
+    new = wish(store)
+    tasks = [store.tasks.add(new).id for _ in range(3)]
+
+    def write(task_id: int) -> None:
+        for batch in range(5):
+            store.events.append(task_id, lines([LOSS % (1, 1)] * 20, batch * 20 + 1), lines_read=batch * 20 + 20)
+
+    threads = [threading.Thread(target=write, args=(task_id,)) for task_id in tasks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    for task_id in tasks:
+        assert store.tasks.get(task_id).events_count == 100
+        (series,) = store.metrics.series(task_id)
+        assert store.metrics.points(series.id).seq == list(range(1, 101))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(st.characters(codec=None)), max_size=4))
+def test_no_text_makes_append_raise(store: Store, wish: Callable[..., NewTask], texts: list[str]) -> None:
+    task = store.tasks.add(wish(store))
+
+    store.events.append(task.id, lines(texts), lines_read=len(texts))
+
+    assert [event.raw for event in store.events.after(task.id)] == [
+        "".join("\ufffd" if "\ud800" <= c <= "\udfff" else "␀" if c == "\0" else c for c in text) for text in texts
+    ]

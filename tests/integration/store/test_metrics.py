@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from math import inf, isnan, nan
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.domain import Task
+from agent.errors import NotFound
+from agent.events.model import Event, Level, Metrics, Stream
+from agent.store import EventRow, Series, Store, open_store
+from agent.store.columns import finite
+
+
+def row(seq: int, epoch: float | None, kind: str = "train", **values: float | None) -> EventRow:
+    body = Metrics(kind, epoch, values)
+    return EventRow(seq, Event("x", Stream.STDERR, 1000 + seq, Level.INFO, "metrics", "METRICS", body))
+
+
+def test_every_name_of_a_kind_is_a_series(store: Store, task: Task) -> None:
+    store.events.append(task.id, [row(1, 0.5, loss=2.0, acc=0.1), row(2, 0.5, "val", loss=3.0)], lines_read=2)
+    store.events.append(task.id, [row(3, 1.0, loss=1.0)], lines_read=3)
+
+    train_loss, acc, val_loss = store.metrics.series(task.id)
+
+    assert train_loss == Series(train_loss.id, task.id, "train", "loss", 2, 1.0, 1.0, 3)
+    assert acc == Series(acc.id, task.id, "train", "acc", 1, 0.5, 0.1, 1)
+    assert val_loss == Series(val_loss.id, task.id, "val", "loss", 1, 0.5, 3.0, 2)
+    assert store.metrics.get_series(acc.id) == acc
+    with pytest.raises(NotFound, match="There is no series 99"):
+        store.metrics.get_series(99)
+
+
+def test_points_come_back_in_the_order_printed(store: Store, task: Task) -> None:
+    store.events.append(task.id, [row(1, 2.0, loss=1.5), row(4, 1.0, loss=1.25)], lines_read=4)
+    (series,) = store.metrics.series(task.id)
+
+    points = store.metrics.points(series.id)
+
+    assert (points.seq, points.epoch, points.value, points.time_us) == ([1, 4], [2.0, 1.0], [1.5, 1.25], [1001, 1004])
+    assert store.metrics.points(99).seq == []
+
+
+def test_what_is_no_number_is_none(store: Store, task: Task) -> None:
+    store.events.append(
+        task.id,
+        [row(1, nan, loss=inf), row(2, None, loss=None), row(3, 10**400, loss=-inf), row(4, 1, loss=2)],
+        lines_read=4,
+    )
+    (series,) = store.metrics.series(task.id)
+
+    points = store.metrics.points(series.id)
+    arrays = store.metrics.points_arrays(series.id)
+
+    assert points.epoch == [None, None, None, 1.0]
+    assert points.value == [None, None, None, 2.0]
+    assert [isnan(value) for value in arrays.value] == [True, True, True, False]
+    assert arrays.seq.tolist() == [1, 2, 3, 4]
+    store.events.append(task.id, [row(5, inf, loss=nan)], lines_read=5)
+    (series,) = store.metrics.series(task.id)
+    assert (series.last_epoch, series.last_value) == (None, None)
+
+
+def test_points_are_cut_by_event_epoch_and_number(store: Store, task: Task) -> None:
+    store.events.append(task.id, [row(seq, seq / 10, loss=float(seq)) for seq in range(1, 200)], lines_read=199)
+    store.events.append(task.id, [row(200, None, loss=0.0), row(201, 20.0, loss=201.0)], lines_read=201)
+    (series,) = store.metrics.series(task.id)
+
+    def seqs(**question: object) -> list[int]:
+        return store.metrics.points(series.id, **question).seq
+
+    assert seqs(after_seq=198) == [199, 200, 201]
+    assert seqs(after_seq=201) == []
+    assert seqs(limit=3) == [1, 2, 3]
+    assert seqs(epoch_from=19.8, epoch_to=19.9) == [198, 199]
+    assert seqs(epoch_from=19.9) == [199, 201]
+    assert seqs(epoch_to=0.1) == [1]
+    assert seqs(epoch_from=0.1, epoch_to=0.3, after_seq=1, limit=1) == [2]
+
+
+def test_a_slow_training_does_not_leave_a_row_per_point(sqlite_store: Store, wish: object) -> None:
+    task = sqlite_store.tasks.add(wish(sqlite_store))  # type: ignore[operator]
+    for seq in range(1, 301):
+        sqlite_store.events.append(task.id, [row(seq, seq / 10, loss=float(seq))], lines_read=seq)
+    (series,) = sqlite_store.metrics.series(task.id)
+
+    assert sqlite_store.metrics.points(series.id).value == [float(seq) for seq in range(1, 301)]
+    with sqlite_store._db.reading() as connection:
+        blocks = connection.exec_driver_sql("SELECT first_seq, count FROM point_blocks ORDER BY 1").all()
+    assert [tuple(block) for block in blocks] == [(1, 128), (129, 128), (257, 44)]
+
+
+def test_another_agent_goes_on_where_the_first_one_stopped(store: Store, store_url: str, task: Task) -> None:
+    with open_store(store_url) as other:
+        for seq, writer in enumerate([store, other, store, store, other, store], 1):
+            writer.events.append(task.id, [row(seq, float(seq), loss=float(seq))], lines_read=seq)
+
+    (series,) = store.metrics.series(task.id)
+    assert series.count == 6
+    assert store.metrics.points(series.id).seq == [1, 2, 3, 4, 5, 6]
+
+
+def test_names_that_cannot_be_keys_are_cut_and_cleaned(store: Store, task: Task) -> None:
+    long, bad = "n" * 5000, "a\ud800\0"
+    store.events.append(task.id, [row(1, 1.0, **{long: 1.0, bad: 2.0})], lines_read=1)
+    store.events.append(task.id, [row(2, 2.0, **{long: 1.0, "a\udfff\0": 3.0})], lines_read=2)
+
+    first, second = store.metrics.series(task.id)
+
+    assert first.name == "n" * 499 + "…"
+    assert (second.name, second.count) == ("a\ufffd␀", 2)
+    assert store.metrics.points(second.id).value == [2.0, 3.0]
+
+
+def test_the_task_list_shows_the_last_metric(store: Store, task: Task) -> None:
+    store.events.append(task.id, [row(1, 0.5, loss=2.0), row(2, 0.5, "val", iou=0.7, loss=1.0)], lines_read=2)
+
+    (summary,) = store.tasks.summaries()
+
+    assert (summary.metric_kind, summary.metric_name, summary.metric_epoch, summary.metric_value) == (
+        "val",
+        "iou",
+        0.5,
+        0.7,
+    )
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches=st.lists(st.lists(st.floats() | st.none() | st.integers(), min_size=1, max_size=130), max_size=4))
+def test_every_point_arrives(sqlite_store: Store, wish: object, batches: list[list[float | None]]) -> None:
+    task = sqlite_store.tasks.add(wish(sqlite_store))  # type: ignore[operator]
+    seq = 0
+    for batch in batches:
+        sqlite_store.events.append(
+            task.id, [row(seq + i, value, loss=value) for i, value in enumerate(batch, 1)], lines_read=0
+        )
+        seq += len(batch)
+    sent = [value for batch in batches for value in batch]
+    wanted = [None if finite(value) is None else float(value) for value in sent]
+
+    got = [sqlite_store.metrics.points(series.id) for series in sqlite_store.metrics.series(task.id)]
+
+    assert len(got) == (1 if sent else 0)  # one name, one series
+    for points in got:
+        assert points.value == wanted
+        assert points.epoch == wanted
+        assert points.seq == list(range(1, len(sent) + 1))
