@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from agent.engines import Frame
 
 HEADER_BYTES = 8
+SURE_BYTES = 4096  # two pieces of a log that agree so far are the same piece: lines carry times and counters
 _STREAMS = (1, 2)
 
 
@@ -86,7 +87,8 @@ def skip(frames: Sequence[Frame], count: int) -> tuple[Sequence[Frame], int]:
 def missing_end(received: bytes, end: bytes) -> bytes | None:
     """What of a log's end was not received. Both are bytes as multiplexed: the last received, and the log's last.
 
-    None when that cannot be told: they do not overlap, or in more than one way because the log repeats itself.
+    None when that cannot be told: they overlap by too little to be sure, or in more than one way because the
+    log repeats itself.
     """
     found: set[int] = set()  # how much of `end` was received
     ours, theirs = memoryview(received), memoryview(end)
@@ -96,8 +98,10 @@ def missing_end(received: bytes, end: bytes) -> bytes | None:
         if ours[at:] == theirs[:overlap]:
             found.add(overlap)
         at = received.find(end[:HEADER_BYTES], at + 1)
-    at = end.find(received, 1) if received else -1
+    at = end.find(received, 1) if len(received) >= SURE_BYTES else -1
     while at >= 0:  # what was kept begins within the end
         found.add(at + len(received))
         at = end.find(received, at + 1)
-    return end[found.pop() :] if len(found) == 1 else None
+    sure = {overlap for overlap in found if overlap >= SURE_BYTES} or found & {len(end)}
+    certain = len(sure) == 1 and (len(found) == 1 or min(sure) >= SURE_BYTES)
+    return end[sure.pop() :] if certain else None

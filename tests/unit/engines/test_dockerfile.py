@@ -1,0 +1,69 @@
+"""What a Dockerfile asks for, read as Docker reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.formats.dockerfile import base_images, python_path
+
+ARGS = {"REGISTRY": "local", "TAG": "5.8.0", "MODULE_PATH": "plugins/nn/unet"}
+
+
+def references(text, args=ARGS):
+    return [base.reference for base in base_images(text, args)]
+
+
+def test_an_official_plugin_asks_for_its_base_under_its_own_tag():
+    (base,) = base_images("ARG REGISTRY\nARG TAG\nFROM ${REGISTRY}/base-pytorch:${TAG}\nARG MODULE_PATH\n", ARGS)
+    assert base.reference == "local/base-pytorch:5.8.0"
+    assert base.line == "FROM ${REGISTRY}/base-pytorch:${TAG}"
+    assert base.arguments == ("REGISTRY", "TAG")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("from python:3.11", ["python:3.11"]),
+        ("# FROM a\nFROM b", ["b"]),
+        ("FROM --platform=linux/amd64 a AS build\nFROM build\nFROM build as x\nCOPY --from=build / /", ["a"]),
+        ("FROM scratch", []),
+        ("FROM a AS One\nFROM one", ["a"]),
+        ("ARG X=python\nARG Y=${X}:3\nFROM $Y-slim", ["python:3-slim"]),
+        ('ARG X="python:3.11"\nFROM ${X}', ["python:3.11"]),
+        ("ARG TAG=1\nFROM a:$TAG", ["a:5.8.0"]),
+        ("ARG UNSET\nFROM a${UNSET:+-gpu}:${UNSET:-latest}", ["a:latest"]),
+        ("ARG TAG\nFROM a${TAG:+-gpu}", ["a-gpu"]),
+        ("TAG\nFROM a:$TAG", ["a:"]),
+        ("ARG A=1 \\\n  # why\n  B=2\nFROM x:$A$B", ["x:12"]),
+        ("FROM a\nFROM b\nFROM a", ["a", "b"]),
+        ("", []),
+    ],
+)
+def test_base_images_are_found_as_docker_finds_them(text, expected):
+    assert references(text) == expected
+
+
+def test_an_argument_behind_another_ones_default_is_named():
+    text = "ARG REGISTRY\nARG TAG\nARG BASE_IMAGE=${REGISTRY}/base-py:${TAG}\nFROM ${BASE_IMAGE}"
+    (base,) = base_images(text, ARGS)
+    assert base.reference == "local/base-py:5.8.0"
+    assert base.arguments == ("BASE_IMAGE", "REGISTRY", "TAG")
+    assert references(text, {**ARGS, "BASE_IMAGE": "mine:1"}) == ["mine:1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM a", ("/workdir", "/workdir/src")),
+        (
+            "FROM a\nENV PYTHONPATH /workdir:/workdir/src:/workdir/supervisely_lib/worker_proto:$PYTHONPATH",
+            ("/workdir", "/workdir/src", "/workdir/supervisely_lib/worker_proto"),
+        ),
+        ("ENV PYTHONPATH=/workdir/src:/workdir/libs:$PYTHONPATH X=1", ("/workdir/src", "/workdir/libs")),
+        ('ENV A=1 \\\n    PYTHONPATH="/workdir:/workdir/src/slim"', ("/workdir", "/workdir/src/slim")),
+        ("ENV PYTHONPATH /workdir/a\nENV PYTHONPATH=/workdir/b:$PYTHONPATH", ("/workdir/b", "/workdir/a")),
+        ("ENV PYTHONPATH /opt/else", ("/workdir", "/workdir/src")),
+    ],
+)
+def test_python_path_is_what_the_dockerfile_says(text, expected):
+    assert python_path(text) == expected
