@@ -101,6 +101,7 @@ def _filling_validator_type() -> Callable[[Json], Any]:
     """jsonschema's Draft-4 validator, taught to fill `default`s of properties before it checks them."""
     from jsonschema import Draft4Validator, validators  # 50 ms to load, and most plugins check nothing
 
+    extend: Any = validators.extend  # its annotations are incomplete
     check_properties = Draft4Validator.VALIDATORS["properties"]
 
     def fill_then_check(validator: Any, properties: Any, instance: Any, schema: Any) -> Iterator[Any]:
@@ -110,5 +111,5 @@ def _filling_validator_type() -> Callable[[Json], Any]:
                     instance.setdefault(name, deepcopy(subschema["default"]))
         yield from check_properties(validator, properties, instance, schema)
 
-    filling: Callable[[Json], Any] = validators.extend(Draft4Validator, {"properties": fill_then_check})
+    filling: Callable[[Json], Any] = extend(Draft4Validator, {"properties": fill_then_check})
     return filling

@@ -100,7 +100,8 @@ def mode_case(seed: int, name: str) -> Case:
     rng = random.Random(seed)
     size = (rng.randint(12, 40), rng.randint(12, 40))
     meta = project_meta(rng, "in", tuple(rng.choices(SHAPES, k=rng.randint(1, 4))), rng.randint(0, 2))
-    model = project_meta(rng, "net", tuple(rng.choices(("bitmap", "rectangle"), k=rng.randint(1, 3))), 1)
+    prefix = rng.choice(["net", "net", "net", "in"])  # some names are taken unless a suffix helps
+    model = project_meta(rng, prefix, tuple(rng.choices(("bitmap", "rectangle"), k=rng.randint(1, 3))), 1)
     model["tags"].append({"name": "confidence", "value_type": "any_number", "color": "#0000FF"})
     titles = [item["title"] for item in meta["classes"]]
     task = mode_settings(rng, name, size, titles)

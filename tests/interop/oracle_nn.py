@@ -130,9 +130,13 @@ def mode(sdk: Sdk, meta: Any, ann: Any, size: Any, model: Any, finds: Any, task:
     fake = FakeModel(sdk, meta_type.from_json(model), finds)
     chosen = modes.InferenceModeFactory.create(config, meta_type.from_json(meta), fake)
     result = chosen.infer_annotate(image, sdk.sly.Annotation.from_json(ann, chosen.out_meta))
+    out_meta = _plain_meta(chosen.out_meta.to_json())
+    for item in out_meta["classes"]:
+        if item[0] == config.get("class_name"):
+            item[2] = "any"  # the class of saved regions gets a random color
     return {
         "config": config,
-        "meta": _plain_meta(chosen.out_meta.to_json()),
+        "meta": out_meta,
         "ann": _plain_annotation(result.to_json()),
         "scores": [
             [label.obj_class.name, np.asarray(label.geometry.data).round(9).tolist()]

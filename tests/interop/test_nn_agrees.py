@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nn_cases
-import oracle_nn
 import pytest
+
+from tests.interop import nn_cases, oracle_nn
 
 pytestmark = pytest.mark.official
 
-HERE = Path(__file__).parent
 Compare = Callable[[list[nn_cases.Case]], list[tuple[nn_cases.Case, dict[str, Any], dict[str, Any]]]]
 
 
 @pytest.fixture(scope="module")
-def both(official_python: Path) -> Compare:
+def both(official: Callable[[str, Any], Any]) -> Compare:
     """Run cases on either SDK; gives (case, ours, theirs) for each."""
 
     def run(cases: list[nn_cases.Case]) -> list[tuple[nn_cases.Case, dict[str, Any], dict[str, Any]]]:
         cases = json.loads(json.dumps(cases))
-        done = subprocess.run(
-            [str(official_python), "-W", "ignore", str(HERE / "oracle_nn.py")],
-            input=json.dumps(cases),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        theirs = json.loads(done.stdout)
+        theirs = official("oracle_nn.py", cases)
         mine = json.loads(json.dumps(oracle_nn.run(oracle_nn.ours(), cases)))
         return list(zip(cases, mine, theirs, strict=True))
 

@@ -155,12 +155,16 @@ def _ahead(read: Callable[[Task], Result], tasks: Iterable[Task], count: int) ->
 
 
 class _Behind:
-    """Calls on one thread, in order. The first failure is raised by a later `submit` or at the end of the block."""
+    """Calls on one thread, in order, none after a failure.
+
+    The failure is raised by a later `submit` or at the end of the block.
+    """
 
     def __init__(self, count: int) -> None:
         self._count = count
         self._waiting: deque[Future[None]] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="write-behind")
+        self._has_failed = False
 
     def __enter__(self) -> _Behind:
         return self
@@ -172,13 +176,17 @@ class _Behind:
     def submit(self, call: Callable[..., None], *args: Any) -> None:
         """Run `call(*args)` soon; waits while more than `count` calls wait."""
         self._finish(self._count)
-        self._waiting.append(self._thread.submit(call, *args))
+        self._waiting.append(self._thread.submit(self._run, call, args))
+
+    def _run(self, call: Callable[..., None], args: tuple[Any, ...]) -> None:
+        if self._has_failed:
+            return
+        try:
+            call(*args)
+        except BaseException:
+            self._has_failed = True
+            raise
 
     def _finish(self, left: int) -> None:
         while len(self._waiting) > left:
-            try:
-                self._waiting.popleft().result()
-            except BaseException:
-                for future in self._waiting:
-                    future.cancel()
-                raise
+            self._waiting.popleft().result()
