@@ -8,13 +8,14 @@ A checkpoint's line is committed before its handler runs. A crash between the tw
 checkpoint row; the next `collect` finds it and calls the handler then. So a handler is called at least once
 per line, and always with the same number: `(task_id, seq)` tells a second call from a first.
 
-Two threads: one receives what the engine sends, a few pieces ahead; the caller's reads lines and commits. A
-slow or busy store thus slows the receiving down, and the output waits in the engine's log, not in memory.
+One thread receives, reads and commits, so a slow or busy store slows the receiving down, and the output waits in
+the engine's log, not in memory. (A receiver of its own was slower: with two busy threads Python hands over its lock
+every 5 ms, and the engine sends a few lines at a time.) A second thread commits only what waits while the first has
+nothing to read.
 """
 
 from __future__ import annotations
 
-import queue
 import re
 import threading
 import time
@@ -26,16 +27,17 @@ from typing import Self
 
 from agent.engines import Frame
 from agent.events.lines import Line, LineJoiner
-from agent.events.model import CheckpointReported, Crashed, Event, Level, Metrics
+from agent.events.model import Applied, CheckpointReported, Crashed, Event, Level, Metrics, Progress
 from agent.events.parse import parse_line
 from agent.record import Recorder
 
 __all__ = ["Collected", "Recorder", "collect"]
 
 _BATCH_LINES = 2000  # per transaction
-_BATCH_CHARS = 4 << 20  # or so much text, whichever comes first: 2000 lines of 1 MiB would not fit the memory
+_BATCH_BYTES = 4 << 20  # or so much output, whichever comes first: 2000 lines of 1 MiB would not fit the memory
 _LAST_LINES = 20
-_PIECES_AHEAD = 4
+_LINGER_S = 0.01  # how long a line may wait for company while more output comes
+_IDLE_LINGER_S = 0.02  # ... and while none comes; readers are promised it within 0.1 s of being printed
 
 _HANDLED = frozenset({"CHECKPOINT", "MODEL_APPLIED"})
 _REPORT = re.compile(r"[^:]*Error (title|message)\s*:(.*)", re.DOTALL)  # contract: events.md 6, 2026 extras
@@ -73,13 +75,16 @@ def collect(
         on_checkpoint(seq, reported)
     reader = _Reader(recorder, on_checkpoint, on_applied)
     joiner = LineJoiner()
-    with _Ahead(output) as ahead:
-        while (piece := ahead.get(recorder.due_in())) is not _END:
-            if piece is not None:
-                time_us, frames = piece
-                reader.take(joiner.feed(frames), time_us)
-            if recorder.due_in() == 0:
+    size_bytes = 0
+    with _InTime(recorder) as in_time:
+        for frames in output:
+            reader.take(joiner.feed(frames), time.time_ns() // 1000)
+            size_bytes += sum([len(piece) for _, piece in frames])
+            if recorder.due_in(_LINGER_S) == 0 or size_bytes > _BATCH_BYTES:
                 recorder.flush()
+                size_bytes = 0
+            in_time.check()
+    in_time.check()
     reader.take(joiner.finish(), time.time_ns() // 1000)
     recorder.flush()
     reader.say_what_is_missing()
@@ -108,25 +113,22 @@ class _Reader:
         """Record lines that were received at that time."""
         if self._skip:
             for line in lines[: self._skip]:
-                self._count(parse_line(line.text, line.stream, time_us))
+                self._count([parse_line(line.text, line.stream, time_us)])
             lines, self._skip = lines[self._skip :], max(0, self._skip - len(lines))
-        batch: list[Event] = []
-        chars = 0
-        for line in lines:
-            event = parse_line(line.text, line.stream, time_us)
-            self._count(event)
-            batch.append(event)
-            chars += len(event.raw)
-            if event.event_type in _HANDLED:
-                seq = self._recorder.record(batch)
-                batch = []
-                self._handle(seq, event)
-            elif len(batch) >= _BATCH_LINES or chars >= _BATCH_CHARS:
-                self._recorder.record(batch)
+        for start in range(0, len(lines), _BATCH_LINES):
+            if self._recorder.waiting >= _BATCH_LINES:
                 self._recorder.flush()
-                batch, chars = [], 0
-        if batch:
-            self._recorder.record(batch)
+            self._record([parse_line(line.text, line.stream, time_us) for line in lines[start : start + _BATCH_LINES]])
+
+    def _record(self, events: list[Event]) -> None:
+        self._count(events)
+        recorded = 0
+        for position, event in enumerate(events):
+            if event.event_type in _HANDLED:
+                seq = self._recorder.record(events[recorded : position + 1])
+                recorded = position + 1
+                self._handle(seq, event)
+        self._recorder.record(events[recorded:])
 
     def _handle(self, seq: int, event: Event) -> None:
         if isinstance(event.body, CheckpointReported):
@@ -138,22 +140,27 @@ class _Reader:
             self._recorder.flush()
             self._on_applied(seq)
 
-    def _count(self, event: Event) -> None:
-        if event.raw.strip():
-            self._last_lines.append(event.raw)
-        if event.parse_error is not None:
-            self._parse_errors += 1
-        body = event.body
-        if body is None:
-            if "Error " in event.message and (report := _REPORT.match(event.message)):
+    def _count(self, events: Sequence[Event]) -> None:
+        self._last_lines.extend([event.raw for event in events[-5 * _LAST_LINES :] if event.raw.strip()])
+        for event in events:
+            body = event.body
+            if type(body) is Metrics:
+                self._points += len(body.values)
+            elif type(body) is not Progress:
+                self._notice(event)
+            if event.parse_error is not None:
+                self._parse_errors += 1
+
+    def _notice(self, event: Event) -> None:
+        match event.body:
+            case CheckpointReported():
+                self._checkpoints += 1
+            case Applied():
+                self._applied += 1
+            case Crashed() as crash:
+                self._crash = crash
+            case None if "Error " in event.message and (report := _REPORT.match(event.message)):
                 self._report[report[1]] = report[2].strip()
-        elif type(body) is Metrics:
-            self._points += len(body.values)
-        elif type(body) is Crashed:
-            self._crash = body
-        else:
-            self._checkpoints += event.event_type == "CHECKPOINT"
-            self._applied += event.event_type == "MODEL_APPLIED"
 
     def say_what_is_missing(self) -> None:
         if self._skip:
@@ -180,19 +187,14 @@ class _Reader:
         )
 
 
-_Piece = tuple[int, Sequence[Frame]]  # when it was received (µs since 1970), and what
-_END: _Piece = (0, ())
+class _InTime:
+    """Commits what has waited long enough while the collecting thread waits for more output."""
 
-
-class _Ahead:
-    """Receives output in a thread of its own, so that waiting for it can end in time to commit."""
-
-    def __init__(self, output: Iterator[Sequence[Frame]]) -> None:
-        self._output = output
-        self._pieces: queue.Queue[_Piece] = queue.Queue(_PIECES_AHEAD)
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
         self._failure: BaseException | None = None
-        self._given_up = False
-        self._thread = threading.Thread(target=self._receive, name="receive-output", daemon=True)
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="commit-in-time", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -201,27 +203,23 @@ class _Ahead:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The thread may be waiting for output that comes in an hour: it ends with the container, or now.
-        self._given_up = True
-        while not self._pieces.empty():
-            self._pieces.get_nowait()
+        self._done.set()
+        self._recorder.wake()
+        self._thread.join()
 
-    def get(self, timeout_s: float | None) -> _Piece | None:
-        """The next piece, None when none came in time, _END after the last. Raises what the output raised."""
-        try:
-            piece = self._pieces.get(timeout=timeout_s) if timeout_s != 0 else self._pieces.get_nowait()
-        except queue.Empty:
-            return None
-        if piece is _END and self._failure is not None:
+    def check(self) -> None:
+        """Raises what a commit raised."""
+        if self._failure is not None:
             raise self._failure
-        return piece
 
-    def _receive(self) -> None:
+    def _run(self) -> None:
         try:
-            for frames in self._output:
-                self._pieces.put((time.time_ns() // 1000, frames))
-                if self._given_up:
-                    return
+            while not self._done.is_set():
+                self._recorder.wait_for_rows()
+                wait_s = self._recorder.due_in(_IDLE_LINGER_S)
+                if wait_s:
+                    self._done.wait(wait_s)
+                elif wait_s == 0:
+                    self._recorder.flush()
         except BaseException as failure:  # noqa: BLE001 - raised in the thread that collects
             self._failure = failure
-        self._pieces.put(_END)

@@ -24,7 +24,6 @@ from agent.store import EventRow
 if TYPE_CHECKING:
     from agent.store import Store
 
-LINGER_S = 0.02  # how long a line may wait for company; readers are promised it within 0.1 s of being printed
 _BUSY_LIMIT_S = 120.0  # how long a busy store is asked again, beyond the store's own patience
 
 
@@ -45,6 +44,7 @@ class Recorder:
         self._lock = threading.RLock()
         self._rows: list[EventRow] = []
         self._oldest = 0.0  # time.monotonic() of the first row that waits
+        self._some = threading.Event()  # rows wait
 
     @property
     def lines_read(self) -> int:
@@ -56,9 +56,16 @@ class Recorder:
         """How many events are numbered and not committed."""
         return len(self._rows)
 
-    def due_in(self) -> float | None:
-        """Seconds until the oldest waiting event must be committed; None when none waits."""
-        return max(0.0, self._oldest + LINGER_S - time.monotonic()) if self._rows else None
+    def due_in(self, linger_s: float) -> float | None:
+        """Seconds until the oldest waiting event has waited so long; None when none waits."""
+        return max(0.0, self._oldest + linger_s - time.monotonic()) if self._rows else None
+
+    def wait_for_rows(self) -> None:
+        """Return when an event waits to be committed, or after `wake`."""
+        self._some.wait()
+
+    def wake(self) -> None:
+        self._some.set()
 
     def note(
         self,
@@ -83,6 +90,7 @@ class Recorder:
     def _add(self, events: Sequence[Event]) -> int:
         if not self._rows:
             self._oldest = time.monotonic()
+            self._some.set()
         self._rows += map(EventRow, count(self._seq + 1), events)
         self._seq += len(events)
         return self._seq
@@ -98,6 +106,7 @@ class Recorder:
                 with attempt:
                     self._store.events.append(self._task_id, self._rows, lines_read=self._lines_read)
             committed, self._rows = self._rows, []
+            self._some.clear()
             self._write_log(committed)
 
     def close(self) -> None:

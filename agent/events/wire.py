@@ -29,7 +29,15 @@ class LogLines:
 
     def lines(self, events: Iterable[Event]) -> str:
         """One line for each event, each with its newline."""
-        return "".join([self._line(event) for event in events])
+        typed = self._typed
+        return "".join(
+            [
+                f"{typed}{event.raw[1:]}\n"  # nearly all: an event of the SDK
+                if event.json_start == 0 and event.event_type is not None and event.stream
+                else self._line(event)
+                for event in events
+            ]
+        )
 
     def _line(self, event: Event) -> str:
         start = event.json_start
@@ -38,7 +46,7 @@ class LogLines:
         if event.stream is Stream.AGENT:
             return f"{event.raw}\n"
         head = self._untyped if event.event_type is None else self._typed
-        return f"{head}{event.raw[start + 1 :].strip()}\n"
+        return f"{head}{event.raw[start + 1 :]}\n"
 
     def note(
         self, message: str, level: Level, event_type: str | None, fields: Mapping[str, Any] | None, time_us: int
