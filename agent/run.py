@@ -102,6 +102,7 @@ class Run:
         if found:
             self.recorder.note("TASK_MISSED", event_type="MISSED_TASK_FOUND", fields={"container": found[0].id})
             self._container = found[0]
+            self.uploader.watch()
             self.uploader.recover()
             return found[0]
         if self.task.container_id is not None and self.task.step < Step.MAIN:
@@ -146,6 +147,7 @@ class Run:
         self.recorder.note(
             "CONTAINER_START", fields={"image": spec.image, "digest": digest, "engine": self.engine.name}
         )
+        self.uploader.watch()
         self._container = self.engine.start(spec)
         self._house.store.tasks.launched(
             self.task.id,

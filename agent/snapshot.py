@@ -17,11 +17,11 @@ from agent.formats.packing import Survey, survey
 RESULTS_MOUNT = TASK_MOUNT / "results"
 
 
-def checkpoint_folder(results: Path, subdir: str) -> Path:
-    """Where a reported checkpoint lies on the host. Raises PluginFailed with the reason.
+def checkpoint_path(results: Path, subdir: str) -> Path:
+    """Where a reported checkpoint lies below `results`, existing or not. Raises PluginFailed with the reason.
 
     `subdir` is relative to results/ as the official SDK writes it, or absolute as the guide's sample does
-    (contract: events.md 3). Nothing outside results/ is ever opened, links included.
+    (contract: events.md 3). Nothing outside results/ is ever named, links included.
     """
     wanted = PurePosixPath(subdir)
     if wanted.is_absolute():
@@ -31,10 +31,9 @@ def checkpoint_folder(results: Path, subdir: str) -> Path:
                 reason="checkpoint_outside_results",
             )
         wanted = wanted.relative_to(RESULTS_MOUNT)
-    root = results.resolve()
     try:
+        root = results.resolve()
         folder = (root / wanted).resolve()
-        found = folder.is_dir()
     except (OSError, ValueError, RuntimeError):
         raise PluginFailed(
             f"checkpoint folder {subdir[:200]!r} is not a path below results/", reason="checkpoint_outside_results"
@@ -44,9 +43,14 @@ def checkpoint_folder(results: Path, subdir: str) -> Path:
             f"checkpoint folder {subdir!r} does not lie inside results/; report a folder below it",
             reason="checkpoint_outside_results",
         )
-    if not found:
+    return results / folder.relative_to(root)
+
+
+def require_folder(folder: Path, subdir: str) -> Path:
+    """The folder, if it is there. Raises PluginFailed."""
+    if not os.path.isdir(folder):  # noqa: PTH112 - a name too long is no folder, and no error
         raise PluginFailed(
-            f"checkpoint folder results/{wanted} does not exist; write it before reporting it",
+            f"checkpoint folder {subdir[:200]!r} does not exist in results/; write it before reporting it",
             reason="checkpoint_missing",
         )
     return folder

@@ -20,7 +20,8 @@ from agent.errors import AgentError, Invalid, PluginFailed
 from agent.events.model import CheckpointReported, Level
 from agent.formats import model_state
 from agent.formats.packing import Survey, survey
-from agent.snapshot import checkpoint_folder, snapshot
+from agent.shadow import Shadow
+from agent.snapshot import checkpoint_path, require_folder, snapshot
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
@@ -62,12 +63,18 @@ class Uploader:
         self._recorder = recorder
         self._results = results
         self._project_name = project_name
+        self._shadow = Shadow(results, results.parent.with_name(f"{results.parent.name}.shadow"))
         # Beside the task folder, not in it: the plugin cannot reach what it has handed over.
         self._snapshots = results.parent.with_name(f"{results.parent.name}.snapshots")
         self._queue: queue.SimpleQueue[_Checkpoint | _ResultProject | None] = queue.SimpleQueue()
         self._worker: threading.Thread | None = None
         self._broken: BaseException | None = None
         self._projects: list[Project] = []
+
+    def watch(self) -> None:
+        """From now on a plugin may delete a checkpoint the moment after reporting it. Call before it starts."""
+        if self._task.type is TaskType.TRAIN:
+            self._shadow.start()
 
     # ---------------------------------------------------------------- in the log loop
 
@@ -78,17 +85,29 @@ class Uploader:
             return
         place = self._snapshots / str(seq)
         try:
-            if place.exists():  # a crash came between snapshot and publication
-                files = survey(place)
-            else:
-                half = place.with_name(f"{place.name}.half")
-                shutil.rmtree(half, ignore_errors=True)
-                files = snapshot(checkpoint_folder(self._results, report.subdir), half)
-                half.rename(place)
+            # It exists already when a crash came between snapshot and publication.
+            files = survey(place) if place.exists() else self._snapshot(report, place)
         except (PluginFailed, OSError) as error:
             self._fail(row.id, report, error)
             return
         self._hand_over(_Checkpoint(row.id, report, place, files))
+
+    def _snapshot(self, report: CheckpointReported, place: Path) -> Survey:
+        """Link the reported folder's files below `place`, whole, also when the plugin has deleted them already."""
+        half = place.with_name(f"{place.name}.half")
+        shutil.rmtree(half, ignore_errors=True)
+        folder = checkpoint_path(self._results, report.subdir)
+        try:
+            source = self._shadow.deleted(folder) or require_folder(folder, report.subdir)
+            snapshot(source, half)
+        except (PluginFailed, OSError):
+            rescued = self._shadow.deleted(folder)  # deleted under our hands
+            if rescued is None:
+                raise
+            shutil.rmtree(half, ignore_errors=True)
+            snapshot(rescued, half)
+        half.rename(place)
+        return survey(place)
 
     def applied(self, seq: int) -> None:  # noqa: ARG002 - the collector's signature
         """The plugin reported MODEL_APPLIED: its result project is complete and is imported at once."""
@@ -120,6 +139,7 @@ class Uploader:
             self._queue.put(None)
             self._worker.join()
             self._worker = None
+        self._shadow.stop()
         shutil.rmtree(self._snapshots, ignore_errors=True)
         if self._broken is not None:
             raise self._broken

@@ -1,0 +1,105 @@
+"""A folder written, reported and deleted by another process faster than anybody could look."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+import agent.shadow
+from agent.shadow import Shadow
+
+PLUGIN = """
+import os, shutil, sys
+for index in range(20):
+    folder = os.path.join(sys.argv[1], sys.argv[2])
+    os.makedirs(os.path.join(folder, "deep"))
+    for name in ("config.json", "deep/model.pt"):
+        with open(os.path.join(folder, name), "w") as file:
+            file.write(str(index))
+    print(index, flush=True)
+    shutil.rmtree(folder)
+"""
+
+
+@pytest.fixture
+def shadow(tmp_path):
+    (tmp_path / "results").mkdir()
+    made = Shadow(tmp_path / "results", tmp_path / "keep")
+    made.start()
+    yield made
+    made.stop()
+    assert not (tmp_path / "keep").exists()
+
+
+@pytest.fixture
+def asked(shadow):
+    if shadow._openings is None:
+        pytest.skip("this kernel or user may not use fanotify's permission events")
+    return shadow
+
+
+def run(code, *args):
+    done = subprocess.run([sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_what_is_deleted_at_once_is_there_whole_for_every_report(asked, tmp_path):
+    results = tmp_path / "results"
+    for index in run(PLUGIN, results, "00000000"):
+        place = asked.deleted(results / "00000000")
+        assert (place / "config.json").read_text() == (place / "deep" / "model.pt").read_text() == index
+    assert asked.deleted(results / "00000000") is None
+
+
+def test_a_folder_that_stays_is_read_where_it_is(asked, tmp_path):
+    folder = tmp_path / "results" / "0"
+    run("import os, sys; os.makedirs(sys.argv[1]); open(sys.argv[1] + '/a', 'w'); os.listdir(sys.argv[1])", folder)
+    assert asked.deleted(folder) is None
+    run("import sys; open(sys.argv[1] + '/b', 'w')", folder)
+    assert asked.deleted(folder) is None
+
+
+def test_a_folder_half_deleted_is_completed(asked, tmp_path):
+    folder = tmp_path / "results" / "0"
+    code = (
+        "import os, sys; f = sys.argv[1]; os.makedirs(f); open(f + '/a', 'w'); open(f + '/b', 'w');"
+        " os.listdir(f); os.remove(f + '/a')"
+    )
+    run(code, folder)
+    assert {path.name for path in asked.deleted(folder).iterdir()} == {"a", "b"}
+
+
+def test_a_temporary_file_that_was_listed_and_renamed_is_no_loss(asked, tmp_path):
+    folder = tmp_path / "results" / "0"
+    code = (
+        "import os, sys; f = sys.argv[1]; os.makedirs(f); open(f + '/a.tmp', 'w'); os.listdir(f);"
+        " open(f + '/a', 'w'); os.remove(f + '/a.tmp')"
+    )
+    run(code, folder)
+    assert asked.deleted(folder) is None
+
+
+def test_where_the_kernel_forbids_asking_new_files_are_linked_as_they_appear(tmp_path, monkeypatch):
+    def forbidden(folder):
+        raise PermissionError("fanotify_init")
+
+    monkeypatch.setattr(agent.shadow, "DirectoryOpenings", forbidden)
+    results = tmp_path / "results"
+    results.mkdir()
+    shadow = Shadow(results, tmp_path / "keep")
+    shadow.start()
+    try:
+        (results / "0").mkdir()
+        (results / "0" / "model.pt").write_text("weights")
+        kept = tmp_path / "keep" / "1" / "model.pt"
+        for _ in range(500):
+            if kept.exists():
+                break
+            shadow._observer.join(0.01)
+        shutil.rmtree(results / "0")
+        assert (shadow.deleted(results / "0") / "model.pt").read_text() == "weights"
+    finally:
+        shadow.stop()
