@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from agent.errors import Conflict, NotFound
 from agent.events.model import Event, Metrics, Progress
+from agent.store.bulk import BulkInsert
 from agent.store.columns import clean, clean_or_none, finite, int64, key, to_json
 from agent.store.connect import Database
 from agent.store.points import PointColumns, pack_floats, pack_ints
@@ -27,7 +28,7 @@ _TASKS_REMEMBERED = 64
 _COMMON_TYPES = frozenset({"METRICS", "PROGRESS"})
 
 
-class EventRow(msgspec.Struct, frozen=True):
+class EventRow(msgspec.Struct, frozen=True, gc=False):
     seq: int  # number of the event in its task, ascending
     event: Event
 
@@ -38,7 +39,7 @@ class Batch:
     __slots__ = ("events", "last_metrics", "points", "progress")
 
     def __init__(self) -> None:
-        self.events: list[tuple[Any, ...]] = []
+        self.events: list[Any] = []  # values of `EVENT_COLUMNS`, row after row
         self.points: dict[tuple[str, str], PointColumns] = {}  # by kind and name
         self.progress: dict[str, tuple[int, int, int, Progress]] = {}  # subtask → first seq, seq, time, body
         self.last_metrics: Metrics | None = None
@@ -47,7 +48,7 @@ class Batch:
 def gather(task_id: int, rows: Sequence[EventRow]) -> Batch:
     """Pure. Rows for `EVENT_COLUMNS`; the raw line is kept once, what it says is parsed again when read."""
     batch = Batch()
-    add_event, points, bars = batch.events.append, batch.points, batch.progress
+    values, points, bars = batch.events, batch.points, batch.progress
     for row in rows:
         seq, event = row.seq, row.event
         raw, event_type, stream = event.raw, event.event_type, int(event.stream)
@@ -59,7 +60,7 @@ def gather(task_id: int, rows: Sequence[EventRow]) -> Batch:
         if not stream:
             message = clean(event.message)
             fields = to_json(event.fields) if event.fields else None
-        add_event((task_id, seq, event.time_us, stream, int(event.level), event_type, raw, message, fields))
+        values += (task_id, seq, event.time_us, stream, int(event.level), event_type, raw, message, fields)
         body = event.body
         if body is None:
             continue
@@ -103,19 +104,22 @@ class Appender:
         self._db = database
         self._lock = threading.Lock()
         self._known: dict[int, _Known] = {}
-        self._insert_events = database.insert_many_sql(events, EVENT_COLUMNS)
+        self._insert_events = BulkInsert(database, events, EVENT_COLUMNS)
 
     def append(self, task_id: int, rows: Sequence[EventRow], *, lines_read: int) -> None:
         batch = gather(task_id, rows)
         with self._lock:
             known = self._known.pop(task_id, None)  # forgotten if the transaction fails
             with self._db.writing() as connection:
-                events_count = _tally(connection, task_id, batch, lines_read)
+                events_count = _tally(connection, task_id, batch, len(rows), lines_read)
                 if known is None or known.events_count + len(rows) != events_count:
                     known = _Known(0, _series_of(connection, task_id))
                 known.events_count = events_count
-                if batch.events:
-                    self._add_events(connection, task_id, batch.events)
+                try:
+                    self._insert_events.run(connection, batch.events)
+                except sa.exc.IntegrityError as error:
+                    span = f"{rows[0].seq} and {rows[-1].seq}"
+                    raise Conflict(f"Task {task_id} already has an event between {span}.") from error
                 if batch.points:
                     self._add_points(connection, task_id, batch.points, known.series)
                 if batch.progress:
@@ -123,12 +127,6 @@ class Appender:
             self._known[task_id] = known
             if len(self._known) > _TASKS_REMEMBERED:
                 del self._known[next(iter(self._known))]
-
-    def _add_events(self, connection: sa.Connection, task_id: int, rows: list[tuple[Any, ...]]) -> None:
-        try:
-            connection.exec_driver_sql(self._insert_events, rows)
-        except sa.exc.IntegrityError as error:
-            raise Conflict(f"Task {task_id} already has an event between {rows[0][1]} and {rows[-1][1]}.") from error
 
     def _add_points(
         self,
@@ -205,11 +203,11 @@ _TALLY_SERIES = (
 )
 
 
-def _tally(connection: sa.Connection, task_id: int, batch: Batch, lines_read: int) -> int:
+def _tally(connection: sa.Connection, task_id: int, batch: Batch, more: int, lines_read: int) -> int:
     """Move the task's counters with the rows they count. The number of events it has then."""
     changed: dict[str, Any] = {
         "lines_read": lines_read,
-        "events_count": tasks.c.events_count + len(batch.events),
+        "events_count": tasks.c.events_count + more,
     }
     if batch.progress:
         bar = max(batch.progress.values(), key=lambda entry: entry[1])[3]

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from agent.domain import Dataset, Image, NewImage, NewProject, Project
 from agent.errors import NotFound
+from agent.store.bulk import BulkInsert
 from agent.store.columns import clean, from_json, from_us, now_us, to_json
 from agent.store.connect import Database
 from agent.store.schema import datasets, images, projects
@@ -32,7 +33,7 @@ _IMAGE_COLUMNS = (
 class Projects:
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._insert_images = database.insert_many_sql(images, _IMAGE_COLUMNS)
+        self._insert_images = BulkInsert(database, images, _IMAGE_COLUMNS)
 
     def add(self, new: NewProject) -> Project:
         """The whole project in one transaction; datasets and images keep the order given."""
@@ -66,10 +67,9 @@ class Projects:
                     )
                     .returning(datasets.c.id)
                 ).scalar_one()
-                if of_dataset:
-                    connection.exec_driver_sql(
-                        self._insert_images, [_image_row(dataset_id, image, now) for image in of_dataset]
-                    )
+                self._insert_images.run(
+                    connection, [value for image in of_dataset for value in _image_row(dataset_id, image, now)]
+                )
         return _project(row)
 
     def get(self, id: int) -> Project:  # noqa: A002
