@@ -8,6 +8,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,12 +117,23 @@ class DockerContainer:
         with translated("end a container"):
             try:
                 if grace_s > 0:
-                    self._api.stop(self._id, timeout=math.ceil(grace_s))
-                else:
-                    self._api.kill(self._id)
+                    self._ask_to_end(grace_s)
+                self._api.kill(self._id)
             except docker.errors.APIError as error:
                 if error.status_code not in (404, 409):  # gone, or not running (any more)
                     raise
+
+    def _ask_to_end(self, grace_s: float) -> None:
+        """SIGTERM to every process, and time to follow it.
+
+        `docker stop` would only reach the first one, mostly a `sh` that waits for `python` and, being first,
+        does not even notice. Where the shell has replaced itself by `python` that is the first one.
+        """
+        self._api.kill(self._id, signal="SIGTERM")
+        asked = self._api.exec_create(self._id, ["sh", "-c", "kill -TERM -1"], user="0")
+        self._api.exec_start(asked["Id"], detach=True)
+        with suppress(requests.exceptions.RequestException):  # the time is up
+            self._api.wait(self._id, timeout=math.ceil(grace_s))
 
     def remove(self) -> None:
         self.kill()

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from agent.domain import TASK_MOUNT, WORKDIR, ContainerSpec
 from agent.engines import Container, EngineInfo, ImageInfo
-from agent.engines.process_container import ProcessContainer
+from agent.engines.process_container import RUN_VARIABLE, ProcessContainer
 from agent.engines.workdir import copy_plugin
 from agent.errors import CouldNotStart
 from agent.formats.dockerfile import python_path
@@ -139,6 +139,7 @@ class ProcessEngine:
             "PATH": f"{state / 'bin'}:{inherited.get('PATH', os.defpath)}",
             "PYTHONPATH": ":".join(folders),
             **spec.env,
+            RUN_VARIABLE: state.name,
         }
         argv = list(spec.entrypoint)
         if not private:

@@ -24,6 +24,7 @@ from agent.engines.frames import FrameParser
 
 READ_BYTES = 1 << 20
 LOOK_AGAIN_S = 1.0  # a watcher that was killed writes nothing any more, so nothing would wake us
+RUN_VARIABLE = "SLY_RUN_ID"  # in the environment of everything a run starts
 KILL_S = 15.0  # for the watcher to end everything; then it is ended from here
 
 
@@ -69,12 +70,14 @@ class ProcessContainer:
         try:
             told = json.loads((self._state / "exit.json").read_bytes())
         except (OSError, ValueError):
+            self._end_orphans()
             return ExitResult(137, error="the plugin was killed together with the process that watched it")
         return ExitResult(told["exit_code"], told["out_of_memory"], told["error"])
 
     def kill(self, grace_s: float = 0.0) -> None:
         watcher = self._watcher()
         if watcher is None:
+            self._end_orphans()
             return
         with suppress(psutil.NoSuchProcess):
             if grace_s > 0:
@@ -88,6 +91,15 @@ class ProcessContainer:
                 return
             for process in (watcher, *watcher.children(recursive=True)):
                 with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+    def _end_orphans(self) -> None:
+        """Kill what a killed watcher left running: all that inherited this run's mark."""
+        if (self._state / "exit.json").exists() or not self._state.exists():
+            return
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get(RUN_VARIABLE) == self.id:
                     process.kill()
 
     def remove(self) -> None:

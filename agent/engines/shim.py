@@ -7,7 +7,7 @@ A script, started by `process.py` with nothing but the standard library:
 
 It keeps in FOLDER: `output` (both streams, framed as Docker frames them), `exit.json` at the very end,
 `pid` (its own), and `lock`, held as long as it lives. SIGTERM kills the plugin with everything it started;
-SIGUSR1 asks the plugin to end (SIGTERM). Whatever the plugin leaves behind when it ends is killed, as in a container.
+SIGUSR1 asks them to end (SIGTERM). Whatever the plugin leaves behind when it ends is killed, as in a container.
 """
 
 from __future__ import annotations
@@ -176,6 +176,23 @@ def _descendants() -> Iterator[int]:
     yield from found[1:]
 
 
+def _ask_to_end(main: int) -> None:
+    """SIGTERM to all but a first process that does not handle it: that one is the `sh` which waits for the plugin.
+
+    The kernel spares the first process of a container in the same way.
+    """
+    for pid in _descendants():
+        with contextlib.suppress(OSError):
+            if pid != main or _handles(pid, signal.SIGTERM):
+                os.kill(pid, signal.SIGTERM)
+
+
+def _handles(pid: int, number: int) -> bool:
+    with open(f"/proc/{pid}/status") as file:
+        caught = next((line.split()[1] for line in file if line.startswith("SigCgt:")), "0")
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
 def _kill_everything(main: int) -> None:
     """SIGKILL to all there is, until a look finds nobody: what is being forked meanwhile is found next time."""
     deadline = time.monotonic() + LAST_KILL_S
@@ -257,8 +274,7 @@ class Watch:
             self.kill_asked = True
             _kill_everything(self.main)
         if signal.SIGUSR1 in numbers and self.status is None:
-            with contextlib.suppress(OSError):
-                os.kill(self.main, signal.SIGTERM)
+            _ask_to_end(self.main)
         self._reap()
 
     def _reap(self) -> None:

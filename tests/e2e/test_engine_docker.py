@@ -79,13 +79,34 @@ def test_killing_ends_the_output_and_may_be_repeated(start):
     assert container.wait() == ExitResult(137)
 
 
-def test_a_grace_period_lets_the_plugin_end_by_itself(start):
-    container = start("trap 'echo saving; exit 3' TERM; echo ready; while :; do sleep 0.05; done")
+ENDS_ITSELF = """
+    import signal, time
+    def end(*_):
+        print("saving")
+        raise SystemExit(3)
+    signal.signal(signal.SIGTERM, end)
+    print("ready")
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("how", ["", "exec "])  # python below a waiting sh, and in its place
+def test_a_grace_period_lets_the_plugin_end_by_itself(start, how):
+    container = start(how + python(ENDS_ITSELF))
     output = container.output()
     next(output)
-    container.kill(grace_s=5)
+    container.kill(grace_s=10)
     assert b"".join(payload for batch in output for _, payload in batch) == b"saving\n"
     assert container.wait().exit_code == 3
+
+
+def test_a_plugin_that_ignores_the_request_is_killed_when_the_grace_period_is_over(start):
+    container = start("trap '' TERM; echo ready; sleep 600")
+    output = container.output()
+    next(output)
+    container.kill(grace_s=0.3)
+    list(output)
+    assert container.wait().exit_code == 137
 
 
 def test_running_out_of_memory_is_told_from_being_killed(start):
