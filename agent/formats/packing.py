@@ -94,7 +94,8 @@ def pack(folder: Path, out: Sink, *, since: Survey | None = None, allow_empty: b
 
     Only names and bytes of files count; owners, times and modes do not. Raises Invalid when the folder is
     empty (unless allowed), holds what a state cannot, or when a file changed since `since` or during the
-    packing (reason `changed_while_packing`). After a raise `out` holds half an archive: throw it away.
+    packing (reason `changed_while_packing`); DiskFull, StorageFailed. After a raise `out` holds half an archive: throw it
+    away.
     """
     files = survey(folder)
     what = f"Folder {shown(str(folder))}"
@@ -141,7 +142,8 @@ class _AsFile:
         self._out = out
 
     def write(self, data: bytes) -> int:
-        self._out.write(data)
+        with writing("the archive"):
+            self._out.write(data)
         return len(data)
 
     def tell(self) -> int:

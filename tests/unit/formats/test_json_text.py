@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.formats.json_text import NotJson, canonical, compact, parse, parse_python, parse_unique
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "sentence"),
+    [
+        (b"", "", "is empty."),
+        (b" \n", "", "is empty."),
+        (b"[1,\n 2,\n]", "line 3 column 1", "is not JSON: there is a comma after the last item."),
+        (b'{"a": 1,}', "line 1 column 9", "is not JSON: there is a comma after the last item."),
+        (b'{\n "a": 1 # why\n}', "line 2 column 9", "is not JSON: comments are not allowed."),
+        (b"[ // c\n 1]", "line 1 column 3", "is not JSON: comments are not allowed."),
+        (b'{"a": NaN}', "line 1 column 7", "is not JSON: NaN and Infinity are not allowed."),
+        (b"{'a': 1}", "line 1 column 2", "is not JSON: text must stand in double quotes."),
+        (b'{"a": True}', "line 1 column 7", "is not JSON: this is Python."),
+        (b'{"a": 1', "line 1 column 8", "is not JSON: it ends in the middle of a value."),
+        (b"[1] [2]", "line 1 column 5", "is not JSON: extra data."),
+        (b"\xef\xbb\xbf{}", "", "starts with a byte order mark."),
+        (b'{\n"a": "\xe9"}', "line 2", "is not UTF-8."),
+        (b"[" * 100_000, "", "is nested too deeply, or has a number too long, to be read."),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(text, place, sentence):
+    with pytest.raises(NotJson) as caught:
+        parse(text)
+
+    assert (caught.value.place, caught.value.sentence) == (place, sentence)
+
+
+def test_keys_that_appear_twice_are_named_once_each():
+    assert parse_unique(b'{"a": 1, "a": 2, "a": 3, "b": {"c": 1, "c": 1}}') == ({"a": 3, "b": {"c": 1}}, ["c", "a"])
+
+
+def test_a_file_of_pythons_json_may_hold_nan_and_long_numbers():
+    assert parse_python(b'{"loss": NaN, "best": -Infinity, "big": %d, "int": 1, "float": 1.0}' % 10**30) == {
+        "loss": None,
+        "best": None,
+        "big": 1e30,
+        "int": 1,
+        "float": 1.0,
+    }
+
+
+def test_compact_keeps_order_and_number_types_and_is_ascii():
+    assert compact({"b": 1, "a": 1.0, "c": "ü"}) == '{"b":1,"a":1.0,"c":"\\u00fc"}'
+
+
+@given(JSON)
+def test_equal_values_have_equal_canonical_bytes(value):
+    assert canonical({"x": parse(json.dumps({"x": value}, indent=3).encode())}) == canonical({"x": {"x": value}})
+
+
+@given(st.binary() | st.text().map(str.encode) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_give_a_value_or_not_json(data):
+    for read in (parse, parse_unique, parse_python):
+        with contextlib.suppress(NotJson):
+            read(data)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.formats.names import MAX_NAME_BYTES, free_name, name_problem, shown
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("", "is not a name"),
+        (".", "is not a name"),
+        ("..", "is not a name"),
+        ("a/b", "contains a slash"),
+        ("a\0b", "contains control characters"),
+        ("a\nb", "contains control characters"),
+        ("\udc80", "is not valid Unicode"),
+        ("ü" * 150, "is 300 bytes long; the limit is 250"),
+    ],
+)
+def test_names_that_cannot_be_a_path_component(name, problem):
+    assert name_problem(name) == problem
+
+
+@pytest.mark.parametrize("name", ["fruit", "Früchte 2", ".hidden", "a\\b", "-rf", "x" * 250, "..."])
+def test_unusual_names_that_can(name):
+    assert name_problem(name) is None
+
+
+def test_a_taken_name_gets_the_first_free_number():
+    taken = {"fruit", "fruit_001", "fruit_003"}
+
+    assert free_name("fruit", taken.__contains__) == "fruit_002"
+    assert free_name("nuts", taken.__contains__) == "nuts"
+
+
+@given(st.text(min_size=1))
+def test_a_freed_name_is_never_longer_than_allowed(name):
+    if name_problem(name) is None:
+        assert len(free_name(name, {name}.__contains__).encode()) <= MAX_NAME_BYTES
+
+
+@given(st.text() | st.binary().map(lambda data: data.decode(errors="surrogateescape")))
+def test_whatever_is_shown_can_be_printed_on_one_line(name):
+    text = shown(name)
+
+    assert text.encode().decode() == text
+    assert len(text.splitlines()) <= 1
