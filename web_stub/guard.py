@@ -83,7 +83,7 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, send)
         else:
-            await self.app(scope, _bounded(receive, scope["path"]), send)
+            await self.app(scope, *_bounded(scope, receive, send))
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         path, method = scope["path"], scope["method"]
@@ -91,19 +91,23 @@ class Guard:
             return error_response(400, "this server does not answer to that host name; add it to AGENT_WEB_HOSTS")
         length = headers.get("content-length", "0")
         if length.isdigit() and int(length) > _limit(path):
-            return error_response(413, f"the body has {length} bytes; this address takes {_limit(path)}")
+            return _too_large(path)
         cookie = self._session(headers)
         scope["session_cookie"] = cookie
         if path.startswith(_API) or path in ("/api", "/public/api"):
             return self._api_refusal(path, method, headers, cookie)
         if path.startswith(_OPEN):
             return _cross_site(headers) if method not in _SAFE_METHODS else None
-        if cookie is None:
-            if method not in _SAFE_METHODS:
-                return error_response(401, "this needs a session: log in first")
-            wanted = path + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
-            return RedirectResponse(f"/login?next={quote(wanted, safe='/')}", status_code=303)
-        return self._change_refusal(method, headers, cookie)
+        return self._page_refusal(scope, headers, cookie)
+
+    def _page_refusal(self, scope: Scope, headers: Headers, cookie: str | None) -> Response | None:
+        if cookie is not None:
+            return self._change_refusal(scope["method"], headers, cookie)
+        if scope["method"] not in _SAFE_METHODS:
+            return error_response(401, "this needs a session: log in first")
+        query = scope["query_string"].decode("latin-1")
+        wanted = scope["path"] + (f"?{query}" if query else "")
+        return RedirectResponse(f"/login?next={quote(wanted, safe='/')}", status_code=303)
 
     def _api_refusal(self, path: str, method: str, headers: Headers, cookie: str | None) -> Response | None:
         given = headers.get("x-api-key") or _bearer(headers.get("authorization", ""))
@@ -142,6 +146,12 @@ def _unauthorized(sentence: str) -> Response:
     return response
 
 
+def _too_large(path: str) -> Response:
+    response = error_response(413, f"the body is larger than the {_limit(path)} bytes this address takes")
+    response.headers["connection"] = "close"  # or the client would send the rest of it
+    return response
+
+
 def _cross_site(headers: Headers) -> Response | None:
     """A refusal when a browser says that another site sends this change."""
     origin = headers.get("origin")
@@ -160,18 +170,29 @@ def _limit(path: str) -> int:
     return UPLOAD_LIMIT_BYTES if path.rstrip("/") in UPLOAD_PATHS else BODY_LIMIT_BYTES
 
 
-def _bounded(receive: Receive, path: str) -> Receive:
-    left = _limit(path)
+def _bounded(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """Count the body as it comes. Beyond the limit reading fails, and whatever is answered becomes a 413."""
+    path = scope["path"]
+    read = 0
+    refused = False
 
-    async def bounded() -> Message:
-        nonlocal left
+    async def counting() -> Message:
+        nonlocal read
         message = await receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise TooLarge(f"the body is larger than the {_limit(path)} bytes this address takes")
+        read += len(message.get("body", b""))
+        if read > _limit(path):
+            raise TooLarge("the body is too large")
         return message
 
-    return bounded
+    async def answering(message: Message) -> None:
+        nonlocal refused
+        if read <= _limit(path):
+            await send(message)
+        elif not refused:
+            refused = True
+            await _too_large(path)(scope, receive, send)
+
+    return counting, answering
 
 
 def _with_security_headers(send: Send, path: str) -> Send:

@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from agent.domain import Checkpoint, Task
 from agent.errors import NotFound
 from agent.events.model import Level, Stream
@@ -133,7 +135,7 @@ def series_view(series: Any) -> View:
 
 
 def event_view(row: Any, *, raw: bool = False) -> View:
-    """One numbered line. `fields` are the other keys of its JSON object."""
+    """One numbered line. `body` is what a known event says, `fields` are the other keys of its JSON object."""
     view = {
         "seq": row.seq,
         "time": row.time,
@@ -141,6 +143,7 @@ def event_view(row: Any, *, raw: bool = False) -> View:
         "level": _LEVELS.get(int(row.level), "info"),
         "message": row.message,
         "event_type": row.event_type,
+        "body": msgspec.to_builtins(row.body) if row.body is not None else None,
         "fields": dict(row.fields) if row.fields else None,
         "parse_error": row.parse_error,
     }

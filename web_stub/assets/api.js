@@ -20,7 +20,10 @@ export async function ask(path, { method = "GET", body, signal } = {}) {
     location.href = `/login?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
   }
   if (answer.status === 204) return null;
-  const data = await answer.json().catch(() => null);
+  const data = await answer.json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    return null;
+  });
   if (!answer.ok) throw new Refused(answer.status, data);
   return data;
 }

@@ -97,7 +97,7 @@ export class Chart {
       series: [{}, ...lines],
       axes: [
         { ...axisLook, size: 34, values: axis === "time" ? (_u, ticks) => ticks.map((s) => show.duration(s * 1000)) : undefined },
-        { ...axisLook, size: 58, values: (_u, ticks) => ticks.map((y) => (y === null || y === undefined ? "" : show.number(y).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, ""))) },
+        { ...axisLook, size: 58, values: (_u, ticks, _axis, _space, step) => ticks.map((y) => (y === null || y === undefined ? "" : show.tick(y, log ? y : step))) },
       ],
       hooks: {
         setSelect: [(u) => {

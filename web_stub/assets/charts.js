@@ -23,15 +23,21 @@ export class Charts {
   async load() {
     this.request?.abort();
     const request = (this.request = new AbortController());
-    const waiting = this.meanwhile ?? [];
+    this.meanwhile ??= [];
     const { axis, window } = this.options;
     const query = new URLSearchParams({ x: axis, max_points: POINTS });
     if (window) {
       query.set("from", window[0] + this.#offset());
       query.set("to", window[1] + this.#offset());
     }
-    this.meanwhile = waiting;
-    const data = await ask(`/api/tasks/${this.taskId}/points?${query}`, { signal: request.signal });
+    let data;
+    try {
+      data = await ask(`/api/tasks/${this.taskId}/points?${query}`, { signal: request.signal });
+    } catch (error) {
+      if (this.request === request) this.meanwhile = null; // a newer request keeps gathering
+      throw error;
+    }
+    if (this.request !== request) return;
     if (axis === "time" && this.start === null) {
       this.start = Math.min(...data.series.filter((s) => s.x.length).map((s) => s.x[0]));
     }

@@ -10,7 +10,16 @@ export function number(value) {
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e7)) return value.toExponential(2).replace("e+", "e");
   if (Number.isInteger(value)) return plain.format(value);
-  const digits = size >= 1000 ? 1 : size >= 100 ? 2 : size >= 1 ? 3 : 4;
+  if (size < 0.1) return value.toPrecision(3);
+  return value.toFixed(size >= 1000 ? 1 : size >= 100 ? 2 : size >= 1 ? 3 : 4);
+}
+
+/** A label beside an axis whose labels are `step` apart: as many digits as the step itself has. */
+export function tick(value, step) {
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e6)) return value.toExponential(size < 1e-4 ? 1 : 2).replace("e+", "e").replace(/\.0+e/, "e");
+  let digits = 0;
+  while (digits < 8 && Math.abs(Math.round(step * 10 ** digits) - step * 10 ** digits) > 1e-6) digits += 1;
   return value.toFixed(digits);
 }
 
@@ -22,10 +31,10 @@ export function bytes(n) {
 }
 
 export function duration(ms) {
-  const s = Math.max(0, Math.round(ms / 1000));
+  if (ms < 950) return `${Math.max(0, Math.round(ms))} ms`;
+  const s = Math.round(ms / 1000);
   const parts = [[Math.floor(s / 86400), "d"], [Math.floor(s / 3600) % 24, "h"], [Math.floor(s / 60) % 60, "m"], [s % 60, "s"]];
   const first = parts.findIndex(([value]) => value > 0);
-  if (first < 0) return "0s";
   return parts.slice(first, first + 2).map(([value, unit], i) => (i ? String(value).padStart(2, "0") : value) + unit).join(" ");
 }
 

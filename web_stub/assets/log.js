@@ -88,9 +88,10 @@ export class Log {
     const text = el("span.text");
     if (words) text.append(...marked(event.message, words));
     else text.append(event.message);
-    const fields = Object.entries(event.fields ?? {}).filter(([key]) => !["event_type", "stack", "timestamp"].includes(key));
+    const { stack, ...body } = event.body ?? {};
+    const fields = Object.entries({ ...body, ...event.fields });
     if (fields.length) text.append(el("span.fields", {}, `  ${fields.map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`).join("  ")}`));
-    if (event.fields?.stack) text.append(`\n${[event.fields.stack].flat().join("\n")}`);
+    if (stack) text.append(`\n${stack.join("\n")}`);
     if (event.parse_error) text.append(el("span.fields", {}, `  (${event.parse_error})`));
     const here = location.hash === `#L${event.seq}`;
     return el(`div.line.${event.level}.${event.stream}${here ? ".here" : ""}`, { id: `L${event.seq}` },

@@ -49,8 +49,8 @@ async function trouble() {
   $("trouble-text").textContent = `${task.message ?? task.reason ?? "No reason was recorded."}${task.message?.includes("exit code") ? "" : code}`;
   if (task.status === "stopped") return;
   const crashes = await ask(`/api/tasks/${id}/events?type=TASK_CRASHED&newest=true&limit=10`);
-  const crash = crashes.items.find((event) => event.fields?.stack && event.stream !== "agent") ?? crashes.items.find((event) => event.fields?.stack);
-  const lines = crash ? [crash.fields.stack].flat() : await printed();
+  const crash = crashes.items.find((event) => event.stream !== "agent" && event.body?.stack?.length);
+  const lines = crash ? crash.body.stack : await printed();
   if (!lines.length) return;
   $("trace").hidden = false;
   $("trace").replaceChildren(...lines.map((line, i) => el(i === lines.length - 1 ? "span.last" : /^\s/.test(line) ? "span.frame" : "span", {}, `${line}\n`)));

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
@@ -91,23 +91,28 @@ def task_page(request: Request, web: WebDep, task_id: int) -> Response:
 
 
 @router.get("/login")
-def login_page(request: Request, web: WebDep, token: str = "", next: str = "/") -> Response:  # noqa: A002
+def login_page(
+    request: Request, web: WebDep, token: str = "", wanted: Annotated[str, Query(alias="next")] = "/"
+) -> Response:
     if token and web.access.redeem(token):
-        return _logged_in(web, next)
+        return _logged_in(web, wanted)
     if request.scope.get("session_cookie"):
-        return RedirectResponse(_local(next), status_code=303)
+        return RedirectResponse(_local(wanted), status_code=303)
     said = "This login link was used already, or is too old. Enter the token." if token else ""
-    return _page(request, "login.html", said=said, next=_local(next), status=401 if token else 200)
+    return _page(request, "login.html", said=said, next=_local(wanted), status=401 if token else 200)
 
 
 @router.post("/login")
 def login(
-    request: Request, web: WebDep, token: Annotated[str, Form()] = "", next: Annotated[str, Form()] = "/"
-) -> Response:  # noqa: A002, E501
+    request: Request,
+    web: WebDep,
+    token: Annotated[str, Form()] = "",
+    wanted: Annotated[str, Form(alias="next")] = "/",
+) -> Response:
     if web.access.knows(token.strip()):
-        return _logged_in(web, next)
+        return _logged_in(web, wanted)
     said = "That is not the token of this server." if token.strip() else "Enter the token."
-    return _page(request, "login.html", said=said, next=_local(next), status=401)
+    return _page(request, "login.html", said=said, next=_local(wanted), status=401)
 
 
 @router.post("/logout")

@@ -91,7 +91,7 @@ async def _received(request: Request, settings: Settings) -> AsyncIterator[Path]
     folder = settings.home / "uploads"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".tar") as file:
+        with tempfile.TemporaryDirectory(dir=folder) as private, Path(private, "upload.tar").open("wb") as file:
             pending = bytearray()
             async for chunk in request.stream():
                 pending += chunk

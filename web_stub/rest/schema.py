@@ -161,6 +161,7 @@ class Event(Out):
     level: str
     message: str
     event_type: str | None
+    body: dict[str, Any] | None
     fields: dict[str, Any] | None
     parse_error: str | None
     raw: str | None = None

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
 
 from agent.errors import BadInput
 from web_stub.context import WebDep
@@ -17,7 +18,7 @@ router = APIRouter(tags=["live"])
 _STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}, "description": "Until closed"}}
 
 
-@router.get("/tasks/{task_id}/stream", response_class=EventStream, responses=_STREAM)
+@router.get("/tasks/{task_id}/stream", response_class=StreamingResponse, responses=_STREAM)
 async def stream_task(
     web: WebDep,
     task_id: TaskId,
@@ -34,7 +35,7 @@ async def stream_task(
     return EventStream(task_stream(web.hub.feed(task_id, web.views), cursor))
 
 
-@router.get("/stream", response_class=EventStream, responses=_STREAM)
+@router.get("/stream", response_class=StreamingResponse, responses=_STREAM)
 async def stream_list(
     web: WebDep,
     limit: Annotated[int, Query(ge=1, le=500, description="how many of the newest tasks")] = 100,

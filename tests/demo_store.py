@@ -1,7 +1,7 @@
 """A store as it looks after some days of work, for developing pages and for tests of them.
 
 Everything goes through the store's own door, in the order an agent would write it. Seeded: the same
-store every time. `python tests/integration/web/demo.py FOLDER` serves it.
+store every time. `python -m tests.demo_store FOLDER` serves it.
 """
 
 from __future__ import annotations

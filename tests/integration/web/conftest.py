@@ -1,0 +1,119 @@
+"""The real app over a real store in a folder of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from agent.artifacts import Artifacts, open_artifacts
+from agent.settings import Settings
+from agent.store import Store, open_store
+from tests.demo_store import Library, fill_library
+from web_stub.app import create_app
+from web_stub.server import Served, serve
+
+TOKEN = "the-token-of-these-tests"
+
+
+@dataclass
+class Site:
+    """The parts of one installation, and clients of it."""
+
+    store: Store
+    artifacts: Artifacts
+    settings: Settings
+    app: FastAPI
+    library: Library
+    client: TestClient  # with the token
+    stranger: TestClient  # without
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home", token=TOKEN, web_port=0)
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    settings.home.mkdir()
+    with open_store(settings.store) as opened:
+        yield opened
+
+
+@pytest.fixture
+def artifacts(settings: Settings) -> Artifacts:
+    return open_artifacts(settings.artifacts)
+
+
+@pytest.fixture
+def site(store: Store, artifacts: Artifacts, settings: Settings) -> Iterator[Site]:
+    app = create_app(store, artifacts, settings)
+    library = fill_library(store, artifacts)
+    address = "http://127.0.0.1:8120"
+    with (
+        TestClient(app, base_url=address, headers={"x-api-key": TOKEN}, follow_redirects=False) as client,
+        TestClient(app, base_url=address, follow_redirects=False) as stranger,
+    ):
+        yield Site(store, artifacts, settings, app, library, client, stranger)
+
+
+class Server:
+    """`serve` in a thread, on a free port."""
+
+    def __init__(self, store: Store, artifacts: Artifacts, settings: Settings) -> None:
+        self.served: Served | None = None
+        self.failure: BaseException | None = None
+        ready = threading.Event()
+
+        def started(served: Served) -> None:
+            self.served = served
+            ready.set()
+
+        def run() -> None:
+            try:
+                serve(store, artifacts, settings, ready=started)
+            except BaseException as error:
+                self.failure = error
+            finally:
+                ready.set()
+
+        self.thread = threading.Thread(target=run)
+        self.thread.start()
+        assert ready.wait(20)
+        if self.failure is not None:
+            raise self.failure
+
+    @property
+    def url(self) -> str:
+        assert self.served is not None
+        return self.served.url
+
+    def client(self, **more: Any) -> httpx2.Client:
+        return httpx2.Client(base_url=self.url, headers={"x-api-key": TOKEN}, timeout=20, **more)
+
+    def stop(self) -> None:
+        if self.served is not None:
+            self.served.stop()
+        self.thread.join(20)
+        assert not self.thread.is_alive(), "the server did not end"
+
+
+@pytest.fixture
+def start_server(store: Store, artifacts: Artifacts, settings: Settings) -> Iterator[Callable[[], Server]]:
+    servers: list[Server] = []
+
+    def start() -> Server:
+        servers.append(Server(store, artifacts, settings))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()

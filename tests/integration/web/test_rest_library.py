@@ -1,0 +1,169 @@
+"""The REST API's library: models and their tars, projects, plugins, agents."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+
+import pytest
+
+from tests.demo_store import fill_library, new_task, start, state_tar, tar_bytes, train
+from web_stub.downloads import byte_range, disposition
+
+
+def test_a_downloaded_checkpoint_is_the_tar_with_config_on_top(site):
+    story = start(site.store, new_task(site.store, site.library, "fruit"))
+    train(story, site.artifacts, epochs=2)
+    items = site.client.get(f"/api/tasks/{story.task_id}/checkpoints").json()["items"]
+    answer = site.client.get(items[-1]["download"])
+
+    assert [item["index"] for item in items] == [0, 1]
+    assert items[-1]["state"] == "published"
+    assert answer.headers["content-type"] == "application/x-tar"
+    assert hashlib.sha256(answer.content).hexdigest() == items[-1]["sha256"]
+    assert len(answer.content) == items[-1]["size_bytes"]
+    with tarfile.open(fileobj=io.BytesIO(answer.content)) as tar:
+        assert tar.getnames()[0] == "config.json"
+
+
+def test_a_download_goes_on_where_it_broke_off(site):
+    model = site.client.get("/api/models").json()["items"][0]
+    whole = site.client.get(model["download"])
+    first = site.client.get(model["download"], headers={"range": "bytes=0-999"})
+    rest = site.client.get(model["download"], headers={"range": "bytes=1000-", "if-range": first.headers["etag"]})
+
+    assert (first.status_code, rest.status_code) == (206, 206)
+    assert first.headers["content-range"] == f"bytes 0-999/{len(whole.content)}"
+    assert first.content + rest.content == whole.content
+    assert whole.headers["accept-ranges"] == "bytes"
+
+
+def test_a_download_that_is_known_is_not_sent_again(site):
+    model = site.client.get("/api/models").json()["items"][0]
+    etag = site.client.get(model["download"]).headers["etag"]
+
+    assert etag == f'"{model["sha256"]}"'
+    assert site.client.get(model["download"], headers={"if-none-match": etag}).status_code == 304
+    assert site.client.get(model["download"], headers={"range": "bytes=0-9", "if-range": '"old"'}).status_code == 200
+    assert site.client.get(model["download"], headers={"range": "bytes=999999999-"}).status_code == 416
+
+
+@pytest.mark.parametrize(
+    ("header", "part"),
+    [
+        ("bytes=0-0", (0, 1)),
+        ("bytes=5-", (5, 10)),
+        ("bytes=-3", (7, 10)),
+        ("bytes=-99", (0, 10)),
+        ("bytes=2-99", (2, 10)),
+        ("bytes=10-", "unsatisfiable"),
+        ("bytes=-0", "unsatisfiable"),
+        ("bytes=5-2", None),
+        ("bytes=0-1,3-4", None),
+        ("lines=0-1", None),
+        ("bytes=-", None),
+    ],
+)
+def test_ranges_are_read_as_the_rfc_says(header, part):
+    assert byte_range(header, 10) == part
+
+
+def test_a_file_name_cannot_break_out_of_its_header():
+    header = disposition('мо"дель\r\nx: y.tar')
+
+    assert "\r" not in header
+    assert header.count('"') == 2
+    assert "filename*=UTF-8''%D0%BC" in header
+
+
+def test_an_uploaded_tar_becomes_a_model(site):
+    data = state_tar(["apple"], 5)
+    answer = site.client.post("/api/models", params={"name": "brought along", "only_train": True}, content=data)
+
+    assert answer.status_code == 201, answer.text
+    model = answer.json()
+    assert (model["name"], model["only_train"], model["size_bytes"]) == ("brought along", True, len(data))
+    assert model["config"]["classes"][0]["title"] == "apple"
+    assert site.client.get(model["download"]).content == data
+    assert list((site.settings.home / "uploads").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"not a tar at all", "tar"),
+        (b"", ""),
+        (state_tar(["a"], 1)[:2000], ""),
+        (tar_bytes(**{"model/config.json": b"{}"}), "config.json"),
+        (tar_bytes(**{"config.json": b"[1]"}), "config.json"),
+    ],
+)
+def test_a_tar_that_is_no_model_state_is_refused_with_every_problem(site, body, said):
+    answer = site.client.post("/api/models", params={"name": "broken"}, content=body)
+
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]
+    assert answer.json()["details"]["problems"]
+    assert str(site.settings.home) not in answer.text
+    assert [m["name"] for m in site.client.get("/api/models").json()["items"]] == ["unet start weights"]
+
+
+def test_models_are_found_by_exact_name_and_by_task(site):
+    story = start(site.store, new_task(site.store, site.library, "fruit"))
+    train(story, site.artifacts, epochs=2)
+
+    def names(**query):
+        return [m["name"] for m in site.client.get("/api/models", params=query).json()["items"]]
+
+    assert names(task=story.task_id) == ["fruit 1", "fruit 0"]
+    assert names(name="fruit 0") == ["fruit 0"]
+    assert names(name="fruit") == []
+    page = site.client.get("/api/models", params={"limit": 2}).json()
+    assert names(limit=2, cursor=page["next"]) == ["unet start weights"]
+
+
+def test_projects_show_datasets_and_meta(site):
+    fill_library(site.store, site.artifacts, project="Coins")
+    items = site.client.get("/api/projects").json()["items"]
+    first = items[-1]
+    detail = site.client.get(f"/api/projects/{first['id']}").json()
+    datasets = site.client.get(f"/api/projects/{first['id']}/datasets").json()["items"]
+
+    assert [p["name"] for p in items] == ["Coins", "Fruit on the table"]
+    assert "meta" not in first
+    assert detail["meta"]["classes"][0]["title"] == "apple"
+    assert [(d["name"], d["images_count"]) for d in datasets] == [("ds0", 1), ("ds1", 2)]
+
+
+def test_plugins_and_agents_are_listed(site):
+    site.store.agents.beat("a-1", "workbench", {"engine": "docker", "load": float("nan")})
+    plugin = site.client.get("/api/plugins").json()["items"][0]
+    (agent,) = site.client.get("/api/agents").json()["items"]
+
+    assert plugin["modes"] == ["train", "inference"]
+    assert site.client.get(f"/api/plugins/{plugin['id']}").json() == plugin
+    assert (agent["id"], agent["name"], agent["info"]["load"]) == ("a-1", "workbench", None)
+
+
+def test_json_is_compressed_and_tars_are_not(site):
+    for i in range(20):
+        new_task(site.store, site.library, f"task {i}")
+    listed = site.client.get("/api/tasks", headers={"accept-encoding": "gzip"})
+    tar = site.client.get("/api/models/1/download", headers={"accept-encoding": "gzip"})
+
+    assert listed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in tar.headers
+    assert int(tar.headers["content-length"]) == len(tar.content)
+
+
+def test_every_answer_matches_the_openapi(site):
+    schema = site.client.get("/api/openapi.json").json()
+
+    assert json.dumps(schema).count("HTTPValidationError") == 0
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            assert operation["operationId"], (method, path)
+            assert "422" not in operation["responses"]
+            assert operation["responses"]["401"]["content"]["application/json"]["schema"]["$ref"].endswith("/Error")

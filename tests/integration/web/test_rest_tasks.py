@@ -1,0 +1,311 @@
+"""The REST API's tasks: what a script sees of them."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from agent.domain import TaskStatus
+from agent.events.model import Stream
+from tests.demo_store import Story, crash, finish, new_task, start, train
+
+
+def trained(site, epochs=2.0, **more):
+    story = start(site.store, new_task(site.store, site.library, "fruit"))
+    train(story, site.artifacts, epochs=epochs, **more)
+    return story
+
+
+def test_a_submitted_task_is_queued_with_the_first_preset(site):
+    wish = {"type": "train", "plugin": "local/unet-small:1.2.0", "project": "Fruit on the table", "model": 1}
+    answer = site.client.post("/api/tasks", json=wish)
+
+    assert answer.status_code == 201
+    task = answer.json()
+    assert task["status"] == "queued"
+    assert task["config"]["epochs"] == 20
+    assert task["plugin"] == {"id": site.library.plugin_id, "name": "UNet V2 (small)"}
+    assert site.store.tasks.get(task["id"]).status is TaskStatus.QUEUED
+
+
+def test_config_keys_keep_their_order_and_overrides_come_last(site):
+    wish = {"type": "train", "plugin": 1, "project": 1, "model": 1, "config": {"z": 1, "a": 2}, "overrides": ["a=3"]}
+    task = site.client.post("/api/tasks", json=wish).json()
+
+    assert list(task["config"].items()) == [("z", 1), ("a", 3)]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "said"),
+    [
+        ({"plugin": 99}, 404, "plugin 99"),
+        ({"model": "no such model"}, 404, "no such model"),
+        ({"type": "dance"}, 400, "type"),
+        ({"plugin": None}, 400, "plugin"),
+        ({"config": [1, 2]}, 400, "config"),
+        ({"config": {"n": 10**40}}, 400, "strict JSON"),
+        ({"config": {}, "preset": "quick"}, 400, "not both"),
+        ({"preset": "no such preset"}, 404, "quick"),
+        ({"name": "a/b"}, 400, "folder"),
+        ({"colour": "red"}, 400, "colour"),
+        ({"options": {"gpus": "some"}}, 400, "gpus"),
+    ],
+)
+def test_a_wish_that_cannot_be_granted_gets_a_sentence(site, change, status, said):
+    wish = {"type": "train", "plugin": 1, "project": 1, "model": 1, **change}
+    answer = site.client.post("/api/tasks", json=wish)
+
+    assert answer.status_code == status
+    assert said in answer.json()["error"]
+    assert answer.json()["details"]["message"] == answer.json()["error"]
+    assert site.store.tasks.list() == []
+
+
+def test_a_body_that_is_no_json_gets_a_sentence(site):
+    answer = site.client.post("/api/tasks", content=b"{nope", headers={"content-type": "application/json"})
+
+    assert answer.status_code == 400
+    assert "not JSON" in answer.json()["error"]
+
+
+def test_unknown_things_answer_404_with_a_sentence(site):
+    for path in ("tasks/77", "tasks/77/events", "tasks/77/points", "tasks/77/stream", "tasks/77/log", "models/77"):
+        answer = site.client.get(f"/api/{path}")
+
+        assert answer.status_code == 404, path
+        assert "77" in answer.json()["error"]
+    assert site.client.get("/api/nowhere").json()["error"] == "there is nothing at /api/nowhere"
+    assert site.client.get("/api/tasks/0").status_code == 400
+    assert site.client.get(f"/api/tasks/{10**30}").status_code == 400
+
+
+def test_stopping_is_idempotent_and_a_queued_task_stops_at_once(site):
+    task = new_task(site.store, site.library, "fruit")
+
+    assert site.client.post(f"/api/tasks/{task.id}/stop").json()["status"] == "stopped"
+    assert site.client.post(f"/api/tasks/{task.id}/stop").json()["status"] == "stopped"
+
+
+def test_stopping_a_running_task_is_a_wish_for_its_agent(site):
+    story = trained(site)
+    stopped = site.client.post(f"/api/tasks/{story.task_id}/stop").json()
+
+    assert stopped["status"] == "terminating"
+    assert stopped["stop_requested"] is True
+
+
+def test_the_list_pages_newest_first_without_gaps(site):
+    ids = [new_task(site.store, site.library, f"t{i}").id for i in range(7)]
+    seen, cursor = [], None
+    while True:
+        page = site.client.get("/api/tasks", params={"limit": 3, **({"cursor": cursor} if cursor else {})}).json()
+        seen += [task["id"] for task in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+
+    assert seen == ids[::-1]
+
+
+def test_the_list_filters_by_status_type_and_name(site):
+    first, second = new_task(site.store, site.library, "Apples"), new_task(site.store, site.library, "pears")
+    site.store.tasks.request_stop(second.id)
+
+    def names(**query):
+        return [task["name"] for task in site.client.get("/api/tasks", params=query).json()["items"]]
+
+    assert names(status=["queued", "error"]) == ["Apples"]
+    assert names(status="stopped") == ["pears"]
+    assert names(text="APP") == ["Apples"]
+    assert names(type="inference") == []
+    assert names(type="train", limit=1) == ["pears"]
+    assert first.id
+
+
+def test_a_card_shows_bar_last_metrics_and_checkpoints(site):
+    story = trained(site)
+    finish(story)
+    (card,) = site.client.get("/api/tasks").json()["items"]
+
+    assert card["progress"]["subtask"] == "Model training: "
+    assert card["progress"]["current"] == 60
+    assert {(m["kind"], m["name"]) for m in card["metrics"]} == {
+        ("train", "loss"),
+        ("train", "lr"),
+        ("val", "loss"),
+        ("val", "mean_iou"),
+    }
+    assert card["checkpoints"] == 2
+    assert card["reason"] == "finished"
+
+
+def test_a_running_card_is_not_frozen(site):
+    story = trained(site)
+    before = site.client.get("/api/tasks").json()["items"][0]["progress"]["current"]
+    story.progress("Model training: ", 99, 600)
+    story.flush()
+
+    assert (before, site.client.get("/api/tasks").json()["items"][0]["progress"]["current"]) == (60, 99)
+
+
+# ---------------------------------------------------------------- events
+
+
+def test_events_after_a_cursor_come_in_order_and_end_with_null(site):
+    story = trained(site)
+    seen, after = [], 0
+    while after is not None:
+        page = site.client.get(f"/api/tasks/{story.task_id}/events", params={"after": after, "limit": 17}).json()
+        seen += [event["seq"] for event in page["items"]]
+        after = page["next"]
+
+    assert seen == list(range(1, story.seq + 1))
+
+
+def test_an_event_carries_its_body_and_the_other_fields(site):
+    story = trained(site)
+    page = site.client.get(f"/api/tasks/{story.task_id}/events", params={"type": "EventType.METRICS", "limit": 1})
+    (event,) = page.json()["items"]
+
+    assert event["event_type"] == "METRICS"
+    assert event["stream"] == "stderr"
+    assert event["body"]["kind"] == "train"
+    assert set(event["body"]["values"]) == {"loss", "lr"}
+    assert "raw" not in event
+
+
+def test_events_filter_by_level_and_text_and_newest(site):
+    story = trained(site)
+    crash(story)
+    events = f"/api/tasks/{story.task_id}/events"
+
+    def seqs(**query):
+        return [event["seq"] for event in site.client.get(events, params=query).json()["items"]]
+
+    fatal = site.client.get(events, params={"level": "error"}).json()["items"]
+    assert [event["level"] for event in fatal] == ["fatal"]
+    assert fatal[0]["body"]["stack"][-1].startswith("RuntimeError: CUDA out of memory")
+    assert seqs(text="OUT OF MEMORY") == [fatal[0]["seq"]]
+    assert seqs(newest=True, limit=3) == [story.seq, story.seq - 1, story.seq - 2]
+    refused = site.client.get(events, params={"level": "loud"})
+    assert refused.status_code == 400
+    assert "trace" in refused.json()["error"]
+
+
+def test_the_raw_log_is_what_the_plugin_wrote(site):
+    story = start(site.store, new_task(site.store, site.library, "fruit"))
+    story.raw("plain text, ünïcode", Stream.STDOUT)
+    story.raw('{"message": "no level"', Stream.STDERR)
+    story.flush()
+    answer = site.client.get(f"/api/tasks/{story.task_id}/log")
+
+    assert answer.headers["content-type"].startswith("text/plain")
+    lines = answer.text.splitlines()
+    assert lines[-2:] == ["plain text, ünïcode", '{"message": "no level"']
+    assert not any("TASK_START" in line for line in lines)
+    assert "TASK_START" in site.client.get(f"/api/tasks/{story.task_id}/log?agent=true").text
+
+
+def test_what_is_not_a_number_is_null_everywhere(site):
+    story = trained(site, nan_at=7)
+    answer = site.client.get(f"/api/tasks/{story.task_id}/events", params={"type": "METRICS", "limit": 7})
+    values = [event["body"]["values"]["loss"] for event in json.loads(answer.text, parse_constant=pytest.fail)["items"]]
+
+    assert values[6] is None
+    assert all(math.isfinite(value) for value in values[:6])
+
+
+# ---------------------------------------------------------------- metrics
+
+
+def test_every_point_printed_is_a_point_served(site):
+    story = trained(site, epochs=5)
+    points = site.client.get(f"/api/tasks/{story.task_id}/points").json()
+    counts = {(one["kind"], one["name"]): one["count"] for one in points["series"]}
+    log = site.client.get(f"/api/tasks/{story.task_id}/log").text
+    printed = [json.loads(line) for line in log.splitlines() if "EventType.METRICS" in line]
+
+    assert counts["train", "loss"] == sum(line["type"] == "train" for line in printed) == 150
+    assert counts["val", "mean_iou"] == sum(line["type"] == "val" for line in printed) == 10
+    assert all(one["exact"] and one["shown"] == one["count"] for one in points["series"])
+
+
+def test_thinned_points_say_how_many_there_are_and_a_window_is_exact(site):
+    story = trained(site, epochs=20, per_epoch=200)
+    address = f"/api/tasks/{story.task_id}/points"
+    series = {(s["kind"], s["name"]): s["id"] for s in site.client.get(address + "?max_points=100").json()["series"]}
+    (whole,) = site.client.get(address, params={"series": series["train", "loss"], "max_points": 100}).json()["series"]
+    zoom = {"series": series["train", "loss"], "max_points": 500, "from": 2.0, "to": 3.0}
+    (part,) = site.client.get(address, params=zoom).json()["series"]
+
+    assert whole["shown"] <= 100 < whole["in_window"] == whole["count"] == 4000
+    assert whole["exact"] is False
+    assert part["exact"] is True
+    assert part["in_window"] == part["shown"] == 201
+    assert part["count"] == 4000
+    assert [x for x in part["x"] if 2 <= x <= 3] == pytest.approx([i / 200 for i in range(400, 601)])
+
+
+def test_nan_is_a_gap_in_the_chart(site):
+    story = trained(site, nan_at=7)
+    series = site.client.get(f"/api/tasks/{story.task_id}/points").json()["series"]
+    loss = next(one for one in series if (one["kind"], one["name"]) == ("train", "loss"))
+
+    assert loss["y"][6] is None
+    assert loss["gaps"] == 1
+
+
+def test_axes_are_epoch_step_and_time(site):
+    story = trained(site, epochs=1)
+    by_axis = {
+        axis: site.client.get(f"/api/tasks/{story.task_id}/points", params={"x": axis}).json()["series"][0]["x"]
+        for axis in ("epoch", "step", "time")
+    }
+
+    assert by_axis["epoch"][:2] == pytest.approx([1 / 30, 2 / 30])
+    assert by_axis["step"][:3] == [1, 2, 3]
+    assert by_axis["time"] == sorted(by_axis["time"])
+    assert by_axis["time"][0] > 1.6e9
+
+
+def test_points_written_later_are_served_later(site):
+    story = trained(site, epochs=1)
+    address = f"/api/tasks/{story.task_id}/points?x=step"
+    before = site.client.get(address).json()["series"][0]
+    for i in range(2000):
+        story.metrics("train", 2 + i / 1000, loss=1.0, lr=0.1)
+    story.flush()
+    after = site.client.get(address + "&max_points=5000").json()["series"][0]
+
+    assert (before["count"], after["count"]) == (30, 2030)
+    assert after["x"] == [float(i) for i in range(1, 2031)]
+    assert after["y"][:30] == before["y"]
+
+
+def test_a_chart_of_a_foreign_series_or_without_sense_is_refused(site):
+    story = trained(site, epochs=1)
+    address = f"/api/tasks/{story.task_id}/points"
+
+    assert site.client.get(address, params={"series": 999}).status_code == 404
+    assert site.client.get(address, params={"max_points": 2}).status_code == 400
+    assert site.client.get(address, params={"from": "nan"}).status_code == 400
+    assert site.client.get(address, params={"x": "mood"}).status_code == 400
+
+
+def test_progress_lists_every_bar_in_order_of_appearance(site):
+    story = trained(site)
+    items = site.client.get(f"/api/tasks/{story.task_id}/progress").json()["items"]
+
+    assert [bar["subtask"] for bar in items] == ["Download project", "Model training: "]
+
+
+def test_a_story_continued_by_another_writer_keeps_its_numbers(site):
+    story = trained(site, epochs=1)
+    later = Story(site.store, story.task_id)
+    later.raw("more")
+    later.flush()
+
+    (last,) = site.client.get(f"/api/tasks/{story.task_id}/events?newest=true&limit=1").json()["items"]
+    assert (last["seq"], last["message"]) == (story.seq + 1, "more")
