@@ -135,9 +135,89 @@ __getattr__, __dir__ = lazy(__name__, _NAMES, _LEFT_OUT)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what the table says, in words a type checker reads
+    from supervisely_lib import annotation as annotation
+    from supervisely_lib import collection as collection
+    from supervisely_lib import geometry as geometry
+    from supervisely_lib import imaging as imaging
+    from supervisely_lib import io as io
+    from supervisely_lib import metric as metric
+    from supervisely_lib import nn as nn
+    from supervisely_lib import project as project
+    from supervisely_lib import sly_logger as sly_logger
+    from supervisely_lib import task as task
     from supervisely_lib._utils import batched as batched
     from supervisely_lib._utils import generate_names as generate_names
     from supervisely_lib._utils import get_bytes_hash as get_bytes_hash
     from supervisely_lib._utils import get_string_hash as get_string_hash
     from supervisely_lib._utils import rand_str as rand_str
     from supervisely_lib._utils import take_with_default as take_with_default
+    from supervisely_lib.annotation.annotation import ANN_EXT as ANN_EXT
+    from supervisely_lib.annotation.annotation import Annotation as Annotation
+    from supervisely_lib.annotation.label import Label as Label
+    from supervisely_lib.annotation.label import PixelwiseScoresLabel as PixelwiseScoresLabel
+    from supervisely_lib.annotation.obj_class import ObjClass as ObjClass
+    from supervisely_lib.annotation.obj_class_collection import ObjClassCollection as ObjClassCollection
+    from supervisely_lib.annotation.renamer import Renamer as Renamer
+    from supervisely_lib.annotation.tag import Tag as Tag
+    from supervisely_lib.annotation.tag_collection import TagCollection as TagCollection
+    from supervisely_lib.annotation.tag_meta import TagMeta as TagMeta
+    from supervisely_lib.annotation.tag_meta import TagValueType as TagValueType
+    from supervisely_lib.annotation.tag_meta_collection import TagMetaCollection as TagMetaCollection
+    from supervisely_lib.function_wrapper import catch_silently as catch_silently
+    from supervisely_lib.function_wrapper import function_wrapper as function_wrapper
+    from supervisely_lib.function_wrapper import function_wrapper_external_logger as function_wrapper_external_logger
+    from supervisely_lib.function_wrapper import function_wrapper_nofail as function_wrapper_nofail
+    from supervisely_lib.function_wrapper import main_wrapper as main_wrapper
+    from supervisely_lib.geometry.any_geometry import AnyGeometry as AnyGeometry
+    from supervisely_lib.geometry.bitmap import Bitmap as Bitmap
+    from supervisely_lib.geometry.bitmap import SkeletonizeMethod as SkeletonizeMethod
+    from supervisely_lib.geometry.graph import GraphNodes as GraphNodes
+    from supervisely_lib.geometry.graph import KeypointsTemplate as KeypointsTemplate
+    from supervisely_lib.geometry.graph import Node as Node
+    from supervisely_lib.geometry.helpers import geometry_to_bitmap as geometry_to_bitmap
+    from supervisely_lib.geometry.image_rotator import ImageRotator as ImageRotator
+    from supervisely_lib.geometry.multichannel_bitmap import MultichannelBitmap as MultichannelBitmap
+    from supervisely_lib.geometry.point import Point as Point
+    from supervisely_lib.geometry.point_location import PointLocation as PointLocation
+    from supervisely_lib.geometry.polygon import Polygon as Polygon
+    from supervisely_lib.geometry.polyline import Polyline as Polyline
+    from supervisely_lib.geometry.rectangle import Rectangle as Rectangle
+    from supervisely_lib.imaging import color as color
+    from supervisely_lib.imaging import image as image
+    from supervisely_lib.io import env as env
+    from supervisely_lib.io import fs as fs
+    from supervisely_lib.io import json as json
+    from supervisely_lib.metric.classification_metrics import ClassificationMetrics as ClassificationMetrics
+    from supervisely_lib.metric.confusion_matrix_metric import ConfusionMatrixMetric as ConfusionMatrixMetric
+    from supervisely_lib.metric.iou_metric import IoUMetric as IoUMetric
+    from supervisely_lib.metric.map_metric import MAPMetric as MAPMetric
+    from supervisely_lib.metric.metric_base import MetricsBase as MetricsBase
+    from supervisely_lib.metric.pixel_accuracy import PixelAccuracyMetric as PixelAccuracyMetric
+    from supervisely_lib.metric.precision_recall_metric import PrecisionRecallMetric as PrecisionRecallMetric
+    from supervisely_lib.metric.projects_applier import MetricProjectsApplier as MetricProjectsApplier
+    from supervisely_lib.project.download import download_project as download_project
+    from supervisely_lib.project.project import Dataset as Dataset
+    from supervisely_lib.project.project import OpenMode as OpenMode
+    from supervisely_lib.project.project import Project as Project
+    from supervisely_lib.project.project import read_single_project as read_single_project
+    from supervisely_lib.project.project_meta import ProjectMeta as ProjectMeta
+    from supervisely_lib.sly_logger import LOGGING_LEVELS as LOGGING_LEVELS
+    from supervisely_lib.sly_logger import EventType as EventType
+    from supervisely_lib.sly_logger import ServiceType as ServiceType
+    from supervisely_lib.sly_logger import add_default_logging_into_file as add_default_logging_into_file
+    from supervisely_lib.sly_logger import add_logger_handler as add_logger_handler
+    from supervisely_lib.sly_logger import change_formatters_default_values as change_formatters_default_values
+    from supervisely_lib.sly_logger import get_task_logger as get_task_logger
+    from supervisely_lib.sly_logger import logger as logger
+    from supervisely_lib.task.paths import TaskPaths as TaskPaths
+    from supervisely_lib.task.progress import Progress as Progress
+    from supervisely_lib.task.progress import epoch_float as epoch_float
+    from supervisely_lib.task.progress import report_agent_rpc_ready as report_agent_rpc_ready
+    from supervisely_lib.task.progress import report_checkpoint_saved as report_checkpoint_saved
+    from supervisely_lib.task.progress import report_dtl_finished as report_dtl_finished
+    from supervisely_lib.task.progress import report_dtl_verification_finished as report_dtl_verification_finished
+    from supervisely_lib.task.progress import report_import_finished as report_import_finished
+    from supervisely_lib.task.progress import report_inference_finished as report_inference_finished
+    from supervisely_lib.task.progress import report_metrics_training as report_metrics_training
+    from supervisely_lib.task.progress import report_metrics_validation as report_metrics_validation
+    from supervisely_lib.tiny_timer import TinyTimer as TinyTimer

@@ -76,8 +76,8 @@ class LabelBase:
         raise NotImplementedError
 
     @property
-    def geometry(self) -> Geometry:
-        """Its shape."""
+    def geometry(self) -> Any:
+        """Its shape: a Geometry of the kind its class names (Any, for that type checkers cannot know)."""
         return self._geometry
 
     @property

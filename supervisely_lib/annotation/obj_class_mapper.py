@@ -24,4 +24,5 @@ class RenamingObjClassMapper(ObjClassMapper):
 
     def map(self, src: ObjClass) -> ObjClass | None:
         name = self._renamer.rename(src.name)
-        return None if name is None else self._dest_obj_classes.get(name)
+        found: ObjClass | None = None if name is None else self._dest_obj_classes.get(name)
+        return found

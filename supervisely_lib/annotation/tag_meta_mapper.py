@@ -28,7 +28,8 @@ class RenamingTagMetaMapper(TagMetaMapper):
 
     def map(self, src: TagMeta) -> TagMeta | None:
         name = self._renamer.rename(src.name)
-        return None if name is None else self._dest_tag_meta_dict.get(name)
+        found: TagMeta | None = None if name is None else self._dest_tag_meta_dict.get(name)
+        return found
 
 
 def make_renamed_tags(tags: Iterable[Tag], tag_meta_mapper: TagMetaMapper, skip_missing: bool = True) -> TagCollection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypeVar
 
 
 class DuplicateKeyError(KeyError):
@@ -31,7 +31,6 @@ class KeyObject:
 
 
 K = TypeVar("K", bound=KeyObject)
-D = TypeVar("D")
 
 
 class KeyIndexedCollection(Generic[K]):
@@ -67,12 +66,11 @@ class KeyIndexedCollection(Generic[K]):
         names = set(keys)
         return self.clone([item for item in self if item.key() not in names])
 
-    @overload
-    def get(self, key: str) -> K | None: ...
-    @overload
-    def get(self, key: str, default: D) -> K | D: ...
     def get(self, key: str, default: Any = None) -> Any:
-        """The item of this name, or the default."""
+        """The item of this name, or the default.
+
+        Any, because callers as a rule know that the name is there and should not have to say so.
+        """
         return self._collection.get(key, default)
 
     def has_key(self, key: str) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from supervisely_lib._utils import get_bytes_hash
 from supervisely_lib.geometry.drawing import Array
-from supervisely_lib.imaging import sizes
+from supervisely_lib.imaging import augment, sizes
 from supervisely_lib.imaging.sizes import restore_proportional_size
 from supervisely_lib.io.fs import ensure_base_path, get_file_ext
 
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 SUPPORTED_IMG_EXTS = [".jpg", ".jpeg", ".mpo", ".bmp", ".png", ".webp", ".tiff", ".tif", ".jfif"]
 DEFAULT_IMG_EXT = ".png"
 KEEP_ASPECT_RATIO = sizes.KEEP_ASPECT_RATIO
+
+# Names of this module in the official SDK
+random_contrast = augment.random_contrast
+random_brightness = augment.random_brightness
+random_noise = augment.random_noise
+random_color_scale = augment.random_color_scale
+blur = augment.blur
+median_blur = augment.median_blur
+gaussian_blur = augment.gaussian_blur
 
 
 class RotateMode(Enum):
@@ -211,7 +220,8 @@ def resize_inter_nearest(
 def _nearest(source: int, target: int) -> Array:
     """Index into `source` pixels for each of `target` pixels."""
     centers = (np.arange(target) + 0.5) * (source / target) - 0.5
-    return np.floor(centers + 0.5).astype(np.intp).clip(0, source - 1)
+    index: Array = np.floor(centers + 0.5).astype(np.intp)
+    return index.clip(0, source - 1, out=index)
 
 
 def scale(img: Array, factor: float) -> Array:

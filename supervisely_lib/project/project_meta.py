@@ -144,11 +144,13 @@ class ProjectMeta(JsonSerializable):
 
     def get_obj_class(self, obj_class_name: str) -> ObjClass | None:
         """The class of that name."""
-        return self._obj_classes.get(obj_class_name)
+        found: ObjClass | None = self._obj_classes.get(obj_class_name)
+        return found
 
     def get_tag_meta(self, tag_name: str) -> TagMeta | None:
         """The tag of that name."""
-        return self._tag_metas.get(tag_name)
+        found: TagMeta | None = self._tag_metas.get(tag_name)
+        return found
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ProjectMeta):
