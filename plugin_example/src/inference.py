@@ -1,5 +1,10 @@
 """Apply a trained model to the project in the task folder. Run by the agent; talks to it in log lines."""
 
+import os
+
+# Torch reads it when it is loaded. Without it, waiting threads burn a shared CPU: ten times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import supervisely_lib as sly
 import torch
 from supervisely_lib.nn.hosted.inference_batch import BatchInferenceApplier

@@ -3,6 +3,9 @@
 import math
 import os
 
+# Torch reads it when it is loaded. Without it, waiting threads burn a shared CPU: ten times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import supervisely_lib as sly
 import torch
 from supervisely_lib.nn.dataset import ensure_samples_nonempty

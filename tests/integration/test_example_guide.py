@@ -38,9 +38,13 @@ def desk(tmp_path_factory):
 def followed(desk):
     """Train and infer by hand, in one shell, as a reader would."""
     script = "\n".join(["set -e", shell_block_after("Try it by hand"), shell_block_after("Inference")])
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "OMP_WAIT_POLICY": "PASSIVE",  # tests share the CPU
+    }
     return subprocess.run(
-        ["bash", "-c", script], cwd=desk, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=240
+        ["bash", "-c", script], cwd=desk, env=environment, capture_output=True, text=True, timeout=240
     )
 
 

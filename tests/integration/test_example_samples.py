@@ -55,7 +55,7 @@ def coins(tmp_path_factory):
 
 def test_fruit_has_datasets_splits_and_every_kind_of_label(fruit):
     items = annotations(fruit)
-    tags = ["val" if "val" in ann.img_tags else "train" for ann, _ in items.values()]
+    tags = ["val" if ann.img_tags.has_key("val") else "train" for ann, _ in items.values()]
     shapes = {type(label.geometry) for ann, _ in items.values() for label in ann.labels}
     holes = [label for ann, _ in items.values() for label in ann.labels if getattr(label.geometry, "interior", None)]
 
