@@ -45,7 +45,7 @@ def parse_line(text: str, stream: Stream, time_us: int) -> Event:
         try:
             line = decode_sdk_line(text)
         except NOT_THESE:
-            return _object(text, stream, time_us)
+            return read_object(text, stream, time_us)
         level = _LEVELS.get(line.level) or _level(line.level)
         body: Body
         if type(line) is MetricsLine:
@@ -57,7 +57,7 @@ def parse_line(text: str, stream: Stream, time_us: int) -> Event:
     return _text(text, stream, time_us)
 
 
-def _object(text: str, stream: Stream, time_us: int) -> Event:
+def read_object(text: str, stream: Stream, time_us: int) -> Event:
     """A line that begins like an object, whatever it turns out to be."""
     try:
         record = read_json(text)

@@ -2,17 +2,22 @@ from __future__ import annotations
 
 import json
 import queue
+import resource
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import stamina.instrumentation
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agent.collect import Collected, Recorder, collect
 from agent.domain import NewModel, NewProject, NewTask, TaskType
 from agent.engines import Frame
-from agent.errors import EngineUnavailable, StorageFailed, StoreBusy
+from agent.errors import EngineUnavailable, StorageFailed
 from agent.events.lines import LINE_LIMIT
 from agent.events.model import CheckpointReported, Crashed, Level, Stream
 from agent.store import Store, open_store
@@ -295,6 +300,39 @@ def test_reading_again_after_a_crash_keeps_each_line_once(store: Store, task_id:
     assert [row.index for row in store.checkpoints.list(task_id)] == [0, 1]
 
 
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(st.sampled_from(["", "text", "\r50%", metrics(1, loss=0.5), checkpoint(0), "{", "é"]), max_size=12),
+    st.lists(st.tuples(st.integers(1, 60), st.integers(0, 20), st.booleans()), max_size=4),
+)
+def test_any_lines_and_any_crashes_keep_each_line_once(
+    store: Store, lines: list[str], crashes: list[tuple[int, int, bool]]
+):
+    task_id = new_task(store)
+    data = "".join(f"{line}\n" for line in lines).encode()
+
+    def output(size: int, pieces: int) -> Iterator[Sequence[Frame]]:
+        for start in range(0, min(len(data), size * pieces), size):
+            yield [(2, data[start : start + size])]
+        raise Crash
+
+    for size, pieces, committed in crashes:
+        recording = recorder(store, task_id)
+        handlers = Handlers(store, task_id)
+        with pytest.raises(Crash):
+            collect(
+                output(size, pieces), recording, on_checkpoint=handlers.on_checkpoint, on_applied=handlers.on_applied
+            )
+        if committed:
+            recording.close()
+        recorder(store, task_id).note("TASK_MISSED")
+    run(store, task_id, iter([[(2, data)]]))
+
+    assert raws(store, task_id) == lines
+    assert len(store.checkpoints.list(task_id)) == lines.count(checkpoint(0))
+    assert sum(series.count for series in store.metrics.series(task_id)) == lines.count(metrics(1, loss=0.5))
+
+
 def test_a_crash_between_a_checkpoints_line_and_its_row_handles_it_after_the_restart(store: Store, task_id: int):
     def die(seq: int, reported: CheckpointReported) -> None:
         raise Crash
@@ -352,59 +390,41 @@ def test_an_engine_that_goes_away_ends_collecting_and_half_a_line_is_not_numbere
 # ---------------------------------------------------------------- a store that is busy, or refuses
 
 
-class Locked:
-    """Another process that holds the database."""
-
-    def __init__(self, store: Store) -> None:
-        import sqlite3
-
-        self._connection = sqlite3.connect(store.url.removeprefix("sqlite:///"), check_same_thread=False)
-        self._connection.isolation_level = None
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def release(self) -> None:
-        self._connection.execute("ROLLBACK")
-        self._connection.close()
-
-
 def test_a_busy_store_delays_lines_and_loses_none(tmp_path: Path):
-    with open_store(f"sqlite:///{tmp_path / 'store.db'}", busy_timeout_s=0.05) as store:
+    path = tmp_path / "store.db"
+    with open_store(f"sqlite:///{path}", busy_timeout_s=0.01) as store:
         task_id = new_task(store)
-        lock = Locked(store)
-        busy = threading.Event()
-        append = store.events.append
-
-        def watched(*args: object, **kwargs: object) -> None:
-            try:
-                append(*args, **kwargs)  # type: ignore[arg-type]
-            except StoreBusy:
-                busy.set()
-                raise
-
-        store.events.append = watched  # type: ignore[method-assign]
+        asked_again = threading.Event()
+        stamina.instrumentation.set_on_retry_hooks([lambda _: asked_again.set()])
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
         collecting = threading.Thread(target=run, args=(store, task_id, printed(*LINES)))
         collecting.start()
-        assert busy.wait(30)
-        lock.release()
+        assert asked_again.wait(30)
+        other.execute("ROLLBACK")
+        other.close()
         collecting.join(30)
+        stamina.instrumentation.set_on_retry_hooks(None)
 
         assert raws(store, task_id) == LINES
 
 
-def test_a_store_that_refuses_ends_collecting_and_keeps_what_was_not_committed(store: Store, task_id: int):
+def test_a_full_disk_ends_collecting_and_what_was_not_committed_waits(store: Store, task_id: int):
     recording = recorder(store, task_id)
-    append = store.events.append
-
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise StorageFailed("the database cannot be written to")
-
-    store.events.append = refuse  # type: ignore[method-assign]
-    with pytest.raises(StorageFailed, match="cannot be written"):
-        collect(printed("a", "b"), recording, on_checkpoint=print, on_applied=print)
-    store.events.append = append  # type: ignore[method-assign]
-    waiting = recording.waiting
+    lines = [f"{n} " + "x" * 1000 for n in range(10_000)]
+    output = ([(1, f"{line}\n".encode())] for line in lines)
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, unlimited[1]))
+    try:
+        with pytest.raises(StorageFailed):
+            collect(output, recording, on_checkpoint=print, on_applied=print)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert recording.waiting > 0
     recording.close()
 
-    assert waiting > 0
-    assert raws(store, task_id) == ["a", "b"][:waiting]
-    assert store.tasks.get(task_id).lines_read == waiting
+    kept = raws(store, task_id)
+    assert kept == lines[: len(kept)]
+    assert store.tasks.get(task_id).lines_read == len(kept)
+    run(store, task_id, iter([[(1, "\n".join(lines).encode())]]))
+    assert raws(store, task_id) == lines

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent.events.lines import cut_mark, redrawn_mark
 from agent.events.model import Applied, CheckpointReported, Crashed, Event, Level, Metrics, Progress, Stream
-from agent.events.parse import parse_line
+from agent.events.parse import parse_line, read_object
 from agent.events.read_json import MAX_DEPTH
 
 
@@ -392,6 +392,38 @@ def test_any_text_is_an_event_that_can_be_stored(text: str):
             assert all(-(1 << 63) <= number < 1 << 63 for number in (current, total))
         case CheckpointReported(index=index, size_bytes=size):
             assert all(-(1 << 63) <= number < 1 << 63 for number in (index, size))
+
+
+sdk_values = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5),
+    st.sampled_from(["train", "val", "info", "Warn", "critical", "0.5", "EventType.METRICS", "EventType.PROGRESS"]),
+    st.dictionaries(st.text(max_size=5), st.floats() | st.integers() | st.just("0.5") | st.none(), max_size=3),
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from([metrics(), progress(), progress(current_label="1 B", total_label="2 B")]),
+    st.dictionaries(keys | st.just("timestamp"), sdk_values, max_size=3),
+    st.lists(keys, max_size=1),
+    st.randoms(use_true_random=False),
+)
+def test_the_short_way_and_the_long_way_read_the_same(line, changes, dropped, order):
+    record = {key: value for key, value in {**line, **changes}.items() if key not in dropped}
+    items = list(record.items())
+    order.shuffle(items)
+    text = json.dumps(dict(items))
+
+    short, long = parse_line(text, Stream.STDOUT, 1), read_object(text, Stream.STDOUT, 1)
+
+    assert short == long
+
+
+def test_of_duplicate_event_types_the_last_wins():
+    text = (
+        json.dumps(metrics())[:-1] + ', "event_type": "EventType.PROGRESS", "subtask": "s", "current": 1, "total": 2}'
+    )
+
+    assert read(text).body == Progress("s", 1, 2)
 
 
 @given(records)
