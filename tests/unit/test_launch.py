@@ -1,0 +1,145 @@
+"""What would be launched, as data: pairs of a task and the container it gets lie in tests/data/launch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent import launch
+from agent.domain import Plugin, Step, Task, TaskOptions, TaskStatus, TaskType
+from agent.engines import EngineInfo
+from agent.errors import BadInput
+from agent.settings import Settings
+
+PAIRS = sorted((Path(__file__).parents[1] / "data" / "launch").glob("*.json"))
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+DOCKER = EngineInfo("docker", "28.0", has_nvidia=False, can_mount_over=True)
+NVIDIA = replace(DOCKER, has_nvidia=True)
+PROCESS = EngineInfo("process", "linux", has_nvidia=True, can_mount_over=True)
+
+
+@pytest.fixture(autouse=True)
+def installation(monkeypatch):
+    monkeypatch.setenv("AGENT_HOME", "/no/such/home")
+
+
+def settings(**changes):
+    return Settings(**{"token": "secret", "tasks_dir": Path("/srv/tasks"), **changes})
+
+
+def task(**changes):
+    options = TaskOptions(**changes.pop("options", {}))
+    values = {
+        "id": 12, "type": TaskType.TRAIN, "status": TaskStatus.STARTED, "name": "net", "plugin_id": 1, "project_id": 1,
+        "model_id": 1, "config": {}, "step": Step.NOTHING, "engine": None, "container_id": None,
+        "container_spec": None, "image_digest": None, "stop_requested": False, "reason": None, "message": None,
+        "exit_code": None, "lines_read": 0, "events_count": 0, "agent_id": None, "result_project_id": None,
+        "created_at": NOW, "started_at": None, "finished_at": None,
+    }  # fmt: skip
+    return Task(**{**values, **changes, "options": options})
+
+
+PLUGIN = Plugin(
+    id=1, title="UNet", description="", type="architecture", image="local/nn-unet", tag="5.8.0",
+    modes=("train", "inference"), readme="", configs=(), image_digest=None, folder="/home/me/unet",
+    content_sha256=None, created_at=NOW, updated_at=NOW,
+)  # fmt: skip
+
+
+def spec(engine=DOCKER, data_read_only=False, config=None, **changes):
+    chosen = config or settings()
+    folder = chosen.tasks_on_host / "12"
+    return launch.container_spec(
+        task(**changes), PLUGIN, folder, engine=engine, settings=chosen, data_read_only=data_read_only
+    )
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda path: path.stem)
+def test_the_container_is_the_expected_one(pair):
+    data = json.loads(pair.read_text())
+    given = data["given"]
+    made = spec(
+        engine=EngineInfo(version="1", **given["engine"]),
+        data_read_only=given["data_read_only"],
+        config=settings(**given.get("settings", {})),
+        type=TaskType(given["type"]),
+        options=given.get("options", {}),
+    )
+    assert json.loads(json.dumps(launch.as_json(made))) == data["container"]
+
+
+def test_the_name_and_labels_are_those_of_the_original():
+    made = spec()
+    token = hashlib.sha256(b"secret\n/srv/tasks").hexdigest()
+    assert made.name == f"sly_task_12_supervisely_{token}"
+    assert made.labels == {"ecosystem": "supervisely", "ecosystem_token": f"supervisely_{token}", "task_id": "12"}
+    assert made.labels == launch.labels(task(), settings())
+
+
+def test_two_installations_never_take_each_others_containers():
+    one, other = settings(), settings(tasks_dir=Path("/srv/other"))
+    assert spec(config=one).name != spec(config=other).name
+    assert launch.labels(task(), one) != launch.labels(task(), other)
+
+
+@pytest.mark.parametrize(
+    ("wish", "engine", "gpus", "runtime", "says"),
+    [
+        ("auto", DOCKER, None, None, True),
+        ("auto", NVIDIA, "all", "nvidia", False),
+        ("auto", PROCESS, "all", None, False),
+        ("auto", replace(PROCESS, has_nvidia=False), None, None, True),
+        ("none", NVIDIA, None, None, False),
+        ("all", NVIDIA, "all", "nvidia", False),
+        ("all", DOCKER, "all", None, False),  # the engine may have the hook without the runtime, or says it has not
+        ("0, 2", NVIDIA, "0,2", "nvidia", False),
+        ("GPU-3a23c669-1f69", NVIDIA, "GPU-3a23c669-1f69", "nvidia", False),
+    ],
+)  # fmt: skip
+def test_gpus_are_chosen_by_wish_and_by_what_the_engine_has(wish, engine, gpus, runtime, says):
+    choice = launch.gpu_choice(wish, engine)
+    assert (choice.gpus, choice.runtime, bool(choice.remark)) == (gpus, runtime, says)
+
+
+@pytest.mark.parametrize("wish", ["some", "0,,1", "-1", "0;1"])
+def test_a_wish_for_gpus_that_cannot_be_read_is_refused(wish):
+    with pytest.raises(BadInput, match="auto, none, all"):
+        launch.gpu_choice(wish, NVIDIA)
+
+
+def test_a_tasks_wish_wins_over_the_setting():
+    assert spec(NVIDIA, config=settings(gpus="none")).gpus is None
+    assert spec(NVIDIA, config=settings(gpus="none"), options={"gpus": "1"}).gpus == "1"
+
+
+def test_no_gpu_means_none_even_under_a_default_nvidia_runtime_or_in_a_process():
+    assert spec(NVIDIA, options={"gpus": "none"}).env["NVIDIA_VISIBLE_DEVICES"] == "void"
+    assert spec(PROCESS, options={"gpus": "none"}).env["CUDA_VISIBLE_DEVICES"] == ""
+    assert spec(PROCESS, options={"gpus": "0,2"}).env["CUDA_VISIBLE_DEVICES"] == "0,2"
+    assert "CUDA_VISIBLE_DEVICES" not in spec(PROCESS).env
+
+
+def test_what_is_unusual_is_said_in_one_line_each():
+    assert launch.remarks(task(), NVIDIA, settings()) == ()
+    (line,) = launch.remarks(task(), DOCKER, settings())
+    assert "CPU" in line
+    assert launch.remarks(task(), replace(NVIDIA, remark="No mounts."), settings()) == ("No mounts.",)
+
+
+def test_a_variable_of_the_task_wins_over_the_usual_ones():
+    assert spec(options={"env": {"LOG_LEVEL": "INFO", "X": "1"}}).env == {
+        "LOG_LEVEL": "INFO",
+        "LANG": "C.UTF-8",
+        "X": "1",
+    }
+
+
+def test_the_engine_is_the_tasks_choice_then_the_settings():
+    assert launch.choose_engine("docker", settings(engine="process")) == "docker"
+    assert launch.choose_engine("auto", settings(engine="process")) == "process"
+    assert launch.choose_engine("auto", settings(engine="auto")) == "auto"
