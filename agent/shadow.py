@@ -121,7 +121,7 @@ class Shadow:
             return
         place = self._new_place()
         try:
-            count = _link_tree(directory, place)
+            count = _link_tree(directory, self._results / name, place)
         except OSError:
             shutil.rmtree(place, ignore_errors=True)
             raise
@@ -175,8 +175,12 @@ class _NewFiles(FileSystemEventHandler):
                     self._shadow.link_new(file)
 
 
-def _link_tree(directory: int, place: Path) -> int:
-    """Link the files of an open directory, deeper ones too, below `place`; give their number."""
+def _link_tree(directory: int, folder: Path, place: Path) -> int:
+    """Link the files of `folder`, deeper ones too, below `place`; give their number.
+
+    `directory` is the folder, open: listing it through a path would ask ourselves. But links are made by path, for
+    the descriptor belongs to the plugin's mount, and the kernel links within one mount only.
+    """
     count = 0
     place.mkdir(parents=True)
     with os.scandir(directory) as entries:
@@ -184,11 +188,11 @@ def _link_tree(directory: int, place: Path) -> int:
             if entry.is_dir(follow_symlinks=False):
                 deeper = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
                 try:
-                    count += _link_tree(deeper, place / entry.name)
+                    count += _link_tree(deeper, folder / entry.name, place / entry.name)
                 finally:
                     os.close(deeper)
             elif entry.is_file(follow_symlinks=False) and count < _MAX_FILES:
-                os.link(entry.name, place / entry.name, src_dir_fd=directory, follow_symlinks=False)
+                os.link(folder / entry.name, place / entry.name, follow_symlinks=False)
                 count += 1
     return count
 
