@@ -215,7 +215,7 @@ class _InTime:
     def _run(self) -> None:
         try:
             while not self._done.is_set():
-                self._recorder.wait_for_rows()
+                self._recorder.wait_for_rows(self._done)
                 wait_s = self._recorder.due_in(_IDLE_LINGER_S)
                 if wait_s:
                     self._done.wait(wait_s)

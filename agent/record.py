@@ -42,9 +42,9 @@ class Recorder:
         self._log_path: Path | None = log_path
         self._log_lines = LogLines(task_id)
         self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._rows: list[EventRow] = []
         self._oldest = 0.0  # time.monotonic() of the first row that waits
-        self._some = threading.Event()  # rows wait
 
     @property
     def lines_read(self) -> int:
@@ -60,12 +60,14 @@ class Recorder:
         """Seconds until the oldest waiting event has waited so long; None when none waits."""
         return max(0.0, self._oldest + linger_s - time.monotonic()) if self._rows else None
 
-    def wait_for_rows(self) -> None:
-        """Return when an event waits to be committed, or after `wake`."""
-        self._some.wait()
+    def wait_for_rows(self, given_up: threading.Event) -> None:
+        """Return when an event waits to be committed, or after `given_up` is set and `wake` called."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._rows or given_up.is_set())
 
     def wake(self) -> None:
-        self._some.set()
+        with self._changed:
+            self._changed.notify_all()
 
     def note(
         self,
@@ -90,7 +92,7 @@ class Recorder:
     def _add(self, events: Sequence[Event]) -> int:
         if not self._rows:
             self._oldest = time.monotonic()
-            self._some.set()
+            self._changed.notify_all()
         self._rows += map(EventRow, count(self._seq + 1), events)
         self._seq += len(events)
         return self._seq
@@ -106,7 +108,6 @@ class Recorder:
                 with attempt:
                     self._store.events.append(self._task_id, self._rows, lines_read=self._lines_read)
             committed, self._rows = self._rows, []
-            self._some.clear()
             self._write_log(committed)
 
     def close(self) -> None:
