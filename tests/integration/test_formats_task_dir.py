@@ -1,0 +1,131 @@
+"""The task folder as plugins find it, and cleaning it."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+import pytest
+
+from agent.domain import TaskType
+from agent.formats.task_dir import TaskDir
+
+
+@pytest.fixture
+def task_dir(tmp_path):
+    return TaskDir(tmp_path / "tasks" / "7")
+
+
+def entries(task_dir):
+    return sorted(path.name for path in task_dir.path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("kind", "folders"),
+    [
+        (TaskType.TRAIN, ["data", "logs", "model", "results", "tmp"]),
+        (TaskType.INFERENCE, ["data", "logs", "model", "results"]),
+    ],
+)
+def test_the_layout_is_that_of_the_contract(task_dir, kind, folders):
+    task_dir.create(kind)
+    task_dir.write_config({"b": 1, "a": 1.0, "name": "Größe"})
+
+    assert entries(task_dir) == sorted(["__do_not_clean.marker", *folders, "task_config.json", "task_settings.json"])
+    assert task_dir.config_path.read_bytes() == b'{"b":1,"a":1.0,"name":"Gr\\u00f6\\u00dfe"}'
+    assert task_dir.settings_path.read_bytes() == task_dir.config_path.read_bytes()
+    assert task_dir.marker.read_bytes() == b""
+
+
+def test_creating_again_empties_everything_but_logs(task_dir):
+    task_dir.create(TaskType.TRAIN)
+    for folder in (task_dir.data, task_dir.model, task_dir.results, task_dir.tmp, task_dir.logs):
+        (folder / "old").mkdir()
+
+    task_dir.create(TaskType.TRAIN)
+
+    assert [path.name for path in task_dir.path.rglob("old")] == ["old"]
+    assert (task_dir.logs / "old").exists()
+
+
+def test_a_log_is_named_as_the_original_names_it(task_dir):
+    assert task_dir.log_path(datetime(2019, 3, 4, 5, 6, 7, tzinfo=UTC)).name == "log_2019-03-04_05:06:07.txt"
+
+
+def test_cleaning_leaves_only_logs(task_dir):
+    task_dir.create(TaskType.TRAIN)
+    (task_dir.logs / "log.txt").write_text("kept")
+    (task_dir.results / "00000000").mkdir()
+
+    assert task_dir.clean() == []
+    assert entries(task_dir) == ["logs"]
+    assert (task_dir.logs / "log.txt").read_text() == "kept"
+
+
+def test_cleaning_follows_no_link_out_of_the_folder(task_dir, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "file").write_text("mine")
+    task_dir.create(TaskType.TRAIN)
+    task_dir.results.rmdir()
+    task_dir.results.symlink_to(mine)
+    (task_dir.data / "link").symlink_to(mine)
+
+    task_dir.clean()
+
+    assert (mine / "file").read_text() == "mine"
+    assert entries(task_dir) == ["logs"]
+
+
+def test_emptying_results_replaces_a_link_a_plugin_left(task_dir, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("mine")
+    task_dir.create(TaskType.TRAIN)
+    task_dir.results.rmdir()
+    task_dir.results.symlink_to(tmp_path / "mine")
+
+    task_dir.empty_results()
+
+    assert not task_dir.results.is_symlink()
+    assert (tmp_path / "mine" / "file").exists()
+
+
+def test_a_config_is_not_written_through_a_link(task_dir, tmp_path):
+    task_dir.create(TaskType.TRAIN)
+    (tmp_path / "mine").write_text("mine")
+    task_dir.config_path.symlink_to(tmp_path / "mine")
+
+    task_dir.write_config({})
+
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert task_dir.config_path.read_text() == "{}"
+
+
+def test_folders_without_write_permission_are_cleaned(task_dir):
+    task_dir.create(TaskType.TRAIN)
+    deep = task_dir.results / "a" / "b"
+    deep.mkdir(parents=True)
+    (deep / "file").write_text("x")
+    deep.chmod(0o500)
+    deep.parent.chmod(0o500)
+
+    assert task_dir.clean() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take a file from root")
+def test_what_cannot_be_deleted_is_returned_and_nothing_raises(task_dir):
+    task_dir.create(TaskType.TRAIN)
+    stuck = task_dir.results / "stuck"
+    stuck.write_text("x")
+    if os.system(f"chattr +i {stuck} 2>/dev/null") != 0:
+        pytest.skip("this file system has no immutable files")
+    try:
+        assert stuck in task_dir.clean()
+        assert entries(task_dir) == ["logs", "results"]
+    finally:
+        os.system(f"chattr -i {stuck}")
+
+
+def test_cleaning_what_is_not_there_is_fine(task_dir):
+    assert task_dir.clean() == []
+    task_dir.unmark()
