@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,8 @@ from agent.errors import NotFound
 from agent.store.connect import Database
 from agent.store.points import floats, ints, with_none
 from agent.store.schema import point_blocks, series
+
+_BLOCKS_AT_ONCE = 16  # a reader that wants a few points must not fetch millions
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,47 +82,55 @@ class MetricSeries:
 
         Points without an epoch are outside every span. An unknown series has no points.
         """
-        blocks = self._blocks(series_id, after_seq, epoch_from, epoch_to)
-        seqs, epochs = ints(row.seqs for row in blocks), floats(row.epochs for row in blocks)
-        values, times = floats(row.point_values for row in blocks), ints(row.times_us for row in blocks)
-        low = -_INFINITY if epoch_from is None else epoch_from
-        high = _INFINITY if epoch_to is None else epoch_to
-        if epoch_from is None and epoch_to is None:
-            wanted: Sequence[int] = [i for i, seq in enumerate(seqs) if seq > after_seq]
-        else:
-            wanted = [i for i, seq in enumerate(seqs) if seq > after_seq and low <= epochs[i] <= high]
-        if limit is not None:
-            wanted = wanted[:limit]
-        return Points(
-            seq=[seqs[i] for i in wanted],
-            epoch=with_none(epochs[i] for i in wanted),
-            value=with_none(values[i] for i in wanted),
-            time_us=[times[i] for i in wanted],
-        )
-
-    def points_arrays(self, series_id: int) -> PointArrays:
-        """Every point of a series, for charts: a million points take milliseconds."""
-        blocks = self._blocks(series_id, 0, None, None)
-        return PointArrays(
-            seq=ints(row.seqs for row in blocks),
-            epoch=floats(row.epochs for row in blocks),
-            value=floats(row.point_values for row in blocks),
-            time_us=ints(row.times_us for row in blocks),
-        )
-
-    def _blocks(
-        self, series_id: int, after_seq: int, epoch_from: float | None, epoch_to: float | None
-    ) -> Sequence[Any]:
         columns = point_blocks.c
-        found = sa.select(columns.epochs, columns.point_values, columns.seqs, columns.times_us).where(
-            columns.series_id == series_id, columns.last_seq > after_seq
-        )
+        found = _blocks(series_id).where(columns.last_seq > after_seq)
         if epoch_from is not None:
             found = found.where(columns.epoch_max >= epoch_from)
         if epoch_to is not None:
             found = found.where(columns.epoch_min <= epoch_to)
+        low = -math.inf if epoch_from is None else epoch_from
+        high = math.inf if epoch_to is None else epoch_to
+        every_epoch = epoch_from is None and epoch_to is None
+        seqs: list[int] = []
+        epochs: list[float | None] = []
+        values: list[float | None] = []
+        times: list[int] = []
+        with (
+            self._db.reading() as connection,
+            connection.execution_options(yield_per=_BLOCKS_AT_ONCE).execute(found) as blocks,
+        ):
+            for block in map(_arrays, blocks):
+                wanted: Sequence[int] = range(bisect_right(block.seq, after_seq), len(block.seq))
+                if not every_epoch:
+                    wanted = [i for i in wanted if low <= block.epoch[i] <= high]
+                seqs += [block.seq[i] for i in wanted]
+                epochs += with_none(block.epoch[i] for i in wanted)
+                values += with_none(block.value[i] for i in wanted)
+                times += [block.time_us[i] for i in wanted]
+                if limit is not None and len(seqs) >= limit:
+                    break
+        return Points(seqs[:limit], epochs[:limit], values[:limit], times[:limit])
+
+    def points_arrays(self, series_id: int) -> PointArrays:
+        """Every point of a series, for charts: a million points take milliseconds."""
         with self._db.reading() as connection:
-            return connection.execute(found.order_by(columns.first_seq)).all()
+            return _arrays(*connection.execute(_blocks(series_id)).all())
 
 
-_INFINITY = float("inf")
+def _arrays(*blocks: Any) -> PointArrays:
+    """Rows of blocks, joined."""
+    return PointArrays(
+        seq=ints(block.seqs for block in blocks),
+        epoch=floats(block.epochs for block in blocks),
+        value=floats(block.point_values for block in blocks),
+        time_us=ints(block.times_us for block in blocks),
+    )
+
+
+def _blocks(series_id: int) -> sa.Select[Any]:
+    columns = point_blocks.c
+    return (
+        sa.select(columns.epochs, columns.point_values, columns.seqs, columns.times_us)
+        .where(columns.series_id == series_id)
+        .order_by(columns.first_seq)
+    )
