@@ -169,3 +169,17 @@ def detections_case(seed: int) -> Case:
         "size": [rng.randint(5, 300), rng.randint(5, 300)],
         "threshold": rng.choice([0.0, 0.3, 0.7]),
     }
+
+
+_LATER = {"hotkey", "projectType", "projectSettings", "customBigData", "nnCreated", "nnUpdated"}
+_LATER |= {"applicable_type", "target_type", "classes_titles"}
+
+
+def plain(value: Any) -> Any:
+    """JSON without the keys that came after 2019 and hold nothing here."""
+    if isinstance(value, dict):
+        empty = {"classes": [], "description": ""}
+        return {key: plain(item) for key, item in value.items() if key not in _LATER and empty.get(key, ...) != item}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value

@@ -1,0 +1,57 @@
+"""One measured run on either SDK, in a process of its own: `python _sdk_run.py official|ours masks|batch FOLDER`.
+
+Prints the seconds that the work itself took. Starts in the environment of that SDK, so it may import nothing else
+of this project than the oracle's way to find the SDK's modules.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "interop"))
+import oracle_nn
+import oracle_nn_run
+
+MODEL_S = 0.005
+
+
+def masks(sdk: oracle_nn.Sdk, folder: Path) -> float:
+    """Every annotation of the project read and drawn as class ids, (H, W) int64."""
+    project = sdk.module("project.project").read_single_project(str(folder / "data"))
+    ids = {item.name: index for index, item in enumerate(project.meta.obj_classes)}
+    dataset = sdk.nn("dataset").SlyDataset(project.meta, [], (480, 640), ids, -1)
+    paths = [dataset_.get_item_paths(name).ann_path for dataset_ in project for name in dataset_]
+    dataset.make_gt((480, 640), dataset.load_annotation(paths[0]))  # what loads lazily is loaded
+    start = time.perf_counter()
+    for path in paths:
+        dataset.make_gt((480, 640), dataset.load_annotation(path))
+    return time.perf_counter() - start
+
+
+def batch(sdk: oracle_nn.Sdk, _: Path) -> float:
+    """BatchInferenceApplier with a model that takes 5 ms per image, off the interpreter as a GPU would."""
+    base = sdk.nn("hosted.inference_single_image").SingleImageInferenceBase
+    sly = sdk.sly
+
+    class Model(base):  # type: ignore[misc]
+        def inference(self, image: Any, ann: Any) -> Any:  # noqa: ARG002 - the official signature
+            time.sleep(MODEL_S)
+            obj_class = self.out_class_mapping[1]
+            label = sly.Label(sly.Bitmap(image[:, :, 0] > 128), obj_class)
+            return sly.Annotation(img_size=image.shape[:2], labels=[label])
+
+    default = sdk.nn("hosted.inference_modes").InfModeFullImage.make_default_config(model_result_suffix="_net")
+    applier = sdk.nn("hosted.inference_batch").BatchInferenceApplier(Model(), default)
+    start = time.perf_counter()
+    applier.run_inference()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    which, what, where = sys.argv[1:]
+    chosen = oracle_nn.official() if which == "official" else oracle_nn.ours()
+    oracle_nn_run.at(chosen, where)
+    print({"masks": masks, "batch": batch}[what](chosen, Path(where)))
