@@ -134,7 +134,7 @@ class _Reader:
         if isinstance(event.body, CheckpointReported):
             self._recorder.flush()
             self._on_checkpoint(seq, event.body)
-        elif event.event_type == "CHECKPOINT":  # committed together with its line
+        elif event.event_type == "CHECKPOINT":
             self._recorder.note(f"a checkpoint was reported and cannot be kept: {event.parse_error}", Level.ERROR)
         else:
             self._recorder.flush()

@@ -19,8 +19,11 @@ from agent.events.model import Applied, Body, CheckpointReported, Crashed, Metri
 _LONGEST_NUMBER = 200  # characters of text tried as a number
 _INT_LIMIT = 1 << 63  # what a database column holds
 
-# tensor(1.09), tensor(0.5, device='cuda:0'), tensor([[3]]), np.float32(0.25): one element, not several
-_WRAPPED = re.compile(r"(?:tensor|array|np\.\w+)\(\s*(?:([^\s,\[\]()]+)|\[+\s*([^\s,\[\]()]+)\s*\]+)\s*(?:,.*)?\)")
+# tensor(1.09), tensor(0.5, device='cuda:0'), tensor([[3]]), np.float32(0.25), [0.5]: one element, not several
+_ELEMENT = r"[^\s,\[\]()]+"
+_WRAPPED = re.compile(
+    rf"(?:tensor|array|np\.\w+)\(\s*(?:({_ELEMENT})|\[+\s*({_ELEMENT})\s*\]+)\s*(?:,.*)?\)|\[+\s*({_ELEMENT})\s*\]+"
+)
 
 
 class WrongBody(Exception):
@@ -149,7 +152,7 @@ def _number_in_text(text: str) -> float:
     if len(text) > _LONGEST_NUMBER:
         raise ValueError("too long for a number")
     if wrapped := _WRAPPED.fullmatch(text.strip()):
-        text = wrapped[1] or wrapped[2]
+        text = wrapped[1] or wrapped[2] or wrapped[3]
     if text.lower() in ("true", "false"):
         return float(text.lower() == "true")
     return float(text)

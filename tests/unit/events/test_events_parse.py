@@ -247,7 +247,7 @@ def test_a_line_behind_a_bar_that_was_dropped_is_read():
         (0.5, 0.5), (3, 3.0), (None, None), (True, 1.0), ("0.25", 0.25), ("3", 3.0), ("1e-3", 0.001), ("nan", None),
         ("-inf", None), ("tensor(1.09)", 1.09), ("tensor(0.5, device='cuda:0')", 0.5), ("tensor([[3]])", 3.0),
         ("tensor(1.5, grad_fn=<NllLossBackward0>)", 1.5), ("tensor(nan)", None), ("np.float32(0.25)", 0.25),
-        ("array(2., dtype=float32)", 2.0), ("tensor(True)", 1.0),
+        ("array(2., dtype=float32)", 2.0), ("[0.5]", 0.5), ("[[3.]]", 3.0), ("tensor(True)", 1.0),
     ],
 )  # fmt: skip
 def test_metric_values_that_came_as_text_are_numbers(wire: object, value: float | None):
@@ -257,7 +257,9 @@ def test_metric_values_that_came_as_text_are_numbers(wire: object, value: float 
     assert event.parse_error is None
 
 
-@pytest.mark.parametrize("wire", ["good", "", "tensor([1, 2])", "tensor([0.5, 0.6])", [0.5], {"a": 1}, "9" * 1000])
+@pytest.mark.parametrize(
+    "wire", ["good", "", "[1. 2.]", "[1, 2]", "[]", "tensor([1, 2])", "tensor([0.5, 0.6])", [0.5], {"a": 1}, "9" * 1000]
+)
 def test_a_metric_that_is_no_number_is_none_and_named_and_costs_no_other(wire: object):
     event = read(metrics(metrics={"a": 1.5, "odd": wire}))
 

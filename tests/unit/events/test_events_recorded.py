@@ -1,7 +1,8 @@
 """Recorded output beside what we read in it: tests/data/events/NAME.log and NAME.jsonl.
 
-`sdk_2026`, `sdk_2019` and the crashes are captured from the two generations of the official SDK; `yolo` has the
-shapes of the Darknet fork; the other two were written by hand, one trap a line. After a wanted change:
+`official_2026` is what the official package printed when it ran `official_2026.py`; `sdk_2026`, `sdk_2019` and the
+crashes are lines captured from the two generations of the official SDK; `yolo` has the shapes of the Darknet
+fork; the other two were written by hand, one trap a line. After a wanted change:
 `pytest tests/unit/events --refresh-events`, and read the difference.
 """
 
