@@ -258,7 +258,9 @@ def test_metric_values_that_came_as_text_are_numbers(wire: object, value: float 
 
 
 @pytest.mark.parametrize(
-    "wire", ["good", "", "[1. 2.]", "[1, 2]", "[]", "tensor([1, 2])", "tensor([0.5, 0.6])", [0.5], {"a": 1}, "9" * 1000]
+@pytest.mark.parametrize(
+    "wire",
+    ["good", "", "[1. 2.]", "[1, 2]", "[]", "tensor([1, 2])", "tensor([0.5, 0.6])", [0.5], {"a": 1}, "9" * 1000],
 )
 def test_a_metric_that_is_no_number_is_none_and_named_and_costs_no_other(wire: object):
     event = read(metrics(metrics={"a": 1.5, "odd": wire}))
