@@ -258,7 +258,6 @@ def test_metric_values_that_came_as_text_are_numbers(wire: object, value: float 
 
 
 @pytest.mark.parametrize(
-@pytest.mark.parametrize(
     "wire",
     ["good", "", "[1. 2.]", "[1, 2]", "[]", "tensor([1, 2])", "tensor([0.5, 0.6])", [0.5], {"a": 1}, "9" * 1000],
 )
