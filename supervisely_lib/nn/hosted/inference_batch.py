@@ -1,7 +1,7 @@
 """A model applied to every image of the task's project, as a pipeline.
 
-While the model looks at one image, a thread reads the next ones and another writes the results of
-those before. What comes out, its order and its progress lines are those of a plain loop.
+While the model looks at one image, threads read the next ones and write the results of those before.
+What comes out, its order and its progress lines are those of a plain loop.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ from supervisely_lib.task.progress import Progress, report_inference_finished
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-# Decoded images that may wait for the model, and results that may wait for the disk. Two hide the jitter of a
-# disk; more would only cost memory.
-_READ_AHEAD = 2
-_WRITE_BEHIND = 2
+# Decoding and compressing leave the interpreter free, so two threads of each kind keep pace with a fast model.
+# What may wait, decoded images before the model and results behind it, is all the memory the pipeline costs.
+_THREADS = 2
+_READ_AHEAD = 3
+_WRITE_BEHIND = 3
 
 
 def determine_task_inference_mode_config(default_inference_mode_config: dict[str, Any]) -> dict[str, Any]:
@@ -99,10 +100,9 @@ class BatchInferenceApplier:
 
         def write(item: _Item, ann: Annotation) -> None:
             item.out_dataset.add_item_file(item.name, item.img_path, ann=ann, _validate_img=False, _use_hardlink=True)
-            progress.iter_done_report()
 
         with (
-            _Behind(_WRITE_BEHIND) as behind,
+            _Behind(_WRITE_BEHIND, progress.iter_done_report) as behind,
             closing(_ahead(read, self._items(out_project), _READ_AHEAD)) as read_items,
         ):
             for item, img, ann in read_items:
@@ -139,12 +139,12 @@ def _takes_pixels(mode: InferenceModeBase, model: Any) -> bool:
 
 
 def _ahead(read: Callable[[Task], Result], tasks: Iterable[Task], count: int) -> Generator[Result, None, None]:
-    """`map(read, tasks)` on one thread that stays at most `count` results ahead; a failure comes in its turn."""
+    """`map(read, tasks)` on threads that stay at most `count` results ahead; a failure comes in its turn."""
     waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="read-ahead") as threads:
         try:
             for task in tasks:
-                waiting.append(thread.submit(read, task))
+                waiting.append(threads.submit(read, task))
                 if len(waiting) > count:
                     yield waiting.popleft().result()
             while waiting:
@@ -155,37 +155,35 @@ def _ahead(read: Callable[[Task], Result], tasks: Iterable[Task], count: int) ->
 
 
 class _Behind:
-    """Calls on one thread, in order, none after a failure.
+    """Calls on threads, with `done()` after each, in their order and none after a failure.
 
-    The failure is raised by a later `submit` or at the end of the block.
+    The first failure is raised by a later `submit` or at the end of the block.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, done: Callable[[], None]) -> None:
         self._count = count
+        self._done = done
         self._waiting: deque[Future[None]] = deque()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="write-behind")
-        self._has_failed = False
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="write-behind")
 
     def __enter__(self) -> _Behind:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._thread:
+        with self._threads:
             self._finish(0)  # before a failure of the model: an earlier item comes first
 
     def submit(self, call: Callable[..., None], *args: Any) -> None:
         """Run `call(*args)` soon; waits while more than `count` calls wait."""
         self._finish(self._count)
-        self._waiting.append(self._thread.submit(self._run, call, args))
+        previous = self._waiting[-1] if self._waiting else None
+        self._waiting.append(self._threads.submit(self._run, call, args, previous))
 
-    def _run(self, call: Callable[..., None], args: tuple[Any, ...]) -> None:
-        if self._has_failed:
-            return
-        try:
-            call(*args)
-        except BaseException:
-            self._has_failed = True
-            raise
+    def _run(self, call: Callable[..., None], args: tuple[Any, ...], previous: Future[None] | None) -> None:
+        call(*args)
+        if previous is not None:
+            previous.result()  # has been started before, so it ends; a failure passes on
+        self._done()
 
     def _finish(self, left: int) -> None:
         while len(self._waiting) > left:
