@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,27 @@ REPOSITORY = Path(__file__).parents[2]
 GUIDE = (REPOSITORY / "docs" / "write-a-plugin.md").read_text(encoding="utf-8")
 
 
-def shell_block_after(heading: str) -> str:
-    return re.search(rf"^## {heading}\n.*?```sh\n(.*?)```", GUIDE, flags=re.DOTALL | re.MULTILINE).group(1)
+def shell_blocks(heading: str) -> list[str]:
+    """What the guide tells to type in a chapter."""
+    chapter = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", GUIDE, flags=re.DOTALL | re.MULTILINE).group(1)
+    return re.findall(r"```sh\n(.*?)```", chapter, flags=re.DOTALL)
+
+
+def typed(desk: Path, blocks: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run the commands in one shell in the reader's folder; the first that fails ends it."""
+    agent = f'agent() {{ PYTHONPATH="{REPOSITORY}" python -m agent.cli "$@"; }}'  # as if it were installed
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "AGENT_HOME": str(desk / "home"),
+        "AGENT_ENGINE": "process",
+        "AGENT_PYTHON": sys.executable,
+        "OMP_WAIT_POLICY": "PASSIVE",  # tests share the CPU
+    }
+    script = "\n".join(["set -e", agent, *blocks])
+    return subprocess.run(
+        ["bash", "-c", script], cwd=desk, env=environment, capture_output=True, text=True, timeout=280
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +56,8 @@ def desk(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def followed(desk):
-    """Train and infer by hand, in one shell, as a reader would."""
-    script = "\n".join(["set -e", shell_block_after("Try it by hand"), shell_block_after("Inference")])
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "OMP_WAIT_POLICY": "PASSIVE",  # tests share the CPU
-    }
-    return subprocess.run(
-        ["bash", "-c", script], cwd=desk, env=environment, capture_output=True, text=True, timeout=240
-    )
+    """Train and infer by hand, as a reader would."""
+    return typed(desk, shell_blocks("Try it by hand") + shell_blocks("Inference"))
 
 
 def test_the_agent_finds_nothing_wrong_with_the_folder(desk):
@@ -68,3 +80,16 @@ def test_the_result_is_a_project_with_the_predictions(desk, followed):
     meta = json.loads((desk / "task/results/fruit/meta.json").read_text())
 
     assert {"apple", "apple_nn", "background_nn"} <= {item["title"] for item in meta["classes"]}
+
+
+def test_the_agent_trains_goes_on_infers_and_packs_as_told(desk, followed):
+    assert followed.returncode == 0, followed.stderr[-5000:]
+    train, infer_and_go_on, *builds = shell_blocks("With the agent")
+    ended = typed(desk, [train, infer_and_go_on, *shell_blocks("Weights from elsewhere"), "agent task list --json"])
+
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    tasks = json.loads(ended.stdout[ended.stdout.rindex("\n[") :])
+    assert [(task["id"], task["status"]) for task in tasks] == [(3, "finished"), (2, "finished"), (1, "finished")]
+    with tarfile.open(desk / "pretrained.tar") as tar:
+        assert tar.getnames()[-2:] == ["config.json", "model.pt"]
+    assert all("agent build" in block for block in builds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -190,3 +191,13 @@ def test_a_config_that_could_give_no_checkpoint_is_refused(fruit, tmp_path):
 
     assert refused.exit_code == 1
     assert "no checkpoint" in refused.of_type("TASK_CRASHED")[0]["exc_str"]
+
+
+def test_a_neutral_class_is_neither_learnt_nor_judged(fruit, tmp_path):
+    special = {"background": "background", "neutral": "price card"}
+    run = train(tmp_path, fruit, None, epochs=1, special_classes=special)
+
+    assert run.exit_code == 0, "\n".join(run.lines[-30:])
+    config = json.loads((tmp_path / "results/00000000/config.json").read_text())
+    assert sorted(config["class_title_to_idx"]) == ["apple", "background", "banana", "pineapple"]
+    assert all(math.isfinite(loss) for loss in run.metric("train", "loss") + run.metric("val", "loss"))
