@@ -65,7 +65,7 @@ def build_plugin(
     for name, image in bases.items():
         _provide_base(engine, f"{registry}/{name}:{folder.tag}", image, needed, on_line)
     for base in needed:
-        _check_base(engine, base, registry, folder.tag)
+        _check_base(engine, base, registry, folder.tag, on_line)
     reference = folder.reference(registry)
     labels = {
         **labels_of(folder, registry),
@@ -162,14 +162,19 @@ def _provide_base(engine: DockerEngine, wanted: str, image: str, needed: Sequenc
     on_line(f"{wanted} is {image}\n")
 
 
-def _check_base(engine: DockerEngine, base: Base, registry: str, tag: str) -> None:
-    """Raise ImageNotFound with the exact option to pass when the engine has no such base and cannot get it."""
+def _check_base(engine: DockerEngine, base: Base, registry: str, tag: str, on_line: OnLine) -> None:
+    """Have the base, or raise ImageNotFound with the exact option to pass."""
     prefix, suffix = f"{registry}/", f":{tag}"
     try:
+        engine.image(base.reference, pull="never")
+        return
+    except ImageNotFound:
+        on_line(f"pulling {base.reference}\n")
+    try:
         engine.image(base.reference)
-    except (ImageNotFound, CouldNotStart) as error:
-        if isinstance(error, EngineUnavailable):
-            raise
+    except EngineUnavailable:
+        raise
+    except CouldNotStart as error:
         remedies = []
         if base.reference.startswith(prefix) and base.reference.endswith(suffix):
             name = base.reference.removeprefix(prefix).removesuffix(suffix)

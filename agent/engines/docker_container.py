@@ -130,9 +130,10 @@ class DockerContainer:
         does not even notice. Where the shell has replaced itself by `python` that is the first one.
         """
         self._api.kill(self._id, signal="SIGTERM")
-        asked = self._api.exec_create(self._id, ["sh", "-c", "kill -TERM -1"], user="0")
-        self._api.exec_start(asked["Id"], detach=True)
-        with suppress(requests.exceptions.RequestException):  # the time is up
+        with suppress(docker.errors.APIError):  # it has ended meanwhile
+            asked = self._api.exec_create(self._id, ["sh", "-c", "kill -TERM -1"], user="0")
+            self._api.exec_start(asked["Id"], detach=True)
+        with suppress(requests.RequestException):  # the time is up
             self._api.wait(self._id, timeout=math.ceil(grace_s))
 
     def remove(self) -> None:

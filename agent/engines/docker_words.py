@@ -24,7 +24,8 @@ def translated(what: str) -> Iterator[None]:
 
 
 def _hint(words: str) -> str:
-    if "could not select device driver" in words or "nvidia" in words.lower():
+    signs = ("could not select device driver", "runtime name: nvidia", "runtime specified nvidia", "nvidia-container")
+    if any(sign in words for sign in signs):
         return "; the engine cannot give GPUs (is the NVIDIA container toolkit installed?), or submit with --gpus none"
     if "bind source path does not exist" in words:
         return "; the engine does not see the agent's task folder: set AGENT_TASKS_HOST_DIR to its path on the host"

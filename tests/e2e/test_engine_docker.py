@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import pytest
 
@@ -164,6 +165,19 @@ def test_an_image_without_a_shell_leaves_no_container_behind(docker_engine, star
     with pytest.raises(CouldNotStart, match="`sh` and `python`"):
         start("true", shell="no-such-shell", labels={"task_id": "43"})
     assert docker_engine.find({"task_id": "43", "ecosystem": "supervisely-local-tests"}) == []
+
+
+def test_an_engine_that_cannot_give_gpus_says_how_to_do_without(docker_engine, base_image):
+    if docker_engine.info().has_nvidia:
+        pytest.skip("this engine has GPUs")
+    spec = ContainerSpec(
+        image=base_image, entrypoint=("sh",), name="engine-test-gpus", env={}, labels={"task_id": "45"},
+        mounts=(), shm_bytes=1 << 20, gpus="all", runtime=None,
+    )  # fmt: skip
+    for wanted in (spec, replace(spec, gpus=None, runtime="nvidia")):
+        with pytest.raises(CouldNotStart, match="--gpus none"):
+            docker_engine.start(wanted)
+    assert docker_engine.client.containers.list(all=True, filters={"name": "engine-test-gpus"}) == []
 
 
 def test_a_task_folder_the_engine_cannot_see_is_explained(docker_engine, base_image):

@@ -1,0 +1,36 @@
+"""Which engine is opened, and what is said about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.engines.open import open_engine
+from agent.errors import BadInput, EngineUnavailable
+from agent.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    monkeypatch.setenv("AGENT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("AGENT_ENGINE", raising=False)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    return Settings
+
+
+def test_auto_takes_processes_where_no_docker_engine_answers_and_says_so(settings):
+    engine = open_engine("auto", settings())
+    assert engine.name == "process"
+    assert engine.info().remark.startswith("No Docker engine answers")
+
+
+def test_the_setting_decides_when_the_task_leaves_it_open(settings):
+    engine = open_engine("auto", settings(engine="process"))
+    assert engine.name == "process"
+    assert "Docker" not in engine.info().remark
+    with pytest.raises(EngineUnavailable):
+        open_engine("docker", settings(engine="process"))
+
+
+def test_an_engine_nobody_knows_is_refused_with_the_choice(settings):
+    with pytest.raises(BadInput, match="auto, docker or process"):
+        open_engine("podman", settings())
