@@ -11,5 +11,5 @@ The story of one task, one file per sentence:
 - `events/` turns bytes into lines and lines into events. Pure and total.
 - `collect.py` numbers every event and commits it in batches.
 - `upload.py` turns each reported checkpoint into a model state, beside the log loop.
-- `store/` holds the facts, `artifacts.py` holds the bytes.
+- `store/` holds the facts, `artifacts/` holds the bytes.
 """

@@ -134,7 +134,7 @@ def unpack_archive(
     what = what or (f"Archive {shown(source.name)}" if isinstance(source, Path) else "The archive")
     listing = list_archive(source, limits)
     if listing.problems:
-        raise Invalid(what, listing.problems, reason="invalid_archive")
+        raise Invalid(what, listing.problems)
     partial = folder.with_name(f".{uuid.uuid4().hex}.partial")
     try:
         with writing(f"the content of {what}"):

@@ -57,7 +57,7 @@ def inspect(source: Path | BinaryIO, limits: Limits = MODEL_LIMITS) -> ModelStat
     """Look into a model state archive without unpacking it. Raises Invalid with every problem, NotFound."""
     listing, config, problems = _look(source, limits)
     if problems:
-        raise Invalid(f"Model state {_called(source)}", problems, reason="invalid_model_state")
+        raise Invalid(f"Model state {_called(source)}", problems)
     files = tuple(member.name for member in listing.members if not member.is_folder)
     warnings = []
     if listing.compression:
@@ -89,7 +89,7 @@ def members(source: Path | BinaryIO) -> list[Member]:
     """The files in an archive, in its order. Raises Invalid, NotFound."""
     listing = list_archive(source)
     if listing.problems:
-        raise Invalid(f"Model state {_called(source)}", listing.problems, reason="invalid_model_state")
+        raise Invalid(f"Model state {_called(source)}", listing.problems)
     return [member for member in listing.members if not member.is_folder]
 
 
@@ -99,7 +99,7 @@ def require_valid(source: Path | BinaryIO) -> None:
         raise NotFound(f"There is no file or folder {shown(str(source))}.")
     problems = check_model_state(source)
     if problems:
-        raise Invalid(f"Model state {_called(source)}", problems, reason="invalid_model_state")
+        raise Invalid(f"Model state {_called(source)}", problems)
 
 
 def unpack(source: Path | BinaryIO, folder: Path, limits: Limits = MODEL_LIMITS) -> Listing:

@@ -10,6 +10,8 @@ MAX_NAME_BYTES = 250  # file systems allow 255; an annotation's name is the imag
 
 def shown(name: str) -> str:
     """The name as it can be printed, logged and stored: no control characters, no undecodable bytes."""
+    if name.isprintable():  # nearly always, and much faster
+        return name
     return "".join(
         char if unicodedata.category(char) not in ("Cc", "Cs", "Zl", "Zp") else char.encode("unicode_escape").decode()
         for char in name

@@ -85,7 +85,7 @@ def survey(folder: Path) -> Survey:
                 relative = path.relative_to(root).as_posix()
                 files.append(StateFile(relative, status.st_size, status.st_mtime_ns, status.st_ino))
     if problems:
-        raise Invalid(f"Folder {shown(str(folder))}", problems, reason="invalid_model_state")
+        raise Invalid(f"Folder {shown(str(folder))}", problems)
     return tuple(sorted(files, key=lambda file: file.name))
 
 
@@ -94,8 +94,8 @@ def pack(folder: Path, out: Sink, *, since: Survey | None = None, allow_empty: b
 
     Only names and bytes of files count; owners, times and modes do not. Raises Invalid when the folder is
     empty (unless allowed), holds what a state cannot, or when a file changed since `since` or during the
-    packing (reason `changed_while_packing`); DiskFull, StorageFailed. After a raise `out` holds half an archive: throw it
-    away.
+    packing (reason `changed_while_packing`); DiskFull, StorageFailed. After a raise `out` holds half an archive:
+    throw it away.
     """
     files = survey(folder)
     what = f"Folder {shown(str(folder))}"

@@ -76,7 +76,7 @@ def read_plugin_folder(path: Path) -> PluginFolder:
     modes, wrong = _modes(path)
     problems += wrong
     if problems:
-        raise Invalid(f"Plugin folder {shown(str(path))}", problems, reason="invalid_plugin")
+        raise Invalid(f"Plugin folder {shown(str(path))}", problems)
     return PluginFolder(
         path=path,
         title=fields["title"].strip(),
@@ -167,7 +167,7 @@ def _content_sha256(path: Path) -> str:
                     digest = hashlib.file_digest(opened, "sha256").digest()
         except OSError as error:
             problem = Problem(shown(file.relative_to(path).as_posix()), "", f"cannot be read: {error.strerror}.")
-            raise Invalid(f"Plugin folder {shown(str(path))}", [problem], reason="invalid_plugin") from error
+            raise Invalid(f"Plugin folder {shown(str(path))}", [problem]) from error
         total.update(b"%d %b %d %b" % (len(name), name, len(digest), digest))
     return total.hexdigest()
 

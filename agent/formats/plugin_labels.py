@@ -63,7 +63,7 @@ def from_labels(labels: Mapping[str, str], reference: str) -> PluginLabels:
     if "MODES" in labels and not modes:
         problems.append(Problem("label MODES", "", "names no entry point.", "Add src/train.py or src/inference.py."))
     if problems:
-        raise Invalid(f"Image {shown(reference)}", problems, reason="invalid_plugin")
+        raise Invalid(f"Image {shown(reference)}", problems)
     return PluginLabels(
         title=str(info.get("title") or image.rpartition("/")[2]),
         description=str(info.get("description") or ""),

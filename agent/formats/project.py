@@ -65,7 +65,7 @@ def read_project(path: Path) -> ProjectFolder:
         listed = problems[:_MAX_LISTED]
         if len(problems) > len(listed):
             listed.append(Problem("", "", f"{len(problems) - len(listed):,} more problems are not listed here."))
-        raise Invalid(f"Project {shown(folder.name)!r}", listed, reason="invalid_project")
+        raise Invalid(f"Project {shown(folder.name)!r}", listed)
     return folder
 
 
@@ -94,12 +94,17 @@ def _read(path: Path) -> tuple[ProjectFolder, list[Problem]]:
     if not root.is_dir():
         raise NotFound(f"There is no project folder {shown(str(path))}.")
     problems: list[Problem] = []
-    meta = _read_meta(root, problems)
     datasets = []
-    for folder in _folders(root, problems):
-        dataset = _read_dataset(root, folder, meta, problems)
-        if dataset is not None:
-            datasets.append(dataset)
+    meta = Meta({})
+    try:
+        meta = _read_meta(root, problems)
+        for folder in _folders(root, problems):
+            dataset = _read_dataset(root, folder, meta, problems)
+            if dataset is not None:
+                datasets.append(dataset)
+    except OSError as error:  # a folder that may not be listed
+        place = shown(os.path.relpath(error.filename or root, root))
+        problems.append(Problem(place, "", f"cannot be read: {error.strerror}.", "Check its permissions."))
     if not datasets and not any(problem.file != META for problem in problems):
         remedy = "Images lie in DATASET/img/, their annotations in DATASET/ann/."
         problems.append(Problem("", "", "the project has no dataset with images.", remedy))
@@ -107,7 +112,7 @@ def _read(path: Path) -> tuple[ProjectFolder, list[Problem]]:
 
 
 def _read_meta(root: Path, problems: list[Problem]) -> Meta:
-    data = _read_file(root, root / META, problems)
+    data = _read_file(root, root / META, META, problems)
     if data is None:
         if not (root / META).exists():
             inner = sorted(folder.name for folder in root.iterdir() if (folder / META).is_file())
@@ -207,9 +212,10 @@ def _read_item(
     root: Path, folder: Path, image: str, annotation: Path | None, meta: Meta, problems: list[Problem]
 ) -> Item | None:
     path = folder / "img" / image
-    file = shown(path.relative_to(root).as_posix())
+    dataset = shown(folder.name)
+    file = f"{dataset}/img/{shown(image)}"
     header = None
-    if not _is_inside(root, path):
+    if _leads_out(root, path):
         problems.append(_leaves(file))
     elif not path.is_file():
         problems.append(Problem(file, "", "is not a file."))
@@ -221,20 +227,22 @@ def _read_item(
             problems.append(Problem(file, "", str(error)))
         except OSError as error:
             problems.append(Problem(file, "", f"cannot be read: {error.strerror}."))
-    data = _read_file(root, annotation, problems) if annotation else None
-    if annotation is None or data is None:
+    if annotation is None:
+        return None
+    file = f"{dataset}/ann/{shown(annotation.name)}"
+    data = _read_file(root, annotation, file, problems)
+    if data is None:
         return None
     size = (header.width, header.height) if header else None
-    problems += annotation_problems(data, meta, shown(annotation.relative_to(root).as_posix()), size)
+    problems += annotation_problems(data, meta, file, size)
     return Item(image, path, annotation, header) if header else None
 
 
-def _read_file(root: Path, path: Path, problems: list[Problem]) -> bytes | None:
-    file = shown(path.relative_to(root).as_posix())
+def _read_file(root: Path, path: Path, file: str, problems: list[Problem]) -> bytes | None:
     try:
         if not path.exists() and not path.is_symlink():
             return None
-        if not _is_inside(root, path):
+        if _leads_out(root, path):
             problems.append(_leaves(file))
         elif not path.is_file():
             problems.append(Problem(file, "", "is not a file."))
@@ -255,6 +263,11 @@ def _is_inside(root: Path, path: Path) -> bool:
         return path.resolve().is_relative_to(root)
     except (OSError, RuntimeError):
         return False
+
+
+def _leads_out(root: Path, file: Path) -> bool:
+    """For a file in a folder that is inside: then only a link can lead out."""
+    return file.is_symlink() and not _is_inside(root, file)
 
 
 def _leaves(file: str) -> Problem:

@@ -88,4 +88,4 @@ def _require_good(project: Project, name: str, what: str) -> None:
 
 def _invalid(project: Project, what: str, name: str, sentence: str) -> Invalid:
     problem = Problem(shown(name[:80]), "", f"the {what}'s name {sentence}.", "Rename it.")
-    return Invalid(f"Project {shown(project.name)!r}", [problem], reason="invalid_project")
+    return Invalid(f"Project {shown(project.name)!r}", [problem])

@@ -160,7 +160,7 @@ def test_a_tar_that_is_no_model_state_gets_one_sentence(tmp_path, entries, sente
     assert said(tar)[0].startswith(sentence)
     with pytest.raises(Invalid) as caught:
         inspect(tar)
-    assert (caught.value.exit_code, caught.value.reason) == (2, "invalid_model_state")
+    assert (caught.value.exit_code, caught.value.reason) == (2, "invalid")
 
 
 def test_a_compressed_tar_is_read_with_a_warning(state, tmp_path):

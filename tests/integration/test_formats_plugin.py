@@ -119,7 +119,7 @@ def test_a_missing_or_malformed_file_gets_one_sentence(folder, name, content, se
     assert said(folder)[0].startswith(sentence)
     with pytest.raises(Invalid, match="has 1 problem:") as caught:
         read_plugin_folder(folder)
-    assert (caught.value.exit_code, caught.value.reason) == (2, "invalid_plugin")
+    assert (caught.value.exit_code, caught.value.reason) == (2, "invalid")
 
 
 def test_a_folder_without_entry_points_is_refused(folder):

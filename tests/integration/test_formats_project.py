@@ -240,7 +240,7 @@ def test_all_problems_of_a_large_project_are_found_and_an_error_lists_the_first_
         read_project(folder)
     assert len(caught.value.problems) == 101
     assert str(caught.value).endswith("50 more problems are not listed here.")
-    assert (caught.value.exit_code, caught.value.reason) == (2, "invalid_project")
+    assert (caught.value.exit_code, caught.value.reason) == (2, "invalid")
 
 
 def test_content_is_the_same_in_any_order_and_spelling_and_differs_in_any_part():
