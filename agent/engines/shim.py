@@ -162,7 +162,7 @@ def _become(run: dict[str, Any], root: str, out: int, err: int, failure: int) ->
 
 
 def _descendants() -> Iterator[int]:
-    """Every process below this one; orphans of the plugin are children of ours (subreaper)."""
+    """Every process below this one (Linux); orphans of the plugin are children of ours (subreaper)."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -181,6 +181,9 @@ def _ask_to_end(main: int) -> None:
 
     The kernel spares the first process of a container in the same way.
     """
+    if sys.platform != "linux":
+        os.killpg(main, signal.SIGTERM)
+        return
     for pid in _descendants():
         with contextlib.suppress(OSError):
             if pid != main or _handles(pid, signal.SIGTERM):

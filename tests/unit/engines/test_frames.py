@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.engines.frames import BrokenFraming, FrameParser, missing_end, skip
@@ -67,6 +67,7 @@ LINES = 1000
 LOG = multiplexed([(1, f"line {i}\n".encode()) for i in range(LINES)])
 
 
+@settings(max_examples=50)
 @given(st.integers(0, len(LOG)), st.integers(1, len(LOG)), st.integers(1, LINES))
 def test_a_missing_end_is_found_or_left_open_but_never_wrong(received, kept, lines):
     """Received a beginning of the log, of which the last part was kept; the engine gives the log's last lines."""
@@ -76,6 +77,7 @@ def test_a_missing_end_is_found_or_left_open_but_never_wrong(received, kept, lin
         assert LOG[:received] + rest == LOG
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 5000), st.integers(6000, len(LOG)), st.integers(600, LINES))
 def test_a_missing_end_is_found_where_enough_was_kept(missing, kept, lines):
     end = multiplexed([(1, f"line {i}\n".encode()) for i in range(LINES - lines, LINES)])
