@@ -16,10 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc, pool
 from sqlalchemy.dialects import postgresql, sqlite
 
-from agent.errors import DiskFull, StorageFailed, StoreBusy
+from agent.errors import AgentError, DiskFull, NotFound, StorageFailed, StoreBusy
 from agent.store.wake import CHANNEL, Changes, FileChanges, PostgresChanges
 
 BUSY_TIMEOUT_S = 10.0
+_SQLITE_NEEDED = (3, 35)  # RETURNING
+_TOO_LARGE = "Nothing in the store has a number that large."
 
 _SQLITE_PRAGMAS = (
     "PRAGMA page_size=8192",  # log lines of a few hundred bytes: fewer, fuller pages; only before the first table
@@ -50,6 +52,11 @@ class Database:
     def _engine(self) -> sa.Engine:
         if not self.is_sqlite:
             return sa.create_engine(self.url, pool_size=8, max_overflow=32, pool_pre_ping=True)
+        if sqlite3.sqlite_version_info < _SQLITE_NEEDED:
+            raise StorageFailed(
+                f"This Python's SQLite is {sqlite3.sqlite_version}; the store needs 3.35 or newer. "
+                "Use another Python, or a postgresql:// AGENT_STORE_URL."
+            )
         engine = sa.create_engine(
             self.url,
             poolclass=pool.QueuePool,
@@ -90,8 +97,11 @@ class Database:
     def reading(self) -> Iterator[sa.Connection]:
         """A connection for looking. Remembers for this thread what version of the store it saw."""
         self._seen.version = self.changes.version()
-        with self.translated(), self.engine.connect() as connection:
-            yield connection
+        try:
+            with self.translated(), self.engine.connect() as connection:
+                yield connection
+        except OverflowError as error:  # a number beyond 64 bits in the question
+            raise NotFound(_TOO_LARGE) from error
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -168,7 +178,7 @@ class Database:
             "Try again; if it lasts, end that process."
         )
 
-    def _failure(self, error: BaseException | None) -> StorageFailed | None:
+    def _failure(self, error: BaseException | None) -> AgentError | None:
         if isinstance(error, sqlite3.Error):
             return self._sqlite_failure(error)
         return self._postgres_failure(error)
@@ -201,9 +211,11 @@ class Database:
                 )
         return None
 
-    def _postgres_failure(self, error: BaseException | None) -> StorageFailed | None:
+    def _postgres_failure(self, error: BaseException | None) -> AgentError | None:  # noqa: PLR0911  a table
         state = getattr(error, "sqlstate", None)
         words = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if state == "22003":
+            return NotFound(_TOO_LARGE)
         if state in ("55P03", "40P01", "40001"):  # lock not available, deadlock, serialization
             return StoreBusy(f"Another process holds what is needed in the database {self.name}. Try again.")
         if state == "53100":

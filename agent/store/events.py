@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,15 +11,17 @@ import msgspec
 import orjson
 import sqlalchemy as sa
 
+from agent.errors import BadInput
 from agent.events.model import Body, Level, Stream
 from agent.events.parse import parse_line
 from agent.store.append import Appender, EventRow
-from agent.store.columns import from_json_or_none, from_us
+from agent.store.columns import clean, from_json_or_none, from_us
 from agent.store.connect import Database
 from agent.store.schema import events
 
 _STREAMS = {int(stream): stream for stream in Stream}
 _LEVELS = {int(level): level for level in Level}
+_TEXT_LIMIT = 1000  # SQLite's LIKE refuses patterns beyond 50,000 bytes
 _LOUD = 30  # levels from here on have an index of their own
 _EVERY_LINE_TYPES = ("METRICS", "PROGRESS")  # the types without one
 
@@ -74,11 +77,13 @@ class Events:
             if min_level >= _LOUD:
                 found = found.where(sa.text("level >= 30"))  # word for word the index's condition
         if event_type is not None:
-            found = found.where(events.c.event_type == event_type)
+            found = found.where(events.c.event_type == clean(event_type))
             if event_type not in _EVERY_LINE_TYPES:
                 found = found.where(sa.text("event_type IS NOT NULL AND event_type NOT IN ('METRICS', 'PROGRESS')"))
         if text:
-            found = found.where(sa.or_(*(_contains(spelling) for spelling in _spellings(text))))
+            if len(text) > _TEXT_LIMIT:
+                raise BadInput(f"The text to look for is longer than {_TEXT_LIMIT:,} characters. Shorten it.")
+            found = found.where(sa.or_(*(_contains(spelling) for spelling in _spellings(clean(text)))))
         found = found.order_by(order).limit(limit)
         if min_level is not None or event_type is not None:
             # Numbers first: they are found in an index alone, which SQLite would not use for whole rows.
@@ -99,8 +104,6 @@ class Events:
 
 def _spellings(text: str) -> set[str]:
     """How the text may stand in a raw line: as it is, or as JSON writes it."""
-    import json
-
     return {text, json.dumps(text)[1:-1], orjson.dumps(text).decode()[1:-1]}
 
 

@@ -36,7 +36,7 @@ class Models:
         if before_id is not None:
             found = found.where(models.c.id < before_id)
         if name is not None:
-            found = found.where(models.c.name == name)
+            found = found.where(models.c.name == clean(name))
         if task_id is not None:
             found = found.where(models.c.task_id == task_id)
         with self._db.reading() as connection:
@@ -49,7 +49,7 @@ class Models:
         """
         missing = f"There is no model named {name_or_sha!r}."
         try:
-            return self._one(models.c.name == name_or_sha, missing)
+            return self._one(models.c.name == clean(name_or_sha), missing)
         except NotFound:
             if not _SHA256_START.fullmatch(name_or_sha):
                 raise

@@ -69,9 +69,9 @@ class Plugins:
 
         NotFound; Conflict with the choices when plugins of several images have that title.
         """
-        for condition in (plugins.c.image + ":" + plugins.c.tag == ref, plugins.c.image == ref, plugins.c.title == ref):
+        for name in (plugins.c.image + ":" + plugins.c.tag, plugins.c.image, plugins.c.title):
             with self._db.reading() as connection:
-                rows = connection.execute(sa.select(plugins).where(condition).order_by(*_NEWEST_FIRST)).all()
+                rows = connection.execute(sa.select(plugins).where(name == clean(ref)).order_by(*_NEWEST_FIRST)).all()
             if len({row.image for row in rows}) > 1:
                 choices = ", ".join(_plugin(row).reference for row in rows)
                 raise Conflict(f"Several plugins are called {ref!r}: {choices}. Name one of these images.")

@@ -81,7 +81,7 @@ class Projects:
         if before_id is not None:
             found = found.where(projects.c.id < before_id)
         if name is not None:
-            found = found.where(projects.c.name == name)
+            found = found.where(projects.c.name == clean(name))
         with self._db.reading() as connection:
             return [_project(row) for row in connection.execute(found)]
 
@@ -94,7 +94,7 @@ class Projects:
 
     def find(self, name: str) -> Project:
         """The newest of this exact name."""
-        return self._one(projects.c.name == name, f"There is no project named {name!r}.")
+        return self._one(projects.c.name == clean(name), f"There is no project named {name!r}.")
 
     def datasets(self, project_id: int) -> builtins.list[Dataset]:
         """In the order they were added."""

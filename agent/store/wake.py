@@ -14,8 +14,11 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from agent.errors import StorageFailed
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 CHANNEL = "supervisely_local_changed"
 _POLL_S = 0.05  # where the file cannot be watched
 _CHECK_S = 1.0  # where it can: a lost notification costs a second, not forever
+_NOTIFY_S = 0.5  # how long closing may take on PostgreSQL
 
 
 class Changes(Protocol):
@@ -53,14 +57,15 @@ class FileChanges:
         self._closed = False
 
     def version(self) -> int:
-        return int.from_bytes(os.pread(self._fd, 8, 0), "little")
+        return 0 if self._closed else int.from_bytes(os.pread(self._fd, 8, 0), "little")
 
     def committed(self) -> None:
         with self._changed:
             if self._closed:
                 return
             version = max(time.time_ns(), self.version() + 1)
-            os.pwrite(self._fd, version.to_bytes(8, "little"), 0)
+            with suppress(OSError):  # a full disk: what was committed stays so, waiting readers see it a little later
+                os.pwrite(self._fd, version.to_bytes(8, "little"), 0)
             self._changed.notify_all()
 
     def wait(self, since: int, timeout_s: float) -> bool:
@@ -117,12 +122,12 @@ class PostgresChanges:
     """Commits to one PostgreSQL database, counted by a thread that starts with the first wait."""
 
     def __init__(self, connect: Callable[[], Any]) -> None:
-        """`connect` gives a psycopg connection in autocommit mode, for this object alone."""
+        """`connect` gives a psycopg connection in autocommit mode, for this object alone, or StorageFailed."""
         self._connect = connect
         self._changed = threading.Condition()
         self._version = 0
         self._listener: threading.Thread | None = None
-        self._closed = False
+        self._closed = threading.Event()
 
     def version(self) -> int:
         return self._version
@@ -133,16 +138,14 @@ class PostgresChanges:
     def wait(self, since: int, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
         with self._changed:
-            if self._listener is None and not self._closed:
-                # What was committed before we listened is unknown: the first wait reports a change.
-                self._version += 1
-                connection = self._connect()
-                connection.execute(f"LISTEN {CHANNEL}")
+            if self._listener is None and not self._closed.is_set():
+                connection = self._listening()
+                self._version += 1  # what was committed before we listened is unknown: report a change once
                 self._listener = threading.Thread(
                     target=self._listen, args=(connection,), name="store-changes", daemon=True
                 )
                 self._listener.start()
-            while not self._closed:
+            while not self._closed.is_set():
                 if self._version != since:
                     return True
                 left = deadline - time.monotonic()
@@ -151,24 +154,36 @@ class PostgresChanges:
                 self._changed.wait(left)
         return False
 
+    def _listening(self) -> Any:
+        connection = self._connect()
+        connection.execute(f"LISTEN {CHANNEL}")
+        return connection
+
     def _listen(self, connection: Any) -> None:
         import psycopg
 
-        while not self._closed:
+        while not self._closed.is_set():
+            changed = True  # after a lost connection, what was committed meanwhile is unknown
             try:
-                notified = sum(1 for _ in connection.notifies(timeout=0.5, stop_after=1))
-            except psycopg.OperationalError:  # the server went away: every wait reports, queries will say why
-                notified = 1
-                time.sleep(_POLL_S)
-            if notified:
+                if connection is None:
+                    connection = self._listening()
+                else:
+                    changed = any(True for _ in connection.notifies(timeout=_NOTIFY_S, stop_after=1))
+            except (psycopg.Error, StorageFailed):  # the server went away; who reads will be told why
+                if connection is not None:
+                    connection.close()
+                connection = None
+                self._closed.wait(_CHECK_S)
+            if changed:
                 with self._changed:
                     self._version += 1
                     self._changed.notify_all()
-        connection.close()
+        if connection is not None:
+            connection.close()
 
     def close(self) -> None:
         with self._changed:
-            self._closed = True
+            self._closed.set()
             self._changed.notify_all()
             listener = self._listener
         if listener is not None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.domain import NewTask, Task
-from agent.errors import Conflict, NotFound
+from agent.errors import BadInput, Conflict, NotFound
 from agent.events.model import Event, Level, Progress, Stream
 from agent.events.parse import parse_line
 from agent.store import EventRow, ProgressBar, Store, open_store
@@ -147,6 +147,15 @@ def test_events_are_filtered_by_level_type_and_text(store: Store, task: Task) ->
     assert found(text="café") == [5]
     assert found(text="loss", seq=2) == [6]
     assert found(min_level=Level.ERROR, event_type="ODD", text="caf") == [5]
+
+
+def test_questions_no_database_understands_are_answered(store: Store, task: Task) -> None:
+    store.events.append(task.id, lines(["a"]), lines_read=1)
+
+    assert store.events.after(task.id, text="\0\ud800") == []
+    assert store.events.after(task.id, event_type="\0\ud800") == []
+    with pytest.raises(BadInput, match="longer than 1,000 characters"):
+        store.events.after(task.id, text="x" * 1001)
 
 
 def test_rare_events_are_found_without_walking_over_every_line(

@@ -67,6 +67,11 @@ def test_an_unknown_task_is_not_found_by_any_question_or_change(store: Store) ->
             ask()
 
 
+def test_an_id_beyond_every_database_is_not_found(store: Store) -> None:
+    with pytest.raises(NotFound):
+        store.tasks.get(10**30)
+
+
 def test_tasks_are_listed_newest_first_by_status_and_page(store: Store, wish: Wish) -> None:
     new = wish(store)
     one, two, three = (store.tasks.add(new).id for _ in range(3))

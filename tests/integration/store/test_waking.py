@@ -106,6 +106,21 @@ def test_many_waiting_threads_share_one_observer(store: Store, store_url: str) -
     assert woken == [True] * 20
 
 
+def test_a_reader_wakes_again_after_the_server_dropped_its_connection(postgres_server: str) -> None:
+    with open_store(postgres_server) as store, open_store(postgres_server) as other:
+        settled(store)
+        with other._db.writing() as connection:
+            connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE left(query, 6) = 'LISTEN'"
+            )
+
+        assert store.wait_for_change(30)  # what was missed is unknown
+        store.agents.list()
+        settled(store)
+        other.agents.beat("other", "other", {})
+        assert store.wait_for_change(30)
+
+
 def test_closing_ends_every_wait(store: Store) -> None:
     settled(store)
     answers: list[bool] = []
