@@ -36,7 +36,7 @@ __all__ = ["Collected", "Recorder", "collect"]
 _BATCH_LINES = 4000  # per transaction
 _BATCH_BYTES = 4 << 20  # or so much output, whichever comes first: 4000 lines of 1 MiB would not fit the memory
 _LAST_LINES = 20
-_LINGER_S = 0.02  # how long a line may wait for company while more output comes
+_LINGER_S = 0.04  # how long a line may wait for company while more output comes
 _IDLE_LINGER_S = 0.03  # ... and while none comes; readers are promised it within 0.1 s of being printed
 
 _HANDLED = frozenset({"CHECKPOINT", "MODEL_APPLIED"})
