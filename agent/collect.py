@@ -31,8 +31,6 @@ from agent.events.model import Applied, CheckpointReported, Crashed, Event, Leve
 from agent.events.parse import parse_line
 from agent.record import Recorder
 
-__all__ = ["Collected", "Recorder", "collect"]
-
 _BATCH_LINES = 4000  # per transaction
 _BATCH_BYTES = 4 << 20  # or so much output, whichever comes first: 4000 lines of 1 MiB would not fit the memory
 _LAST_LINES = 20

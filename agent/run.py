@@ -15,12 +15,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from agent import launch
-from agent.collect import Collected, Recorder
+from agent.collect import Collected
 from agent.domain import CheckpointState, ExitResult, Model, Plugin, Project, Step, Task, TaskStatus, TaskType
 from agent.engines.open import open_engine
 from agent.errors import AgentError, CouldNotStart, PluginFailed, Stopped
 from agent.events.model import Level
 from agent.formats.task_dir import TaskDir
+from agent.record import Recorder
 from agent.upload import Uploader
 from agent.verdict import End, end_of, verdict
 from agent.wishes import check_mode

@@ -25,7 +25,7 @@ from agent.snapshot import checkpoint_path, require_folder, snapshot
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
-    from agent.collect import Recorder
+    from agent.record import Recorder
     from agent.store import Store
 
 

@@ -22,10 +22,11 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from agent.collect import Recorder, collect
+from agent.collect import collect
 from agent.domain import ContainerSpec, Mount, NewModel, NewProject, NewTask, TaskType
 from agent.engines import Container
 from agent.engines.docker import DockerEngine
+from agent.record import Recorder
 from agent.store import Store, open_store
 from benchmarks import Ratio
 

@@ -14,12 +14,13 @@ import stamina.instrumentation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.collect import Collected, Recorder, collect
+from agent.collect import Collected, collect
 from agent.domain import NewModel, NewProject, NewTask, TaskType
 from agent.engines import Frame
 from agent.errors import EngineUnavailable, StorageFailed
 from agent.events.lines import LINE_LIMIT
 from agent.events.model import CheckpointReported, Crashed, Level, Stream
+from agent.record import Recorder
 from agent.store import Store, open_store
 from tests.fake_engine import checkpoint, event, metrics
 
