@@ -34,8 +34,10 @@ from agent.record import Recorder
 _BATCH_LINES = 4000  # per transaction
 _BATCH_BYTES = 4 << 20  # or so much output, whichever comes first: 4000 lines of 1 MiB would not fit the memory
 _LAST_LINES = 20
-_LINGER_S = 0.04  # how long a line may wait for company while more output comes
-_IDLE_LINGER_S = 0.03  # ... and while none comes; readers are promised it within 0.1 s of being printed
+# How long a line may wait for company: while more output comes, and while none comes. The second is longer, so that
+# the second thread leaves a busy first one alone. Readers are promised a line within 0.1 s of being printed.
+_LINGER_S = 0.03
+_IDLE_LINGER_S = 0.05
 
 _HANDLED = frozenset({"CHECKPOINT", "MODEL_APPLIED"})
 _REPORT = re.compile(r"[^:]*Error (title|message)\s*:(.*)", re.DOTALL)  # contract: events.md 6, 2026 extras
