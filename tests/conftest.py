@@ -9,3 +9,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what is read now in tests/data/events/*.log to the expected files beside them",
     )
+    parser.addoption(
+        "--refresh-pictures",
+        action="store_true",
+        help="put the page tests' pictures into docs/pictures, where the README shows them",
+    )

@@ -53,7 +53,7 @@ class Hosts:
     """Which `Host` headers are ours. A name of another is a web site that had its DNS point here."""
 
     def __init__(self, bound_to: str, further: str = "") -> None:
-        self._beyond_loopback = not _is_loopback(bound_to)
+        self._beyond_loopback = not is_loopback(bound_to)
         self._names = {"localhost", bound_to.lower(), *(n.strip().lower() for n in further.split(",") if n.strip())}
 
     def allow(self, header: str) -> bool:
@@ -62,7 +62,7 @@ class Hosts:
             name = (urlsplit(f"//{header}").hostname or "").lower()
         except ValueError:
             return False
-        if name in self._names or _is_loopback(name):
+        if name in self._names or is_loopback(name):
             return True
         return self._beyond_loopback and bool(name) and ("." not in name or _is_address(name))
 
@@ -215,5 +215,6 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
+    """Whether only this machine can reach that host name or address."""
     return name == "localhost" or (_is_address(name) and ipaddress.ip_address(name).is_loopback)

@@ -67,7 +67,6 @@ class Hub:
 
     async def wait(self, seen: int, timeout_s: float) -> bool:
         """True as soon as the generation is beyond `seen` or the hub closes; False after the timeout."""
-        self._start()
         if self._generation > seen or self._closed:
             return True
         assert self._woken is not None
@@ -90,7 +89,8 @@ class Hub:
         if self._thread is not None:
             self._thread.join()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """From here on no commit is missed. Idempotent; on the event loop, before the first look at the store."""
         if self._thread is None and not self._closed:
             self._loop = asyncio.get_running_loop()
             self._woken = asyncio.Event()
@@ -187,6 +187,7 @@ async def task_stream(feed: TaskFeed, cursor: int) -> AsyncIterator[bytes]:
     """Messages of one task after a cursor, until the task is over or the hub closes."""
     hub = feed.hub
     sent_state = b""
+    hub.start()
     yield b"retry: 1000\n\n"
     while not hub.is_closed():
         seen = hub.generation
@@ -213,6 +214,7 @@ async def list_stream(hub: Hub, views: TaskViews, limit: int) -> AsyncIterator[b
     cards   {"cards": [...], "ids": [...]}   newest first
     """
     sent: dict[int, bytes] = {}
+    hub.start()
     yield b"retry: 1000\n\n"
     while not hub.is_closed():
         seen = hub.generation

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from agent.errors import CouldNotStart
+from agent.errors import BadInput, CouldNotStart
 from agent.settings import Settings
 from web_stub.access import Access, installation_token
 from web_stub.app import create_app
 from web_stub.context import Web
+from web_stub.guard import is_loopback
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
@@ -60,8 +61,14 @@ def serve(
     """Listen on settings.web_host:web_port (0: any free port) until told to stop, by signal or `Served.stop`.
 
     In the main thread SIGINT and SIGTERM end it, and are raised again afterwards for the caller; in another
-    thread only `stop` does. `ready` is called once it accepts connections. Raises CouldNotStart.
+    thread only `stop` does. `ready` is called once it accepts connections. Raises CouldNotStart, and BadInput where
+    it would listen beyond loopback without a token somebody chose.
     """
+    if not is_loopback(settings.web_host) and not settings.token:
+        raise BadInput(
+            f"listening on {settings.web_host} lets every machine that reaches this one try the token: "
+            "set AGENT_TOKEN to a secret you chose for that, or AGENT_WEB_HOST=127.0.0.1"
+        )
     access = Access(installation_token(settings))
     app = create_app(store, artifacts, settings, access=access)
     listener = _listen(settings.web_host, settings.web_port)

@@ -101,6 +101,7 @@ export class Charts {
   zoom(from, to) {
     this.options.window = from === null ? null : [from, to];
     $("reset-zoom").disabled = from === null;
+    this.draw(); // with the points at hand, until the exact ones are here
     attempt(() => this.load());
   }
 
@@ -118,8 +119,9 @@ export class Charts {
 
   #controls() {
     $("axis").addEventListener("change", (event) => {
-      this.options.axis = event.target.value;
-      this.zoom(null, null);
+      Object.assign(this.options, { axis: event.target.value, window: null });
+      $("reset-zoom").disabled = true;
+      attempt(() => this.load());
     });
     $("log-axis").addEventListener("change", (event) => { this.options.log = event.target.checked; this.draw(); });
     $("smoothing").addEventListener("input", (event) => {

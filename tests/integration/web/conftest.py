@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -17,10 +14,8 @@ from agent.artifacts import Artifacts, open_artifacts
 from agent.settings import Settings
 from agent.store import Store, open_store
 from tests.demo_store import Library, fill_library
+from tests.web_server import TOKEN, Server
 from web_stub.app import create_app
-from web_stub.server import Served, serve
-
-TOKEN = "the-token-of-these-tests"
 
 
 @dataclass
@@ -63,47 +58,6 @@ def site(store: Store, artifacts: Artifacts, settings: Settings) -> Iterator[Sit
         TestClient(app, base_url=address, follow_redirects=False) as stranger,
     ):
         yield Site(store, artifacts, settings, app, library, client, stranger)
-
-
-class Server:
-    """`serve` in a thread, on a free port."""
-
-    def __init__(self, store: Store, artifacts: Artifacts, settings: Settings) -> None:
-        self.served: Served | None = None
-        self.failure: BaseException | None = None
-        ready = threading.Event()
-
-        def started(served: Served) -> None:
-            self.served = served
-            ready.set()
-
-        def run() -> None:
-            try:
-                serve(store, artifacts, settings, ready=started)
-            except BaseException as error:
-                self.failure = error
-            finally:
-                ready.set()
-
-        self.thread = threading.Thread(target=run)
-        self.thread.start()
-        assert ready.wait(20)
-        if self.failure is not None:
-            raise self.failure
-
-    @property
-    def url(self) -> str:
-        assert self.served is not None
-        return self.served.url
-
-    def client(self, **more: Any) -> httpx2.Client:
-        return httpx2.Client(base_url=self.url, headers={"x-api-key": TOKEN}, timeout=20, **more)
-
-    def stop(self) -> None:
-        if self.served is not None:
-            self.served.stop()
-        self.thread.join(20)
-        assert not self.thread.is_alive(), "the server did not end"
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ import httpx2
 import pytest
 
 from agent.settings import Settings
+from tests.web_server import TOKEN
 from web_stub.access import LOGIN_LINK_S, SESSION_S, Access, installation_token
 from web_stub.guard import BODY_LIMIT_BYTES, Hosts
-
-TOKEN = "the-token-of-these-tests"  # as in conftest.py
 
 
 def session(site):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -167,3 +169,11 @@ def test_every_answer_matches_the_openapi(site):
             assert operation["operationId"], (method, path)
             assert "422" not in operation["responses"]
             assert operation["responses"]["401"]["content"]["application/json"]["schema"]["$ref"].endswith("/Error")
+
+
+def test_every_address_is_in_the_reference(site):
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "rest.md").read_text()
+    paths = site.client.get("/api/openapi.json").json()["paths"]
+    offered = {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
+
+    assert {line for line in re.findall(r"^\| `((?:GET|POST) /api\S*)`", page, re.MULTILINE)} == offered

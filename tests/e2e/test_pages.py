@@ -1,0 +1,319 @@
+"""The pages in a real browser: curves drawn, live, readable in both schemes, nothing in the console."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+
+from agent.artifacts import Artifacts, open_artifacts
+from agent.settings import Settings
+from agent.store import Store, open_store
+from tests.demo_store import Library, Story, crash, fill, fill_library, finish, new_task, start, train
+from tests.web_server import TOKEN, Server
+
+pytestmark = pytest.mark.chromium
+
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / ".build" / "pictures"
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+# How many pixels of the canvas have a colour, given by its name in the style sheet. Lines are drawn soft.
+COUNT_PIXELS = """
+(canvas, name) => {
+  const probe = document.createElement("canvas").getContext("2d");
+  probe.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  probe.fillRect(0, 0, 1, 1);
+  const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", {willReadFrequently: true});
+  copy.drawImage(canvas, 0, 0);
+  const {data} = copy.getImageData(0, 0, canvas.width, canvas.height);
+  let n = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i + 3] > 200 && Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b) < 24) n += 1;
+  }
+  return n;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    if not Path(CHROMIUM).exists():
+        reason = f"there is no {CHROMIUM}; on Debian: apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("chromium"), executable_path=CHROMIUM, headless=True, args=ARGUMENTS, viewport=DESK
+        )
+        yield context
+        context.close()
+
+
+@dataclass
+class Site:
+    store: Store
+    artifacts: Artifacts
+    library: Library
+    server: Server
+    page: Page
+    restart: Callable[[], None]
+    complaints: list[str] = field(default_factory=list)
+
+    def go(self, path: str) -> None:
+        self.page.goto(self.server.url + path)
+
+    def started(self, name: str = "fruit") -> Story:
+        return start(self.store, new_task(self.store, self.library, name))
+
+
+@pytest.fixture
+def site(browser: BrowserContext, tmp_path: Path) -> Iterator[Site]:
+    settings = Settings(home=tmp_path, token=TOKEN, web_port=0)
+    artifacts = open_artifacts(settings.artifacts)
+    with open_store(settings.store) as store:
+        server = Server(store, artifacts, settings)
+        page = browser.new_page()
+
+        def restart() -> None:
+            port = int(made.server.url.rpartition(":")[2])
+            made.server.stop()
+            made.server = Server(store, artifacts, settings.model_copy(update={"web_port": port}))
+
+        made = Site(store, artifacts, fill_library(store, artifacts), server, page, restart)
+        page.on("console", lambda m: made.complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: made.complaints.append(str(error)))
+        assert server.served is not None
+        page.goto(server.served.login_url)
+        yield made
+        page.close()
+        made.server.stop()
+
+
+def canvas_of(page: Page, metric: str) -> Any:
+    return page.locator(".chart", has=page.get_by_role("heading", name=metric, exact=True)).locator("canvas").first
+
+
+def keep_picture(site: Site, name: str, request: pytest.FixtureRequest, *, docs: bool = False) -> None:
+    """A picture among the build's artefacts; refreshed in docs/pictures by --refresh-pictures."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    file = PICTURES / f"{name}.png"
+    site.page.screenshot(path=file)
+    assert file.stat().st_size > 20_000
+    if docs and request.config.getoption("--refresh-pictures"):
+        shutil.copy(file, ROOT / "docs" / "pictures" / file.name)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_a_task_shows_its_train_and_val_curves(site, request, scheme, viewport):
+    story = site.started("fruit-unet, from the best checkpoint")
+    train(story, site.artifacts, epochs=14.4, seed=11)
+    site.page.emulate_media(color_scheme=scheme)
+    site.page.set_viewport_size(viewport)
+    site.go(f"/tasks/{story.task_id}")
+    expect(site.page.locator(".chart")).to_have_count(3)
+    loss = canvas_of(site.page, "loss")
+    expect(loss).to_be_visible()
+    site.page.wait_for_function("document.fonts.status === 'loaded'")
+
+    assert loss.evaluate(COUNT_PIXELS, "--train") > 300
+    assert loss.evaluate(COUNT_PIXELS, "--val") > 100
+    assert site.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the window"
+    expect(site.page.locator("#live")).to_have_attribute("data-state", "on")
+    is_desk = viewport is DESK
+    keep_picture(
+        site, f"task{'' if scheme == 'light' else '-dark'}{'' if is_desk else '-phone'}", request, docs=is_desk
+    )
+    assert site.complaints == []
+
+
+def test_the_list_shows_every_kind_of_task(site, request):
+    fill(site.store, site.artifacts)
+    site.page.emulate_media(color_scheme="light")
+    site.page.set_viewport_size(DESK)
+    site.go("/tasks")
+    expect(site.page.locator("#rows .row")).to_have_count(8)
+    keep_picture(site, "tasks", request, docs=True)
+    site.page.get_by_role("button", name="Failed").click()
+    expect(site.page.locator("#rows .row")).to_have_count(2)
+    site.page.get_by_role("searchbox").fill("yolo")
+    expect(site.page.locator("#rows .row")).to_have_count(1)
+    expect(site.page.locator("#rows")).to_contain_text("no registry answers")
+    assert site.complaints == []
+
+
+def test_a_curve_grows_while_the_task_runs(site):
+    story = site.started()
+    train(story, site.artifacts, epochs=1)
+    site.go(f"/tasks/{story.task_id}")
+    foot = site.page.locator(".chart", has_text="loss").locator(".foot")
+    expect(foot).to_contain_text("train: all 30 points")
+    for i in range(40):
+        story.metrics("train", 1 + (i + 1) / 30, loss=0.4)
+        story.flush()
+
+    expect(foot).to_contain_text("train: all 70 points")
+    story.progress("Model training: ", 70, 600)
+    story.say("a line that just came")
+    story.flush()
+    expect(site.page.locator("#progress")).to_contain_text("70 / 600")
+    expect(site.page.locator("#log")).to_contain_text("a line that just came")
+    finish(story)
+    expect(site.page.locator("#status")).to_have_text("finished")
+    expect(site.page.locator("#live")).to_have_attribute("data-state", "over")
+    assert site.complaints == []
+
+
+def test_zooming_ends_at_the_exact_points(site):
+    story = site.started()
+    train(story, site.artifacts, epochs=20, per_epoch=400)
+    site.go(f"/tasks/{story.task_id}")
+    chart = site.page.locator(".chart", has=site.page.get_by_role("heading", name="loss"))
+    expect(chart.locator(".foot")).to_contain_text("of 8,000 points")
+    plot = chart.locator(".u-over")
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    site.page.mouse.move(box["x"] + box["width"] * 0.50, box["y"] + 60)
+    site.page.mouse.down()
+    site.page.mouse.move(box["x"] + box["width"] * 0.55, box["y"] + 90, steps=5)
+    site.page.mouse.up()
+
+    expect(chart.locator(".foot")).to_contain_text("train: all")
+    site.page.get_by_role("button", name="Whole run").click()
+    expect(chart.locator(".foot")).to_contain_text("of 8,000 points")
+    chart.focus()
+    for _ in range(6):
+        site.page.keyboard.press("+")
+    expect(chart.locator(".foot")).to_contain_text("train: all")
+    assert site.complaints == []
+
+
+def test_smoothing_and_a_log_scale_redraw_the_chart(site):
+    story = site.started()
+    train(story, site.artifacts, epochs=6)
+    site.go(f"/tasks/{story.task_id}")
+    loss = canvas_of(site.page, "loss")
+    expect(loss).to_be_visible()
+    rough = loss.evaluate(COUNT_PIXELS, "--train")
+    site.page.locator("#smoothing").fill("0.9")
+    smooth = canvas_of(site.page, "loss").evaluate(COUNT_PIXELS, "--train")
+    assert 100 < smooth < rough
+    site.page.get_by_label("Log scale").check()
+    site.page.locator("#axis").get_by_text("Step").click()
+    expect(site.page.locator(".chart").first).to_be_visible()
+    assert canvas_of(site.page, "loss").evaluate(COUNT_PIXELS, "--val") > 50
+    assert site.complaints == []
+
+
+def test_a_failure_is_readable(site, request):
+    story = site.started("fruit-unet batch 64")
+    train(story, site.artifacts, epochs=1.4)
+    crash(story)
+    site.page.set_viewport_size(DESK)
+    site.go(f"/tasks/{story.task_id}")
+
+    expect(site.page.locator("#trouble")).to_contain_text("exit code 1")
+    expect(site.page.locator("#trace .last")).to_contain_text("RuntimeError: CUDA out of memory")
+    keep_picture(site, "task-failed", request)
+    assert site.complaints == []
+
+
+def test_the_log_is_searched_whole_and_linked_by_line(site):
+    story = site.started()
+    story.say("the needle <b>is</b> here", "warn")
+    needle = story.seq
+    for i in range(3000):
+        story.raw(f"hay {i}")
+    story.flush()
+    site.go(f"/tasks/{story.task_id}")
+    log = site.page.locator("#log")
+    expect(log).to_contain_text("hay 2999")
+    site.page.get_by_label("Search the whole log").fill("needle")
+    expect(log.locator(".line")).to_have_count(1)
+    expect(log).to_contain_text("the needle <b>is</b> here")
+
+    site.go("/tasks")
+    site.go(f"/tasks/{story.task_id}#L{needle}")
+    expect(log.locator(".line.here")).to_contain_text("needle")
+    expect(log.locator(".line.here")).to_be_in_viewport()
+    assert site.complaints == []
+
+
+def test_a_task_is_stopped_after_asking(site):
+    task = new_task(site.store, site.library, "waiting")
+    site.go(f"/tasks/{task.id}")
+    site.page.get_by_role("button", name="Stop").click()
+    site.page.get_by_role("button", name="Keep running").click()
+    expect(site.page.locator("#status")).to_have_text("queued")
+    site.page.get_by_role("button", name="Stop").click()
+    site.page.get_by_role("button", name="Stop it").click()
+
+    expect(site.page.locator("#status")).to_have_text("stopped")
+    expect(site.page.locator("#trouble")).to_contain_text("stopped")
+    assert site.complaints == []
+
+
+def test_a_checkpoint_is_downloaded_from_the_page(site, tmp_path):
+    story = site.started()
+    train(story, site.artifacts, epochs=2)
+    site.go(f"/tasks/{story.task_id}")
+    expect(site.page.locator(".checkpoint")).to_have_count(2)
+    with site.page.expect_download() as waiting:
+        site.page.get_by_role("link", name="Download checkpoint 1").click()
+    waiting.value.save_as(tmp_path / "kept.tar")
+
+    assert waiting.value.suggested_filename == "fruit 1.tar"
+    assert (tmp_path / "kept.tar").stat().st_size == 51_200
+
+
+def test_an_open_page_survives_a_restart_of_the_server(site):
+    story = site.started()
+    train(story, site.artifacts, epochs=1)
+    site.go(f"/tasks/{story.task_id}")
+    foot = site.page.locator(".chart", has_text="loss").locator(".foot")
+    expect(foot).to_contain_text("train: all 30 points")
+    site.restart()
+    story.metrics("train", 1.1, loss=0.4)
+    story.flush()
+
+    expect(foot).to_contain_text("train: all 31 points", timeout=15_000)
+    expect(site.page.locator("#live")).to_have_attribute("data-state", "on")
+
+
+def test_unknown_pages_and_lost_sessions_are_explained(site, browser):
+    site.go("/tasks/4711")
+    expect(site.page.get_by_role("heading", name="Not here")).to_be_visible()
+    site.page.get_by_role("button", name="Log out").click()
+    expect(site.page.get_by_role("heading", name="Log in")).to_be_visible()
+    site.page.get_by_label("Token").fill("wrong")
+    site.page.get_by_role("button", name="Log in").click()
+    expect(site.page.get_by_role("alert").first).to_contain_text("not the token")
+    site.page.get_by_label("Token").fill(TOKEN)
+    site.page.get_by_role("button", name="Log in").click()
+    expect(site.page.get_by_role("heading", name="Tasks", exact=True)).to_be_visible()
+
+
+def test_an_empty_installation_says_how_to_begin(site):
+    site.go("/tasks")
+
+    expect(site.page.locator("#none")).to_contain_text("agent submit-train")
+    assert site.complaints == []
