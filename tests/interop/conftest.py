@@ -11,7 +11,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,30 +62,81 @@ def official_python() -> Path:
     return ENVIRONMENT / "bin/python"
 
 
+class Server:
+    """A program of this folder that answers each line of JSON with one, kept running between questions."""
+
+    def __init__(self, python: Path, script: str, *arguments: str) -> None:
+        self._name = f"{script} {' '.join(arguments)}"
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the program runs
+        self._process = subprocess.Popen(
+            [str(python), str(HERE / script), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env={**_environ(), "PYTHONPATH": str(HERE.parents[1])},
+        )
+
+    def ask(self, question: Any) -> Any:
+        """The answer to one question."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            self._errors.seek(0)
+            pytest.fail(f"{self._name} ended:\n{self._errors.read()[-4000:]}")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        """End the program."""
+        self._process.communicate(timeout=60)
+        self._errors.close()
+
+
+@pytest.fixture(scope="session")
+def official_data(official_python: Path) -> Iterator[Callable[[str, Any], Any]]:
+    """official_data(root, cases): results of oracle_data.py on the SDK of that import name."""
+    servers: dict[str, Server] = {}
+
+    def ask(root: str, cases: Any) -> Any:
+        if root not in servers:
+            servers[root] = Server(official_python, "oracle_data.py", root)
+        return servers[root].ask(cases)
+
+    yield ask
+    for server in servers.values():
+        server.close()
+
+
 @pytest.fixture(scope="session")
 def run_official(official_python: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run a file of this folder in that environment, with text on its standard input."""
+    """Run a file of this folder in that environment, with text on its standard input.
 
-    def run(script: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+    The repository's root comes first on the path, so that `supervisely_lib` is ours there too.
+    """
+
+    def run(script: str, *arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(official_python), str(HERE / script)],
+            [str(official_python), str(HERE / script), *arguments],
             input=stdin,
             capture_output=True,
             text=True,
             check=False,
             timeout=240,
-            env={**_environ(), "PYTHONPATH": "", **environ},
+            env={**_environ(), "PYTHONPATH": str(HERE.parents[1]), **environ},
         )
 
     return run
 
 
 @pytest.fixture(scope="session")
-def official(run_official: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[[str, Any], Any]:
+def official(run_official: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[..., Any]:
     """official("oracle_x.py", payload) → what the program prints on stdout, both as JSON."""
 
-    def ask(script: str, payload: Any) -> Any:
-        done = run_official(script, json.dumps(payload))
+    def ask(script: str, payload: Any, *arguments: str) -> Any:
+        done = run_official(script, *arguments, stdin=json.dumps(payload))
         assert done.returncode == 0, done.stderr[-4000:]
         return json.loads(done.stdout)
 

@@ -1,6 +1,7 @@
 """The same small experiments on either SDK: a list of cases as JSON in, a list of results out.
 
-Runs inside the environment of the official package, and in-process on ours (`run(root, cases)`). A
+Runs inside the environment of the official package: `python oracle_data.py supervisely`, or
+`supervisely_lib` for ours with the same versions of OpenCV and numpy; or in-process (`run`). A
 case is `{"do": <function below>, ...arguments}`; a result is `{"ok": value}` or `{"error": message}`.
 """
 
@@ -42,8 +43,9 @@ class Experiments:
         return [self._seen(one, size) for one in geometries]
 
     def _step(self, geometry: Any, method: str, arguments: list[Any]) -> list[Any]:
-        if method in ("crop", "relative_crop"):
-            return list(getattr(geometry, method)(self.names.Rectangle(*arguments)))
+        if "crop" in method:
+            cropped = getattr(geometry, method)(self.names.Rectangle(*arguments))
+            return cropped if isinstance(cropped, list) else [cropped]
         if method == "rotate":
             rotator = self.module("geometry.image_rotator").ImageRotator(tuple(arguments[0]), arguments[1])
             return [geometry.rotate(rotator)]
@@ -68,8 +70,7 @@ class Experiments:
         contour = np.zeros(size, np.uint8)
         geometry.draw_contour(contour, 255, thickness=1)
         rgb = np.zeros((*size, 3), np.uint8)
-        # Lines are thin here: OpenCV's versions draw thick ones differently.
-        geometry.draw(rgb, [10, 20, 30], thickness=1 if geometry.geometry_name() == "line" else 3)
+        geometry.draw(rgb, [10, 20, 30], thickness=3)
         return {**seen, "pixels": [packed(canvas) for canvas in (labels, mask, contour, rgb)]}
 
     def bitmap_text(self, rows: list[str]) -> str:
@@ -144,7 +145,7 @@ class Experiments:
     def measures(self, meta: dict[str, Any], pairs: list[list[Any]]) -> Any:
         """Quality measures of predictions against ground truth."""
         project_meta = self.names.ProjectMeta.from_json(meta)
-        names = {name: name for name in project_meta.obj_classes.keys()}
+        names = {item.name: item.name for item in project_meta.obj_classes}
         pixel_accuracy = self.module("metric.pixel_accuracy").PixelAccuracyMetric
         metrics = {
             "iou": self.names.IoUMetric(names),
@@ -191,4 +192,5 @@ def run(root: str, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    json.dump(run("supervisely", json.load(sys.stdin)), sys.stdout)
+    for line in sys.stdin:  # one list of cases per line, until the end
+        print(json.dumps(run(sys.argv[1], json.loads(line))), flush=True)
