@@ -45,10 +45,9 @@ class Placer:
                 fcntl.ioctl(target, _FICLONE, opened.fileno())
             except OSError as error:
                 dest.unlink()
-                if error.errno not in _REFLINK_REFUSED:
-                    raise
-                self._no_reflink.add(pair)
-                return False
+                if error.errno in _REFLINK_REFUSED:
+                    self._no_reflink.add(pair)
+                return False  # whatever it was, a copy will tell
             finally:
                 os.close(target)
         return True

@@ -104,14 +104,8 @@ class Members:
             (name.startswith("/"), "has an absolute path."),
             (".." in parts, "has a path with `..`, which leaves the archive."),
             (not parts, "has no name."),
-            (any(unicodedata.category(char) == "Cc" for char in name), "has control characters in its name."),
-            (
-                any(len(part.encode(errors="surrogateescape")) > _MAX_PART_BYTES for part in parts),
-                f"has a name longer than {_MAX_PART_BYTES} bytes.",
-            ),
-            (len(parts) > self._max_depth, f"lies deeper than {self._max_depth} folders."),
         )
-        return next((sentence for applies, sentence in causes if applies), None)
+        return next((sentence for applies, sentence in causes if applies), None) or path_problem(parts, self._max_depth)
 
     def _link_problem(self, entry: tarfile.TarInfo, link: str | None) -> str | None:
         if not (entry.issym() or entry.islnk()):
@@ -134,6 +128,21 @@ class Members:
         if entry.size < 0:
             return "has a negative size."
         return None
+
+
+def path_problem(parts: list[str], max_depth: int) -> str | None:
+    """Why a relative path cannot be a member's, written or read; None when it can."""
+    kinds = {unicodedata.category(char) for part in parts if not part.isprintable() for char in part}
+    causes = (
+        ("Cc" in kinds, "has control characters in its name."),
+        ("Cs" in kinds, "has a name that is not UTF-8."),
+        (
+            any(len(part.encode(errors="surrogatepass")) > _MAX_PART_BYTES for part in parts),
+            f"has a name longer than {_MAX_PART_BYTES} bytes.",
+        ),
+        (len(parts) > max_depth, f"lies deeper than {max_depth} folders."),
+    )
+    return next((sentence for applies, sentence in causes if applies), None)
 
 
 def _above(name: str) -> list[str]:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from agent.errors import Invalid, NotFound, Problem
+from agent.formats.archive import DEFAULT_LIMITS
+from agent.formats.archive_members import path_problem
 from agent.formats.disk import remove_tree, writing
 from agent.formats.names import shown
 
@@ -81,6 +83,8 @@ def survey(folder: Path) -> Survey:
                 problems.append(Problem(shown_name, "", "is a link that leaves the folder.", "Copy the file."))
             elif not stat.S_ISREG(status.st_mode):
                 problems.append(Problem(shown_name, "", "is not a regular file."))
+            elif sentence := path_problem(list(path.relative_to(root).parts), DEFAULT_LIMITS.depth):
+                problems.append(Problem(shown_name, "", sentence, "Rename it."))
             else:
                 relative = path.relative_to(root).as_posix()
                 files.append(StateFile(relative, status.st_size, status.st_mtime_ns, status.st_ino))

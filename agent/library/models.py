@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.domain import Model, NewModel, Provenance
 from agent.errors import Conflict
@@ -16,7 +17,7 @@ from agent.formats.names import free_name, shown
 from agent.library.names import good_name, name_of
 
 if TYPE_CHECKING:
-    from agent.artifacts import Artifacts
+    from agent.artifacts import Artifacts, Blob
     from agent.store import Store
 
 EMPTY_MODEL = "empty model"
@@ -39,20 +40,7 @@ def add_model(
     """
     path = path.expanduser()
     wanted = good_name("model", name if name is not None else name_of(path.absolute()))
-    model_state.require_valid(path)
-    if path.is_dir():
-        with artifacts.writer() as out:
-            model_state.pack(path, out, allow_empty=True)
-        blob = out.blob
-    elif model_state.inspect(path).compression:
-        with artifacts.writer() as out:
-            for chunk in decompressed(path):
-                out.write(chunk)
-        blob = out.blob
-    else:
-        blob = artifacts.put_file(path)
-    with artifacts.open(blob.sha256) as tar:
-        config = model_state.read_config(tar)
+    blob, config = _keep(artifacts, path)
     with artifacts.lock("import"):
         if known := _known_model(store, blob.sha256, name, only_train=only_train):
             return known
@@ -91,6 +79,21 @@ def export_model(store: Store, artifacts: Artifacts, model_id: int, tar: Path) -
     finally:
         remove_tree(partial)
     return tar
+
+
+def _keep(artifacts: Artifacts, path: Path) -> tuple[Blob, Mapping[str, Any] | None]:
+    if path.is_dir():
+        model_state.require_valid(path)
+        with artifacts.writer() as out:
+            model_state.pack(path, out, allow_empty=True)
+        return out.blob, model_state.read_config(path)
+    state = model_state.inspect(path)
+    if state.compression is None:
+        return artifacts.put_file(path), state.config
+    with artifacts.writer() as out:
+        for chunk in decompressed(path):
+            out.write(chunk)
+    return out.blob, state.config
 
 
 def _known_model(store: Store, sha256: str, name: str | None, *, only_train: bool) -> Model | None:

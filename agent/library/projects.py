@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agent.artifacts import Artifacts
     from agent.store import Store
 
-PROJECT_LIMITS = Limits(members=4_000_000, size_bytes=1 << 40)
+PROJECT_LIMITS = Limits(members=1_000_000, size_bytes=1 << 40)
 _READERS = min(8, (os.cpu_count() or 1) * 2)  # hashing lets go of the interpreter, and disks like company
 _Given = TypeVar("_Given")
 _Got = TypeVar("_Got")

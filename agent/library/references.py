@@ -95,6 +95,7 @@ def resolve_plugin(
             add=lambda path: add_plugin_folder(store, path, registry),
             same=same,
             folders_only=True,
+            refresh=True,  # the same version of the plugin, but perhaps with new presets
         )
     except NotFound:
         if find_image is None or not isinstance(reference, str) or reference.startswith((".", "/", "~")):
@@ -111,6 +112,7 @@ def _resolve(
     add: Callable[[Path], _Entity],
     same: Callable[[_Entity, Path], bool],
     folders_only: bool = False,
+    refresh: bool = False,
 ) -> _Entity:
     if isinstance(reference, int):
         return get(reference)
@@ -133,12 +135,18 @@ def _resolve(
         if not is_there:
             raise NotFound(f"There is no {kind} {shown(text)!r}: no id, no name and no path here.")
         return add(path)
-    if is_there and not _agree(known[0], path, same):
+    if not is_there:
+        return known[0]
+    try:
+        agree = same(known[0], path)
+    except (Invalid, NotFound):  # a path that is nothing of the kind cannot have been meant
+        return known[0]
+    if not agree:
         raise Conflict(
             f"{shown(text)!r} is {kind} {known[0].id} in the library and also a path here with other content. "
             f"Write {known[0].id} for the one, ./{shown(text)} for the other."
         )
-    return known[0]
+    return add(path) if refresh else known[0]
 
 
 def _known(text: str, get: Callable[[int], _Entity], named: Callable[[str], Sequence[_Entity]]) -> list[_Entity]:
@@ -152,14 +160,6 @@ def _known(text: str, get: Callable[[int], _Entity], named: Callable[[str], Sequ
             pass
     found |= {entity.id: entity for entity in named(text)}
     return list(found.values())
-
-
-def _agree(entity: _Entity, path: Path, same: Callable[[_Entity, Path], bool]) -> bool:
-    """Whether the path holds what the entity is. A path that is nothing of the kind cannot have been meant."""
-    try:
-        return same(entity, path)
-    except (Invalid, NotFound):
-        return True
 
 
 class _Hash:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -9,9 +10,13 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import tracemalloc
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.errors import DiskFull, Invalid, NotFound, StorageFailed
 from agent.formats import model_state
@@ -334,6 +339,19 @@ def test_a_failed_packing_leaves_no_file(state, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
+def test_names_that_no_reader_would_take_are_not_packed(state):
+    (state / "line\nbreak").write_text("x")
+    (state / os.fsdecode(b"latin\xe9")).write_text("x")
+
+    with pytest.raises(Invalid) as caught:
+        pack(state, io.BytesIO())
+
+    assert [problem.sentence for problem in caught.value.problems] in (
+        ["has control characters in its name.", "has a name that is not UTF-8."],
+        ["has a name that is not UTF-8.", "has control characters in its name."],
+    )
+
+
 def test_a_link_inside_the_folder_is_packed_as_the_file(state, tmp_path):
     (state / "latest.pt").symlink_to("model.pt")
     pack_file(state, tmp_path / "s.tar")
@@ -382,3 +400,32 @@ def test_a_folder_whose_config_lies_deeper_is_told_which_folder_was_meant(tmp_pa
     (tmp_path / "out" / "net" / "config.json").write_text("{}")
 
     assert said(tmp_path / "out") == ["net/config.json: must lie at the top of the folder. Give the folder net."]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.dictionaries(
+        st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=3).map("/".join),
+        st.binary(max_size=600),
+        max_size=5,
+    )
+)
+def test_whatever_can_be_packed_is_unpacked_the_same(files):
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary, "state")
+        folder.mkdir()
+        for name, data in files.items():
+            path = folder / name.lstrip("/")
+            with contextlib.suppress(OSError, ValueError):
+                if ".." not in path.parts:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(data)
+        tar = Path(temporary, "s.tar")
+        try:
+            pack_file(folder, tar)
+        except Invalid:
+            return
+
+        unpack(tar, Path(temporary, "model"))
+
+        assert tree(Path(temporary, "model")) == tree(folder)

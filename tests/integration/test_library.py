@@ -377,6 +377,18 @@ def test_a_plugin_is_found_by_reference_title_and_image(store, here):
         assert library.resolve_plugin(store, reference, "local").id == plugin.id
 
 
+def test_a_plugin_known_by_its_title_is_brought_up_to_date_from_the_folder_beside(store, here):
+    shutil.copytree(ODD, here / "odd")
+    info = json.loads((here / "odd" / "plugin_info.json").read_text())
+    (here / "odd" / "plugin_info.json").write_text(json.dumps(info | {"title": "odd", "description": "old"}))
+    plugin = library.add_plugin_folder(store, here / "odd", "local")
+    (here / "odd" / "plugin_info.json").write_text(json.dumps(info | {"title": "odd", "description": "new"}))
+
+    found = library.resolve_plugin(store, "odd", "local")
+
+    assert (found.id, found.description) == (plugin.id, "new")
+
+
 def test_an_image_the_engine_has_is_added_when_nothing_else_fits(store):
     asked = []
 

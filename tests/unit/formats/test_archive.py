@@ -73,6 +73,7 @@ def test_an_empty_archive_holds_nothing():
         (entry("a/../../x", b"x"), "a/../../x has a path with `..`, which leaves the archive."),
         (entry(".", b"x"), ". has no name."),
         (entry("a\nb", b"x"), "a\\nb has control characters in its name."),
+        (entry("a\udcff", b"x"), "a\\udcff has a name that is not UTF-8."),
         (entry("x" * 256, b"x"), "x" * 256 + " has a name longer than 255 bytes."),
         (entry("d/" * 40 + "x", b"x"), "d/" * 40 + "x lies deeper than 32 folders."),
         (entry("dev", kind=tarfile.CHRTYPE), "dev is a device or pipe, not a file."),
