@@ -1,6 +1,6 @@
 """One database: connections, transactions, and what its failures mean to a person.
 
-Everything that only SQLite or only PostgreSQL understands stands in this module, `migrate.py` and `wake.py`.
+Everything that only SQLite or only PostgreSQL understands stands here, in `failures.py`, `migrate.py` and `wake.py`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc, pool
 from sqlalchemy.dialects import postgresql, sqlite
 
-from agent.errors import AgentError, DiskFull, NotFound, StorageFailed, StoreBusy
+from agent.errors import NotFound, StorageFailed, StoreBusy
+from agent.store.failures import TOO_LARGE, busy_sentence, meaning
 from agent.store.wake import CHANNEL, Changes, FileChanges, PostgresChanges
 
 BUSY_TIMEOUT_S = 10.0
 _SQLITE_NEEDED = (3, 35)  # RETURNING
-_TOO_LARGE = "Nothing in the store has a number that large."
 
 _SQLITE_PRAGMAS = (
     "PRAGMA page_size=8192",  # log lines of a few hundred bytes: fewer, fuller pages; only before the first table
@@ -30,7 +30,6 @@ _SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA wal_autocheckpoint=2000",  # pages: 16 MB; each checkpoint waits for the disk
     "PRAGMA journal_size_limit=67108864",
-    "PRAGMA mmap_size=1073741824",  # reading charts without copying pages
 )
 
 
@@ -91,7 +90,7 @@ class Database:
         try:
             return self.engine.dialect.connect(*positional, **named, autocommit=True)
         except self.engine.dialect.loaded_dbapi.Error as error:
-            raise self._failure(error) or error from error
+            raise meaning(error, self.name, self._busy_timeout_s) or error from error
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -101,7 +100,7 @@ class Database:
             with self.translated(), self.engine.connect() as connection:
                 yield connection
         except OverflowError as error:  # a number beyond 64 bits in the question
-            raise NotFound(_TOO_LARGE) from error
+            raise NotFound(TOO_LARGE) from error
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -123,7 +122,7 @@ class Database:
     @contextmanager
     def _sqlite_transaction(self) -> Iterator[sa.Connection]:
         if not self._turn.acquire(timeout=self._busy_timeout_s):
-            raise StoreBusy(self._busy_sentence())
+            raise StoreBusy(busy_sentence(self.name, self._busy_timeout_s))
         try:
             with self.engine.connect() as connection:
                 driver: Any = connection.connection.driver_connection
@@ -167,66 +166,10 @@ class Database:
         except exc.TimeoutError as error:  # the pool's
             raise StoreBusy(f"More than 40 threads use the database {self.name} at once. Try again.") from error
         except exc.DBAPIError as error:
-            failure = self._failure(error.orig)
+            failure = meaning(error.orig, self.name, self._busy_timeout_s)
             if failure is None:
                 raise
             raise failure from error
-
-    def _busy_sentence(self) -> str:
-        return (
-            f"Another process has held the database {self.name} for more than {self._busy_timeout_s:g} s. "
-            "Try again; if it lasts, end that process."
-        )
-
-    def _failure(self, error: BaseException | None) -> AgentError | None:
-        if isinstance(error, sqlite3.Error):
-            return self._sqlite_failure(error)
-        return self._postgres_failure(error)
-
-    def _sqlite_failure(self, error: sqlite3.Error) -> StorageFailed | None:  # noqa: PLR0911
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        match code:
-            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-                return StoreBusy(self._busy_sentence())
-            case sqlite3.SQLITE_FULL:
-                return DiskFull(f"The disk that holds the database {self.name} is full. Free some space and try again.")
-            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
-                return StorageFailed(
-                    f"The database {self.name} cannot be written to. "
-                    "Give this user the right to write the file and its folder, or choose another AGENT_STORE_URL."
-                )
-            case sqlite3.SQLITE_CANTOPEN:
-                return StorageFailed(
-                    f"The database {self.name} cannot be opened. Check that its folder exists and may be written to."
-                )
-            case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-                return StorageFailed(
-                    f"The file {self.name} is damaged or is no SQLite database. "
-                    "Restore it from a copy, or move it away to start with an empty one."
-                )
-            case sqlite3.SQLITE_IOERR:
-                return StorageFailed(
-                    f"The disk that holds the database {self.name} failed ({error}). "
-                    "Check the disk and its free space; the database must lie on a local file system."
-                )
-        return None
-
-    def _postgres_failure(self, error: BaseException | None) -> AgentError | None:  # noqa: PLR0911  a table
-        state = getattr(error, "sqlstate", None)
-        words = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if state == "22003":
-            return NotFound(_TOO_LARGE)
-        if state in ("55P03", "40P01", "40001"):  # lock not available, deadlock, serialization
-            return StoreBusy(f"Another process holds what is needed in the database {self.name}. Try again.")
-        if state == "53100":
-            return DiskFull(f"The disk of the database {self.name} is full. Free some space and try again.")
-        if state == "25006":
-            return StorageFailed(f"The database {self.name} is read-only. Choose another AGENT_STORE_URL.")
-        if state is None and type(error).__name__ in ("OperationalError", "InterfaceError"):
-            return StorageFailed(f"The database {self.name} does not answer ({words}). Check that it runs and the URL.")
-        if state and state[:2] in ("08", "28", "3D", "53", "57"):  # connection, login, no such database, resources
-            return StorageFailed(f"The database {self.name} refused ({words}). Check that it runs and the URL.")
-        return None
 
 
 def _parse(text: str) -> sa.URL:

@@ -1,0 +1,70 @@
+"""What a database driver's error means to a person. Pure."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from agent.errors import AgentError, DiskFull, NotFound, StorageFailed, StoreBusy
+
+TOO_LARGE = "Nothing in the store has a number that large."
+
+
+def busy_sentence(name: str, waited_s: float) -> str:
+    return (
+        f"Another process has held the database {name} for more than {waited_s:g} s. "
+        "Try again; if it lasts, end that process."
+    )
+
+
+def meaning(error: BaseException | None, name: str, waited_s: float) -> AgentError | None:
+    """The failure a driver's error stands for, None when it is a mistake of ours. `name` names the database."""
+    if isinstance(error, sqlite3.Error):
+        return _sqlite(error, name, waited_s)
+    return _postgres(error, name)
+
+
+def _sqlite(error: sqlite3.Error, name: str, waited_s: float) -> StorageFailed | None:  # noqa: PLR0911  a table
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    match code:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StoreBusy(busy_sentence(name, waited_s))
+        case sqlite3.SQLITE_FULL:
+            return DiskFull(f"The disk that holds the database {name} is full. Free some space and try again.")
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+            return StorageFailed(
+                f"The database {name} cannot be written to. "
+                "Give this user the right to write the file and its folder, or choose another AGENT_STORE_URL."
+            )
+        case sqlite3.SQLITE_CANTOPEN:
+            return StorageFailed(
+                f"The database {name} cannot be opened. Check that its folder exists and may be written to."
+            )
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return StorageFailed(
+                f"The file {name} is damaged or is no SQLite database. "
+                "Restore it from a copy, or move it away to start with an empty one."
+            )
+        case sqlite3.SQLITE_IOERR:
+            return StorageFailed(
+                f"The disk that holds the database {name} failed ({error}). "
+                "Check the disk and its free space; the database must lie on a local file system."
+            )
+    return None
+
+
+def _postgres(error: BaseException | None, name: str) -> AgentError | None:  # noqa: PLR0911  a table
+    state = getattr(error, "sqlstate", None)
+    words = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if state == "22003":
+        return NotFound(TOO_LARGE)
+    if state in ("55P03", "40P01", "40001"):  # lock not available, deadlock, serialization
+        return StoreBusy(f"Another process holds what is needed in the database {name}. Try again.")
+    if state == "53100":
+        return DiskFull(f"The disk of the database {name} is full. Free some space and try again.")
+    if state == "25006":
+        return StorageFailed(f"The database {name} is read-only. Choose another AGENT_STORE_URL.")
+    if state is None and type(error).__name__ in ("OperationalError", "InterfaceError"):
+        return StorageFailed(f"The database {name} does not answer ({words}). Check that it runs and the URL.")
+    if state and state[:2] in ("08", "28", "3D", "53", "57"):  # connection, login, no such database, resources
+        return StorageFailed(f"The database {name} refused ({words}). Check that it runs and the URL.")
+    return None
