@@ -39,7 +39,7 @@ __all__ = [
 CONFIG = "config.json"
 MODEL_LIMITS = Limits()
 _MAX_CONFIG_BYTES = 4 << 20
-_PACK = "Pack the folder's content: agent model pack FOLDER, or tar -cf STATE.tar -C FOLDER ."
+_PACK = "Pack the folder's content: agent model pack FOLDER -o STATE.tar, or tar -cf STATE.tar -C FOLDER ."
 
 
 @dataclass(frozen=True, slots=True)
