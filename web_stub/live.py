@@ -218,7 +218,7 @@ async def list_stream(hub: Hub, views: TaskViews, limit: int) -> AsyncIterator[b
     yield b"retry: 1000\n\n"
     while not hub.is_closed():
         seen = hub.generation
-        cards = await run_in_threadpool(lambda: [views.card(t) for t in hub.store.tasks.list(limit=limit)])
+        cards = await run_in_threadpool(lambda: views.cards(hub.store.tasks.list(limit=limit)))
         now = {card["id"]: encode(card) for card in cards}
         changed = [card for card in cards if sent.get(card["id"]) != now[card["id"]]]
         if changed or now.keys() != sent.keys():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,15 +37,27 @@ class TaskViews:
 
     def card(self, task: Task) -> View:
         """What the list shows: the task, the names it refers to, its bar, its last metrics."""
+        return self.cards([task])[0]
+
+    def cards(self, tasks: Iterable[Task]) -> list[View]:
+        """Cards of several tasks; what they share is looked up once."""
         store = self._store
+        plugin = _Names(lambda id_: store.plugins.get(id_).title)
+        project = _Names(lambda id_: store.projects.get(id_).name)
+        model = _Names(lambda id_: store.models.get(id_).name)
+        return [
+            self._card(task, plugin[task.plugin_id], project[task.project_id], model[task.model_id]) for task in tasks
+        ]
+
+    def _card(self, task: Task, plugin: str, project: str, model: str) -> View:
         return {
             "id": task.id,
             "type": task.type.value,
             "status": task.status.value,
             "name": task.name,
-            "plugin": _reference(lambda: store.plugins.get(task.plugin_id), task.plugin_id, title="title"),
-            "project": _reference(lambda: store.projects.get(task.project_id), task.project_id),
-            "model": _reference(lambda: store.models.get(task.model_id), task.model_id),
+            "plugin": {"id": task.plugin_id, "name": plugin},
+            "project": {"id": task.project_id, "name": project},
+            "model": {"id": task.model_id, "name": model},
             "step": task.step.name,
             "engine": task.engine,
             "agent_id": task.agent_id,
@@ -103,12 +115,18 @@ class TaskViews:
         return facts
 
 
-def _reference(get: Callable[[], Any], id_: int, *, title: str = "name") -> View:
-    try:
-        found = get()
-    except NotFound:
-        return {"id": id_, "name": _REMOVED}
-    return {"id": id_, "name": getattr(found, title)}
+class _Names(dict[int, str]):
+    """Names by id, each looked up once."""
+
+    def __init__(self, look_up: Callable[[int], str]) -> None:
+        self._look_up = look_up
+
+    def __missing__(self, id_: int) -> str:
+        try:
+            self[id_] = self._look_up(id_)
+        except NotFound:
+            self[id_] = _REMOVED
+        return self[id_]
 
 
 def progress_view(bar: Any) -> View:

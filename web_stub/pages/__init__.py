@@ -70,7 +70,7 @@ def home() -> Response:
 
 @router.get("/tasks")
 def tasks_page(request: Request, web: WebDep) -> Response:
-    cards = [web.views.card(task) for task in web.store.tasks.list(limit=FIRST_TASKS)]
+    cards = web.views.cards(web.store.tasks.list(limit=FIRST_TASKS))
     return _page(request, "tasks.html", first={"cards": cards, "limit": FIRST_TASKS})
 
 

@@ -10,6 +10,7 @@ import pytest
 from agent.domain import TaskStatus
 from agent.events.model import Stream
 from tests.demo_store import Story, crash, finish, new_task, start, train
+from web_stub.rest import schema
 
 
 def trained(site, epochs=2.0, **more):
@@ -139,6 +140,16 @@ def test_a_card_shows_bar_last_metrics_and_checkpoints(site):
     }
     assert card["checkpoints"] == 2
     assert card["reason"] == "finished"
+
+
+def test_lists_and_points_have_the_shape_the_openapi_declares(site):
+    story = trained(site, nan_at=3)
+    new_task(site.store, site.library, "second")
+    listed = site.client.get("/api/tasks").content
+    points = site.client.get(f"/api/tasks/{story.task_id}/points").content
+
+    assert len(schema.TaskList.model_validate_json(listed).items) == 2
+    assert len(schema.ChartData.model_validate_json(points).series) == 4
 
 
 def test_a_running_card_is_not_frozen(site):
