@@ -19,16 +19,16 @@ MODEL_S = 0.005
 
 
 def masks(sdk: oracle_nn.Sdk, folder: Path) -> float:
-    """Every annotation of the project read and drawn as class ids, (H, W) int64."""
+    """Seconds of CPU to read every annotation of the project and draw it as class ids."""
     project = sdk.module("project.project").read_single_project(str(folder / "data"))
     ids = {item.name: index for index, item in enumerate(project.meta.obj_classes)}
     dataset = sdk.nn("dataset").SlyDataset(project.meta, [], (480, 640), ids, -1)
     paths = [dataset_.get_item_paths(name).ann_path for dataset_ in project for name in dataset_]
     dataset.make_gt((480, 640), dataset.load_annotation(paths[0]))  # what loads lazily is loaded
-    start = time.perf_counter()
+    start = time.process_time()
     for path in paths:
         dataset.make_gt((480, 640), dataset.load_annotation(path))
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def batch(sdk: oracle_nn.Sdk, _: Path) -> float:

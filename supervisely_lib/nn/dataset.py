@@ -52,6 +52,13 @@ class CorruptedSampleCatcher:
         self._failed_uids: set[Any] = set()
         self._lock = Lock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the lock: workers of a data loader may get the dataset by pickle."""
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=Lock())
+
     def exec(self, uid: Any, log_dct: Mapping[str, Any], f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What `f` returns, or None when it raised and that is still allowed; RuntimeError when it is not.
 
@@ -121,7 +128,9 @@ class SlyDataset:
                 label.geometry.draw(canvas, class_id)
             elif not ignore_not_mapped_classes:
                 raise RuntimeError(f"Missing class mapping (title to index). Class {label.obj_class.name}.")
-        return np.asarray(sly_image.resize_inter_nearest(canvas, self._out_size)).astype(np.int64)
+        if canvas.shape != self._out_size:
+            canvas = sly_image.resize_inter_nearest(canvas, self._out_size)
+        return canvas.astype(np.int64)
 
     def _get_sample_impl(self, img_fpath: str, ann_fpath: str) -> Any:
         img = sly_image.read(img_fpath)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,12 @@ def test_no_samples_and_samples_without_labels_are_told_apart(task: TaskFolder, 
     empty.write_text('{"description": "", "size": {"height": 2, "width": 2}, "tags": ["val"], "objects": []}')
     with pytest.raises(RuntimeError, match='There are no objects in annotations with tag "val"'):
         ensure_samples_nonempty([(sample[0], str(empty))], "val", project.meta)
+
+
+def test_a_dataset_may_be_sent_to_worker_processes(project: Project, samples: list[tuple[str, str]]) -> None:
+    copy = pickle.loads(pickle.dumps(dataset(project, samples)))
+
+    assert np.array_equal(copy[1][1], dataset(project, samples)[1][1])
 
 
 @pytest.mark.parametrize(("count", "fraction", "val"), [(10, 0.3, 3), (10, 0.0, 1), (10, 1.0, 9), (2, 0.5, 1)])
