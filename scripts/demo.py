@@ -76,11 +76,11 @@ def torch_wheel() -> None:
     """
     import torch
 
-    (WHEELS / "wheels").mkdir(parents=True, exist_ok=True)
+    WHEELS.mkdir(parents=True, exist_ok=True)
     version = torch.__version__
-    if "+cpu" not in version or any((WHEELS / "wheels").glob("torch-*.whl")):
+    if "+cpu" not in version or any(WHEELS.glob("torch-*.whl")):
         return
-    pip = ("-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", WHEELS / "wheels")
+    pip = ("-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", WHEELS)
     python(*pip, f"torch=={version}")
 
 
