@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from agent.errors import AgentError, Invalid
 from agent.settings import Settings
-from web_stub import pages, rest
+from web_stub import pages, public_api, rest
 from web_stub.access import Access, installation_token
 from web_stub.context import Web
 from web_stub.guard import Guard, Hosts, error_response
@@ -54,6 +54,7 @@ def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access
     points = PointsCache(store)
     app.state.web = Web(store, artifacts, settings, access, hub, points, TaskViews(store))
     app.include_router(rest.router, prefix="/api")
+    app.include_router(public_api.router, prefix="/public/api/v3", include_in_schema=False)
     app.include_router(pages.router)
     app.add_api_route("/health", _health, include_in_schema=False)
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
