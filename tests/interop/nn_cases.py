@@ -156,7 +156,7 @@ def mapping_case(seed: int, folder: str, configs: list[str]) -> Case:
 
 def detections_case(seed: int) -> Case:
     rng = random.Random(seed)
-    count = rng.randint(2, 12)
+    count = rng.randint(1, 12)
     boxes = []
     for _ in range(count):
         top, left = rng.random() * 0.8, rng.random() * 0.8
