@@ -61,7 +61,7 @@ def runs(tmp_path: Path, run_official: Callable[..., subprocess.CompletedProcess
         shutil.copytree(tmp_path / "template", task)
         wish = json.dumps({"sdk": sdk, "task": str(task), "run": program})
         if sdk == "official":
-            done = run_official("oracle_nn_run.py", wish)
+            done = run_official("oracle_nn_run.py", stdin=wish)
         else:
             done = subprocess.run(
                 [sys.executable, str(HERE / "oracle_nn_run.py")],
