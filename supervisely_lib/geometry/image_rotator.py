@@ -36,6 +36,11 @@ class ImageRotator:
         side = max(height, width) * math.cos(alpha) * math.sin(alpha) / math.sin(math.pi * 3 / 4 - alpha)
         margin = side * math.cos(math.pi / 4)
         inner_width, inner_height = box_width - 2 * margin, box_height - 2 * margin
+        if min(inner_width, inner_height) <= 0:  # a long image, for which the official formula has no answer
+            half = min(height, width) / 2
+            inner_height, inner_width = half / abs(math.cos(angle)), half / abs(math.sin(angle))
+            if width < height:
+                inner_height, inner_width = inner_width, inner_height
         new_height, new_width = self.new_imsize
         inner = Rectangle(
             top=round((new_height - inner_height) / 2),
