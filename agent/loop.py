@@ -21,7 +21,7 @@ from agent.errors import AgentError, Conflict
 from agent.run_task import run_task
 
 if TYPE_CHECKING:
-    from agent.run import House
+    from agent.house import House
 
 LEASE_S = 30.0
 BEAT_S = 5.0  # a lease survives five missed beats

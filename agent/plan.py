@@ -15,7 +15,7 @@ from agent.formats.archive import list_archive
 
 if TYPE_CHECKING:
     from agent.engines import EngineInfo
-    from agent.run import House
+    from agent.house import House
 
 
 @dataclass(frozen=True, slots=True)

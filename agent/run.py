@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from agent import launch
 from agent.collect import Collected
 from agent.domain import CheckpointState, ExitResult, Model, Plugin, Project, Step, Task, TaskStatus, TaskType
-from agent.engines.open import open_engine
 from agent.errors import AgentError, CouldNotStart, PluginFailed, Stopped
 from agent.events.model import Level
 from agent.formats.task_dir import TaskDir
@@ -27,23 +26,11 @@ from agent.verdict import End, end_of, verdict
 from agent.wishes import check_mode
 
 if TYPE_CHECKING:
-    from agent.artifacts import Artifacts
     from agent.engines import Container, Engine, EngineInfo, ImageInfo
-    from agent.settings import Settings
+    from agent.house import House
     from agent.stage import Staged
-    from agent.store import Store
 
 STOP_POLL_S = 0.25  # how soon a stop is noticed; the original looks every 0.5 s
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What every task needs around it: the two doors, the settings, and a way to get an engine by name."""
-
-    store: Store
-    artifacts: Artifacts
-    settings: Settings
-    open_engine: Callable[[str, Settings], Engine] = open_engine
 
 
 class Run:
@@ -132,7 +119,7 @@ class Run:
 
     def start(self, staged: Staged) -> Container:
         """Create and start the container, unless a stop came first."""
-        self._raise_if_stopped()
+        self.raise_if_stopped()
         spec = launch.container_spec(
             self.task,
             self.plugin,
@@ -265,7 +252,7 @@ class Run:
             return Stopped("stopped by the user")
         return None
 
-    def _raise_if_stopped(self) -> None:
+    def raise_if_stopped(self) -> None:
         if (stop := self._stop_wish()) is not None:
             raise stop
 

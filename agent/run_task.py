@@ -11,7 +11,8 @@ import threading
 
 from agent.collect import collect
 from agent.domain import Step, Task
-from agent.run import House, open_run
+from agent.house import House
+from agent.run import open_run
 from agent.stage import stage
 
 
@@ -34,6 +35,7 @@ def run_task(task: Task, house: House, *, shutdown: threading.Event | None = Non
                     artifacts=house.artifacts,
                     task_dir=run.folder,
                     shared_ok=run.engine_info.can_mount_over,
+                    keep_going=run.raise_if_stopped,
                 )
             container = run.start(staged)
         if container is not None:

@@ -14,11 +14,10 @@ import orjson
 
 from agent.domain import Model, NewTask, Plugin, Project, TaskOptions, TaskType
 from agent.errors import BadInput, NotFound
+from agent.formats.names import name_problem, shown
 
 if TYPE_CHECKING:
     from agent.store import Store
-
-MAX_NAME = 255  # characters; a result project's name becomes a folder's name
 
 
 def new_task(
@@ -122,11 +121,8 @@ def default_name(kind: TaskType, plugin: Plugin, project: Project) -> str:
 
 def check_name(name: str) -> None:
     """BadInput unless the result's name can be a folder's name and a line of text."""
-    if not name or len(name) > MAX_NAME:
-        raise BadInput(f"a result name has 1 to {MAX_NAME} characters, this one has {len(name)}")
-    bad = next((c for c in name if not c.isprintable() or c in "/\\"), None)
-    if bad is not None or name in {".", ".."}:
-        raise BadInput(f"result name {name!r} cannot be a folder's name; leave out slashes and control characters")
+    if problem := name_problem(name):
+        raise BadInput(f"the result's name {shown(name[:80])!r} {problem}; choose another with --name")
 
 
 def _single(reference: int | str | Sequence[int | str], what: str, kind: TaskType) -> int | str:

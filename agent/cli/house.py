@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from agent.artifacts import open_artifacts
 from agent.errors import Invalid, Problem, StorageFailed
-from agent.run import House
+from agent.house import House
 from agent.settings import Settings
 from agent.store import open_store
 

@@ -8,10 +8,8 @@ from typing import Annotated
 import typer
 
 from agent import library
-from agent.build import build_plugin
 from agent.cli import show
 from agent.cli.house import load_settings, open_house
-from agent.engines.open import open_engine
 from agent.errors import BadInput
 from agent.formats.plugin import read_plugin_folder
 
@@ -40,7 +38,7 @@ def add(
         if Path(reference).is_dir():
             plugin = library.add_plugin_folder(house.store, Path(reference), house.settings.registry)
         else:
-            engine = open_engine("docker", house.settings)
+            engine = house.open_engine("docker", house.settings)
             plugin = library.add_plugin_image(house.store, engine.image(reference, house.settings.pull))
     if json:
         show.as_json(plugin)
@@ -76,6 +74,8 @@ def build(
     ] = None,
 ) -> None:
     """Build a plugin's image as the official script does: arguments, labels, context, name as the last line."""
+    from agent.build import build_plugin  # late: the engine's client is slow to import
+
     settings = load_settings()
     plugin = read_plugin_folder(folder)
     reference = build_plugin(

@@ -15,8 +15,6 @@ import typer
 from agent.cli import INTERRUPTED, show
 from agent.cli.house import open_house
 from agent.errors import BadInput
-from agent.loop import run_forever, run_one
-from agent.verdict import exit_code
 
 Parallel = Annotated[int, typer.Option(min=1, max=64, help="How many tasks at the same time.")]
 
@@ -26,6 +24,9 @@ def run(
     task: Annotated[int | None, typer.Option(help="Run only this queued task, then end with its exit code.")] = None,
 ) -> None:
     """Take and run queued tasks until interrupted; running ones are then stopped and recorded as such."""
+    from agent.loop import run_forever, run_one  # late: only these two commands run tasks
+    from agent.verdict import exit_code
+
     with open_house() as house, interruptible() as shutdown:
         _log_to_stderr(house.settings.log_level)
         if task is None:
@@ -42,7 +43,8 @@ def up(
     agent: Annotated[bool, typer.Option(help="Also run tasks in this process (--no-agent: the page only).")] = True,
 ) -> None:
     """Start the web page and an agent on this machine."""
-    from web_stub.server import serve  # late: only this command needs the web
+    from agent.loop import run_forever
+    from web_stub.server import serve
 
     with open_house() as house, interruptible() as shutdown:
         _log_to_stderr(house.settings.log_level)

@@ -8,13 +8,12 @@ import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
 from agent import library
-from agent.build import ensure_built
 from agent.cli import show
 from agent.cli.follow import Watch, describe
 from agent.cli.house import open_house
@@ -22,15 +21,15 @@ from agent.cli.plugin import pairs
 from agent.cli.serve import interruptible
 from agent.cli.task import say_end, summary
 from agent.domain import CheckpointState, NewTask, Plugin, Task, TaskOptions, TaskType
-from agent.engines.docker import DockerEngine
-from agent.errors import BadInput, Invalid
+from agent.errors import BadInput, Invalid, NotFound
 from agent.formats.json_text import NotJson, parse
-from agent.loop import run_one
-from agent.plan import Plan, plan
-from agent.run import House
+from agent.house import House
 from agent.settings import size_bytes
-from agent.verdict import exit_code
 from agent.wishes import new_task
+
+if TYPE_CHECKING:
+    from agent.engines import ImageInfo
+    from agent.plan import Plan
 
 ALIVE_FOR = timedelta(seconds=15)  # an agent that beat this recently will take the task
 
@@ -109,6 +108,10 @@ def submit_inference(
 
 
 def _submit(kind: TaskType, asked: dict[str, Any]) -> None:
+    from agent.engines.docker import DockerEngine  # late: only submitting needs engines, and they are slow to import
+    from agent.plan import plan
+    from agent.verdict import exit_code
+
     with open_house() as house:
         wish, plugin = _wish(house, kind, asked)
         engine = house.open_engine(wish.options.engine, house.settings)
@@ -116,6 +119,8 @@ def _submit(kind: TaskType, asked: dict[str, Any]) -> None:
             _show_plan(plan(wish, house, engine.info()), as_json=asked["json"])
             return
         if isinstance(engine, DockerEngine) and plugin.folder is not None:
+            from agent.build import ensure_built
+
             ensure_built(
                 plugin,
                 engine,
@@ -152,7 +157,9 @@ def _wish(house: House, kind: TaskType, asked: dict[str, Any]) -> tuple[NewTask,
     for what, given in (("project", asked["project"]), ("model", asked["model"] or [None])):
         if len(given) != 1:
             raise BadInput(f"{len(given)} {what}s were given; a task works with exactly one --{what}")
-    plugin = library.resolve_plugin(store, asked["plugin"], settings.registry)
+    plugin = library.resolve_plugin(
+        store, asked["plugin"], settings.registry, find_image=lambda name: _find_image(house, options, name)
+    )
     project = library.resolve_project(store, artifacts, asked["project"][0])
     model = (
         library.resolve_model(store, artifacts, asked["model"][0])
@@ -174,6 +181,13 @@ def _wish(house: House, kind: TaskType, asked: dict[str, Any]) -> tuple[NewTask,
     return wish, plugin
 
 
+def _find_image(house: House, options: TaskOptions, name: str) -> ImageInfo:
+    """A plugin nobody has added may be an image the engine has."""
+    if options.engine == "process":
+        raise NotFound(f"There is no plugin {name!r}; see `agent plugin list`, or give a plugin's folder")
+    return house.open_engine("docker", house.settings).image(name, options.pull)
+
+
 def _config(path: Path) -> Any:
     try:
         return parse(path.read_bytes())
@@ -192,6 +206,8 @@ def _bytes(text: str | None) -> int | None:
 
 def _foreground(house: House, task: Task, *, quiet: bool) -> Task:
     """Run the task in a thread of this process while this one watches the store and the keyboard."""
+    from agent.loop import run_one
+
     failure: list[BaseException] = []
     with interruptible() as shutdown:
 

@@ -16,7 +16,6 @@ from agent.domain import Task, TaskStatus
 from agent.errors import BadInput
 from agent.events.model import Level, Stream
 from agent.store import Store
-from agent.verdict import exit_code
 
 app = typer.Typer(no_args_is_help=True)
 Id = Annotated[int, typer.Argument(metavar="TASK", help="The task's id.")]
@@ -172,6 +171,8 @@ def stop(task_id: Id, json: Json = False) -> None:
 @app.command()
 def wait(task_id: Id, json: Json = False) -> None:
     """Watch a task until it ends; the exit code says how."""
+    from agent.verdict import exit_code
+
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with open_house() as house:
         task = Watch(house.store, task_id, show.err).until_end()

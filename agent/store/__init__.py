@@ -12,6 +12,7 @@ from agent.store.agents import AgentRow, Agents
 from agent.store.append import EventRow
 from agent.store.checkpoints import Checkpoints
 from agent.store.connect import BUSY_TIMEOUT_S, Database
+from agent.store.edits import ProjectEdits
 from agent.store.events import Events, StoredEvent
 from agent.store.metrics import MetricSeries, PointArrays, Points, Series
 from agent.store.migrate import migrate
@@ -49,6 +50,7 @@ class Store:
         self.checkpoints = Checkpoints(database)
         self.models = Models(database)
         self.projects = Projects(database)
+        self.edits = ProjectEdits(database)
         self.plugins = Plugins(database)
         self.agents = Agents(database)
 

@@ -68,9 +68,9 @@ class Projects:
                     .returning(datasets.c.id)
                 ).scalar_one()
                 self._insert_images.run(
-                    connection, [value for image in of_dataset for value in _image_row(dataset_id, image, now)]
+                    connection, [value for image in of_dataset for value in image_row(dataset_id, image, now)]
                 )
-        return _project(row)
+        return project_of(row)
 
     def get(self, id: int) -> Project:  # noqa: A002
         return self._one(projects.c.id == id, f"There is no project {id}.")
@@ -83,14 +83,14 @@ class Projects:
         if name is not None:
             found = found.where(projects.c.name == clean(name))
         with self._db.reading() as connection:
-            return [_project(row) for row in connection.execute(found)]
+            return [project_of(row) for row in connection.execute(found)]
 
     def by_content(self, sha: str) -> Project | None:
         """The newest project with this content, so that a folder is imported once."""
         found = sa.select(projects).where(projects.c.content_sha256 == sha).order_by(projects.c.id.desc()).limit(1)
         with self._db.reading() as connection:
             row = connection.execute(found).first()
-        return None if row is None else _project(row)
+        return None if row is None else project_of(row)
 
     def find(self, name: str) -> Project:
         """The newest of this exact name."""
@@ -100,14 +100,14 @@ class Projects:
         """In the order they were added."""
         found = sa.select(datasets).where(datasets.c.project_id == project_id).order_by(datasets.c.id)
         with self._db.reading() as connection:
-            return [_dataset(row) for row in connection.execute(found)]
+            return [dataset_of(row) for row in connection.execute(found)]
 
     def dataset(self, id: int) -> Dataset:  # noqa: A002
         with self._db.reading() as connection:
             row = connection.execute(sa.select(datasets).where(datasets.c.id == id)).first()
         if row is None:
             raise NotFound(f"There is no dataset {id}.")
-        return _dataset(row)
+        return dataset_of(row)
 
     def images(self, dataset_id: int, *, after_id: int = 0, limit: int | None = None) -> Iterator[Image]:
         """In the order they were added, read page by page: a project need not fit in memory."""
@@ -123,7 +123,7 @@ class Projects:
             with self._db.reading() as connection:
                 rows = connection.execute(found).all()
             for row in rows:
-                yield _image(row)
+                yield image_of(row)
             if len(rows) < page:
                 return
             after_id = rows[-1].id
@@ -134,7 +134,7 @@ class Projects:
             row = connection.execute(sa.select(images).where(images.c.id == id)).first()
         if row is None:
             raise NotFound(f"There is no image {id}.")
-        return _image(row)
+        return image_of(row)
 
     def _one(self, condition: sa.ColumnElement[bool], missing: str) -> Project:
         found = sa.select(projects).where(condition).order_by(projects.c.id.desc()).limit(1)
@@ -142,10 +142,15 @@ class Projects:
             row = connection.execute(found).first()
         if row is None:
             raise NotFound(missing)
-        return _project(row)
+        return project_of(row)
 
 
-def _image_row(dataset_id: int, image: NewImage, now: int) -> tuple[Any, ...]:
+def insert_images(database: Database) -> str:
+    """The statement that `image_row` gives the values for."""
+    return database.insert_many_sql(images, _IMAGE_COLUMNS)
+
+
+def image_row(dataset_id: int, image: NewImage, now: int) -> tuple[Any, ...]:
     return (
         dataset_id,
         clean(image.name),
@@ -160,7 +165,7 @@ def _image_row(dataset_id: int, image: NewImage, now: int) -> tuple[Any, ...]:
     )
 
 
-def _project(row: sa.Row[Any]) -> Project:
+def project_of(row: sa.Row[Any]) -> Project:
     return Project(
         id=row.id,
         name=row.name,
@@ -175,7 +180,7 @@ def _project(row: sa.Row[Any]) -> Project:
     )
 
 
-def _dataset(row: sa.Row[Any]) -> Dataset:
+def dataset_of(row: sa.Row[Any]) -> Dataset:
     return Dataset(
         id=row.id,
         project_id=row.project_id,
@@ -186,7 +191,7 @@ def _dataset(row: sa.Row[Any]) -> Dataset:
     )
 
 
-def _image(row: sa.Row[Any]) -> Image:
+def image_of(row: sa.Row[Any]) -> Image:
     return Image(
         id=row.id,
         dataset_id=row.dataset_id,

@@ -103,6 +103,6 @@ def test_an_accepted_name_is_one_folder_name(name):
         check_name(name)
     except BadInput:
         return
-    assert name.isprintable()
-    assert not set(name) & set("/\\")
-    assert 0 < len(name) <= 255
+    assert "/" not in name
+    assert name not in {"", ".", ".."}
+    assert 0 < len(name.encode()) <= 250

@@ -23,7 +23,12 @@ if cfg.get("behaviour") != "write_nothing":
             os.chmod(path, 0o644)
             with open(path) as file:
                 data = json.load(file)
-            box = {"classTitle": "seen", "tags": [], "description": "", "points": {"exterior": [[0, 0], [1, 1]], "interior": []}}
+            box = {
+                "classTitle": "seen",
+                "tags": [],
+                "description": "",
+                "points": {"exterior": [[0, 0], [1, 1]], "interior": []},
+            }
             data["objects"].append(box)
             with open(path, "w") as file:
                 json.dump(data, file)

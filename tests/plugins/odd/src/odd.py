@@ -32,6 +32,13 @@ def checkpoint(index, weights, subdir=None, best=False):
         json.dump(state, file)
     with open(folder + "/model.pt", "wb") as file:
         file.write(weights)
-    say("CHECKPOINT", "checkpoint", id=index, subdir=subdir or f"{index:08d}", sizeb=len(weights), best_now=best,
-        optional={"epoch": index + 1.0})
+    say(
+        "CHECKPOINT",
+        "checkpoint",
+        id=index,
+        subdir=subdir or f"{index:08d}",
+        sizeb=len(weights),
+        best_now=best,
+        optional={"epoch": index + 1.0},
+    )
     shutil.rmtree(folder)

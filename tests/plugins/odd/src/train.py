@@ -22,7 +22,13 @@ def train(cfg):
             if cfg.get("pause"):
                 time.sleep(cfg["pause"])
         metrics("val", epoch + 1, loss=0.5 / (1 + epoch), accuracy=float("nan"))
-        say("PROGRESS", "progress", subtask="Model training: ", current=(epoch + 1) * per_epoch, total=epochs * per_epoch)
+        say(
+            "PROGRESS",
+            "progress",
+            subtask="Model training: ",
+            current=(epoch + 1) * per_epoch,
+            total=epochs * per_epoch,
+        )
         checkpoint(epoch, weights + b"+" if epoch < 2 else weights + b"+%d" % epoch, best=epoch == 0)
 
 
@@ -32,7 +38,13 @@ def leave(cfg):
 
 
 def crash(cfg):
-    say("TASK_CRASHED", "Unexpected exception in main.", main_name="ODD", exc_str="no annotations with tag val", stack=["a", "b"])
+    say(
+        "TASK_CRASHED",
+        "Unexpected exception in main.",
+        main_name="ODD",
+        exc_str="no annotations with tag val",
+        stack=["a", "b"],
+    )
     os._exit(1)
 
 
@@ -74,10 +86,19 @@ def noise(cfg):
     """Malformed, huge, binary, half and unending lines; the points around them must all arrive."""
     out = sys.stderr.buffer
     metrics("train", 1, loss=1)
-    for junk in (b'{"message": "half', b"\xff\xfe\x00binary", b"[1,2,3]", b'{"event_type": ["x"]}', b"", b"x" * 300_000):
+    for junk in (
+        b'{"message": "half',
+        b"\xff\xfe\x00binary",
+        b"[1,2,3]",
+        b'{"event_type": ["x"]}',
+        b"",
+        b"x" * 300_000,
+    ):
         out.write(junk + b"\n")
     out.write(b'{"message":"metrics","event_type":"EventType.METRICS","type":"train","epoch":2,"metrics":[1]}\n')
-    out.write(b'{"message":"metrics","event_type":"EventType.METRICS","type":"train","epoch":2,"metrics":{"loss":NaN}}\n')
+    out.write(
+        b'{"message":"metrics","event_type":"EventType.METRICS","type":"train","epoch":2,"metrics":{"loss":NaN}}\n'
+    )
     out.flush()
     metrics("train", 3, loss=0.5, padding=1.0, note="y")
     out.write(b'{"message":"big","level":"info","blob":"' + b"z" * 100_000 + b'"}\n')
