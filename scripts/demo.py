@@ -63,10 +63,12 @@ def choose_engine() -> str:
     wanted = os.environ.get("AGENT_ENGINE", "auto")
     if wanted == "process":
         return "process"
-    started = subprocess.run([ROOT / "scripts" / "engine.sh", "start"], check=False).returncode == 0
-    if not started and wanted == "docker":
+    script = ROOT / "scripts" / "engine.sh"
+    subprocess.run([script, "start"], check=False)
+    answers = subprocess.run([script, "status"], check=False, stderr=subprocess.DEVNULL).returncode == 0
+    if not answers and wanted == "docker":
         sys.exit(3)
-    return "docker" if started else "process"
+    return "docker" if answers else "process"
 
 
 def torch_wheel() -> None:

@@ -149,7 +149,7 @@ def _wish(house: House, kind: TaskType, asked: dict[str, Any]) -> tuple[NewTask,
         gpus=asked["gpus"] or settings.gpus,
         pull=asked["pull"] or settings.pull,
         writable_data=asked["writable_data"],
-        python=asked["python"] or settings.python or None,
+        python=asked["python"],  # else the plugin's own .venv, else AGENT_PYTHON: the engine decides
         stop_grace_s=asked["stop_grace"],
         memory_bytes=_bytes(asked["memory"]),
         env=pairs(asked["env"], "--env"),

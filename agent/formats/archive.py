@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from agent.errors import Invalid, NotFound, Problem, StorageFailed
 from agent.formats.archive_members import Member, Members
@@ -200,6 +200,9 @@ def _extract(source: Path | BinaryIO, folder: Path, limits: Limits) -> None:
     def ours(entry: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
         return tarfile.data_filter(entry, path).replace(mtime=None, deep=False)  # type: ignore[arg-type]
 
+    # Debian 12's Python 3.11.2 has no filters yet. `Members` has refused all that the filter would refuse; without
+    # `set_attrs` no owner, mode or time of the archive is taken over either.
+    options: dict[str, Any] = {"filter": ours} if hasattr(tarfile, "data_filter") else {"set_attrs": False}
     check = Members(limits.members, limits.size_bytes, limits.depth)
     with (
         _opened(source, limits) as (bounded, _),
@@ -216,7 +219,7 @@ def _extract(source: Path | BinaryIO, folder: Path, limits: Limits) -> None:
             entry.name = member.name
             if member.link is not None and entry.islnk():
                 entry.linkname = member.link
-            tar.extract(entry, folder, filter=ours)
+            tar.extract(entry, folder, **options)
 
 
 def _unreadable(source: Path | BinaryIO, error: Exception) -> tuple[str, str]:

@@ -429,3 +429,11 @@ def test_whatever_can_be_packed_is_unpacked_the_same(files):
         unpack(tar, Path(temporary, "model"))
 
         assert tree(Path(temporary, "model")) == tree(folder)
+
+
+def test_a_python_without_extraction_filters_unpacks_the_same(state, tmp_path, monkeypatch):
+    pack_file(state, tmp_path / "s.tar")
+    monkeypatch.delattr(tarfile, "data_filter")
+    model_state.unpack(tmp_path / "s.tar", tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(state)
+    assert not (tmp_path / "out" / "model.pt").stat().st_mode & 0o111
