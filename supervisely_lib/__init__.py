@@ -116,8 +116,9 @@ _OFFICIAL = "Install the official client (`pip install supervisely`) and use `su
 _LEFT_OUT = {
     "Api": _OFFICIAL.format("Api") + " It speaks to this web instance as it is.",
     "api": _OFFICIAL.format("api"),
-    "upload_project": _OFFICIAL.format("upload_project") + " Or let the agent read the folder: `agent add-project`.",
+    "upload_project": _OFFICIAL.format("upload_project") + " Or let the agent read the folder: `agent project add`.",
     "aug": "Augment with numpy, OpenCV or albumentations; Annotation has crop, rotate, resize, fliplr and flipud.",
+    "worker_api": "Only the original agent speaks this protocol; plugins never did.",
     "AgentAPI": "Only the original agent speaks this protocol; plugins never did.",
     "api_proto": "Only the original agent speaks this protocol; plugins never did.",
     "ChunkSplitter": "Only the original agent speaks this protocol; plugins never did.",

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import traceback
+import types
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -72,3 +73,14 @@ def catch_silently(fn: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
     except Exception as e:  # noqa: BLE001 - swallowing is what it is for
         _report(logger.debug, e)
         return None
+
+
+class _AlsoTheFunction(types.ModuleType):
+    """This module, callable: `sly.function_wrapper` must be the function, but Python binds a package's
+    attribute to the module of that name whenever that is imported."""
+
+    def __call__(self, f: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        return function_wrapper(f, *args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _AlsoTheFunction

@@ -39,9 +39,9 @@ def safe_ratio(num: float, denom: float) -> float:
     return num / denom if denom != 0 else 0
 
 
-def sum_counters(counters: Iterable[Mapping[str, Any]], counter_names: Iterable[str]) -> dict[str, Any]:
+def sum_counters(elementwise_counters: Iterable[Mapping[str, Any]], counter_names: Iterable[str]) -> dict[str, Any]:
     """Sums by name over all counters."""
-    counters = list(counters)
+    counters = list(elementwise_counters)
     return {name: sum(counter.get(name, 0) for counter in counters) for name in counter_names}
 
 

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
+from supervisely_lib._lazy import lazy
 from supervisely_lib.annotation.annotation import ANN_EXT, Annotation
 from supervisely_lib.collection.key_indexed_collection import KeyIndexedCollection, KeyObject
 from supervisely_lib.geometry.drawing import Array
 from supervisely_lib.imaging import image as sly_image
 from supervisely_lib.io import fs
-from supervisely_lib.io.json import dump_json_file, load_json_file
+from supervisely_lib.io.json import dump_json_file
 from supervisely_lib.project.project_meta import ProjectMeta
 
 META_FILE = "meta.json"
@@ -309,6 +310,5 @@ def read_single_project(dir: str) -> Project:
     return Project(os.path.join(dir, folders[0]), OpenMode.READ)
 
 
-def load_meta_json(project_dir: str) -> Any:
-    """The content of a project's meta.json, as it is."""
-    return load_json_file(os.path.join(project_dir, META_FILE))
+# Lives in a module of its own, which needs this one; plugins look for it here.
+__getattr__, _ = lazy(__name__, {"download_project": "project.download:download_project"})
