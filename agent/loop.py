@@ -11,12 +11,12 @@ import os
 import threading
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from agent.domain import Task
+from agent.domain import NewTask, Task
 from agent.errors import AgentError, Conflict
 from agent.run_task import run_task
 
@@ -57,11 +57,19 @@ def alive(house: House) -> Iterator[str]:
 
 
 def run_one(house: House, task_id: int, shutdown: threading.Event) -> Task:
-    """Claim and run exactly this task in this process: the foreground of `agent submit-train`."""
+    """Claim and run exactly this queued task in this process: `agent run --task`."""
     with alive(house) as agent_id:
         task = house.store.tasks.claim(agent_id, task_id=task_id, lease_s=LEASE_S)
         if task is None:
             raise Conflict(f"task {task_id} was taken by another agent; follow it with `agent task wait {task_id}`")
+        return run_task(task, house, shutdown=shutdown)
+
+
+def run_new(house: House, wish: NewTask, shutdown: threading.Event, on_added: Callable[[Task], object]) -> Task:
+    """Add a task that is this process's from the start, and run it: the foreground of `agent submit-train`."""
+    with alive(house) as agent_id:
+        task = house.store.tasks.add(wish, agent_id=agent_id, lease_s=LEASE_S)
+        on_added(task)
         return run_task(task, house, shutdown=shutdown)
 
 

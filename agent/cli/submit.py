@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
@@ -127,13 +128,13 @@ def _submit(kind: TaskType, asked: dict[str, Any]) -> None:
                 bases=pairs(asked["base"], "--base"),
                 on_line=lambda line: show.err.print(line, markup=False, end="", style="dim"),
             )
-        task = house.store.tasks.add(wish)
         if asked["detach"]:
+            task = house.store.tasks.add(wish)
             if not _agent_alive(house):
                 _spawn_agent(house, task)
             show.as_json(task) if asked["json"] else show.out.print(str(task.id), markup=False)
             return
-        task = _foreground(house, task, quiet=asked["json"])
+        task = _foreground(house, wish, quiet=asked["json"])
         if asked["json"]:
             show.as_json(summary(house.store, task))
         else:
@@ -204,28 +205,19 @@ def _bytes(text: str | None) -> int | None:
         raise BadInput(f"--memory: {error}") from None
 
 
-def _foreground(house: House, task: Task, *, quiet: bool) -> Task:
+def _foreground(house: House, wish: NewTask, *, quiet: bool) -> Task:
     """Run the task in a thread of this process while this one watches the store and the keyboard."""
-    from agent.loop import run_one
+    from agent.loop import run_new
 
-    failure: list[BaseException] = []
-    with interruptible() as shutdown:
-
-        def work() -> None:
-            try:
-                run_one(house, task.id, shutdown)
-            except BaseException as error:  # noqa: BLE001 - raised again below, in the main thread
-                failure.append(error)
-
-        runner = threading.Thread(target=work, name=f"task-{task.id}")
-        runner.start()
-        if not quiet:
+    with interruptible() as shutdown, ThreadPoolExecutor(1, thread_name_prefix="task") as pool:
+        added: SimpleQueue[Task | None] = SimpleQueue()
+        running = pool.submit(run_new, house, wish, shutdown, added.put)
+        running.add_done_callback(lambda _: added.put(None))  # it may fail before it is added
+        task = added.get()
+        if task is not None and not quiet:
             show.err.print(f"task {task.id}: {task.name}", markup=False)
-            Watch(house.store, task.id, show.err, gone=lambda: not runner.is_alive()).until_end()
-        runner.join()
-    if failure:
-        raise failure[0]
-    return house.store.tasks.get(task.id)
+            Watch(house.store, task.id, show.err, gone=running.done).until_end()
+        return running.result()
 
 
 def _agent_alive(house: House) -> bool:

@@ -27,8 +27,12 @@ class Tasks:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def add(self, new: NewTask) -> Task:
-        """A queued task. NotFound when its plugin, project or model is not in the store."""
+    def add(self, new: NewTask, *, agent_id: str | None = None, lease_s: float = 30) -> Task:
+        """A queued task, or one that `agent_id` has taken already, so that no other agent can come first.
+
+        NotFound when its plugin, project or model is not in the store.
+        """
+        taken = {"agent_id": agent_id, "lease_until_us": _lease(lease_s)} if agent_id is not None else {}
         with self._db.writing() as connection:
             for noun, table, wanted in (
                 ("plugin", plugins, new.plugin_id),
@@ -41,7 +45,8 @@ class Tasks:
                 sa.insert(tasks)
                 .values(
                     type=new.type.value,
-                    status=TaskStatus.QUEUED.value,
+                    status=(TaskStatus.CONSUMED if taken else TaskStatus.QUEUED).value,
+                    **taken,
                     name=clean(new.name),
                     plugin_id=new.plugin_id,
                     project_id=new.project_id,
