@@ -10,6 +10,6 @@ sys.exit(sys.version_info < (3, 11))
 PY
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "installing packages into $venv (once; a few minutes on a fresh machine)"
-"$venv/bin/pip" install --quiet --upgrade pip
-"$venv/bin/python" -c 'import torch' 2>/dev/null || "$venv/bin/pip" install --quiet "${TORCH:-torch==2.13.0}"
-"$venv/bin/pip" install --quiet --editable '.[example,dev]'
+"$venv/bin/pip" install -qq --upgrade pip
+"$venv/bin/python" -c 'import torch' 2>/dev/null || "$venv/bin/pip" install -qq "${TORCH:-torch==2.13.0}"
+"$venv/bin/pip" install -qq --editable '.[example,dev]'

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from agent.collect import Collected
 
+from agent.collect import Collected
 from agent.domain import ExitResult, TaskStatus
 from agent.errors import EngineUnavailable, Stopped
 from agent.events.model import Crashed
