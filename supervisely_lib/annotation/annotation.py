@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from supervisely_lib.annotation.invalid import InvalidAnnotation, kind_of
+from supervisely_lib.annotation import reading
+from supervisely_lib.annotation.invalid import InvalidAnnotation
 from supervisely_lib.annotation.label import Label, LabelBase, PixelwiseScoresLabel
 from supervisely_lib.annotation.obj_class_collection import ObjClassCollection
 from supervisely_lib.annotation.tag import Tag
@@ -23,20 +24,7 @@ if TYPE_CHECKING:
 ANN_EXT = ".json"
 
 
-class AnnotationJsonFields:
-    """Keys of an annotation file."""
-
-    IMG_DESCRIPTION = "description"
-    IMG_SIZE = "size"
-    IMG_SIZE_WIDTH = "width"
-    IMG_SIZE_HEIGHT = "height"
-    IMG_TAGS = "tags"
-    LABELS = "objects"
-    CUSTOM_DATA = "customBigData"
-    PROBABILITY_CLASSES = "probabilityClasses"
-    PROBABILITY_LABELS = "probabilityLabels"
-
-
+AnnotationJsonFields = reading.AnnotationJsonFields
 _F = AnnotationJsonFields
 _KNOWN_FIELDS = frozenset({_F.IMG_DESCRIPTION, _F.IMG_SIZE, _F.IMG_TAGS, _F.LABELS, _F.CUSTOM_DATA})
 
@@ -131,19 +119,12 @@ class Annotation:
     @classmethod
     def from_json(cls, data: Mapping[str, Any], project_meta: ProjectMeta) -> Annotation:
         """InvalidAnnotation, a RuntimeError and ValueError, naming the object and the field."""
-        if not isinstance(data, Mapping):
-            raise InvalidAnnotation(f"an annotation must be a JSON object, not {kind_of(data)}.")
-        for field, kind in ((_F.IMG_SIZE, Mapping), (_F.LABELS, list), (_F.IMG_TAGS, list)):
-            if field not in data:
-                raise InvalidAnnotation(f"field {field!r} is missing.")
-            if not isinstance(data[field], kind):
-                wanted = "a list" if kind is list else "an object"
-                raise InvalidAnnotation(f"field {field!r} must be {wanted}, not {kind_of(data[field])}.")
-        custom_data, score_labels = _scores(data.get(_F.CUSTOM_DATA))
+        reading.require_fields(data)
+        custom_data, score_labels = reading.score_maps(data.get(_F.CUSTOM_DATA))
         annotation = cls(
-            _image_size(data[_F.IMG_SIZE]),
-            _labels(data[_F.LABELS], project_meta),
-            _tags(data[_F.IMG_TAGS], project_meta),
+            reading.image_size(data[_F.IMG_SIZE]),
+            reading.labels(data[_F.LABELS], project_meta),
+            reading.image_tags(data[_F.IMG_TAGS], project_meta),
             data.get(_F.IMG_DESCRIPTION) or "",
             score_labels,
             custom_data,
@@ -316,42 +297,3 @@ class Annotation:
     def __repr__(self) -> str:
         height, width = self._img_size
         return f"Annotation({height}×{width}, {len(self._labels)} labels, tags {self._img_tags.keys()})"
-
-
-def _image_size(size: Mapping[str, Any]) -> tuple[int, int]:
-    for side in (_F.IMG_SIZE_HEIGHT, _F.IMG_SIZE_WIDTH):
-        value = size.get(side)
-        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-            raise InvalidAnnotation(f"field 'size.{side}' must be a positive whole number, not {value!r}.")
-    return size[_F.IMG_SIZE_HEIGHT], size[_F.IMG_SIZE_WIDTH]
-
-
-def _labels(objects: list[Any], meta: ProjectMeta) -> list[Label]:
-    labels = []
-    for i, item in enumerate(objects):
-        try:
-            labels.append(Label.from_json(item, meta))
-        except InvalidAnnotation as e:
-            raise e.within(f"objects[{i}]") from e.__cause__
-    return labels
-
-
-def _tags(tags: list[Any], meta: ProjectMeta) -> TagCollection:
-    try:
-        return TagCollection.from_json(tags, meta.tag_metas)
-    except InvalidAnnotation as e:
-        raise e.within("image tags") from e.__cause__
-
-
-def _scores(custom_data: Any) -> tuple[dict[str, Any] | None, list[PixelwiseScoresLabel]]:
-    """customBigData without the score maps, and the score maps."""
-    from supervisely_lib.project.project_meta import ProjectMeta  # here, because it imports this package
-
-    if not isinstance(custom_data, Mapping):
-        return None, []
-    rest = dict(custom_data)
-    if not {_F.PROBABILITY_LABELS, _F.PROBABILITY_CLASSES} <= rest.keys():
-        return rest, []
-    labels, classes = rest.pop(_F.PROBABILITY_LABELS), rest.pop(_F.PROBABILITY_CLASSES)
-    meta = ProjectMeta(ObjClassCollection.from_json(classes))
-    return rest, [PixelwiseScoresLabel.from_json(label, meta) for label in labels]
