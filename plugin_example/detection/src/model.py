@@ -1,0 +1,82 @@
+"""A small detector without anchors: a heat map per class with a peak at the centre of each thing, and the way from
+there to the four sides of its box.
+
+What is unusual about it:
+- a thing is a point: no anchors, no proposals, and little left for non-maximum suppression
+- boxes are learnt around each centre, not on it alone: several times more to learn from in every picture
+- group normalisation instead of batch normalisation: the same in training and inference, with any batch size
+- images come as bytes / 255; the normalisation of colours is part of the network
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
+from torch import Tensor, nn
+
+CELL = 4  # the maps are this many times smaller than the image
+STRIDE = 16  # and the deepest one inside this many times: the image's sides have to be multiples
+
+RARE = -2.2  # a cell's first score, before the sigmoid: one in ten, because most cells are no centre
+USUAL_PX = 16  # a first guess of the way to a side; the network learns factors of it
+
+
+class Block(nn.Module):
+    """Two 3×3 convolutions beside a shortcut: (B, C, H, W) → (B, C_out, H, W)."""
+
+    def __init__(self, channels: int, channels_out: int) -> None:
+        super().__init__()
+        self.conv_1 = nn.Conv2d(channels, channels_out, 3, padding=1, bias=False)
+        self.norm_1 = nn.GroupNorm(8, channels_out)
+        self.conv_2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
+        self.norm_2 = nn.GroupNorm(8, channels_out)
+        self.shortcut = nn.Conv2d(channels, channels_out, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = F.relu(self.norm_1(self.conv_1(x)))
+        return F.relu(self.norm_2(self.conv_2(inner)) + self.shortcut(x))
+
+
+class DetectionNet(nn.Module):
+    def __init__(self, num_classes: int, width: int = 16) -> None:
+        """`width`: channels of the first map, a multiple of 8; each halving of the image doubles them."""
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 5, stride=2, padding=2)
+        self.down_4 = Block(width, 2 * width)
+        self.down_8 = Block(2 * width, 4 * width)
+        self.down_16 = Block(4 * width, 8 * width)
+        self.up_8 = Block(8 * width, 4 * width)
+        self.up_4 = Block(4 * width, 2 * width)
+        self.last = Block(2 * width, 2 * width)
+        self._head_layer = nn.Conv2d(2 * width, num_classes, 1)
+        self.sides = nn.Conv2d(2 * width, 4, 1)  # knows no classes, so it moves on to other ones
+        nn.init.constant_(self._head_layer.bias, RARE)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """image (B, 3, H, W) float32 in [0, 1] → heat (B, C, H/4, W/4), before the sigmoid, and sides (B, 4, H/4, W/4).
+
+        The sides are pixels from a cell's centre up, left, down and right; more than 0. H and W are multiples of 16.
+        """
+        x = F.relu(self.stem((image - 0.45) / 0.25))  # (B, w, H/2, W/2)
+        b = self.down_4(halved(x))  # (B, 2w, H/4, W/4)
+        c = self.down_8(halved(b))  # (B, 4w, H/8, W/8)
+        d = self.down_16(halved(c))  # (B, 8w, H/16, W/16)
+        x = doubled(self.up_8(d)) + c  # (B, 4w, H/8, W/8)
+        x = doubled(self.up_4(x)) + b  # (B, 2w, H/4, W/4)
+        x = self.last(x)
+        return self._head_layer(x), F.softplus(self.sides(x)) * USUAL_PX
+
+
+def halved(x: Tensor) -> Tensor:
+    """(B, C, H, W) → (B, C, H/2, W/2)"""
+    return F.max_pool2d(x, 2)
+
+
+def doubled(x: Tensor) -> Tensor:
+    """(B, C, H, W) → (B, C, 2H, 2W)"""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def best_device() -> torch.device:
+    """The first GPU this process may see; the CPU where there is none."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
