@@ -1,8 +1,9 @@
 """The official SDK as an oracle: its own environment, made once, and programs run inside it.
 
 `official_python` is the interpreter of that environment; `official(script, payload)` runs one of the
-`oracle_*.py` files beside this one with it, JSON in and JSON out. Where the environment cannot be
-made (no network) these tests are skipped with the reason; where CI is set, they fail.
+`oracle_*.py` files beside this one with it, JSON in and JSON out. `newest_python` is one with today's
+package, which is another client of the public API. Where an environment cannot be made (no network)
+its tests are skipped with the reason; where CI is set, they fail.
 """
 
 from __future__ import annotations
@@ -20,46 +21,59 @@ import pytest
 from filelock import FileLock
 
 VERSION = "6.73.357"  # the last one with the classes of the guide's time and the old API methods
+NEWEST = "6.74.51"  # without the neural-network API; its transfers are those people use today
 HERE = Path(__file__).parent
-ENVIRONMENT = HERE.parents[1] / ".build" / f"official-{VERSION}"
-COMPLETE = ENVIRONMENT / ".complete"  # written last: an interrupted installation is started over
+BUILD = HERE.parents[1] / ".build"
 
 # A quiet start, no look-ups, and lines of the level a plugin has under an agent.
 QUIET = {"SUPERVISELY_SKIP_HTTPS_USER_HELPER_CHECK": "True", "LOG_LEVEL": "DEBUG", "PYTHONWARNINGS": "ignore"}
 
 
-def _make_environment() -> None:
+def _make_environment(version: str, folder: Path) -> None:
     steps = (
-        [sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)],
+        [sys.executable, "-m", "venv", "--clear", str(folder)],
         # scikit-image: what the official resize_inter_nearest needs and the wheel only suggests
-        [str(ENVIRONMENT / "bin/python"), "-m", "pip", "install", "-q", f"supervisely=={VERSION}", "scikit-image<0.25"],
-        [str(ENVIRONMENT / "bin/python"), "-c", "import supervisely, cv2, shapely, skimage"],
+        [str(folder / "bin/python"), "-m", "pip", "install", "-q", f"supervisely=={version}", "scikit-image<0.25"],
+        [str(folder / "bin/python"), "-c", "import supervisely, cv2, shapely, skimage"],
     )
     for step in steps:
         done = subprocess.run(step, capture_output=True, text=True, check=False, timeout=1200, env=_environ())
         if done.returncode:
             raise RuntimeError(f"{' '.join(step[:4])} … ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    COMPLETE.touch()
 
 
 def _environ() -> dict[str, str]:
     return {**os.environ, **QUIET}
 
 
-@pytest.fixture(scope="session")
-def official_python() -> Path:
-    """The interpreter in whose environment `import supervisely` gives the official package."""
-    ENVIRONMENT.parent.mkdir(exist_ok=True)
+def _environment(version: str) -> Path:
+    """The interpreter of an environment with that version, made where there is none yet."""
+    folder = BUILD / f"official-{version}"
+    complete = folder / ".complete"  # written last: an interrupted installation is started over
+    BUILD.mkdir(exist_ok=True)
     try:
-        with FileLock(f"{ENVIRONMENT}.lock"):
-            if not COMPLETE.exists():
-                _make_environment()
+        with FileLock(f"{folder}.lock"):
+            if not complete.exists():
+                _make_environment(version, folder)
+                complete.touch()
     except (RuntimeError, OSError, subprocess.TimeoutExpired) as e:
-        reason = f"no environment with the official supervisely {VERSION}: {e}"
+        reason = f"no environment with the official supervisely {version}: {e}"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    return ENVIRONMENT / "bin/python"
+    return folder / "bin/python"
+
+
+@pytest.fixture(scope="session")
+def official_python() -> Path:
+    """The interpreter in whose environment `import supervisely` gives the official package."""
+    return _environment(VERSION)
+
+
+@pytest.fixture(scope="session")
+def newest_python() -> Path:
+    """The same with today's package."""
+    return _environment(NEWEST)
 
 
 class Server:
