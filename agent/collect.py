@@ -8,10 +8,9 @@ A checkpoint's line is committed before its handler runs. A crash between the tw
 checkpoint row; the next `collect` finds it and calls the handler then. So a handler is called at least once
 per line, and always with the same number: `(task_id, seq)` tells a second call from a first.
 
-One thread receives, reads and commits, so a slow or busy store slows the receiving down, and the output waits in
-the engine's log, not in memory. (A receiver of its own was slower: with two busy threads Python hands over its lock
-every 5 ms, and the engine sends a few lines at a time.) A second thread commits only what waits while the first has
-nothing to read.
+Two threads: the caller's receives and reads lines, the other commits them, a batch at a time, while more is read;
+SQLite works without Python's lock. When batches pile up the first waits for the second, so a slow or busy store slows
+the receiving down, and the output waits in the engine's log, not in memory.
 """
 
 from __future__ import annotations
@@ -34,10 +33,7 @@ from agent.record import Recorder
 _BATCH_LINES = 4000  # per transaction
 _BATCH_BYTES = 4 << 20  # or so much output, whichever comes first: 4000 lines of 1 MiB would not fit the memory
 _LAST_LINES = 20
-# How long a line may wait for company: while more output comes, and while none comes. The second is longer, so that
-# the second thread leaves a busy first one alone. Readers are promised a line within 0.1 s of being printed.
-_LINGER_S = 0.03
-_IDLE_LINGER_S = 0.05
+_LINGER_S = 0.03  # how long a line may wait for company; readers are promised it within 0.1 s of being printed
 
 _HANDLED = frozenset({"CHECKPOINT", "MODEL_APPLIED"})
 _REPORT = re.compile(r"[^:]*Error (title|message)\s*:(.*)", re.DOTALL)  # contract: events.md 6, 2026 extras
@@ -76,15 +72,14 @@ def collect(
     reader = _Reader(recorder, on_checkpoint, on_applied)
     joiner = LineJoiner()
     size_bytes = 0
-    with _InTime(recorder) as in_time:
+    with _Committer(recorder) as committer:
         for frames in output:
             reader.take(joiner.feed(frames), time.time_ns() // 1000)
             size_bytes += sum([len(piece) for _, piece in frames])
-            if recorder.due_in(_LINGER_S) == 0 or size_bytes > _BATCH_BYTES:
+            if size_bytes > _BATCH_BYTES:
                 recorder.flush()
                 size_bytes = 0
-            in_time.check()
-    in_time.check()
+            committer.check()
     reader.take(joiner.finish(), time.time_ns() // 1000)
     recorder.flush()
     reader.say_what_is_missing()
@@ -116,7 +111,7 @@ class _Reader:
                 self._count([parse_line(line.text, line.stream, time_us)])
             lines, self._skip = lines[self._skip :], max(0, self._skip - len(lines))
         for start in range(0, len(lines), _BATCH_LINES):
-            if self._recorder.waiting >= _BATCH_LINES:
+            if self._recorder.waiting >= 2 * _BATCH_LINES:
                 self._recorder.flush()
             self._record([parse_line(line.text, line.stream, time_us) for line in lines[start : start + _BATCH_LINES]])
 
@@ -187,14 +182,14 @@ class _Reader:
         )
 
 
-class _InTime:
-    """Commits what has waited long enough while the collecting thread waits for more output."""
+class _Committer:
+    """Commits batches in a thread of its own, each as soon as it is full or old enough."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._failure: BaseException | None = None
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="commit-in-time", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="commit-events", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -206,6 +201,8 @@ class _InTime:
         self._done.set()
         self._recorder.wake()
         self._thread.join()
+        if kind is None:
+            self.check()
 
     def check(self) -> None:
         """Raises what a commit raised."""
@@ -215,11 +212,7 @@ class _InTime:
     def _run(self) -> None:
         try:
             while not self._done.is_set():
-                self._recorder.wait_for_rows(self._done)
-                wait_s = self._recorder.due_in(_IDLE_LINGER_S)
-                if wait_s:
-                    self._done.wait(wait_s)
-                elif wait_s == 0:
-                    self._recorder.flush()
+                self._recorder.wait_until_due(_BATCH_LINES, _LINGER_S, self._done)
+                self._recorder.flush()
         except BaseException as failure:  # noqa: BLE001 - raised in the thread that collects
             self._failure = failure

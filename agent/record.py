@@ -41,9 +41,10 @@ class Recorder:
         self._seq = last_seq
         self._log_path: Path | None = log_path
         self._log_lines = LogLines(task_id)
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
+        self._committing = threading.RLock()  # one commit at a time, in order; taken before `_changed`
+        self._changed = threading.Condition()  # guards what follows
         self._rows: list[EventRow] = []
+        self._enough = 1  # rows that somebody waits for
         self._oldest = 0.0  # time.monotonic() of the first row that waits
 
     @property
@@ -56,14 +57,13 @@ class Recorder:
         """How many events are numbered and not committed."""
         return len(self._rows)
 
-    def due_in(self, linger_s: float) -> float | None:
-        """Seconds until the oldest waiting event has waited so long; None when none waits."""
-        return max(0.0, self._oldest + linger_s - time.monotonic()) if self._rows else None
-
-    def wait_for_rows(self, given_up: threading.Event) -> None:
-        """Return when an event waits to be committed, or after `given_up` is set and `wake` called."""
+    def wait_until_due(self, events: int, linger_s: float, given_up: threading.Event) -> None:
+        """Return when so many events wait, or one has waited so long, or `given_up` is set and `wake` was called."""
         with self._changed:
+            self._enough = events
             self._changed.wait_for(lambda: self._rows or given_up.is_set())
+            wait_s = self._oldest + linger_s - time.monotonic()
+            self._changed.wait_for(lambda: len(self._rows) >= events or given_up.is_set(), max(0.0, wait_s))
 
     def wake(self) -> None:
         with self._changed:
@@ -78,37 +78,49 @@ class Recorder:
     ) -> int:
         """Record an event of the agent's own and commit it at once, with all that waits. Gives its number."""
         event = self._log_lines.note(message, level, event_type, fields, time.time_ns() // 1000)
-        with self._lock:
+        with self._changed:
             seq = self._add([event])
-            self.flush()
+        self.flush()
         return seq
 
     def record(self, events: Sequence[Event]) -> int:
         """Number lines of the container, in the order read. Gives the number of the last; commits nothing yet."""
-        with self._lock:
+        with self._changed:
             self._lines_read += len(events)
             return self._add(events)
 
     def _add(self, events: Sequence[Event]) -> int:
-        if not self._rows:
-            self._oldest = time.monotonic()
-            self._changed.notify_all()
+        before = len(self._rows)
         self._rows += map(EventRow, count(self._seq + 1), events)
         self._seq += len(events)
+        if not before:
+            self._oldest = time.monotonic()
+        if not before or before < self._enough <= len(self._rows):
+            self._changed.notify_all()
         return self._seq
 
     def flush(self) -> None:
-        """Commit what waits, with the reading position. Waits for a busy store; raises StorageFailed if it refuses."""
-        with self._lock:
-            if not self._rows:
+        """Commit what waits, with the reading position, and return when all numbered before is committed.
+
+        Waits for a busy store. Raises StorageFailed when it refuses; what was not committed waits on.
+        """
+        with self._committing:
+            with self._changed:
+                rows, self._rows = self._rows, []
+                lines_read = self._lines_read
+            if not rows:
                 return
-            for attempt in stamina.retry_context(
-                on=StoreBusy, attempts=None, timeout=_BUSY_LIMIT_S, wait_initial=0.05, wait_max=2.0
-            ):
-                with attempt:
-                    self._store.events.append(self._task_id, self._rows, lines_read=self._lines_read)
-            committed, self._rows = self._rows, []
-            self._write_log(committed)
+            try:
+                for attempt in stamina.retry_context(
+                    on=StoreBusy, attempts=None, timeout=_BUSY_LIMIT_S, wait_initial=0.05, wait_max=2.0
+                ):
+                    with attempt:
+                        self._store.events.append(self._task_id, rows, lines_read=lines_read)
+            except BaseException:
+                with self._changed:
+                    self._rows = rows + self._rows
+                raise
+            self._write_log(rows)
 
     def close(self) -> None:
         """Commit the rest."""
