@@ -60,17 +60,17 @@ class Access:
     def new_session(self) -> str:
         """A cookie value, good for SESSION_S."""
         note = f"{int(self._now() + SESSION_S)}.{secrets.token_urlsafe(12)}"
-        return f"{note}.{self._sign('session', note)}"
+        return f"{note}.{self.sign('session', note)}"
 
     def session_is_good(self, cookie: str) -> bool:
         note, _, signature = cookie.rpartition(".")
-        if not hmac.compare_digest(signature.encode(errors="replace"), self._sign("session", note).encode()):
+        if not hmac.compare_digest(signature.encode(errors="replace"), self.sign("session", note).encode()):
             return False
         return int(note.split(".")[0]) > self._now()
 
     def csrf_token(self, cookie: str) -> str:
         """What a page of this session sends with every change; no other site can read it."""
-        return self._sign("csrf", cookie)
+        return self.sign("csrf", cookie)
 
     def csrf_is_good(self, cookie: str, given: str) -> bool:
         return hmac.compare_digest(given.encode(errors="replace"), self.csrf_token(cookie).encode())
@@ -88,6 +88,7 @@ class Access:
         with self._lock:
             return self._links.pop(login_token, 0.0) > self._now()
 
-    def _sign(self, purpose: str, text: str) -> str:
+    def sign(self, purpose: str, text: str) -> str:
+        """What only this installation can have written about a text, in hex; each purpose is a world of its own."""
         message = f"{purpose}:{text}".encode(errors="replace")
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.responses import PlainTextResponse, Response
 
-from agent.errors import AgentError, Invalid
+from agent.errors import AgentError, Invalid, StoreBusy
 from agent.settings import Settings
 from web_stub import pages, public_api, rest
 from web_stub.access import Access, installation_token
@@ -54,7 +54,7 @@ def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access
     points = PointsCache(store)
     app.state.web = Web(store, artifacts, settings, access, hub, points, TaskViews(store))
     app.include_router(rest.router, prefix="/api")
-    app.include_router(public_api.router, prefix="/public/api/v3", include_in_schema=False)
+    app.include_router(public_api.router, prefix=public_api.PREFIX, include_in_schema=False)
     app.include_router(pages.router)
     app.add_api_route("/health", _health, include_in_schema=False)
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
@@ -83,7 +83,7 @@ def _closing(hub: Hub) -> Callable[[FastAPI], contextlib.AbstractAsyncContextMan
 # ---------------------------------------------------------------- errors
 
 
-async def _agent_error(_request: Request, error: Exception) -> Response:
+async def _agent_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AgentError)
     if error.http_status >= 500:
         logger.error("%s", error)
@@ -92,7 +92,13 @@ async def _agent_error(_request: Request, error: Exception) -> Response:
         details["problems"] = [
             {"file": p.file, "place": p.place, "sentence": p.sentence, "remedy": p.remedy} for p in error.problems
         ]
-    return error_response(error.http_status, str(error), details)
+    return error_response(_status(request, error.http_status, again=isinstance(error, StoreBusy)), str(error), details)
+
+
+def _status(request: Request, status: int, *, again: bool = False) -> int:
+    """A 2019 client repeats what got a 5xx for two hours: it sees one only where trying again can help."""
+    is_public = request.url.path.startswith(public_api.PREFIX)
+    return 400 if is_public and status >= 500 and not again else status
 
 
 async def _bad_request(_request: Request, error: Exception) -> Response:
@@ -125,7 +131,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _bug(request: Request, error: Exception) -> Response:
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return error_response(500, "the server failed on this request; its log has the details")
+    return error_response(_status(request, 500), "the server failed on this request; its log has the details")
 
 
 _HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {

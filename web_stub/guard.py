@@ -21,7 +21,7 @@ from web_stub.access import Access
 
 BODY_LIMIT_BYTES = 16 << 20  # JSON: a large config is kilobytes
 UPLOAD_LIMIT_BYTES = 64 << 30
-UPLOAD_PATHS = ("/api/models",)
+UPLOAD_PATHS = ("/api/models", "/public/api/v3/models.upload", "/public/api/v3/images.bulk.upload")
 
 _API = ("/api/", "/public/api/")
 _OPEN = ("/assets/", "/login", "/health", "/favicon.ico")

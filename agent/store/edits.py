@@ -146,8 +146,7 @@ class ProjectEdits:
                 if (taken := connection.execute(known.limit(1)).scalar()) is not None:
                     raise Conflict(f"Dataset {dataset_id} has an image {taken!r} already.")
             before = connection.execute(sa.select(sa.func.max(images.c.id))).scalar() or 0
-            if new:
-                connection.exec_driver_sql(self._insert_images, [image_row(dataset_id, image, now) for image in new])
+            self._insert_images.run(connection, [value for image in new for value in image_row(dataset_id, image, now)])
             _recount(connection, project_id, dataset_id)
             added = sa.select(images).where(images.c.dataset_id == dataset_id, images.c.id > before)
             return [image_of(row) for row in connection.execute(added.order_by(images.c.id))]

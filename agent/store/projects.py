@@ -33,7 +33,7 @@ _IMAGE_COLUMNS = (
 class Projects:
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._insert_images = BulkInsert(database, images, _IMAGE_COLUMNS)
+        self._insert_images = insert_images(database)
 
     def add(self, new: NewProject) -> Project:
         """The whole project in one transaction; datasets and images keep the order given."""
@@ -145,9 +145,9 @@ class Projects:
         return project_of(row)
 
 
-def insert_images(database: Database) -> str:
-    """The statement that `image_row` gives the values for."""
-    return database.insert_many_sql(images, _IMAGE_COLUMNS)
+def insert_images(database: Database) -> BulkInsert:
+    """The statement that takes the values of `image_row`, row after row."""
+    return BulkInsert(database, images, _IMAGE_COLUMNS)
 
 
 def image_row(dataset_id: int, image: NewImage, now: int) -> tuple[Any, ...]:

@@ -49,7 +49,7 @@ def test_config_keys_keep_their_order_and_overrides_come_last(site):
         ({"config": {"n": 10**40}}, 400, "strict JSON"),
         ({"config": {}, "preset": "quick"}, 400, "not both"),
         ({"preset": "no such preset"}, 404, "quick"),
-        ({"name": "a/b"}, 400, "folder"),
+        ({"name": "a/b"}, 400, "slash"),
         ({"colour": "red"}, 400, "colour"),
         ({"options": {"gpus": "some"}}, 400, "gpus"),
     ],

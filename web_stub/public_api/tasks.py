@@ -1,0 +1,166 @@
+"""Tasks: run a plugin, look, stop, training metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BeforeValidator
+from starlette.responses import Response, StreamingResponse
+
+from agent import wishes
+from agent.domain import Plugin, Task, TaskOptions
+from agent.errors import BadInput, NotFound
+from agent.events.model import Metrics
+from web_stub.context import Web, WebDep
+from web_stub.jsons import encode
+from web_stub.public_api.models import plugin_id_of
+from web_stub.public_api.projects import MANY, OfWorkspace
+from web_stub.public_api.structure import (
+    agent_number,
+    plugin_number,
+    plugin_versions,
+    require_workspace,
+    team_view,
+    workspace_view,
+)
+from web_stub.public_api.wire import USER_ID, WORKSPACE_ID, Body, Id, IdBody, View, list_reply, reply, time_text
+
+router = APIRouter()
+
+_ROWS = 5000  # metric lines read at a time
+
+
+def _listed(value: Any) -> Any:
+    return [] if value is None else value
+
+
+class RunPlugin(Body):
+    task_type: str
+    agent_id: Id | None = None  # every queued task goes to the agent that is free first
+    plugin_id: Id | None = None
+    version: str | None = None
+    config: Any = None
+    projects: Annotated[list[Id], BeforeValidator(_listed)]
+    models: Annotated[list[Id], BeforeValidator(_listed)]
+    name: str | None = None
+
+
+class MetricsOf(Body):
+    task_id: Id | None = None
+    model_id: Id | None = None
+
+
+def task_view(web: Web, task: Task) -> View:
+    return {
+        "id": task.id,
+        "type": task.type.value,
+        "status": task.status.value,
+        "name": task.name,
+        "description": "",
+        "agentId": agent_number(task.agent_id) if task.agent_id else None,
+        "workspaceId": WORKSPACE_ID,
+        "userId": USER_ID,
+        "pluginId": plugin_number(web, task.plugin_id),
+        "createdAt": time_text(task.created_at),
+        "startedAt": time_text(task.started_at),
+        "finishedAt": time_text(task.finished_at),
+        "meta": {
+            "input": {"projectId": task.project_id, "modelId": task.model_id, "config": dict(task.config)},
+            "output": {"projectId": task.result_project_id, "name": task.name},
+            "reason": task.reason,
+            "message": task.message,
+            "exitCode": task.exit_code,
+        },
+    }
+
+
+@router.post("/tasks.run.plugin")
+def run_plugin(web: WebDep, body: RunPlugin) -> Response:
+    settings = web.settings
+    new = wishes.new_task(
+        web.store,
+        type=body.task_type,
+        plugin=_plugin(web, body),
+        project=body.projects,
+        model=body.models,
+        name=body.name,
+        config=body.config if body.config is not None else {},
+        options=TaskOptions(engine=settings.engine, gpus=settings.gpus, pull=settings.pull),
+    )
+    task = web.store.tasks.add(new)
+    web.hub.touch()
+    return reply({"taskId": task.id})
+
+
+def _plugin(web: Web, body: RunPlugin) -> Plugin:
+    """The version asked for, else the newest; clients take the plugin from the model, which may not know it."""
+    plugin_id = body.plugin_id
+    if plugin_id is None and len(body.models) == 1:
+        plugin_id = plugin_id_of(web, web.store.models.get(body.models[0]))
+    if plugin_id is None:
+        raise BadInput("the model does not say which plugin it belongs to; name one with pluginId")
+    versions = plugin_versions(web, plugin_id)
+    if body.version is None:
+        return versions[0]
+    for plugin in versions:
+        if plugin.tag == body.version:
+            return plugin
+    tags = ", ".join(plugin.tag for plugin in versions)
+    raise NotFound(f"Plugin {versions[0].title!r} has no version {body.version!r}; it has: {tags}.")
+
+
+@router.post("/tasks.info")
+def tasks_info(web: WebDep, body: IdBody) -> Response:
+    return reply(task_view(web, web.store.tasks.get(body.id)))
+
+
+@router.post("/tasks.list")
+def tasks_list(web: WebDep, body: OfWorkspace) -> Response:
+    require_workspace(body.workspace_id)
+    return list_reply([task_view(web, task) for task in web.store.tasks.list(limit=MANY)], body)
+
+
+@router.post("/tasks.stop")
+def tasks_stop(web: WebDep, body: IdBody) -> Response:
+    task = web.store.tasks.request_stop(body.id)
+    web.hub.touch()
+    return reply({"status": task.status.value})
+
+
+@router.post("/GetTaskContext")
+def task_context(web: WebDep, body: IdBody) -> Response:
+    web.store.tasks.get(body.id)
+    team, workspace = team_view(), workspace_view()
+    return reply(
+        {
+            "team": {"id": team["id"], "name": team["name"]},
+            "workspace": {"id": workspace["id"], "name": workspace["name"]},
+        }
+    )
+
+
+@router.post("/tasks.train-metrics")
+def train_metrics(web: WebDep, body: MetricsOf) -> Response:
+    """Every metrics line of a task, or of the task that made a model, in the order printed."""
+    if body.task_id is None and body.model_id is None:
+        raise BadInput("tasks.train-metrics needs a taskId or a modelId")
+    task_id = body.task_id
+    if task_id is None:
+        task_id = web.store.models.get(body.model_id or 0).provenance.task_id
+        if task_id is None:
+            raise NotFound(f"Model {body.model_id} was made by no task.")
+    web.store.tasks.get(task_id)
+    return StreamingResponse(_metrics(web, task_id), media_type="application/json")
+
+
+def _metrics(web: Web, task_id: int) -> Iterator[bytes]:
+    cursor, comma = 0, b"["
+    while rows := web.store.events.after(task_id, cursor, event_type="METRICS", limit=_ROWS):
+        cursor = rows[-1].seq
+        for row in rows:
+            if isinstance(row.body, Metrics):
+                yield comma + encode({"type": row.body.kind, "epoch": row.body.epoch, "metrics": row.body.values})
+                comma = b","
+    yield b"[]" if comma == b"[" else b"]"

@@ -1,0 +1,138 @@
+"""What all methods share on the wire: bodies, list replies, times, hashes (contract: web_api.md 1)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from starlette.responses import Response
+
+from agent.errors import BadInput
+from agent.formats.names import name_problem, shown
+from web_stub.jsons import encode
+
+View: TypeAlias = dict[str, Any]
+
+TEAM_ID = WORKSPACE_ID = USER_ID = 1  # this installation has one of each
+PER_PAGE = 500
+MAX_PER_PAGE = 10_000
+
+Id = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+
+def _no_null(value: Any) -> Any:
+    return [] if value is None else value
+
+
+class Body(BaseModel):
+    """A request. Wire names are camelCase; keys we do not know mean nothing to us."""
+
+    model_config = ConfigDict(extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+
+class IdBody(Body):
+    id: Id
+
+
+class Filter(Body):
+    field: str
+    operator: str = "="
+    value: Any = None
+
+
+class ListBody(Body):
+    filter: Annotated[list[Filter], BeforeValidator(_no_null)] = Field(default_factory=list)
+    sort: str | None = None
+    sort_order: Literal["asc", "desc"] | None = Field(default=None, alias="sort_order")
+    page: Annotated[int, Field(ge=1, le=2**31)] = 1
+    per_page: Annotated[int, Field(ge=1)] | None = Field(default=None, alias="per_page")
+
+    @property
+    def page_size(self) -> int:
+        return min(self.per_page or PER_PAGE, MAX_PER_PAGE)
+
+
+def require_name(noun: str, name: str) -> None:
+    """BadInput for a name that could not be a file's or folder's in a task folder."""
+    if problem := name_problem(name):
+        raise BadInput(f"the {noun}'s name {shown(name[:80])!r} {problem}")
+
+
+def reply(value: Any) -> Response:
+    return Response(encode(value), media_type="application/json")
+
+
+def list_reply(entities: Sequence[View], body: ListBody) -> Response:
+    """The page asked for of the entities that pass the filter, sorted."""
+    found = [entity for entity in entities if all(_passes(entity, rule) for rule in body.filter)]
+    column = body.sort
+    if column is not None and all(column in entity for entity in found):
+        found.sort(key=lambda entity: _order(entity[column]), reverse=body.sort_order == "desc")
+    start = (body.page - 1) * body.page_size
+    return page_reply(found[start : start + body.page_size], len(found), body.page_size)
+
+
+def page_reply(entities: Sequence[View], total: int, per_page: int) -> Response:
+    """One page. `after` null: later clients that list by cursor take it for the last one."""
+    pages = max(1, -(-total // per_page))
+    return reply({"total": total, "perPage": per_page, "pagesCount": pages, "entities": entities, "after": None})
+
+
+def _passes(entity: View, rule: Filter) -> bool:
+    if rule.field not in entity:
+        raise BadInput(f"cannot filter by {rule.field!r}; there are: {', '.join(entity)}")
+    test = _OPERATORS.get(rule.operator)
+    if test is None:
+        raise BadInput(f"filter operator {rule.operator!r} is not one of: {', '.join(_OPERATORS)}")
+    try:
+        return test(entity[rule.field], rule.value)
+    except TypeError:
+        raise BadInput(f"{rule.field!r} cannot be compared with {rule.value!r}") from None
+
+
+def _is_in(value: Any, wanted: Any) -> bool:
+    if not isinstance(wanted, list):
+        raise BadInput("the value of an 'in' filter is a list")
+    return value in wanted
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": lambda value, wanted: bool(value == wanted),
+    "!=": lambda value, wanted: bool(value != wanted),
+    "in": _is_in,
+    "<": lambda value, wanted: bool(value < wanted),
+    "<=": lambda value, wanted: bool(value <= wanted),
+    ">": lambda value, wanted: bool(value > wanted),
+    ">=": lambda value, wanted: bool(value >= wanted),
+}
+
+
+def _order(value: Any) -> tuple[int, Any]:
+    """Nulls first; texts and numbers never meet in one column."""
+    return (0, 0) if value is None else (1, value)
+
+
+def time_text(time: datetime | None) -> str | None:
+    """`2019-11-28T12:00:00.000Z`"""
+    if time is None:
+        return None
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def image_hash(sha256: str) -> str:
+    """Our hex → the API's base64 of the same 32 bytes."""
+    return base64.b64encode(bytes.fromhex(sha256)).decode()
+
+
+def sha256_of(image_hash: str) -> str | None:
+    """The API's hash → hex; None for text that is no hash."""
+    try:
+        raw = base64.b64decode(image_hash, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return raw.hex() if len(raw) == 32 else None
