@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from agent import library
-from agent.domain import Model
+from agent.domain import Model, Provenance
 from agent.errors import BadInput, DiskFull, StorageFailed
 from agent.settings import Settings
 from web_stub.context import WebDep
@@ -66,11 +66,16 @@ async def upload_model(
     request: Request,
     name: Annotated[str, Query(min_length=1, max_length=255)],
     only_train: Annotated[bool, Query(description="for transfer learning only: refused for inference")] = False,
+    plugin: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="the plugin it was made for, by id")] = None,
 ) -> View:
     """Add a model state. The body is the tar itself; it is checked whole and every problem is listed."""
+    origin = Provenance()
+    if plugin is not None:
+        known = await run_in_threadpool(web.store.plugins.get, plugin)
+        origin = Provenance(plugin_id=known.id, plugin_image=known.reference, image_digest=known.image_digest)
     async with _received(request, web.settings) as tar:
         model: Model = await run_in_threadpool(
-            library.add_model, web.store, web.artifacts, tar, name=name, only_train=only_train
+            library.add_model, web.store, web.artifacts, tar, name=name, only_train=only_train, provenance=origin
         )
     web.hub.touch()
     return model_view(model)

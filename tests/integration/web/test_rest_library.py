@@ -82,12 +82,15 @@ def test_a_file_name_cannot_break_out_of_its_header():
 
 def test_an_uploaded_tar_becomes_a_model(site):
     data = state_tar(["apple"], 5)
-    answer = site.client.post("/api/models", params={"name": "brought along", "only_train": True}, content=data)
+    query = {"name": "brought along", "only_train": True, "plugin": site.library.plugin_id}
+    answer = site.client.post("/api/models", params=query, content=data)
 
     assert answer.status_code == 201, answer.text
     model = answer.json()
     assert (model["name"], model["only_train"], model["size_bytes"]) == ("brought along", True, len(data))
     assert model["config"]["classes"][0]["title"] == "apple"
+    assert model["provenance"]["plugin_image"] == "local/unet-small:1.2.0"
+    assert site.client.post("/api/models", params={"name": "x", "plugin": 99}, content=data).status_code == 404
     assert site.client.get(model["download"]).content == data
     assert list((site.settings.home / "uploads").iterdir()) == []
 
