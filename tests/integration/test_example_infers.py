@@ -2,56 +2,47 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+from functools import cache, partial
 
 import numpy as np
 import pytest
 
 import supervisely_lib as sly
+from tests import example_runs
+from tests.example_runs import SEGMENTATION, presets, sample, train, with_class_list_as
 
-REPOSITORY = Path(__file__).parents[2]
-PLUGIN = REPOSITORY / "plugin_example"
-PRESETS = {
-    preset["title"]: preset["config"]
-    for preset in json.loads((PLUGIN / "predefined_run_configs.json").read_text())
-    if preset["type"] == "inference"
-}
+PRESETS = presets(SEGMENTATION, "inference")
+WHOLE = "Inference: whole image"
 
-
-def run(script: str, task: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
-    """Run a script of the plugin on a task folder; give its log records."""
-    shutil.rmtree(task / "results", ignore_errors=True)
-    (task / "results").mkdir()
-    (task / "task_config.json").write_text(json.dumps(config))
-    environment = {**os.environ, "SLY_TASK_DATA": str(task), "PYTHONPATH": str(REPOSITORY), "LOG_LEVEL": "DEBUG"}
-    command = [sys.executable, "-u", str(PLUGIN / "src" / script)]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
-    assert ended.returncode == 0, ended.stderr[-5000:]
-    return [json.loads(line) for line in ended.stderr.splitlines()]
+infer = partial(example_runs.infer, SEGMENTATION)
 
 
 @pytest.fixture(scope="module")
 def task(tmp_path_factory):
     """A task folder with ten pictures and a model trained on them by heart."""
-    task = tmp_path_factory.mktemp("task")
-    command = [sys.executable, "-m", "plugin_example.samples.fruit", str(task / "data/fruit"), "--images", "10"]
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
-    (task / "model").mkdir()
-    config = {"epochs": 40, "val_every": 40, "augment": False, "data_workers": 0}
-    run("train.py", task, {**config, "batch_size": {"train": 4, "val": 4}})
+    task, fruit = tmp_path_factory.mktemp("task"), tmp_path_factory.mktemp("drawn") / "fruit"
+    sample("fruit", fruit, "--images", "10")
+    config = {"epochs": 40, "val_every": 40, "augment": False, "batch_size": {"train": 4, "val": 4}}
+    learnt = train(SEGMENTATION, task, fruit, None, **config)
+    assert learnt.exit_code == 0, learnt.tail
     shutil.rmtree(task / "model")
     shutil.copytree(task / "results" / "00000000", task / "model")
     return task
 
 
-def result(task: Path) -> sly.Project:
-    return sly.Project(str(task / "results" / "fruit"), sly.OpenMode.READ)
+@pytest.fixture(scope="module")
+def applied(task, tmp_path_factory):
+    """Title of a preset → the project it gave; each is applied once."""
+
+    @cache
+    def apply(title: str) -> sly.Project:
+        ended = infer(task, PRESETS[title])
+        assert len(ended.of_type("MODEL_APPLIED")) == 1
+        kept = shutil.move(task / "results" / "fruit", tmp_path_factory.mktemp("kept") / "fruit")
+        return sly.Project(str(kept), sly.OpenMode.READ)
+
+    return apply
 
 
 def annotations(project: sly.Project) -> dict[str, sly.Annotation]:
@@ -71,26 +62,21 @@ def drawn(ann: sly.Annotation, titles: list[str]) -> np.ndarray:
     return canvas
 
 
-def test_what_was_learnt_is_found_again(task):
-    records = run("inference.py", task, PRESETS["Inference: whole image"])
-
+def test_what_was_learnt_is_found_again(applied):
     titles = ["apple", "banana", "pineapple", "price card"]
     agreement = [
         (drawn(ann, titles) == drawn(ann, [f"{title}_nn" for title in titles])).mean()
-        for name, ann in annotations(result(task)).items()
+        for name, ann in annotations(applied(WHOLE)).items()
         if ann.img_tags.has_key("train")
     ]
     assert len(agreement) == 8
     assert np.mean(agreement) > 0.9
-    assert [record for record in records if record.get("event_type") == "EventType.MODEL_APPLIED"]
 
 
 @pytest.mark.parametrize("title", PRESETS)
-def test_every_preset_gives_a_whole_project(task, title):
-    run("inference.py", task, PRESETS[title])
-
+def test_every_preset_gives_a_whole_project(task, applied, title):
     given = sly.Project(str(task / "data" / "fruit"), sly.OpenMode.READ)
-    before, after = annotations(given), annotations(result(task))
+    before, after = annotations(given), annotations(applied(title))
     assert before.keys() == after.keys()
     for name, ann in after.items():
         own = [label for label in ann.labels if label.obj_class.name in {c.name for c in given.meta.obj_classes}]
@@ -101,7 +87,16 @@ def test_every_preset_gives_a_whole_project(task, title):
     assert {"apple_nn", "banana_nn", "pineapple_nn"} <= found
 
 
-def test_fruit_only_leaves_the_background_out(task):
-    run("inference.py", task, PRESETS["Inference: fruit only"])
+def test_fruit_only_leaves_the_background_out(applied):
+    assert not applied("Inference: fruit only").meta.obj_classes.has_key("background_nn")
 
-    assert not result(task).meta.obj_classes.has_key("background_nn")
+
+def test_a_model_that_lists_its_classes_by_the_other_name_is_read_as_well(task, applied, tmp_path):
+    shutil.copytree(task / "data", tmp_path / "data")
+    with_class_list_as(task / "model", "out_classes", tmp_path).rename(tmp_path / "model")
+
+    infer(tmp_path, PRESETS[WHOLE])
+
+    given = sly.Project(str(tmp_path / "results" / "fruit"), sly.OpenMode.READ)
+    found, expected = annotations(given), annotations(applied(WHOLE))
+    assert {name: ann.to_json() for name, ann in found.items()} == {n: ann.to_json() for n, ann in expected.items()}

@@ -4,61 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from tests import example_runs
+from tests.example_runs import SEGMENTATION, class_ids, sample, saved_loss, with_class, with_class_list_as
+
 EPOCHS, TRAIN_STEPS = 10, 4  # 40 images: 32 to learn from, in batches of 8
 
-
-@dataclass(frozen=True)
-class Run:
-    """How a plugin's process ended and what it printed."""
-
-    task: Path
-    exit_code: int
-    lines: list[str]
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.lines if line.startswith("{")]
-
-    def of_type(self, event_type: str) -> list[dict[str, Any]]:
-        return [record for record in self.records if record.get("event_type") == f"EventType.{event_type}"]
-
-    def metric(self, kind: str, name: str) -> list[float]:
-        return [record["metrics"][name] for record in self.of_type("METRICS") if record["type"] == kind]
-
-
-def sample(name: str, *arguments: str | Path) -> None:
-    command = [sys.executable, "-m", f"plugin_example.samples.{name}", *map(str, arguments)]
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
-
-
-def train(task: Path, project: Path, model: Path | None, **config: Any) -> Run:
-    """Lay out a task folder and run the plugin on it; no model is an empty folder."""
-    shutil.copytree(project, task / "data" / project.name)
-    shutil.copytree(model, task / "model") if model else (task / "model").mkdir()
-    (task / "results").mkdir()
-    (task / "task_config.json").write_text(json.dumps({"data_workers": 0, **config}))
-    environment = {
-        **os.environ,
-        "SLY_TASK_DATA": str(task),
-        "PYTHONPATH": str(REPOSITORY),
-        "LOG_LEVEL": "DEBUG",
-        "LANG": "C.UTF-8",
-    }
-    command = [sys.executable, "-u", str(REPOSITORY / "plugin_example" / "src" / "train.py")]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
-    assert ended.stdout == "", "the SDK and the plugin log to stderr"
-    return Run(task, ended.returncode, ended.stderr.splitlines())
+train = partial(example_runs.train, SEGMENTATION)
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +33,11 @@ def first(fruit, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def best_checkpoint(first):
-    best = [record for record in first.of_type("CHECKPOINT") if record["best_now"]][-1]
-    return first.task / "results" / best["subdir"]
+    return first.best_checkpoint()
 
 
 def test_it_ends_well_and_prints_nothing_but_json_lines(first):
-    assert first.exit_code == 0, "\n".join(first.lines[-30:])
+    assert first.exit_code == 0, first.tail
     assert [line for line in first.lines if not line.startswith("{")] == []
     assert [record["message"] for record in first.records if record["level"] in {"warn", "error", "fatal"}] == []
 
@@ -146,29 +100,24 @@ def test_the_model_names_its_classes_and_settings(best_checkpoint):
 def test_the_same_seed_starts_the_same_from_an_empty_model_folder(first, fruit, tmp_path):
     again = train(tmp_path, fruit, None, epochs=1)
 
-    assert again.exit_code == 0, "\n".join(again.lines[-30:])
+    assert again.exit_code == 0, again.tail
     assert again.metric("train", "loss")[0] == pytest.approx(first.metric("train", "loss")[0], rel=1e-4)
 
 
-def test_going_on_starts_where_the_checkpoint_stopped(first, best_checkpoint, fruit, tmp_path):
-    more = train(tmp_path, fruit, best_checkpoint, epochs=1, weights_init_type="continue_training", lr=0.0001)
+@pytest.mark.parametrize("key", ["classes", "out_classes"])
+def test_going_on_keeps_the_mapping_and_starts_at_the_checkpoints_loss(first, best_checkpoint, fruit, tmp_path, key):
+    model = with_class_list_as(best_checkpoint, key, tmp_path)
+    # Steps of length zero: what is validated is what was loaded.
+    more = train(tmp_path, fruit, model, epochs=1, weights_init_type="continue_training", lr=0)
 
-    assert more.exit_code == 0, "\n".join(more.lines[-30:])
-    assert more.metric("val", "loss")[0] == pytest.approx(min(first.metric("val", "loss")), rel=0.15)
-    config, before = (
-        json.loads(path.read_text())
-        for path in (tmp_path / "results/00000000/config.json", best_checkpoint / "config.json")
-    )
-    assert config["class_title_to_idx"] == before["class_title_to_idx"]
+    assert more.exit_code == 0, more.tail
+    assert class_ids(tmp_path / "results/00000000") == class_ids(best_checkpoint)
+    assert more.metric("val", "loss")[0] == pytest.approx(saved_loss(first, best_checkpoint), rel=1e-4)
 
 
 @pytest.fixture(scope="module")
 def fruit_and_pears(fruit, tmp_path_factory):
-    project = shutil.copytree(fruit, tmp_path_factory.mktemp("projects") / "fruit and pears")
-    meta = json.loads((project / "meta.json").read_text())
-    meta["classes"].append({"title": "pear", "shape": "polygon", "color": "#00FF00", "geometry_config": {}})
-    (project / "meta.json").write_text(json.dumps(meta))
-    return project
+    return with_class(fruit, "pear", tmp_path_factory.mktemp("projects"))
 
 
 def test_going_on_with_another_set_of_classes_is_refused(best_checkpoint, fruit_and_pears, tmp_path):
@@ -182,7 +131,7 @@ def test_going_on_with_another_set_of_classes_is_refused(best_checkpoint, fruit_
 def test_transfer_learning_takes_another_set_of_classes(first, best_checkpoint, fruit_and_pears, tmp_path):
     moved = train(tmp_path, fruit_and_pears, best_checkpoint, epochs=2, weights_init_type="transfer_learning")
 
-    assert moved.exit_code == 0, "\n".join(moved.lines[-30:])
+    assert moved.exit_code == 0, moved.tail
     assert moved.metric("val", "loss")[-1] < first.metric("val", "loss")[1]
 
 
@@ -197,7 +146,7 @@ def test_a_neutral_class_is_neither_learnt_nor_judged(fruit, tmp_path):
     special = {"background": "background", "neutral": "price card"}
     run = train(tmp_path, fruit, None, epochs=1, special_classes=special)
 
-    assert run.exit_code == 0, "\n".join(run.lines[-30:])
+    assert run.exit_code == 0, run.tail
     config = json.loads((tmp_path / "results/00000000/config.json").read_text())
     assert sorted(config["class_title_to_idx"]) == ["apple", "background", "banana", "pineapple"]
     assert all(math.isfinite(loss) for loss in run.metric("train", "loss") + run.metric("val", "loss"))

@@ -1,0 +1,216 @@
+"""The detector example learns and finds: its scripts run as the agent runs them, on drawn fruit, from no weights."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from functools import cache, partial
+from itertools import combinations
+
+import pytest
+
+import supervisely_lib as sly
+from supervisely_lib.metric.map_metric import AP, MAPMetric
+from supervisely_lib.metric.matching import get_labels_iou
+from tests import example_runs
+from tests.example_runs import (
+    DETECTION,
+    class_ids,
+    presets,
+    sample,
+    saved_loss,
+    with_class,
+    with_class_list_as,
+)
+
+EPOCHS, VAL_EVERY = 28, 4
+PRESETS = presets(DETECTION, "inference")
+WHOLE = "Inference: whole image"
+TITLES = ["apple", "banana", "pineapple", "price card"]
+FOUND_TITLES = [f"{title}_nn" for title in TITLES]
+
+train = partial(example_runs.train, DETECTION)
+infer = partial(example_runs.infer, DETECTION)
+
+
+@pytest.fixture(scope="module")
+def fruit(tmp_path_factory):
+    project = tmp_path_factory.mktemp("projects") / "fruit"
+    sample("fruit", project, "--images", "40")
+    return project
+
+
+@pytest.fixture(scope="module")
+def first(fruit, tmp_path_factory):
+    """A whole training from a model state without weights."""
+    model = tmp_path_factory.mktemp("models") / "empty"
+    sample("model", model)
+    return train(tmp_path_factory.mktemp("first"), fruit, model, epochs=EPOCHS, val_every=VAL_EVERY)
+
+
+@pytest.fixture(scope="module")
+def best_checkpoint(first):
+    return first.best_checkpoint()
+
+
+def test_it_ends_well_and_warns_of_nothing(first):
+    assert first.exit_code == 0, first.tail
+    assert [line for line in first.lines if not line.startswith("{")] == []
+    assert [record["message"] for record in first.records if record["level"] in {"warn", "error", "fatal"}] == []
+
+
+def test_validation_loss_falls(first):
+    losses = first.metric("val", "loss")
+
+    assert len(losses) == EPOCHS // VAL_EVERY
+    assert losses[-1] < 0.75 * losses[0]
+
+
+def test_average_precision_clearly_beats_never_looking(first):
+    summary = next(record for record in first.records if record["message"] == "Training is finished.")
+
+    print(f"AP {summary['best_average_precision']:.3f}, blind {summary['blind_average_precision']:.3f}")
+    assert summary["best_average_precision"] == max(first.metric("val", "average_precision"))
+    assert summary["best_average_precision"] > 0.5
+    assert summary["blind_average_precision"] < 0.1
+
+
+def test_a_checkpoint_is_best_when_its_average_precision_is(first):
+    best = 0.0
+    for record in first.of_type("CHECKPOINT"):
+        precision = record["optional"]["val_metrics"]["average_precision"]
+
+        assert record["best_now"] == (record["id"] == 0 or precision > best)
+        best = max(best, precision)
+
+
+def test_every_class_becomes_one_of_rectangles_and_ids_start_at_zero(best_checkpoint):
+    config = json.loads((best_checkpoint / "config.json").read_text())
+
+    assert config["class_title_to_idx"] == {title: at for at, title in enumerate(TITLES)}
+    assert [(item["title"], item["shape"]) for item in config["classes"]] == [(t, "rectangle") for t in TITLES]
+
+
+@pytest.mark.parametrize("key", ["classes", "out_classes"])
+def test_going_on_keeps_the_mapping_and_starts_at_the_checkpoints_loss(first, best_checkpoint, fruit, tmp_path, key):
+    model = with_class_list_as(best_checkpoint, key, tmp_path)
+    # Steps of length zero: what is validated is what was loaded.
+    more = train(tmp_path, fruit, model, epochs=1, val_every=1, weights_init_type="continue_training", lr=0)
+
+    assert more.exit_code == 0, more.tail
+    assert class_ids(tmp_path / "results/00000000") == class_ids(best_checkpoint)
+    assert more.metric("val", "loss")[0] == pytest.approx(saved_loss(first, best_checkpoint), rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def fruit_and_pears(fruit, tmp_path_factory):
+    return with_class(fruit, "pear", tmp_path_factory.mktemp("projects"))
+
+
+def test_going_on_with_another_set_of_classes_is_refused(best_checkpoint, fruit_and_pears, tmp_path):
+    refused = train(tmp_path, fruit_and_pears, best_checkpoint, weights_init_type="continue_training")
+
+    assert refused.exit_code == 1
+    (crash,) = refused.of_type("TASK_CRASHED")
+    assert crash["exc_str"] == "Unable to continue_training, sets of classes for model and dataset do not match."
+
+
+def test_transfer_learning_takes_another_set_of_classes(first, best_checkpoint, fruit_and_pears, tmp_path):
+    moved = train(tmp_path, fruit_and_pears, best_checkpoint, epochs=4, val_every=4)
+
+    assert moved.exit_code == 0, moved.tail
+    with_pear = sorted([*TITLES, "pear"])
+    assert class_ids(tmp_path / "results/00000000") == {title: at for at, title in enumerate(with_pear)}
+    assert moved.metric("val", "loss")[0] < first.metric("val", "loss")[0]
+
+
+# ---------------------------------------------------------------- inference
+
+
+@pytest.fixture(scope="module")
+def task(best_checkpoint, tmp_path_factory):
+    """A task folder with the model and pictures it has never seen."""
+    task = tmp_path_factory.mktemp("task")
+    sample("fruit", task / "data" / "unseen", "--images", "12", "--seed", "8")
+    shutil.copytree(best_checkpoint, task / "model")
+    return task
+
+
+@pytest.fixture(scope="module")
+def applied(task):
+    """Title of a preset → meta and annotations of what it gave; each is applied once."""
+
+    @cache
+    def apply(title: str) -> tuple[sly.ProjectMeta, list[sly.Annotation]]:
+        ended = infer(task, PRESETS[title])
+        assert len(ended.of_type("MODEL_APPLIED")) == 1
+        project = sly.Project(str(task / "results" / "unseen"), sly.OpenMode.READ)
+        paths = [dataset.get_ann_path(name) for dataset in project for name in sorted(dataset)]
+        return project.meta, [sly.Annotation.load_json_file(path, project.meta) for path in paths]
+
+    return apply
+
+
+def found_in(ann: sly.Annotation) -> list[sly.Label]:
+    return [label for label in ann.labels if label.obj_class.name in FOUND_TITLES]
+
+
+def average_precision(annotations: list[sly.Annotation]) -> float:
+    """As the SDK measures it, of `…_nn` against the boxes around the labels that were drawn."""
+    measure = MAPMetric(dict(zip(TITLES, FOUND_TITLES, strict=True)), 0.5, confidence_tag_name="confidence_nn")
+    for ann in annotations:
+        drawn = [
+            sly.Label(label.geometry.to_bbox(), sly.ObjClass(label.obj_class.name, sly.Rectangle))
+            for label in ann.labels
+            if label.obj_class.name in TITLES
+        ]
+        measure.add_pair(sly.Annotation(ann.img_size, drawn), ann)
+    return measure.get_total_metrics()[AP]
+
+
+def test_things_never_seen_before_are_found(applied):
+    precision = average_precision(applied(WHOLE)[1])
+
+    print(f"AP on unseen pictures {precision:.3f}")
+    assert precision > 0.35
+
+
+def test_what_is_found_is_a_rectangle_with_its_score(applied):
+    meta, annotations = applied(WHOLE)
+    found = [label for ann in annotations for label in found_in(ann)]
+
+    assert set(FOUND_TITLES) <= {item.name for item in meta.obj_classes}
+    assert meta.tag_metas.get("confidence_nn").value_type == sly.TagValueType.ANY_NUMBER
+    assert {type(label.geometry) for label in found} == {sly.Rectangle}
+    assert all(0.3 <= label.tags.get("confidence_nn").value <= 1 for label in found)
+
+
+@pytest.mark.parametrize("title", PRESETS)
+def test_every_preset_finds_things_and_keeps_what_was_there(applied, task, title):
+    _, annotations = applied(title)
+
+    given = sly.Project(str(task / "data" / "unseen"), sly.OpenMode.READ)
+    paths = [dataset.get_ann_path(name) for dataset in given for name in sorted(dataset)]
+    for ann, path in zip(annotations, paths, strict=True):
+        before = sly.Annotation.load_json_file(path, given.meta)
+        assert Counter(label.obj_class.name for label in ann.labels if label.obj_class.name in TITLES) == Counter(
+            label.obj_class.name for label in before.labels
+        )
+    found = [label for ann in annotations for label in found_in(ann)]
+    assert len({label.obj_class.name for label in found}) >= 2
+    assert all(label.tags.has_key("confidence_nn") for label in found)
+
+
+def test_windows_that_overlap_do_not_give_a_thing_twice(applied):
+    title = "Inference: sliding window"
+    allowed = PRESETS[title]["mode"]["nms_after"]["iou_threshold"]
+    of_one_class = [
+        (one, other)
+        for ann in applied(title)[1]
+        for one, other in combinations(found_in(ann), 2)
+        if one.obj_class.name == other.obj_class.name
+    ]
+
+    assert of_one_class
+    assert all(get_labels_iou(one, other) <= allowed for one, other in of_one_class)
