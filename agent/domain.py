@@ -111,6 +111,7 @@ class Project:
     task_id: int | None  # the inference task that made it
     created_at: datetime
     updated_at: datetime
+    extra: Mapping[str, Any] = field(default_factory=dict)  # settings, customData and readme a client gave it
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ class Dataset:
     images_count: int
     created_at: datetime
     updated_at: datetime
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class Image:
     annotation: str  # JSON text exactly as imported
     created_at: datetime
     updated_at: datetime
+    meta: Mapping[str, Any] | None = None  # what a client knows of the image beside its annotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,7 @@ class NewImage:
     height: int
     mime: str
     annotation: str
+    meta: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +202,7 @@ class Model:
     provenance: Provenance
     created_at: datetime
     updated_at: datetime
+    upload_hash: str | None = None  # the word a client was given to upload it under
 
 
 # ---------------------------------------------------------------- tasks

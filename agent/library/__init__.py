@@ -6,7 +6,7 @@ a name or a path does as well.
 
 from __future__ import annotations
 
-from agent.library.models import add_model, empty_model, export_model
+from agent.library.models import add_model, empty_model, export_model, fill_model, remove_model
 from agent.library.plugins import add_plugin_folder, add_plugin_image
 from agent.library.projects import add_project, export_project
 from agent.library.references import resolve_model, resolve_plugin, resolve_project
@@ -19,6 +19,8 @@ __all__ = [
     "empty_model",
     "export_model",
     "export_project",
+    "fill_model",
+    "remove_model",
     "resolve_model",
     "resolve_plugin",
     "resolve_project",

@@ -64,6 +64,24 @@ def empty_model(store: Store, artifacts: Artifacts) -> Model:
         return add_model(store, artifacts, Path(folder), name=EMPTY_MODEL, description="Start from random weights.")
 
 
+def fill_model(store: Store, artifacts: Artifacts, upload_hash: str, path: Path) -> Model:
+    """Bring the tar of a model reserved under this word. A name taken by then is made free. Raises like `add_model`."""
+    wanted = store.models.reserved(upload_hash)
+    blob, config = _keep(artifacts, path)
+    with artifacts.lock("import"):
+        free = free_name(wanted.name, lambda taken: bool(store.models.list(limit=1, name=taken)))
+        return store.models.fill(upload_hash, name=free, sha256=blob.sha256, size_bytes=blob.size_bytes, config=config)
+
+
+def remove_model(store: Store, artifacts: Artifacts, model_id: int) -> None:
+    """Forget a model, and its bytes unless another one has the same. NotFound; Conflict while a task names it."""
+    with artifacts.lock("import"):
+        sha256 = store.models.get(model_id).sha256
+        store.models.remove(model_id)
+        if store.models.by_sha256(sha256) is None:
+            artifacts.delete(sha256)
+
+
 def export_model(store: Store, artifacts: Artifacts, model_id: int, tar: Path) -> Path:
     """Write a model's tar to the new file `tar`, complete or not at all."""
     model = store.models.get(model_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,9 +12,10 @@ from agent.domain import Model, NewModel, Provenance
 from agent.errors import Conflict, NotFound
 from agent.store.columns import clean, from_json_or_none, from_us, now_us, to_json_or_none
 from agent.store.connect import Database
-from agent.store.schema import models
+from agent.store.schema import checkpoints, models, tasks
 
 _SHA256_START = re.compile(r"[0-9a-f]{8,64}")
+_IS_THERE = models.c.sha256 != ""  # not one whose bytes are yet to be uploaded
 
 
 class Models:
@@ -32,7 +34,7 @@ class Models:
         self, *, limit: int = 100, before_id: int | None = None, name: str | None = None, task_id: int | None = None
     ) -> list[Model]:
         """Newest first, of this exact name and from this task where given."""
-        found = sa.select(models).order_by(models.c.id.desc()).limit(limit)
+        found = sa.select(models).where(_IS_THERE).order_by(models.c.id.desc()).limit(limit)
         if before_id is not None:
             found = found.where(models.c.id < before_id)
         if name is not None:
@@ -79,9 +81,52 @@ class Models:
             raise NotFound(f"There is no model {id}.")
         return _model(row)
 
-    def _one(self, condition: sa.ColumnElement[bool], missing: str) -> Model:
+    def reserve(self, upload_hash: str, name: str, provenance: Provenance) -> int:
+        """The id of a model whose bytes will be uploaded under this word; nobody else sees it until then."""
+        with self._db.writing() as connection:
+            return insert_model(connection, NewModel(name, "", 0, None, provenance=provenance), upload_hash).id
+
+    def reserved(self, upload_hash: str) -> Model:
+        """The model of this word, with or without its bytes. NotFound."""
         with self._db.reading() as connection:
-            row = connection.execute(sa.select(models).where(condition).order_by(models.c.id.desc()).limit(1)).first()
+            row = connection.execute(sa.select(models).where(models.c.upload_hash == clean(upload_hash))).first()
+        if row is None:
+            raise NotFound("No upload is expected under this hash.")
+        return _model(row)
+
+    def fill(
+        self, upload_hash: str, *, name: str, sha256: str, size_bytes: int, config: Mapping[str, Any] | None
+    ) -> Model:
+        """The bytes of a reserved model have come. NotFound; Conflict when others came before."""
+        with self._db.writing() as connection:
+            row = connection.execute(
+                sa.select(models).where(models.c.upload_hash == clean(upload_hash)).with_for_update()
+            ).first()
+            if row is None:
+                raise NotFound("No upload is expected under this hash.")
+            if row.sha256 == sha256:
+                return _model(row)
+            if row.sha256:
+                raise Conflict(f"Model {row.id} was uploaded already, with other content.")
+            said = {"name": clean(name), "sha256": sha256, "size_bytes": size_bytes, "updated_us": now_us()}
+            said |= {"config": to_json_or_none(config)}
+            filled = sa.update(models).where(models.c.id == row.id).values(said).returning(*models.c)
+            return _model(connection.execute(filled).one())
+
+    def remove(self, id: int) -> None:  # noqa: A002
+        """Forget a model. Conflict while a task names it as its input; a checkpoint only forgets its model."""
+        with self._db.writing() as connection:
+            user = connection.execute(sa.select(tasks.c.id).where(tasks.c.model_id == id).limit(1)).scalar()
+            if user is not None:
+                raise Conflict(f"Task {user} starts from model {id}; it stays as long as the task is kept.")
+            connection.execute(sa.update(checkpoints).where(checkpoints.c.model_id == id).values(model_id=None))
+            if connection.execute(sa.delete(models).where(models.c.id == id)).rowcount == 0:
+                raise NotFound(f"There is no model {id}.")
+
+    def _one(self, condition: sa.ColumnElement[bool], missing: str) -> Model:
+        found = sa.select(models).where(condition, _IS_THERE).order_by(models.c.id.desc()).limit(1)
+        with self._db.reading() as connection:
+            row = connection.execute(found).first()
         if row is None:
             raise NotFound(missing)
         return _model(row)
@@ -110,10 +155,11 @@ def _model(row: sa.Row[Any]) -> Model:
         ),
         created_at=from_us(row.created_us),
         updated_at=from_us(row.updated_us),
+        upload_hash=row.upload_hash,
     )
 
 
-def insert_model(connection: sa.Connection, new: NewModel) -> Model:
+def insert_model(connection: sa.Connection, new: NewModel, upload_hash: str | None = None) -> Model:
     """Add a model inside a transaction that may have more to do."""
     origin, now = new.provenance, now_us()
     row = connection.execute(
@@ -137,6 +183,7 @@ def insert_model(connection: sa.Connection, new: NewModel) -> Model:
             train_config=to_json_or_none(origin.train_config),
             created_us=now,
             updated_us=now,
+            upload_hash=upload_hash,
         )
         .returning(*models.c)
     ).one()

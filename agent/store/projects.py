@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from agent.domain import Dataset, Image, NewImage, NewProject, Project
 from agent.errors import NotFound
 from agent.store.bulk import BulkInsert
-from agent.store.columns import clean, from_json, from_us, now_us, to_json
+from agent.store.columns import clean, from_json, from_json_or_none, from_us, now_us, to_json, to_json_or_none
 from agent.store.connect import Database
 from agent.store.schema import datasets, images, projects
 
@@ -27,6 +27,7 @@ _IMAGE_COLUMNS = (
     "created_us",
     "updated_us",
     "annotation",
+    "meta",
 )
 
 
@@ -82,6 +83,12 @@ class Projects:
             found = found.where(projects.c.id < before_id)
         if name is not None:
             found = found.where(projects.c.name == clean(name))
+        with self._db.reading() as connection:
+            return [project_of(row) for row in connection.execute(found)]
+
+    def of_task(self, task_id: int) -> builtins.list[Project]:
+        """The projects an inference made, in the order made."""
+        found = sa.select(projects).where(projects.c.task_id == task_id).order_by(projects.c.id)
         with self._db.reading() as connection:
             return [project_of(row) for row in connection.execute(found)]
 
@@ -162,6 +169,7 @@ def image_row(dataset_id: int, image: NewImage, now: int) -> tuple[Any, ...]:
         now,
         now,
         clean(image.annotation),
+        to_json_or_none(image.meta),
     )
 
 
@@ -177,6 +185,7 @@ def project_of(row: sa.Row[Any]) -> Project:
         task_id=row.task_id,
         created_at=from_us(row.created_us),
         updated_at=from_us(row.updated_us),
+        extra=from_json_or_none(row.extra) or {},
     )
 
 
@@ -188,6 +197,7 @@ def dataset_of(row: sa.Row[Any]) -> Dataset:
         images_count=row.images_count,
         created_at=from_us(row.created_us),
         updated_at=from_us(row.updated_us),
+        description=row.description or "",
     )
 
 
@@ -204,4 +214,5 @@ def image_of(row: sa.Row[Any]) -> Image:
         annotation=row.annotation,
         created_at=from_us(row.created_us),
         updated_at=from_us(row.updated_us),
+        meta=from_json_or_none(row.meta),
     )

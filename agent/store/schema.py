@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0002"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -74,6 +74,7 @@ projects = Table(
     Column("created_us", Us, nullable=False),
     Column("updated_us", Us, nullable=False),
     Column("meta", Text, nullable=False),
+    Column("extra", Text),
     sqlite_autoincrement=True,  # an id is never given twice: labels, links and logs name it
 )
 
@@ -86,6 +87,7 @@ datasets = Table(
     Column("images_count", BigInteger, nullable=False),
     Column("created_us", Us, nullable=False),
     Column("updated_us", Us, nullable=False),
+    Column("description", Text),
 )
 
 images = Table(
@@ -102,7 +104,9 @@ images = Table(
     Column("created_us", Us, nullable=False),
     Column("updated_us", Us, nullable=False),
     Column("annotation", Text, nullable=False),
+    Column("meta", Text),
     Index("ix_images_dataset_id_id", "dataset_id", "id"),
+    Index("ix_images_dataset_id_name", "dataset_id", "name"),
 )
 
 models = Table(
@@ -127,6 +131,7 @@ models = Table(
     Column("optional", Text),
     Column("config", Text),
     Column("train_config", Text),
+    Column("upload_hash", Text, index=True, unique=True),  # the word under which its bytes may be uploaded, or were
     sqlite_autoincrement=True,  # an id is never given twice: labels, links and logs name it
 )
 

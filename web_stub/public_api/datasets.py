@@ -68,7 +68,7 @@ def datasets_edit(web: WebDep, body: EditDataset) -> Response:
     if body.name is None:
         return reply(dataset_view(web.store.projects.dataset(body.id)))
     require_name("dataset", body.name)
-    return reply(dataset_view(web.store.edits.rename_dataset(body.id, body.name)))
+    return reply(dataset_view(web.store.edits.edit_dataset(body.id, name=body.name)))
 
 
 @router.post("/datasets.remove")

@@ -38,7 +38,7 @@ def test_a_name_is_taken_once(store: Store):
         lambda: store.edits.create("Fruit"),
         lambda: store.edits.edit(other.id, name="Fruit"),
         lambda: store.edits.add_dataset(project.id, "ds0"),
-        lambda: store.edits.rename_dataset(second.id, "ds0"),
+        lambda: store.edits.edit_dataset(second.id, name="ds0"),
         lambda: store.edits.add_images(dataset.id, [picture("b.png"), picture("a.png")]),
         lambda: store.edits.add_images(dataset.id, [picture("c.png"), picture("c.png")]),
     ):
@@ -47,7 +47,7 @@ def test_a_name_is_taken_once(store: Store):
 
     assert [image.name for image in store.projects.images(dataset.id)] == ["a.png"]
     assert store.edits.edit(project.id, name="Fruit", description="same name").description == "same name"
-    assert store.edits.rename_dataset(second.id, "ds1").name == "ds1"
+    assert store.edits.edit_dataset(second.id, name="ds1").name == "ds1"
 
 
 def test_what_is_not_there_is_said(store: Store):
@@ -55,7 +55,7 @@ def test_what_is_not_there_is_said(store: Store):
         lambda: store.edits.edit(9, name="x"),
         lambda: store.edits.remove(9),
         lambda: store.edits.add_dataset(9, "x"),
-        lambda: store.edits.rename_dataset(9, "x"),
+        lambda: store.edits.edit_dataset(9, name="x"),
         lambda: store.edits.remove_dataset(9),
         lambda: store.edits.add_images(9, [picture("x")]),
         lambda: store.edits.annotate({9: EMPTY}),
