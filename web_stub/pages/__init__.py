@@ -2,65 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.templating import Jinja2Templates
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from agent.errors import NotFound
 from web_stub.access import SESSION_S
 from web_stub.context import Web, WebDep
-from web_stub.jsons import encode
+from web_stub.pages.frame import error_page, page, wants_page
 from web_stub.views import checkpoint_view, progress_view, series_view
+
+__all__ = ["error_page", "router", "wants_page"]
 
 FIRST_TASKS = 100
 
 router = APIRouter(include_in_schema=False)
-
-
-def data_island(value: Any) -> Markup:
-    """JSON for a <script type="application/json">: no text in it can end the element."""
-    text = encode(value).decode()
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
-
-
-_templates = Jinja2Templates(
-    env=Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=select_autoescape(),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-)
-_templates.env.filters["island"] = data_island
-
-
-def _page(request: Request, name: str, *, status: int = 200, **context: Any) -> Response:
-    web: Web = request.app.state.web
-    cookie = request.scope.get("session_cookie")
-    shared = {
-        "version": request.app.version,
-        "csrf": web.access.csrf_token(cookie) if cookie else "",
-        "agent_name": web.settings.name,
-        "here": request.url.path,
-    }
-    return _templates.TemplateResponse(request, name, {**shared, **context}, status_code=status)
-
-
-def wants_page(request: Request) -> bool:
-    """Whether an error is for a person: not an API path, and a browser asks."""
-    is_api = request.url.path.startswith(("/api", "/public/api", "/assets"))
-    return not is_api and "text/html" in request.headers.get("accept", "")
-
-
-def error_page(request: Request, status: int, sentence: str) -> Response:
-    return _page(request, "error.html", status=status, code=status, sentence=sentence)
 
 
 @router.get("/")
@@ -71,7 +29,7 @@ def home() -> Response:
 @router.get("/tasks")
 def tasks_page(request: Request, web: WebDep) -> Response:
     cards = web.views.cards(web.store.tasks.list(limit=FIRST_TASKS))
-    return _page(request, "tasks.html", first={"cards": cards, "limit": FIRST_TASKS})
+    return page(request, "tasks.html", first={"cards": cards, "limit": FIRST_TASKS})
 
 
 @router.get("/tasks/{task_id}")
@@ -87,7 +45,7 @@ def task_page(request: Request, web: WebDep, task_id: int) -> Response:
         "series": [series_view(series) for series in web.store.metrics.series(task_id)],
         "last_seq": web.store.events.last_seq(task_id),
     }
-    return _page(request, "task.html", first=first, task=task)
+    return page(request, "task.html", first=first, task=task)
 
 
 @router.get("/login")
@@ -99,7 +57,7 @@ def login_page(
     if request.scope.get("session_cookie"):
         return RedirectResponse(_local(wanted), status_code=303)
     said = "This login link was used already, or is too old. Enter the token." if token else ""
-    return _page(request, "login.html", said=said, next=_local(wanted), status=401 if token else 200)
+    return page(request, "login.html", said=said, next=_local(wanted), status=401 if token else 200)
 
 
 @router.post("/login")
@@ -112,7 +70,7 @@ def login(
     if web.access.knows(token.strip()):
         return _logged_in(web, wanted)
     said = "That is not the token of this server." if token.strip() else "Enter the token."
-    return _page(request, "login.html", said=said, next=_local(wanted), status=401)
+    return page(request, "login.html", said=said, next=_local(wanted), status=401)
 
 
 @router.post("/logout")
