@@ -219,6 +219,8 @@ class TaskOptions:
     python: str | None = None  # process engine: the interpreter of the plugin's virtual environment
     stop_grace_s: float = 0.0  # 0: kill at once, as the original does
     memory_bytes: int | None = None  # limit, swap included; None: what the engine gives
+    time_limit_s: float | None = None  # wall time from the task's start; None: no limit
+    idle_limit_s: float | None = None  # without any output; None: no limit
     env: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -5,6 +5,7 @@
     │   ├── Invalid              2    400   ... with every problem found, place and remedy
     │   ├── NotFound             2    404
     │   └── Conflict             2    409   the state of things does not allow it (yet)
+    │       └── TakenOver        2    409   another agent has the task now
     ├── CouldNotStart            3    409   who runs the machine
     │   ├── EngineUnavailable    3    503
     │   ├── ImageNotFound        3    404
@@ -88,6 +89,12 @@ class Conflict(BadInput):
 
     http_status = 409
     reason = "conflict"
+
+
+class TakenOver(Conflict):
+    """Another agent has taken over the task, believing this one dead: hands off."""
+
+    reason = "taken_over"
 
 
 class CouldNotStart(AgentError):

@@ -34,9 +34,12 @@ class Recorder:
     it stopped. `log_path` is the task's log file; committed events are appended to it in the official shape.
     """
 
-    def __init__(self, store: Store, task_id: int, *, lines_read: int, last_seq: int, log_path: Path) -> None:
+    def __init__(
+        self, store: Store, task_id: int, *, lines_read: int, last_seq: int, log_path: Path, agent_id: str | None = None
+    ) -> None:
         self._store = store
         self._task_id = task_id
+        self._agent_id = agent_id  # only while the task is this agent's may anything be recorded
         self._lines_read = lines_read
         self._seq = last_seq
         self._log_path: Path | None = log_path
@@ -115,7 +118,7 @@ class Recorder:
                     on=StoreBusy, attempts=None, timeout=_BUSY_LIMIT_S, wait_initial=0.05, wait_max=2.0
                 ):
                     with attempt:
-                        self._store.events.append(self._task_id, rows, lines_read=lines_read)
+                        self._store.events.append(self._task_id, rows, lines_read=lines_read, agent_id=self._agent_id)
             except BaseException:
                 with self._changed:
                     self._rows = rows + self._rows

@@ -1,26 +1,38 @@
 """One run of one task: what `run_task` says in verbs, done; and its end, whatever happens.
 
-How it ended and why is decided in `verdict.py`; here it is acted on.
+How it ended and why is decided in `verdict.py`; here it is acted on. An agent may be killed between any two
+lines below, so each change is either repeated without harm by the agent that goes on, or recorded before.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent import launch
 from agent.collect import Collected
 from agent.domain import CheckpointState, ExitResult, Model, Plugin, Project, Step, Task, TaskStatus, TaskType
-from agent.errors import AgentError, CouldNotStart, PluginFailed, Stopped
-from agent.events.model import Level
+from agent.errors import (
+    AgentError,
+    Conflict,
+    CouldNotStart,
+    EngineUnavailable,
+    NotFound,
+    PluginFailed,
+    Stopped,
+    TakenOver,
+)
+from agent.events.model import Level, Stream
 from agent.formats.task_dir import TaskDir
 from agent.record import Recorder
+from agent.stops import Stops
 from agent.upload import Uploader
 from agent.verdict import End, end_of, verdict
 from agent.wishes import check_mode
@@ -30,7 +42,21 @@ if TYPE_CHECKING:
     from agent.house import House
     from agent.stage import Staged
 
-STOP_POLL_S = 0.25  # how soon a stop is noticed; the original looks every 0.5 s
+ENGINE_PATIENCE_S = 120.0  # for an engine that is restarted together with us, when a container may be waiting there
+
+
+class Decided(AgentError):
+    """The end was decided and recorded before a crash: what remains is to tidy up and close."""
+
+    def __init__(self, end: End) -> None:
+        super().__init__(end.message)
+        self.end = end
+
+
+class Left(Stopped):
+    """The agent was stopped before it could look after a container: the next agent goes on with the task."""
+
+    reason = "agent_stopped"
 
 
 class Run:
@@ -39,6 +65,7 @@ class Run:
     def __init__(self, task: Task, house: House, shutdown: threading.Event) -> None:
         store, settings = house.store, house.settings
         self.task = task
+        self.resumed = task.status is not TaskStatus.CONSUMED
         self.plugin: Plugin = store.plugins.get(task.plugin_id)
         self.project: Project = store.projects.get(task.project_id)
         self.model: Model = store.models.get(task.model_id)
@@ -48,7 +75,8 @@ class Run:
             task.id,
             lines_read=task.lines_read,
             last_seq=store.events.last_seq(task.id),
-            log_path=self.folder.logs / f"log_{datetime.now().astimezone():%Y-%m-%d_%H:%M:%S}.txt",
+            log_path=self.folder.log_path(datetime.now().astimezone()),
+            agent_id=task.agent_id,
         )
         self.uploader = Uploader(
             task,
@@ -59,15 +87,15 @@ class Run:
             results=self.folder.results,
             project_name=self.project.name,
         )
+        self.stops = Stops(task, house, shutdown)
         self.exit_code: int | None = None
         self._house = house
-        self._shutdown = shutdown
         self._container: Container | None = None
-        self._stop: Stopped | None = None
 
     @cached_property
     def engine(self) -> Engine:
-        return self._house.open_engine(self.task.options.engine, self._house.settings)
+        """The engine the task was launched on, or the one it asks for."""
+        return self._house.open_engine(self.task.engine or self.task.options.engine, self._house.settings)
 
     @cached_property
     def engine_info(self) -> EngineInfo:
@@ -82,31 +110,76 @@ class Run:
 
     # ---------------------------------------------------------------- verbs, in order
 
-    def find_container(self) -> Container | None:
-        """The container of this task from before a crash. Raises PluginFailed when there was one and it is gone."""
-        if self.task.status is TaskStatus.CONSUMED:
-            return None
-        found = self.engine.find(launch.labels(self.task, self._house.settings))
-        if found:
-            self.recorder.note("TASK_MISSED", event_type="MISSED_TASK_FOUND", fields={"container": found[0].id})
-            self._container = found[0]
-            self.uploader.watch()
+    def open(self) -> None:
+        """Record the start, or that another agent's task goes on here, and save first what that one had to leave."""
+        if self.resumed:
             self.uploader.recover()
-            return found[0]
-        if self.task.container_id is not None and self.task.step < Step.MAIN:
+        else:
+            try:
+                self._house.store.tasks.become(self.task.id, TaskStatus.STARTED, agent_id=self.task.agent_id)
+            except TakenOver:
+                raise
+            except Conflict:
+                self.stops.raise_if_wished()  # a stop came between claim and start
+                raise
+        if self._note_once("TASK_START", "TASK_STARTED"):
+            self.recorder.note(
+                "TASK_MSG",
+                fields={"task_type": self.task.type, "config": self.task.config, "options": asdict(self.task.options)},
+            )
+        self.recorder.note("LAST_COMPLETE_STEP", fields={"step": self.task.step.name})
+
+    def find_container(self) -> Container | None:
+        """The container of this task from before a crash. Raises PluginFailed when there was one and it is gone.
+
+        Raises Decided when an agent before this one knew how the task ends.
+        """
+        if not self.resumed:
+            return None
+        if self.task.reason is not None:
+            with suppress(AgentError):  # else it is swept up later
+                self._container = self._look_for_container()
+            raise Decided(End.decided(self.task))
+        if self.task.engine is not None:
+            self._container = self._wait_for_container()
+        if self.task.step >= Step.MAIN:
+            self.exit_code = 0  # else MAIN would not be complete
+        elif self._container is not None:
+            self.recorder.note("TASK_MISSED", event_type="MISSED_TASK_FOUND", fields={"container": self._container.id})
+            self._house.store.tasks.launched(self.task.id, container_id=self._container.id)
+        elif self.task.container_id is not None:
+            self.stops.raise_if_wished()
             raise PluginFailed(
                 "the container vanished while no agent was watching; what it printed before is kept",
                 reason="container_lost",
             )
-        return None
+        return self._container
+
+    def _look_for_container(self) -> Container | None:
+        # Labels as launched: the settings they are made from may have changed since.
+        labels = (self.task.container_spec or {}).get("labels") or launch.labels(self.task, self._house.settings)
+        found = self.engine.find(labels)
+        return found[0] if found else None
+
+    def _wait_for_container(self) -> Container | None:
+        """Ask an engine that may be on its way up like us. Raises EngineUnavailable when it stays away."""
+        deadline = time.monotonic() + ENGINE_PATIENCE_S
+        while True:
+            try:
+                return self._look_for_container()
+            except EngineUnavailable as away:
+                if self.stops.shutdown.wait(1.0):
+                    raise Left(f"{away}; the next agent goes on with task {self.task.id}") from away
+                if time.monotonic() > deadline:
+                    raise
 
     @contextmanager
     def step(self, step: Step) -> Iterator[None]:
         """Record the start and the completion of a step."""
         self.recorder.note("BEFORE_STEP", fields={"step": step.name})
         yield
+        self._note_once("STEP_DONE", "STEP_COMPLETE", step=step.name)
         self._house.store.tasks.set_step(self.task.id, step)
-        self.recorder.note("STEP_DONE", event_type="STEP_COMPLETE", fields={"step": step.name})
 
     def check_image(self) -> None:
         """The plugin can do this kind of task, here. Raises CouldNotStart or BadInput."""
@@ -119,7 +192,7 @@ class Run:
 
     def start(self, staged: Staged) -> Container:
         """Create and start the container, unless a stop came first."""
-        self.raise_if_stopped()
+        self.stops.raise_if_wished()
         spec = launch.container_spec(
             self.task,
             self.plugin,
@@ -136,37 +209,13 @@ class Run:
             "CONTAINER_START", fields={"image": spec.image, "digest": digest, "engine": self.engine.name}
         )
         self.uploader.watch()
-        self._container = self.engine.start(spec)
-        self._house.store.tasks.launched(
-            self.task.id,
-            engine=self.engine.name,
-            container_id=self._container.id,
-            spec=launch.as_json(spec),
-            image_digest=digest,
+        # Before the start, so that whoever goes on after a crash in between looks at the right engine.
+        self._house.store.tasks.launching(
+            self.task.id, engine=self.engine.name, spec=launch.as_json(spec), image_digest=digest
         )
+        self._container = self.engine.start(spec)
+        self._house.store.tasks.launched(self.task.id, container_id=self._container.id)
         return self._container
-
-    @contextmanager
-    def stoppable(self, container: Container) -> Iterator[None]:
-        """While the block runs, a stop wish or the agent's shutdown kills the container."""
-        done = threading.Event()
-
-        def watch() -> None:
-            while not done.is_set():
-                with suppress(AgentError):  # a busy store is asked again in a moment
-                    if (stop := self._stop_wish()) is not None:
-                        self._stop = stop
-                        container.kill(self.task.options.stop_grace_s)
-                        return
-                done.wait(STOP_POLL_S)
-
-        watcher = threading.Thread(target=watch, name=f"stop-{self.task.id}", daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watcher.join()
 
     def judge(self, result: ExitResult, collected: Collected) -> None:
         """Raise what the container's end means for the task; return when it went well."""
@@ -174,8 +223,8 @@ class Run:
         self.recorder.note(
             "CONTAINER_END", fields={"exit_code": result.exit_code, "out_of_memory": result.out_of_memory}
         )
-        if self._stop is not None:
-            raise self._stop
+        if self.stops.why is not None:
+            raise self.stops.why
         if (failure := verdict(result, collected, entry=f"/workdir/src/{self.task.type.value}.py")) is not None:
             raise failure
 
@@ -206,28 +255,54 @@ class Run:
     # ---------------------------------------------------------------- the end
 
     def finish(self, error: BaseException | None) -> None:
-        """Record the end, last of all: uploads done, container gone, folder tidied, then one closing event."""
-        end = end_of(error, self.exit_code)
+        """Record the end, last of all: uploads done, container gone, folder tidied, then one closing event.
+
+        Raises what keeps it from being recorded. The container stays then, ended, with its log: whoever goes on
+        with the task reads from it what could not be recorded now.
+        """
+        end = error.end if isinstance(error, Decided) else end_of(error, self.exit_code)
         try:
-            if error is not None:  # what was saved before the failure stays saved
-                self.uploader.finish()
-        except (AgentError, OSError) as storage:
-            end = end_of(storage, self.exit_code) if end.status is TaskStatus.FINISHED else end
+            try:
+                if error is not None:  # what was saved before the failure stays saved
+                    self.uploader.finish()
+            except TakenOver:
+                raise
+            except Exception as failure:  # noqa: BLE001 - the first failure is why the task ends
+                end = end_of(failure, self.exit_code) if end.status is TaskStatus.FINISHED else end
+            self._record(end, error)
+        except TakenOver:
+            raise
+        except BaseException:
+            with suppress(AgentError):
+                if self._container is not None:
+                    self._container.kill()
+            self.abandon()
+            raise
+
+    def _record(self, end: End, error: BaseException | None) -> None:
+        tasks, task_id, agent_id = self._house.store.tasks, self.task.id, self.task.agent_id
+        message = end.message or None
+        self.recorder.flush()  # lines that could not be committed before are in the container's log only
+        tasks.decide(task_id, reason=end.reason, message=message, exit_code=end.exit_code, agent_id=agent_id)
         self._tidy(end)
-        fields: dict[str, object] = {"reason": end.reason}
+        fields: dict[str, Any] = {"reason": end.reason}
         if end.status is TaskStatus.FINISHED:
-            self.recorder.note("TASK_END", event_type="TASK_FINISHED", fields=fields)
+            self._note_once("TASK_END", "TASK_FINISHED", **fields)
         elif end.status is TaskStatus.STOPPED:
-            self.recorder.note("TASK_END", event_type="TASK_STOPPED", fields={"stopped": "by_user", **fields})
+            self._note_once("TASK_END", "TASK_STOPPED", stopped="by_user", **fields)
         else:
             fields["exc_str"] = end.message
             if end.reason == "internal_error" and error is not None:
                 fields["stack"] = traceback.format_exception(error)
-            self.recorder.note("TASK_END", level=Level.FATAL, event_type="TASK_CRASHED", fields=fields)
+            self._note_once("TASK_END", "TASK_CRASHED", level=Level.FATAL, **fields)
         self.recorder.close()
-        self._house.store.tasks.become(
-            self.task.id, end.status, reason=end.reason, message=end.message or None, exit_code=end.exit_code
+        tasks.become(
+            task_id, end.status, reason=end.reason, message=message, exit_code=end.exit_code, agent_id=agent_id
         )
+
+    def abandon(self) -> None:
+        """Let go of the task without touching it: it is another agent's now, or is gone on with later."""
+        self.uploader.abandon()
 
     def _tidy(self, end: End) -> None:
         """No container left, the folder kept or cleaned as the settings say. Reports, never fails the task."""
@@ -245,16 +320,15 @@ class Run:
         except (AgentError, OSError) as error:
             self.recorder.note(f"could not tidy up after the task: {error}", level=Level.WARN)
 
-    def _stop_wish(self) -> Stopped | None:
-        if self._shutdown.is_set():
-            return Stopped("the agent was stopped while the task ran", reason="agent_stopped")
-        if self._house.store.tasks.stop_requested(self.task.id):
-            return Stopped("stopped by the user")
-        return None
-
-    def raise_if_stopped(self) -> None:
-        if (stop := self._stop_wish()) is not None:
-            raise stop
+    def _note_once(self, message: str, event_type: str, *, level: Level = Level.INFO, **fields: Any) -> bool:
+        """Note an event that a task has once, unless an agent before this one noted it; whether it was noted now."""
+        if self.resumed:
+            step = fields.get("step")
+            for event in self._house.store.events.after(self.task.id, event_type=event_type, limit=10_000):
+                if event.stream is Stream.AGENT and (step is None or (event.fields or {}).get("step") == step):
+                    return False
+        self.recorder.note(message, level, event_type, fields or None)
+        return True
 
 
 @contextmanager
@@ -262,18 +336,15 @@ def open_run(task: Task, house: House, shutdown: threading.Event) -> Iterator[Ru
     """A run whose end is recorded whatever happens inside. Expected failures end here; bugs go on to the caller."""
     try:
         run = Run(task, house, shutdown)
-    except AgentError as error:  # its plugin, project or model was deleted: there is nothing to run
+    except NotFound as error:  # its plugin, project or model was deleted: there is nothing to run
         house.store.tasks.become(task.id, TaskStatus.ERROR, reason=error.reason, message=str(error))
         raise
-    if task.status is TaskStatus.CONSUMED:
-        house.store.tasks.become(task.id, TaskStatus.STARTED)
-        run.recorder.note("TASK_START", event_type="TASK_STARTED")
-        run.recorder.note(
-            "TASK_MSG", fields={"task_type": task.type, "config": task.config, "options": asdict(task.options)}
-        )
-    run.recorder.note("LAST_COMPLETE_STEP", fields={"step": task.step.name})
     try:
+        run.open()
         yield run
+    except (TakenOver, Left):
+        run.abandon()
+        raise
     except AgentError as error:
         run.finish(error)
     except BaseException as error:

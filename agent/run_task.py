@@ -17,10 +17,12 @@ from agent.stage import stage
 
 
 def run_task(task: Task, house: House, *, shutdown: threading.Event | None = None) -> Task:
-    """Run a task this agent has claimed, or go on with one it finds running; give it as it ended.
+    """Run a task this agent has claimed, or go on with one that a dead agent left; give it as it ended.
 
     `shutdown` set by another thread ends the task as `stopped` with reason `agent_stopped`. No expected
-    failure raises: how it ended is in the task's status, reason and message.
+    failure of the task raises: how it ended is in its status, reason and message. Raises TakenOver when another
+    agent has the task now, and StorageFailed when the end could not be recorded: the task is still ours then,
+    and running it again goes on where this run broke off.
     """
     with open_run(task, house, shutdown or threading.Event()) as run:  # whatever happens, the end is recorded
         container = run.find_container()
@@ -35,13 +37,13 @@ def run_task(task: Task, house: House, *, shutdown: threading.Event | None = Non
                     artifacts=house.artifacts,
                     task_dir=run.folder,
                     shared_ok=run.engine_info.can_mount_over,
-                    keep_going=run.raise_if_stopped,
+                    keep_going=run.stops.raise_if_wished,
                 )
             container = run.start(staged)
-        if container is not None:
-            with run.step(Step.MAIN), run.stoppable(container):
+        if container is not None and task.step < Step.MAIN:
+            with run.step(Step.MAIN), run.stops.watching(container):
                 collected = collect(
-                    container.output(),
+                    run.stops.listening(container.output()),
                     run.recorder,
                     on_checkpoint=run.uploader.checkpoint,
                     on_applied=run.uploader.applied,

@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     shm_size: Size = "1G"  # as the original agent gives
     python: str = ""  # process engine: interpreter for plugins without a .venv of their own
 
+    min_free: Size = "200M"  # of each disk we write to: a task is ended before less is left
     delete_task_dir_on_finish: bool = True  # as the original; logs/ stays
     delete_task_dir_on_failure: bool = False
 
@@ -94,6 +95,10 @@ class Settings(BaseSettings):
     @property
     def tasks_on_host(self) -> Path:
         return self.tasks_host_dir or self.tasks
+
+    @property
+    def min_free_bytes(self) -> int:
+        return size_bytes(self.min_free)
 
     @property
     def shm_bytes(self) -> int:

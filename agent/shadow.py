@@ -28,15 +28,19 @@ _MAX_FILES = 10_000  # of one folder; a checkpoint has a handful
 class _Kept:
     """One folder's files under second names. The open descriptor keeps the folder's identity from being reused."""
 
-    descriptor: int
+    descriptor: int  # -1: the folder was deleted while no agent watched
     place: Path
 
     @property
     def is_deleted(self) -> bool:
-        return os.fstat(self.descriptor).st_nlink == 0
+        return self.descriptor < 0 or os.fstat(self.descriptor).st_nlink == 0
 
     def is_same(self, directory: int) -> bool:
-        return os.path.samestat(os.fstat(self.descriptor), os.fstat(directory))
+        return self.descriptor >= 0 and os.path.samestat(os.fstat(self.descriptor), os.fstat(directory))
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
 
 
 class Shadow:
@@ -54,8 +58,13 @@ class Shadow:
         self._observer = Observer()
 
     def start(self) -> None:
-        """Begin; call it before the plugin starts. Where neither way works nothing is watched."""
+        """Begin; call it before the plugin starts. Where neither way works nothing is watched.
+
+        What an agent that died has left in `keep` is still known. Started again, it looks at `results` anew.
+        """
+        self.stop(forget=False)
         self._keep.mkdir(parents=True, exist_ok=True)
+        self._find_kept()
         self._directory = os.open(self._results, os.O_RDONLY | os.O_DIRECTORY)  # opened before openings ask us
         try:
             self._openings = DirectoryOpenings(self._results)
@@ -67,8 +76,8 @@ class Shadow:
             self._asked = threading.Thread(target=self._answer, name="shadow", daemon=True)
             self._asked.start()
 
-    def stop(self) -> None:
-        """End the watch and forget what was linked."""
+    def stop(self, *, forget: bool = True) -> None:
+        """End the watch; with `forget`, delete the second names."""
         if self._openings is not None and self._asked is not None:
             self._openings.close()
             self._asked.join()
@@ -76,13 +85,15 @@ class Shadow:
         elif self._observer.is_alive():
             self._observer.stop()
             self._observer.join()
+            self._observer = Observer()
         if self._directory >= 0:
             os.close(self._directory)
             self._directory = -1
         for kept in (kept for several in self._by_name.values() for kept in several):
-            os.close(kept.descriptor)
+            kept.close()
         self._by_name.clear()
-        shutil.rmtree(self._keep, ignore_errors=True)
+        if forget:
+            shutil.rmtree(self._keep, ignore_errors=True)
 
     def deleted(self, folder: Path) -> Path | None:
         """Where the files of a reported folder are, if it was deleted since; None when it is still whole.
@@ -100,7 +111,7 @@ class Shadow:
             # Being deleted right now: what is left of it is only a part of what there was.
             if not oldest.is_deleted and not (self._openings and live < linked):
                 return None
-            os.close(several.pop(0).descriptor)
+            several.pop(0).close()
             return oldest.place / Path(*deeper)
 
     # ---------------------------------------------------------------- before a folder is opened
@@ -119,18 +130,18 @@ class Shadow:
             name = next((entry.name for entry in entries if entry.inode() == inode), None)
         if name is None:
             return
-        place = self._new_place()
+        place = self._new_place(name)
         try:
             count = _link_tree(directory, self._results / name, place)
         except OSError:
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(place.parent, ignore_errors=True)
             raise
         with self._lock:
             several = self._by_name.setdefault(name, [])
             if several and several[-1].is_same(directory):
                 before = several.pop()
-                os.close(before.descriptor)
-                shutil.rmtree(before.place, ignore_errors=True)
+                before.close()
+                shutil.rmtree(before.place.parent, ignore_errors=True)
             if count:
                 several.append(_Kept(os.dup(directory), place))
 
@@ -147,15 +158,28 @@ class Shadow:
             if several and several[-1].is_same(directory):
                 os.close(directory)
             else:
-                several.append(_Kept(directory, self._new_place()))
+                several.append(_Kept(directory, self._new_place(name)))
             target = several[-1].place.joinpath(*deeper)
         target.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             os.link(file, target, follow_symlinks=False)
 
-    def _new_place(self) -> Path:
+    def _new_place(self, name: str) -> Path:
         self._made += 1
-        return self._keep / str(self._made)
+        return self._keep / str(self._made) / name
+
+    def _find_kept(self) -> None:
+        """Folders linked by an agent that died, and which of them are still there."""
+        numbers = sorted(int(entry.name) for entry in self._keep.iterdir() if entry.name.isdigit())
+        self._made = max(numbers, default=0)
+        for number in numbers:
+            for place in (self._keep / str(number)).iterdir():
+                descriptor = -1
+                if not _inodes(place).isdisjoint(_inodes(self._results / place.name)):
+                    with suppress(OSError):  # deleted at this moment
+                        flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+                        descriptor = os.open(self._results / place.name, flags)
+                self._by_name.setdefault(place.name, []).append(_Kept(descriptor, place))
 
 
 class _NewFiles(FileSystemEventHandler):

@@ -10,14 +10,15 @@ from __future__ import annotations
 import queue
 import shutil
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import library
 from agent.domain import CheckpointState, NewModel, Plugin, Project, Provenance, Task, TaskType
-from agent.errors import AgentError, Invalid, PluginFailed
-from agent.events.model import CheckpointReported, Level
+from agent.errors import AgentError, Conflict, Invalid, PluginFailed, TakenOver
+from agent.events.model import CheckpointReported, Level, Stream
 from agent.formats import model_state
 from agent.formats.packing import Survey, survey
 from agent.shadow import Shadow
@@ -115,15 +116,33 @@ class Uploader:
             self._hand_over(_ResultProject())
 
     def recover(self) -> None:
-        """After a crash: hand over again what had been made safe but not published."""
+        """After a crash: hand over again what was reported and has not arrived, each once.
+
+        Call it first: what follows may end the task, and then everything handed over has to arrive.
+        """
+        if self._task.type is TaskType.INFERENCE:
+            self._recover_projects()
+            return
+        if self._results.is_dir():
+            self.watch()
         for row in self._store.checkpoints.list(self._task.id):
-            place = self._snapshots / str(row.seq)
             if row.state is CheckpointState.SNAPSHOT:
                 report = CheckpointReported(row.index, row.subdir, row.size_bytes, row.is_best, row.optional)
-                if place.exists():
-                    self._hand_over(_Checkpoint(row.id, report, place, survey(place)))
-                else:
-                    self.checkpoint(row.seq, report)
+                self.checkpoint(row.seq, report)
+        for seq, report in self._recorder.unhandled_checkpoints():
+            self.checkpoint(seq, report)
+
+    def _recover_projects(self) -> None:
+        """Import what was reported and not imported; the last import counts, so one stands for all of them."""
+        self._projects = self._store.projects.of_task(self._task.id)
+        noted = self._store.events.after(self._task.id, event_type="PROJECT_CREATED", limit=10_000)
+        known = {(event.fields or {}).get("project_id") for event in noted if event.stream is Stream.AGENT}
+        for project in self._projects:
+            if project.id not in known:
+                self._note_project(project)
+        reports = self._store.events.after(self._task.id, event_type="MODEL_APPLIED", limit=10_000)
+        if sum(event.stream is not Stream.AGENT for event in reports) > len(self._projects):
+            self._hand_over(_ResultProject())
 
     def _hand_over(self, job: _Checkpoint | _ResultProject) -> None:
         if self._worker is None:
@@ -140,9 +159,29 @@ class Uploader:
             self._worker.join()
             self._worker = None
         self._shadow.stop()
-        shutil.rmtree(self._snapshots, ignore_errors=True)
         if self._broken is not None:
+            self._fail_the_rest(self._broken)
             raise self._broken
+        shutil.rmtree(self._snapshots, ignore_errors=True)
+
+    def _fail_the_rest(self, error: BaseException) -> None:
+        """Our own storage failed: say of each checkpoint that could not be packed where its files are."""
+        with suppress(AgentError):
+            for row in self._store.checkpoints.list(self._task.id):
+                if row.state is CheckpointState.SNAPSHOT and (place := self._snapshots / str(row.seq)).exists():
+                    report = CheckpointReported(row.index, row.subdir, row.size_bytes, row.is_best, row.optional)
+                    self._fail(
+                        row.id, report, error, f"; its files are in {place}, from where `agent model add` takes them"
+                    )
+
+    def abandon(self) -> None:
+        """Stop working and leave everything as it is, for whoever goes on with the task."""
+        self._broken = self._broken or TakenOver("the task was abandoned")
+        if self._worker is not None:
+            self._queue.put(None)
+            self._worker.join()
+            self._worker = None
+        self._shadow.stop(forget=False)
 
     def result_project(self) -> Project:
         """The last imported result project; imported now when the plugin never said that it was complete."""
@@ -183,7 +222,10 @@ class Uploader:
             config=config,
             provenance=self._provenance(job.report),
         )
-        model = self._store.checkpoints.publish(job.row_id, state)
+        try:
+            model = self._store.checkpoints.publish(job.row_id, state)
+        except Conflict:  # published already, by an agent that believed us dead or one that we believed dead
+            return
         shutil.rmtree(job.folder, ignore_errors=True)
         fields = {"checkpoint": job.report.index, "model_id": model.id, "model_hash": model.sha256}
         self._recorder.note("MODEL_SAVED", fields=fields)
@@ -224,14 +266,20 @@ class Uploader:
                 raise  # our storage, not the plugin's doing
             raise PluginFailed(f"the result project is not valid: {error}", reason="result_invalid") from error
         self._projects.append(project)
-        self._recorder.note("PROJECT_CREATED", event_type="PROJECT_CREATED", fields={"project_id": project.id})
+        self._note_project(project)
         return project
 
-    def _fail(self, row_id: int, report: CheckpointReported, error: BaseException) -> None:
+    def _note_project(self, project: Project) -> None:
+        self._recorder.note("PROJECT_CREATED", event_type="PROJECT_CREATED", fields={"project_id": project.id})
+
+    def _fail(self, row_id: int, report: CheckpointReported, error: BaseException, hint: str = "") -> None:
         reason = error.reason if isinstance(error, AgentError) else "storage_failed"
-        self._store.checkpoints.fail(row_id, reason)
+        try:
+            self._store.checkpoints.fail(row_id, reason)
+        except Conflict:  # published by another agent, see above
+            return
         self._recorder.note(
-            f"checkpoint {report.index} was not kept: {error}",
+            f"checkpoint {report.index} was not kept: {error}{hint}",
             level=Level.ERROR,
             fields={"reason": reason, "subdir": report.subdir},
         )

@@ -34,6 +34,19 @@ class End:
     message: str
     exit_code: int | None = None
 
+    @classmethod
+    def decided(cls, task: Task) -> End:
+        """The end that was recorded in a task before it was final."""
+        reason = task.reason or ""
+        return cls(_STATUSES.get(reason, TaskStatus.ERROR), reason, task.message or "", task.exit_code)
+
+
+_STATUSES = {
+    "finished": TaskStatus.FINISHED,
+    "stopped_by_user": TaskStatus.STOPPED,
+    "agent_stopped": TaskStatus.STOPPED,
+}
+
 
 def verdict(result: ExitResult, collected: Collected, *, entry: str) -> AgentError | None:
     """What a container's end says about the plugin: None, or why it failed. The exit code alone decides.
@@ -58,7 +71,9 @@ def verdict(result: ExitResult, collected: Collected, *, entry: str) -> AgentErr
             reason="entry_missing",
         )
     if result.signal is not None:
-        return PluginFailed(f"the plugin was killed by signal {result.signal}{last}", reason="plugin_killed")
+        # What the engine says of it is no doing of the plugin's, and tells more than its last line.
+        how = f": {result.error}" if result.error else last
+        return PluginFailed(f"the plugin was killed by signal {result.signal}{how}", reason="plugin_killed")
     return PluginFailed(f"the plugin ended with exit code {result.exit_code}{last}", reason="plugin_exit")
 
 

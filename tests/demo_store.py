@@ -136,10 +136,10 @@ def start(store: Store, task: Task) -> Story:
     story.progress("Download project", 240, 240)
     store.tasks.set_step(task.id, Step.DOWNLOAD)
     story.say("STEP_DONE", stream=Stream.AGENT, event_type="EventType.STEP_COMPLETE", step="DOWNLOAD")
-    store.tasks.launched(
+    store.tasks.launched(task.id, container_id="f3a9" * 16)
+    store.tasks.launching(
         task.id,
         engine="docker",
-        container_id="f3a9" * 16,
         spec={
             "image": "local/unet-small:1.2.0",
             "entrypoint": ["sh", "-c", "python -u /workdir/src/train.py"],

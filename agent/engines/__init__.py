@@ -72,4 +72,4 @@ class Engine(Protocol):
         """Create and start. A leftover with the same name is removed first. Raises CouldNotStart."""
 
     def find(self, labels: Mapping[str, str]) -> list[Container]:
-        """Containers carrying all these labels, running or ended."""
+        """Containers carrying all these labels, running or ended; not those that were made and never started."""

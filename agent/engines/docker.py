@@ -86,7 +86,11 @@ class DockerEngine:
         wanted = [f"{key}={value}" for key, value in labels.items()]
         with translated("look for containers"):
             found = self.client.api.containers(all=True, filters={"label": wanted})
-        return [DockerContainer(self.client, self.host, entry["Id"], entry.get("Labels") or {}) for entry in found]
+        return [
+            DockerContainer(self.client, self.host, entry["Id"], entry.get("Labels") or {})
+            for entry in found
+            if entry.get("State") != "created"  # never started: whoever made it died before
+        ]
 
     def _inspect_image(self, reference: str) -> ImageInfo | None:
         with translated(f"look at the image {reference}"):

@@ -13,9 +13,10 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
+import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -50,8 +51,7 @@ class ProcessEngine:
     def no_private_view(self) -> str:
         """Why the kernel does not allow a private view of the file system; empty when it does."""
         self._state_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._state_dir, prefix="probe-") as folder:
-            return _run_shim("--probe", folder)
+        return _run_shim("--probe", str(self._state_dir))  # covered in the probe's own view only
 
     def info(self) -> EngineInfo:
         said = [self._remark] if self._remark else []
@@ -85,18 +85,23 @@ class ProcessEngine:
                 "runs, so AGENT_TASKS_HOST_DIR must not be set for it"
             )
         plugin_folder = Path(spec.plugin_folder)
+        self._sweep()
         for leftover in self._named(spec.name):
             leftover.remove()
         run_id = uuid.uuid4().hex
         state = self._state_dir / run_id
-        (state / "root").mkdir(parents=True)
-        (state / "output").touch()
+        # Its name comes first and at once, so that whatever an agent that dies here leaves is found by it.
+        new = self._state_dir / f"{run_id}.new"
+        new.mkdir(parents=True)
+        (new / "container.json").write_text(json.dumps(asdict(spec)))
+        new.rename(state)
         try:
+            (state / "root").mkdir()
+            (state / "output").touch()
             copy_plugin(plugin_folder, state / "workdir")
             _write_python(state / "bin", self._interpreter(spec, plugin_folder))
-            (state / "container.json").write_text(json.dumps(asdict(spec)))
             (state / "run.json").write_text(json.dumps(self._run(spec, state, task_folder)))
-            if failure := _run_shim(str(state)):
+            if failure := _run_shim(str(state), str(os.getpid())):
                 raise CouldNotStart(f"could not start {spec.image} as a process: {failure}")
         except BaseException:
             shutil.rmtree(state, ignore_errors=True)
@@ -104,7 +109,16 @@ class ProcessEngine:
         return ProcessContainer(state, spec.labels)
 
     def find(self, labels: Mapping[str, str]) -> list[Container]:
-        return [c for c in self._all() if labels.items() <= c.labels.items()]
+        return [c for c in self._all() if c.was_started and labels.items() <= c.labels.items()]
+
+    def _sweep(self) -> None:
+        """Delete what agents that died had begun to delete, or to make."""
+        for folder in self._state_dir.glob("*.removed"):
+            shutil.rmtree(folder, ignore_errors=True)
+        for folder in self._state_dir.glob("*.new"):
+            with suppress(OSError):
+                if time.time() - folder.stat().st_mtime > START_S:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _named(self, name: str) -> list[ProcessContainer]:
         return [c for c in self._all() if c.name == name]
@@ -112,6 +126,8 @@ class ProcessEngine:
     def _all(self) -> list[ProcessContainer]:
         found = []
         for file in sorted(self._state_dir.glob("*/container.json")):
+            if file.parent.suffix:  # being made or removed
+                continue
             try:
                 spec = json.loads(file.read_bytes())
             except (OSError, ValueError):  # being removed, or half-written by an agent that died

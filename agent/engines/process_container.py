@@ -43,6 +43,11 @@ class ProcessContainer:
         text = self.labels.get("task_id", "")
         return int(text) if text.isdigit() else None
 
+    @property
+    def was_started(self) -> bool:
+        """Whether its watcher got so far: it writes its number last before it goes on by itself."""
+        return (self._state / "pid").exists() or self._is_watched()
+
     def output(self) -> Iterator[Sequence[Frame]]:
         """As `engines.Container.output`: read from the file, woken by its changes."""
         try:
@@ -104,9 +109,10 @@ class ProcessContainer:
 
     def remove(self) -> None:
         self.kill()
+        removed = self._state.with_suffix(".removed")  # what is half-removed is not found again, but swept up
         with suppress(FileNotFoundError):
-            (self._state / "container.json").unlink()  # first: what is half-removed is not found again
-        shutil.rmtree(self._state, ignore_errors=True)
+            self._state.rename(removed)
+        shutil.rmtree(removed, ignore_errors=True)
 
     def _ended(self) -> bool:
         return (self._state / "exit.json").exists() or not self._is_watched()

@@ -2,7 +2,7 @@
 
 A script, started by `process.py` with nothing but the standard library:
 
-    shim.py FOLDER            run what FOLDER/run.json describes; returns as soon as the plugin runs
+    shim.py FOLDER AGENT      run what FOLDER/run.json describes, for the process AGENT; returns once the plugin runs
     shim.py --probe FOLDER    print why the kernel does not allow a private view, or nothing when it does
 
 It keeps in FOLDER: `output` (both streams, framed as Docker frames them), `exit.json` at the very end,
@@ -307,10 +307,18 @@ def _oom_kills() -> int:
     return 0
 
 
-def run(folder: str) -> str:
+def run(folder: str, agent: int) -> str:
     """Start what `run.json` says under a watch that goes on by itself; gives why that failed, or nothing."""
+    # An agent that dies takes us with it up to the fork, and has started nothing; from the lock on, it is seen.
+    if sys.platform == "linux":
+        _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != agent:
+        return "the agent is gone"
+    lock = os.open(f"{folder}/lock", os.O_CREAT | os.O_RDWR, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     readable, writable = os.pipe()
     if os.fork():
+        os.close(lock)
         os.close(writable)
         with os.fdopen(readable) as answer:
             return answer.read()
@@ -321,8 +329,6 @@ def run(folder: str) -> str:
     os.dup2(os.open("/dev/null", os.O_RDWR), 0)
     os.dup2(0, 1)
     os.dup2(os.open(f"{folder}/shim.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), 2)
-    lock = os.open(f"{folder}/lock", os.O_CREAT | os.O_RDWR, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
     with open(f"{folder}/pid", "w") as file:
         file.write(str(os.getpid()))
     result = f"{folder}/exit.json.new"
@@ -344,4 +350,4 @@ def run(folder: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(probe(sys.argv[2]) if sys.argv[1] == "--probe" else run(sys.argv[1]))
+    sys.stdout.write(probe(sys.argv[2]) if sys.argv[1] == "--probe" else run(sys.argv[1], int(sys.argv[2])))

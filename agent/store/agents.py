@@ -33,6 +33,11 @@ class Agents:
         with self._db.writing() as connection:
             connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=said))
 
+    def leave(self, agent_id: str) -> None:
+        """This agent has ended in good order."""
+        with self._db.writing() as connection:
+            connection.execute(sa.delete(agents).where(agents.c.id == agent_id))
+
     def list(self) -> list[AgentRow]:
         """The one seen last comes first."""
         found = sa.select(agents).order_by(agents.c.last_seen_us.desc(), agents.c.id)

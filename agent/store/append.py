@@ -19,6 +19,7 @@ from agent.events.model import Event, Metrics, Progress
 from agent.store.bulk import BulkInsert
 from agent.store.columns import clean, clean_or_none, finite, int64, key, to_json
 from agent.store.connect import Database
+from agent.store.failures import taken_over
 from agent.store.points import PointColumns, pack_floats, pack_ints
 from agent.store.schema import events, point_blocks, progress, series, tasks
 
@@ -106,12 +107,12 @@ class Appender:
         self._known: dict[int, _Known] = {}
         self._insert_events = BulkInsert(database, events, EVENT_COLUMNS)
 
-    def append(self, task_id: int, rows: Sequence[EventRow], *, lines_read: int) -> None:
+    def append(self, task_id: int, rows: Sequence[EventRow], *, lines_read: int, agent_id: str | None = None) -> None:
         batch = gather(task_id, rows)
         with self._lock:
             known = self._known.pop(task_id, None)  # forgotten if the transaction fails
             with self._db.writing() as connection:
-                events_count = _tally(connection, task_id, batch, len(rows), lines_read)
+                events_count = _tally(connection, task_id, batch, len(rows), lines_read, agent_id)
                 if known is None or known.events_count + len(rows) != events_count:
                     known = _Known(0, _series_of(connection, task_id))
                 known.events_count = events_count
@@ -203,7 +204,9 @@ _TALLY_SERIES = (
 )
 
 
-def _tally(connection: sa.Connection, task_id: int, batch: Batch, more: int, lines_read: int) -> int:
+def _tally(
+    connection: sa.Connection, task_id: int, batch: Batch, more: int, lines_read: int, agent_id: str | None
+) -> int:
     """Move the task's counters with the rows they count. The number of events it has then."""
     changed: dict[str, Any] = {
         "lines_read": lines_read,
@@ -224,10 +227,13 @@ def _tally(connection: sa.Connection, task_id: int, batch: Batch, more: int, lin
             "metric_epoch": finite(batch.last_metrics.epoch),
             "metric_value": finite(value),
         }
-    events_count: int | None = connection.execute(
-        sa.update(tasks).where(tasks.c.id == task_id).values(changed).returning(tasks.c.events_count)
-    ).scalar()
+    task = sa.update(tasks).where(tasks.c.id == task_id).values(changed).returning(tasks.c.events_count)
+    if agent_id is not None:
+        task = task.where(tasks.c.agent_id == agent_id)
+    events_count: int | None = connection.execute(task).scalar()
     if events_count is None:
+        if agent_id is not None and connection.execute(sa.select(tasks.c.id).where(tasks.c.id == task_id)).first():
+            raise taken_over(task_id)
         raise NotFound(f"There is no task {task_id}.")
     return events_count
 

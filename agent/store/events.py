@@ -47,12 +47,13 @@ class Events:
         self._db = database
         self._appender = Appender(database)
 
-    def append(self, task_id: int, rows: Sequence[EventRow], *, lines_read: int) -> None:
+    def append(self, task_id: int, rows: Sequence[EventRow], *, lines_read: int, agent_id: str | None = None) -> None:
         """Keep events, their points and progress, and the reading position, all or nothing.
 
-        `seq` ascends and is new to the task (Conflict otherwise). Raises NotFound, StoreBusy, DiskFull.
+        `seq` ascends and is new to the task (Conflict otherwise). With `agent_id`, TakenOver unless the task is
+        this agent's. Raises NotFound, StoreBusy, DiskFull.
         """
-        self._appender.append(task_id, rows, lines_read=lines_read)
+        self._appender.append(task_id, rows, lines_read=lines_read, agent_id=agent_id)
 
     def after(
         self,

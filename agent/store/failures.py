@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from agent.errors import AgentError, DiskFull, NotFound, StorageFailed, StoreBusy
+from agent.errors import AgentError, DiskFull, NotFound, StorageFailed, StoreBusy, TakenOver
 
 TOO_LARGE = "Nothing in the store has a number that large."
 
@@ -14,6 +14,10 @@ def busy_sentence(name: str, waited_s: float) -> str:
         f"Another process has held the database {name} for more than {waited_s:g} s. "
         "Try again; if it lasts, end that process."
     )
+
+
+def taken_over(task_id: int) -> TakenOver:
+    return TakenOver(f"Task {task_id} was taken over by another agent, which goes on with it.")
 
 
 def meaning(error: BaseException | None, name: str, waited_s: float) -> AgentError | None:

@@ -17,6 +17,7 @@ from agent.store.columns import (
     to_json,
 )
 from agent.store.connect import Database
+from agent.store.failures import taken_over
 from agent.store.schema import models, plugins, projects, tasks
 from agent.store.task_rows import SUMMARY_COLUMNS, TASK_COLUMNS, TaskSummary, to_summary, to_task
 
@@ -152,13 +153,39 @@ class Tasks:
                 .values(lease_until_us=_lease(lease_s))
             )
 
-    def take_over(self, agent_id: str, lease_s: float = 30) -> builtins.list[Task]:
-        """Claim tasks whose agent has not renewed in time, oldest first. They keep their status and step."""
+    def holders(self) -> set[str]:
+        """The agents that have a task which has not ended."""
+        found = sa.select(tasks.c.agent_id).where(tasks.c.status.in_(_LIVE), tasks.c.agent_id.is_not(None)).distinct()
+        with self._db.reading() as connection:
+            return set(connection.execute(found).scalars())
+
+    def lost(self, *, gone: Collection[str] = (), alive: Collection[str] = ()) -> builtins.list[Task]:
+        """Tasks that nobody runs though they have not ended, oldest first; see `take_over`."""
+        found = sa.select(*TASK_COLUMNS).where(tasks.c.status.in_(_LIVE), _unattended(gone, alive)).order_by(tasks.c.id)
+        with self._db.reading() as connection:
+            return [to_task(row) for row in connection.execute(found)]
+
+    def take_over(
+        self,
+        agent_id: str,
+        lease_s: float = 30,
+        *,
+        gone: Collection[str] = (),
+        alive: Collection[str] = (),
+        task_id: int | None = None,
+    ) -> builtins.list[Task]:
+        """Claim tasks whose agent has not renewed in time, oldest first. They keep their status and step.
+
+        An agent in `gone` is known to be dead: its lease is not waited for. One in `alive` is known to live,
+        late as it may be (a machine that slept). With `task_id` this task only.
+        """
         lost = (
             sa.select(tasks.c.id)
-            .where(tasks.c.status.in_(_LIVE), tasks.c.agent_id != agent_id, tasks.c.lease_until_us < now_us())
+            .where(tasks.c.status.in_(_LIVE), tasks.c.agent_id != agent_id, _unattended(gone, alive))
             .order_by(tasks.c.id)
         )
+        if task_id is not None:
+            lost = lost.where(tasks.c.id == task_id)
         with self._db.reading() as connection:
             if connection.execute(lost.limit(1)).first() is None:
                 return []
@@ -176,10 +203,16 @@ class Tasks:
         reason: str | None = None,
         message: str | None = None,
         exit_code: int | None = None,
+        agent_id: str | None = None,
     ) -> Task:
-        """Move to another status; Conflict when `may_become` forbids it. Stamps the start and the end."""
+        """Move to another status; Conflict when `may_become` forbids it. Stamps the start and the end.
+
+        With `agent_id`, TakenOver unless the task is this agent's.
+        """
         with self._db.writing() as connection:
             row = _locked(connection, id)
+            if agent_id is not None and row.agent_id != agent_id:
+                raise taken_over(id)
             current = TaskStatus(row.status)
             if not may_become(current, status):
                 raise Conflict(f"Task {id} is {current} and cannot become {status}.")
@@ -201,17 +234,40 @@ class Tasks:
     def set_step(self, id: int, step: Step) -> None:  # noqa: A002
         self._set(id, step=int(step))
 
-    def launched(
+    def launching(
         self,
         id: int,  # noqa: A002
         *,
         engine: str,
-        container_id: str,
         spec: Mapping[str, Any],
         image_digest: str | None,
     ) -> None:
-        """Record the container of a task and how it was started."""
-        self._set(id, engine=engine, container_id=container_id, container_spec=to_json(spec), image_digest=image_digest)
+        """Record how the container of a task is about to be started, so that a restarted agent knows where to look."""
+        self._set(id, engine=engine, container_spec=to_json(spec), image_digest=image_digest)
+
+    def launched(self, id: int, *, container_id: str) -> None:  # noqa: A002
+        """Record the container of a task: it runs."""
+        self._set(id, container_id=container_id)
+
+    def decide(
+        self,
+        id: int,  # noqa: A002
+        *,
+        reason: str,
+        message: str | None,
+        exit_code: int | None,
+        agent_id: str | None = None,
+    ) -> None:
+        """Record why a task ends while it has yet to be tidied up after; `become` makes the end final.
+
+        A `reason` in a task that has not ended says so. With `agent_id`, TakenOver unless the task is this agent's.
+        """
+        with self._db.writing() as connection:
+            row = _locked(connection, id)
+            if agent_id is not None and row.agent_id != agent_id:
+                raise taken_over(id)
+            said = clean(message) if message is not None else None
+            _changed(connection, id, {"reason": reason, "message": said, "exit_code": exit_code})
 
     def set_result_project(self, id: int, project_id: int) -> None:  # noqa: A002
         self._set(id, result_project_id=project_id)
@@ -244,6 +300,11 @@ def _changed(connection: sa.Connection, id_: int, changed: Mapping[str, Any]) ->
     if row is None:
         raise NotFound(f"There is no task {id_}.")
     return to_task(row)
+
+
+def _unattended(gone: Collection[str], alive: Collection[str]) -> sa.ColumnElement[bool]:
+    ran_out = sa.and_(tasks.c.lease_until_us < now_us(), tasks.c.agent_id.not_in(alive))
+    return sa.or_(ran_out, tasks.c.agent_id.in_(gone))
 
 
 def _lease(lease_s: float) -> int:

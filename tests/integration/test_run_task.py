@@ -12,8 +12,8 @@ from agent import library
 from agent.artifacts import open_artifacts
 from agent.domain import CheckpointState, Step, TaskOptions, TaskStatus
 from agent.errors import EngineUnavailable
-from agent.loop import run_one
 from agent.house import House
+from agent.loop import run_one
 from agent.run_task import run_task
 from agent.settings import Settings
 from agent.store import open_store

@@ -10,7 +10,10 @@ from collections.abc import Callable
 import pytest
 
 from agent.domain import NewTask, Task, TaskStatus
-from agent.store import Store, open_store
+from agent.errors import TakenOver
+from agent.events.model import Stream
+from agent.events.parse import parse_line
+from agent.store import EventRow, Store, open_store
 
 Wish = Callable[..., NewTask]
 
@@ -119,3 +122,38 @@ def test_what_is_renewed_or_ended_is_not_taken_over(store: Store, wish: Wish, fi
 
     assert store.tasks.take_over("b") == []
     assert [task.id for task in store.tasks.held_by("a")] == [renewed.id]
+
+
+def test_a_dead_agent_is_not_waited_for_and_a_late_one_is_left_alone(store: Store, wish: Wish) -> None:
+    new = wish(store)
+    dead, late, unknown = (store.tasks.add(new).id for _ in range(3))
+    store.tasks.claim("dead", lease_s=600)
+    store.tasks.claim("late", lease_s=-1)
+    store.tasks.claim("unknown", lease_s=600)
+
+    known = {"gone": {"dead"}, "alive": {"late"}}
+    assert store.tasks.holders() == {"dead", "late", "unknown"}
+    assert [task.id for task in store.tasks.lost(**known)] == [dead]
+    assert [task.id for task in store.tasks.take_over("me", task_id=late, **known)] == []
+    assert [task.id for task in store.tasks.take_over("me", **known)] == [dead]
+    assert [task.id for task in store.tasks.lost()] == [late]
+    assert store.tasks.get(unknown).agent_id == "unknown"
+
+
+def test_who_lost_a_task_can_no_longer_write_about_it(store: Store, task: Task) -> None:
+    store.tasks.claim("first", lease_s=-1)
+    store.tasks.become(task.id, TaskStatus.STARTED, agent_id="first")
+    store.tasks.take_over("second")
+    row = EventRow(1, parse_line("late", Stream.STDERR, 1))
+
+    for write in (
+        lambda: store.events.append(task.id, [row], lines_read=1, agent_id="first"),
+        lambda: store.tasks.decide(task.id, reason="finished", message=None, exit_code=0, agent_id="first"),
+        lambda: store.tasks.become(task.id, TaskStatus.FINISHED, agent_id="first"),
+    ):
+        with pytest.raises(TakenOver, match=f"Task {task.id} was taken over"):
+            write()
+    assert store.events.last_seq(task.id) == store.tasks.get(task.id).lines_read == 0
+    store.events.append(task.id, [row], lines_read=1, agent_id="second")
+    store.tasks.decide(task.id, reason="finished", message="m", exit_code=0, agent_id="second")
+    assert store.tasks.become(task.id, TaskStatus.FINISHED, agent_id="second").reason == "finished"

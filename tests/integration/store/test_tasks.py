@@ -154,7 +154,8 @@ def test_what_happens_to_a_task_is_recorded(store: Store, task: Task) -> None:
     result = store.projects.add(NewProject("result", "", {}, "2" * 64, []))
 
     store.tasks.set_step(task.id, Step.DOWNLOAD)
-    store.tasks.launched(task.id, engine="docker", container_id="c0ffee", spec={"image": "x"}, image_digest="sha256:1")
+    store.tasks.launching(task.id, engine="docker", spec={"image": "x"}, image_digest="sha256:1")
+    store.tasks.launched(task.id, container_id="c0ffee")
     store.tasks.set_result_project(task.id, result.id)
     store.tasks.set_options(task.id, TaskOptions(gpus="none"))
 

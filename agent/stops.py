@@ -1,0 +1,119 @@
+"""Why a running task should be ended now: a wish, the agent's shutdown, a limit, a disk that is nearly full."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.errors import AgentError, DiskFull, PluginFailed, Stopped
+
+if TYPE_CHECKING:
+    from agent.domain import Task
+    from agent.engines import Container, Frame
+    from agent.house import House
+
+POLL_S = 0.25  # how soon a stop is noticed; the original looks every 0.5 s
+
+
+class Stops:
+    """The ends a task can come to from outside. `why` is the one that came, once its container was killed for it."""
+
+    def __init__(self, task: Task, house: House, shutdown: threading.Event) -> None:
+        self.why: AgentError | None = None
+        self._task = task
+        self._house = house
+        self.shutdown = shutdown
+        # Measured on, not by the clock, which may be set meanwhile.
+        ran_s = (datetime.now(UTC) - task.started_at).total_seconds() if task.started_at else 0.0
+        self._started = time.monotonic() - max(0.0, ran_s)
+        self._last_output = time.monotonic()
+        self._folders = _folders(house)
+
+    def raise_if_wished(self) -> None:
+        """Raises Stopped when somebody asked for the end."""
+        if self.shutdown.is_set():
+            raise Stopped("the agent was stopped while the task ran", reason="agent_stopped")
+        if self._house.store.tasks.stop_requested(self._task.id):
+            raise Stopped("stopped by the user")
+
+    def raise_if_due(self) -> None:
+        """Raises Stopped, PluginFailed (a limit) or DiskFull when the task should not go on."""
+        self.raise_if_wished()
+        options, now = self._task.options, time.monotonic()
+        if options.time_limit_s is not None and now - self._started > options.time_limit_s:
+            raise PluginFailed(
+                f"the task ran longer than its limit of {options.time_limit_s:g} s; "
+                "what it saved is kept, so another task can go on from there, or give it more with --time-limit",
+                reason="time_limit",
+            )
+        if options.idle_limit_s is not None and now - self._last_output > options.idle_limit_s:
+            raise PluginFailed(
+                f"the plugin printed nothing for its limit of {options.idle_limit_s:g} s; "
+                "it may hang: look at its last lines, or give it more with --idle-limit",
+                reason="idle_limit",
+            )
+        self.require_space()
+
+    def require_space(self) -> None:
+        """Raises DiskFull while there is still room to record it and to publish what was saved."""
+        needed = self._house.settings.min_free_bytes
+        for folder in self._folders:
+            with suppress(OSError):
+                if (free := shutil.disk_usage(folder).free) < needed:
+                    raise DiskFull(
+                        f"The disk of {folder} has {free:,} bytes left, and AGENT_MIN_FREE keeps {needed:,} free, "
+                        "so that what was saved stays whole. Free some space and submit the task again."
+                    )
+
+    def listening(self, output: Iterator[Sequence[Frame]]) -> Iterator[Sequence[Frame]]:
+        """The same output; when it last came counts for the idle limit."""
+        self._last_output = time.monotonic()
+        for frames in output:
+            self._last_output = time.monotonic()
+            yield frames
+
+    @contextmanager
+    def watching(self, container: Container) -> Iterator[None]:
+        """While the block runs, the container is killed when the task should not go on."""
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.is_set():
+                try:
+                    if self.why is None:
+                        self.raise_if_due()
+                except (Stopped, PluginFailed, DiskFull) as why:
+                    self.why = why
+                except AgentError:  # a busy store is asked again in a moment
+                    pass
+                if self.why is not None:
+                    with suppress(AgentError):  # and so is an engine that does not answer
+                        container.kill(self._task.options.stop_grace_s)
+                        return
+                done.wait(POLL_S)
+
+        watcher = threading.Thread(target=watch, name=f"stop-{self._task.id}", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+
+
+def _folders(house: House) -> list[Path]:
+    """One folder on each local disk a task writes to."""
+    settings = house.settings
+    urls = (settings.store.removeprefix("sqlite:///"), settings.artifacts)
+    places = [settings.tasks, settings.home, *(Path(url) for url in urls if "://" not in url)]
+    by_disk: dict[int, Path] = {}
+    for place in places:
+        folder = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
+        by_disk.setdefault(folder.stat().st_dev, folder)
+    return list(by_disk.values())
