@@ -14,6 +14,7 @@ from agent.store.checkpoints import Checkpoints
 from agent.store.connect import BUSY_TIMEOUT_S, Database
 from agent.store.edits import ProjectEdits
 from agent.store.events import Events, StoredEvent
+from agent.store.gallery import Gallery, InferenceResult, Place, Wanted
 from agent.store.metrics import MetricSeries, PointArrays, Points, Series
 from agent.store.migrate import migrate
 from agent.store.models import Models
@@ -26,6 +27,8 @@ from agent.store.tasks import Tasks
 __all__ = [
     "AgentRow",
     "EventRow",
+    "InferenceResult",
+    "Place",
     "PointArrays",
     "Points",
     "ProgressBar",
@@ -33,6 +36,7 @@ __all__ = [
     "Store",
     "StoredEvent",
     "TaskSummary",
+    "Wanted",
     "open_store",
 ]
 
@@ -51,6 +55,7 @@ class Store:
         self.models = Models(database)
         self.projects = Projects(database)
         self.edits = ProjectEdits(database)
+        self.gallery = Gallery(database)
         self.plugins = Plugins(database)
         self.agents = Agents(database)
 

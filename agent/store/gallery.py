@@ -1,0 +1,134 @@
+"""Images of a project as one looks through them: page by page, before and after, and their twins elsewhere.
+
+The order is that of the project: datasets as they were added, images as they were added to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from agent.domain import Image, Project, TaskType
+from agent.store.connect import Database
+from agent.store.projects import image_of, project_of
+from agent.store.schema import datasets, images, projects, tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which images of a project: all, those of one dataset, those with this text in their name."""
+
+    project_id: int
+    dataset_id: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an image stands among those wanted: `position` counts from 1, and is None when it is not one of them."""
+
+    position: int | None
+    total: int
+    previous_id: int | None
+    next_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceResult:
+    """A project that inference made of another one."""
+
+    project: Project
+    source_id: int
+    task_id: int
+
+
+class Gallery:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def page(self, wanted: Wanted, *, after: Image | None = None, limit: int = 100) -> list[Image]:
+        """The next images behind `after`, or the first ones."""
+        found = sa.select(images).where(*_conditions(wanted)).order_by(images.c.dataset_id, images.c.id).limit(limit)
+        if after is not None:
+            found = found.where(_behind(after))
+        with self._db.reading() as connection:
+            return [image_of(row) for row in connection.execute(found)]
+
+    def count(self, wanted: Wanted) -> int:
+        with self._db.reading() as connection:
+            return self._count(connection, *_conditions(wanted))
+
+    def place(self, image: Image, wanted: Wanted) -> Place:
+        """Its position and its neighbours among the images wanted, also when it is not one of them."""
+        conditions = _conditions(wanted)
+        order = (images.c.dataset_id, images.c.id)
+        one = sa.select(images.c.id).where(*conditions).limit(1)
+        with self._db.reading() as connection:
+            is_wanted = self._count(connection, *conditions, images.c.id == image.id) == 1
+            before = self._count(connection, *conditions, _before(image))
+            return Place(
+                position=before + 1 if is_wanted else None,
+                total=self._count(connection, *conditions),
+                previous_id=connection.execute(
+                    one.where(_before(image)).order_by(*(column.desc() for column in order))
+                ).scalar(),
+                next_id=connection.execute(one.where(_behind(image)).order_by(*order)).scalar(),
+            )
+
+    def twin(self, image: Image, project_id: int) -> Image | None:
+        """The image of the same name in the dataset of the same name of another project."""
+        name = sa.select(datasets.c.name).where(datasets.c.id == image.dataset_id).scalar_subquery()
+        found = (
+            sa.select(images)
+            .join(datasets, datasets.c.id == images.c.dataset_id)
+            .where(datasets.c.project_id == project_id, datasets.c.name == name, images.c.name == image.name)
+            .order_by(images.c.id)
+            .limit(1)
+        )
+        with self._db.reading() as connection:
+            row = connection.execute(found).first()
+        return None if row is None else image_of(row)
+
+    def results_of(self, project_id: int) -> list[InferenceResult]:
+        """What inference made of this project, the newest first."""
+        return self._results(tasks.c.project_id == project_id)
+
+    def origin_of(self, project_id: int) -> InferenceResult | None:
+        """What this project is the result of; None when no inference made it."""
+        return next(iter(self._results(projects.c.id == project_id)), None)
+
+    def _results(self, condition: sa.ColumnElement[bool]) -> list[InferenceResult]:
+        found = (
+            sa.select(projects, tasks.c.project_id.label("source_id"))
+            .join(tasks, tasks.c.id == projects.c.task_id)
+            .where(tasks.c.type == TaskType.INFERENCE.value, condition)
+            .order_by(projects.c.id.desc())
+            .limit(200)
+        )
+        with self._db.reading() as connection:
+            return [InferenceResult(project_of(row), row.source_id, row.task_id) for row in connection.execute(found)]
+
+    @staticmethod
+    def _count(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> int:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(images).where(*conditions)).scalar_one())
+
+
+def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+    of_project = sa.select(datasets.c.id).where(datasets.c.project_id == wanted.project_id)
+    conditions = [images.c.dataset_id.in_(of_project)]
+    if wanted.dataset_id is not None:
+        conditions.append(images.c.dataset_id == wanted.dataset_id)
+    if wanted.text:
+        conditions.append(images.c.name.icontains(wanted.text, autoescape=True))
+    return conditions
+
+
+def _behind(image: Image) -> sa.ColumnElement[bool]:
+    same = sa.and_(images.c.dataset_id == image.dataset_id, images.c.id > image.id)
+    return sa.or_(images.c.dataset_id > image.dataset_id, same)
+
+
+def _before(image: Image) -> sa.ColumnElement[bool]:
+    same = sa.and_(images.c.dataset_id == image.dataset_id, images.c.id < image.id)
+    return sa.or_(images.c.dataset_id < image.dataset_id, same)
