@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
-import click
 import orjson
 import typer
 
 from agent.cli import INTERRUPTED, library, plugin, serve, submit, task
 from agent.errors import AgentError, Invalid
+
+# Everything that is wrong with a command line. Newer typers raise exceptions of a click of their own, older ones
+# those of the package; this class is the root of either.
+ASKED_WRONGLY: Any = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="agent",
@@ -35,10 +39,10 @@ def run(commands: typer.Typer) -> int:
     as_json = "--json" in sys.argv
     try:
         code = typer.main.get_command(commands).main(standalone_mode=False)
-    except click.ClickException as error:
+    except ASKED_WRONGLY as error:
         error.show()
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:  # `agent task logs 3 | head`: the reader has seen enough
         sys.stderr.close()
