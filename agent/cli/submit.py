@@ -183,8 +183,8 @@ def _wish(house: House, kind: TaskType, asked: dict[str, Any]) -> tuple[NewTask,
 
 
 def _find_image(house: House, options: TaskOptions, name: str) -> ImageInfo:
-    """A plugin nobody has added may be an image the engine has."""
-    if options.engine == "process":
+    """A plugin nobody has added may be an image the engine has; an id or a title is not."""
+    if options.engine == "process" or not set(name) & set(":/"):
         raise NotFound(f"There is no plugin {name!r}; see `agent plugin list`, or give a plugin's folder")
     return house.open_engine("docker", house.settings).image(name, options.pull)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import signal
+import subprocess
 import tarfile
 
 import pytest
 
-from tests.small import ODD, write_model, write_project
+from tests.small import ODD, Cli, write_model, write_project
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ def test_a_dry_run_shows_layout_and_container_and_runs_nothing(cli, inputs):
     ("args", "code", "said"),
     [
         (["--plugin", "99"], 2, "99"),
-        (["--plugin", "nowhere/else:1"], 2, "nowhere/else:1"),
+        (["--plugin", "./nowhere"], 2, "nowhere"),
         (["--set", "lr"], 2, "key=value"),
         (["--preset", "nope"], 2, "'train'"),
         (["--config", "LIST"], 2, "object"),
@@ -176,3 +177,42 @@ def test_bad_input_is_refused_in_one_sentence_before_anything_runs(cli, inputs, 
     done = cli.run("submit-train", *plugin, "--project", inputs[0], "--model", inputs[1], *args, code=code)
     assert said in done.stderr
     assert cli.json("task", "list") == []
+
+
+@pytest.mark.docker
+def test_running_out_of_memory_is_said_with_its_name(odd_image, inputs, tmp_path):
+    cli = Cli(tmp_path / "home", {"AGENT_ENGINE": "docker"})
+    task = submit(cli, inputs, "--set", "behaviour=oom", "--memory", "64M", code=1)
+    assert (task["status"], task["reason"]) == ("error", "out_of_memory")
+    assert [c["state"] for c in task["checkpoints"]] == ["published"]
+
+
+@pytest.mark.docker
+def test_an_image_nobody_has_is_said_before_anything_is_queued(docker_engine, inputs, tmp_path):
+    cli = Cli(tmp_path / "home", {"AGENT_ENGINE": "docker"})
+    project, model = inputs
+    args = ("--project", project, "--model", model)
+    said = cli.run("submit-train", "--plugin", "nowhere/else:1", *args, "--pull", "never", code=3).stderr
+    assert "nowhere/else:1" in said
+    assert cli.json("task", "list") == []
+
+
+@pytest.mark.docker
+def test_an_image_without_its_entry_point_is_the_plugins_failure(odd_image, base_image, inputs, tmp_path):
+    context = tmp_path / "hollow"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM local/nn-odd:0.1.0\nRUN rm /workdir/src/train.py\n")
+    subprocess.run(["docker", "build", "-q", "-t", "local/nn-hollow:0.1.0", context], check=True, capture_output=True)
+    cli = Cli(tmp_path / "home", {"AGENT_ENGINE": "docker"})
+    project, model = inputs
+    args = ("--plugin", "local/nn-hollow:0.1.0", "--project", project, "--model", model)
+    task = cli.json("submit-train", *args, code=1)
+    assert (task["status"], task["reason"]) == ("error", "entry_missing")
+
+
+def test_no_engine_is_said_with_the_way_out(inputs, tmp_path):
+    cli = Cli(tmp_path / "home", {"AGENT_ENGINE": "docker", "DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"})
+    project, model = inputs
+    said = cli.run("submit-train", "--plugin", ODD, "--project", project, "--model", model, code=3).stderr
+    assert "nobody.sock" in said
+    assert "AGENT_ENGINE=process" in said
