@@ -1,4 +1,4 @@
-"""The little a Dockerfile has to be asked before it is built: its base images, its PYTHONPATH. Pure.
+"""The little a Dockerfile has to be asked before it is built: its base images, its PYTHONPATH, the SDK's place. Pure.
 
 Docker's rules: an ARG before the first FROM is known in FROM lines only, and the build's arguments win over
 its default (Dockerfile reference, "Understand how ARG and FROM interact").
@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 
 from agent.domain import WORKDIR
 
+_SDK = "supervisely_lib"
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::([-+])([^}]*))?\})")
 
 
@@ -69,6 +70,21 @@ def python_path(text: str) -> tuple[str, ...]:
                 kept = folders if "PYTHONPATH" in _names(value) else []
                 folders = list(dict.fromkeys([*parts, *kept]))
     return tuple(folders) or (str(WORKDIR), f"{WORKDIR}/src")
+
+
+def sdk_place(text: str) -> PurePosixPath:
+    """Where below /workdir a plugin's Dockerfile copies `supervisely_lib`; relative to /workdir.
+
+    Most plugins put it right there, one of the official tutorials into `libs/` (contract: plugin.md 5).
+    """
+    for word, rest in _instructions(text):
+        if word in ("COPY", "ADD"):
+            source, *destination = [part for part in _split(rest) if not part.startswith("--")]
+            if len(destination) == 1 and PurePosixPath(source) == PurePosixPath(_SDK):
+                place = PurePosixPath(WORKDIR, destination[0])  # an absolute destination stands for itself
+                if place.is_relative_to(WORKDIR) and place != WORKDIR and ".." not in place.parts:
+                    return place.relative_to(WORKDIR)
+    return PurePosixPath(_SDK)
 
 
 def _instructions(text: str) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.formats.dockerfile import base_images, python_path
+from agent.formats.dockerfile import base_images, python_path, sdk_place
 
 ARGS = {"REGISTRY": "local", "TAG": "5.8.0", "MODULE_PATH": "plugins/nn/unet"}
 
@@ -67,3 +67,21 @@ def test_an_argument_behind_another_ones_default_is_named():
 )
 def test_python_path_is_what_the_dockerfile_says(text, expected):
     assert python_path(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "supervisely_lib"),
+        ("COPY . /workdir", "supervisely_lib"),
+        ("COPY supervisely_lib /workdir/supervisely_lib", "supervisely_lib"),
+        ("COPY supervisely_lib /workdir/libs/supervisely_lib", "libs/supervisely_lib"),
+        ("COPY --chown=1:1 ./supervisely_lib/ /workdir/libs/supervisely_lib/", "libs/supervisely_lib"),
+        ("WORKDIR /workdir\nCOPY supervisely_lib libs/supervisely_lib", "libs/supervisely_lib"),
+        ("COPY supervisely_lib /usr/lib/supervisely_lib", "supervisely_lib"),
+        ("COPY supervisely_lib /workdir/../etc", "supervisely_lib"),
+        ("COPY", "supervisely_lib"),
+    ],
+)
+def test_the_sdk_lies_where_the_dockerfile_copies_it(text, expected):
+    assert sdk_place(text).as_posix() == expected
