@@ -1,0 +1,110 @@
+"""Plugins written as in 2019 run unchanged: with the SDK's base classes, and with a training loop of their own.
+
+They were written from the SDK's contract alone and use its names only. Each goes the whole way through the
+agent: train from weights that others made, go on from a checkpoint, annotate.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import supervisely_lib as sly
+from tests.small import ROOT, Cli
+
+PLUGINS = ROOT / "tests" / "plugins"
+TITLES = ["ball", "meadow", "sky"]
+
+# What the tutorials give away as a model to start from: weights for other classes, their head included.
+START = {
+    "easy": "from net import Net; net = Net(num_classes=7, width=12)",
+    "own_loop": "from net import TwoViews; net = TwoViews(num_classes=7)",
+}
+
+
+@pytest.fixture(scope="module")
+def balls(tmp_path_factory) -> Path:
+    """Six small pictures in which every pixel has a class, as the tutorials ask for."""
+    colors = {"ball": [200, 40, 40], "meadow": [40, 160, 60], "sky": [120, 180, 240]}
+    classes = {title: sly.ObjClass(title, sly.Rectangle, color) for title, color in colors.items()}
+    tags = {name: sly.TagMeta(name, sly.TagValueType.NONE) for name in ("train", "val")}
+    meta = sly.ProjectMeta(sly.ObjClassCollection(list(classes.values())), sly.TagMetaCollection(list(tags.values())))
+    project = sly.Project(str(tmp_path_factory.mktemp("drawn") / "balls"), sly.OpenMode.CREATE)
+    project.set_meta(meta)
+    dataset = project.create_dataset("park")
+    rng = np.random.default_rng(0)
+    for at in range(6):
+        horizon, top, left = rng.integers(20, 40), rng.integers(5, 45), rng.integers(5, 75)
+        shapes = [
+            ("sky", sly.Rectangle(0, 0, horizon - 1, 89)),
+            ("meadow", sly.Rectangle(horizon, 0, 59, 89)),
+            ("ball", sly.Rectangle(top, left, top + 10, left + 10)),
+        ]
+        picture = np.zeros((60, 90, 3), np.uint8)
+        for title, shape in shapes:
+            shape.draw(picture, colors[title])
+        noisy = np.clip(picture + rng.normal(0, 8, picture.shape), 0, 255).astype(np.uint8)
+        ann = sly.Annotation(
+            (60, 90),
+            labels=[sly.Label(shape, classes[title]) for title, shape in shapes],
+            img_tags=sly.TagCollection([sly.Tag(tags["val" if at < 2 else "train"])]),
+        )
+        dataset.add_item_np(f"{at}.png", noisy, ann=ann)
+    return Path(project.directory)
+
+
+@pytest.fixture
+def cli(tmp_path) -> Cli:
+    return Cli(tmp_path / "home", {"AGENT_ENGINE": "process", "OMP_WAIT_POLICY": "PASSIVE"})
+
+
+@pytest.mark.parametrize("name", START)
+def test_a_tutorials_plugin_goes_the_whole_way(cli, balls, name, tmp_path):
+    plugin, start = PLUGINS / name, tmp_path / "start"
+    start.mkdir()
+    (start / "config.json").write_text(json.dumps({"settings": {}, "classes": [], "class_title_to_idx": {}}))
+    make = f"import torch; {START[name]}; torch.save(net.state_dict(), {str(start / 'model.pt')!r})"
+    subprocess.run([sys.executable, "-B", "-c", make], cwd=plugin / "src", check=True)
+    given = ("--plugin", plugin, "--project", balls)
+
+    first = cli.json("submit-train", *given, "--model", start, "--preset", "Train")
+    assert (first["status"], first["exit_code"]) == ("finished", 0)
+    losses = points(cli, first["id"], "val")
+    assert losses[-1] < 0.7 * losses[0]
+    best = [checkpoint for checkpoint in first["checkpoints"] if checkpoint["is_best"]][-1]
+
+    on = ("--set", "weights_init_type=continue_training", "--set", "epochs=1", "--set", "val_every=1", "--set", "lr=0")
+    again = cli.json("submit-train", *given, "--model", best["model_id"], "--preset", "Train", *on)
+    assert again["status"] == "finished"
+    assert points(cli, again["id"], "val") == pytest.approx([min(losses)], rel=1e-4)
+
+    applied = cli.json("submit-inference", *given, "--model", best["model_id"])
+    assert applied["status"] == "finished"
+    cli.run("project", "export", applied["result_project_id"], tmp_path / "found")
+    assert share_right(sly.read_single_project(str(tmp_path / "found"))) > 0.9
+
+
+def points(cli: Cli, task_id: int, kind: str) -> list[float]:
+    series = json.loads(cli.run("task", "metrics", task_id, "--points").stdout)
+    (loss,) = (one for one in series if (one["kind"], one["name"]) == (kind, "loss"))
+    return loss["value"]
+
+
+def share_right(project: sly.Project) -> float:
+    """Of the pixels that were annotated."""
+    right, seen = 0, 0
+    for dataset in project:
+        for name in dataset:
+            ann = sly.Annotation.load_json_file(dataset.get_ann_path(name), project.meta)
+            drawn, found = np.zeros(ann.img_size, np.int32), np.zeros(ann.img_size, np.int32)
+            for label in ann.labels:
+                title, _, suffix = label.obj_class.name.partition("_")
+                if title in TITLES:
+                    label.geometry.draw(found if suffix else drawn, TITLES.index(title) + 1)
+            right, seen = right + (drawn == found)[found > 0].sum(), seen + (found > 0).sum()
+    return right / seen
