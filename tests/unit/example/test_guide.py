@@ -11,9 +11,15 @@ from pathlib import Path
 import pytest
 import typer
 
+from tests.example_runs import DETECTION, presets
+
 GUIDE = (Path(__file__).parents[3] / "docs" / "write-a-plugin.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"\*\*`([\w./]+)`\*\*\n\n```\w+\n(.*?)```", GUIDE, flags=re.DOTALL))
 COMMANDS = re.findall(r"^(agent .*)$", GUIDE, flags=re.MULTILINE)
+
+
+def chapter(heading: str) -> str:
+    return re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", GUIDE, flags=re.DOTALL | re.MULTILINE).group(1)
 
 
 def test_the_guide_gives_every_file_of_a_plugin():
@@ -47,11 +53,27 @@ def test_lines_without_the_sdk_are_what_the_agent_understands():
     from agent.events.model import Stream
     from agent.events.parse import parse_line
 
-    lines = re.search(r"## Without the SDK.*?```json\n(.*?)```", GUIDE, flags=re.DOTALL).group(1).splitlines()
+    lines = re.search(r"```json\n(.*?)```", chapter("Without the SDK"), flags=re.DOTALL).group(1).splitlines()
     events = [parse_line(line, Stream.STDOUT, 0) for line in lines]
 
     assert len(events) == 5
     assert [event.message for event in events if event.body is None or event.parse_error] == []
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_what_the_guide_shows_of_the_detector_is_the_detectors(at):
+    pieces = re.findall(r"```python\n(.*?)```", chapter("Boxes instead of masks"), flags=re.DOTALL)
+    sources = [file.read_text(encoding="utf-8") for file in (DETECTION / "src").glob("*.py")]
+
+    assert len(pieces) == 4
+    assert any(pieces[at] in source for source in sources)
+
+
+def test_the_suppression_the_guide_shows_is_the_detectors_preset():
+    (shown,) = re.findall(r"```json\n(.*?)```", chapter("Boxes instead of masks"), flags=re.DOTALL)
+    preset = presets(DETECTION, "inference")["Inference: sliding window"]
+
+    assert json.loads(shown) == preset["mode"]["nms_after"]
 
 
 @pytest.mark.parametrize("line", COMMANDS)
