@@ -46,7 +46,7 @@ def write_project(
     methods: Counter[PlaceMethod] = Counter()
     count = 0
     for dataset in store.projects.datasets(project.id):
-        _require_good(project, dataset.name, "dataset")
+        require_good(project, dataset.name, "dataset")
         images_folder, annotations_folder = folder / dataset.name / "img", folder / dataset.name / "ann"
         images_folder.mkdir(parents=True)
         annotations_folder.mkdir()
@@ -54,26 +54,24 @@ def write_project(
             if count % _LOOK_UP_EVERY == 0:
                 keep_going()
             count += 1
-            name = _file_name(image)
-            _require_good(project, name, "image")
+            name = file_name(image.name, image.mime)
+            require_good(project, name, "image")
             try:
                 methods[artifacts.place(image.sha256, images_folder / name, how)] += 1
                 with (annotations_folder / f"{name}.json").open("xb") as out:
-                    out.write(_annotation(image))
+                    out.write(annotation_bytes(image))
             except FileExistsError:
-                raise _invalid(project, "image", name, "appears twice in its dataset") from None
+                raise invalid_name(project, "image", name, "appears twice in its dataset") from None
     method: PlaceMethod = "hardlink" if methods["hardlink"] else "reflink" if methods["reflink"] else "copy"
     return Written(count, method)
 
 
-def _file_name(image: Image) -> str:
-    """The image's name; without extension it gets the one of its kind, as the original agent does."""
-    if image.name.lower().endswith(EXTENSIONS):
-        return image.name
-    return image.name + EXTENSION_OF_MIME.get(image.mime, "")
+def file_name(name: str, mime: str) -> str:
+    """An image's name; without extension it gets the one of its kind, as the original agent does."""
+    return name if name.lower().endswith(EXTENSIONS) else name + EXTENSION_OF_MIME.get(mime, "")
 
 
-def _annotation(image: Image) -> bytes:
+def annotation_bytes(image: Image) -> bytes:
     """As imported; an image that came without one gets an empty one, because no plugin reads it otherwise."""
     if image.annotation.strip():
         return image.annotation.encode()
@@ -81,11 +79,12 @@ def _annotation(image: Image) -> bytes:
     return compact({"description": "", "size": size, "tags": [], "objects": []}).encode()
 
 
-def _require_good(project: Project, name: str, what: str) -> None:
+def require_good(project: Project, name: str, what: str) -> None:
+    """Raises Invalid for a name that cannot name a file or folder."""
     if problem := name_problem(name):
-        raise _invalid(project, what, name, problem)
+        raise invalid_name(project, what, name, problem)
 
 
-def _invalid(project: Project, what: str, name: str, sentence: str) -> Invalid:
+def invalid_name(project: Project, what: str, name: str, sentence: str) -> Invalid:
     problem = Problem(shown(name[:80]), "", f"the {what}'s name {sentence}.", "Rename it.")
     return Invalid(f"Project {shown(project.name)!r}", [problem])

@@ -35,6 +35,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRow:
+    id: int
+    dataset: str
+    name: str
+    sha256: str
+    mime: str
+
+
+@dataclass(frozen=True, slots=True)
 class InferenceResult:
     """A project that inference made of another one."""
 
@@ -90,6 +99,17 @@ class Gallery:
             row = connection.execute(found).first()
         return None if row is None else image_of(row)
 
+    def files(self, project_id: int) -> list[FileRow]:
+        """Every image of a project without its annotation."""
+        found = (
+            sa.select(images.c.id, images.c.sha256, images.c.name, images.c.mime, datasets.c.name.label("dataset"))
+            .join(datasets, datasets.c.id == images.c.dataset_id)
+            .where(datasets.c.project_id == project_id)
+            .order_by(images.c.dataset_id, images.c.id)
+        )
+        with self._db.reading() as connection:
+            return [FileRow(r.id, r.dataset, r.name, r.sha256, r.mime) for r in connection.execute(found)]
+
     def results_of(self, project_id: int) -> list[InferenceResult]:
         """What inference made of this project, the newest first."""
         return self._results(tasks.c.project_id == project_id)
@@ -116,7 +136,7 @@ class Gallery:
 
 def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     of_project = sa.select(datasets.c.id).where(datasets.c.project_id == wanted.project_id)
-    conditions = [images.c.dataset_id.in_(of_project)]
+    conditions: list[sa.ColumnElement[bool]] = [images.c.dataset_id.in_(of_project)]
     if wanted.dataset_id is not None:
         conditions.append(images.c.dataset_id == wanted.dataset_id)
     if wanted.text:
