@@ -97,8 +97,10 @@ async def _agent_error(request: Request, error: Exception) -> Response:
 
 def _status(request: Request, status: int, *, again: bool = False) -> int:
     """A 2019 client repeats what got a 5xx for two hours: it sees one only where trying again can help."""
-    is_public = request.url.path.startswith(public_api.PREFIX)
-    return 400 if is_public and status >= 500 and not again else status
+    if not request.url.path.startswith(public_api.PREFIX):
+        return status
+    is_final = status >= 500 and status != 501 and not again
+    return 400 if is_final or status == 409 else status  # 400 is what clients know for a taken name
 
 
 async def _bad_request(_request: Request, error: Exception) -> Response:

@@ -22,6 +22,8 @@ from web_stub.access import Access
 BODY_LIMIT_BYTES = 16 << 20  # JSON: a large config is kilobytes
 UPLOAD_LIMIT_BYTES = 64 << 30
 UPLOAD_PATHS = ("/api/models", "/public/api/v3/models.upload", "/public/api/v3/images.bulk.upload")
+LABELS_LIMIT_BYTES = 512 << 20  # fifty annotations at once, each with the masks of a large image
+LABELS_PATHS = ("/public/api/v3/annotations.bulk.add",)
 
 _API = ("/api/", "/public/api/")
 _OPEN = ("/assets/", "/login", "/health", "/favicon.ico")
@@ -167,7 +169,9 @@ def _bearer(header: str) -> str | None:
 
 
 def _limit(path: str) -> int:
-    return UPLOAD_LIMIT_BYTES if path.rstrip("/") in UPLOAD_PATHS else BODY_LIMIT_BYTES
+    if path.rstrip("/") in UPLOAD_PATHS:
+        return UPLOAD_LIMIT_BYTES
+    return LABELS_LIMIT_BYTES if path in LABELS_PATHS else BODY_LIMIT_BYTES
 
 
 def _bounded(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:

@@ -57,6 +57,11 @@ def read_image_header(file: BinaryIO) -> ImageHeader:
     return ImageHeader(width, height, mime)
 
 
+def known_format(start: bytes) -> bool:
+    """Whether a file that starts with these bytes (32 or more) is of a format we read."""
+    return _mime(start) is not None
+
+
 def _mime(start: bytes) -> str | None:
     if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
         return "image/webp"

@@ -15,6 +15,7 @@ from agent.store.connect import BUSY_TIMEOUT_S, Database
 from agent.store.edits import ProjectEdits
 from agent.store.events import Events, StoredEvent
 from agent.store.gallery import Gallery, InferenceResult, Place, Wanted
+from agent.store.image_edits import NamesTaken
 from agent.store.metrics import MetricSeries, PointArrays, Points, Series
 from agent.store.migrate import migrate
 from agent.store.models import Models
@@ -28,6 +29,7 @@ __all__ = [
     "AgentRow",
     "EventRow",
     "InferenceResult",
+    "NamesTaken",
     "Place",
     "PointArrays",
     "Points",

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
-from typing import Annotated, Any
+import contextlib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from agent.domain import Image, NewImage
 from agent.errors import BadInput
-from agent.formats.image_header import ImageHeader, NotAnImage, read_image_header
+from agent.formats.image_header import ImageHeader, NotAnImage, known_format, read_image_header
+from agent.formats.json_text import compact
+from agent.store import NamesTaken
 from web_stub.context import Web, WebDep
 from web_stub.downloads import blob_response
+from web_stub.guard import error_response
+from web_stub.public_api.metas import tag_ids, with_ids
+from web_stub.public_api.multipart import Piece, images_reply, pieces
 from web_stub.public_api.wire import (
+    USER_ID,
     Body,
     Id,
     IdBody,
@@ -33,10 +38,12 @@ from web_stub.public_api.wire import (
     time_text,
 )
 
+if TYPE_CHECKING:
+    from agent.artifacts import BlobWriter
+
 router = APIRouter()
 
 MAX_FILES = 1000  # clients send fifty at a time
-_CHUNK = 1 << 20
 _SORT: dict[str | None, Any] = {
     "name": "name",
     "createdAt": "created",
@@ -57,6 +64,8 @@ class OneImage(Body):
     name: str | None = None
     hash: str | None = None
     link: str | None = None
+    image_id: Id | None = None  # the bytes of this image, once more
+    meta: dict[str, Any] | None = None
 
 
 class AddImages(Body):
@@ -69,36 +78,86 @@ class ManyImages(Body):
     image_ids: list[Id]
 
 
-def image_view(image: Image) -> View:
+class EditImage(IdBody):
+    name: str | None = None
+    meta: dict[str, Any] | None = None
+
+
+def image_view(image: Image, tag_ids: Mapping[str, int]) -> View:
+    objects, tags = _labels(image.annotation)
     return {
         "id": image.id,
         "name": image.name,
         "title": image.name,
         "link": None,
         "hash": image_hash(image.sha256),
-        "mime": image.mime,
+        "mime": mime_of(image.name, image.mime),
         "size": image.size_bytes,
         "width": image.width,
         "height": image.height,
-        "labelsCount": _labels_count(image.annotation),
+        "labelsCount": len(objects),
         "datasetId": image.dataset_id,
-        "meta": {},
+        "meta": dict(image.meta) if image.meta is not None else {},
+        "tags": [_tag_view(tag, image, tag_ids) for tag in tags],
         "pathOriginal": "",
+        "fullStorageUrl": "",
+        "createdBy": USER_ID,
         "createdAt": time_text(image.created_at),
         "updatedAt": time_text(image.updated_at),
     }
 
 
+def mime_of(name: str, mime: str) -> str:
+    """The kind in the spelling of the name's extension: a client appends `.<subtype>` to names that end otherwise.
+
+    For JPEG it knows the other spellings itself, all but `jfif`.
+    """
+    suffix = name.rpartition(".")[2].lower()
+    spellings = {"image/tiff": ("tif", "tiff"), "image/jpeg": ("jfif",)}
+    return f"image/{suffix}" if suffix in spellings.get(mime, ()) else mime
+
+
+def _labels(annotation: str) -> tuple[list[Any], list[Any]]:
+    """Objects and image tags of a stored annotation; none where there is none."""
+    try:
+        known = orjson.loads(annotation)
+    except orjson.JSONDecodeError:
+        return [], []
+    if not isinstance(known, dict):
+        return [], []
+    objects, tags = known.get("objects"), known.get("tags")
+    return objects if isinstance(objects, list) else [], tags if isinstance(tags, list) else []
+
+
+def _tag_view(tag: Any, image: Image, tag_ids: Mapping[str, int]) -> View:
+    name = str(tag.get("name")) if isinstance(tag, dict) else str(tag)
+    return {
+        "imageId": image.id,
+        "tagId": tag_ids.get(name),
+        "name": name,
+        "value": tag.get("value") if isinstance(tag, dict) else None,
+    }
+
+
+class TagIds(dict[int, dict[str, int]]):
+    """Tag name → id for each dataset, looked up once."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+
+    def __missing__(self, dataset_id: int) -> dict[str, int]:
+        project = self._web.store.projects.get(self._web.store.projects.dataset(dataset_id).project_id)
+        self[dataset_id] = tag_ids(with_ids(project.meta, project.id, known=project.meta))
+        return self[dataset_id]
+
+
+def _views(web: Web, images: Iterable[Image]) -> list[View]:
+    ids = TagIds(web)
+    return [image_view(image, ids[image.dataset_id]) for image in images]
+
+
 def empty_annotation(width: int, height: int) -> dict[str, Any]:
     return {"description": "", "size": {"height": height, "width": width}, "tags": [], "objects": []}
-
-
-def _labels_count(annotation: str) -> int:
-    try:
-        objects = orjson.loads(annotation).get("objects")
-    except (orjson.JSONDecodeError, AttributeError):
-        return 0
-    return len(objects) if isinstance(objects, list) else 0
 
 
 # ---------------------------------------------------------------- bytes
@@ -112,25 +171,31 @@ def hashes_list(web: WebDep, hashes: list[str]) -> Response:
 
 @router.post("/images.bulk.upload")
 async def bulk_upload(web: WebDep, request: Request) -> Response:
-    """Multipart files, any names; their hashes in the order of the parts."""
-    hashes = []
-    async with request.form(max_files=MAX_FILES) as form:
-        for name, part in form.multi_items():
-            if isinstance(part, UploadFile):
-                hashes.append({"hash": await run_in_threadpool(_keep, web, name, part)})
+    """Multipart files, any names; their hashes in the order of the parts. Each is written as it comes."""
+    hashes: list[View] = []
+    with contextlib.ExitStack() as stack:
+        writer: BlobWriter | None = None
+        async for piece in pieces(request):
+            if piece.filename is None:
+                continue  # a text part means nothing here
+            if writer is None:
+                if len(hashes) >= MAX_FILES:
+                    raise BadInput(f"images.bulk.upload takes at most {MAX_FILES} files at once")
+                _require_image(piece)
+                writer = stack.enter_context(web.artifacts.writer())
+            await run_in_threadpool(writer.write, piece.data)
+            if piece.ends:
+                await run_in_threadpool(stack.close)
+                hashes.append({"hash": image_hash(writer.blob.sha256)})
+                writer = None
     return reply(hashes)
 
 
-def _keep(web: Web, name: str, part: UploadFile) -> str:
-    try:
-        read_image_header(part.file)
-    except NotAnImage as error:
-        raise BadInput(f"file {part.filename or name!r} {error}") from error
-    part.file.seek(0)
-    with web.artifacts.writer() as out:
-        while chunk := part.file.read(_CHUNK):
-            out.write(chunk)
-    return image_hash(out.blob.sha256)
+def _require_image(piece: Piece) -> None:
+    """BadInput unless the first piece begins an image of a known format."""
+    if not known_format(piece.data):
+        what = "is empty" if not piece.data else "is not an image of a known format (JPEG, PNG, BMP, WebP, TIFF)"
+        raise BadInput(f"images.bulk.upload: file {piece.filename or piece.name!r} {what}")
 
 
 # ---------------------------------------------------------------- entries
@@ -140,7 +205,12 @@ def _keep(web: Web, name: str, part: UploadFile) -> str:
 def bulk_add(web: WebDep, body: AddImages) -> Response:
     """Entries for stored bytes, in the order asked; size and kind are read from the bytes."""
     new = [_new_image(web, image) for image in body.images]
-    return reply([image_view(image) for image in web.store.edits.add_images(body.dataset_id, new)])
+    try:
+        added = web.store.edits.add_images(body.dataset_id, new)
+    except NamesTaken as error:  # later clients can rename, skip or replace when they are told which
+        errors = [{"id": id_, "name": name} for name, id_ in error.taken.items()]
+        return error_response(400, str(error), {"reason": error.reason, "type": "NONUNIQUE", "errors": errors})
+    return reply(_views(web, added))
 
 
 def _new_image(web: Web, image: OneImage) -> NewImage:
@@ -148,15 +218,22 @@ def _new_image(web: Web, image: OneImage) -> NewImage:
     if name is None:
         raise BadInput("an image has no title")
     require_name("image", name)
+    if image.image_id is not None:
+        known = web.store.projects.image(image.image_id)
+        size = (known.width, known.height)
+        return NewImage(name, known.sha256, known.size_bytes, *size, known.mime, _empty(*size), image.meta)
     if image.hash is None:
         raise BadInput(f"image {name!r} has no hash; this local instance keeps no images by link, upload the bytes")
     sha256 = sha256_of(image.hash)
     if sha256 is None or not web.artifacts.exists(sha256):
         raise BadInput(f"image {name!r}: no bytes with hash {image.hash} are stored; upload them first")
     header = _header(web, sha256, name)
-    annotation = orjson.dumps(empty_annotation(header.width, header.height)).decode()
-    size_bytes = web.artifacts.size(sha256)
-    return NewImage(name, sha256, size_bytes, header.width, header.height, header.mime, annotation)
+    size = (header.width, header.height)
+    return NewImage(name, sha256, web.artifacts.size(sha256), *size, header.mime, _empty(*size), image.meta)
+
+
+def _empty(width: int, height: int) -> str:
+    return compact(empty_annotation(width, height))
 
 
 def _header(web: Web, sha256: str, name: str) -> ImageHeader:
@@ -174,21 +251,21 @@ def images_list(web: WebDep, body: ImagesOf) -> Response:
             raise BadInput("images.list needs a datasetId or a projectId")
         web.store.projects.get(body.project_id)
         datasets = web.store.projects.datasets(body.project_id)
-        return list_reply([image_view(i) for d in datasets for i in web.store.projects.images(d.id)], body)
+        return list_reply(_views(web, (i for d in datasets for i in web.store.projects.images(d.id))), body)
     web.store.projects.dataset(body.dataset_id)
     wanted = {(rule.field, rule.operator): rule.value for rule in body.filter}
     if not wanted.keys() <= {("id", "="), ("id", "in"), ("name", "="), ("name", "in")}:
-        return list_reply([image_view(i) for i in web.store.projects.images(body.dataset_id)], body)
+        return list_reply(_views(web, web.store.projects.images(body.dataset_id)), body)
     total, found = web.store.edits.image_page(
         body.dataset_id,
         ids=_wanted(wanted, "id", int),
         names=_wanted(wanted, "name", str),
         sort=_SORT.get(body.sort, "id"),
         descending=body.sort_order == "desc",
-        offset=(body.page - 1) * body.page_size,
+        offset=body.offset,
         limit=body.page_size,
     )
-    return page_reply([image_view(image) for image in found], total, body.page_size)
+    return page_reply(_views(web, found), total, body)
 
 
 def _wanted(rules: dict[tuple[str, str], Any], field: str, kind: type) -> list[Any] | None:
@@ -196,7 +273,11 @@ def _wanted(rules: dict[tuple[str, str], Any], field: str, kind: type) -> list[A
     lists = [[value] if operator == "=" else value for (name, operator), value in rules.items() if name == field]
     if not lists:
         return None
-    if not all(isinstance(values, list) and all(type(v) is kind for v in values) for values in lists):
+    if not all(isinstance(values, list) for values in lists):
+        raise BadInput(f"the filter on {field!r} needs a list of values for 'in'")
+    if kind is int:  # as environments give them
+        lists = [[int(v) if isinstance(v, str) and v.isdecimal() else v for v in values] for values in lists]
+    if not all(type(v) is kind for values in lists for v in values):
         raise BadInput(f"the filter on {field!r} needs values of type {kind.__name__}")
     if kind is int and any(abs(value) >= 2**63 for values in lists for value in values):
         return []
@@ -205,7 +286,14 @@ def _wanted(rules: dict[tuple[str, str], Any], field: str, kind: type) -> list[A
 
 @router.post("/images.info")
 def images_info(web: WebDep, body: IdBody) -> Response:
-    return reply(image_view(web.store.projects.image(body.id)))
+    return reply(_views(web, [web.store.projects.image(body.id)])[0])
+
+
+@router.post("/images.editInfo")
+def images_edit(web: WebDep, body: EditImage) -> Response:
+    if body.name is not None:
+        require_name("image", body.name)
+    return reply(_views(web, [web.store.edits.edit_image(body.id, name=body.name, meta=body.meta)])[0])
 
 
 @router.post("/images.bulk.remove")
@@ -220,7 +308,9 @@ def bulk_remove(web: WebDep, body: ManyImages) -> Response:
 @router.post("/images.download")
 def images_download(web: WebDep, request: Request, body: IdBody) -> Response:
     image = web.store.projects.image(body.id)
-    return blob_response(request, web.artifacts, image.sha256, media_type=image.mime, filename=image.name)
+    response = blob_response(request, web.artifacts, image.sha256, media_type=image.mime, filename=image.name)
+    response.headers["x-content-checksum-sha256"] = image_hash(image.sha256)  # later clients check it
+    return response
 
 
 @router.post("/images.bulk.download")
@@ -232,21 +322,4 @@ def bulk_download(web: WebDep, body: ManyImages) -> Response:
         raise BadInput(f"there is no image {missing[0]}")
     if body.dataset_id is not None and (foreign := next((i for i in images if i.dataset_id != body.dataset_id), None)):
         raise BadInput(f"image {foreign.id} is in dataset {foreign.dataset_id}, not in {body.dataset_id}")
-    for image in images:
-        web.artifacts.size(image.sha256)  # what is lost is said before the first byte is sent
-    boundary = secrets.token_hex(16)
-    return StreamingResponse(_parts(web, images, boundary), media_type=f"multipart/form-data; boundary={boundary}")
-
-
-def _parts(web: Web, images: list[Image], boundary: str) -> Iterator[bytes]:
-    for image in images:
-        yield (
-            f"--{boundary}\r\n"
-            f'Content-Disposition: form-data; name="{image.id}"; filename="{image.id}"\r\n'
-            f"Content-Type: {image.mime}\r\n\r\n"
-        ).encode()
-        with web.artifacts.open(image.sha256) as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
-        yield b"\r\n"
-    yield f"--{boundary}--\r\n".encode()
+    return images_reply(web.artifacts, images)

@@ -11,11 +11,12 @@ from pydantic import Field
 from starlette.responses import Response
 
 from agent.domain import Image
-from agent.errors import BadInput, NotFound
+from agent.errors import BadInput, Invalid, NotFound
+from agent.formats.annotation import Meta, annotation_problems, check_meta
+from agent.formats.json_text import compact
 from web_stub.context import Web, WebDep
 from web_stub.public_api.coordinates import to_pixels, to_subpixels, with_geometry
 from web_stub.public_api.images import MAX_FILES, empty_annotation
-from web_stub.public_api.metas import shapes_of
 from web_stub.public_api.wire import Body, Id, ListBody, View, list_reply, reply, time_text
 
 router = APIRouter()
@@ -62,7 +63,7 @@ class OfDataset(ListBody):
 def bulk_add(web: WebDep, body: AddAnnotations) -> Response:
     """Replace the annotations of these images, all or none."""
     images = {image.id: image for image in web.store.edits.images_by_id([one.image_id for one in body.annotations])}
-    shapes = Shapes(web)
+    metas = Metas(web)
     texts: dict[int, str] = {}
     for one in body.annotations:
         image = images.get(one.image_id)
@@ -70,20 +71,26 @@ def bulk_add(web: WebDep, body: AddAnnotations) -> Response:
             raise BadInput(f"there is no image {one.image_id}")
         if body.dataset_id is not None and image.dataset_id != body.dataset_id:
             raise BadInput(f"image {image.id} is in dataset {image.dataset_id}, not in {body.dataset_id}")
-        texts[image.id] = _kept(one.annotation, shapes[image.dataset_id], image, subpixels=body.has_subpixels)
+        texts[image.id] = _kept(one.annotation, metas[image.dataset_id], image, subpixels=body.has_subpixels)
     web.store.edits.annotate(texts)
     return reply({"success": True})
 
 
-def _kept(annotation: Mapping[str, Any], shapes: Mapping[str, str], image: Image, *, subpixels: bool) -> str:
+def _kept(annotation: Mapping[str, Any], meta: Meta, image: Image, *, subpixels: bool) -> str:
+    """The annotation as it is stored and as a plugin will read it. Raises BadInput."""
+    where = f"the annotation of image {image.id} ({image.name!r})"
     full = {**empty_annotation(image.width, image.height), **annotation}
     for key in ("objects", "tags"):
         if not isinstance(full[key], list):
-            raise BadInput(f"the annotation of image {image.id} ({image.name!r}) has no list of {key}")
+            raise BadInput(f"{where} has no list of {key}")
     try:
-        return orjson.dumps(to_pixels(full, shapes) if subpixels else full).decode()
+        full["objects"] = [{"description": "", "tags": [], **label} for label in full["objects"]]
+        text = orjson.dumps(to_pixels(full, meta.shapes) if subpixels else full)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
-        raise BadInput(f"the annotation of image {image.id} ({image.name!r}) has a broken shape: {error}") from error
+        raise BadInput(f"{where} has a broken shape: {error}") from error
+    if problems := annotation_problems(text, meta, f"{image.name}.json"):
+        raise Invalid(where, problems)
+    return compact(orjson.loads(text))
 
 
 @router.post("/annotations.bulk.info")
@@ -108,8 +115,8 @@ def annotations_list(web: WebDep, body: OfDataset) -> Response:
 
 
 def _views(web: Web, images: Iterable[Image], *, subpixels: bool) -> list[View]:
-    shapes = Shapes(web)
-    return [annotation_view(image, shapes[image.dataset_id], subpixels=subpixels) for image in images]
+    metas = Metas(web)
+    return [annotation_view(image, metas[image.dataset_id].shapes, subpixels=subpixels) for image in images]
 
 
 def annotation_view(image: Image, shapes: Mapping[str, str], *, subpixels: bool) -> View:
@@ -128,13 +135,13 @@ def annotation_view(image: Image, shapes: Mapping[str, str], *, subpixels: bool)
     }
 
 
-class Shapes(dict[int, dict[str, str]]):
-    """Shapes by class for each dataset, looked up once."""
+class Metas(dict[int, Meta]):
+    """The meta of each dataset's project, looked up once."""
 
     def __init__(self, web: Web) -> None:
         self._web = web
 
-    def __missing__(self, dataset_id: int) -> dict[str, str]:
+    def __missing__(self, dataset_id: int) -> Meta:
         dataset = self._web.store.projects.dataset(dataset_id)
-        self[dataset_id] = shapes_of(self._web.store.projects.get(dataset.project_id).meta)
+        self[dataset_id], _ = check_meta(self._web.store.projects.get(dataset.project_id).meta)
         return self[dataset_id]

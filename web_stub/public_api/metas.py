@@ -30,11 +30,6 @@ def with_ids(meta: Mapping[str, Any], project_id: int, known: Mapping[str, Any] 
     return full
 
 
-def shapes_of(meta: Mapping[str, Any]) -> dict[str, str]:
-    """Class title → shape."""
-    return {str(item.get("title")): str(item.get("shape")) for item in meta.get("classes") or []}
-
-
 def tag_ids(meta: Mapping[str, Any]) -> dict[str, int]:
     """Tag name → id, of a meta that has them."""
     return {str(item["name"]): int(item["id"]) for item in meta.get("tags") or []}

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import hmac
+import contextlib
 import secrets
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from agent import library
-from agent.domain import Model, Provenance
+from agent.domain import Model, NewModel, Provenance
 from agent.errors import BadInput, NotFound
+from agent.formats.disk import writing
+from agent.settings import Settings
 from web_stub.context import Web, WebDep
 from web_stub.downloads import blob_response
+from web_stub.public_api.multipart import pieces
 from web_stub.public_api.projects import MANY, OfWorkspace
 from web_stub.public_api.structure import plugin_number, require_workspace
 from web_stub.public_api.wire import (
@@ -29,16 +33,22 @@ from web_stub.public_api.wire import (
     View,
     list_reply,
     reply,
+    require_name,
     time_text,
 )
 
 router = APIRouter()
 
-_COPY = 4 << 20
+_HASH_LIMIT = 1000  # bytes; ours are shorter
 
 
 class HashFor(Body):
     task_id: Id
+
+
+class FromCheckpoint(IdBody):
+    task_id: Id
+    name: str
 
 
 def model_view(web: Web, model: Model) -> View:
@@ -49,7 +59,7 @@ def model_view(web: Web, model: Model) -> View:
         "name": model.name,
         "description": model.description,
         "config": dict(model.config) if model.config is not None else None,
-        "hash": model.sha256,
+        "hash": model.upload_hash or model.sha256,
         "onlyTrain": model.only_train,
         "pluginId": plugin_number(web, plugin_id_of(web, model)),
         "pluginVersion": tag,
@@ -101,52 +111,90 @@ def models_download(web: WebDep, request: Request, body: IdBody) -> Response:
     )
 
 
+@router.post("/models.remove")
+def models_remove(web: WebDep, body: IdBody) -> Response:
+    library.remove_model(web.store, web.artifacts, body.id)
+    return reply({"success": True})
+
+
+@router.post("/models.create-from-checkpoint")
+def models_create_from_checkpoint(web: WebDep, body: FromCheckpoint) -> Response:
+    """One more model with the state of a checkpoint, under a name of its own; done at once, so there is no task."""
+    require_name("model", body.name)
+    checkpoint = web.store.checkpoints.get(body.id)
+    if checkpoint.task_id != body.task_id or checkpoint.model_id is None:
+        raise BadInput(f"checkpoint {body.id} of task {checkpoint.task_id} has no model state to make a model of")
+    known = web.store.models.get(checkpoint.model_id)
+    web.store.models.add(NewModel(body.name, known.sha256, known.size_bytes, known.config, provenance=known.provenance))
+    web.hub.touch()
+    return reply({"taskId": None})
+
+
 # ---------------------------------------------------------------- up
 
 
 @router.post("/models.hash.create")
 def models_hash_create(web: WebDep, body: HashFor) -> Response:
-    """A word that allows one task's model to be uploaded. It is signed, so none need be remembered."""
-    web.store.tasks.get(body.task_id)
-    nonce = secrets.token_hex(6)
-    return reply({"id": int(nonce, 16), "hash": _signed(web, body.task_id, nonce)})
+    """A place for a model of this task; it is seen as soon as its tar was uploaded under this hash."""
+    task = web.store.tasks.get(body.task_id)
+    origin = Provenance(
+        task_id=task.id,
+        plugin_id=task.plugin_id,
+        plugin_image=_reference(web, task.plugin_id),
+        image_digest=task.image_digest,
+        project_id=task.project_id,
+        parent_model_id=task.model_id,
+        train_config=task.config,
+    )
+    upload_hash = f"{secrets.token_urlsafe(24)}/{secrets.token_hex(32)}.tar"
+    return reply({"id": web.store.models.reserve(upload_hash, task.name, origin), "hash": upload_hash})
 
 
 @router.post("/models.upload")
 async def models_upload(web: WebDep, request: Request) -> Response:
-    """Multipart: the text `hash` and the file `weights`, a model state tar."""
-    async with request.form(max_files=1) as form:
-        given, weights = form.get("hash"), form.get("weights")
-        if not isinstance(given, str) or not isinstance(weights, UploadFile):
+    """Multipart: the text `hash` and the file `weights`, a model state tar, in any order."""
+    given = bytearray()
+    seen = False
+    with _private_folder(web.settings) as folder:
+        tar = folder / "weights.tar"
+        with tar.open("wb") as out:
+            async for piece in pieces(request):
+                if piece.name == "hash":
+                    given += piece.data
+                    if len(given) > _HASH_LIMIT:
+                        raise BadInput("models.upload: the part 'hash' is longer than any hash")
+                elif piece.name == "weights":
+                    seen = True
+                    await run_in_threadpool(_write, out, piece.data)
+        if not given or not seen:
             raise BadInput("models.upload takes the text part 'hash' and the file part 'weights'")
-        model = await run_in_threadpool(_add, web, given, weights)
+        word = given.decode("utf-8", "replace")
+        model = await run_in_threadpool(_fill, web, word, tar)
     web.hub.touch()
     return reply(model_view(web, model))
 
 
-def _add(web: Web, given: str, weights: UploadFile) -> Model:
-    task_id, _, rest = given.partition("/")
-    nonce = rest.partition("/")[0]
-    if not task_id.isdigit() or not hmac.compare_digest(_signed(web, int(task_id), nonce).encode(), given.encode()):
-        raise BadInput("this hash was not made by models.hash.create of this server")
-    task = web.store.tasks.get(int(task_id))
-    folder = web.settings.home / "uploads"
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as private:
-        tar = Path(private, "weights.tar")
-        with tar.open("wb") as out:
-            while chunk := weights.file.read(_COPY):
-                out.write(chunk)
-        origin = Provenance(
-            task_id=task.id,
-            plugin_id=task.plugin_id,
-            plugin_image=_reference(web, task.plugin_id),
-            image_digest=task.image_digest,
-            project_id=task.project_id,
-            parent_model_id=task.model_id,
-            train_config=task.config,
-        )
-        return library.add_model(web.store, web.artifacts, tar, name=task.name, provenance=origin)
+def _fill(web: Web, upload_hash: str, tar: Path) -> Model:
+    try:
+        web.store.models.reserved(upload_hash)
+    except NotFound:  # a 404 would be None to some clients
+        raise BadInput("models.upload: this hash was not made by models.hash.create of this server") from None
+    return library.fill_model(web.store, web.artifacts, upload_hash, tar)
+
+
+def _write(out: BinaryIO, data: bytes) -> None:
+    with writing("the upload"):
+        out.write(data)
+
+
+@contextlib.contextmanager
+def _private_folder(settings: Settings) -> Iterator[Path]:
+    """A folder beside the library, gone afterwards."""
+    place = settings.home / "uploads"
+    with writing(str(place)):
+        place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place) as private:
+        yield Path(private)
 
 
 def _reference(web: Web, plugin_id: int) -> str | None:
@@ -154,7 +202,3 @@ def _reference(web: Web, plugin_id: int) -> str | None:
         return web.store.plugins.get(plugin_id).reference
     except NotFound:
         return None
-
-
-def _signed(web: Web, task_id: int, nonce: str) -> str:
-    return f"{task_id}/{nonce}/{web.access.sign('model', f'{task_id}/{nonce}')}.tar"

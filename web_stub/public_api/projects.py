@@ -46,19 +46,33 @@ class NewProject(Body):
 class EditProject(IdBody):
     name: str | None = None
     description: str | None = None
+    readme: str | None = None
+    custom_data: dict[str, Any] | None = None
+
+
+class Settings(IdBody):
+    settings: dict[str, Any]
+
+
+class ManyProjects(Body):
+    projects: list[IdBody]
+
+
+class OfProject(ListBody):
+    project_id: Id
 
 
 class MetaUpdate(IdBody):
     meta: dict[str, Any]
 
 
-def project_view(web: Web, project: Project) -> View:
-    datasets = len(web.store.projects.datasets(project.id))
+def project_view(project: Project) -> View:
+    """All but `datasetsCount`, which only those that are shown get (`counted`)."""
     return {
         "id": project.id,
         "name": project.name,
         "description": project.description,
-        "readme": "",
+        "readme": project.extra.get("readme", ""),
         "size": str(project.size_bytes),
         "type": "images",
         "workspaceId": WORKSPACE_ID,
@@ -66,18 +80,27 @@ def project_view(web: Web, project: Project) -> View:
         "createdById": USER_ID,
         "imagesCount": project.images_count,
         "itemsCount": project.images_count,
-        "datasetsCount": datasets,
-        "customData": {},
-        "settings": {},
+        "datasetsCount": None,
+        "customData": project.extra.get("customData", {}),
+        "settings": project.extra.get("settings", {}),
+        "referenceImageUrl": None,
         "createdAt": time_text(project.created_at),
         "updatedAt": time_text(project.updated_at),
     }
 
 
+def counted(web: Web, view: View) -> View:
+    return {**view, "datasetsCount": len(web.store.projects.datasets(view["id"]))}
+
+
 @router.post("/projects.list")
 def projects_list(web: WebDep, body: OfWorkspace) -> Response:
     require_workspace(body.workspace_id)
-    return list_reply([project_view(web, project) for project in _by_name(web, body)], body)
+    return list_reply([project_view(p) for p in _by_name(web, body)], body, lambda view: counted(web, view))
+
+
+def _view(web: Web, project: Project) -> View:
+    return counted(web, project_view(project))
 
 
 def _by_name(web: Web, body: ListBody) -> list[Project]:
@@ -88,7 +111,7 @@ def _by_name(web: Web, body: ListBody) -> list[Project]:
 
 @router.post("/projects.info")
 def projects_info(web: WebDep, body: IdBody) -> Response:
-    return reply(project_view(web, web.store.projects.get(body.id)))
+    return reply(_view(web, web.store.projects.get(body.id)))
 
 
 @router.post("/projects.add")
@@ -97,14 +120,17 @@ def projects_add(web: WebDep, body: NewProject) -> Response:
     if body.type not in (None, "images"):
         raise BadInput(f"this local instance has projects of images only, not of type {body.type!r}")
     require_name("project", body.name)
-    return reply(project_view(web, web.store.edits.create(body.name, body.description or "")))
+    return reply(_view(web, web.store.edits.create(body.name, body.description or "")))
 
 
 @router.post("/projects.editInfo")
 def projects_edit(web: WebDep, body: EditProject) -> Response:
     if body.name is not None:
         require_name("project", body.name)
-    return reply(project_view(web, web.store.edits.edit(body.id, name=body.name, description=body.description)))
+    said = {"readme": body.readme, "customData": body.custom_data}
+    extra = {key: value for key, value in said.items() if value is not None}
+    edits = web.store.edits
+    return reply(_view(web, edits.edit(body.id, name=body.name, description=body.description, extra=extra or None)))
 
 
 @router.post("/projects.remove")
@@ -113,11 +139,18 @@ def projects_remove(web: WebDep, body: IdBody) -> Response:
     return reply({"success": True})
 
 
-@router.post("/projects.settings.update")
-def projects_settings_update(web: WebDep, body: IdBody) -> Response:
-    """Grouping of images, which is about the labelling tool: taken note of, never needed."""
-    web.store.projects.get(body.id)
+@router.post("/projects.remove.permanently")
+def projects_remove_many(web: WebDep, body: ManyProjects) -> Response:
+    for project in body.projects:
+        web.store.edits.remove(project.id)
     return reply({"success": True})
+
+
+@router.post("/projects.settings.update")
+def projects_settings_update(web: WebDep, body: Settings) -> Response:
+    """Grouping of images, which is about the labelling tool: kept, and given back with the project."""
+    known = web.store.projects.get(body.id).extra.get("settings", {})
+    return reply(_view(web, web.store.edits.edit(body.id, extra={"settings": {**known, **body.settings}})))
 
 
 @router.post("/projects.meta")
@@ -148,3 +181,30 @@ def check_meta(meta: dict[str, Any]) -> None:
     for item in meta.get("classes") or []:
         if not isinstance(item, dict) or not isinstance(item.get("shape"), str):
             raise BadInput(f"class {item!r} in meta.classes has no shape")
+
+
+@router.post("/advanced.object_classes.list")
+def classes_list(web: WebDep, body: OfProject) -> Response:
+    """The classes of a project's meta, as entities."""
+    project = web.store.projects.get(body.project_id)
+    found = with_ids(project.meta, project.id, known=project.meta)["classes"]
+    return list_reply([_part(project, item, name=item["title"], settings={}) for item in found], body)
+
+
+@router.post("/tags.list")
+def tags_list(web: WebDep, body: OfProject) -> Response:
+    project = web.store.projects.get(body.project_id)
+    found = with_ids(project.meta, project.id, known=project.meta)["tags"]
+    return list_reply([_part(project, item, settings={"type": item.get("value_type")}) for item in found], body)
+
+
+def _part(project: Project, item: dict[str, Any], **more: Any) -> View:
+    return {
+        "description": "",
+        "color": None,
+        **item,
+        "projectId": project.id,
+        "createdAt": time_text(project.created_at),
+        "updatedAt": time_text(project.updated_at),
+        **more,
+    }

@@ -97,6 +97,13 @@ def users_info(body: IdBody) -> Response:
     return reply(_the_one(body.id, USER_ID, "user", user_view()))
 
 
+@router.post("/users.list")
+@router.post("/members.list")
+def users_list(body: OfTeam) -> Response:
+    require_team(body.team_id)
+    return list_reply([user_view()], body)
+
+
 @router.post("/teams.list")
 def teams_list(body: ListBody) -> Response:
     return list_reply([team_view()], body)
@@ -130,16 +137,21 @@ def no_more(body: New) -> Response:
 # ---------------------------------------------------------------- agents
 
 
-def agent_number(agent_id: str) -> int:
-    """Our agents are known by text, theirs by number: a positive one that stays the same."""
-    return int.from_bytes(hashlib.sha256(agent_id.encode()).digest()[:4]) & 0x7FFFFFFF or 1
+def agent_number(name: str) -> int:
+    """An agent's number: that of its name, so it stays the same over restarts and for whoever wrote it down."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) & 0x7FFFFFFF or 1
+
+
+def agent_name(agent_id: str) -> str:
+    """The name in a process's id (`laptop:4711:0a1b2c3d`)."""
+    return agent_id.rsplit(":", 2)[0]
 
 
 def agent_view(agent: AgentRow) -> View:
     alive = datetime.now(UTC) - agent.last_seen < timedelta(seconds=_ALIVE_S)
     seen = time_text(agent.last_seen)
     return {
-        "id": agent_number(agent.id),
+        "id": agent_number(agent.name),
         "name": agent.name,
         "token": "",  # nobody needs it here
         "status": "running" if alive else "waiting",
@@ -148,23 +160,41 @@ def agent_view(agent: AgentRow) -> View:
         "capabilities": {"types": {"train": {"enabled": True}, "inference": {"enabled": True}}},
         "isPublic": False,
         "type": "local",
+        "disabled": False,
+        "version": None,
+        "gpuInfo": None,
         "createdAt": seen,
         "updatedAt": seen,
     }
 
 
+def agents(web: Web) -> list[View]:
+    """Every agent that takes tasks from the queue, once by name: a name's newest process speaks for it."""
+    newest: dict[str, AgentRow] = {}
+    for agent in web.store.agents.list():
+        if agent.info.get("takes", "queue") == "queue":
+            newest.setdefault(agent.name, agent)
+    return [agent_view(agent) for agent in newest.values()]
+
+
 @router.post("/agents.list")
 def agents_list(web: WebDep, body: OfTeam) -> Response:
     require_team(body.team_id)
-    return list_reply([agent_view(agent) for agent in web.store.agents.list()], body)
+    return list_reply(agents(web), body)
+
+
+@router.post("/agents.available")
+def agents_available(web: WebDep, body: OfTeam) -> Response:
+    require_team(body.team_id)
+    return reply([agent for agent in agents(web) if agent["status"] == "running"])
 
 
 @router.post("/agent.info")  # the 2019 client's name for it
 @router.post("/agents.info")
 def agents_info(web: WebDep, body: IdBody) -> Response:
-    for agent in web.store.agents.list():
-        if agent_number(agent.id) == body.id:
-            return reply(agent_view(agent))
+    for agent in agents(web):
+        if agent["id"] == body.id:
+            return reply(agent)
     raise NotFound(f"There is no agent {body.id}.")
 
 

@@ -20,9 +20,16 @@ View: TypeAlias = dict[str, Any]
 
 TEAM_ID = WORKSPACE_ID = USER_ID = 1  # this installation has one of each
 PER_PAGE = 500
-MAX_PER_PAGE = 10_000
+MAX_PER_PAGE = 50_000  # later clients work out the pages themselves, so what they ask for is what they get
 
 Id = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+
+class NotOffered(BadInput):
+    """Something the real instance does and a local one does not. No client tries a 501 again."""
+
+    http_status = 501
+    reason = "not_offered"
 
 
 def _no_null(value: Any) -> Any:
@@ -50,11 +57,21 @@ class ListBody(Body):
     sort: str | None = None
     sort_order: Literal["asc", "desc"] | None = Field(default=None, alias="sort_order")
     page: Annotated[int, Field(ge=1, le=2**31)] = 1
-    per_page: Annotated[int, Field(ge=1)] | None = Field(default=None, alias="per_page")
+    per_page: Annotated[int, Field(ge=1, le=MAX_PER_PAGE)] | None = Field(default=None, alias="per_page")
+    after: Annotated[int, Field(ge=1, le=2**31)] | None = None  # the token of the next page, as given below
 
     @property
     def page_size(self) -> int:
-        return min(self.per_page or PER_PAGE, MAX_PER_PAGE)
+        return self.per_page or PER_PAGE
+
+    @property
+    def number(self) -> int:
+        """Which page, from 1."""
+        return self.after or self.page
+
+    @property
+    def offset(self) -> int:
+        return (self.number - 1) * self.page_size
 
 
 def require_name(noun: str, name: str) -> None:
@@ -67,20 +84,22 @@ def reply(value: Any) -> Response:
     return Response(encode(value), media_type="application/json")
 
 
-def list_reply(entities: Sequence[View], body: ListBody) -> Response:
-    """The page asked for of the entities that pass the filter, sorted."""
+def list_reply(entities: Sequence[View], body: ListBody, finish: Callable[[View], View] | None = None) -> Response:
+    """The page asked for of the entities that pass the filter, sorted; `finish` completes those that are shown."""
     found = [entity for entity in entities if all(_passes(entity, rule) for rule in body.filter)]
     column = body.sort
     if column is not None and all(column in entity for entity in found):
         found.sort(key=lambda entity: _order(entity[column]), reverse=body.sort_order == "desc")
-    start = (body.page - 1) * body.page_size
-    return page_reply(found[start : start + body.page_size], len(found), body.page_size)
+    shown = found[body.offset : body.offset + body.page_size]
+    return page_reply([finish(entity) for entity in shown] if finish else shown, len(found), body)
 
 
-def page_reply(entities: Sequence[View], total: int, per_page: int) -> Response:
-    """One page. `after` null: later clients that list by cursor take it for the last one."""
-    pages = max(1, -(-total // per_page))
-    return reply({"total": total, "perPage": per_page, "pagesCount": pages, "entities": entities, "after": None})
+def page_reply(entities: Sequence[View], total: int, body: ListBody) -> Response:
+    """One page. `after` is for later clients that walk by token: null on the last one."""
+    pages = max(1, -(-total // body.page_size))
+    after = str(body.number + 1) if body.number < pages else None
+    page = {"total": total, "perPage": body.page_size, "pagesCount": pages, "after": after}
+    return reply({**page, "entities": entities})
 
 
 def _passes(entity: View, rule: Filter) -> bool:
@@ -90,9 +109,17 @@ def _passes(entity: View, rule: Filter) -> bool:
     if test is None:
         raise BadInput(f"filter operator {rule.operator!r} is not one of: {', '.join(_OPERATORS)}")
     try:
-        return test(entity[rule.field], rule.value)
+        return test(entity[rule.field], _like(rule.value, entity[rule.field]))
     except TypeError:
         raise BadInput(f"{rule.field!r} cannot be compared with {rule.value!r}") from None
+
+
+def _like(wanted: Any, value: Any) -> Any:
+    """A number written as text, as environments give it, counts as the number."""
+    if isinstance(wanted, list):
+        return [_like(item, value) for item in wanted]
+    is_number = isinstance(wanted, str) and wanted.isascii() and wanted.isdigit() and len(wanted) < 20
+    return int(wanted) if is_number and isinstance(value, int) else wanted
 
 
 def _is_in(value: Any, wanted: Any) -> bool:

@@ -129,7 +129,8 @@ def test_a_method_we_do_not_have_is_named_and_not_tried_again(api, site):
 
     assert "tasks.run.python" in refused["error"]
     assert refused["details"]["method"] == "tasks.run.python"
-    assert site.client.get("/public/api/v3/teams.list").status_code == 501
+    assert site.client.get("/public/api/v3/teams.list").status_code == 405
+    assert "no such method" in api("teams.lst", status=404)["error"]
 
 
 def test_agents_have_numbers_and_are_found_under_both_names(api, site):
@@ -197,8 +198,8 @@ def test_pages_add_up_and_filters_sorts_and_unknown_keys_are_understood(api):
 
 
 def test_a_taken_name_is_a_400_as_clients_expect(api, dataset):
-    api("projects.add", {"workspaceId": 1, "name": "made"}, status=409)
-    api("datasets.add", {"projectId": dataset["project"], "name": "ds"}, status=409)
+    api("projects.add", {"workspaceId": 1, "name": "made"}, status=400)
+    api("datasets.add", {"projectId": dataset["project"], "name": "ds"}, status=400)
 
 
 # ---------------------------------------------------------------- projects and images
@@ -281,7 +282,7 @@ def test_what_cannot_be_an_image_is_refused_in_a_sentence(api, dataset):
     ):
         assert said in api("images.bulk.add", {**add, "images": [image]}, status=400)["error"]
     again = {"title": "r.png", "hash": b64(png("red"))}
-    assert "r.png" in api("images.bulk.add", {**add, "images": [again]}, status=409)["error"]
+    assert "r.png" in api("images.bulk.add", {**add, "images": [again]}, status=400)["error"]
 
 
 # ---------------------------------------------------------------- annotations
