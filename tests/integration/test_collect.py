@@ -217,7 +217,7 @@ def test_notes_from_many_threads_get_numbers_of_their_own(store: Store, task_id:
 def test_a_line_is_visible_elsewhere_within_a_tenth_of_a_second(store: Store, task_id: int):
     lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     output = ([(2, piece)] for piece in iter(lines.get, None))
-    collecting = threading.Thread(target=run, args=(store, task_id, output))
+    collecting = threading.Thread(target=run, args=(store, task_id, output), daemon=True)
     collecting.start()
     took = []
     for number in range(5):
@@ -399,7 +399,7 @@ def test_a_busy_store_delays_lines_and_loses_none(tmp_path: Path):
         stamina.instrumentation.set_on_retry_hooks([lambda _: asked_again.set()])
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        collecting = threading.Thread(target=run, args=(store, task_id, printed(*LINES)))
+        collecting = threading.Thread(target=run, args=(store, task_id, printed(*LINES)), daemon=True)
         collecting.start()
         assert asked_again.wait(30)
         other.execute("ROLLBACK")
