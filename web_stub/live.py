@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -25,7 +25,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from web_stub.jsons import encode
-from web_stub.views import TaskViews, checkpoint_view, event_view, progress_view, series_view
+from web_stub.views import TaskViews, View, checkpoint_view, event_view, progress_view, series_view
 
 if TYPE_CHECKING:
     from agent.store import Store
@@ -208,21 +208,21 @@ async def task_stream(feed: TaskFeed, cursor: int) -> AsyncIterator[bytes]:
             yield b": alive\n\n"
 
 
-async def list_stream(hub: Hub, views: TaskViews, limit: int) -> AsyncIterator[bytes]:
-    """The newest tasks as cards: all of them first, then those that changed, and the ids that are there.
+async def list_stream(hub: Hub, name: str, read: Callable[[], list[View]]) -> AsyncIterator[bytes]:
+    """The rows of a list: all that `read` gives first, then those that changed, and the ids that are there.
 
-    cards   {"cards": [...], "ids": [...]}   newest first
+    cards   {"cards": [...], "ids": [...]}   newest first; `name` stands for cards
     """
     sent: dict[int, bytes] = {}
     hub.start()
     yield b"retry: 1000\n\n"
     while not hub.is_closed():
         seen = hub.generation
-        cards = await run_in_threadpool(lambda: views.cards(hub.store.tasks.list(limit=limit)))
-        now = {card["id"]: encode(card) for card in cards}
-        changed = [card for card in cards if sent.get(card["id"]) != now[card["id"]]]
+        rows = await run_in_threadpool(read)
+        now = {row["id"]: encode(row) for row in rows}
+        changed = [row for row in rows if sent.get(row["id"]) != now[row["id"]]]
         if changed or now.keys() != sent.keys():
-            yield message("cards", {"cards": changed, "ids": list(now)})
+            yield message(name, {name: changed, "ids": list(now)})
         sent = now
         if not await hub.wait(seen, HEARTBEAT_S):
             yield b": alive\n\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,9 +31,15 @@ class Models:
         return self._one(models.c.id == id, f"There is no model {id}.")
 
     def list(
-        self, *, limit: int = 100, before_id: int | None = None, name: str | None = None, task_id: int | None = None
+        self,
+        *,
+        limit: int = 100,
+        before_id: int | None = None,
+        name: str | None = None,
+        task_id: int | None = None,
+        text: str | None = None,
     ) -> list[Model]:
-        """Newest first, of this exact name and from this task where given."""
+        """Newest first, of this exact name, from this task, with this text in the name where given."""
         found = sa.select(models).where(_IS_THERE).order_by(models.c.id.desc()).limit(limit)
         if before_id is not None:
             found = found.where(models.c.id < before_id)
@@ -41,6 +47,11 @@ class Models:
             found = found.where(models.c.name == clean(name))
         if task_id is not None:
             found = found.where(models.c.task_id == task_id)
+        if text is not None:  # SQLite folds ASCII only, so other letters are also looked for as they are written
+            wanted = clean(text)
+            found = found.where(
+                models.c.name.icontains(wanted, autoescape=True) | models.c.name.contains(wanted, autoescape=True)
+            )
         with self._db.reading() as connection:
             return [_model(row) for row in connection.execute(found)]
 
@@ -68,6 +79,12 @@ class Models:
         with self._db.reading() as connection:
             row = connection.execute(found).first()
         return None if row is None else _model(row)
+
+    def used_by(self, id: int, *, limit: int = 100) -> Sequence[int]:  # noqa: A002
+        """Ids of the tasks that start, or started, from this model; newest first."""
+        found = sa.select(tasks.c.id).where(tasks.c.model_id == id).order_by(tasks.c.id.desc()).limit(limit)
+        with self._db.reading() as connection:
+            return connection.execute(found).scalars().all()
 
     def rename(self, id: int, name: str) -> Model:  # noqa: A002
         with self._db.writing() as connection:

@@ -46,11 +46,12 @@ def list_models(
     web: WebDep,
     name: Annotated[str | None, Query(description="exactly this name")] = None,
     task: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="made by this task")] = None,
+    text: Annotated[str | None, Query(max_length=200, description="part of the name")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Cursor = None,
 ) -> View:
     """Models, newest first."""
-    found = web.store.models.list(limit=limit + 1, before_id=cursor, name=name, task_id=task)
+    found = web.store.models.list(limit=limit + 1, before_id=cursor, name=name, task_id=task, text=text or None)
     shown = found[:limit]
     return {"items": [model_view(m) for m in shown], "next": shown[-1].id if len(found) > limit else None}
 

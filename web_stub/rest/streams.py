@@ -12,6 +12,7 @@ from agent.errors import BadInput
 from web_stub.context import WebDep
 from web_stub.live import EventStream, list_stream, task_stream
 from web_stub.rest.tasks import TaskId
+from web_stub.views import model_view
 
 router = APIRouter(tags=["live"])
 
@@ -41,4 +42,15 @@ async def stream_list(
     limit: Annotated[int, Query(ge=1, le=500, description="how many of the newest tasks")] = 100,
 ) -> EventStream:
     """Messages `cards`: the newest tasks, then whichever changed."""
-    return EventStream(list_stream(web.hub, web.views, limit))
+    return EventStream(list_stream(web.hub, "cards", lambda: web.views.cards(web.store.tasks.list(limit=limit))))
+
+
+@router.get("/models/stream", response_class=StreamingResponse, responses=_STREAM)
+async def stream_models(
+    web: WebDep,
+    limit: Annotated[int, Query(ge=1, le=500, description="how many of the newest models")] = 100,
+) -> EventStream:
+    """Messages `models`: the newest models, then whichever are new."""
+    return EventStream(
+        list_stream(web.hub, "models", lambda: [model_view(model) for model in web.store.models.list(limit=limit)])
+    )
