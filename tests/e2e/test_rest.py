@@ -61,7 +61,8 @@ def test_over_rest_every_point_is_there_and_a_checkpoint_trains_on(cli, up, tmp_
     assert listed == ["config.json", "model.pt"]
     again = cli.json("submit-train", "--plugin", ODD, "--project", project, "--model", tar, "--set", "epochs=1")
     assert again["status"] == "finished"
-    assert again["model_id"] == first["model_id"]  # the same bytes are the same model
+    assert cli.json("model", "show", again["model_id"])["model"]["sha256"] == first["sha256"]
+    assert len(cli.json("model", "list")) == 1 + 2 + 1  # the same bytes were not imported again
 
 
 def test_a_task_submitted_over_rest_runs_and_streams_to_its_end(cli, up, tmp_path):
