@@ -8,7 +8,7 @@ sentence; unknown ids are `NotFound`, forbidden changes `Conflict`.
 
 from __future__ import annotations
 
-from agent.store.agents import AgentRow, Agents
+from agent.store.agents import AgentRow, Agents, agent_name
 from agent.store.append import EventRow
 from agent.store.checkpoints import Checkpoints
 from agent.store.connect import BUSY_TIMEOUT_S, Database
@@ -39,6 +39,7 @@ __all__ = [
     "StoredEvent",
     "TaskSummary",
     "Wanted",
+    "agent_name",
     "open_store",
 ]
 

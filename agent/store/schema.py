@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0002"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0003"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -173,6 +173,7 @@ tasks = Table(
     Column("options", Text, nullable=False),
     Column("config", Text, nullable=False),
     Column("container_spec", Text),
+    Column("only_for", Text),  # the name of the agent that must run it; null: any
     CheckConstraint(
         "status IN ('queued', 'consumed', 'started', 'deployed', 'terminating', 'finished', 'error', 'stopped')",
         name="status",

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from agent.domain import FINAL, NewTask, Step, Task, TaskOptions, TaskStatus, may_become
 from agent.errors import Conflict, NotFound
+from agent.store.agents import agent_name
 from agent.store.columns import (
     clean,
     now_us,
@@ -28,8 +29,12 @@ class Tasks:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def add(self, new: NewTask, *, agent_id: str | None = None, lease_s: float = 30) -> Task:
+    def add(
+        self, new: NewTask, *, agent_id: str | None = None, lease_s: float = 30, only_for: str | None = None
+    ) -> Task:
         """A queued task, or one that `agent_id` has taken already, so that no other agent can come first.
+
+        A queued task is taken by the first agent that is free, with `only_for` by the first of that name.
 
         NotFound when its plugin, project or model is not in the store.
         """
@@ -55,6 +60,7 @@ class Tasks:
                     config=to_json(new.config),
                     options=to_json(asdict(new.options)),
                     created_us=now_us(),
+                    only_for=only_for,
                 )
                 .returning(*TASK_COLUMNS)
             ).one()
@@ -123,7 +129,7 @@ class Tasks:
             return [to_task(row) for row in connection.execute(found)]
 
     def claim(self, agent_id: str, *, task_id: int | None = None, lease_s: float = 30) -> Task | None:
-        """Take the oldest queued task, or this one if it is still queued: None when there is none.
+        """Take the oldest queued task that may be this agent's, or this one if it is still queued: None without one.
 
         One short exclusive transaction: of any number of agents exactly one gets a task. The claim holds
         for `lease_s` seconds and is kept by `renew`.
@@ -131,6 +137,8 @@ class Tasks:
         oldest = sa.select(tasks.c.id).where(tasks.c.status == TaskStatus.QUEUED.value).order_by(tasks.c.id).limit(1)
         if task_id is not None:
             oldest = oldest.where(tasks.c.id == task_id)
+        else:
+            oldest = oldest.where(tasks.c.only_for.is_(None) | (tasks.c.only_for == agent_name(agent_id)))
         with self._db.reading() as connection:  # most looks find nothing: no need to hold up a writer for them
             if connection.execute(oldest).first() is None:
                 return None

@@ -100,6 +100,7 @@ def datasets_edit(web: WebDep, body: EditDataset) -> Response:
 
 
 @router.post("/datasets.remove")
+@router.post("/datasets.archive")
 def datasets_remove(web: WebDep, body: IdBody) -> Response:
     web.store.edits.remove_dataset(body.id)
     return reply({"success": True})

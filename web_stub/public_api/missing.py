@@ -37,10 +37,10 @@ _BY_REASON = {
         "projects.classes.remove projects.tags.remove tags.bulk.add"
     ),
     "it does not serve training and inference": (
-        "agents.storage.download agents.storage.list datasets.archive datasets.favorite-change datasets.list.all "
+        "agents.storage.download agents.storage.list datasets.favorite-change datasets.list.all "
         "datasets.move images.bulk.set-custom-sort images.data.download images.embeddings-updated-at.update "
         "images.update.links instance.data.cleanup-unused instance.get-render-previews-session-token "
-        "projects.archive projects.embeddings-in-progress.update projects.images.get-backup-archive "
+        "projects.embeddings-in-progress.update projects.images.get-backup-archive "
         "projects.list.all projects.stats projects.workspace.set"
     ),
     "there is one team, one workspace and one user here": (

@@ -134,6 +134,7 @@ def projects_edit(web: WebDep, body: EditProject) -> Response:
 
 
 @router.post("/projects.remove")
+@router.post("/projects.archive")  # what clients since 6.74 call for it: to the bin, which we do not have
 def projects_remove(web: WebDep, body: IdBody) -> Response:
     web.store.edits.remove(body.id)
     return reply({"success": True})

@@ -142,11 +142,6 @@ def agent_number(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) & 0x7FFFFFFF or 1
 
 
-def agent_name(agent_id: str) -> str:
-    """The name in a process's id (`laptop:4711:0a1b2c3d`)."""
-    return agent_id.rsplit(":", 2)[0]
-
-
 def agent_view(agent: AgentRow) -> View:
     alive = datetime.now(UTC) - agent.last_seen < timedelta(seconds=_ALIVE_S)
     seen = time_text(agent.last_seen)
@@ -196,6 +191,11 @@ def agents_info(web: WebDep, body: IdBody) -> Response:
         if agent["id"] == body.id:
             return reply(agent)
     raise NotFound(f"There is no agent {body.id}.")
+
+
+def named_agent(web: Web, number: int | None) -> str | None:
+    """The name of a listed agent. None for other numbers, as scripts bring them along from other instances."""
+    return next((agent["name"] for agent in agents(web) if agent["id"] == number), None)
 
 
 # ---------------------------------------------------------------- plugins

@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BeforeValidator
 from starlette.responses import Response, StreamingResponse
 
 from agent import wishes
-from agent.domain import Plugin, Task, TaskOptions
+from agent.domain import Checkpoint, Plugin, Task, TaskOptions
 from agent.errors import BadInput, NotFound
 from agent.events.model import Metrics
+from agent.store import StoredEvent, agent_name
 from web_stub.context import Web, WebDep
 from web_stub.jsons import encode
 from web_stub.public_api.models import plugin_id_of
 from web_stub.public_api.projects import MANY, OfWorkspace
 from web_stub.public_api.structure import (
     agent_number,
+    named_agent,
     plugin_number,
     plugin_versions,
     require_workspace,
     team_view,
     workspace_view,
 )
-from web_stub.public_api.wire import USER_ID, WORKSPACE_ID, Body, Id, IdBody, View, list_reply, reply, time_text
+from web_stub.public_api.wire import (
+    TEAM_ID,
+    USER_ID,
+    WORKSPACE_ID,
+    Body,
+    Id,
+    IdBody,
+    View,
+    list_reply,
+    reply,
+    time_text,
+)
 
 router = APIRouter()
 
@@ -38,7 +52,7 @@ def _listed(value: Any) -> Any:
 
 class RunPlugin(Body):
     task_type: str
-    agent_id: Id | None = None  # every queued task goes to the agent that is free first
+    agent_id: Id | None = None  # a listed agent has the task to itself, else the first free one takes it
     plugin_id: Id | None = None
     version: str | None = None
     config: Any = None
@@ -59,11 +73,14 @@ def task_view(web: Web, task: Task) -> View:
         "status": task.status.value,
         "name": task.name,
         "description": "",
-        "agentId": agent_number(task.agent_id) if task.agent_id else None,
+        "agentId": agent_number(agent_name(task.agent_id)) if task.agent_id else None,
+        "agentName": agent_name(task.agent_id) if task.agent_id else None,
+        "teamId": TEAM_ID,
         "workspaceId": WORKSPACE_ID,
         "userId": USER_ID,
         "pluginId": plugin_number(web, task.plugin_id),
         "createdAt": time_text(task.created_at),
+        "updatedAt": time_text(task.finished_at or task.started_at or task.created_at),
         "startedAt": time_text(task.started_at),
         "finishedAt": time_text(task.finished_at),
         "meta": {
@@ -89,7 +106,7 @@ def run_plugin(web: WebDep, body: RunPlugin) -> Response:
         config=body.config if body.config is not None else {},
         options=TaskOptions(engine=settings.engine, gpus=settings.gpus, pull=settings.pull),
     )
-    task = web.store.tasks.add(new)
+    task = web.store.tasks.add(new, only_for=named_agent(web, body.agent_id))
     web.hub.touch()
     return reply({"taskId": task.id})
 
@@ -120,6 +137,50 @@ def tasks_info(web: WebDep, body: IdBody) -> Response:
 def tasks_list(web: WebDep, body: OfWorkspace) -> Response:
     require_workspace(body.workspace_id)
     return list_reply([task_view(web, task) for task in web.store.tasks.list(limit=MANY)], body)
+
+
+@router.post("/tasks.checkpoints.list")
+def tasks_checkpoints(web: WebDep, body: IdBody) -> Response:
+    """The checkpoints a training reported, in order; those with a `modelId` can be used."""
+    web.store.tasks.get(body.id)
+    return reply([_checkpoint_view(checkpoint) for checkpoint in web.store.checkpoints.list(body.id)])
+
+
+def _checkpoint_view(checkpoint: Checkpoint) -> View:
+    return {
+        "id": checkpoint.id,
+        "taskId": checkpoint.task_id,
+        "index": checkpoint.index,
+        "name": checkpoint.subdir,
+        "size": str(checkpoint.size_bytes),
+        "best": checkpoint.is_best,
+        "optional": dict(checkpoint.optional) if checkpoint.optional is not None else None,
+        "state": checkpoint.state.value,
+        "reason": checkpoint.reason,
+        "modelId": checkpoint.model_id,
+        "createdAt": time_text(checkpoint.created_at),
+    }
+
+
+@router.get("/tasks.log.download")  # the one method that clients get, with its arguments in the address
+def tasks_log(
+    web: WebDep,
+    id: Annotated[int, Query(ge=0, le=2**63 - 1)],  # noqa: A002 - the wire's word
+    limit: Annotated[int, Query(ge=1, le=1_000_000)] = 1_000_000,
+    since_time: Annotated[datetime | None, Query(alias="sinceTime")] = None,
+) -> Response:
+    """The lines of a task as objects, oldest first; of more than `limit` the newest."""
+    web.store.tasks.get(id)
+    since = since_time.replace(tzinfo=UTC) if since_time is not None and since_time.tzinfo is None else since_time
+    rows = web.store.events.after(id, limit=limit, newest_first=True)
+    return reply([_line_view(row) for row in reversed(rows) if since is None or row.time > since])
+
+
+def _line_view(row: StoredEvent) -> View:
+    """A line with the keys a plugin gave it, under the names the log always has."""
+    said = {"level": row.level.name.lower(), "message": row.message, "timestamp": time_text(row.time)}
+    event_type = {"event_type": f"EventType.{row.event_type}"} if row.event_type else {}
+    return {**(row.fields or {}), **said, **event_type, "task_id": row.task_id}
 
 
 @router.post("/tasks.stop")

@@ -157,3 +157,14 @@ def test_who_lost_a_task_can_no_longer_write_about_it(store: Store, task: Task) 
     store.events.append(task.id, [row], lines_read=1, agent_id="second")
     store.tasks.decide(task.id, reason="finished", message="m", exit_code=0, agent_id="second")
     assert store.tasks.become(task.id, TaskStatus.FINISHED, agent_id="second").reason == "finished"
+
+
+def test_a_task_asked_of_one_agent_is_left_to_it(store: Store, wish: Callable[..., NewTask]) -> None:
+    task = store.tasks.add(wish(store), only_for="big:box")
+
+    assert store.tasks.claim("laptop:1:a") is None
+    claimed = store.tasks.claim("big:box:2:b")
+    assert claimed is not None
+    assert claimed.id == task.id
+    other = store.tasks.add(wish(store), only_for="big:box")
+    assert store.tasks.claim("laptop:1:a", task_id=other.id) is not None  # somebody asked for exactly this
