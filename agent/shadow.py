@@ -18,6 +18,7 @@ from pathlib import Path
 
 from watchdog.events import DirCreatedEvent, DirMovedEvent, FileCreatedEvent, FileMovedEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
 
 from agent.fanotify import DirectoryOpenings
 
@@ -55,7 +56,7 @@ class Shadow:
         self._by_name: dict[str, list[_Kept]] = {}  # oldest first: a plugin may use one name again and again
         self._openings: DirectoryOpenings | None = None
         self._asked: threading.Thread | None = None
-        self._observer = Observer()
+        self._observer: BaseObserver | None = None
 
     def start(self) -> None:
         """Begin; call it before the plugin starts. Where neither way works nothing is watched.
@@ -69,7 +70,8 @@ class Shadow:
         try:
             self._openings = DirectoryOpenings(self._results)
         except OSError:
-            with suppress(OSError):
+            with suppress(OSError):  # the user's number of inotify instances is used up
+                self._observer = Observer()
                 self._observer.schedule(_NewFiles(self), str(self._results), recursive=True)
                 self._observer.start()
         else:
@@ -82,10 +84,11 @@ class Shadow:
             self._openings.close()
             self._asked.join()
             self._openings = None
-        elif self._observer.is_alive():
+        elif self._observer is not None:
             self._observer.stop()
-            self._observer.join()
-            self._observer = Observer()
+            if self._observer.is_alive():
+                self._observer.join()
+            self._observer = None
         if self._directory >= 0:
             os.close(self._directory)
             self._directory = -1

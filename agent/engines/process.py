@@ -85,7 +85,6 @@ class ProcessEngine:
                 "runs, so AGENT_TASKS_HOST_DIR must not be set for it"
             )
         plugin_folder = Path(spec.plugin_folder)
-        self._sweep()
         for leftover in self._named(spec.name):
             leftover.remove()
         run_id = uuid.uuid4().hex
@@ -109,6 +108,7 @@ class ProcessEngine:
         return ProcessContainer(state, spec.labels)
 
     def find(self, labels: Mapping[str, str]) -> list[Container]:
+        self._sweep()
         return [c for c in self._all() if c.was_started and labels.items() <= c.labels.items()]
 
     def _sweep(self) -> None:

@@ -154,11 +154,14 @@ class _Wake(FileSystemEventHandler):
 def _woken_by_changes(folder: Path) -> Iterator[threading.Event]:
     """An event that is set whenever a file in this folder changes."""
     changed = threading.Event()
-    observer: BaseObserver = Observer()
+    observer: BaseObserver | None = None
     try:
+        observer = Observer()
         observer.schedule(_Wake(changed), str(folder))
         observer.start()
     except OSError:  # the user's number of inotify instances is used up
+        if observer is not None:
+            observer.stop()
         observer = PollingObserver(timeout=0.1)
         observer.schedule(_Wake(changed), str(folder))
         observer.start()

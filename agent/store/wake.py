@@ -92,11 +92,14 @@ class FileChanges:
             def on_any_event(self, event: FileSystemEvent) -> None:  # noqa: ARG002
                 notify()
 
-        observer = Observer()
+        observer: BaseObserver | None = None
         try:
+            observer = Observer()
             observer.schedule(Touched(), str(self._path))
             observer.start()
-        except OSError:  # the user's limit of inotify watches is used up
+        except OSError:  # the user's limit of inotify instances or watches is used up
+            if observer is not None:
+                observer.stop()
             self._poll_s = _POLL_S
         else:
             self._observer, self._poll_s = observer, _CHECK_S
