@@ -122,6 +122,8 @@ class Run:
             except Conflict:
                 self.stops.raise_if_wished()  # a stop came between claim and start
                 raise
+        if self.task.reason is not None:  # its closing event may be there, and nothing follows that
+            return
         if self._note_once("TASK_START", "TASK_STARTED"):
             self.recorder.note(
                 "TASK_MSG",

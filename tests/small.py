@@ -14,6 +14,7 @@ from typing import Any
 from PIL import Image
 
 ODD = Path(__file__).parent / "plugins" / "odd"
+COUNTED = ODD.parent / "counted"
 ROOT = Path(__file__).parents[1]
 
 
