@@ -1,0 +1,66 @@
+"""What every official client must see of projects; `test_client_*.py` ask it of one version each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from agent.artifacts import open_artifacts
+from agent.settings import Settings
+from agent.store import open_store
+from tests.interop.clients import run_client
+from tests.web_server import TOKEN, Server
+
+Seen = dict[str, Any]
+
+
+@contextmanager
+def installation(home: Path) -> Iterator[Server]:
+    """A server over an empty library."""
+    home.mkdir()
+    settings = Settings(home=home, token=TOKEN, web_port=0)
+    with open_store(settings.store) as store:
+        server = Server(store, open_artifacts(settings.artifacts), settings)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def projects_seen(python: Path, place: Path) -> Seen:
+    """What `client_project.py` saw."""
+    with installation(place / "home") as server:
+        return dict(run_client(python, "client_project.py", server.url, TOKEN, place))
+
+
+def check_round_trip(seen: Seen, version: str, ways: set[str]) -> None:
+    assert seen["version"] == version
+    assert ways <= set(seen["ways"])
+    assert seen["differences"] == []
+
+
+def check_what_is_told(seen: Seen) -> None:
+    project = seen["project"]
+    assert seen["uploads"] == ["Früchte", "Früchte_001"]
+    assert (project["name"], project["items"], project["type"]) == ("Früchte", 624, "images")
+    assert int(project["size"]) > 0
+    assert (seen["images"], seen["ids ascend"], seen["after removal"]) == (620, True, 617)
+    assert seen["by name"] == ["0007.png", "image/png", 3, 2]
+    assert seen["copied"] == ["copy.png", True]
+    assert seen["missing"] is None
+    assert (seen["me"], seen["instance"]) == ("local", "6.20.0")
+
+
+def check_changes(seen: Seen) -> None:
+    assert seen["renamed"] == "renamed"
+    assert seen["edited"] == ["other name", True]
+    assert seen["removed"] is None
+
+
+def check_refusal(seen: Seen) -> None:
+    assert "volumes.unheard.of: this local instance does not have this method" in seen["unknown method"]
+
+
+CHECKS: tuple[Callable[[Seen], None], ...] = (check_what_is_told, check_changes, check_refusal)
