@@ -7,12 +7,14 @@ agent: train from weights that others made, go on from a checkpoint, annotate.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import runpy
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import supervisely_lib as sly
 from tests.small import ROOT, Cli
@@ -20,11 +22,7 @@ from tests.small import ROOT, Cli
 PLUGINS = ROOT / "tests" / "plugins"
 TITLES = ["ball", "meadow", "sky"]
 
-# What the tutorials give away as a model to start from: weights for other classes, their head included.
-START = {
-    "easy": "from net import Net; net = Net(num_classes=7, width=12)",
-    "own_loop": "from net import TwoViews; net = TwoViews(num_classes=7)",
-}
+NAMES = ("easy", "own_loop")
 
 
 @pytest.fixture(scope="module")
@@ -58,35 +56,67 @@ def balls(tmp_path_factory) -> Path:
     return Path(project.directory)
 
 
-@pytest.fixture
-def cli(tmp_path) -> Cli:
-    return Cli(tmp_path / "home", {"AGENT_ENGINE": "process", "OMP_WAIT_POLICY": "PASSIVE"})
+@pytest.fixture(scope="module")
+def cli(tmp_path_factory) -> Cli:
+    return Cli(tmp_path_factory.mktemp("home"), {"AGENT_ENGINE": "process", "OMP_WAIT_POLICY": "PASSIVE"})
 
 
-@pytest.mark.parametrize("name", START)
-def test_a_tutorials_plugin_goes_the_whole_way(cli, balls, name, tmp_path):
-    plugin, start = PLUGINS / name, tmp_path / "start"
-    start.mkdir()
-    (start / "config.json").write_text(json.dumps({"settings": {}, "classes": [], "class_title_to_idx": {}}))
-    make = f"import torch; {START[name]}; torch.save(net.state_dict(), {str(start / 'model.pt')!r})"
-    subprocess.run([sys.executable, "-B", "-c", make], cwd=plugin / "src", check=True)
-    given = ("--plugin", plugin, "--project", balls)
+def start_model(name: str, folder: Path) -> Path:
+    """What the tutorials give away to start from: weights for other classes, their last layer included."""
+    net = runpy.run_path(str(PLUGINS / name / "src" / "net.py"))
+    model = net["Net"](num_classes=7, width=12) if name == "easy" else net["TwoViews"](num_classes=7)
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"settings": {}, "classes": [], "class_title_to_idx": {}}))
+    torch.save(model.state_dict(), folder / "model.pt")
+    return folder
 
-    first = cli.json("submit-train", *given, "--model", start, "--preset", "Train")
-    assert (first["status"], first["exit_code"]) == ("finished", 0)
-    losses = points(cli, first["id"], "val")
+
+@pytest.fixture(scope="module")
+def trained(cli, balls, tmp_path_factory):
+    """Name of a plugin → its training, with the weights that come with it; each is run once."""
+
+    @cache
+    def submit(name: str) -> dict[str, Any]:
+        model = start_model(name, tmp_path_factory.mktemp("models") / "start")
+        return cli.json(
+            "submit-train", "--plugin", PLUGINS / name, "--project", balls, "--model", model, "--preset", "Train"
+        )
+
+    return submit
+
+
+def best_of(task: dict[str, Any]) -> dict[str, Any]:
+    return [checkpoint for checkpoint in task["checkpoints"] if checkpoint["is_best"]][-1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_trains_from_weights_of_others(cli, trained, name):
+    task = trained(name)
+
+    assert (task["status"], task["exit_code"]) == ("finished", 0)
+    losses = points(cli, task["id"], "val")
     assert losses[-1] < 0.7 * losses[0]
-    best = [checkpoint for checkpoint in first["checkpoints"] if checkpoint["is_best"]][-1]
+    assert min(losses) == best_of(task)["optional"].get("val_metrics", best_of(task)["optional"])["loss"]
 
-    on = ("--set", "weights_init_type=continue_training", "--set", "epochs=1", "--set", "val_every=1", "--set", "lr=0")
-    again = cli.json("submit-train", *given, "--model", best["model_id"], "--preset", "Train", *on)
-    assert again["status"] == "finished"
-    assert points(cli, again["id"], "val") == pytest.approx([min(losses)], rel=1e-4)
 
-    applied = cli.json("submit-inference", *given, "--model", best["model_id"])
+@pytest.mark.parametrize("name", NAMES)
+def test_its_checkpoint_annotates(cli, balls, trained, tmp_path, name):
+    best = best_of(trained(name))["model_id"]
+    applied = cli.json("submit-inference", "--plugin", PLUGINS / name, "--project", balls, "--model", best)
+
     assert applied["status"] == "finished"
     cli.run("project", "export", applied["result_project_id"], tmp_path / "found")
     assert share_right(sly.read_single_project(str(tmp_path / "found"))) > 0.9
+
+
+def test_the_base_classes_go_on_from_a_checkpoint_where_it_stopped(cli, balls, trained):
+    first = trained("easy")
+    settings = ("weights_init_type=continue_training", "epochs=1", "val_every=1", "lr=0")  # steps of length zero
+    given = ("--plugin", PLUGINS / "easy", "--project", balls, "--model", best_of(first)["model_id"])
+    again = cli.json("submit-train", *given, "--preset", "Train", *(word for s in settings for word in ("--set", s)))
+
+    assert again["status"] == "finished"
+    assert points(cli, again["id"], "val") == pytest.approx([min(points(cli, first["id"], "val"))], rel=1e-4)
 
 
 def points(cli: Cli, task_id: int, kind: str) -> list[float]:
