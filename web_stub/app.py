@@ -22,9 +22,11 @@ from agent.settings import Settings
 from web_stub import pages, public_api, rest
 from web_stub.access import Access, installation_token
 from web_stub.context import Web
+from web_stub.digest import Digests
 from web_stub.guard import Guard, Hosts, error_response
 from web_stub.live import Hub
 from web_stub.points import PointsCache
+from web_stub.thumbnails import Thumbnails
 from web_stub.views import TaskViews
 
 if TYPE_CHECKING:
@@ -52,7 +54,9 @@ def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access
         generate_unique_id_function=_operation_name,
     )
     points = PointsCache(store)
-    app.state.web = Web(store, artifacts, settings, access, hub, points, TaskViews(store))
+    cache = settings.home / "cache"
+    digests, thumbnails = Digests(store, cache / "statistics"), Thumbnails(artifacts, cache / "thumbnails")
+    app.state.web = Web(store, artifacts, settings, access, hub, points, TaskViews(store), digests, thumbnails)
     app.include_router(rest.router, prefix="/api")
     app.include_router(public_api.router, prefix=public_api.PREFIX, include_in_schema=False)
     app.include_router(pages.router)

@@ -9,7 +9,9 @@ from fastapi import Depends, Request
 
 from agent.settings import Settings
 from web_stub.access import Access
+from web_stub.digest import Digests
 from web_stub.points import PointsCache
+from web_stub.thumbnails import Thumbnails
 from web_stub.views import TaskViews
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ class Web:
     hub: Hub
     points: PointsCache
     views: TaskViews
+    digests: Digests
+    thumbnails: Thumbnails
 
 
 def web_of(request: Request) -> Web:

@@ -265,6 +265,39 @@ class ModelList(Out):
     next: int | None
 
 
+class ModelFile(Out):
+    name: str
+    size_bytes: int
+
+
+class ModelFiles(Out):
+    items: list[ModelFile]
+    count: int = Field(description="files in the tar; `items` are the first of them")
+    size_bytes: int = Field(description="of all files, unpacked")
+
+
+class LineageModel(Out):
+    id: int
+    name: str
+    only_train: bool
+    checkpoint_index: int | None
+    is_best: bool | None
+    task_id: int | None
+
+
+class LineageTask(Out):
+    task: TaskCard
+    models: list[LineageModel] = Field(description="its checkpoints in the library, newest first")
+
+
+class Lineage(Out):
+    """Where a model comes from and what was made of it."""
+
+    ancestors: list[LineageModel] = Field(description="the parent's line, oldest first")
+    made_by: TaskCard | None
+    used_by: list[LineageTask] = Field(description="tasks that start from it, newest first")
+
+
 class Project(Out):
     id: int
     name: str
@@ -279,11 +312,6 @@ class Project(Out):
 
 class ProjectDetail(Project):
     meta: dict[str, Any]
-
-
-class ProjectList(Out):
-    items: list[Project]
-    next: int | None
 
 
 class Dataset(Out):
