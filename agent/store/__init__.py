@@ -24,6 +24,7 @@ from agent.store.progress import ProgressBar, ProgressBars
 from agent.store.projects import Projects
 from agent.store.task_rows import TaskSummary
 from agent.store.tasks import Tasks
+from agent.store.tokens import Token, Tokens
 
 __all__ = [
     "AgentRow",
@@ -38,6 +39,7 @@ __all__ = [
     "Store",
     "StoredEvent",
     "TaskSummary",
+    "Token",
     "Wanted",
     "agent_name",
     "open_store",
@@ -61,6 +63,7 @@ class Store:
         self.gallery = Gallery(database)
         self.plugins = Plugins(database)
         self.agents = Agents(database)
+        self.tokens = Tokens(database)
 
     def version(self) -> int:
         """A number that differs after every commit by anyone. Take it before looking, wait for another after."""

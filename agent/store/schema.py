@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0003"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0004"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -285,4 +285,16 @@ agents = Table(
     Column("name", Text, nullable=False),
     Column("info", Text, nullable=False),
     Column("last_seen_us", Us, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),  # of the secret, which nobody has but its owner
+    Column("created_us", Us, nullable=False),
+    Column("last_used_us", Us),
+    Column("revoked_us", Us),
+    sqlite_autoincrement=True,  # an id is never given twice: sessions name it
 )

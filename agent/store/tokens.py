@@ -1,0 +1,104 @@
+"""Tokens people made for programs and for each other. Only hashes are kept.
+
+A plain SHA-256 is enough: a slow hash buys time against guessing words a person chose, but these tokens are 256
+random bits, and nobody counts through a millionth of them with any hash. So a check costs one look at an index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.errors import AgentError, Conflict, NotFound
+from agent.store.columns import clean, from_us, from_us_or_none, int64, key, now_us
+from agent.store.connect import Database
+from agent.store.schema import tokens
+
+PREFIX = "slt_"  # lets a person, and a scanner for leaked secrets, see what it is
+LENGTH = len(PREFIX) + 43  # 32 bytes in base64
+_USED_EVERY_US = 60_000_000  # how exactly the time of the last use is kept: a busy client writes once a minute
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    id: int
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None  # to the minute
+    revoked_at: datetime | None
+
+
+_COLUMNS = (tokens.c.id, tokens.c.name, tokens.c.created_us, tokens.c.last_used_us, tokens.c.revoked_us)
+
+
+class Tokens:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def create(self, name: str) -> tuple[Token, str]:
+        """A new token with its secret, which nobody can ask for again. Conflict when the name is in use."""
+        secret = PREFIX + secrets.token_urlsafe(32)
+        name = key(clean(name).strip())
+        with self._db.writing() as connection:
+            taken = sa.select(tokens.c.id).where(tokens.c.name == name, tokens.c.revoked_us.is_(None))
+            if (other := connection.execute(taken).scalar()) is not None:
+                raise Conflict(f"Token {other} has the name {name!r} already. Revoke it first, or choose another name.")
+            made = sa.insert(tokens).values(name=name, sha256=_hash(secret), created_us=now_us()).returning(*_COLUMNS)
+            return _token(connection.execute(made).one()), secret
+
+    def list(self) -> list[Token]:
+        """Oldest first, revoked ones too."""
+        with self._db.reading() as connection:
+            return [_token(row) for row in connection.execute(sa.select(*_COLUMNS).order_by(tokens.c.id))]
+
+    def revoke(self, id: int) -> Token:  # noqa: A002
+        """It opens nothing from now on. Idempotent; NotFound when there never was one."""
+        with self._db.writing() as connection:
+            at = sa.func.coalesce(tokens.c.revoked_us, now_us())
+            changed = sa.update(tokens).where(tokens.c.id == int64(id)).values(revoked_us=at).returning(*_COLUMNS)
+            row = connection.execute(changed).first()
+            if row is None:
+                raise NotFound(f"There is no token {id}; see `agent token list`.")
+            return _token(row)
+
+    def find(self, secret: str) -> Token | None:
+        """The token with that secret, unless it was revoked. Notes the use, once a minute."""
+        if len(secret) != LENGTH or not secret.startswith(PREFIX):
+            return None
+        wanted = _hash(secret)
+        found = sa.select(*_COLUMNS, tokens.c.sha256).where(tokens.c.sha256 == wanted, tokens.c.revoked_us.is_(None))
+        with self._db.reading() as connection:
+            row = connection.execute(found).first()
+        # The index was asked for a hash, whose bytes tell nothing of the secret; equality is settled in constant time.
+        if row is None or not hmac.compare_digest(row.sha256, wanted):
+            return None
+        if now_us() - (row.last_used_us or 0) >= _USED_EVERY_US:
+            with suppress(AgentError):  # a busy database: the note comes with a later use
+                self._used(row.id)
+        return _token(row[:-1])
+
+    def is_valid(self, id: int) -> bool:  # noqa: A002
+        """Whether there is such a token that was not revoked."""
+        found = sa.select(tokens.c.id).where(tokens.c.id == int64(id), tokens.c.revoked_us.is_(None))
+        with self._db.reading() as connection:
+            return connection.execute(found).first() is not None
+
+    def _used(self, id_: int) -> None:
+        with self._db.writing() as connection:
+            connection.execute(sa.update(tokens).where(tokens.c.id == id_).values(last_used_us=now_us()))
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()
+
+
+def _token(row: Any) -> Token:
+    id_, name, created_us, last_used_us, revoked_us = row
+    return Token(id_, name, from_us(created_us), from_us_or_none(last_used_us), from_us_or_none(revoked_us))
