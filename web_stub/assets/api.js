@@ -1,6 +1,6 @@
 // Talking to /api: one way to ask, one way to say what went wrong.
 
-const csrf = document.querySelector("meta[name=csrf-token]").content;
+export const csrf = document.querySelector("meta[name=csrf-token]").content;
 
 export class Refused extends Error {
   constructor(status, body) {
@@ -10,12 +10,12 @@ export class Refused extends Error {
   }
 }
 
-/** JSON of an answer. Throws Refused with the server's own sentence; a lost session leads to the login. */
-export async function ask(path, { method = "GET", body, signal } = {}) {
+/** JSON of an answer. Throws Refused with the server's own sentence; a lost session leads to the login. `text` is a body that is JSON already. */
+export async function ask(path, { method = "GET", body, text = body === undefined ? undefined : JSON.stringify(body), signal } = {}) {
   const headers = { accept: "application/json" };
   if (method !== "GET") headers["x-csrf-token"] = csrf;
-  if (body !== undefined) headers["content-type"] = "application/json";
-  const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
+  if (text !== undefined) headers["content-type"] = "application/json";
+  const answer = await fetch(path, { method, headers, body: text, signal });
   if (answer.status === 401) {
     location.href = `/login?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`;
   }

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from agent.errors import NotFound
 from web_stub.access import SESSION_S
 from web_stub.context import Web, WebDep
+from web_stub.pages import library, new_task
 from web_stub.pages.frame import error_page, page, wants_page
 from web_stub.views import checkpoint_view, progress_view, series_view
 
@@ -19,6 +20,8 @@ __all__ = ["error_page", "router", "wants_page"]
 FIRST_TASKS = 100
 
 router = APIRouter(include_in_schema=False)
+router.include_router(new_task.router)  # before the tasks, whose ids its address would be taken for
+router.include_router(library.router)
 
 
 @router.get("/")

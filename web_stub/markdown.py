@@ -1,0 +1,68 @@
+"""A plugin's README as HTML that is safe to put into a page.
+
+Raw HTML stays text, addresses of links are checked by markdown-it, and nothing is loaded: the page's policy
+would refuse a picture from elsewhere, so a picture is shown as a link with its description.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+from markupsafe import Markup, escape
+
+_LIMIT = 256 * 1024  # characters: a README is a page or two, an image's label may hold anything
+_HEADINGS = {"h1": "h3", "h2": "h4", "h3": "h5", "h4": "h6", "h5": "h6", "h6": "h6"}  # below the page's own
+_OUTWARD = ("http://", "https://", "mailto:")
+
+
+def render_markdown(text: str) -> Markup:
+    """The text as HTML; one that is too long for a README as it is written."""
+    if len(text) > _LIMIT:
+        return Markup("<pre>{}</pre>").format(text)
+    return Markup(_MARKDOWN.render(text))  # noqa: S704 - raw HTML is off, every text is escaped
+
+
+def _heading(
+    renderer: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: MutableMapping[str, Any]
+) -> str:
+    tokens[at].tag = _HEADINGS.get(tokens[at].tag, tokens[at].tag)
+    return renderer.renderToken(tokens, at, options, env)
+
+
+def _link_open(
+    renderer: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: MutableMapping[str, Any]
+) -> str:
+    token = tokens[at]
+    if str(token.attrGet("href") or "").lower().startswith(_OUTWARD):
+        token.attrSet("rel", "noopener noreferrer")
+    else:  # a file of the plugin, which is not here
+        token.attrs.pop("href", None)
+    return renderer.renderToken(tokens, at, options, env)
+
+
+def _image(
+    renderer: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: MutableMapping[str, Any]
+) -> str:
+    token = tokens[at]
+    said = escape(renderer.renderInlineAsText(token.children or [], options, env) or "picture")
+    source = str(token.attrGet("src") or "")
+    if source.lower().startswith(("http://", "https://")):
+        return Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(source, said)
+    return said
+
+
+def _made() -> MarkdownIt:
+    markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    markdown.add_render_rule("heading_open", _heading)
+    markdown.add_render_rule("heading_close", _heading)
+    markdown.add_render_rule("link_open", _link_open)
+    markdown.add_render_rule("image", _image)
+    return markdown
+
+
+_MARKDOWN = _made()
