@@ -27,3 +27,14 @@ def test_every_setting_is_documented():
     page = (ROOT / "docs/reference/settings.md").read_text()
     missing = {name for name in Settings.model_fields if f"`AGENT_{name.upper()}`" not in page}
     assert not missing
+
+
+def test_no_page_links_to_a_file_that_is_not_there():
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text())
+        if not target.startswith(("http:", "https:", "mailto:")) and not (page.parent / target).exists()
+    ]
+    assert not broken
