@@ -87,7 +87,7 @@ class Run:
             results=self.folder.results,
             project_name=self.project.name,
         )
-        self.stops = Stops(task, house, shutdown)
+        self.stops = Stops(task, house, self.recorder, shutdown)
         self.exit_code: int | None = None
         self._house = house
         self._container: Container | None = None
@@ -149,6 +149,7 @@ class Run:
         elif self._container is not None:
             self.recorder.note("TASK_MISSED", event_type="MISSED_TASK_FOUND", fields={"container": self._container.id})
             self._house.store.tasks.launched(self.task.id, container_id=self._container.id)
+            self.stops.remember()
         elif self.task.container_id is not None:
             self.stops.raise_if_wished()
             raise PluginFailed(

@@ -11,21 +11,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.errors import AgentError, DiskFull, PluginFailed, Stopped
+from agent.errors import AgentError, DiskFull, PluginFailed, Stopped, TakenOver
+from agent.events.model import Stream
+from agent.record import Recorder
 
 if TYPE_CHECKING:
     from agent.domain import Task
     from agent.engines import Container, Frame
     from agent.house import House
 
+STOPS = frozenset({"stopped_by_user", "agent_stopped"})  # the reasons that make a task stopped, not failed
 POLL_S = 0.25  # how soon a stop is noticed; the original looks every 0.5 s
 
 
 class Stops:
     """The ends a task can come to from outside. `why` is the one that came, once its container was killed for it."""
 
-    def __init__(self, task: Task, house: House, shutdown: threading.Event) -> None:
+    def __init__(self, task: Task, house: House, recorder: Recorder, shutdown: threading.Event) -> None:
         self.why: AgentError | None = None
+        self._recorder = recorder
         self._task = task
         self._house = house
         self.shutdown = shutdown
@@ -34,6 +38,14 @@ class Stops:
         self._started = time.monotonic() - max(0.0, ran_s)
         self._last_output = time.monotonic()
         self._folders = _folders(house)
+
+    def remember(self) -> None:
+        """After a crash: why the agent before this one killed the container, if it did."""
+        for event in self._house.store.events.after(self._task.id, event_type="STOPPING"):
+            said = event.fields or {}
+            if event.stream is Stream.AGENT:
+                kind = Stopped if said.get("reason") in STOPS else PluginFailed
+                self.why = kind(str(said.get("why")), reason=str(said.get("reason")))
 
     def raise_if_wished(self) -> None:
         """Raises Stopped when somebody asked for the end."""
@@ -90,6 +102,8 @@ class Stops:
                         self.raise_if_due()
                 except (Stopped, PluginFailed, DiskFull) as why:
                     self.why = why
+                    if not self._may_kill(why):
+                        return
                 except AgentError:  # a busy store is asked again in a moment
                     pass
                 if self.why is not None:
@@ -105,6 +119,16 @@ class Stops:
         finally:
             done.set()
             watcher.join()
+
+    def _may_kill(self, why: AgentError) -> bool:
+        """Record why first, so that whoever goes on after a crash knows; False when the task is not ours any more."""
+        try:
+            self._recorder.note("TASK_STOPPING", event_type="STOPPING", fields={"reason": why.reason, "why": str(why)})
+        except TakenOver:
+            return False
+        except AgentError:  # a store that cannot be written to is no reason to let it go on
+            pass
+        return True
 
 
 def _folders(house: House) -> list[Path]:

@@ -25,6 +25,7 @@ from agent.errors import (
     StorageFailed,
     StoreBusy,
 )
+from agent.stops import STOPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +39,8 @@ class End:
     def decided(cls, task: Task) -> End:
         """The end that was recorded in a task before it was final."""
         reason = task.reason or ""
-        return cls(_STATUSES.get(reason, TaskStatus.ERROR), reason, task.message or "", task.exit_code)
-
-
-_STATUSES = {
-    "finished": TaskStatus.FINISHED,
-    "stopped_by_user": TaskStatus.STOPPED,
-    "agent_stopped": TaskStatus.STOPPED,
-}
+        status = TaskStatus.STOPPED if reason in STOPS else TaskStatus.ERROR
+        return cls(TaskStatus.FINISHED if reason == "finished" else status, reason, task.message or "", task.exit_code)
 
 
 def verdict(result: ExitResult, collected: Collected, *, entry: str) -> AgentError | None:

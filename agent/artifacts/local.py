@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import hashlib
 import os
 import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from filelock import FileLock
 
@@ -21,7 +22,7 @@ from agent.formats.names import shown
 
 _SMALL_BYTES = 8 << 20  # files up to this size are read once, into memory
 _CHUNK_BYTES = 1 << 20
-_STALE_S = 24 * 3600.0  # a half-written blob this old belongs to nobody any more
+_STALE_S = 10.0  # a half-written blob that nobody holds locked for so long belongs to nobody any more
 _MODE = 0o444
 
 
@@ -52,6 +53,7 @@ class LocalArtifacts:
             with writing("an artifact"):
                 self._placer.place(path, half, may_link=False)
             with half.open("rb") as copied:  # hashed again: the file may have changed before it was copied
+                _hold(copied)
                 sha256 = hashlib.file_digest(copied, "sha256").hexdigest()
             return self._publish(half, sha256, durable=durable)
         finally:
@@ -64,6 +66,7 @@ class LocalArtifacts:
         half = self._half / uuid.uuid4().hex
         try:
             with writing("an artifact"), half.open("xb") as out:
+                _hold(out)
                 out.write(data)
             return self._publish(half, sha256, durable=durable)
         finally:
@@ -156,8 +159,10 @@ class LocalArtifacts:
         with suppress(OSError):
             for entry in self._half.iterdir():
                 with suppress(OSError):
-                    if entry.suffix != ".lock" and time.time() - entry.stat().st_mtime > _STALE_S:
-                        entry.unlink()
+                    if entry.suffix != ".lock" and time.time() - entry.stat().st_ctime > _STALE_S:
+                        with entry.open("rb") as half:
+                            _hold(half)
+                            entry.unlink()
 
 
 class LocalWriter:
@@ -186,6 +191,7 @@ class LocalWriter:
     def __enter__(self) -> LocalWriter:
         with writing("an artifact"):
             self._out = self._half.open("xb", buffering=_CHUNK_BYTES)
+            _hold(self._out)
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -198,6 +204,11 @@ class LocalWriter:
         finally:
             self._out = None
             self._half.unlink(missing_ok=True)
+
+
+def _hold(file: IO[bytes]) -> None:
+    """Lock a half-written blob until it is closed, by death if need be. Raises BlockingIOError: its writer lives."""
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _fsync(path: Path) -> None:

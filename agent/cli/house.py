@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -46,3 +49,18 @@ def open_house() -> Iterator[House]:
         yield House(store, open_artifacts(settings.artifacts), settings)
     finally:
         store.close()
+
+
+def spawn_agent(settings: Settings, task_id: int) -> None:
+    """Start a process of its own for this one task; it outlives the terminal."""
+    logs = settings.home / "logs"
+    logs.mkdir(exist_ok=True)
+    with (logs / f"agent-task-{task_id}.log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "agent.cli", "run", "--task", str(task_id)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "AGENT_HOME": str(settings.home)},
+        )

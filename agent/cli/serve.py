@@ -21,7 +21,9 @@ Parallel = Annotated[int, typer.Option(min=1, max=64, help="How many tasks at th
 
 def run(
     parallel: Parallel = 1,
-    task: Annotated[int | None, typer.Option(help="Run only this queued task, then end with its exit code.")] = None,
+    task: Annotated[
+        int | None, typer.Option(help="Run only this task, queued or lost by its agent, and end with its exit code.")
+    ] = None,
 ) -> None:
     """Take and run queued tasks until interrupted; running ones are then stopped and recorded as such."""
     from agent.loop import run_forever, run_one  # late: only these two commands run tasks
@@ -93,3 +95,4 @@ def interruptible() -> Iterator[threading.Event]:
 
 def _log_to_stderr(level: str) -> None:
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("watchdog").setLevel(logging.CRITICAL)  # it calls being stopped in the middle of a read an error

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +14,7 @@ import typer
 from agent import library
 from agent.cli import show
 from agent.cli.follow import Watch, describe
-from agent.cli.house import open_house
+from agent.cli.house import open_house, spawn_agent
 from agent.cli.plugin import pairs
 from agent.cli.serve import interruptible
 from agent.cli.task import say_end, summary
@@ -25,6 +22,7 @@ from agent.domain import CheckpointState, NewTask, Plugin, Task, TaskOptions, Ta
 from agent.errors import BadInput, Invalid, NotFound
 from agent.formats.json_text import NotJson, parse
 from agent.house import House
+from agent.presence import is_alive
 from agent.settings import size_bytes
 from agent.wishes import new_task
 
@@ -53,6 +51,10 @@ Base = Annotated[list[str] | None, typer.Option(metavar="NAME=IMAGE", help="For 
 Memory = Annotated[str | None, typer.Option(help="The container's memory limit: 8G")]
 Writable = Annotated[bool, typer.Option("--writable-data", help="Give the plugin private copies of the data.")]
 Grace = Annotated[float, typer.Option("--stop-grace", min=0, max=600, help="Seconds between asking and killing.")]
+TimeLimit = Annotated[float | None, typer.Option(min=1, metavar="SECONDS", help="End the task after so long.")]
+IdleLimit = Annotated[
+    float | None, typer.Option(min=1, metavar="SECONDS", help="End it when it prints nothing so long.")
+]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Print the task's id and return.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print layout and container; run nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -75,6 +77,8 @@ def submit_train(
     base: Base = None,
     writable_data: Writable = False,
     stop_grace: Grace = 0.0,
+    time_limit: TimeLimit = None,
+    idle_limit: IdleLimit = None,
     detach: Detach = False,
     dry_run: DryRun = False,
     json: Json = False,
@@ -100,6 +104,8 @@ def submit_inference(
     base: Base = None,
     writable_data: Writable = False,
     stop_grace: Grace = 0.0,
+    time_limit: TimeLimit = None,
+    idle_limit: IdleLimit = None,
     detach: Detach = False,
     dry_run: DryRun = False,
     json: Json = False,
@@ -131,7 +137,7 @@ def _submit(kind: TaskType, asked: dict[str, Any]) -> None:
         if asked["detach"]:
             task = house.store.tasks.add(wish)
             if not _agent_alive(house):
-                _spawn_agent(house, task)
+                spawn_agent(house.settings, task.id)
             show.as_json(task) if asked["json"] else show.out.print(str(task.id), markup=False)
             return
         task = _foreground(house, wish, quiet=asked["json"])
@@ -153,6 +159,8 @@ def _wish(house: House, kind: TaskType, asked: dict[str, Any]) -> tuple[NewTask,
         python=asked["python"],  # else the plugin's own .venv, else AGENT_PYTHON: the engine decides
         stop_grace_s=asked["stop_grace"],
         memory_bytes=_bytes(asked["memory"]),
+        time_limit_s=asked["time_limit"],
+        idle_limit_s=asked["idle_limit"],
         env=pairs(asked["env"], "--env"),
     )
     for what, given in (("project", asked["project"]), ("model", asked["model"] or [None])):
@@ -221,23 +229,12 @@ def _foreground(house: House, wish: NewTask, *, quiet: bool) -> Task:
 
 
 def _agent_alive(house: House) -> bool:
+    """Whether an agent will take the task: one that takes what comes, not one with a task of its own."""
     now = datetime.now(UTC)
-    return any(now - agent.last_seen < ALIVE_FOR for agent in house.store.agents.list())
-
-
-def _spawn_agent(house: House, task: Task) -> None:
-    """Start a process of its own for this one task; it outlives the terminal."""
-    logs = house.settings.home / "logs"
-    logs.mkdir(exist_ok=True)
-    with (logs / f"agent-task-{task.id}.log").open("ab") as log:
-        subprocess.Popen(
-            [sys.executable, "-m", "agent.cli", "run", "--task", str(task.id)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env={**os.environ, "AGENT_HOME": str(house.settings.home)},
-        )
+    return any(
+        agent.info.get("takes") == "queue" and now - agent.last_seen < ALIVE_FOR and is_alive(agent.info) is not False
+        for agent in house.store.agents.list()
+    )
 
 
 def _say_results(house: House, task: Task) -> None:

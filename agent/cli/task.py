@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from typing import Annotated, Any
 
 import orjson
@@ -11,14 +12,18 @@ import typer
 
 from agent.cli import show
 from agent.cli.follow import Watch
-from agent.cli.house import open_house
+from agent.cli.house import open_house, spawn_agent
 from agent.domain import Task, TaskStatus
-from agent.errors import BadInput
+from agent.errors import BadInput, Conflict
 from agent.events.model import Level, Stream
+from agent.house import House
+from agent.presence import lost_tasks
 from agent.store import Store
 
 app = typer.Typer(no_args_is_help=True)
 Id = Annotated[int, typer.Argument(metavar="TASK", help="The task's id.")]
+TAKEN_OVER_WITHIN_S = 10.0  # a living agent is quicker
+
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
@@ -42,15 +47,52 @@ def list_(
     """The newest tasks."""
     with open_house() as house:
         tasks = house.store.tasks.list(statuses=status, limit=limit)
+        lost = {task.id for task in lost_tasks(house.store)}
     if json:
-        show.as_json(tasks)
+        show.as_json([{**{name: getattr(t, name) for name in Task.__slots__}, "lost": t.id in lost} for t in tasks])
         return
     rows = (
-        (t.id, t.type.value, t.status.value, t.name, show.duration(t.started_at, t.finished_at), t.reason or "")
+        (
+            t.id,
+            t.type.value,
+            t.status.value,
+            t.name,
+            show.duration(t.started_at, t.finished_at),
+            "nobody runs it" if t.id in lost else t.reason or "",
+        )
         for t in tasks
     )
     columns = ("ID", "TYPE", "STATUS", "NAME", "TOOK", "REASON")
     show.table(columns, rows, empty="No tasks yet; start one with `agent submit-train`.")
+    for number in sorted(lost & {t.id for t in tasks}):
+        show.err.print(_lost(number), markup=False)
+
+
+def _lost(task_id: int) -> str:
+    return (
+        f"task {task_id} has lost its agent: `agent run --task {task_id}` goes on with it, "
+        f"so does the next `agent up`; `agent task stop {task_id}` ends it"
+    )
+
+
+class _LostForGood:
+    """Whether a task has been lost for so long that no agent seems to be there to take it over."""
+
+    def __init__(self, house: House, task_id: int) -> None:
+        self._house = house
+        self._task_id = task_id
+        self._since: float | None = None
+
+    def __call__(self) -> bool:
+        if not _is_lost(self._house, self._task_id):
+            self._since = None
+            return False
+        self._since = self._since or time.monotonic()
+        return time.monotonic() - self._since > TAKEN_OVER_WITHIN_S
+
+
+def _is_lost(house: House, task_id: int) -> bool:
+    return any(task.id == task_id for task in lost_tasks(house.store))
 
 
 @app.command("show")
@@ -58,7 +100,8 @@ def show_(task_id: Id, json: Json = False) -> None:
     """One task: what it ran, how it went, what it made."""
     with open_house() as house:
         task = house.store.tasks.get(task_id)
-        full = summary(house.store, task)
+        lost = _is_lost(house, task_id)
+        full = {**summary(house.store, task), "lost": lost}
         if json:
             show.as_json(full)
             return
@@ -67,6 +110,7 @@ def show_(task_id: Id, json: Json = False) -> None:
             ("name", task.name),
             ("type", task.type.value),
             ("status", task.status.value),
+            ("agent", _lost(task_id) if lost else None),
             ("reason", task.reason),
             ("message", task.message),
             ("plugin", plugin.reference),
@@ -162,6 +206,8 @@ def stop(task_id: Id, json: Json = False) -> None:
     """Ask for a task to stop. Asking twice, or after the end, changes nothing."""
     with open_house() as house:
         task = house.store.tasks.request_stop(task_id)
+        if _is_lost(house, task_id):  # nobody would follow the wish
+            spawn_agent(house.settings, task_id)
     if json:
         show.as_json(task)
     else:
@@ -175,7 +221,10 @@ def wait(task_id: Id, json: Json = False) -> None:
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with open_house() as house:
-        task = Watch(house.store, task_id, show.err).until_end()
+        Watch(house.store, task_id, show.err, gone=_LostForGood(house, task_id)).until_end()
+        task = house.store.tasks.get(task_id)
+        if not task.status.is_final:
+            raise Conflict(_lost(task_id))
         if json:
             show.as_json(summary(house.store, task))
         else:

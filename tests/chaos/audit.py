@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from agent.artifacts import Artifacts
+from agent.artifacts import Artifacts, open_artifacts
 from agent.domain import CheckpointState, Task, TaskStatus, TaskType
 from agent.engines import Engine
 from agent.events.model import Stream
@@ -20,6 +21,7 @@ from agent.launch import ECOSYSTEM, ecosystem_token
 from agent.store import Store, StoredEvent
 
 CLOSING = {"TASK_FINISHED", "TASK_STOPPED", "TASK_CRASHED"}
+SWEPT_AFTER_S = 20.0
 RUN_VARIABLE = "SLY_RUN_ID"  # in the environment of whatever the process engine starts
 
 
@@ -165,8 +167,9 @@ def _leftovers(house: House, engines: list[Engine]) -> Iterator[str]:
         kept = task is not None and task.status is TaskStatus.ERROR  # as the settings say
         if task is None or (not kept and [entry.name for entry in folder.iterdir()] != ["logs"]):
             yield f"{folder} is left: {sorted(entry.name for entry in folder.iterdir())}"
+    open_artifacts(settings.artifacts)  # sweeps
     for half in (Path(settings.artifacts) / "half").glob("*"):
-        if half.suffix != ".lock":
+        if half.suffix != ".lock" and time.time() - half.stat().st_ctime > SWEPT_AFTER_S:
             yield f"{half} is left"
     for process in psutil.process_iter():
         try:

@@ -1,0 +1,37 @@
+"""`make chaos`: real tasks while agents, containers, the engine's connection and the web are killed at random.
+
+    python -m tests.chaos [--seconds 180] [--seed 1] [--engine process|docker|both]
+
+The seed decides what is killed in which order; when it meets which task is up to the machine. Afterwards every task
+is counted (`audit.py`). The report is printed and kept in .build/chaos/; the exit code is 0 when nothing was lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.monkey import Monkey
+from tests.small import ROOT
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos")
+    parser.add_argument("--seconds", type=float, default=180)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--engine", choices=("process", "docker", "both"), default="both")
+    asked = parser.parse_args()
+    kept = ROOT / ".build" / "chaos"
+    kept.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"seed-{asked.seed}-", dir=kept))
+    report = Monkey(folder, seed=asked.seed, engine=asked.engine).run(asked.seconds)
+    (folder / "report.txt").write_text(report.text())
+    print(report.text())
+    print(f"kept in {folder}")
+    return 1 if report.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

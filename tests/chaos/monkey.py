@@ -1,0 +1,301 @@
+"""Keeps tasks running and kills what runs them; then counts."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from agent import library
+from agent.artifacts import open_artifacts
+from agent.domain import FINAL, Task, TaskOptions, TaskStatus
+from agent.engines import Engine
+from agent.engines.docker import DockerEngine
+from agent.errors import EngineUnavailable
+from agent.house import House
+from agent.settings import Settings
+from agent.store import open_store
+from agent.wishes import new_task
+from tests.chaos.audit import Count, audit
+from tests.chaos.proxy import Proxy
+from tests.small import COUNTED, ROOT, Cli, write_model, write_project
+
+AGENTS = 2  # that take what comes; those of foreground tasks come on top
+TASKS = 5  # alive at the same time
+SETTLE_S = 240.0  # for the last tasks to end
+BASE_IMAGE = "supervisely-local/base:0.1.0"
+
+
+@dataclass
+class Report:
+    seed: int
+    seconds: float = 0
+    engines: tuple[str, ...] = ()
+    actions: Counter[str] = field(default_factory=Counter)
+    count: Count = field(default_factory=Count)
+    problems: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        kills = sum(self.actions.values())
+        ends = "\n".join(f"  {times:5} {end}" for end, times in sorted(self.count.ends.items()))
+        actions = "\n".join(f"  {times:5} {action}" for action, times in sorted(self.actions.items()))
+        found = "\n".join(f"  {problem}" for problem in self.problems) or "  nothing lost, nothing twice, nothing left"
+        return (
+            f"chaos: seed {self.seed}, {self.seconds:.0f} s, engines {', '.join(self.engines)}\n"
+            f"{kills} times something was killed:\n{actions}\n"
+            f"{self.count.tasks} tasks:\n{ends}\n"
+            f"{self.count.lines} numbered lines, {self.count.points} points, {self.count.checkpoints} checkpoints, "
+            f"{self.count.projects} result projects counted\n"
+            f"{len(self.problems)} problems:\n{found}\n"
+        )
+
+
+class Monkey:
+    def __init__(self, folder: Path, *, seed: int, engine: str) -> None:
+        self._folder = folder
+        self._random = random.Random(seed)
+        self._report = Report(seed)
+        self._agents: list[subprocess.Popen[bytes]] = []
+        self._foreground: list[subprocess.Popen[bytes]] = []
+        self._web: subprocess.Popen[bytes] | None = None
+        self._asked_to_stop: set[int] = set()  # by anybody
+        self._container_killed: set[int] = set()
+        home = folder / "home"
+        home.mkdir()
+        self._docker = _docker() if engine != "process" else None
+        if engine == "docker" and self._docker is None:
+            raise SystemExit("no Docker engine answers")
+        names = {"process": ("process",), "docker": ("docker",)}.get(engine) or ("process", "docker")
+        self._engines = names if self._docker is not None else ("process",)
+        self._proxy = None
+        self._env = {**Cli.clean_env(), "AGENT_HOME": str(home), "AGENT_WEB_PORT": "0", "AGENT_LOG_LEVEL": "debug"}
+        if self._docker is not None:
+            self._proxy = Proxy(Path(f"/tmp/chaos-{os.getpid()}.sock"), self._docker.host.removeprefix("unix://"))
+            self._env["DOCKER_HOST"] = self._proxy.url
+        self._settings = Settings(home=home)
+        self._house = House(open_store(self._settings.store), open_artifacts(self._settings.artifacts), self._settings)
+        self._plugin = library.add_plugin_folder(self._house.store, COUNTED, "local")
+        write_project(folder / "fruit")
+        write_model(folder / "start")
+        self._project = library.add_project(self._house.store, self._house.artifacts, folder / "fruit")
+        self._model = library.add_model(self._house.store, self._house.artifacts, folder / "start")
+        self._log = (folder / "agents.log").open("ab")
+
+    def run(self, seconds: float) -> Report:
+        started = time.monotonic()
+        if self._docker is not None:
+            self._build()
+        try:
+            self._start_web()
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                self._keep_going()
+                time.sleep(self._random.uniform(0.1, 1.5))
+                action = self._random.choice(self._actions())
+                if action():
+                    self._report.actions[action.__name__.strip("_").replace("_", " ")] += 1
+            self._settle()
+        finally:
+            self._end()
+        engines: list[Engine] = [self._house.open_engine("process", self._settings)]
+        if self._docker is not None:
+            engines.append(self._docker)
+        self._report.engines = self._engines
+        self._report.seconds = time.monotonic() - started
+        self._report.problems += audit(self._house, engines, self._report.count)
+        self._report.problems += self._untrue()
+        self._house.store.close()
+        return self._report
+
+    # ---------------------------------------------------------------- what should happen
+
+    def _build(self) -> None:
+        subprocess.run([ROOT / "scripts" / "base-image.sh", BASE_IMAGE], check=True, capture_output=True)
+        Cli(self._settings.home, {}).run("build", COUNTED, "--base", f"base-py={BASE_IMAGE}")
+
+    def _keep_going(self) -> None:
+        """As many agents and tasks as there should be."""
+        self._agents = [agent for agent in self._agents if agent.poll() is None]
+        self._foreground = [process for process in self._foreground if process.poll() is None]
+        while len(self._agents) < AGENTS:
+            self._agents.append(self._start("run", "--parallel", "2"))
+        for _ in range(TASKS - len(self._alive())):
+            if self._random.random() < 0.3:
+                self._foreground.append(self._submit())
+                break  # it takes a second to appear
+            self._queue()
+
+    def _alive(self) -> list[Task]:
+        return self._house.store.tasks.list(statuses=[s for s in TaskStatus if s not in FINAL], limit=1000)
+
+    def _config(self) -> dict[str, int | float]:
+        return {
+            "lines": self._random.randint(50, 400),
+            "checkpoint_every": self._random.randint(5, 40),
+            "checkpoint_eighths": self._random.choice([1, 1000, 200_000]),
+            "pause": self._random.choice([0.0, 0.005, 0.03]),
+        }
+
+    def _queue(self) -> None:
+        store, number = self._house.store, self._random.getrandbits(32)
+        kind = "train" if self._random.random() < 0.75 else "inference"
+        options = TaskOptions(engine=self._random.choice(self._engines))
+        wish = new_task(
+            store, type=kind, plugin=self._plugin, project=self._project, model=self._model,
+            name=f"net {number}", config=self._config(), options=options,
+        )  # fmt: skip
+        store.tasks.add(wish)
+
+    def _submit(self) -> subprocess.Popen[bytes]:
+        sets = [part for key, value in self._config().items() for part in ("--set", f"{key}={value}")]
+        name = f"net {self._random.getrandbits(32)}"
+        return self._start(
+            "submit-train", "--plugin", str(self._plugin.id), "--project", str(self._project.id),
+            "--model", str(self._model.id), "--name", name, "--engine", self._random.choice(self._engines), *sets,
+        )  # fmt: skip
+
+    def _start(self, *command: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "agent.cli", *command],
+            env=self._env, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, cwd=ROOT,
+        )  # fmt: skip
+
+    def _start_web(self) -> None:
+        self._web = self._start("up", "--no-agent", "--port", "0")
+
+    def _settle(self) -> None:
+        """Wait until all tasks have ended; the agents live on until then."""
+        if self._proxy is not None:
+            self._proxy.refusing = False
+        end = time.monotonic() + SETTLE_S
+        while self._alive() and time.monotonic() < end:
+            self._agents = [agent for agent in self._agents if agent.poll() is None]
+            while len(self._agents) < AGENTS:
+                self._agents.append(self._start("run", "--parallel", "2"))
+            self._house.store.wait_for_change(1.0)
+
+    def _end(self) -> None:
+        processes = [*self._agents, *self._foreground, *([self._web] if self._web else [])]
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+        for process in processes:
+            try:
+                code = process.wait(60)
+            except subprocess.TimeoutExpired:
+                self._report.problems.append(f"process {process.pid} did not end within a minute of SIGTERM")
+                process.kill()
+                process.wait()
+            else:
+                if code < 0 and code != -signal.SIGTERM:
+                    self._report.problems.append(f"process {process.pid} ended by signal {-code}")
+        if self._proxy is not None:
+            self._proxy.close()
+            Path(self._proxy.url.removeprefix("unix://")).unlink(missing_ok=True)
+        self._log.close()
+
+    def _untrue(self) -> list[str]:
+        """Ends that nobody caused."""
+        problems = []
+        for task in self._house.store.tasks.list(limit=10_000):
+            true = {
+                "finished": True,
+                "stopped_by_user": task.id in self._asked_to_stop,
+                "agent_stopped": task.id in self._asked_to_stop,
+                "plugin_killed": task.id in self._container_killed,
+            }
+            if task.status.is_final and not true.get(task.reason or "", False):
+                problems.append(f"task {task.id} ended as {task.reason}, and nobody did that: {task.message}")
+        if b"Traceback" in (log := (self._folder / "agents.log").read_bytes()):
+            problems.append(f"{len(re.findall(rb'^Traceback', log, re.MULTILINE))} tracebacks in agents.log")
+        return problems
+
+    # ---------------------------------------------------------------- what goes wrong
+
+    def _actions(self) -> list[Callable[[], bool]]:
+        often = [self._kill_an_agent, self._kill_a_foreground_agent] * 3
+        once = [self._kill_a_container, self._kill_the_web, self._stop_a_task, self._end_an_agent]
+        cuts = [self._cut_the_engine, self._refuse_the_engine] if self._proxy is not None else []
+        return [*often, *once, *cuts]
+
+    def _kill_an_agent(self) -> bool:
+        return _kill(self._random.choice(self._agents)) if self._agents else False
+
+    def _kill_a_foreground_agent(self) -> bool:
+        return _kill(self._random.choice(self._foreground)) if self._foreground else False
+
+    def _kill_the_web(self) -> bool:
+        killed = self._web is not None and _kill(self._web)
+        self._start_web()
+        return killed
+
+    def _stop_a_task(self) -> bool:
+        alive = self._alive()
+        if not alive:
+            return False
+        task = self._random.choice(alive)
+        self._asked_to_stop.add(task.id)
+        self._house.store.tasks.request_stop(task.id)
+        return True
+
+    def _end_an_agent(self) -> bool:
+        """SIGTERM: what it runs is stopped and recorded as such."""
+        if not self._agents:
+            return False
+        agent = self._random.choice(self._agents)
+        # Whichever task it holds by the time it notices.
+        self._asked_to_stop |= {task.id for task in self._alive()}
+        agent.send_signal(signal.SIGTERM)
+        return True
+
+    def _kill_a_container(self) -> bool:
+        running = [task for task in self._alive() if task.container_id]
+        if not running:
+            return False
+        task = self._random.choice(running)
+        self._container_killed.add(task.id)
+        if task.engine == "docker":
+            done = subprocess.run(["docker", "kill", str(task.container_id)], capture_output=True, check=False)
+            return done.returncode == 0
+        pid = self._settings.home / "processes" / str(task.container_id) / "pid"
+        with suppress(OSError, ValueError, psutil.Error):
+            watcher = psutil.Process(int(pid.read_text()))
+            victim = self._random.choice([watcher, *watcher.children(recursive=True)])
+            victim.kill()
+            return True
+        return False
+
+    def _cut_the_engine(self) -> bool:
+        assert self._proxy is not None
+        return self._proxy.cut() > 0
+
+    def _refuse_the_engine(self) -> bool:
+        """The engine is gone for a while, or is there again."""
+        assert self._proxy is not None
+        self._proxy.refusing = not self._proxy.refusing
+        return self._proxy.cut() > 0 if self._proxy.refusing else False
+
+
+def _kill(process: subprocess.Popen[bytes]) -> bool:
+    if process.poll() is not None:
+        return False
+    process.kill()
+    process.wait()
+    return True
+
+
+def _docker() -> DockerEngine | None:
+    try:
+        return DockerEngine(answer_within_s=3)
+    except EngineUnavailable:
+        return None
