@@ -27,11 +27,11 @@ unit: $(STAMP) ## fast tests: no disk, no engine
 	$(PY) -m pytest tests/unit
 
 test: setup check ## every test: unit, integration, interop, real containers, pages
-	@scripts/chromium.sh
+	@scripts/test-tools.sh
 	$(PY) -m pytest tests
 
 e2e: setup ## whole tasks in real containers, and pages in a real browser
-	@scripts/chromium.sh
+	@scripts/test-tools.sh
 	$(PY) -m pytest tests/e2e
 
 bench: setup ## ratios against peers and limits, with their spread
