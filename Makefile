@@ -34,6 +34,9 @@ e2e: setup ## whole tasks in real containers, and pages in a real browser
 	@scripts/test-tools.sh
 	$(PY) -m pytest tests/e2e
 
+chaos: setup ## kill agents, containers and connections of real tasks, then count (CHAOS_SECONDS=180 SEED=1)
+	$(PY) -m tests.chaos --seconds $(or $(CHAOS_SECONDS),180) --seed $(or $(SEED),1)
+
 bench: setup ## ratios against peers and limits, with their spread
 	$(PY) -m benchmarks
 
@@ -46,4 +49,4 @@ up: $(STAMP) ## the web page and an agent on this machine
 clean: ## remove what the words above made here
 	rm -rf .venv .build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup engine check unit test e2e bench demo up clean
+.PHONY: help setup engine check unit test e2e chaos bench demo up clean

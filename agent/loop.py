@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from agent import presence
 from agent.domain import NewTask, Task
 from agent.errors import AgentError, Conflict
+from agent.leftovers import sweep
 from agent.run_task import run_task
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ IDLE_WAIT_S = 2.0  # a new wish wakes the loop at once; a death wakes nobody, so
 LOOK_S = 1.0  # how often to look for deaths while commits wake the loop all the time
 RETRY_S = 2.0  # before going on with a task whose end could not be recorded; doubled each time ...
 RETRY_LIMIT_S = 60.0  # ... up to this
+SWEEP_S = 60.0  # how often to look for what ended tasks have left
 THREADS = 1000  # tasks taken over with a running container come on top of the limit: nobody else reads their output
 
 log = logging.getLogger("agent")
@@ -95,7 +97,11 @@ def run_forever(house: House, shutdown: threading.Event, *, parallel: int = 1) -
     with alive(house, takes="queue") as agent_id, ThreadPoolExecutor(THREADS, thread_name_prefix="task") as pool:
         log.info("agent %s is ready for tasks", agent_id)
         work = _Work(house, agent_id, parallel)
+        swept = -SWEEP_S
         while not shutdown.is_set():
+            if time.monotonic() - swept >= SWEEP_S:
+                swept = time.monotonic()
+                pool.submit(sweep, house)
             work.settle()
             task = work.next()
             if task is not None:

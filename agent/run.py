@@ -91,6 +91,7 @@ class Run:
         self.exit_code: int | None = None
         self._house = house
         self._container: Container | None = None
+        self._starting = False  # an engine that fails to start one may have started it all the same
 
     @cached_property
     def engine(self) -> Engine:
@@ -216,6 +217,7 @@ class Run:
         self._house.store.tasks.launching(
             self.task.id, engine=self.engine.name, spec=launch.as_json(spec), image_digest=digest
         )
+        self._starting = True
         self._container = self.engine.start(spec)
         self._house.store.tasks.launched(self.task.id, container_id=self._container.id)
         return self._container
@@ -315,9 +317,10 @@ class Run:
         else:
             clean = settings.delete_task_dir_on_finish
         try:
-            if self._container is not None:
-                self._container.kill()
-                self._container.remove()
+            container = self._container or (self._look_for_container() if self._starting else None)
+            if container is not None:
+                container.kill()
+                container.remove()
             if clean:
                 self.folder.clean()
         except (AgentError, OSError) as error:

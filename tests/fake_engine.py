@@ -91,5 +91,5 @@ class FakeEngine:
         self.containers.append(container)
         return container
 
-    def find(self, labels: Mapping[str, str]) -> list[FakeContainer]:
+    def find(self, labels: Mapping[str, str], *, unstarted: bool = False) -> list[FakeContainer]:
         return [c for c in self.containers if not c.removed and labels.items() <= dict(c.spec.labels).items()]

@@ -71,5 +71,8 @@ class Engine(Protocol):
     def start(self, spec: ContainerSpec) -> Container:
         """Create and start. A leftover with the same name is removed first. Raises CouldNotStart."""
 
-    def find(self, labels: Mapping[str, str]) -> list[Container]:
-        """Containers carrying all these labels, running or ended; not those that were made and never started."""
+    def find(self, labels: Mapping[str, str], *, unstarted: bool = False) -> list[Container]:
+        """Containers carrying all these labels, running or ended.
+
+        With `unstarted`, those too that were made and never started, because an agent died in between.
+        """

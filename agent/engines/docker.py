@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import docker.errors
@@ -78,18 +79,19 @@ class DockerEngine:
             try:
                 made.start()
             except BaseException:
-                made.remove(force=True, v=True)
+                with suppress(docker.errors.DockerException, requests.RequestException):  # the first failure counts
+                    made.remove(force=True, v=True)
                 raise
         return DockerContainer(self.client, self.host, str(made.id), spec.labels)
 
-    def find(self, labels: Mapping[str, str]) -> list[Container]:
+    def find(self, labels: Mapping[str, str], *, unstarted: bool = False) -> list[Container]:
         wanted = [f"{key}={value}" for key, value in labels.items()]
         with translated("look for containers"):
             found = self.client.api.containers(all=True, filters={"label": wanted})
         return [
             DockerContainer(self.client, self.host, entry["Id"], entry.get("Labels") or {})
             for entry in found
-            if entry.get("State") != "created"  # never started: whoever made it died before
+            if unstarted or entry.get("State") != "created"
         ]
 
     def _inspect_image(self, reference: str) -> ImageInfo | None:

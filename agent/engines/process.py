@@ -107,9 +107,9 @@ class ProcessEngine:
             raise
         return ProcessContainer(state, spec.labels)
 
-    def find(self, labels: Mapping[str, str]) -> list[Container]:
+    def find(self, labels: Mapping[str, str], *, unstarted: bool = False) -> list[Container]:
         self._sweep()
-        return [c for c in self._all() if c.was_started and labels.items() <= c.labels.items()]
+        return [c for c in self._all() if (unstarted or c.was_started) and labels.items() <= c.labels.items()]
 
     def _sweep(self) -> None:
         """Delete what agents that died had begun to delete, or to make."""

@@ -24,6 +24,7 @@ from agent.engines import Engine
 from agent.engines.docker import DockerEngine
 from agent.errors import EngineUnavailable
 from agent.house import House
+from agent.leftovers import sweep
 from agent.settings import Settings
 from agent.store import open_store
 from agent.wishes import new_task
@@ -113,6 +114,7 @@ class Monkey:
             engines.append(self._docker)
         self._report.engines = self._engines
         self._report.seconds = time.monotonic() - started
+        sweep(self._house)  # as the next agent does
         self._report.problems += audit(self._house, engines, self._report.count)
         self._report.problems += self._untrue()
         self._house.store.close()
@@ -176,8 +178,6 @@ class Monkey:
 
     def _settle(self) -> None:
         """Wait until all tasks have ended; the agents live on until then."""
-        if self._proxy is not None:
-            self._proxy.refusing = False
         end = time.monotonic() + SETTLE_S
         while self._alive() and time.monotonic() < end:
             self._agents = [agent for agent in self._agents if agent.poll() is None]
@@ -213,6 +213,8 @@ class Monkey:
                 "stopped_by_user": task.id in self._asked_to_stop,
                 "agent_stopped": task.id in self._asked_to_stop,
                 "plugin_killed": task.id in self._container_killed,
+                "engine_unavailable": task.options.engine == "docker"
+                and bool(self._report.actions["refuse the engine"]),
             }
             if task.status.is_final and not true.get(task.reason or "", False):
                 problems.append(f"task {task.id} ended as {task.reason}, and nobody did that: {task.message}")
@@ -225,7 +227,7 @@ class Monkey:
     def _actions(self) -> list[Callable[[], bool]]:
         often = [self._kill_an_agent, self._kill_a_foreground_agent] * 3
         once = [self._kill_a_container, self._kill_the_web, self._stop_a_task, self._end_an_agent]
-        cuts = [self._cut_the_engine, self._refuse_the_engine] if self._proxy is not None else []
+        cuts = [self._cut_the_engine, self._cut_the_engine, self._refuse_the_engine] if self._proxy is not None else []
         return [*often, *once, *cuts]
 
     def _kill_an_agent(self) -> bool:
@@ -280,10 +282,10 @@ class Monkey:
         return self._proxy.cut() > 0
 
     def _refuse_the_engine(self) -> bool:
-        """The engine is gone for a while, or is there again."""
+        """The engine is gone for a moment, as when it is restarted."""
         assert self._proxy is not None
-        self._proxy.refusing = not self._proxy.refusing
-        return self._proxy.cut() > 0 if self._proxy.refusing else False
+        self._proxy.refuse_for(self._random.uniform(0.5, 3))
+        return True
 
 
 def _kill(process: subprocess.Popen[bytes]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pathlib import Path
 class Proxy:
     def __init__(self, path: Path, behind: str) -> None:
         self.url = f"unix://{path}"
-        self.refusing = False
+        self._refusing_until = 0.0  # time.monotonic()
         self._behind = behind
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -29,6 +30,11 @@ class Proxy:
                 victim.shutdown(socket.SHUT_RDWR)
         return len(victims) // 2
 
+    def refuse_for(self, seconds: float) -> None:
+        """Cut every connection and refuse new ones for so long."""
+        self._refusing_until = time.monotonic() + seconds
+        self.cut()
+
     def close(self) -> None:
         self._listener.close()
         self.cut()
@@ -37,7 +43,7 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                if self.refusing:
+                if time.monotonic() < self._refusing_until:
                     client.close()
                     continue
                 server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
