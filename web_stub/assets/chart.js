@@ -9,7 +9,8 @@ const KINDS = ["train", "val"];
 const colours = ["--train", "--val", "--third", "--fourth"];
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const tone = (kind) => (KINDS.includes(kind) ? kind : "other");
+const tone = (one) => one.tone ?? (KINDS.includes(one.kind) ? one.kind : "other");
+const label = (one) => one.label ?? one.kind;
 
 /** Exponential moving average that starts unbiased; what is no number stays a gap. */
 export function smooth(ys, weight) {
@@ -45,10 +46,17 @@ export class Chart {
       el("div.chart-head", {}, el("h3", {}, name), this.values), this.plot, this.foot);
     this.root.addEventListener("keydown", (event) => this.#key(event));
     this.shape = "";
-    new ResizeObserver(() => this.#resize()).observe(this.plot);
+    this.observer = new ResizeObserver(() => this.#resize());
+    this.observer.observe(this.plot);
   }
 
-  /** Draw these series: [{kind, x, y, shown, in_window, gaps, count}] with options {axis, log, smoothing, window: [from, to]}. */
+  close() {
+    this.observer.disconnect();
+    this.u?.destroy();
+    this.root.remove();
+  }
+
+  /** Draw these series: [{kind, x, y, shown, in_window, gaps, count}], those of other tasks with {label, tone}; and options {axis, log, smoothing, window: [from, to]}. */
   draw(series, options) {
     this.series = series;
     this.options = options;
@@ -62,7 +70,7 @@ export class Chart {
       if (options.smoothing > 0) tables.push([x, smooth(ys, options.smoothing)]);
     }
     this.data = tables.length > 1 ? uPlot.join(tables) : [tables[0][0], tables[0][1]];
-    const shape = JSON.stringify([series.map((one) => one.kind), options.axis, options.log, options.smoothing > 0, document.documentElement.dataset.theme]);
+    const shape = JSON.stringify([series.map(label), series.map(tone), options.axis, options.log, options.smoothing > 0, document.documentElement.dataset.theme]);
     if (shape !== this.shape) this.#create(shape);
     this.u.setData(this.data, false);
     this.#scale();
@@ -75,8 +83,9 @@ export class Chart {
     this.shape = shape;
     const { axis, log, smoothing } = this.options;
     const lines = this.series.flatMap((one, i) => {
-      const colour = css(KINDS.includes(one.kind) ? `--${one.kind}` : colours[2 + (i % 2)]);
-      const main = { stroke: colour, width: 2, points: { size: 5, fill: colour } };
+      const colour = css(one.tone ? `--${one.tone}` : KINDS.includes(one.kind) ? `--${one.kind}` : colours[2 + (i % 2)]);
+      const isCompared = one.tone !== undefined;
+      const main = { stroke: colour, width: isCompared ? 1.5 : 2, dash: isCompared && one.kind === "train" ? [5, 4] : undefined, points: { size: 5, fill: colour } };
       return smoothing > 0 ? [{ ...main, width: 1, alpha: 0.3, points: { show: false } }, { ...main, points: { show: false } }] : [main];
     });
     const grid = { stroke: css("--line"), width: 1 };
@@ -118,13 +127,13 @@ export class Chart {
   }
 
   #latest() {
-    this.#values(this.series.map((one) => [one.kind, one.y.at(-1)]));
+    this.#values(this.series.map((one) => [one, one.y.at(-1)]));
   }
 
   #values(pairs, place) {
     this.values.replaceChildren(
       ...(place === undefined ? [] : [el("span.quiet", {}, place)]),
-      ...pairs.map(([kind, value]) => el(`span.metric.k-${tone(kind)}`, {}, el("i.dot"), el("span", {}, kind), el("b", {}, value === undefined ? "–" : show.number(value)))));
+      ...pairs.map(([one, value]) => el(`span.metric.k-${tone(one)}`, {}, el("i.dot"), el("span", {}, label(one)), el("b", {}, value === undefined ? "–" : show.number(value)))));
   }
 
   #atCursor(u) {
@@ -135,7 +144,7 @@ export class Chart {
       const ys = this.data[1 + i * step];
       let at = idx;
       while (at > 0 && ys[at] === undefined) at -= 1;
-      return [one.kind, ys[at]];
+      return [one, ys[at]];
     });
     const x = this.data[0][idx];
     const place = { epoch: `epoch ${show.number(x)}`, step: `step ${show.count(x)}`, time: show.duration(x * 1000) }[this.options.axis];
@@ -144,12 +153,12 @@ export class Chart {
 
   #footnote(hiddenByLog) {
     const notes = this.series.map((one) => el(one.shown < one.in_window ? "span.thinned" : "span", {},
-      one.shown < one.in_window ? `${one.kind}: ${show.count(one.shown)} of ${show.count(one.in_window)} points` : `${one.kind}: all ${show.count(one.in_window)} points`));
+      one.shown < one.in_window ? `${label(one)}: ${show.count(one.shown)} of ${show.count(one.in_window)} points` : `${label(one)}: all ${show.count(one.in_window)} points`));
     const gaps = this.series.reduce((sum, one) => sum + one.gaps, 0);
     if (gaps) notes.push(el("span", {}, `${show.count(gaps)} not a number`));
     if (hiddenByLog) notes.push(el("span.thinned", {}, `${show.count(hiddenByLog)} not above zero, hidden by the log scale`));
     this.foot.replaceChildren(...notes);
-    const words = this.series.map((one) => `${one.kind} ${one.count} points, last ${show.number(one.y.at(-1))}`).join("; ");
+    const words = this.series.map((one) => `${label(one)} ${one.count} points, last ${show.number(one.y.at(-1))}`).join("; ");
     this.root.setAttribute("aria-label", `${this.name}: ${words}. Plus and minus zoom, arrows move, Escape shows the whole run.`);
   }
 

@@ -3,9 +3,11 @@
 import { ask, attempt } from "./api.js";
 import { $ } from "./dom.js";
 import { Chart } from "./chart.js";
+import { isFinal } from "./format.js";
 
 const POINTS = 1500; // of each series, at first; twice as many before the server thins them again
 const KIND_ORDER = { train: 0, val: 1 };
+const AGAIN_MS = 5000; // compared tasks that still run are asked for anew; their streams stay closed
 
 export class Charts {
   constructor(taskId, startedAt) {
@@ -13,6 +15,7 @@ export class Charts {
     this.start = startedAt ? Date.parse(startedAt) / 1000 : null;
     this.series = new Map(); // id → {id, kind, name, count, in_window, shown, gaps, last_seq, x, y}
     this.charts = new Map(); // metric → Chart
+    this.others = []; // compared tasks: {card, start, series}
     this.meanwhile = null; // parts that arrived while an answer was on its way
     this.options = { axis: "epoch", log: false, smoothing: 0, window: null };
     this.#controls();
@@ -37,7 +40,7 @@ export class Charts {
       if (this.request === request) this.meanwhile = null; // a newer request keeps gathering
       throw error;
     }
-    if (this.request !== request) return;
+    if (this.request !== request) return undefined;
     if (axis === "time" && this.start === null) {
       this.start = Math.min(...data.series.filter((s) => s.x.length).map((s) => s.x[0]));
     }
@@ -46,6 +49,38 @@ export class Charts {
     this.meanwhile = null;
     this.draw();
     for (const parts of missed) this.append(parts);
+    return this.#loadOthers();
+  }
+
+  /** Lay the curves of these tasks over this one's. */
+  compare(cards) {
+    this.others = cards.map((card) => this.others.find((other) => other.card.id === card.id)
+      ?? { card, start: card.started_at ? Date.parse(card.started_at) / 1000 : 0, series: [] });
+    this.draw();
+    return this.#loadOthers();
+  }
+
+  async #loadOthers() {
+    clearTimeout(this.again);
+    const turn = (this.othersTurn = (this.othersTurn ?? 0) + 1);
+    const { axis, window } = this.options;
+    await Promise.all(this.others.map(async (other) => {
+      const offset = axis === "time" ? other.start : 0;
+      const query = new URLSearchParams({ x: axis, max_points: POINTS });
+      if (window) {
+        query.set("from", window[0] + offset);
+        query.set("to", window[1] + offset);
+      }
+      const { series } = await ask(`/api/tasks/${other.card.id}/points?${query}`);
+      if (turn === this.othersTurn) other.series = series.map((one) => ({ ...one, x: one.x.map((x) => x - offset) }));
+    }));
+    if (turn !== this.othersTurn || !this.others.length) return;
+    this.draw();
+    if (!this.others.some(({ card }) => !isFinal(card.status))) return;
+    this.again = setTimeout(() => attempt(async () => {
+      await Promise.all(this.others.filter(({ card }) => !isFinal(card.status)).map(async (other) => { other.card = await ask(`/api/tasks/${other.card.id}`); }));
+      await this.#loadOthers();
+    }), AGAIN_MS);
   }
 
   /** New points from the stream: added to the curves, or reason to load them anew. */
@@ -83,16 +118,26 @@ export class Charts {
     for (const one of this.series.values()) {
       if (one.x.length) byName.set(one.name, [...(byName.get(one.name) ?? []), one]);
     }
+    this.others.forEach(({ card, series }, i) => {
+      for (const one of series.filter(({ x }) => x.length)) {
+        byName.set(one.name, [...(byName.get(one.name) ?? []), { ...one, label: `#${card.id} ${one.kind}`, tone: `c${i + 1}` }]);
+      }
+    });
     const drawn = [...byName.values()].flat();
     const span = [Math.min(...drawn.map((one) => one.x[0])), Math.max(...drawn.map((one) => one.x.at(-1)))];
     for (const [name, series] of byName) {
-      series.sort((a, b) => (KIND_ORDER[a.kind] ?? 2) - (KIND_ORDER[b.kind] ?? 2));
+      series.sort((a, b) => (a.tone ?? "").localeCompare(b.tone ?? "") || (KIND_ORDER[a.kind] ?? 2) - (KIND_ORDER[b.kind] ?? 2)); // its own before compared ones
       if (!this.charts.has(name)) {
         const chart = new Chart(name, `task-${this.taskId}`, (from, to) => this.zoom(from, to));
         this.charts.set(name, chart);
         $("charts").append(chart.root);
       }
       this.charts.get(name).draw(series, { ...this.options, window: this.options.window ?? span });
+    }
+    for (const [name, chart] of this.charts) {
+      if (byName.has(name)) continue; // a metric that only a compared task had
+      chart.close();
+      this.charts.delete(name);
     }
     $("chart-controls").hidden = byName.size === 0;
     $("charts").dataset.drawn = byName.size;

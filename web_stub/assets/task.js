@@ -2,6 +2,7 @@
 
 import { ask, attempt } from "./api.js";
 import { Charts } from "./charts.js";
+import { Compare } from "./compare.js";
 import { $, el, firstData, json } from "./dom.js";
 import * as show from "./format.js";
 import "./frame.js";
@@ -15,6 +16,8 @@ let troubleShown = false;
 
 const STEPS = [["DOWNLOAD", "Prepare"], ["MAIN", task.type === "train" ? "Train" : "Apply"], ["UPLOAD", "Publish"]];
 
+const link = (where, { id: which, name }) => el("a", { href: `/${where}/${which}` }, name);
+
 function head() {
   $("status").className = `status is-${task.status}`;
   $("status").textContent = task.status;
@@ -24,11 +27,11 @@ function head() {
   $("stop").textContent = task.stop_requested ? "Stopping" : "Stop";
   const ms = show.taskDuration(task);
   const facts = [
-    ["Plugin", task.plugin.name], ["Project", task.project.name], ["Model", task.model.name],
+    ["Plugin", link("plugins", task.plugin)], ["Project", link("projects", task.project)], ["Model", link("models", task.model)],
     ["Started", task.started_at ? show.dateTime(task.started_at) : "not yet"], ["Duration", ms === null ? "–" : show.duration(ms)],
     ["Engine", task.engine ?? "–"], ["Lines", show.count(task.lines_read)],
   ];
-  if (task.result_project_id) facts.push(["Result", `project ${task.result_project_id}`]);
+  if (task.result_project_id) facts.push(["Result", el("a", { href: `/projects/${task.result_project_id}` }, `project ${task.result_project_id}`)]);
   $("facts").replaceChildren(...facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
   const done = STEPS.findIndex(([key]) => key === task.step);
   const failed = task.status === "error" || task.status === "stopped";
@@ -81,7 +84,9 @@ function checkpoint(item, isLatest) {
   return el("div.checkpoint", {},
     el("div.title", {}, `Checkpoint ${item.index}`, item.is_best && el("span.tag.best", {}, "best"), isLatest && el("span.tag", {}, "latest")),
     el("div.actions", {}, item.download
-      ? el("a.button.small", { href: item.download, download: true, "aria-label": `Download checkpoint ${item.index}` }, "Download")
+      ? [el("a.button.small", { href: `/tasks/new?type=train&task=${id}&model=${item.model_id}`, "aria-label": `Continue training from checkpoint ${item.index}`, title: "Continue training" }, "Train on"),
+        el("a.button.small", { href: `/tasks/new?type=inference&task=${id}&model=${item.model_id}`, "aria-label": `Use checkpoint ${item.index} for inference`, title: "Use for inference" }, "Infer"),
+        el("a.button.small", { href: item.download, download: true, "aria-label": `Download checkpoint ${item.index}` }, "Download")]
       : el(`span.tag${item.state === "failed" ? ".failed" : ""}`, {}, item.state === "failed" ? "failed" : "packing")),
     el(`div.numbers${item.state === "failed" ? ".failed" : ""}`, {}, item.state === "failed" ? item.reason : numbers.join(" · ")));
 }
@@ -98,6 +103,7 @@ function series(items) {
   const none = items.length === 0;
   $("no-charts").hidden = !none;
   $("no-charts").textContent = show.isFinal(task.status) ? "This task reported no metrics." : "Curves appear with the first metric the plugin reports.";
+  $("compare-open").hidden = none && task.type !== "train";
   if (!none && items.some((one) => !charts.series.has(one.id))) attempt(() => charts.load());
 }
 
@@ -130,6 +136,7 @@ function state(data) {
 }
 
 const charts = new Charts(id, task.started_at);
+new Compare(id, charts).start();
 const log = new Log(id, first.last_seq);
 details();
 state(first);
