@@ -41,7 +41,7 @@ _NOT_GZIPPED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/x-tar", "applicati
 
 def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access: Access | None = None) -> FastAPI:
     """The whole web over an open store. The caller closes the store after the app has ended."""
-    access = access or Access(installation_token(settings))
+    access = access or Access(installation_token(settings), store.tokens)
     hub = Hub(store)
     app = FastAPI(
         title="Supervisely, local",

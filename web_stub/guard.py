@@ -1,23 +1,26 @@
 """What stands before every request: the host it names, who sends it, how large it is.
 
 One plain ASGI layer, so that nothing is routed, parsed or read before it has been let in. API paths
-want the token (or a page's session), pages want a session, changes made with a session want its CSRF
-token. Every answer leaves with the security headers.
+want a token (or a page's session), pages want a session, changes made with a session want its CSRF
+token. Every answer leaves with the security headers; one that lasts ends when its token is revoked.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import time
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote, urlsplit
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent.errors import BadInput
-from web_stub.access import Access
+from agent.errors import AgentError, BadInput
+from web_stub.access import INSTALLATION, Access, TooManyGuesses
 
 BODY_LIMIT_BYTES = 16 << 20  # JSON: a large config is kilobytes
 UPLOAD_LIMIT_BYTES = 64 << 30
@@ -25,8 +28,12 @@ UPLOAD_PATHS = ("/api/models", "/public/api/v3/models.upload", "/public/api/v3/i
 LABELS_LIMIT_BYTES = 512 << 20  # fifty annotations at once, each with the masks of a large image
 LABELS_PATHS = ("/public/api/v3/annotations.bulk.add",)
 
+RECHECK_S = 1.0  # how long an answer under way may go on after its token was revoked
+SECRET_LENGTH = 512  # characters; a longer token or cookie is nobody's
+
 _API = ("/api/", "/public/api/")
-_OPEN = ("/assets/", "/login", "/health", "/favicon.ico")
+_API_ITSELF = {"/api", "/public/api", "/metrics"}
+_OPEN = {"/login", "/health", "/healthz", "/readyz", "/favicon.ico"}
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 _POLICY = (
@@ -76,29 +83,45 @@ class Guard:
         self.hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # there are none, so nobody is let in to look for one
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        refusal = self._refusal(scope, headers)
         send = _with_security_headers(send, scope["path"])
+        try:
+            refusal = await self._refusal(scope, Headers(scope=scope))
+        except TooManyGuesses as error:
+            refusal = error_response(error.http_status, str(error), {"reason": error.reason})
+            refusal.headers["retry-after"] = str(error.retry_after_s)
+        except AgentError as error:  # the store, where the tokens are, refuses
+            refusal = error_response(error.http_status, str(error), {"reason": error.reason})
         if refusal is not None:
             await refusal(scope, receive, send)
-        else:
-            await self.app(scope, *_bounded(scope, receive, send))
+            return
+        receive, send = _bounded(scope, receive, send)
+        token_id = scope.get("token_id", INSTALLATION)
+        if token_id == INSTALLATION:
+            await self.app(scope, receive, send)
+            return
+        with suppress(_Revoked, ClientDisconnect):
+            await self.app(scope, receive, self._while_valid(token_id, send))
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+    async def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         path, method = scope["path"], scope["method"]
         if not self.hosts.allow(headers.get("host", "")):
             return error_response(400, "this server does not answer to that host name; add it to AGENT_WEB_HOSTS")
         length = headers.get("content-length", "0")
-        if length.isdigit() and int(length) > _limit(path):
+        if length.isdigit() and int(length[:20]) > _limit(path):
             return _too_large(path)
-        cookie = self._session(headers)
+        if path.startswith("/assets/"):
+            return None
+        cookie = await self._session(scope, headers)
         scope["session_cookie"] = cookie
-        if path.startswith(_API) or path in ("/api", "/public/api"):
-            return self._api_refusal(path, method, headers, cookie)
-        if path.startswith(_OPEN):
+        if path.startswith(_API) or path in _API_ITSELF:
+            return await self._api_refusal(scope, headers, cookie)
+        if path in _OPEN:
             return _cross_site(headers) if method not in _SAFE_METHODS else None
         return self._page_refusal(scope, headers, cookie)
 
@@ -111,15 +134,19 @@ class Guard:
         wanted = scope["path"] + (f"?{query}" if query else "")
         return RedirectResponse(f"/login?next={quote(wanted, safe='/')}", status_code=303)
 
-    def _api_refusal(self, path: str, method: str, headers: Headers, cookie: str | None) -> Response | None:
+    async def _api_refusal(self, scope: Scope, headers: Headers, cookie: str | None) -> Response | None:
         given = headers.get("x-api-key") or _bearer(headers.get("authorization", ""))
-        if given is not None:
-            if self.access.knows(given):
-                return None
-            return _unauthorized("the token is not the one of this server")
-        if cookie is not None and not path.startswith("/public/"):
-            return self._change_refusal(method, headers, cookie)
-        return _unauthorized("this needs the token, as header x-api-key or Authorization: Bearer")
+        if given:
+            token_id = None
+            if len(given) <= SECRET_LENGTH:
+                token_id = await self.access.admit(given, address_of(scope))
+            if token_id is None:
+                return _unauthorized("the token is not one of this server, or was revoked")
+            scope["token_id"] = token_id
+            return None
+        if cookie is not None and not scope["path"].startswith("/public/"):
+            return self._change_refusal(scope["method"], headers, cookie)
+        return _unauthorized("this needs a token, as header x-api-key or Authorization: Bearer")
 
     def _change_refusal(self, method: str, headers: Headers, cookie: str) -> Response | None:
         if method in _SAFE_METHODS:
@@ -128,12 +155,45 @@ class Guard:
             return error_response(403, "a change made with a session needs the page's x-csrf-token; reload the page")
         return _cross_site(headers)
 
-    def _session(self, headers: Headers) -> str | None:
+    async def _session(self, scope: Scope, headers: Headers) -> str | None:
         try:
             morsel = SimpleCookie(headers.get("cookie", "")).get(self.access.cookie_name)
         except CookieError:
             return None
-        return morsel.value if morsel is not None and self.access.session_is_good(morsel.value) else None
+        if morsel is None or len(morsel.value) > SECRET_LENGTH:
+            return None
+        token_id = self.access.token_of(morsel.value)
+        if token_id is None or not await self.access.is_valid(token_id):
+            return None
+        scope["token_id"] = token_id
+        return morsel.value
+
+    def _while_valid(self, token_id: int, send: Send) -> Send:
+        """Sending that ends with the token: a stream opened before a revocation does not outlive it."""
+        checked = time.monotonic()
+        started = False
+
+        async def checking(message: Message) -> None:
+            nonlocal checked, started
+            if started and time.monotonic() - checked >= RECHECK_S:
+                if not await self.access.is_valid(token_id):
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    raise _Revoked
+                checked = time.monotonic()
+            started = True
+            await send(message)
+
+        return checking
+
+
+class _Revoked(OSError):
+    """Starlette takes it for a client that went away, and lets go of what it was sending."""
+
+
+def address_of(scope: Scope) -> str:
+    """Where a request comes from; what a proxy on this machine says of it is believed (uvicorn's rule)."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def error_response(status: int, sentence: str, details: dict[str, object] | None = None) -> Response:
@@ -157,7 +217,10 @@ def _too_large(path: str) -> Response:
 def _cross_site(headers: Headers) -> Response | None:
     """A refusal when a browser says that another site sends this change."""
     origin = headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+    try:
+        foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+    except ValueError:
+        foreign = True
     if foreign or headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return error_response(403, "another web site may not change anything here")
     return None

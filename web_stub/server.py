@@ -69,7 +69,7 @@ def serve(
             f"listening on {settings.web_host} lets every machine that reaches this one try the token: "
             "set AGENT_TOKEN to a secret you chose for that, or AGENT_WEB_HOST=127.0.0.1"
         )
-    access = Access(installation_token(settings))
+    access = Access(installation_token(settings), store.tokens)
     app = create_app(store, artifacts, settings, access=access)
     listener = _listen(settings.web_host, settings.web_port)
     url = _url(settings.web_host, listener.getsockname()[1])

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import typer
 
-from agent.cli import INTERRUPTED, library, plugin, serve, submit, task
+from agent.cli import INTERRUPTED, library, plugin, serve, submit, task, token
 from agent.errors import AgentError, Invalid
 
 # Everything that is wrong with a command line. Newer typers raise exceptions of a click of their own, older ones
@@ -32,6 +32,7 @@ app.add_typer(task.app, name="task", help="Tasks: what ran, what it printed, wha
 app.add_typer(library.projects, name="project", help="Projects in the library: images with annotations.")
 app.add_typer(library.models, name="model", help="Model states in the library: weights with config.json.")
 app.add_typer(plugin.app, name="plugin", help="Plugins this installation knows.")
+app.add_typer(token.app, name="token", help="Tokens: who may use the web and its API.")
 
 
 def run(commands: typer.Typer) -> int:

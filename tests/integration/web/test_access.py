@@ -9,7 +9,7 @@ import pytest
 
 from agent.settings import Settings
 from tests.web_server import TOKEN
-from web_stub.access import LOGIN_LINK_S, SESSION_S, Access, installation_token
+from web_stub.access import INSTALLATION, LOGIN_LINK_S, SESSION_S, Access, installation_token
 from web_stub.guard import BODY_LIMIT_BYTES, Hosts
 
 
@@ -113,13 +113,19 @@ def test_a_forged_or_old_session_is_none():
     access = Access("secret", now=lambda: clock[0])
     cookie = access.new_session()
 
-    assert access.session_is_good(cookie)
-    assert not access.session_is_good(cookie[:-1] + ("0" if cookie[-1] != "0" else "1"))
-    assert not access.session_is_good("")
-    assert not access.session_is_good("9999999999.x." + "é")
-    assert not Access("other", now=lambda: clock[0]).session_is_good(cookie)
+    assert access.token_of(cookie) == INSTALLATION
+    for forged in (
+        cookie[:-1] + ("0" if cookie[-1] != "0" else "1"),
+        "1" + cookie[1:],
+        cookie.rpartition(".")[0],
+        "",
+        "0.9999999999.x." + "é",
+        f"{cookie.rpartition('.')[0]}.{access.csrf_token(cookie)}",
+    ):
+        assert access.token_of(forged) is None, forged
+    assert Access("other", now=lambda: clock[0]).token_of(cookie) is None, "a new token ends all sessions"
     clock[0] += SESSION_S + 1
-    assert not access.session_is_good(cookie)
+    assert access.token_of(cookie) is None
 
 
 def test_a_login_link_ends_by_itself():

@@ -1,0 +1,176 @@
+"""Tokens made by the command line open the web, until they are revoked; guessing them is slow."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+
+import pytest
+
+from tests.demo_store import new_task
+from tests.small import Cli
+from tests.web_server import TOKEN
+from web_stub import guard
+from web_stub.access import INSTALLATION, Access
+from web_stub.throttle import BURST, EVERY_S, LINE, Throttle, source_of
+
+
+@pytest.mark.parametrize("header", ["x-api-key", "authorization"])
+def test_a_created_token_opens_the_api_until_it_is_revoked(site, header):
+    token, secret = site.store.tokens.create("notebook")
+    headers = {header: secret if header == "x-api-key" else f"Bearer {secret}"}
+
+    assert site.stranger.get("/api/tasks", headers=headers).status_code == 200
+    assert site.stranger.post("/public/api/v3/users.me", headers=headers).status_code == 200
+    site.store.tokens.revoke(token.id)
+    for _ in range(2):
+        assert site.stranger.get("/api/tasks", headers=headers).status_code == 401
+    assert site.client.get("/api/tasks").status_code == 200, "the installation's own token stays good"
+
+
+def test_a_session_ends_with_the_token_it_was_made_with(site):
+    token, secret = site.store.tokens.create("somebody")
+    site.stranger.post("/login", data={"token": secret})
+    page = site.stranger.get("/tasks")
+    csrf = re.search(r'name="csrf-token" content="([0-9a-f]+)"', page.text)[1]
+    assert page.status_code == 200
+
+    site.store.tokens.revoke(token.id)
+
+    assert site.stranger.get("/tasks").headers["location"].startswith("/login")
+    assert site.stranger.get("/api/tasks").status_code == 401
+    assert site.stranger.post("/api/tasks/1/stop", headers={"x-csrf-token": csrf}).status_code == 401
+
+
+def test_revoking_one_token_leaves_the_sessions_of_others(site):
+    (mine, _), (_, theirs) = site.store.tokens.create("mine"), site.store.tokens.create("theirs")
+    site.stranger.post("/login", data={"token": theirs})
+    site.store.tokens.revoke(mine.id)
+
+    assert site.stranger.get("/tasks").status_code == 200
+
+
+def test_a_stream_ends_when_its_token_is_revoked(site, start_server, monkeypatch):
+    monkeypatch.setattr(guard, "RECHECK_S", 0.0)
+    token, secret = site.store.tokens.create("watcher")
+    server = start_server()
+    with (
+        server.client() as client,
+        client.stream("GET", "/api/stream", headers={"x-api-key": secret}) as answer,
+    ):
+        lines = answer.iter_lines()
+        assert next(lines).startswith("retry")
+        site.store.tokens.revoke(token.id)
+        new_task(site.store, site.library, "something that is news")
+
+        for line in lines:  # ends by itself: the server closes it at the next message
+            assert "event: end" not in line
+    server.stop()
+
+
+def test_the_command_line_makes_lists_and_revokes_tokens(tmp_path):
+    cli = Cli(tmp_path / "home", {})
+    made = cli.run("token", "create", "laptop of Ada")
+    secret = made.stdout.strip()
+
+    assert re.fullmatch(r"slt_[\w-]{43}", secret)
+    assert "not shown again" in made.stderr
+    (listed,) = cli.json("token", "list")
+    assert listed["name"] == "laptop of Ada"
+    assert secret not in str(listed)
+    assert "is revoked" in cli.run("token", "revoke", 1).stdout
+    assert cli.json("token", "list")[0]["revoked_at"]
+    assert "no token 7" in cli.run("token", "revoke", 7, code=2).stderr
+    assert "needs a name" in cli.run("token", "create", " ", code=2).stderr
+    files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert not [path for path in files if secret.encode() in path.read_bytes()]
+
+
+# ---------------------------------------------------------------- guessing
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def test_guesses_of_one_address_wait_for_their_turn_and_turns_come_back():
+    clock = Clock()
+    throttle = Throttle(now=clock)
+
+    assert [throttle.turn("10.0.0.1") for _ in range(BURST)] == [0.0] * BURST
+    assert throttle.turn("10.0.0.1") == pytest.approx(EVERY_S)
+    assert throttle.turn("10.0.0.2") == 0.0, "others do not wait"
+    waits = [throttle.turn("10.0.0.1") for _ in range(LINE * 3)]
+    assert max(wait for wait in waits if wait is not None) == pytest.approx(LINE * EVERY_S)
+    assert waits[-1] is None
+    clock.time += LINE * EVERY_S
+    assert throttle.turn("10.0.0.1") == pytest.approx(EVERY_S), "nobody is locked out"
+    clock.time += 1000
+    assert throttle.turn("10.0.0.1") == 0.0
+
+
+def test_a_host_with_many_ipv6_addresses_is_one_host():
+    assert source_of("2001:db8::1") == source_of("2001:db8::ffff:1%eth0") != source_of("2001:db8:0:1::1")
+    assert source_of("::ffff:10.0.0.1") == source_of("10.0.0.1")
+    assert source_of("testclient") == "testclient"
+
+
+def test_the_memory_of_the_throttle_is_bounded():
+    throttle = Throttle(now=Clock())
+    for number in range(10_100):
+        throttle.turn(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+
+    assert len(throttle._free_at) == 10_000
+
+
+def test_after_any_number_of_guesses_the_right_token_is_let_in():
+    clock = Clock()
+    access = Access("the right one", throttle=Throttle(now=clock))
+
+    async def tries():
+        for number in range(BURST):
+            assert await access.admit(f"guess {number}", "10.0.0.1") is None
+        started = time.monotonic()
+        assert await access.admit("the right one", "10.0.0.1") == INSTALLATION
+        assert time.monotonic() - started >= EVERY_S / 2, "it waited in line as a guess does"
+        started = time.monotonic()
+        for _ in range(50):
+            assert await access.admit("the right one", "10.0.0.1") == INSTALLATION
+            assert await access.admit("guess 1", "10.0.0.1") is None, "a repeated token is no guess"
+        assert time.monotonic() - started < EVERY_S, "who is in stays in, at full speed"
+
+    asyncio.run(tries())
+
+
+def test_a_flood_of_guesses_is_told_to_come_back_and_who_is_in_works_on(site):
+    secret = site.store.tokens.create("worker")[1]
+    site.client.get("/api/info")
+    throttle = site.app.state.web.access._throttle
+    while throttle.turn("testclient") is not None:
+        pass
+
+    answer = site.stranger.get("/api/tasks", headers={"x-api-key": "a guess"})
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) > 0
+    page = site.stranger.post("/login", data={"token": "another guess"})
+    assert page.status_code == 429
+    assert "try again" in page.text
+    assert site.client.get("/api/info").status_code == 200
+    assert site.stranger.get("/api/info", headers={"x-api-key": secret}).status_code == 200
+    link = f"/login?token={site.app.state.web.access.new_login_token()}"
+    assert site.stranger.get(link).status_code == 303
+
+
+def test_the_cookie_is_kept_to_tls_where_the_page_came_over_it(site):
+    over_tls = site.stranger.post("/login", data={"token": TOKEN}, headers={"x-forwarded-proto": "https"})
+    plain = site.stranger.post("/login", data={"token": TOKEN})
+
+    assert "secure" in over_tls.headers["set-cookie"].lower()
+    assert "secure" not in plain.headers["set-cookie"].lower()
+    for answer in (over_tls, plain):
+        assert "max-age=2592000" in answer.headers["set-cookie"].lower(), "sessions expire"
