@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 import pytest
+from playwright.sync_api import BrowserContext
 
 from agent.domain import ContainerSpec, Mount
 from agent.engines.docker import DockerEngine
 from agent.engines.docker_container import DockerContainer
 from agent.errors import EngineUnavailable
+from tests.browser import Site, open_browser, open_site
 from tests.small import ODD, ROOT, Cli
 
 BASE_IMAGE = "supervisely-local/base:0.1.0"
@@ -118,3 +120,13 @@ def cli(request: pytest.FixtureRequest, tmp_path: Path) -> Cli:
     if request.param == "docker":
         request.getfixturevalue("odd_image")
     return Cli(tmp_path / "home", {"AGENT_ENGINE": request.param})
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    yield from open_browser(tmp_path_factory.mktemp("chromium"))
+
+
+@pytest.fixture
+def site(browser: BrowserContext, tmp_path: Path) -> Iterator[Site]:
+    yield from open_site(browser, tmp_path)
