@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).parent / "assets"
-_NOT_GZIPPED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/x-tar", "application/octet-stream")
+_NOT_GZIPPED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/x-tar", "application/octet-stream", "multipart/form-data")
 
 
 def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access: Access | None = None) -> FastAPI:

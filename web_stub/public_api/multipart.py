@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from agent.domain import Image
 
 _CHUNK = 1 << 20
-_HEADERS_LIMIT = 16 << 10  # bytes of one part's headers
 
 
 @dataclass(slots=True)
@@ -35,7 +34,7 @@ class Piece:
 
 @dataclass(slots=True)
 class _Part:
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[bytes, bytes] = field(default_factory=dict)
     name: str = ""
     filename: str | None = None
 
@@ -71,8 +70,8 @@ class _Reader:
             boundary,
             {
                 "on_part_begin": self._begin,
-                "on_header_field": lambda data, start, end: self._gather(self._header, data[start:end]),
-                "on_header_value": lambda data, start, end: self._gather(self._value, data[start:end]),
+                "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
+                "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
                 "on_header_end": self._header_end,
                 "on_headers_finished": self._headers_end,
                 "on_part_data": self._data,
@@ -94,18 +93,13 @@ class _Reader:
     def _begin(self) -> None:
         self._part = _Part()
 
-    def _gather(self, into: bytearray, data: bytes) -> None:
-        into += data
-        if len(into) > _HEADERS_LIMIT:
-            raise BadInput("a part of the multipart body has headers without end")
-
     def _header_end(self) -> None:
-        self._part.headers[self._header.decode("latin-1").lower()] = self._value.decode("utf-8", "replace")
+        self._part.headers[bytes(self._header).lower()] = bytes(self._value)
         self._header.clear()
         self._value.clear()
 
     def _headers_end(self) -> None:
-        _, options = parse_options_header(self._part.headers.get("content-disposition", ""))
+        _, options = parse_options_header(self._part.headers.get(b"content-disposition", b""))
         if b"name" not in options:
             raise BadInput("a part of the multipart body has no name in its Content-Disposition")
         self._part.name = options[b"name"].decode("utf-8", "replace")

@@ -39,20 +39,6 @@ META = {
 }
 
 
-@pytest.fixture
-def api(site):
-    """api(method, body) → the reply's JSON; `status` is what it must answer with."""
-
-    def call(method, body=None, *, status=200, **more):
-        if "files" not in more:
-            more["json"] = {} if body is None else body
-        answer = site.client.post(f"/public/api/v3/{method}", **more)
-        assert answer.status_code == status, answer.text
-        return answer.json()
-
-    return call
-
-
 def entity(kind, found):
     assert set(REQUIRED[kind].split()) <= set(found), set(REQUIRED[kind].split()) - set(found)
     return found
