@@ -5,6 +5,7 @@
 const PNG = [0x89, 0x50, 0x4e, 0x47];
 const MAX_PNG_BYTES = 64 << 20;
 const MAX_MASK_PIXELS = 1 << 26;
+const MAX_RIM = 30_000; // straight pieces of a mask's outline; one in confetti stays without
 const FAR = 1e5; // pixels outside of the image that a point may lie; beyond, it is moved there
 
 /** A class's colour; classes without a good one get one of their own, the same every time. */
@@ -122,35 +123,47 @@ async function bitmap({ origin, data }, color) {
   context.drawImage(decoded, 0, 0);
   decoded.close();
   const pixels = context.getImageData(0, 0, width, height);
-  const { mask, edge, area } = tinted(pixels, byAlpha, color);
-  context.putImageData(mask, 0, 0);
-  const rim = new OffscreenCanvas(width, height);
-  rim.getContext("2d").putImageData(edge, 0, 0);
-  return { kind: "bitmap", mask: { canvas, rim, x, y, width, height, data: mask.data }, box: [x, y, x + width, y + height], area };
+  const { on, area } = tint(pixels, byAlpha, color);
+  context.putImageData(pixels, 0, 0);
+  const path = new Path2D();
+  path.addPath(rim(on, width, height), new DOMMatrix([1, 0, 0, 1, x, y]));
+  return { kind: "bitmap", path, mask: { canvas, on, x, y, width, height }, box: [x, y, x + width, y + height], area };
 }
 
-/** The mask's pixels in one colour, those at its rim alone, and their number. */
-function tinted({ data, width, height }, byAlpha, color) {
+/** Give the mask's pixels one colour and clear all others; which they are, and how many. */
+function tint({ data, width, height }, byAlpha, color) {
+  const [r, g, b] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
   const on = new Uint8Array(width * height);
   let area = 0;
-  for (let i = 0; i < on.length; i += 1) {
-    const p = 4 * i;
-    if (byAlpha ? data[p + 3] > 0 : data[p] + data[p + 1] + data[p + 2] > 0) { on[i] = 1; area += 1; }
+  for (let i = 0, p = 0; i < on.length; i += 1, p += 4) {
+    if (byAlpha ? data[p + 3] > 0 : data[p] + data[p + 1] + data[p + 2] > 0) {
+      on[i] = 1;
+      area += 1;
+      data[p] = r; data[p + 1] = g; data[p + 2] = b; data[p + 3] = 255;
+    } else data[p + 3] = 0;
   }
-  const rgb = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
-  const mask = new ImageData(width, height);
-  const edge = new ImageData(width, height);
-  for (let y = 0, i = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1, i += 1) {
-      if (!on[i]) continue;
-      const p = 4 * i;
-      mask.data[p] = rgb[0]; mask.data[p + 1] = rgb[1]; mask.data[p + 2] = rgb[2]; mask.data[p + 3] = 255;
-      if (x === 0 || y === 0 || x === width - 1 || y === height - 1 || !on[i - 1] || !on[i + 1] || !on[i - width] || !on[i + width]) {
-        edge.data.set(mask.data.subarray(p, p + 4), p);
+  return { on, area };
+}
+
+/** Lines between pixels of the mask and others, in as few pieces as there are straight runs. */
+function rim(on, width, height) {
+  const path = new Path2D();
+  let pieces = 0;
+  const trace = (lines, length, differs, piece) => {
+    for (let line = 0; line <= lines && pieces < MAX_RIM; line += 1) {
+      for (let at = 0; at < length;) {
+        if (!differs(line, at)) { at += 1; continue; }
+        const start = at;
+        while (at < length && differs(line, at)) at += 1;
+        piece(line, start, at);
+        pieces += 1;
       }
     }
-  }
-  return { mask, edge, area };
+  };
+  const at = (x, y) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : on[y * width + x]);
+  trace(height, width, (y, x) => at(x, y - 1) !== at(x, y), (y, from, to) => { path.moveTo(from, y); path.lineTo(to, y); });
+  trace(width, height, (x, y) => at(x - 1, y) !== at(x, y), (x, from, to) => { path.moveTo(x, from); path.lineTo(x, to); });
+  return path;
 }
 
 async function inflated(packed) {
@@ -187,7 +200,7 @@ export function covers(label, x, y, near, context) {
   if (label.broken || x < label.box[0] - near || y < label.box[1] - near || x > label.box[2] + near || y > label.box[3] + near) return false;
   if (label.mask) {
     const [u, v] = [Math.floor(x) - label.mask.x, Math.floor(y) - label.mask.y];
-    return u >= 0 && v >= 0 && u < label.mask.width && v < label.mask.height && label.mask.data[4 * (v * label.mask.width + u) + 3] > 0;
+    return u >= 0 && v >= 0 && u < label.mask.width && v < label.mask.height && label.mask.on[v * label.mask.width + u] === 1;
   }
   if (label.dots.length) return label.dots.some(([u, v]) => Math.hypot(u - x, v - y) <= near);
   context.save();

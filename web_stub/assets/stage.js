@@ -30,8 +30,8 @@ export class Stage {
       Object.assign(pane, { swipe: null }, wanted);
       pane.caption.textContent = wanted.title ?? "";
       pane.caption.hidden = !wanted.title;
-      pane.right.textContent = wanted.right ?? "";
-      pane.right.hidden = !wanted.right;
+      pane.second.textContent = wanted.right ?? "";
+      pane.second.hidden = !wanted.right;
       pane.handle.hidden = wanted.swipe === undefined || wanted.swipe === null;
     });
     this.element.dataset.panes = panes.length;
@@ -41,11 +41,11 @@ export class Stage {
 
   #pane() {
     const make = (tag, name) => Object.assign(document.createElement(tag), { className: name });
-    const pane = { box: make("div", "pane"), canvas: make("canvas", ""), caption: make("span", "pane-title"), right: make("span", "pane-title pane-right"), handle: make("input", "swipe") };
+    const pane = { box: make("div", "pane"), canvas: make("canvas", ""), caption: make("span", "pane-title"), second: make("span", "pane-title pane-right"), handle: make("input", "swipe") };
     Object.assign(pane.handle, { type: "range", min: 0, max: 1, step: 0.005, value: 0.5 });
     pane.handle.setAttribute("aria-label", "Where ground truth ends and predictions begin");
     pane.handle.addEventListener("input", () => { pane.swipe = Number(pane.handle.value); this.draw(); });
-    pane.box.append(pane.canvas, pane.caption, pane.right, pane.handle);
+    pane.box.append(pane.canvas, pane.caption, pane.second, pane.handle);
     this.element.append(pane.box);
     pane.context = pane.canvas.getContext("2d");
     return pane;
@@ -163,23 +163,22 @@ export class Stage {
     const stroke = this.opacity === 0 && !isChosen ? 0 : Math.min(1, fill + 0.45);
     context.imageSmoothingEnabled = false;
     if (label.mask) {
-      const { canvas, rim, x, y } = label.mask;
       context.globalAlpha = fill;
-      context.drawImage(canvas, x, y);
-      context.globalAlpha = stroke;
-      context.drawImage(rim, x, y);
-      return;
+      context.drawImage(label.mask.canvas, label.mask.x, label.mask.y);
     }
-    context.strokeStyle = label.color;
     context.fillStyle = label.color;
     context.lineJoin = "round";
     context.lineCap = "round";
-    context.lineWidth = (isChosen ? 3 : label.open ? 2.5 : 1.5) / this.scale;
     if (label.path) {
       context.globalAlpha = fill;
-      if (!label.open) context.fill(label.path, "evenodd");
-      context.globalAlpha = stroke;
-      context.stroke(label.path);
+      if (!label.open && !label.mask) context.fill(label.path, "evenodd");
+      const width = isChosen ? 3 : label.open ? 2.5 : 1.5;
+      for (const [color, more, alpha] of [["#fff", 1.5, 0.55], [label.color, 0, 1]]) { // light around it: seen on any ground
+        context.globalAlpha = stroke * alpha;
+        context.strokeStyle = color;
+        context.lineWidth = (width + more) / this.scale;
+        context.stroke(label.path);
+      }
     }
     context.globalAlpha = stroke;
     for (const [x, y] of label.dots) {
