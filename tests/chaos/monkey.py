@@ -70,7 +70,7 @@ class Monkey:
         self._agents: list[subprocess.Popen[bytes]] = []
         self._foreground: list[subprocess.Popen[bytes]] = []
         self._web: subprocess.Popen[bytes] | None = None
-        self._asked_to_stop: set[int] = set()  # by anybody
+        self._asked_to_stop: set[int] = set()
         self._container_killed: set[int] = set()
         home = folder / "home"
         home.mkdir()
@@ -187,6 +187,7 @@ class Monkey:
 
     def _end(self) -> None:
         processes = [*self._agents, *self._foreground, *([self._web] if self._web else [])]
+        processes = [process for process in processes if process.poll() is None]
         for process in processes:
             process.send_signal(signal.SIGTERM)
         for process in processes:
@@ -211,7 +212,7 @@ class Monkey:
             true = {
                 "finished": True,
                 "stopped_by_user": task.id in self._asked_to_stop,
-                "agent_stopped": task.id in self._asked_to_stop,
+                "agent_stopped": bool(self._report.actions["end an agent"]),
                 "plugin_killed": task.id in self._container_killed,
                 "engine_unavailable": task.options.engine == "docker"
                 and bool(self._report.actions["refuse the engine"]),
@@ -254,10 +255,7 @@ class Monkey:
         """SIGTERM: what it runs is stopped and recorded as such."""
         if not self._agents:
             return False
-        agent = self._random.choice(self._agents)
-        # Whichever task it holds by the time it notices.
-        self._asked_to_stop |= {task.id for task in self._alive()}
-        agent.send_signal(signal.SIGTERM)
+        self._random.choice(self._agents).send_signal(signal.SIGTERM)
         return True
 
     def _kill_a_container(self) -> bool:
