@@ -31,7 +31,10 @@ function head() {
     ["Started", task.started_at ? show.dateTime(task.started_at) : "not yet"], ["Duration", ms === null ? "–" : show.duration(ms)],
     ["Engine", task.engine ?? "–"], ["Lines", show.count(task.lines_read)],
   ];
-  if (task.result_project_id) facts.push(["Result", el("a", { href: `/projects/${task.result_project_id}` }, `project ${task.result_project_id}`)]);
+  if (task.result_project_id) {
+    facts.push(["Result", el("a", { href: `/projects/${task.result_project_id}` }, `project ${task.result_project_id}`)]);
+    facts.push(["Look", el("a", { href: `/projects/${task.project.id}/images?with=${task.result_project_id}` }, "predictions over ground truth")]);
+  }
   $("facts").replaceChildren(...facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
   const done = STEPS.findIndex(([key]) => key === task.step);
   const failed = task.status === "error" || task.status === "stopped";
