@@ -56,12 +56,24 @@ def _image(
     return said
 
 
+def _cell_open(
+    renderer: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: MutableMapping[str, Any]
+) -> str:
+    token = tokens[at]
+    style = str(token.attrs.pop("style", ""))  # the page's policy allows no inline style
+    if side := style.removeprefix("text-align:"):
+        token.attrSet("class", side)
+    return renderer.renderToken(tokens, at, options, env)
+
+
 def _made() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     markdown.add_render_rule("heading_open", _heading)
     markdown.add_render_rule("heading_close", _heading)
     markdown.add_render_rule("link_open", _link_open)
     markdown.add_render_rule("image", _image)
+    markdown.add_render_rule("th_open", _cell_open)
+    markdown.add_render_rule("td_open", _cell_open)
     return markdown
 
 
