@@ -22,7 +22,7 @@ from web_stub.context import Web, WebDep
 from web_stub.downloads import blob_response
 from web_stub.public_api.multipart import pieces
 from web_stub.public_api.projects import MANY, OfWorkspace
-from web_stub.public_api.structure import plugin_number, require_workspace
+from web_stub.public_api.structure import PluginNumbers, require_workspace
 from web_stub.public_api.wire import (
     TEAM_ID,
     USER_ID,
@@ -51,7 +51,7 @@ class FromCheckpoint(IdBody):
     name: str
 
 
-def model_view(web: Web, model: Model) -> View:
+def model_view(model: Model, plugins: PluginNumbers) -> View:
     origin = model.provenance
     tag = origin.plugin_image.rpartition(":")[2] if origin.plugin_image and ":" in origin.plugin_image else "latest"
     return {
@@ -61,7 +61,7 @@ def model_view(web: Web, model: Model) -> View:
         "config": dict(model.config) if model.config is not None else None,
         "hash": model.upload_hash or model.sha256,
         "onlyTrain": model.only_train,
-        "pluginId": plugin_number(web, plugin_id_of(web, model)),
+        "pluginId": plugins.of_model(model),
         "pluginVersion": tag,
         "size": str(model.size_bytes),
         "weightsLocation": "uploaded",
@@ -75,25 +75,18 @@ def model_view(web: Web, model: Model) -> View:
     }
 
 
-def plugin_id_of(web: Web, model: Model) -> int | None:
-    """The plugin a model belongs to; of one that came without, the only plugin there is."""
-    if model.provenance.plugin_id is not None:
-        return model.provenance.plugin_id
-    plugins = web.store.plugins.list()
-    return plugins[0].id if len({plugin.image for plugin in plugins}) == 1 else None
-
-
 @router.post("/models.list")
 def models_list(web: WebDep, body: OfWorkspace) -> Response:
     require_workspace(body.workspace_id)
     name = next((rule.value for rule in body.filter if rule.field == "name" and rule.operator == "="), None)
     found = web.store.models.list(limit=MANY, name=name if isinstance(name, str) else None)
-    return list_reply([model_view(web, model) for model in found], body)
+    plugins = PluginNumbers(web)
+    return list_reply([model_view(model, plugins) for model in found], body)
 
 
 @router.post("/models.info")
 def models_info(web: WebDep, body: IdBody) -> Response:
-    return reply(model_view(web, web.store.models.get(body.id)))
+    return reply(model_view(web.store.models.get(body.id), PluginNumbers(web)))
 
 
 @router.post("/models.info.deployed")
@@ -171,7 +164,7 @@ async def models_upload(web: WebDep, request: Request) -> Response:
         word = given.decode("utf-8", "replace")
         model = await run_in_threadpool(_fill, web, word, tar)
     web.hub.touch()
-    return reply(model_view(web, model))
+    return reply(model_view(model, PluginNumbers(web)))
 
 
 def _fill(web: Web, upload_hash: str, tar: Path) -> Model:

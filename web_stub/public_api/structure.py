@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from agent.domain import Plugin
+from agent.domain import Model, Plugin
 from agent.errors import BadInput, NotFound
 from agent.store import AgentRow
 from web_stub.context import Web, WebDep
@@ -209,14 +209,21 @@ def plugin_versions(web: Web, plugin_id: int) -> list[Plugin]:
     raise NotFound(f"There is no plugin {plugin_id}.")
 
 
-def plugin_number(web: Web, plugin_id: int | None) -> int | None:
-    """The id under which a version's plugin is listed."""
-    if plugin_id is None:
-        return None
-    try:
-        return _number(plugin_versions(web, plugin_id))
-    except NotFound:
-        return None
+class PluginNumbers:
+    """The id under which the plugin of a version, or of a model, is listed. Made once for a whole list."""
+
+    def __init__(self, web: Web) -> None:
+        groups = _grouped(web.store.plugins.list())
+        self._by_version = {plugin.id: _number(group) for group in groups for plugin in group}
+        self._only = _number(groups[0]) if len(groups) == 1 else None
+
+    def of_version(self, plugin_id: int) -> int | None:
+        return self._by_version.get(plugin_id)
+
+    def of_model(self, model: Model) -> int | None:
+        """Of a model that came without one: the only plugin there is."""
+        known = model.provenance.plugin_id
+        return self._only if known is None else self._by_version.get(known)
 
 
 def plugin_view(versions: Sequence[Plugin]) -> View:

@@ -17,12 +17,11 @@ from agent.events.model import Metrics
 from agent.store import StoredEvent, agent_name
 from web_stub.context import Web, WebDep
 from web_stub.jsons import encode
-from web_stub.public_api.models import plugin_id_of
 from web_stub.public_api.projects import MANY, OfWorkspace
 from web_stub.public_api.structure import (
+    PluginNumbers,
     agent_number,
     named_agent,
-    plugin_number,
     plugin_versions,
     require_workspace,
     team_view,
@@ -66,7 +65,7 @@ class MetricsOf(Body):
     model_id: Id | None = None
 
 
-def task_view(web: Web, task: Task) -> View:
+def task_view(task: Task, plugins: PluginNumbers) -> View:
     return {
         "id": task.id,
         "type": task.type.value,
@@ -78,7 +77,7 @@ def task_view(web: Web, task: Task) -> View:
         "teamId": TEAM_ID,
         "workspaceId": WORKSPACE_ID,
         "userId": USER_ID,
-        "pluginId": plugin_number(web, task.plugin_id),
+        "pluginId": plugins.of_version(task.plugin_id),
         "createdAt": time_text(task.created_at),
         "updatedAt": time_text(task.finished_at or task.started_at or task.created_at),
         "startedAt": time_text(task.started_at),
@@ -115,7 +114,7 @@ def _plugin(web: Web, body: RunPlugin) -> Plugin:
     """The version asked for, else the newest; clients take the plugin from the model, which may not know it."""
     plugin_id = body.plugin_id
     if plugin_id is None and len(body.models) == 1:
-        plugin_id = plugin_id_of(web, web.store.models.get(body.models[0]))
+        plugin_id = PluginNumbers(web).of_model(web.store.models.get(body.models[0]))
     if plugin_id is None:
         raise BadInput("the model does not say which plugin it belongs to; name one with pluginId")
     versions = plugin_versions(web, plugin_id)
@@ -130,13 +129,14 @@ def _plugin(web: Web, body: RunPlugin) -> Plugin:
 
 @router.post("/tasks.info")
 def tasks_info(web: WebDep, body: IdBody) -> Response:
-    return reply(task_view(web, web.store.tasks.get(body.id)))
+    return reply(task_view(web.store.tasks.get(body.id), PluginNumbers(web)))
 
 
 @router.post("/tasks.list")
 def tasks_list(web: WebDep, body: OfWorkspace) -> Response:
     require_workspace(body.workspace_id)
-    return list_reply([task_view(web, task) for task in web.store.tasks.list(limit=MANY)], body)
+    plugins = PluginNumbers(web)
+    return list_reply([task_view(task, plugins) for task in web.store.tasks.list(limit=MANY)], body)
 
 
 @router.post("/tasks.checkpoints.list")
