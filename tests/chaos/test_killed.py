@@ -41,10 +41,12 @@ def start(cli, inputs):
     def start(*args: str) -> subprocess.Popen[str]:
         process = cli.start("submit-train", *inputs, *args)
         started.append(process)
+        said = []
         for line in process.stderr:
+            said.append(line)
             if "checkpoint 0" in line:
                 return process
-        raise AssertionError(f"it ended before: {process.wait()}")
+        raise AssertionError("".join(said))
 
     yield start
     for process in started:
