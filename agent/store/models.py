@@ -75,7 +75,7 @@ class Models:
 
     def by_sha256(self, sha: str) -> Model | None:
         """The newest model state with these bytes."""
-        found = sa.select(models).where(models.c.sha256 == sha).order_by(models.c.id.desc()).limit(1)
+        found = sa.select(models).where(models.c.sha256 == sha, _IS_THERE).order_by(models.c.id.desc()).limit(1)
         with self._db.reading() as connection:
             row = connection.execute(found).first()
         return None if row is None else _model(row)
