@@ -22,6 +22,7 @@ from agent import presence
 from agent.domain import NewTask, Task
 from agent.errors import AgentError, Conflict
 from agent.leftovers import sweep
+from agent.logs import about_task
 from agent.run_task import run_task
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ def run_forever(house: House, shutdown: threading.Event, *, parallel: int = 1) -
             work.settle()
             task = work.next()
             if task is not None:
-                log.info("task %s: taken (%s, %s)", task.id, task.type.value, task.status.value)
+                with about_task(task.id):
+                    log.info("task %s: taken (%s, %s)", task.id, task.type.value, task.status.value)
                 work.running[task.id] = pool.submit(run_task, task, house, shutdown=shutdown)
             elif len(work.running) >= parallel:
                 wait(work.running.values(), timeout=LOOK_S, return_when=FIRST_COMPLETED)
@@ -158,19 +160,22 @@ class _Work:
     def settle(self) -> None:
         """Say in the agent's own log how each task ended whose thread is done."""
         for task_id in [task_id for task_id, future in self.running.items() if future.done()]:
-            future = self.running.pop(task_id)
-            error = future.exception()
-            if error is None:
-                self._retries.pop(task_id, None)
-                log.info("task %s: %s (%s)", task_id, future.result().status.value, future.result().reason)
-                continue
-            # Its end may not be recorded. If so the task is still ours, and `next` finds it again.
-            pause_s = self._retries[task_id].pause_s * 2 if task_id in self._retries else RETRY_S
-            self._retries[task_id] = _Retry(time.monotonic() + pause_s, min(pause_s, RETRY_LIMIT_S))
-            if isinstance(error, AgentError):
-                log.warning("task %s: %s", task_id, error)
-            else:
-                log.error("task %s: its thread failed: %s", task_id, error, exc_info=error)
+            with about_task(task_id):
+                self._settle(task_id, self.running.pop(task_id))
+
+    def _settle(self, task_id: int, future: Future[Task]) -> None:
+        error = future.exception()
+        if error is None:
+            self._retries.pop(task_id, None)
+            log.info("task %s: %s (%s)", task_id, future.result().status.value, future.result().reason)
+            return
+        # Its end may not be recorded. If so the task is still ours, and `next` finds it again.
+        pause_s = self._retries[task_id].pause_s * 2 if task_id in self._retries else RETRY_S
+        self._retries[task_id] = _Retry(time.monotonic() + pause_s, min(pause_s, RETRY_LIMIT_S))
+        if isinstance(error, AgentError):
+            log.warning("task %s: %s", task_id, error)
+        else:
+            log.error("task %s: its thread failed: %s", task_id, error, exc_info=error)
 
 
 def _take_over(house: House, agent_id: str, task_id: int | None = None) -> list[Task]:

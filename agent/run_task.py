@@ -12,6 +12,7 @@ import threading
 from agent.collect import collect
 from agent.domain import Step, Task
 from agent.house import House
+from agent.logs import about_task
 from agent.run import open_run
 from agent.stage import stage
 
@@ -24,7 +25,8 @@ def run_task(task: Task, house: House, *, shutdown: threading.Event | None = Non
     agent has the task now, and StorageFailed when the end could not be recorded: the task is still ours then,
     and running it again goes on where this run broke off.
     """
-    with open_run(task, house, shutdown or threading.Event()) as run:  # whatever happens, the end is recorded
+    stop = shutdown or threading.Event()
+    with about_task(task.id), open_run(task, house, stop) as run:  # whatever happens, the end is recorded
         container = run.find_container()
         if container is None and task.step < Step.MAIN:
             with run.step(Step.DOWNLOAD):

@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     web_port: int = Field(default=8120, ge=0, le=65535)
     web_hosts: str = ""  # further host names the web answers to, with commas between
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"  # of the agent's own log, on stderr
 
     @classmethod
     def settings_customise_sources(

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import ipaddress
 import os
 import secrets
 import threading
@@ -59,6 +60,35 @@ def installation_token(settings: Settings) -> str:
     if not token:
         raise StorageFailed(f"{file} is empty: write a token into it, or delete it and one will be made")
     return token
+
+
+def meaning_of_exposure(settings: Settings) -> str:
+    """What it means to listen where settings say; empty for the loopback.
+
+    Raises BadInput where other machines could try a token that nobody chose, or one that can be guessed.
+    """
+    if is_loopback(settings.web_host):
+        return ""
+    if len(settings.token) < CHOSEN_LENGTH:
+        what = f"has only {len(settings.token)} characters" if settings.token else "is not set"
+        raise BadInput(
+            f"listening on {settings.web_host} lets every machine that reaches this one try the token, and whoever has "
+            f"it runs code here as this user. AGENT_TOKEN {what}: set it to a secret of {CHOSEN_LENGTH} characters or "
+            "more (openssl rand -hex 16), or listen on 127.0.0.1"
+        )
+    return (
+        f"listening on {settings.web_host}: other machines can reach this page, and whoever has a token runs code here "
+        "as this user. Tokens and data travel unencrypted; put a proxy that speaks TLS before it where the network is "
+        "not yours"
+    )
+
+
+def is_loopback(name: str) -> bool:
+    """Whether only this machine can reach that host name or address."""
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 class Access:

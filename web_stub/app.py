@@ -15,11 +15,11 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from agent.errors import AgentError, Invalid, StoreBusy
 from agent.settings import Settings
-from web_stub import pages, public_api, rest
+from web_stub import health, pages, public_api, rest
 from web_stub.access import Access, installation_token
 from web_stub.context import Web
 from web_stub.digest import Digests
@@ -57,10 +57,11 @@ def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access
     cache = settings.home / "cache"
     digests, thumbnails = Digests(store, cache / "statistics"), Thumbnails(artifacts, cache / "thumbnails")
     app.state.web = Web(store, artifacts, settings, access, hub, points, TaskViews(store), digests, thumbnails)
+    app.state.readiness = health.Readiness(app.state.web)
     app.include_router(rest.router, prefix="/api")
     app.include_router(public_api.router, prefix=public_api.PREFIX, include_in_schema=False)
     app.include_router(pages.router)
-    app.add_api_route("/health", _health, include_in_schema=False)
+    app.include_router(health.router)
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
@@ -68,11 +69,6 @@ def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access
     app.add_middleware(Guard, access=access, hosts=Hosts(settings.web_host, settings.web_hosts))
     _describe(app)
     return app
-
-
-def _health() -> Response:
-    """For whoever watches the process: it answers. Says nothing else, so it needs no token."""
-    return PlainTextResponse("ok")
 
 
 def _closing(hub: Hub) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:

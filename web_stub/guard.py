@@ -20,7 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.errors import AgentError, BadInput
-from web_stub.access import INSTALLATION, Access, TooManyGuesses
+from web_stub.access import INSTALLATION, Access, TooManyGuesses, is_loopback
 
 BODY_LIMIT_BYTES = 16 << 20  # JSON: a large config is kilobytes
 UPLOAD_LIMIT_BYTES = 64 << 30
@@ -280,8 +280,3 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def is_loopback(name: str) -> bool:
-    """Whether only this machine can reach that host name or address."""
-    return name == "localhost" or (_is_address(name) and ipaddress.ip_address(name).is_loopback)

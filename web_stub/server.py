@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,16 +11,17 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from agent.errors import BadInput, CouldNotStart
+from agent.errors import CouldNotStart
 from agent.settings import Settings
-from web_stub.access import Access, installation_token
+from web_stub.access import Access, installation_token, meaning_of_exposure
 from web_stub.app import create_app
 from web_stub.context import Web
-from web_stub.guard import is_loopback
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
     from agent.store import Store
+
+logger = logging.getLogger(__name__)
 
 _GRACE_S = 5  # for downloads in progress when the server is told to end
 
@@ -64,11 +66,8 @@ def serve(
     thread only `stop` does. `ready` is called once it accepts connections. Raises CouldNotStart, and BadInput where
     it would listen beyond loopback without a token somebody chose.
     """
-    if not is_loopback(settings.web_host) and not settings.token:
-        raise BadInput(
-            f"listening on {settings.web_host} lets every machine that reaches this one try the token: "
-            "set AGENT_TOKEN to a secret you chose for that, or AGENT_WEB_HOST=127.0.0.1"
-        )
+    if meaning := meaning_of_exposure(settings):
+        logger.warning("%s", meaning)
     access = Access(installation_token(settings), store.tokens)
     app = create_app(store, artifacts, settings, access=access)
     listener = _listen(settings.web_host, settings.web_port)

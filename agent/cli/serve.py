@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
@@ -14,7 +13,7 @@ import typer
 
 from agent.cli import INTERRUPTED, show
 from agent.cli.house import open_house
-from agent.errors import BadInput
+from agent.logs import log_to_stderr
 
 Parallel = Annotated[int, typer.Option(min=1, max=64, help="How many tasks at the same time.")]
 
@@ -30,7 +29,7 @@ def run(
     from agent.verdict import exit_code
 
     with open_house() as house, interruptible() as shutdown:
-        _log_to_stderr(house.settings.log_level)
+        log_to_stderr(house.settings.log_level, house.settings.log_format)
         if task is None:
             run_forever(house, shutdown, parallel=parallel)
             return
@@ -46,17 +45,14 @@ def up(
 ) -> None:
     """Start the web page and an agent on this machine."""
     from agent.loop import run_forever
+    from web_stub.access import meaning_of_exposure
     from web_stub.server import serve
 
     with open_house() as house, interruptible() as shutdown:
-        _log_to_stderr(house.settings.log_level)
+        log_to_stderr(house.settings.log_level, house.settings.log_format)
         changes = {"web_host": host, "web_port": port}
         settings = house.settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
-        if settings.web_host not in {"127.0.0.1", "localhost", "::1"} and not settings.token:
-            raise BadInput(
-                f"listening on {settings.web_host} lets other machines reach this agent, which runs code as you; "
-                "set AGENT_TOKEN to a secret of your own first"
-            )
+        meaning_of_exposure(settings)  # refused before an agent has started
         worker = threading.Thread(
             target=run_forever, args=(house, shutdown), kwargs={"parallel": parallel}, name="agent", daemon=True
         )
@@ -91,8 +87,3 @@ def interruptible() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("watchdog").setLevel(logging.CRITICAL)  # it calls being stopped in the middle of a read an error

@@ -22,6 +22,7 @@ from agent.store.models import Models
 from agent.store.plugins import Plugins
 from agent.store.progress import ProgressBar, ProgressBars
 from agent.store.projects import Projects
+from agent.store.tally import Tally, tally
 from agent.store.task_rows import TaskSummary
 from agent.store.tasks import Tasks
 from agent.store.tokens import Token, Tokens
@@ -38,6 +39,7 @@ __all__ = [
     "Series",
     "Store",
     "StoredEvent",
+    "Tally",
     "TaskSummary",
     "Token",
     "Wanted",
@@ -80,6 +82,10 @@ class Store:
         changed = changes.wait(self._db.seen_version() if since is None else since, timeout_s)
         self._db.saw(changes.version())
         return changed
+
+    def tally(self) -> Tally:
+        """How much of everything there is now."""
+        return tally(self._db)
 
     def close(self) -> None:
         """Wake all who wait, with False, and let go of the database. Idempotent."""

@@ -1,0 +1,105 @@
+"""What whoever watches the server is told, and what listening beyond the loopback takes."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from agent.domain import TaskStatus
+from agent.errors import BadInput
+from agent.settings import Settings
+from tests.demo_store import new_task
+from tests.web_server import Server
+from web_stub.access import CHOSEN_LENGTH, meaning_of_exposure
+from web_stub.health import Readiness
+
+
+def fresh(site):
+    """Forget what a probe was told a moment ago."""
+    site.app.state.readiness = Readiness(site.app.state.web)
+    return site.stranger.get("/readyz")
+
+
+def test_the_process_answers_anybody(site):
+    for address in ("/health", "/healthz"):
+        assert site.stranger.get(address).text == "ok"
+
+
+def test_it_is_ready_when_store_artifacts_and_an_agent_answer(site):
+    assert fresh(site).status_code == 503
+    assert fresh(site).json()["agent"] == "none was seen in the last minute"
+
+    site.store.agents.beat("laptop:1:a", "laptop", {})
+    answer = fresh(site)
+
+    assert answer.status_code == 200
+    assert answer.json() == {"ready": True, "store": "ok", "artifacts": "ok", "agent": "ok"}
+    assert not list((site.settings.home / "artifacts" / "half").iterdir()), "looking leaves nothing"
+
+
+def test_artifacts_that_are_gone_are_named_without_their_path(site):
+    site.store.agents.beat("laptop:1:a", "laptop", {})
+    shutil.rmtree(site.settings.home / "artifacts")
+    answer = fresh(site)
+
+    assert answer.status_code == 503
+    assert answer.json()["artifacts"] == "does not take bytes"
+    assert str(site.settings.home) not in answer.text
+
+
+def test_any_number_of_probes_looks_once_a_second(site):
+    first = fresh(site)
+    site.store.agents.beat("laptop:1:a", "laptop", {})
+
+    assert site.stranger.get("/readyz").json() == first.json()
+
+
+def test_the_figures_need_a_token_and_count_what_is_there(site):
+    first = new_task(site.store, site.library, "one")
+    new_task(site.store, site.library, "two")
+    site.store.tasks.request_stop(first.id)
+    site.store.agents.beat("laptop:1:a", "laptop", {})
+
+    assert site.stranger.get("/metrics").status_code == 401
+    answer = site.client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=1.0.0")
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    assert samples["supervisely_tasks", "queued"] == samples["supervisely_tasks", "stopped"] == 1
+    assert {labels[0] for name, *labels in samples if name == "supervisely_tasks"} == set(TaskStatus)
+    assert samples["supervisely_agents_alive",] == 1
+    assert samples["supervisely_models",] == 1
+    assert samples["supervisely_home_free_bytes",] > 0
+    assert samples["process_resident_memory_bytes",] > 0
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "box.lab.example"])
+@pytest.mark.parametrize("token", ["", "short", "x" * (CHOSEN_LENGTH - 1)])
+def test_listening_beyond_loopback_demands_a_token_that_cannot_be_guessed(tmp_path, host, token):
+    with pytest.raises(
+        BadInput, match=f"listening on {host} .* whoever has it runs code here as this user.*AGENT_TOKEN"
+    ):
+        meaning_of_exposure(Settings(home=tmp_path, web_host=host, token=token))
+
+
+def test_listening_beyond_loopback_says_what_it_means(tmp_path):
+    said = meaning_of_exposure(Settings(home=tmp_path, web_host="0.0.0.0", token="x" * CHOSEN_LENGTH))
+
+    assert "whoever has a token runs code here" in said
+    assert "unencrypted" in said
+    for host in ("127.0.0.1", "localhost", "::1", "127.0.0.2"):
+        assert meaning_of_exposure(Settings(home=tmp_path, web_host=host)) == ""
+
+
+def test_the_server_warns_when_it_listens_beyond_loopback(site, caplog):
+    with caplog.at_level(logging.WARNING):
+        Server(site.store, site.artifacts, site.settings.model_copy(update={"web_host": "0.0.0.0"})).stop()
+
+    assert [record for record in caplog.records if "other machines can reach this page" in record.getMessage()]
+    assert site.settings.token not in caplog.text
