@@ -4,6 +4,7 @@
 const NUMBER = /-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 const WORD = /[A-Za-z_$][\w$]*/y;
 const ESCAPES = '"\\/bfnrt';
+const INSTEAD = new Map([["True", "true"], ["False", "false"], ["None", "null"]]);
 const DEEPEST = 200;
 
 class Mistake extends Error {
@@ -104,7 +105,7 @@ function check(text) {
     }
     const word = match(WORD);
     if (["true", "false", "null"].includes(word)) { at += word.length; return undefined; }
-    const instead = { True: "true", False: "false", None: "null", undefined: "null" }[word];
+    const instead = INSTEAD.get(word);
     if (instead) fail(`${word} is written ${instead} in JSON`);
     if (["NaN", "Infinity", "inf", "nan"].includes(word)) fail(`JSON has no ${word}; write null or a number`);
     return fail(word ? `a text needs double quotes: "${word}"` : char === "," ? "a value is missing before this comma" : "a value is expected here");

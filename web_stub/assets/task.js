@@ -33,7 +33,7 @@ function head() {
   ];
   if (task.result_project_id) {
     facts.push(["Result", el("a", { href: `/projects/${task.result_project_id}` }, `project ${task.result_project_id}`)]);
-    facts.push(["Look", el("a", { href: `/projects/${task.project.id}/images?with=${task.result_project_id}` }, "predictions over ground truth")]);
+    facts.push(["Compare", el("a", { href: `/projects/${task.project.id}/images?with=${task.result_project_id}` }, "predictions over ground truth")]);
   }
   $("facts").replaceChildren(...facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
   const done = STEPS.findIndex(([key]) => key === task.step);
