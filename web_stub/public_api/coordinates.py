@@ -23,19 +23,22 @@ def to_pixels(annotation: Mapping[str, Any], shapes: Mapping[str, str]) -> Json:
     """The annotation in pixels, given in the plane. `shapes`: class title → shape."""
     width, height = annotation["size"]["width"], annotation["size"]["height"]
 
-    def point(xy: list[Any]) -> list[Any]:
-        return [_pixel(xy[0], width), _pixel(xy[1], height), *xy[2:]]
+    floor = math.floor
 
-    return _changed(annotation, shapes, point=point, rectangle=_rectangle_to_pixels, origin=_floored)
+    def ring(points: list[Any]) -> list[Any]:
+        # The far edge of the image belongs to its last pixel. Written out: drawings have thousands of points.
+        return [[width - 1 if x == width else floor(x), height - 1 if y == height else floor(y)] for x, y in points]
+
+    return _changed(annotation, shapes, ring=ring, rectangle=_rectangle_to_pixels)
 
 
 def to_subpixels(annotation: Mapping[str, Any], shapes: Mapping[str, str]) -> Json:
     """The annotation in the plane, given in pixels; `to_pixels` gives back the same."""
 
-    def point(xy: list[Any]) -> list[Any]:
-        return [round(xy[0]) + 0.5, round(xy[1]) + 0.5, *xy[2:]]
+    def ring(points: list[Any]) -> list[Any]:
+        return [[round(x) + 0.5, round(y) + 0.5] for x, y in points]
 
-    return _changed(annotation, shapes, point=point, rectangle=_rectangle_to_plane, origin=_floored)
+    return _changed(annotation, shapes, ring=ring, rectangle=_rectangle_to_plane)
 
 
 def with_geometry(annotation: Mapping[str, Any], shapes: Mapping[str, str]) -> Json:
@@ -72,9 +75,8 @@ def _changed(
     annotation: Mapping[str, Any],
     shapes: Mapping[str, str],
     *,
-    point: Callable[[list[Any]], list[Any]],
+    ring: Callable[[list[Any]], list[Any]],
     rectangle: Callable[[list[Any]], list[Any]],
-    origin: Callable[[list[Any]], list[Any]],
 ) -> Json:
     labels = []
     for given in annotation.get("objects", []):
@@ -84,23 +86,14 @@ def _changed(
             if shape_of(label, shapes) == _RECTANGLE:
                 label["points"] = {**points, "exterior": rectangle(points["exterior"])}
             else:
-                holes = [[point(xy) for xy in hole] for hole in points.get("interior") or []]
-                label["points"] = {**points, "exterior": [point(xy) for xy in points["exterior"]], "interior": holes}
+                holes = [ring(hole) for hole in points.get("interior") or []]
+                label["points"] = {**points, "exterior": ring(points["exterior"]), "interior": holes}
         if isinstance(bitmap := label.get("bitmap"), dict) and "origin" in bitmap:
-            label["bitmap"] = {**bitmap, "origin": origin(bitmap["origin"])}
+            label["bitmap"] = {**bitmap, "origin": [math.floor(number) for number in bitmap["origin"]]}
         if isinstance(nodes := label.get("nodes"), dict):
-            label["nodes"] = {id_: {**node, "loc": point(node["loc"])} for id_, node in nodes.items()}
+            label["nodes"] = {id_: {**node, "loc": ring([node["loc"]])[0]} for id_, node in nodes.items()}
         labels.append(label)
     return {**annotation, "objects": labels}
-
-
-def _pixel(value: float, end: int) -> int:
-    """The pixel a coordinate lies in; the far edge of the image belongs to the last one."""
-    return end - 1 if value == end else math.floor(value)
-
-
-def _floored(xy: list[Any]) -> list[Any]:
-    return [math.floor(xy[0]), math.floor(xy[1])]
 
 
 def _rectangle_to_pixels(corners: list[Any]) -> list[Any]:

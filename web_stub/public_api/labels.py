@@ -90,7 +90,7 @@ def _kept(annotation: Mapping[str, Any], meta: Meta, image: Image, *, subpixels:
         raise BadInput(f"{where} has a broken shape: {error}") from error
     if problems := annotation_problems(text, meta, f"{image.name}.json"):
         raise Invalid(where, problems)
-    return compact(orjson.loads(text))
+    return text.decode() if text.isascii() else compact(orjson.loads(text))
 
 
 @router.post("/annotations.bulk.info")
