@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image as Picture
+
 from agent.domain import NewImage, NewModel, NewProject, NewTask, Provenance, Step, Task, TaskStatus, TaskType
 from agent.events.model import Stream
 from agent.events.parse import parse_line
@@ -73,7 +75,9 @@ def fill_library(store: Store, artifacts: Any, *, project: str = "Fruit on the t
         folder=None,
         content_sha256=None,
     )
-    blob = artifacts.put_bytes(b"pretend this is a picture")
+    picture = io.BytesIO()
+    Picture.new("RGB", (64, 48), (188, 143, 90)).save(picture, "PNG")
+    blob = artifacts.put_bytes(picture.getvalue())
     image = NewImage("a.png", blob.sha256, blob.size_bytes, 64, 48, "image/png", '{"objects": [], "tags": []}')
     meta = {
         "classes": [{"title": "apple", "shape": "bitmap", "color": "#D0021B"}],

@@ -83,7 +83,9 @@ def _polygon_area(ring: Sequence[Point], width: int, height: int) -> float:
     total = 0.0
     for (x0, y0), (x1, y1) in zip(inside, [*inside[1:], *inside[:1]], strict=True):
         total += x0 * y1 - x1 * y0
-    return abs(total) / 2
+    if not math.isfinite(total):  # points at the end of what a number can hold
+        raise BrokenLabel
+    return min(abs(total) / 2, float(width * height))
 
 
 def _cut(ring: Sequence[Point], axis: int, limit: float, *, keep_below: bool) -> list[Point]:

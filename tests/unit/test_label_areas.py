@@ -1,0 +1,82 @@
+"""Areas of labels, by hand and against brute force."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.labeled_project import EVERY_SHAPE, HOSTILE, SHAPES, bitmap, mask_data, png, shape
+from web_stub.label_areas import BrokenLabel, covered, decoded_mask
+
+
+def test_every_shape_covers_what_its_points_say():
+    areas = {label["classTitle"]: covered(label, SHAPES[label["classTitle"]], 80, 60) for label in EVERY_SHAPE}
+
+    assert areas == {"leaf": 200 - 8, "plot": 600 - 100, "box": 400, "path": 0, "spot": 0}
+
+
+def test_what_lies_outside_of_the_image_does_not_count():
+    assert covered(shape("box", [[-50, 40], [500, 55]]), "rectangle", 80, 60) == 80 * 16
+    assert covered(shape("box", [[500, 500], [600, 600]]), "rectangle", 80, 60) == 0
+    assert covered(shape("plot", [[-40, 0], [40, 0], [40, 60], [-40, 60]]), "polygon", 80, 60) == 40 * 60
+    assert covered(bitmap("leaf", -5, 55, 20, 10), "bitmap", 80, 60) == 15 * 5
+    assert covered(bitmap("leaf", 900, 0, 20, 10), "bitmap", 80, 60) == 0
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(-20, 100), st.integers(-20, 100)), min_size=3, max_size=3))
+def test_a_triangle_is_cut_at_the_edges_as_its_pixels_are(points):
+    width, height = 40, 30
+    area = covered(shape("plot", [list(p) for p in points]), "polygon", width, height)
+    fine = 4  # samples along a pixel's side
+    px, py = np.meshgrid((np.arange(width * fine) + 0.5) / fine, (np.arange(height * fine) + 0.5) / fine)
+    ring = [*points, points[0]]
+    turns = [(x1 - x0) * (py - y0) - (y1 - y0) * (px - x0) for (x0, y0), (x1, y1) in pairwise(ring)]
+    inside = np.count_nonzero(np.all([t > 0 for t in turns], axis=0) | np.all([t < 0 for t in turns], axis=0))
+    assert area == pytest.approx(inside / fine**2, abs=0.35 * (width + height) + 1)
+
+
+@pytest.mark.parametrize("label", [label for label in HOSTILE if isinstance(label, dict)])
+def test_a_label_from_a_stranger_gives_an_area_or_is_broken(label):
+    try:
+        area = covered(label, "polygon", 80, 60)
+    except BrokenLabel:
+        return
+    assert 0 <= area <= 80 * 60
+
+
+@given(st.recursive(st.none() | st.floats() | st.text(max_size=5), lambda s: st.lists(s, max_size=4)))
+def test_any_points_give_an_area_or_are_broken(points):
+    try:
+        area = covered({"points": {"exterior": points, "interior": points}}, "polygon", 80, 60)
+    except BrokenLabel:
+        return
+    assert 0 <= area <= 80 * 60 + 1e-6
+
+
+def test_masks_of_every_writer_are_read():
+    grey = Image.new("L", (3, 2))
+    grey.putpixel((1, 1), 7)
+    clear = Image.new("RGBA", (3, 2), (255, 255, 255, 0))
+    clear.putpixel((0, 0), (0, 0, 0, 9))
+    plain = base64.b64encode(png(grey)).decode()  # today's writers may leave the zlib out
+
+    assert decoded_mask(plain).histogram()[0] == 5
+    assert decoded_mask(base64.b64encode(zlib.compress(png(clear))).decode()).histogram()[0] == 5
+    assert decoded_mask(mask_data(4, 3, hole=(0, 0, 2, 1))).histogram()[0] == 2
+
+
+def test_a_mask_that_would_fill_the_memory_is_broken():
+    header = bytearray(png(Image.new("1", (8, 8))))
+    header[16:24] = (60_000).to_bytes(4, "big") * 2
+    with pytest.raises(BrokenLabel):
+        decoded_mask(base64.b64encode(zlib.compress(bytes(header))).decode())
+    with pytest.raises(BrokenLabel):
+        decoded_mask(base64.b64encode(zlib.compress(bytes(80 << 20))).decode())
