@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+import sqlalchemy as sa
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -44,6 +45,12 @@ def clean(text: str) -> str:
     if "\0" in text:
         text = text.replace("\0", "␀")
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+def contains(column: sa.Column[str], text: str) -> sa.ColumnElement[bool]:
+    """Whether the text is part of it, in whatever case. SQLite folds ASCII only: other letters as they are written."""
+    wanted = clean(text)
+    return column.icontains(wanted, autoescape=True) | column.contains(wanted, autoescape=True)
 
 
 def clean_or_none(text: str | None) -> str | None:

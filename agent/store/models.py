@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from agent.domain import Model, NewModel, Provenance
 from agent.errors import Conflict, NotFound
-from agent.store.columns import clean, from_json_or_none, from_us, now_us, to_json_or_none
+from agent.store.columns import clean, contains, from_json_or_none, from_us, now_us, to_json_or_none
 from agent.store.connect import Database
 from agent.store.schema import checkpoints, models, tasks
 
@@ -47,11 +47,8 @@ class Models:
             found = found.where(models.c.name == clean(name))
         if task_id is not None:
             found = found.where(models.c.task_id == task_id)
-        if text is not None:  # SQLite folds ASCII only, so other letters are also looked for as they are written
-            wanted = clean(text)
-            found = found.where(
-                models.c.name.icontains(wanted, autoescape=True) | models.c.name.contains(wanted, autoescape=True)
-            )
+        if text is not None:
+            found = found.where(contains(models.c.name, text))
         with self._db.reading() as connection:
             return [_model(row) for row in connection.execute(found)]
 

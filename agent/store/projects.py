@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from agent.domain import Dataset, Image, NewImage, NewProject, Project
 from agent.errors import NotFound
 from agent.store.bulk import BulkInsert
-from agent.store.columns import clean, from_json, from_json_or_none, from_us, now_us, to_json, to_json_or_none
+from agent.store.columns import clean, contains, from_json, from_json_or_none, from_us, now_us, to_json, to_json_or_none
 from agent.store.connect import Database
 from agent.store.schema import datasets, images, projects
 
@@ -76,13 +76,17 @@ class Projects:
     def get(self, id: int) -> Project:  # noqa: A002
         return self._one(projects.c.id == id, f"There is no project {id}.")
 
-    def list(self, *, limit: int = 100, before_id: int | None = None, name: str | None = None) -> list[Project]:
-        """Newest first, of this exact name where given."""
+    def list(
+        self, *, limit: int = 100, before_id: int | None = None, name: str | None = None, text: str | None = None
+    ) -> list[Project]:
+        """Newest first, of this exact name, with this text in the name where given."""
         found = sa.select(projects).order_by(projects.c.id.desc()).limit(limit)
         if before_id is not None:
             found = found.where(projects.c.id < before_id)
         if name is not None:
             found = found.where(projects.c.name == clean(name))
+        if text is not None:
+            found = found.where(contains(projects.c.name, text))
         with self._db.reading() as connection:
             return [project_of(row) for row in connection.execute(found)]
 

@@ -158,6 +158,7 @@ def test_numbers_and_the_order_of_keys_arrive_as_written(site):
     site.page.get_by_text("More options").click()
     site.page.get_by_label("Environment, NAME=VALUE a line").fill("A=1\nB=x=y")
     site.page.get_by_label("Memory limit, GiB").fill("0.5")
+    site.page.get_by_label("End it after, minutes").fill("1.5")
     site.page.get_by_role("button", name="Start training").click()
     expect(site.page.locator("#status")).to_have_text("queued")
 
@@ -165,6 +166,7 @@ def test_numbers_and_the_order_of_keys_arrive_as_written(site):
     assert json.dumps(task.config) == json.dumps(json.loads(written))
     assert dict(task.options.env) == {"A": "1", "B": "x=y"}
     assert task.options.memory_bytes == 1 << 29
+    assert (task.options.time_limit_s, task.options.idle_limit_s) == (90, None)
     assert site.complaints == []
 
 

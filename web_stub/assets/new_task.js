@@ -34,6 +34,7 @@ const projects = new Picker($("project"), {
   label: "Project",
   items: first.projects,
   describe: (one) => ({ title: one.name, under: `${show.count(one.images_count)} image${one.images_count === 1 ? "" : "s"} · ${one.task_id ? `made by task ${one.task_id}` : `added ${show.ago(one.created_at)}`}` }),
+  find: first.projects.length < first.choices ? null : async (words) => (await ask(`/api/projects?${new URLSearchParams({ text: words })}`)).items,
   empty: ["No projects yet. Add one from a terminal: ", el("code", {}, "agent project add FOLDER")],
   onPick: () => names(),
 });
@@ -103,6 +104,8 @@ function options() {
   const out = { writable_data: $("writable").checked, env: environment() };
   for (const id of ["engine", "gpus", "pull"]) if ($(id).value.trim()) out[id] = $(id).value.replaceAll(" ", "");
   if ($("memory").value) out.memory_bytes = Math.round(Number($("memory").value) * GIB);
+  if ($("time-limit").value) out.time_limit_s = Number($("time-limit").value) * 60;
+  if ($("idle-limit").value) out.idle_limit_s = Number($("idle-limit").value) * 60;
   if ($("grace").value) out.stop_grace_s = Number($("grace").value);
   return out;
 }
@@ -155,9 +158,11 @@ function fillIn() {
     for (const id of ["engine", "gpus", "pull"]) if (given[id] !== first.defaults[id]) $(id).value = given[id];
     $("writable").checked = given.writable_data;
     if (given.memory_bytes) $("memory").value = given.memory_bytes / GIB;
+    if (given.time_limit_s) $("time-limit").value = given.time_limit_s / 60;
+    if (given.idle_limit_s) $("idle-limit").value = given.idle_limit_s / 60;
     if (given.stop_grace_s) $("grace").value = given.stop_grace_s;
     $("env").value = Object.entries(given.env).map(([name, value]) => `${name}=${value}`).join("\n");
-    $("more-options").open = Boolean(given.writable_data || given.memory_bytes || given.stop_grace_s || $("env").value || $("pull").value);
+    $("more-options").open = Boolean(given.writable_data || given.memory_bytes || given.time_limit_s || given.idle_limit_s || given.stop_grace_s || $("env").value || $("pull").value);
   }
   if (wish.config !== null) editor.set(wish.config);
   plugins.choose(wish.plugin ?? first.plugins.find((one) => one.modes.includes(type))?.id);

@@ -57,7 +57,9 @@ function row(card) {
     el("div.metrics.cell-metrics", {}, ...important.slice(0, SHOWN_METRICS).map(metric),
       important.length > SHOWN_METRICS && el("span.quiet", {}, `+${important.length - SHOWN_METRICS}`)),
     el("div.time.right", { "data-task": card.id }),
-    el("div.right", {}, !show.isFinal(card.status) && !card.stop_requested && el("button.danger.small", { type: "button", onclick: () => stop(card), "aria-label": `Stop ${card.name}` }, "Stop")));
+    el("div.right", {}, show.isFinal(card.status)
+      ? el("a.button.small", { href: `/tasks/new?task=${card.id}`, title: "Rerun with changes", "aria-label": `Rerun ${card.name} with changes` }, "Rerun")
+      : !card.stop_requested && el("button.danger.small", { type: "button", onclick: () => stop(card), "aria-label": `Stop ${card.name}` }, "Stop")));
 }
 
 function stop(card) {
@@ -90,8 +92,8 @@ function draw() {
   $("list").hidden = wanted.length === 0;
   $("none").hidden = wanted.length > 0;
   $("none-title").textContent = all.length ? "No task matches" : "No tasks yet";
-  $("none-text").textContent = all.length ? "Choose another group or search for less." : "Submit the first one from a terminal; it appears here as soon as it is queued.";
-  $("none-command").hidden = all.length > 0;
+  $("none-text").textContent = all.length ? "Choose another group or search for less." : "Fill in the first one here, or submit it from a terminal; it appears as soon as it is queued.";
+  $("none-command").hidden = $("none-action").hidden = all.length > 0;
   $("more").hidden = cursor === null;
   tick();
 }

@@ -35,9 +35,14 @@ FilterDep = Annotated[gallery.Filter, Depends(_filter)]
 
 
 @router.get("/projects", response_model=gallery_schema.ProjectCardList)
-def list_projects(web: WebDep, limit: Annotated[int, Query(ge=1, le=1000)] = 100, cursor: Cursor = None) -> View:
+def list_projects(
+    web: WebDep,
+    text: Annotated[str | None, Query(max_length=200, description="part of the name")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Cursor = None,
+) -> View:
     """Projects, newest first."""
-    found = web.store.projects.list(limit=limit + 1, before_id=cursor)
+    found = web.store.projects.list(limit=limit + 1, before_id=cursor, text=text or None)
     shown = found[:limit]
     return {"items": [project_card(p, web.store) for p in shown], "next": shown[-1].id if len(found) > limit else None}
 

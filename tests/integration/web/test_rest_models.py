@@ -43,6 +43,17 @@ def test_a_model_is_found_by_part_of_its_name(site):
     assert len(names(text="")) == 3
 
 
+def test_a_project_is_found_by_part_of_its_name(site):
+    fill_library(site.store, site.artifacts, project="Coins, 50%")
+
+    def names(**query):
+        return [p["name"] for p in site.client.get("/api/projects", params=query).json()["items"]]
+
+    assert names(text="coins") == names(text="50%") == ["Coins, 50%"]
+    assert names(text="on", limit=1) == ["Fruit on the table"]
+    assert names(text="5%") == []
+
+
 def test_the_files_of_a_tar_are_listed_without_unpacking(site):
     answer = site.client.get(f"/api/models/{site.library.model_id}/files").json()
 
