@@ -15,6 +15,7 @@ from PIL import Image
 
 ODD = Path(__file__).parent / "plugins" / "odd"
 COUNTED = ODD.parent / "counted"
+HUNGRY = ODD.parent / "hungry"
 ROOT = Path(__file__).parents[1]
 
 

@@ -1,0 +1,143 @@
+"""Plugins that take too much, disks that have too little, databases that are held or damaged by others."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import sqlite3
+import subprocess
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.artifacts import open_artifacts
+from agent.domain import CheckpointState
+from agent.store import open_store
+from tests.small import HUNGRY, Cli, write_model, write_project
+
+pytestmark = pytest.mark.chaos
+
+
+@pytest.fixture
+def cli(tmp_path) -> Cli:
+    return Cli(tmp_path / "home", {"AGENT_ENGINE": "process"})
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    project, model = write_project(tmp_path / "fruit"), write_model(tmp_path / "start")
+    return ("--plugin", HUNGRY, "--project", project, "--model", model)
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A disk of 48 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=48m", "small", place], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        pytest.skip(f"cannot mount a small file system here: {done.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+@pytest.mark.parametrize(
+    ("what", "behaviour"), [("TASKS_DIR", "fill_folder"), ("ARTIFACTS_URL", "fill_artifacts"), ("HOME", "fill_log")]
+)
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
+def test_a_disk_that_fills_up_ends_the_task_and_harms_nothing(
+    cli, inputs, small_disk, tmp_path, what, behaviour, guarded
+):
+    where = small_disk / "here"
+    home = where if what == "HOME" else cli.home
+    env = {**cli.env, "AGENT_MIN_FREE": "16M" if guarded else "0"}
+    if what != "HOME":
+        env[f"AGENT_{what}"] = str(where)
+    tight = Cli(home, env)
+    done = tight.run("submit-train", *inputs, "--set", f"behaviour={behaviour}", code=None, timeout=120)
+
+    assert done.returncode == 5, done.stderr
+    task = tight.json("task", "show", 1)
+    assert (task["status"], task["reason"]) == ("error", "disk_full"), task["message"]
+    assert "space" in task["message"]
+    with open_store(f"sqlite:///{home / 'store.db'}") as store:
+        artifacts = open_artifacts(env.get("AGENT_ARTIFACTS_URL", str(home / "artifacts")))
+        published = [c for c in store.checkpoints.list(1) if c.state is CheckpointState.PUBLISHED]
+        assert published
+        for checkpoint in published:
+            model = store.models.get(checkpoint.model_id)
+            with artifacts.open(model.sha256) as tar:
+                assert hashlib.file_digest(tar, "sha256").hexdigest() == model.sha256
+        assert not [c for c in store.checkpoints.list(1) if c.state is CheckpointState.SNAPSHOT]
+        last = store.events.after(1, newest_first=True, limit=1)[0]
+        assert (last.event_type, last.fields["reason"]) == ("TASK_CRASHED", "disk_full")
+
+
+def test_a_checkpoint_every_100_ms_that_is_deleted_at_once_is_kept_each_time(cli, inputs):
+    task = cli.json("submit-train", *inputs, "--set", "count=30")
+    assert [c["state"] for c in task["checkpoints"]] == ["published"] * 30
+    models = [cli.json("model", "show", task["checkpoints"][index]["model_id"])["model"] for index in (0, 29)]
+    artifacts = open_artifacts(str(cli.home / "artifacts"))
+    for index, model in zip((0, 29), models, strict=True):
+        with artifacts.open(model["sha256"]) as file, tarfile.open(fileobj=file) as tar:
+            assert tar.extractfile("model.pt").read(8) == b"%08d" % index
+
+
+def test_a_line_of_100_mb_costs_no_memory_and_hides_nothing(cli, inputs):
+    task = cli.json("submit-train", *inputs, "--set", "behaviour=long_line", "--set", "count=100")
+    assert (task["status"], len(task["checkpoints"])) == ("finished", 1)
+    raw = cli.run("task", "logs", task["id"], "--raw").stdout.splitlines()
+    assert "dropped" in raw[0]
+    assert len(raw[0]) < 2_000_000
+    assert raw[1] == "after the long line"
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 600_000  # KiB, of the largest child
+
+
+def test_a_flood_arrives_line_by_line(cli, inputs):
+    task = cli.json("submit-train", *inputs, "--set", "behaviour=flood", "--set", "count=300000")
+    assert (task["status"], task["lines_read"]) == ("finished", 300_001)
+    with open_store(f"sqlite:///{cli.home / 'store.db'}") as store:
+        seq, number = 0, 0
+        while page := store.events.after(task["id"], seq, limit=10_000, text="line "):
+            for event in page:
+                if event.raw.startswith("line "):
+                    assert event.raw == f"line {number}"
+                    number += 1
+            seq = page[-1].seq
+    assert number == 300_000
+
+
+def test_a_database_that_another_process_holds_delays_a_task_and_loses_nothing(cli, inputs):
+    """The other process lets go when the task has tried for a while."""
+    process = cli.start("submit-train", *inputs, "--set", "count=20")
+    for line in process.stderr:
+        if "checkpoint 3" in line:
+            break
+    other = sqlite3.connect(cli.home / "store.db", isolation_level=None, timeout=30)
+    other.execute("BEGIN IMMEDIATE")
+    threading.Event().wait(11)  # longer than the store's own patience
+    other.execute("COMMIT")
+    other.close()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert [c["state"] for c in cli.json("task", "checkpoints", 1)] == ["published"] * 20
+
+
+def test_a_damaged_database_is_said_and_left_as_it_is(cli, inputs):
+    cli.run("task", "list")
+    database = cli.home / "store.db"
+    damaged = b"this is no database" * 1000
+    database.write_bytes(damaged)
+    for command in (("task", "list"), ("submit-train", *inputs)):
+        done = cli.run(*command, code=5)
+        assert str(database) in done.stderr
+        assert "damaged" in done.stderr
+    assert database.read_bytes() == damaged

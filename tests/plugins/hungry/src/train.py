@@ -1,0 +1,80 @@
+"""A training that does what its config's `behaviour` says, `count` times."""
+
+import json
+import os
+import sys
+import time
+
+TASK = "/sly_task_data"
+RESULTS = TASK + "/results"
+
+with open(TASK + "/task_config.json") as _file:
+    CONFIG = json.load(_file)
+
+
+def checkpoint(index, size=1000):
+    folder = f"{RESULTS}/{index:08d}"
+    os.makedirs(folder)
+    with open(folder + "/config.json", "w") as file:
+        json.dump({"settings": CONFIG, "classes": [], "class_title_to_idx": {}}, file)
+    with open(folder + "/model.pt", "wb") as file:
+        for _ in range(size // 1000):
+            file.write(b"%08d" % index * 125)
+    line = {"message": "checkpoint", "event_type": "EventType.CHECKPOINT", "id": index, "subdir": f"{index:08d}"}
+    print(json.dumps({**line, "sizeb": size, "best_now": False, "optional": None, "level": "info"}), flush=True)
+
+
+def fill_folder(count):
+    """A checkpoint, then data in tmp/ until the disk is full, then more of it."""
+    checkpoint(0)
+    with open(TASK + "/tmp/waste", "wb") as file:
+        while True:
+            try:
+                file.write(b"x" * (1 << 20))
+                file.flush()
+            except OSError:
+                time.sleep(0.01)
+
+
+def fill_artifacts(count):
+    """Checkpoints until there is no room for them."""
+    index = 0
+    while True:
+        checkpoint(index, size=2_000_000)
+        index += 1
+        time.sleep(0.05)
+
+
+def fill_log(count):
+    """Lines until there is no room for them."""
+    checkpoint(0)
+    while True:
+        print("x" * 10_000)
+
+
+def flood(count):
+    for number in range(count):
+        sys.stdout.write(f"line {number}\n")
+    sys.stdout.flush()
+    checkpoint(0)
+
+
+def long_line(count):
+    """One line of `count` MB, and what comes after it."""
+    for _ in range(count):
+        sys.stdout.write("y" * 1_000_000)
+    print("\nafter the long line", flush=True)
+    checkpoint(0)
+
+
+def many_checkpoints(count):
+    """A checkpoint every 100 ms, each deleted before the next, as trainings do that keep the last only."""
+    for index in range(count):
+        checkpoint(index, size=100_000)
+        time.sleep(0.1)
+        for name in ("config.json", "model.pt"):
+            os.remove(f"{RESULTS}/{index:08d}/{name}")
+        os.rmdir(f"{RESULTS}/{index:08d}")
+
+
+globals()[CONFIG["behaviour"]](CONFIG.get("count", 1))
