@@ -18,7 +18,7 @@ from agent.domain import NewModel, NewProject, NewTask, TaskType
 from agent.events.model import Event, Level, Metrics, Stream
 from agent.events.parse import parse_line
 from agent.store import EventRow, Store, open_store
-from agent.store.append import EVENT_COLUMNS, gather
+from agent.store.append import LINE_COLUMNS, gather
 from benchmarks import Ratio
 
 ROWS, BATCH = 100_000, 4000
@@ -79,15 +79,15 @@ def append(folder: Path, batches: Sequence[Sequence[EventRow]]) -> tuple[float, 
 
     with open_store(f"sqlite:///{folder / 'peer.db'}") as store:
         task_id = new_task(store)
-    width = len(EVENT_COLUMNS)
+    width = len(LINE_COLUMNS)
     rows = []
     for batch in batches:
-        values = gather(task_id, batch).events
-        rows.append([tuple(values[at : at + width]) for at in range(0, len(values), width)])
+        values = gather(batch).lines
+        rows.append([(task_id, *values[at : at + width]) for at in range(0, len(values), width)])
     peer = sqlite3.connect(folder / "peer.db", isolation_level=None)
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=2000"):
         peer.execute(f"PRAGMA {pragma}")
-    insert = f"INSERT INTO events ({', '.join(EVENT_COLUMNS)}) VALUES ({', '.join('?' * width)})"
+    insert = f"INSERT INTO events (task_id, {', '.join(LINE_COLUMNS)}) VALUES (?, {', '.join('?' * width)})"
     start = time.perf_counter()
     for tuples in rows:
         peer.execute("BEGIN IMMEDIATE")

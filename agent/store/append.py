@@ -20,10 +20,11 @@ from agent.store.bulk import BulkInsert
 from agent.store.columns import clean, clean_or_none, finite, int64, key, to_json
 from agent.store.connect import Database
 from agent.store.failures import taken_over
-from agent.store.points import PointColumns, pack_floats, pack_ints
+from agent.store.points import PointColumns, bounds, pack_floats, pack_ints
 from agent.store.schema import events, point_blocks, progress, series, tasks
 
-EVENT_COLUMNS = ("task_id", "seq", "time_us", "stream", "level", "event_type", "raw", "message", "fields")
+LINE_COLUMNS = ("seq", "time_us", "stream", "level", "event_type", "raw")
+_NOTE_COLUMNS = (*LINE_COLUMNS, "message", "fields")
 _SMALL_BLOCK = 128  # points: a block below this grows, so that a slow training does not leave a row per point
 _TASKS_REMEMBERED = 64
 _COMMON_TYPES = frozenset({"METRICS", "PROGRESS"})
@@ -37,31 +38,33 @@ class EventRow(msgspec.Struct, frozen=True, gc=False):
 class Batch:
     """What a sequence of events adds to the tables, by table."""
 
-    __slots__ = ("events", "last_metrics", "points", "progress")
+    __slots__ = ("last_metrics", "lines", "notes", "points", "progress")
 
     def __init__(self) -> None:
-        self.events: list[Any] = []  # values of `EVENT_COLUMNS`, row after row
+        self.lines: list[Any] = []  # the container's: values of `LINE_COLUMNS`, row after row
+        self.notes: list[Any] = []  # the agent's own: values of `_NOTE_COLUMNS`
         self.points: dict[tuple[str, str], PointColumns] = {}  # by kind and name
         self.progress: dict[str, tuple[int, int, int, Progress]] = {}  # subtask → first seq, seq, time, body
         self.last_metrics: Metrics | None = None
 
 
-def gather(task_id: int, rows: Sequence[EventRow]) -> Batch:
-    """Pure. Rows for `EVENT_COLUMNS`; the raw line is kept once, what it says is parsed again when read."""
+def gather(rows: Sequence[EventRow]) -> Batch:
+    """Pure. A line is kept once, as it came; what it says is parsed again when read."""
     batch = Batch()
-    values, points, bars = batch.events, batch.points, batch.progress
+    lines, points, bars = batch.lines, batch.points, batch.progress
     for row in rows:
         seq, event = row.seq, row.event
-        raw, event_type, stream = event.raw, event.event_type, int(event.stream)
+        raw, event_type = event.raw, event.event_type
+        stream, level = +event.stream, +event.level  # + makes plain integers of them, which drivers take at once
         if not raw.isascii() or "\0" in raw:
             raw = clean(raw)
         if event_type is not None and event_type not in _COMMON_TYPES:
             event_type = key(event_type)
-        message = fields = None
-        if not stream:
-            message = clean(event.message)
-            fields = to_json(event.fields) if event.fields else None
-        values += (task_id, seq, event.time_us, stream, int(event.level), event_type, raw, message, fields)
+        if stream:
+            lines += (seq, event.time_us, stream, level, event_type, raw)
+        else:
+            said = clean(event.message), to_json(event.fields) if event.fields else None
+            batch.notes += (seq, event.time_us, stream, level, event_type, raw, *said)
         body = event.body
         if body is None:
             continue
@@ -96,6 +99,8 @@ class _Known:
 
     events_count: int
     series: dict[tuple[str, str], _Series]
+    insert_lines: BulkInsert
+    insert_notes: BulkInsert
 
 
 class Appender:
@@ -105,19 +110,21 @@ class Appender:
         self._db = database
         self._lock = threading.Lock()
         self._known: dict[int, _Known] = {}
-        self._insert_events = BulkInsert(database, events, EVENT_COLUMNS)
+        self._grow_blocks = _upsert(database, point_blocks, _BLOCK_KEY, _BLOCK_GROWS)
+        self._move_bars = _upsert(database, progress, _PROGRESS_KEY, _PROGRESS_MOVES)
 
     def append(self, task_id: int, rows: Sequence[EventRow], *, lines_read: int, agent_id: str | None = None) -> None:
-        batch = gather(task_id, rows)
+        batch = gather(rows)
         with self._lock:
             known = self._known.pop(task_id, None)  # forgotten if the transaction fails
             with self._db.writing() as connection:
                 events_count = _tally(connection, task_id, batch, len(rows), lines_read, agent_id)
                 if known is None or known.events_count + len(rows) != events_count:
-                    known = _Known(0, _series_of(connection, task_id))
+                    known = self._known_of(connection, task_id)
                 known.events_count = events_count
                 try:
-                    self._insert_events.run(connection, batch.events)
+                    known.insert_lines.run(connection, batch.lines)
+                    known.insert_notes.run(connection, batch.notes)
                 except sa.exc.IntegrityError as error:
                     span = f"{rows[0].seq} and {rows[-1].seq}"
                     raise Conflict(f"Task {task_id} already has an event between {span}.") from error
@@ -128,6 +135,15 @@ class Appender:
             self._known[task_id] = known
             if len(self._known) > _TASKS_REMEMBERED:
                 del self._known[next(iter(self._known))]
+
+    def _known_of(self, connection: sa.Connection, task_id: int) -> _Known:
+        found = sa.select(series.c.kind, series.c.name, series.c.id).where(series.c.task_id == task_id)
+        return _Known(
+            0,
+            {(row.kind, row.name): _Series(row.id) for row in connection.execute(found)},
+            BulkInsert(self._db, events, LINE_COLUMNS, same={"task_id": task_id}),
+            BulkInsert(self._db, events, _NOTE_COLUMNS, same={"task_id": task_id}),
+        )
 
     def _add_points(
         self,
@@ -157,9 +173,7 @@ class Appender:
             blocks.append(_block(entry.id, block))
             entry.tail = block if len(block.seqs) < _SMALL_BLOCK else None
         connection.execute(_TALLY_SERIES, tallies)
-        insert = self._db.insert(point_blocks)
-        grown = {name: insert.excluded[name] for name in _BLOCK_GROWS}
-        connection.execute(insert.on_conflict_do_update(index_elements=_BLOCK_KEY, set_=grown), blocks)
+        connection.execute(self._grow_blocks, blocks)
 
     def _series(self, connection: sa.Connection, task_id: int, kind: str, name: str) -> _Series:
         insert = self._db.insert(series).values(task_id=task_id, kind=kind, name=name, count=0, last_seq=0)
@@ -170,8 +184,6 @@ class Appender:
     def _add_progress(
         self, connection: sa.Connection, task_id: int, bars: dict[str, tuple[int, int, int, Progress]]
     ) -> None:
-        insert = self._db.insert(progress)
-        moved = {name: insert.excluded[name] for name in _PROGRESS_MOVES}
         rows = [
             {
                 "task_id": task_id,
@@ -186,11 +198,12 @@ class Appender:
             }
             for subtask, (first_seq, seq, time_us, bar) in bars.items()
         ]
-        connection.execute(insert.on_conflict_do_update(index_elements=["task_id", "subtask"], set_=moved), rows)
+        connection.execute(self._move_bars, rows)
 
 
 _BLOCK_KEY = ("series_id", "first_seq")
 _BLOCK_GROWS = ("last_seq", "count", "epoch_min", "epoch_max", "epochs", "point_values", "seqs", "times_us")
+_PROGRESS_KEY = ("task_id", "subtask")
 _PROGRESS_MOVES = ("seq", "current", "total", "current_label", "total_label", "updated_us")
 _TALLY_SERIES = (
     sa.update(series)
@@ -202,6 +215,12 @@ _TALLY_SERIES = (
         last_value=sa.bindparam("last_value"),
     )
 )
+
+
+def _upsert(database: Database, table: sa.Table, index: Sequence[str], moves: Sequence[str]) -> Any:
+    """INSERT, or move some columns of the row that is there. Made once: making it takes as long as running it."""
+    insert = database.insert(table)
+    return insert.on_conflict_do_update(index_elements=index, set_={name: insert.excluded[name] for name in moves})
 
 
 def _tally(
@@ -238,21 +257,17 @@ def _tally(
     return events_count
 
 
-def _series_of(connection: sa.Connection, task_id: int) -> dict[tuple[str, str], _Series]:
-    rows = connection.execute(sa.select(series.c.kind, series.c.name, series.c.id).where(series.c.task_id == task_id))
-    return {(row.kind, row.name): _Series(row.id) for row in rows}
-
-
 def _block(series_id: int, columns: PointColumns) -> dict[str, Any]:
-    epochs = [epoch for epoch in map(finite, columns.epochs) if epoch is not None]
+    epochs = pack_floats(columns.epochs)
+    epoch_min, epoch_max = bounds(epochs)
     return {
         "series_id": series_id,
         "first_seq": columns.seqs[0],
         "last_seq": columns.seqs[-1],
         "count": len(columns.seqs),
-        "epoch_min": min(epochs, default=None),
-        "epoch_max": max(epochs, default=None),
-        "epochs": pack_floats(columns.epochs),
+        "epoch_min": epoch_min,
+        "epoch_max": epoch_max,
+        "epochs": epochs,
         "point_values": pack_floats(columns.values),
         "seqs": pack_ints(columns.seqs),
         "times_us": pack_ints(columns.times_us),

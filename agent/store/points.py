@@ -41,6 +41,14 @@ def pack_floats(numbers: Sequence[float | None]) -> bytes:
     return struct.pack(f"<{len(numbers)}d", *map(_number, numbers))
 
 
+def bounds(packed: bytes) -> tuple[float | None, float | None]:
+    """The least and the greatest number of packed floats; None where there is none."""
+    numbers: Sequence[float] = floats((packed,))
+    if math.isnan(sum(numbers)):
+        numbers = [number for number in numbers if number == number]
+    return (min(numbers), max(numbers)) if numbers else (None, None)
+
+
 def _number(number: float | None) -> float:
     try:
         return float(number) if number is not None and math.isfinite(number) else _NAN
