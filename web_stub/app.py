@@ -103,9 +103,11 @@ def _status(request: Request, status: int, *, again: bool = False) -> int:
     return 400 if is_final or status == 409 else status  # 400 is what clients know for a taken name
 
 
-async def _bad_request(_request: Request, error: Exception) -> Response:
+async def _bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     problems = [_problem(item) for item in error.errors()]
+    if pages.wants_page(request):
+        return pages.error_page(request, 400, f"{'; '.join(problems)}.")
     return error_response(400, "; ".join(problems), {"reason": "bad_input", "problems": problems})
 
 

@@ -51,6 +51,13 @@ def test_what_is_not_there_is_said_on_a_page(person, path):
     assert "There is no" in answer.text
 
 
+def test_an_address_with_a_wrong_field_is_explained_on_a_page(person):
+    answer = person.get("/tasks/new?task=seven", headers={"accept": "text/html"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "text/html; charset=utf-8")
+    assert "task: input should be a valid integer" in answer.text
+
+
 def test_texts_of_plugins_and_models_cannot_become_markup(site, person):
     evil = "</script><script>alert(1)</script>"
     plugin = site.store.plugins.put(
