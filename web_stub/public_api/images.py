@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from agent.domain import Image, NewImage
+from agent.domain import NewImage
 from agent.errors import BadInput
 from agent.formats.image_header import ImageHeader, NotAnImage, known_format, read_image_header
 from agent.formats.json_text import compact
@@ -20,10 +18,9 @@ from agent.store import NamesTaken
 from web_stub.context import Web, WebDep
 from web_stub.downloads import blob_response
 from web_stub.guard import error_response
-from web_stub.public_api.metas import tag_ids, with_ids
+from web_stub.public_api.image_view import empty_annotation, image_views
 from web_stub.public_api.multipart import Piece, images_reply, pieces
 from web_stub.public_api.wire import (
-    USER_ID,
     Body,
     Id,
     IdBody,
@@ -35,7 +32,6 @@ from web_stub.public_api.wire import (
     reply,
     require_name,
     sha256_of,
-    time_text,
 )
 
 if TYPE_CHECKING:
@@ -81,83 +77,6 @@ class ManyImages(Body):
 class EditImage(IdBody):
     name: str | None = None
     meta: dict[str, Any] | None = None
-
-
-def image_view(image: Image, tag_ids: Mapping[str, int]) -> View:
-    objects, tags = _labels(image.annotation)
-    return {
-        "id": image.id,
-        "name": image.name,
-        "title": image.name,
-        "link": None,
-        "hash": image_hash(image.sha256),
-        "mime": mime_of(image.name, image.mime),
-        "size": image.size_bytes,
-        "width": image.width,
-        "height": image.height,
-        "labelsCount": len(objects),
-        "datasetId": image.dataset_id,
-        "meta": dict(image.meta) if image.meta is not None else {},
-        "tags": [_tag_view(tag, image, tag_ids) for tag in tags],
-        "pathOriginal": "",
-        "fullStorageUrl": "",
-        "createdBy": USER_ID,
-        "createdAt": time_text(image.created_at),
-        "updatedAt": time_text(image.updated_at),
-    }
-
-
-def mime_of(name: str, mime: str) -> str:
-    """The kind in the spelling of the name's extension: a client appends `.<subtype>` to names that end otherwise.
-
-    For JPEG it knows the other spellings itself, all but `jfif`.
-    """
-    suffix = name.rpartition(".")[2].lower()
-    spellings = {"image/tiff": ("tif", "tiff"), "image/jpeg": ("jfif",)}
-    return f"image/{suffix}" if suffix in spellings.get(mime, ()) else mime
-
-
-def _labels(annotation: str) -> tuple[list[Any], list[Any]]:
-    """Objects and image tags of a stored annotation; none where there is none."""
-    try:
-        known = orjson.loads(annotation)
-    except orjson.JSONDecodeError:
-        return [], []
-    if not isinstance(known, dict):
-        return [], []
-    objects, tags = known.get("objects"), known.get("tags")
-    return objects if isinstance(objects, list) else [], tags if isinstance(tags, list) else []
-
-
-def _tag_view(tag: Any, image: Image, tag_ids: Mapping[str, int]) -> View:
-    name = str(tag.get("name")) if isinstance(tag, dict) else str(tag)
-    return {
-        "imageId": image.id,
-        "tagId": tag_ids.get(name),
-        "name": name,
-        "value": tag.get("value") if isinstance(tag, dict) else None,
-    }
-
-
-class TagIds(dict[int, dict[str, int]]):
-    """Tag name → id for each dataset, looked up once."""
-
-    def __init__(self, web: Web) -> None:
-        self._web = web
-
-    def __missing__(self, dataset_id: int) -> dict[str, int]:
-        project = self._web.store.projects.get(self._web.store.projects.dataset(dataset_id).project_id)
-        self[dataset_id] = tag_ids(with_ids(project.meta, project.id, known=project.meta))
-        return self[dataset_id]
-
-
-def _views(web: Web, images: Iterable[Image]) -> list[View]:
-    ids = TagIds(web)
-    return [image_view(image, ids[image.dataset_id]) for image in images]
-
-
-def empty_annotation(width: int, height: int) -> dict[str, Any]:
-    return {"description": "", "size": {"height": height, "width": width}, "tags": [], "objects": []}
 
 
 # ---------------------------------------------------------------- bytes
@@ -210,7 +129,7 @@ def bulk_add(web: WebDep, body: AddImages) -> Response:
     except NamesTaken as error:  # later clients can rename, skip or replace when they are told which
         errors = [{"id": id_, "name": name} for name, id_ in error.taken.items()]
         return error_response(400, str(error), {"reason": error.reason, "type": "NONUNIQUE", "errors": errors})
-    return reply(_views(web, added))
+    return reply(image_views(web, added))
 
 
 def _new_image(web: Web, image: OneImage) -> NewImage:
@@ -251,11 +170,11 @@ def images_list(web: WebDep, body: ImagesOf) -> Response:
             raise BadInput("images.list needs a datasetId or a projectId")
         web.store.projects.get(body.project_id)
         datasets = web.store.projects.datasets(body.project_id)
-        return list_reply(_views(web, (i for d in datasets for i in web.store.projects.images(d.id))), body)
+        return list_reply(image_views(web, (i for d in datasets for i in web.store.projects.images(d.id))), body)
     web.store.projects.dataset(body.dataset_id)
     wanted = {(rule.field, rule.operator): rule.value for rule in body.filter}
     if not wanted.keys() <= {("id", "="), ("id", "in"), ("name", "="), ("name", "in")}:
-        return list_reply(_views(web, web.store.projects.images(body.dataset_id)), body)
+        return list_reply(image_views(web, web.store.projects.images(body.dataset_id)), body)
     total, found = web.store.edits.image_page(
         body.dataset_id,
         ids=_wanted(wanted, "id", int),
@@ -265,7 +184,7 @@ def images_list(web: WebDep, body: ImagesOf) -> Response:
         offset=body.offset,
         limit=body.page_size,
     )
-    return page_reply(_views(web, found), total, body)
+    return page_reply(image_views(web, found), total, body)
 
 
 def _wanted(rules: dict[tuple[str, str], Any], field: str, kind: type) -> list[Any] | None:
@@ -286,14 +205,14 @@ def _wanted(rules: dict[tuple[str, str], Any], field: str, kind: type) -> list[A
 
 @router.post("/images.info")
 def images_info(web: WebDep, body: IdBody) -> Response:
-    return reply(_views(web, [web.store.projects.image(body.id)])[0])
+    return reply(image_views(web, [web.store.projects.image(body.id)])[0])
 
 
 @router.post("/images.editInfo")
 def images_edit(web: WebDep, body: EditImage) -> Response:
     if body.name is not None:
         require_name("image", body.name)
-    return reply(_views(web, [web.store.edits.edit_image(body.id, name=body.name, meta=body.meta)])[0])
+    return reply(image_views(web, [web.store.edits.edit_image(body.id, name=body.name, meta=body.meta)])[0])
 
 
 @router.post("/images.bulk.remove")

@@ -16,7 +16,8 @@ from agent.formats.annotation import Meta, annotation_problems, check_meta
 from agent.formats.json_text import compact
 from web_stub.context import Web, WebDep
 from web_stub.public_api.coordinates import to_pixels, to_subpixels, with_geometry
-from web_stub.public_api.images import MAX_FILES, empty_annotation
+from web_stub.public_api.image_view import empty_annotation
+from web_stub.public_api.images import MAX_FILES
 from web_stub.public_api.wire import Body, Id, ListBody, View, list_reply, reply, time_text
 
 router = APIRouter()

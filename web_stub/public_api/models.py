@@ -21,8 +21,9 @@ from agent.settings import Settings
 from web_stub.context import Web, WebDep
 from web_stub.downloads import blob_response
 from web_stub.public_api.multipart import pieces
+from web_stub.public_api.plugins import PluginNumbers
 from web_stub.public_api.projects import MANY, OfWorkspace
-from web_stub.public_api.structure import PluginNumbers, require_workspace
+from web_stub.public_api.structure import require_workspace
 from web_stub.public_api.wire import (
     TEAM_ID,
     USER_ID,

@@ -17,12 +17,11 @@ from agent.events.model import Metrics
 from agent.store import StoredEvent, agent_name
 from web_stub.context import Web, WebDep
 from web_stub.jsons import encode
+from web_stub.public_api.plugins import PluginNumbers, plugin_versions
 from web_stub.public_api.projects import MANY, OfWorkspace
 from web_stub.public_api.structure import (
-    PluginNumbers,
     agent_number,
     named_agent,
-    plugin_versions,
     require_workspace,
     team_view,
     workspace_view,
