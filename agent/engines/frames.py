@@ -6,13 +6,15 @@ length) before each payload (Docker Engine API, "Stream format"). The process en
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 
 from agent.engines import Frame
 
 HEADER_BYTES = 8
 SURE_BYTES = 4096  # two pieces of a log that agree so far are the same piece: lines carry times and counters
-_STREAMS = (1, 2)
+_STREAMS = {1 << 24: 1, 2 << 24: 2}  # by a header's first half
+_header_at = struct.Struct(">II").unpack_from
 
 
 class BrokenFraming(ValueError):
@@ -38,37 +40,31 @@ class FrameParser:
 
     def feed(self, data: bytes) -> Sequence[Frame]:
         """The frames in these bytes, in their order. Raises BrokenFraming for bytes that are none."""
-        frames: list[Frame] = []
-        pieces: list[bytes] = []
-        of_stream = self._stream
-        stream, missing = self._stream, self._missing
         if self._header:
             data = self._header + data
-        view, position, end = memoryview(data), 0, len(data)
-        while position < end:
-            if not missing:
-                if end - position < HEADER_BYTES:
-                    break
-                stream = data[position]
-                if stream not in _STREAMS or data[position + 1] or data[position + 2] or data[position + 3]:
+        stream, position, end = self._stream, self._missing, len(data)
+        frames: list[Frame] = []
+        pieces = [data[:position]]  # of one stream
+        while end - position >= HEADER_BYTES:
+            head, length = _header_at(data, position)
+            if _STREAMS.get(head) != stream:
+                if head not in _STREAMS:
                     raise BrokenFraming(f"expected a frame header, got {data[position : position + HEADER_BYTES]!r}")
-                missing = int.from_bytes(data[position + 4 : position + HEADER_BYTES], "big")
-                position += HEADER_BYTES
-                continue
-            if stream != of_stream:
-                if pieces:
-                    frames.append((of_stream, b"".join(pieces)))
-                    pieces = []
-                of_stream = stream
-            take = min(missing, end - position)
-            pieces.append(view[position : position + take])  # type: ignore[arg-type]  # join takes buffers
-            position += take
-            missing -= take
-        if pieces:
-            frames.append((of_stream, b"".join(pieces)))
+                _add(frames, stream, pieces)
+                stream, pieces = _STREAMS[head], []
+            start = position + HEADER_BYTES
+            position = start + length
+            pieces.append(data[start:position])  # as much of it as is there
+        _add(frames, stream, pieces)
         self._header = data[position:]
-        self._stream, self._missing = stream, missing
+        self._stream, self._missing = stream, max(0, position - end)
         return frames
+
+
+def _add(frames: list[Frame], stream: int, pieces: list[bytes]) -> None:
+    payload = b"".join(pieces)
+    if payload:
+        frames.append((stream, payload))
 
 
 def skip(frames: Sequence[Frame], count: int) -> tuple[Sequence[Frame], int]:
