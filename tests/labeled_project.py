@@ -59,6 +59,10 @@ EVERY_SHAPE = [
     shape("path", [[40, 40], [70, 40]]),
     shape("spot", [[60, 52]]),
 ]
+SEEN_META = {  # the model knows two of the classes, and gives them a suffix
+    "classes": [{"title": f"{t}_nn", "shape": "bitmap", "color": COLORS[t]} for t in ("leaf", "plot")],
+    "tags": META["tags"],
+}
 PREDICTED = [bitmap("leaf_nn", 5, 5, 10, 10), bitmap("plot_nn", 40, 5, 31, 21)]
 
 HOSTILE = [
@@ -80,7 +84,13 @@ HOSTILE = [
 
 
 def add(
-    store: Store, artifacts: Artifacts, name: str, images: dict[str, dict[str, str]], *, task_id: int | None = None
+    store: Store,
+    artifacts: Artifacts,
+    name: str,
+    images: dict[str, dict[str, str]],
+    *,
+    meta: dict[str, Any] = META,
+    task_id: int | None = None,
 ) -> Project:
     """A project of grey images, `images`: dataset → image name → annotation."""
     blob = artifacts.put_bytes(png(Picture.new("RGB", SIZE, (90, 90, 90))))
@@ -94,7 +104,7 @@ def add(
         )
         for dataset, of_dataset in images.items()
     ]
-    return store.projects.add(NewProject(name, "", META, "", datasets, task_id))
+    return store.projects.add(NewProject(name, "", meta, "", datasets, task_id))
 
 
 def fields(store: Store, artifacts: Artifacts) -> Project:
@@ -120,7 +130,7 @@ def predictions(store: Store, artifacts: Artifacts, library: Library, of: Projec
     store.tasks.claim("an-agent", task_id=task.id)
     store.tasks.become(task.id, TaskStatus.STARTED)
     images = {"north": {"a.png": annotation(PREDICTED), "b.png": annotation([])}, "south": {"a.png": annotation([])}}
-    made = add(store, artifacts, "Fields, seen", images, task_id=task.id)
+    made = add(store, artifacts, "Fields, seen", images, meta=SEEN_META, task_id=task.id)
     store.tasks.set_result_project(task.id, made.id)
     store.tasks.become(task.id, TaskStatus.FINISHED, reason="finished", exit_code=0)
     return made
