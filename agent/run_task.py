@@ -43,7 +43,7 @@ def run_task(task: Task, house: House, *, shutdown: threading.Event | None = Non
                 )
             container = run.start(staged)
         if container is not None and task.step < Step.MAIN:
-            with run.step(Step.MAIN), run.stops.watching(container):
+            with run.step(Step.MAIN), run.stops.watching(container, lambda: run.uploader.failure):
                 collected = collect(
                     run.stops.listening(container.output()),
                     run.recorder,

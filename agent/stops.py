@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.errors import AgentError, DiskFull, PluginFailed, Stopped, TakenOver
+from agent.errors import AgentError, DiskFull, PluginFailed, Stopped, StorageFailed, StoreBusy, TakenOver
 from agent.events.model import Stream
 from agent.record import Recorder
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 STOPS = frozenset({"stopped_by_user", "agent_stopped"})  # the reasons that make a task stopped, not failed
 POLL_S = 0.25  # how soon a stop is noticed; the original looks every 0.5 s
+
+log = logging.getLogger("agent")
 
 
 class Stops:
@@ -91,8 +94,11 @@ class Stops:
             yield frames
 
     @contextmanager
-    def watching(self, container: Container) -> Iterator[None]:
-        """While the block runs, the container is killed when the task should not go on."""
+    def watching(self, container: Container, failure: Callable[[], AgentError | None]) -> Iterator[None]:
+        """While the block runs, the container is killed when the task should not go on.
+
+        `failure` gives what keeps its results from being kept: it would work for nothing then.
+        """
         done = threading.Event()
 
         def watch() -> None:
@@ -100,12 +106,16 @@ class Stops:
                 try:
                     if self.why is None:
                         self.raise_if_due()
-                except (Stopped, PluginFailed, DiskFull) as why:
+                        if (failed := failure()) is not None:
+                            raise failed
+                except (StoreBusy, TakenOver):  # asked again in a moment; noticed by whoever records
+                    pass
+                except (Stopped, PluginFailed, StorageFailed) as why:
                     self.why = why
                     if not self._may_kill(why):
                         return
-                except AgentError:  # a busy store is asked again in a moment
-                    pass
+                except AgentError as error:
+                    log.warning("task %s: %s", self._task.id, error)
                 if self.why is not None:
                     with suppress(AgentError):  # and so is an engine that does not answer
                         container.kill(self._task.options.stop_grace_s)

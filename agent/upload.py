@@ -77,6 +77,11 @@ class Uploader:
         if self._task.type is TaskType.TRAIN:
             self._shadow.start()
 
+    @property
+    def failure(self) -> AgentError | None:
+        """What broke our own storage, if anything did: nothing will be kept from then on."""
+        return self._broken if isinstance(self._broken, AgentError) else None
+
     # ---------------------------------------------------------------- in the log loop
 
     def checkpoint(self, seq: int, report: CheckpointReported) -> None:

@@ -7,6 +7,7 @@ import tarfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -171,9 +172,20 @@ def _leftovers(house: House, engines: list[Engine]) -> Iterator[str]:
     for half in (Path(settings.artifacts) / "half").glob("*"):
         if half.suffix != ".lock" and time.time() - half.stat().st_ctime > SWEPT_AFTER_S:
             yield f"{half} is left"
+    for process in _runs_of(settings.home):
+        yield f"process {process.pid} is left: {process.name()}"
+
+
+def end_runs_of(folder: Path) -> None:
+    """Kill what an engine below this folder has left running, for instance after a failed test."""
+    for process in _runs_of(folder):
+        with suppress(psutil.Error):
+            process.kill()
+
+
+def _runs_of(folder: Path) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
-        try:
-            if process.environ().get(RUN_VARIABLE) and str(settings.home) in str(process.environ().get("PATH")):
-                yield f"process {process.pid} is left: {process.cmdline()}"
-        except psutil.Error:
-            continue
+        with suppress(psutil.Error):
+            environment = process.environ()
+            if environment.get(RUN_VARIABLE) and str(folder) in environment.get("PATH", ""):
+                yield process

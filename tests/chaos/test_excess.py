@@ -15,11 +15,18 @@ from pathlib import Path
 import pytest
 
 from agent.artifacts import open_artifacts
-from agent.domain import CheckpointState
+from agent.domain import CheckpointState, TaskStatus
 from agent.store import open_store
+from tests.chaos.audit import end_runs_of
 from tests.small import HUNGRY, Cli, write_model, write_project
 
 pytestmark = pytest.mark.chaos
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running(tmp_path):
+    yield
+    end_runs_of(tmp_path)
 
 
 @pytest.fixture
@@ -50,9 +57,14 @@ def small_disk(tmp_path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(
-    ("what", "behaviour"), [("TASKS_DIR", "fill_folder"), ("ARTIFACTS_URL", "fill_artifacts"), ("HOME", "fill_log")]
+    ("what", "behaviour", "guarded"),
+    [
+        pytest.param("TASKS_DIR", "fill_folder", True, id="task folder"),
+        pytest.param("ARTIFACTS_URL", "fill_artifacts", True, id="artifacts"),
+        pytest.param("ARTIFACTS_URL", "fill_artifacts", False, id="artifacts, to the last byte"),
+        pytest.param("HOME", "fill_log", True, id="everything"),
+    ],
 )
-@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
 def test_a_disk_that_fills_up_ends_the_task_and_harms_nothing(
     cli, inputs, small_disk, tmp_path, what, behaviour, guarded
 ):
@@ -62,7 +74,7 @@ def test_a_disk_that_fills_up_ends_the_task_and_harms_nothing(
     if what != "HOME":
         env[f"AGENT_{what}"] = str(where)
     tight = Cli(home, env)
-    done = tight.run("submit-train", *inputs, "--set", f"behaviour={behaviour}", code=None, timeout=120)
+    done = tight.run("submit-train", *inputs, "--set", f"behaviour={behaviour}", "--set", "slowly=1", code=None)
 
     assert done.returncode == 5, done.stderr
     task = tight.json("task", "show", 1)
@@ -79,6 +91,24 @@ def test_a_disk_that_fills_up_ends_the_task_and_harms_nothing(
         assert not [c for c in store.checkpoints.list(1) if c.state is CheckpointState.SNAPSHOT]
         last = store.events.after(1, newest_first=True, limit=1)[0]
         assert (last.event_type, last.fields["reason"]) == ("TASK_CRASHED", "disk_full")
+
+
+def test_a_database_without_room_for_the_end_gets_it_when_there_is_room(inputs, small_disk):
+    """Nothing can be recorded on a full disk; nothing is lost either."""
+    tight = Cli(small_disk / "here", {"AGENT_ENGINE": "process", "AGENT_MIN_FREE": "0"})
+    done = tight.run("submit-train", *inputs, "--set", "behaviour=fill_log", code=5)
+    assert "full" in done.stderr
+    subprocess.run(["mount", "-o", "remount,size=512m", small_disk], check=True)
+    assert tight.json("task", "show", 1)["lost"] is True
+    tight.run("run", "--task", 1, code=None)
+    with open_store(f"sqlite:///{small_disk / 'here' / 'store.db'}") as store:
+        assert store.tasks.get(1).status is TaskStatus.ERROR
+        seq, numbers = 0, []
+        while page := store.events.after(1, seq):
+            numbers += [int(event.raw.split()[0]) for event in page if event.raw[:1].isdigit()]
+            seq = page[-1].seq
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) > 1000
 
 
 def test_a_checkpoint_every_100_ms_that_is_deleted_at_once_is_kept_each_time(cli, inputs):

@@ -6,14 +6,13 @@ import signal
 import subprocess
 import time
 
-import psutil
 import pytest
 
 from agent.artifacts import open_artifacts
 from agent.house import House
 from agent.settings import Settings
 from agent.store import open_store
-from tests.chaos.audit import audit
+from tests.chaos.audit import audit, end_runs_of
 from tests.small import COUNTED, ODD, Cli, write_model, write_project
 
 pytestmark = pytest.mark.chaos
@@ -65,12 +64,7 @@ def check(cli):
             assert audit(house, [house.open_engine("process", settings)]) == []
 
     yield check
-    for process in psutil.process_iter():  # whatever a failing test leaves
-        try:
-            if process.environ().get("SLY_RUN_ID") and str(cli.home) in process.environ().get("PATH", ""):
-                process.kill()
-        except psutil.Error:
-            continue
+    end_runs_of(cli.home)
 
 
 def test_a_task_that_lost_its_agent_says_so_and_goes_on_when_asked(cli, start, check):

@@ -48,8 +48,12 @@ def fill_artifacts(count):
 def fill_log(count):
     """Lines until there is no room for them."""
     checkpoint(0)
+    number = 0
     while True:
-        print("x" * 10_000)
+        number += 1
+        print(number, "x" * 10_000)
+        if CONFIG.get("slowly"):
+            time.sleep(0.001)
 
 
 def flood(count):
