@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import agent.artifacts.local
 from agent.artifacts import open_artifacts
 from agent.artifacts.local import LocalArtifacts
 from agent.artifacts.place import Placer
@@ -205,15 +206,15 @@ def test_damage_is_found_when_asked_for(local):
         local.open(SHA, verify=True)
 
 
-def test_what_crashed_writers_left_is_swept_after_a_day(local):
-    old, new = local.root / "half" / "old", local.root / "half" / "new"
-    old.touch()
-    new.touch()
-    os.utime(old, (1, 1))
-
-    LocalArtifacts(local.root)
-
-    assert [path.name for path in files(local.root)] == ["new"]
+def test_what_crashed_writers_left_is_swept_and_what_living_ones_write_is_not(local, monkeypatch):
+    monkeypatch.setattr(agent.artifacts.local, "_STALE_S", -1.0)
+    half = local.root / "half"
+    (half / "left").write_bytes(DATA)
+    with local.writer() as out:
+        out.write(DATA)
+        LocalArtifacts(local.root)
+        assert len(list(half.glob("*"))) == 1
+    assert out.blob.sha256 == SHA
 
 
 def _put_many(root, barrier):

@@ -103,3 +103,41 @@ def test_where_the_kernel_forbids_asking_new_files_are_linked_as_they_appear(tmp
         assert (shadow.deleted(results / "0") / "model.pt").read_text() == "weights"
     finally:
         shadow.stop()
+
+
+BY_NAME = """
+import os, sys, time
+for index in range(5):
+    folder = os.path.join(sys.argv[1], str(index))
+    os.makedirs(folder)
+    for name in ("config.json", "model.pt"):
+        with open(os.path.join(folder, name + ".new"), "w") as file:
+            file.write(str(index))
+        os.rename(os.path.join(folder, name + ".new"), os.path.join(folder, name))
+    print(index, flush=True)
+    time.sleep(0.2)
+    for name in ("config.json", "model.pt"):
+        os.remove(os.path.join(folder, name))
+    os.rmdir(folder)
+"""
+
+
+def test_what_is_deleted_file_by_file_is_there_whole_a_moment_later(shadow, tmp_path):
+    """Nothing is opened to delete it so, and nobody asks us; but there was a moment to link it."""
+    for index in run(BY_NAME, tmp_path / "results"):
+        place = shadow.deleted(tmp_path / "results" / index)
+        assert sorted(file.name for file in place.iterdir()) == ["config.json", "model.pt"]
+        assert (place / "model.pt").read_text() == index
+
+
+def test_the_next_agent_knows_what_the_one_before_it_linked(shadow, tmp_path):
+    results = tmp_path / "results"
+    run("import os, sys, time; os.makedirs(sys.argv[1]); open(sys.argv[1] + '/a', 'w'); time.sleep(0.3)", results / "0")
+    run("import os, sys, time; os.makedirs(sys.argv[1]); open(sys.argv[1] + '/b', 'w'); time.sleep(0.3)", results / "1")
+    shadow.stop(forget=False)  # it dies
+    shutil.rmtree(results / "0")
+    shadow.start()
+    assert [file.name for file in shadow.deleted(results / "0").iterdir()] == ["a"]
+    assert shadow.deleted(results / "1") is None
+    run("import shutil, sys; shutil.rmtree(sys.argv[1])", results / "1")
+    assert [file.name for file in shadow.deleted(results / "1").iterdir()] == ["b"]
