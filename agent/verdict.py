@@ -73,6 +73,9 @@ def verdict(result: ExitResult, collected: Collected, *, entry: str) -> AgentErr
 
 
 def _last_words(collected: Collected) -> str:
+    """What the plugin said of its end: its report to the user, the crash it logged, or its last line."""
+    if report := ". ".join(said for said in (collected.error_title, collected.error_message) if said):
+        return f": {report}"
     if collected.crash is not None:
         return f": {collected.crash.error}"
     return f": {collected.last_lines[-1].strip()[:300]}" if collected.last_lines else ""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.collect import Collected
@@ -45,6 +47,15 @@ def test_each_way_a_container_ends_has_a_name(result, last_line, reason, said):
 def test_the_plugins_own_error_is_the_message():
     error = verdict(ExitResult(1), collected("  at line 3", crash=Crashed("no tag val", ())), entry=ENTRY)
     assert "no tag val" in str(error)
+
+
+def test_what_a_plugin_reports_to_its_user_comes_before_what_it_logged():
+    seen = replace(
+        collected("x", crash=Crashed("KeyError: 'a'", ())),
+        error_title="No classes",
+        error_message="Add one to the project",
+    )
+    assert "exit code 1: No classes. Add one to the project" in str(verdict(ExitResult(1), seen, entry=ENTRY))
 
 
 def test_a_bug_is_said_as_a_bug():
