@@ -219,6 +219,7 @@ class TaskOptions:
     python: str | None = None  # process engine: the interpreter of the plugin's virtual environment
     stop_grace_s: float = 0.0  # 0: kill at once, as the original does
     memory_bytes: int | None = None  # limit, swap included; None: what the engine gives
+    hardened: bool = False  # run it behind every wall the engine has
     time_limit_s: float | None = None  # wall time from the task's start; None: no limit
     idle_limit_s: float | None = None  # without any output; None: no limit
     env: Mapping[str, str] = field(default_factory=dict)
@@ -293,6 +294,20 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Hardening:
+    """The walls around a hardened container, beside its memory limit. docs/security.md says what each is for."""
+
+    user: str  # uid:gid in the container that owns the task folder: without capabilities nobody else writes to it
+    pids: int
+    cpus: float
+    tmpfs: Mapping[str, str]  # folder → mount options: what stays writable beside the task folder
+    network: str = "none"
+    drop_capabilities: tuple[str, ...] = ("ALL",)
+    read_only_root: bool = True
+    new_privileges: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerSpec:
     """Everything about a container, as data. `launch.py` makes it, an engine obeys it."""
 
@@ -309,6 +324,7 @@ class ContainerSpec:
     plugin_folder: str | None = None  # process engine: becomes /workdir
     python: str | None = None  # process engine: interpreter; None: the folder's .venv, the setting, the agent's own
     memory_bytes: int | None = None  # limit, swap included; None: what the engine gives
+    hardening: Hardening | None = None  # None: no more and no less than the original gives
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from agent.domain import TASK_MOUNT, WORKDIR, ContainerSpec, Mount, Plugin, Task
+from agent.domain import TASK_MOUNT, WORKDIR, ContainerSpec, Hardening, Mount, Plugin, Task
 from agent.errors import BadInput
 
 if TYPE_CHECKING:
+    from agent.domain import TaskOptions
     from agent.settings import Settings
 
 ECOSYSTEM = "supervisely"  # the original's label, by which its agent finds its own containers
+
+# Compilers of kernels load what they wrote to /tmp, and a plugin may run its own code anyway: so not noexec.
+HARDENED_TMPFS = {"/tmp": "rw,exec,nosuid,nodev,mode=1777,size=1g"}  # noqa: S108 - a folder in the container
 
 
 class EngineFacts(Protocol):
@@ -32,6 +36,12 @@ class EngineFacts(Protocol):
     def can_mount_over(self) -> bool: ...
     @property
     def remark(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def cpus(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +62,27 @@ def container_spec(
     settings: Settings,
     data_read_only: bool,
 ) -> ContainerSpec:
-    """Everything about this task's container. Raises BadInput when the GPU wish cannot be read.
+    """Everything about this task's container. Raises BadInput for wishes that cannot be read or met.
 
     `task_dir_on_host` is the task folder as the engine sees it. `data_read_only` is set where `data/`
     shares its files with the library: then it is mounted read-only over the task folder.
     """
     gpu = gpu_choice(_gpu_wish(task, settings), engine)
+    hardening = _hardening(engine, settings) if is_hardened(task.options, settings, engine.name) else None
     mounts = [Mount(str(task_dir_on_host), str(TASK_MOUNT))]
-    if data_read_only:
+    if data_read_only or (hardening and not task.options.writable_data):
         mounts.append(Mount(str(task_dir_on_host / "data"), str(TASK_MOUNT / "data"), read_only=True))
     return ContainerSpec(
         image=plugin.reference,
         entrypoint=("sh", "-c", f"python -u {WORKDIR}/src/{task.type.value}.py"),
         name=f"sly_task_{task.id}_{ecosystem_token(settings)}",
-        env={"LOG_LEVEL": "DEBUG", "LANG": "C.UTF-8", **_gpu_env(gpu, engine), **task.options.env},
+        env={
+            "LOG_LEVEL": "DEBUG",
+            "LANG": "C.UTF-8",
+            **_gpu_env(gpu, engine),
+            **(_HARDENED_ENV if hardening else {}),
+            **task.options.env,
+        },
         labels=labels(task, settings),
         mounts=tuple(mounts),
         shm_bytes=settings.shm_bytes,
@@ -74,8 +91,20 @@ def container_spec(
         stop_grace_s=task.options.stop_grace_s,
         plugin_folder=plugin.folder,
         python=task.options.python,
-        memory_bytes=task.options.memory_bytes,
+        memory_bytes=task.options.memory_bytes or (_hardened_memory(engine, settings) if hardening else None),
+        hardening=hardening,
     )
+
+
+def is_hardened(options: TaskOptions, settings: Settings, engine: str) -> bool:
+    """Whether the task runs in a hardened container. BadInput when the engine has no walls to put around it."""
+    hardened = options.hardened or settings.hardened
+    if hardened and engine == "process":
+        raise BadInput(
+            "the process engine cannot run a task hardened, for a process on this machine has no walls around it; "
+            "use --engine docker, or leave --hardened and AGENT_HARDENED out"
+        )
+    return hardened
 
 
 def labels(task: Task, settings: Settings) -> dict[str, str]:
@@ -139,6 +168,24 @@ def as_json(spec: ContainerSpec) -> dict[str, Any]:
     data["entrypoint"] = list(spec.entrypoint)
     data["mounts"] = list(data["mounts"])
     return data
+
+
+# The user has no entry in the image's /etc/passwd and no folder there that it may write to.
+_HARDENED_ENV = {"HOME": "/tmp", "USER": "plugin"}  # noqa: S108 - in the container
+
+
+def _hardening(engine: EngineFacts, settings: Settings) -> Hardening:
+    cpus = settings.hardened_cpus or max(1, engine.cpus - 1)
+    return Hardening(
+        user=engine.owner,
+        pids=settings.hardened_pids,
+        cpus=min(cpus, engine.cpus) if engine.cpus else cpus,  # the engine refuses more than it has
+        tmpfs=HARDENED_TMPFS,
+    )
+
+
+def _hardened_memory(engine: EngineFacts, settings: Settings) -> int | None:
+    return settings.hardened_memory_bytes or engine.memory_bytes * 3 // 4 or None
 
 
 def _gpu_wish(task: Task, settings: Settings) -> str:

@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     pull: Literal["missing", "always", "never"] = "missing"
     registry: str = "local"  # first part of the names of images built from plugin folders
     shm_size: Size = "1G"  # as the original agent gives
+    hardened: bool = False  # every task in a hardened container, as with --hardened
+    hardened_memory: Literal[""] | Size = ""  # of a hardened container; empty: three quarters of the machine's
+    hardened_cpus: float = Field(default=0, ge=0)  # 0: all but one
+    hardened_pids: int = Field(default=4096, ge=16)  # processes and threads: loaders and math libraries start many
     python: str = ""  # process engine: interpreter for plugins without a .venv of their own
 
     min_free: Size = "200M"  # of each disk we write to: a task is ended before less is left
@@ -100,6 +104,10 @@ class Settings(BaseSettings):
     @property
     def min_free_bytes(self) -> int:
         return size_bytes(self.min_free)
+
+    @property
+    def hardened_memory_bytes(self) -> int | None:
+        return size_bytes(self.hardened_memory) if self.hardened_memory else None
 
     @property
     def shm_bytes(self) -> int:

@@ -86,6 +86,7 @@ class TaskViews:
                 "writable_data": task.options.writable_data,
                 "stop_grace_s": task.options.stop_grace_s,
                 "memory_bytes": task.options.memory_bytes,
+                "hardened": task.options.hardened,
                 "time_limit_s": task.options.time_limit_s,
                 "idle_limit_s": task.options.idle_limit_s,
                 "env": dict(task.options.env),

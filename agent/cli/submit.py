@@ -22,6 +22,7 @@ from agent.domain import CheckpointState, NewTask, Plugin, Task, TaskOptions, Ta
 from agent.errors import BadInput, Invalid, NotFound
 from agent.formats.json_text import NotJson, parse
 from agent.house import House
+from agent.launch import is_hardened
 from agent.presence import is_alive
 from agent.settings import size_bytes
 from agent.wishes import new_task
@@ -49,6 +50,7 @@ Python = Annotated[str | None, typer.Option(help="Process engine: interpreter wi
 Env = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Added to the plugin's environment.")]
 Base = Annotated[list[str] | None, typer.Option(metavar="NAME=IMAGE", help="For building the image; see agent build.")]
 Memory = Annotated[str | None, typer.Option(help="The container's memory limit: 8G")]
+Hardened = Annotated[bool, typer.Option("--hardened", help="No network, no privileges, limits, read-only image.")]
 Writable = Annotated[bool, typer.Option("--writable-data", help="Give the plugin private copies of the data.")]
 Grace = Annotated[float, typer.Option("--stop-grace", min=0, max=600, help="Seconds between asking and killing.")]
 TimeLimit = Annotated[float | None, typer.Option(min=1, metavar="SECONDS", help="End the task after so long.")]
@@ -75,6 +77,7 @@ def submit_train(
     env: Env = None,
     memory: Memory = None,
     base: Base = None,
+    hardened: Hardened = False,
     writable_data: Writable = False,
     stop_grace: Grace = 0.0,
     time_limit: TimeLimit = None,
@@ -102,6 +105,7 @@ def submit_inference(
     env: Env = None,
     memory: Memory = None,
     base: Base = None,
+    hardened: Hardened = False,
     writable_data: Writable = False,
     stop_grace: Grace = 0.0,
     time_limit: TimeLimit = None,
@@ -122,6 +126,7 @@ def _submit(kind: TaskType, asked: dict[str, Any]) -> None:
     with open_house() as house:
         wish, plugin = _wish(house, kind, asked)
         engine = house.open_engine(wish.options.engine, house.settings)
+        is_hardened(wish.options, house.settings, engine.name)
         if asked["dry_run"]:
             _show_plan(plan(wish, house, engine.info()), as_json=asked["json"])
             return
@@ -159,6 +164,7 @@ def _wish(house: House, kind: TaskType, asked: dict[str, Any]) -> tuple[NewTask,
         python=asked["python"],  # else the plugin's own .venv, else AGENT_PYTHON: the engine decides
         stop_grace_s=asked["stop_grace"],
         memory_bytes=_bytes(asked["memory"]),
+        hardened=asked["hardened"] or settings.hardened,
         time_limit_s=asked["time_limit"],
         idle_limit_s=asked["idle_limit"],
         env=pairs(asked["env"], "--env"),

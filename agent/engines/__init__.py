@@ -22,6 +22,9 @@ class EngineInfo:
     has_nvidia: bool  # the nvidia runtime, or for processes: CUDA devices on this machine
     can_mount_over: bool  # may `data/` be mounted read-only over the task folder
     remark: str = ""  # what works otherwise than usual here, one sentence for whoever submits
+    owner: str = "0:0"  # the user in a container, uid:gid, who owns what this agent makes
+    memory_bytes: int = 0  # of the engine's machine; 0: unknown
+    cpus: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,11 +13,11 @@ import requests
 from docker.types import DeviceRequest, LogConfig, Mount
 from docker.utils import parse_repository_tag
 
-from agent.domain import ContainerSpec
+from agent.domain import ContainerSpec, Hardening
 from agent.engines import Container, EngineInfo, ImageInfo
 from agent.engines.docker_container import DockerContainer
 from agent.engines.docker_hosts import connect
-from agent.engines.docker_words import translated, words
+from agent.engines.docker_words import is_rootless, translated, words
 from agent.errors import ImageNotFound
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ class DockerEngine:
             version=str(facts.get("ServerVersion", "")),
             has_nvidia="nvidia" in (facts.get("Runtimes") or {}),
             can_mount_over=True,
+            # Under a rootless engine the user is root inside.
+            owner="0:0" if is_rootless(facts) else f"{os.geteuid()}:{os.getegid()}",
+            memory_bytes=int(facts.get("MemTotal") or 0),
+            cpus=int(facts.get("NCPU") or 0),
         )
 
     def image(self, reference: str, pull: str = "missing") -> ImageInfo:
@@ -156,7 +161,22 @@ def _create_arguments(spec: ContainerSpec) -> dict[str, Any]:
         arguments["device_requests"] = [DeviceRequest(device_ids=spec.gpus.split(","), capabilities=[["gpu"]])]
     if spec.memory_bytes:
         arguments |= {"mem_limit": spec.memory_bytes, "memswap_limit": spec.memory_bytes}
+    if spec.hardening:
+        arguments |= _walls(spec.hardening)
     return arguments
+
+
+def _walls(hardening: Hardening) -> dict[str, Any]:
+    return {
+        "user": hardening.user,
+        "network_mode": hardening.network,
+        "cap_drop": list(hardening.drop_capabilities),
+        "security_opt": [] if hardening.new_privileges else ["no-new-privileges"],
+        "pids_limit": hardening.pids,
+        "nano_cpus": int(hardening.cpus * 1e9),
+        "read_only": hardening.read_only_root,
+        "tmpfs": dict(hardening.tmpfs),
+    }
 
 
 def _with_tag(reference: str) -> str:

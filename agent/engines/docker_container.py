@@ -19,7 +19,7 @@ from docker.types import Mount
 from agent.domain import TASK_MOUNT, ExitResult
 from agent.engines import Frame
 from agent.engines.docker_logs import LogDropped, LogGone, end_of_log, read_log
-from agent.engines.docker_words import attempts, translated, words
+from agent.engines.docker_words import attempts, is_rootless, translated, words
 from agent.engines.frames import BrokenFraming, FrameParser, missing_end, skip
 from agent.engines.ownership import give_to_owner, has_foreign_files
 from agent.errors import EngineUnavailable
@@ -131,7 +131,10 @@ class DockerContainer:
         """
         self._api.kill(self._id, signal="SIGTERM")
         with suppress(docker.errors.APIError):  # it has ended meanwhile
-            asked = self._api.exec_create(self._id, ["sh", "-c", "kill -TERM -1"], user="0")
+            facts = self._api.inspect_container(self._id)
+            # Without capabilities root may not signal the processes of others, so their own user has to.
+            user = facts["Config"]["User"] if facts["HostConfig"].get("CapDrop") else "0"
+            asked = self._api.exec_create(self._id, ["sh", "-c", "kill -TERM -1"], user=user)
             self._api.exec_start(asked["Id"], detach=True)
         with suppress(requests.RequestException):  # the time is up
             self._api.wait(self._id, timeout=math.ceil(grace_s))
@@ -195,8 +198,7 @@ class DockerContainer:
 
         Under a rootless engine the user is root inside, which is what the folder's own owner says there.
         """
-        rootless = any("rootless" in option for option in self._client.info().get("SecurityOptions") or ())
-        explicit = os.geteuid() != 0 and not rootless
+        explicit = os.geteuid() != 0 and not is_rootless(self._client.info())
         self._client.containers.run(
             image_id,
             entrypoint=["sh", "-c", GIVE_BACK],

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import docker.errors
 import requests
@@ -32,6 +33,11 @@ def _hint(words: str) -> str:
     if "executable file not found" in words:
         return "; a plugin's image needs `sh` and `python` on its PATH"
     return ""
+
+
+def is_rootless(info: Mapping[str, Any]) -> bool:
+    """Whether the engine runs as an ordinary user, by what it says of itself."""
+    return any("rootless" in option for option in info.get("SecurityOptions") or ())
 
 
 def words(error: Exception) -> str:

@@ -11,7 +11,7 @@ from typing import NoReturn, Protocol
 import pytest
 from playwright.sync_api import BrowserContext
 
-from agent.domain import ContainerSpec, Mount
+from agent.domain import ContainerSpec, Hardening, Mount
 from agent.engines.docker import DockerEngine
 from agent.engines.docker_container import DockerContainer
 from agent.errors import EngineUnavailable
@@ -58,6 +58,7 @@ class Start(Protocol):
         image: str = ...,
         engine: DockerEngine | None = ...,
         shell: str = ...,
+        hardening: Hardening | None = ...,
     ) -> DockerContainer: ...
 
 
@@ -83,6 +84,7 @@ def start(docker_engine: DockerEngine, base_image: str, task_folder: Path) -> It
         image: str = base_image,
         engine: DockerEngine | None = None,
         shell: str = "sh",
+        hardening: Hardening | None = None,
     ) -> DockerContainer:
         spec = ContainerSpec(
             image=image,
@@ -98,6 +100,7 @@ def start(docker_engine: DockerEngine, base_image: str, task_folder: Path) -> It
             gpus=None,
             runtime=None,
             memory_bytes=memory_bytes,
+            hardening=hardening,
         )
         container = (engine or docker_engine).start(spec)
         started.append(container)

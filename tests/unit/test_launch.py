@@ -143,3 +143,51 @@ def test_the_engine_is_the_tasks_choice_then_the_settings():
     assert launch.choose_engine("docker", settings(engine="process")) == "docker"
     assert launch.choose_engine("auto", settings(engine="process")) == "process"
     assert launch.choose_engine("auto", settings(engine="auto")) == "auto"
+
+
+BIG = replace(DOCKER, owner="1000:1001", memory_bytes=8 << 30, cpus=4)
+
+
+def test_a_hardened_container_has_every_wall_and_is_the_folders_owner():
+    made = spec(BIG, options={"hardened": True})
+    walls = made.hardening
+    assert walls is not None
+    assert (walls.network, walls.drop_capabilities, walls.read_only_root, walls.new_privileges) == (
+        "none",
+        ("ALL",),
+        True,
+        False,
+    )
+    assert (walls.user, walls.pids, walls.cpus, made.memory_bytes) == ("1000:1001", 4096, 3, 6 << 30)
+    assert list(walls.tmpfs) == ["/tmp"]
+    assert made.env["HOME"] == "/tmp"
+
+
+def test_hardening_is_opt_in_for_a_task_or_for_an_installation():
+    assert spec(BIG).hardening is None
+    assert spec(BIG).memory_bytes is None
+    assert spec(BIG, config=settings(hardened=True)).hardening == spec(BIG, options={"hardened": True}).hardening
+
+
+def test_limits_of_a_hardened_container_follow_the_wish_then_the_settings_then_the_machine():
+    config = settings(hardened=True, hardened_memory="2G", hardened_cpus=64, hardened_pids=100)
+    made = spec(BIG, config=config)
+    assert made.hardening is not None
+    assert (made.memory_bytes, made.hardening.cpus, made.hardening.pids) == (2 << 30, 4, 100)
+    assert spec(BIG, config=config, options={"memory_bytes": 1 << 30}).memory_bytes == 1 << 30
+    unknown = spec(DOCKER, options={"hardened": True})  # an engine that does not say what it has
+    assert unknown.memory_bytes is None
+    assert unknown.hardening is not None
+    assert unknown.hardening.cpus == 1
+
+
+def test_a_hardened_plugin_writes_to_its_data_only_when_that_was_asked_for():
+    read_only = [mount.target for mount in spec(BIG, options={"hardened": True}).mounts if mount.read_only]
+    assert read_only == ["/sly_task_data/data"]
+    assert not any(m.read_only for m in spec(BIG, options={"hardened": True, "writable_data": True}).mounts)
+
+
+def test_a_process_cannot_be_hardened_and_it_is_said():
+    for wish in ({"options": {"hardened": True}}, {"config": settings(hardened=True)}):
+        with pytest.raises(BadInput, match=r"no walls.*--engine docker"):
+            spec(PROCESS, **wish)

@@ -101,7 +101,7 @@ function environment() {
 }
 
 function options() {
-  const out = { writable_data: $("writable").checked, env: environment() };
+  const out = { writable_data: $("writable").checked, hardened: $("hardened").checked, env: environment() };
   for (const id of ["engine", "gpus", "pull"]) if ($(id).value.trim()) out[id] = $(id).value.replaceAll(" ", "");
   if ($("memory").value) out.memory_bytes = Math.round(Number($("memory").value) * GIB);
   if ($("time-limit").value) out.time_limit_s = Number($("time-limit").value) * 60;
@@ -153,16 +153,18 @@ $("tidy").addEventListener("click", () => attempt(() => {
 function fillIn() {
   const { options: given } = wish;
   if (wish.name) $("name").value = wish.name;
+  $("hardened").checked = first.defaults.hardened;
   $("gpus").placeholder = `as the agent is set (${first.defaults.gpus})`;
   if (given) {
     for (const id of ["engine", "gpus", "pull"]) if (given[id] !== first.defaults[id]) $(id).value = given[id];
     $("writable").checked = given.writable_data;
+    $("hardened").checked = given.hardened;
     if (given.memory_bytes) $("memory").value = given.memory_bytes / GIB;
     if (given.time_limit_s) $("time-limit").value = given.time_limit_s / 60;
     if (given.idle_limit_s) $("idle-limit").value = given.idle_limit_s / 60;
     if (given.stop_grace_s) $("grace").value = given.stop_grace_s;
     $("env").value = Object.entries(given.env).map(([name, value]) => `${name}=${value}`).join("\n");
-    $("more-options").open = Boolean(given.writable_data || given.memory_bytes || given.time_limit_s || given.idle_limit_s || given.stop_grace_s || $("env").value || $("pull").value);
+    $("more-options").open = Boolean(given.writable_data || given.hardened || given.memory_bytes || given.time_limit_s || given.idle_limit_s || given.stop_grace_s || $("env").value || $("pull").value);
   }
   if (wish.config !== null) editor.set(wish.config);
   plugins.choose(wish.plugin ?? first.plugins.find((one) => one.modes.includes(type))?.id);

@@ -65,7 +65,12 @@ def new_task_page(
         "wish": wish,
         "notes": notes,
         "agents": _agents(web),
-        "defaults": {"engine": settings.engine, "gpus": settings.gpus, "pull": settings.pull},
+        "defaults": {
+            "engine": settings.engine,
+            "gpus": settings.gpus,
+            "pull": settings.pull,
+            "hardened": settings.hardened,
+        },
     }
     return page(request, "new_task.html", first=first)
 

@@ -97,6 +97,7 @@ class Options(Out):
     writable_data: bool
     stop_grace_s: float
     memory_bytes: int | None
+    hardened: bool
     time_limit_s: float | None
     idle_limit_s: float | None
     env: dict[str, str]
@@ -124,11 +125,12 @@ class NewOptions(In):
     writable_data: bool = False
     stop_grace_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
     memory_bytes: Annotated[int, Field(ge=6 << 20, le=2**60)] | None = None
+    hardened: bool | None = None
     time_limit_s: Annotated[float, Field(ge=1, le=1e8, description="from the task's start")] | None = None
     idle_limit_s: Annotated[float, Field(ge=1, le=1e8, description="without a line of output")] | None = None
     env: Annotated[dict[str, str], AfterValidator(_storable)] = Field(default_factory=dict)
 
-    def over(self, engine: str, gpus: str, pull: str) -> TaskOptions:
+    def over(self, engine: str, gpus: str, pull: str, *, hardened: bool) -> TaskOptions:
         """The options of the task, given the settings' words for what was left out."""
         return TaskOptions(
             engine=self.engine or engine,
@@ -137,6 +139,7 @@ class NewOptions(In):
             writable_data=self.writable_data,
             stop_grace_s=self.stop_grace_s,
             memory_bytes=self.memory_bytes,
+            hardened=hardened if self.hardened is None else self.hardened,
             time_limit_s=self.time_limit_s,
             idle_limit_s=self.idle_limit_s,
             env=self.env,

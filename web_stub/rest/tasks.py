@@ -66,7 +66,9 @@ def submit_task(web: WebDep, wish: schema.NewTask) -> View:
         config=wish.config,
         preset=wish.preset,
         overrides=wish.overrides,
-        options=wish.options.over(web.settings.engine, web.settings.gpus, web.settings.pull),
+        options=wish.options.over(
+            web.settings.engine, web.settings.gpus, web.settings.pull, hardened=web.settings.hardened
+        ),
     )
     task = web.store.tasks.add(new)
     web.hub.touch()
