@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from agent.formats.task_dir import TaskDir
 from agent.launch import ECOSYSTEM, ecosystem_token
 
 if TYPE_CHECKING:
-    from agent.engines import Engine
+    from agent.engines import Container, Engine
     from agent.house import House
 
 log = logging.getLogger("agent")
@@ -28,10 +29,25 @@ def sweep(house: House) -> int:
     count = 0
     for engine in _engines(house):
         with suppress(AgentError):
-            count += _containers(house, engine)
+            for container in _containers(house, engine):
+                log.info("removing container %s of task %s, which has ended", container.id[:12], container.task_id)
+                container.remove()
+                count += 1
     with suppress(OSError, AgentError):
-        count += _folders(house)
+        for folder, status in _folders(house):
+            count += _clean(house, folder, status) if folder.name.isdigit() else _remove_beside(folder)
     return count
+
+
+def left(house: House) -> tuple[int, int]:
+    """How many containers and folders the next `sweep` would find."""
+    containers = 0
+    for engine in _engines(house):
+        with suppress(AgentError):
+            containers += len(_containers(house, engine))
+    with suppress(OSError, AgentError):
+        return containers, sum(not f.name.isdigit() or _is_to_clean(house, status) for f, status in _folders(house))
+    return containers, 0
 
 
 def _engines(house: House) -> list[Engine]:
@@ -42,29 +58,21 @@ def _engines(house: House) -> list[Engine]:
     return engines
 
 
-def _containers(house: House, engine: Engine) -> int:
+def _containers(house: House, engine: Engine) -> list[Container]:
     ours = {"ecosystem": ECOSYSTEM, "ecosystem_token": ecosystem_token(house.settings)}
-    count = 0
-    for container in engine.find(ours, unstarted=True):
-        if container.task_id is not None and _status(house, container.task_id) is not None:
-            log.info("removing container %s of task %s, which has ended", container.id[:12], container.task_id)
-            container.remove()
-            count += 1
-    return count
+    found = engine.find(ours, unstarted=True)
+    return [c for c in found if c.task_id is not None and _status(house, c.task_id) is not None]
 
 
-def _folders(house: House) -> int:
+def _folders(house: House) -> Iterator[tuple[Path, TaskStatus]]:
     """Task folders that were to be cleaned and were not, and what lies beside those of ended tasks."""
-    settings, count = house.settings, 0
+    settings = house.settings
     for folder in settings.tasks.iterdir() if settings.tasks.is_dir() else ():
         number, _, beside = folder.name.partition(".")
         if not number.isdigit() or not (beside == "shadow" or (not beside and TaskDir(folder).marker.exists())):
             continue
-        status = _status(house, int(number))
-        if status is None:
-            continue
-        count += _remove_beside(folder) if beside else _clean(house, folder, status)
-    return count
+        if (status := _status(house, int(number))) is not None:
+            yield folder, status
 
 
 def _remove_beside(folder: Path) -> int:
@@ -73,11 +81,16 @@ def _remove_beside(folder: Path) -> int:
 
 
 def _clean(house: House, folder: Path, status: TaskStatus) -> int:
+    if not _is_to_clean(house, status):
+        return 0
+    TaskDir(folder).clean()
+    return 1
+
+
+def _is_to_clean(house: House, status: TaskStatus) -> bool:
+    settings = house.settings
     failed = status is TaskStatus.ERROR
-    if house.settings.delete_task_dir_on_failure if failed else house.settings.delete_task_dir_on_finish:
-        TaskDir(folder).clean()
-        return 1
-    return 0
+    return settings.delete_task_dir_on_failure if failed else settings.delete_task_dir_on_finish
 
 
 def _status(house: House, task_id: int) -> TaskStatus | None:

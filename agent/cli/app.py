@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import typer
 
-from agent.cli import INTERRUPTED, library, plugin, serve, submit, task, token
+from agent.cli import INTERRUPTED, doctor, library, plugin, serve, submit, task, token
 from agent.errors import AgentError, Invalid
 
 # Everything that is wrong with a command line. Newer typers raise exceptions of a click of their own, older ones
@@ -28,6 +28,7 @@ app.command("submit-inference")(submit.submit_inference)
 app.command("build")(plugin.build)
 app.command("up")(serve.up)
 app.command("run")(serve.run)
+app.command("doctor")(doctor.doctor)
 app.add_typer(task.app, name="task", help="Tasks: what ran, what it printed, what it made.")
 app.add_typer(library.projects, name="project", help="Projects in the library: images with annotations.")
 app.add_typer(library.models, name="model", help="Model states in the library: weights with config.json.")

@@ -22,12 +22,15 @@ from agent.store.models import Models
 from agent.store.plugins import Plugins
 from agent.store.progress import ProgressBar, ProgressBars
 from agent.store.projects import Projects
+from agent.store.schema import HEAD as SCHEMA_REVISION
+from agent.store.soundness import damage, revision
 from agent.store.tally import Tally, tally
 from agent.store.task_rows import TaskSummary
 from agent.store.tasks import Tasks
 from agent.store.tokens import Token, Tokens
 
 __all__ = [
+    "SCHEMA_REVISION",
     "AgentRow",
     "EventRow",
     "InferenceResult",
@@ -86,6 +89,20 @@ class Store:
     def tally(self) -> Tally:
         """How much of everything there is now."""
         return tally(self._db)
+
+    def damage(self) -> tuple[str, ...]:
+        """What the database's own check finds wrong with it; reads all of it. Empty: it is sound."""
+        return damage(self._db)
+
+    @property
+    def name(self) -> str:
+        """The database for people: its file, or its URL without the password."""
+        return self._db.name
+
+    @property
+    def revision(self) -> str:
+        """Of its schema; `SCHEMA_REVISION` is the newest this program knows."""
+        return revision(self._db)
 
     def close(self) -> None:
         """Wake all who wait, with False, and let go of the database. Idempotent."""

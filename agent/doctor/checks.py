@@ -1,0 +1,314 @@
+"""Facts → findings. Pure: what is fine, what may hurt, what stands in the way, each with the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agent.doctor.facts import (
+    ClockFacts,
+    Disk,
+    DiskFacts,
+    DockerFacts,
+    EngineFacts,
+    Facts,
+    LeftoverFacts,
+    PermissionFacts,
+    Port,
+    ProcessFacts,
+    StoreFacts,
+    VersionFacts,
+    WebFacts,
+)
+
+EXIT_CODE = 3  # when something fails: a task could not start
+
+CLOCKS_AGREE_S = 5.0  # an engine's answer takes a moment
+FUTURE_S = 60.0
+JUMP_S = 0.5
+NEAR_FULL = 5  # times the space that is kept free
+FEW_FILES = 10_000
+OLDEST_API = (1, 40)  # Docker 19.03: device requests, which give GPUs to images that do not ask
+
+_REMOTE = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "lustre", "vboxsf")
+_IN_MEMORY = ("tmpfs", "ramfs")
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: `remedy` is empty where nothing is to be done."""
+
+    about: str
+    verdict: Verdict
+    said: str
+    remedy: str = ""
+
+
+def examine(facts: Facts) -> list[Finding]:
+    """Every finding, what is fine included, in the order a task would meet them."""
+    return [
+        *engine(facts.engine),
+        *disks(facts.disk),
+        *permissions(facts.permissions),
+        *versions(facts.versions),
+        *clock(facts.clock, facts.engine.docker),
+        *web(facts.web),
+        *store(facts.store),
+        *leftovers(facts.leftovers),
+    ]
+
+
+def exit_code(findings: list[Finding]) -> int:
+    return EXIT_CODE if any(finding.verdict is Verdict.FAIL for finding in findings) else 0
+
+
+def ok(about: str, said: str) -> Finding:
+    return Finding(about, Verdict.OK, said)
+
+
+def warn(about: str, said: str, remedy: str) -> Finding:
+    return Finding(about, Verdict.WARN, said, remedy)
+
+
+def fail(about: str, said: str, remedy: str) -> Finding:
+    return Finding(about, Verdict.FAIL, said, remedy)
+
+
+# ---------------------------------------------------------------- the engine
+
+
+def engine(facts: EngineFacts) -> Iterator[Finding]:
+    docker = facts.docker
+    if facts.setting != "process":
+        if isinstance(docker, DockerFacts):
+            yield from _docker(docker)
+        elif facts.setting == "docker":
+            yield fail("engine", docker, "Start it, or set AGENT_ENGINE=process.")
+        else:
+            remedy = "Start Docker for plugins known by their image only; plugin folders run without."
+            yield warn("engine", f"plugins run as processes, because {docker}", remedy)
+    if facts.setting == "process" or not isinstance(docker, DockerFacts):
+        yield _processes(facts.process)
+    yield _gpu(facts)
+
+
+def _docker(facts: DockerFacts) -> Iterator[Finding]:
+    said = f"Docker {facts.version} (API {facts.api_version}) at {facts.host}: {facts.system}, {facts.cpus} CPUs"
+    if _numbers(facts.api_version) < OLDEST_API:
+        yield warn("engine", said, "Upgrade to Docker 19.03 or newer: this one cannot give GPUs to containers.")
+    else:
+        yield ok("engine", f"{said}, {_size(facts.memory_bytes)} memory{', rootless' if facts.is_rootless else ''}")
+    if not facts.host.startswith(("unix://", "npipe://")):
+        yield warn(
+            "engine",
+            f"the engine at {facts.host} is reached over the network",
+            "It must see the task folders: mount them at the same path there, or set AGENT_TASKS_HOST_DIR.",
+        )
+    missing = sorted(name for name, can in facts.limits.items() if not can)
+    if missing:
+        yield warn(
+            "limits",
+            f"the engine cannot limit {', '.join(missing)} of containers (cgroup {facts.cgroup})",
+            "Enable these cgroup controllers (rootless: delegate them to the user), or expect a plugin to take all.",
+        )
+    else:
+        yield ok("limits", f"{', '.join(sorted(facts.limits))} can be limited (cgroup {facts.cgroup})")
+
+
+def _processes(facts: ProcessFacts) -> Finding:
+    if facts.no_private_view:
+        return warn(
+            "processes",
+            f"no private /sly_task_data for plugins that run as processes ({facts.no_private_view})",
+            "Allow user namespaces, run as root, or use Docker; plugins with supervisely_lib's TaskPaths work anyway.",
+        )
+    return ok("processes", f"plugins that run as processes see their own /sly_task_data ({facts.system})")
+
+
+def _gpu(facts: EngineFacts) -> Finding:
+    count = f"{len(facts.gpus)} × {facts.gpus[0]}" if facts.gpus else "none on this machine"
+    wanted = facts.gpus_setting not in ("auto", "none", "")
+    in_docker = facts.setting != "process" and isinstance(facts.docker, DockerFacts)
+    can = facts.docker.has_nvidia if in_docker and isinstance(facts.docker, DockerFacts) else bool(facts.gpus)
+    if can:
+        return ok("gpu", f"NVIDIA GPUs: {count}{', given by the engine' if in_docker else ''}")
+    if in_docker and facts.gpus:
+        said = f"NVIDIA GPUs: {count}, but the engine has no NVIDIA runtime, so plugins compute on the CPU"
+        remedy = "Install the NVIDIA container toolkit and restart Docker."
+        return fail("gpu", said, remedy) if wanted else warn("gpu", said, remedy)
+    if wanted:
+        said = f"AGENT_GPUS={facts.gpus_setting}, but there are no NVIDIA GPUs"
+        return fail("gpu", said, "Install the driver (`nvidia-smi` should list the GPUs), or set AGENT_GPUS=none.")
+    return ok("gpu", "no NVIDIA GPU: plugins compute on the CPU")
+
+
+# ---------------------------------------------------------------- disks and rights
+
+
+def disks(facts: DiskFacts) -> Iterator[Finding]:
+    for disk in facts.disks:
+        yield _disk(disk, facts.min_free_bytes)
+    match facts.placing:
+        case "reflink" | "hardlink":
+            how = "shared blocks" if facts.placing == "reflink" else "hard links, mounted read-only"
+            yield ok("staging", f"task folders share images with the library ({facts.placing}: {how})")
+        case "copy":
+            yield warn(
+                "staging",
+                "task folders and artifacts cannot share files, so every task copies its images",
+                "Put AGENT_TASKS_DIR and AGENT_ARTIFACTS_URL on one local disk.",
+            )
+
+
+def _disk(disk: Disk, min_free_bytes: int) -> Finding:
+    free = f"{_size(disk.free_bytes)} free"
+    said = f"{disk.what}: {disk.folder}: {free}{f' on {disk.kind}' if disk.kind else ''}"
+    if disk.trouble:
+        return fail("disk", f"{disk.what}: {disk.trouble}", "Give this user the right to write there, or move it.")
+    if disk.free_bytes < min_free_bytes:
+        remedy = f"Free some space: tasks end as disk_full below {_size(min_free_bytes)} (AGENT_MIN_FREE)."
+        return fail("disk", said, remedy)
+    remedy = ""
+    if disk.free_files is not None and disk.free_files < FEW_FILES:
+        remedy = f"Delete files: the disk has room for only {disk.free_files} more, whatever their size (inodes)."
+    elif disk.free_bytes < min_free_bytes * NEAR_FULL:
+        remedy = f"Free some space: checkpoints add up, and the last {_size(min_free_bytes)} are kept free."
+    elif "store" in disk.what and disk.kind.startswith(_REMOTE):
+        remedy = "Put the SQLite file on a local disk: locks over a network lose data."
+    elif disk.kind in _IN_MEMORY:
+        remedy = "It is gone after a restart of the machine; move it unless that is meant."
+    return warn("disk", said, remedy) if remedy else ok("disk", said)
+
+
+def permissions(facts: PermissionFacts) -> Iterator[Finding]:
+    loose = facts.home_mode is not None and facts.home_mode & 0o022
+    if facts.home_owner is not None and facts.home_owner != facts.user:
+        remedy = "Run the agent as that user, or set AGENT_HOME to a folder of your own."
+        yield warn("home", f"the home folder belongs to user {facts.home_owner}, not to you ({facts.user})", remedy)
+    elif loose:
+        yield warn("home", f"others may write to the home folder (mode {facts.home_mode:o})", "chmod go-w it.")
+    elif facts.home_mode is not None:
+        yield ok("home", "the home folder is yours")
+    if facts.token_mode is not None and facts.token_mode & 0o077:
+        said = f"others may read the token (mode {facts.token_mode:o} of home/token)"
+        yield fail("token", said, "chmod 600 it; if others did read it, delete it and a new one is made.")
+    if facts.inotify:
+        yield warn(
+            "checkpoints",
+            f"new files cannot be watched ({facts.inotify})",
+            "Raise fs.inotify.max_user_instances and max_user_watches with sysctl, or end programs that watch files.",
+        )
+    if facts.fanotify:
+        said = "a plugin that deletes a checkpoint within a millisecond of reporting it may win"
+        remedy = f"Run the agent with CAP_SYS_ADMIN to be asked before deletion (now: {facts.fanotify})."
+        # Nearly no plugin does, and most agents run without the right: no reason to worry anybody.
+        yield Finding("checkpoints", Verdict.OK, said, remedy)
+    else:
+        yield ok("checkpoints", "files are safe before a plugin can list a folder to delete it (fanotify)")
+
+
+# ---------------------------------------------------------------- this program
+
+
+def versions(facts: VersionFacts) -> Iterator[Finding]:
+    python = ".".join(map(str, facts.python))
+    said = f"supervisely-local {facts.program}, Python {python}, {facts.system}"
+    if facts.python < (3, 11, 0):
+        yield fail("versions", said, "Use Python 3.11 or newer.")
+    elif facts.wrong:
+        remedy = "Install again what this version was tested with: pip install --upgrade supervisely-local."
+        yield fail("versions", f"{said}; {', '.join(facts.wrong)}", remedy)
+    else:
+        yield ok("versions", f"{said}, {len(facts.packages)} packages as required")
+
+
+def clock(facts: ClockFacts, docker: DockerFacts | str) -> Iterator[Finding]:
+    remedy = "Set the clock (timedatectl set-ntp true): times of logs, leases and sessions depend on it."
+    trouble = []
+    if isinstance(docker, DockerFacts) and abs(docker.ahead_s) > CLOCKS_AGREE_S:
+        way = "ahead of" if docker.ahead_s > 0 else "behind"
+        trouble.append(f"the engine's clock is {abs(docker.ahead_s):.0f} s {way} this machine's")
+    if facts.newest_s is not None and facts.newest_s - facts.now_s > FUTURE_S:
+        trouble.append(f"the store remembers something from {facts.newest_s - facts.now_s:.0f} s in the future")
+    if abs(facts.jumped_s) > JUMP_S:
+        trouble.append(f"the clock was moved by {facts.jumped_s:+.1f} s while we looked")
+    for said in trouble:
+        yield warn("clock", said, remedy)
+    if not trouble:
+        same = ", the engine's agrees" if isinstance(docker, DockerFacts) else ""
+        yield ok("clock", f"it runs evenly and nothing is from the future{same}")
+
+
+def web(facts: WebFacts) -> Iterator[Finding]:
+    place = f"{facts.host}:{facts.number}"
+    match facts.port:
+        case Port.FREE:
+            yield ok("web", f"{place} is free for the page" if facts.number else "the page takes any free port")
+        case Port.OURS:
+            yield ok("web", f"the page answers at {place}")
+        case Port.TAKEN:
+            yield fail("web", f"another program listens on {place}", "End it, or set AGENT_WEB_PORT.")
+        case Port.FORBIDDEN:
+            yield fail("web", f"cannot listen on {place}: {facts.said}", "Set AGENT_WEB_HOST and AGENT_WEB_PORT.")
+    if facts.refused:
+        yield fail("web", facts.refused, "See docs/reference/access.md.")
+    elif facts.exposure:
+        yield warn("web", facts.exposure, "See docs/reference/access.md.")
+
+
+def store(facts: StoreFacts) -> Iterator[Finding]:
+    if facts.trouble:
+        yield fail("store", facts.trouble, "Nothing can be run or shown before that.")
+    elif facts.damage:
+        said = f"the database {facts.name} is damaged: {'; '.join(facts.damage[:3])}"
+        yield fail("store", said, "Stop all agents, copy the file away, and restore it from a backup.")
+    else:
+        yield ok("store", f"{facts.name} is sound, schema {facts.revision}")
+    if facts.revision and facts.revision != facts.newest_revision:
+        said = f"schema {facts.revision}, this program knows {facts.newest_revision}"
+        yield fail("store", said, "Open it with the newer program.")
+    if facts.artifacts_trouble:
+        yield fail("artifacts", facts.artifacts_trouble, "Models and images cannot be read before that.")
+    elif facts.models_without_bytes:
+        shown = ", ".join(map(str, facts.models_without_bytes[:5]))
+        more = f" and {len(facts.models_without_bytes) - 5} more" if len(facts.models_without_bytes) > 5 else ""
+        said = f"the bytes of models {shown}{more} are missing from the artifacts"
+        yield fail("artifacts", said, "Restore the artifacts folder from a backup, or add the tars again.")
+    elif not facts.trouble:
+        yield ok("artifacts", f"the bytes of all {facts.models} models looked at are there")
+
+
+def leftovers(facts: LeftoverFacts) -> Iterator[Finding]:
+    before = Verdict.OK
+    if facts.containers or facts.folders:
+        before = Verdict.WARN
+        said = f"{facts.containers} containers and {facts.folders} folders of ended tasks are left"
+        yield warn("leftovers", said, "The next `agent up` or `agent run` removes them.")
+    if facts.lost_tasks:
+        before = Verdict.WARN
+        shown = ", ".join(map(str, facts.lost_tasks[:5]))
+        said = f"nobody runs tasks {shown} any more" if len(facts.lost_tasks) > 1 else f"nobody runs task {shown}"
+        yield warn("leftovers", said, "`agent up` goes on with them; `agent task stop ID` ends one.")
+    if before is Verdict.OK:
+        yield ok("leftovers", "nothing is left of ended tasks")
+    if facts.queued and not facts.agents_taking:
+        yield warn("queue", f"{facts.queued} tasks wait and no agent takes them", "Start one: `agent up`, `agent run`.")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def _size(size_bytes: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if size_bytes < 1024:
+            return f"{size_bytes:.0f} {unit}"
+        size_bytes /= 1024
+    return f"{size_bytes:,.1f} GiB"

@@ -1,0 +1,22 @@
+"""Whether the database is whole: its own check, and the schema it is at."""
+
+from __future__ import annotations
+
+from agent.store.connect import Database
+
+_SHOWN = 20
+
+
+def damage(database: Database) -> tuple[str, ...]:
+    """What SQLite's quick check finds, one clause each; empty for a sound one. PostgreSQL checks its own pages."""
+    if not database.is_sqlite:
+        return ()
+    with database.reading() as connection:
+        found = connection.exec_driver_sql(f"PRAGMA quick_check({_SHOWN})").scalars().all()
+    return tuple(str(line) for line in found if line != "ok")
+
+
+def revision(database: Database) -> str:
+    """The schema's revision in the database."""
+    with database.reading() as connection:
+        return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
