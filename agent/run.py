@@ -1,6 +1,6 @@
 """One run of one task: what `run_task` says in verbs, done; and its end, whatever happens.
 
-How it ended and why is decided in `verdict.py`; here it is acted on. An agent may be killed between any two
+How it ended and why is decided in `verdict.py`, and recorded in `closing.py`. An agent may be killed between any two
 lines below, so each change is either repeated without harm by the agent that goes on, or recorded before.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -24,7 +23,6 @@ from agent.errors import (
     Conflict,
     CouldNotStart,
     EngineUnavailable,
-    NotFound,
     PluginFailed,
     Stopped,
     TakenOver,
@@ -34,7 +32,7 @@ from agent.formats.task_dir import TaskDir
 from agent.record import Recorder
 from agent.stops import Stops
 from agent.upload import Uploader
-from agent.verdict import End, end_of, verdict
+from agent.verdict import Decided, End, verdict
 from agent.wishes import check_mode
 
 if TYPE_CHECKING:
@@ -43,14 +41,6 @@ if TYPE_CHECKING:
     from agent.stage import Staged
 
 ENGINE_PATIENCE_S = 120.0  # for an engine that is restarted together with us, when a container may be waiting there
-
-
-class Decided(AgentError):
-    """The end was decided and recorded before a crash: what remains is to tidy up and close."""
-
-    def __init__(self, end: End) -> None:
-        super().__init__(end.message)
-        self.end = end
 
 
 class Left(Stopped):
@@ -89,14 +79,14 @@ class Run:
         )
         self.stops = Stops(task, house, self.recorder, shutdown)
         self.exit_code: int | None = None
-        self._house = house
+        self.house = house
         self._container: Container | None = None
         self._starting = False  # an engine that fails to start one may have started it all the same
 
     @cached_property
     def engine(self) -> Engine:
         """The engine the task was launched on, or the one it asks for."""
-        return self._house.open_engine(self.task.engine or self.task.options.engine, self._house.settings)
+        return self.house.open_engine(self.task.engine or self.task.options.engine, self.house.settings)
 
     @cached_property
     def engine_info(self) -> EngineInfo:
@@ -117,7 +107,7 @@ class Run:
             self.uploader.recover()
         else:
             try:
-                self._house.store.tasks.become(self.task.id, TaskStatus.STARTED, agent_id=self.task.agent_id)
+                self.house.store.tasks.become(self.task.id, TaskStatus.STARTED, agent_id=self.task.agent_id)
             except TakenOver:
                 raise
             except Conflict:
@@ -125,7 +115,7 @@ class Run:
                 raise
         if self.task.reason is not None:  # its closing event may be there, and nothing follows that
             return
-        if self._note_once("TASK_START", "TASK_STARTED"):
+        if self.note_once("TASK_START", "TASK_STARTED"):
             self.recorder.note(
                 "TASK_MSG",
                 fields={"task_type": self.task.type, "config": self.task.config, "options": asdict(self.task.options)},
@@ -149,7 +139,7 @@ class Run:
             self.exit_code = 0  # else MAIN would not be complete
         elif self._container is not None:
             self.recorder.note("TASK_MISSED", event_type="MISSED_TASK_FOUND", fields={"container": self._container.id})
-            self._house.store.tasks.launched(self.task.id, container_id=self._container.id)
+            self.house.store.tasks.launched(self.task.id, container_id=self._container.id)
             self.stops.remember()
         elif self.task.container_id is not None:
             self.stops.raise_if_wished()
@@ -161,7 +151,7 @@ class Run:
 
     def _look_for_container(self) -> Container | None:
         # Labels as launched: the settings they are made from may have changed since.
-        labels = (self.task.container_spec or {}).get("labels") or launch.labels(self.task, self._house.settings)
+        labels = (self.task.container_spec or {}).get("labels") or launch.labels(self.task, self.house.settings)
         found = self.engine.find(labels)
         return found[0] if found else None
 
@@ -182,8 +172,8 @@ class Run:
         """Record the start and the completion of a step."""
         self.recorder.note("BEFORE_STEP", fields={"step": step.name})
         yield
-        self._note_once("STEP_DONE", "STEP_COMPLETE", step=step.name)
-        self._house.store.tasks.set_step(self.task.id, step)
+        self.note_once("STEP_DONE", "STEP_COMPLETE", step=step.name)
+        self.house.store.tasks.set_step(self.task.id, step)
 
     def check_image(self) -> None:
         """The plugin can do this kind of task, here. Raises CouldNotStart or BadInput."""
@@ -200,12 +190,12 @@ class Run:
         spec = launch.container_spec(
             self.task,
             self.plugin,
-            self._house.settings.tasks_on_host / str(self.task.id),
+            self.house.settings.tasks_on_host / str(self.task.id),
             engine=self.engine_info,
-            settings=self._house.settings,
+            settings=self.house.settings,
             data_read_only=staged.data_method == "hardlink",
         )
-        for line in launch.remarks(self.task, self.engine_info, self._house.settings):
+        for line in launch.remarks(self.task, self.engine_info, self.house.settings):
             self.recorder.note(line)
         digest = self._image.digest if self._image else self.plugin.content_sha256
         self.uploader.image_digest = digest
@@ -214,12 +204,12 @@ class Run:
         )
         self.uploader.watch()
         # Before the start, so that whoever goes on after a crash in between looks at the right engine.
-        self._house.store.tasks.launching(
+        self.house.store.tasks.launching(
             self.task.id, engine=self.engine.name, spec=launch.as_json(spec), image_digest=digest
         )
         self._starting = True
         self._container = self.engine.start(spec)
-        self._house.store.tasks.launched(self.task.id, container_id=self._container.id)
+        self.house.store.tasks.launched(self.task.id, container_id=self._container.id)
         return self._container
 
     def judge(self, result: ExitResult, collected: Collected) -> None:
@@ -237,14 +227,14 @@ class Run:
         """Give the result its name. Raises PluginFailed when there is none, or when a part of it was not kept."""
         if self.task.type is TaskType.INFERENCE:
             project = self.uploader.result_project()
-            self._house.store.tasks.set_result_project(self.task.id, project.id)
+            self.house.store.tasks.set_result_project(self.task.id, project.id)
             return
-        checkpoints = self._house.store.checkpoints.list(self.task.id)
+        checkpoints = self.house.store.checkpoints.list(self.task.id)
         kept = [c for c in checkpoints if c.state is CheckpointState.PUBLISHED and c.model_id is not None]
         if kept:
             last = max(kept, key=lambda c: c.seq)
             assert last.model_id is not None
-            self._house.store.models.rename(last.model_id, self.task.name)
+            self.house.store.models.rename(last.model_id, self.task.name)
         if not checkpoints:
             raise PluginFailed(
                 "the plugin ended well but reported no checkpoint, so there is no model; "
@@ -257,104 +247,20 @@ class Run:
                 reason=failed[0].reason or "checkpoint_invalid",
             )
 
-    # ---------------------------------------------------------------- the end
-
-    def finish(self, error: BaseException | None) -> None:
-        """Record the end, last of all: uploads done, container gone, folder tidied, then one closing event.
-
-        Raises what keeps it from being recorded. The container stays then, ended, with its log: whoever goes on
-        with the task reads from it what could not be recorded now.
-        """
-        end = error.end if isinstance(error, Decided) else end_of(error, self.exit_code)
-        try:
-            try:
-                if error is not None:  # what was saved before the failure stays saved
-                    self.uploader.finish()
-            except TakenOver:
-                raise
-            except Exception as failure:  # noqa: BLE001 - the first failure is why the task ends
-                end = end_of(failure, self.exit_code) if end.status is TaskStatus.FINISHED else end
-            self._record(end, error)
-        except TakenOver:
-            raise
-        except BaseException:
-            with suppress(AgentError):
-                if self._container is not None:
-                    self._container.kill()
-            self.abandon()
-            raise
-
-    def _record(self, end: End, error: BaseException | None) -> None:
-        tasks, task_id, agent_id = self._house.store.tasks, self.task.id, self.task.agent_id
-        message = end.message or None
-        self.recorder.flush()  # lines that could not be committed before are in the container's log only
-        tasks.decide(task_id, reason=end.reason, message=message, exit_code=end.exit_code, agent_id=agent_id)
-        self._tidy(end)
-        fields: dict[str, Any] = {"reason": end.reason}
-        if end.status is TaskStatus.FINISHED:
-            self._note_once("TASK_END", "TASK_FINISHED", **fields)
-        elif end.status is TaskStatus.STOPPED:
-            self._note_once("TASK_END", "TASK_STOPPED", stopped="by_user", **fields)
-        else:
-            fields["exc_str"] = end.message
-            if end.reason == "internal_error" and error is not None:
-                fields["stack"] = traceback.format_exception(error)
-            self._note_once("TASK_END", "TASK_CRASHED", level=Level.FATAL, **fields)
-        self.recorder.close()
-        tasks.become(
-            task_id, end.status, reason=end.reason, message=message, exit_code=end.exit_code, agent_id=agent_id
-        )
-
     def abandon(self) -> None:
         """Let go of the task without touching it: it is another agent's now, or is gone on with later."""
         self.uploader.abandon()
 
-    def _tidy(self, end: End) -> None:
-        """No container left, the folder kept or cleaned as the settings say. Reports, never fails the task."""
-        settings = self._house.settings
-        if end.status is TaskStatus.ERROR:
-            clean = settings.delete_task_dir_on_failure
-        else:
-            clean = settings.delete_task_dir_on_finish
-        try:
-            container = self._container or (self._look_for_container() if self._starting else None)
-            if container is not None:
-                container.kill()
-                container.remove()
-            if clean:
-                self.folder.clean()
-        except (AgentError, OSError) as error:
-            self.recorder.note(f"could not tidy up after the task: {error}", level=Level.WARN)
+    def container_left(self) -> Container | None:
+        """The task's container, found again if its start failed half-way. Raises EngineUnavailable."""
+        return self._container or (self._look_for_container() if self._starting else None)
 
-    def _note_once(self, message: str, event_type: str, *, level: Level = Level.INFO, **fields: Any) -> bool:
+    def note_once(self, message: str, event_type: str, *, level: Level = Level.INFO, **fields: Any) -> bool:
         """Note an event that a task has once, unless an agent before this one noted it; whether it was noted now."""
         if self.resumed:
             step = fields.get("step")
-            for event in self._house.store.events.after(self.task.id, event_type=event_type, limit=10_000):
+            for event in self.house.store.events.after(self.task.id, event_type=event_type, limit=10_000):
                 if event.stream is Stream.AGENT and (step is None or (event.fields or {}).get("step") == step):
                     return False
         self.recorder.note(message, level, event_type, fields or None)
         return True
-
-
-@contextmanager
-def open_run(task: Task, house: House, shutdown: threading.Event) -> Iterator[Run]:
-    """A run whose end is recorded whatever happens inside. Expected failures end here; bugs go on to the caller."""
-    try:
-        run = Run(task, house, shutdown)
-    except NotFound as error:  # its plugin, project or model was deleted: there is nothing to run
-        house.store.tasks.become(task.id, TaskStatus.ERROR, reason=error.reason, message=str(error))
-        raise
-    try:
-        run.open()
-        yield run
-    except (TakenOver, Left):
-        run.abandon()
-        raise
-    except AgentError as error:
-        run.finish(error)
-    except BaseException as error:
-        run.finish(error)
-        raise
-    else:
-        run.finish(None)

@@ -2,18 +2,19 @@
 
 The output is read to its end before the container is waited for, else the last lines could be lost; uploads
 finish before the closing event, because whoever sees the end may start the next task from the result at once.
-What the verbs do is in `run.py`; why a task ended is in its `reason` (docs/reference/tasks.md).
+What the verbs do is in `run.py`, how the end is recorded in `closing.py`; why a task ended is in its `reason`
+(docs/reference/tasks.md).
 """
 
 from __future__ import annotations
 
 import threading
 
+from agent.closing import open_run
 from agent.collect import collect
 from agent.domain import Step, Task
 from agent.house import House
 from agent.logs import about_task
-from agent.run import open_run
 from agent.stage import stage
 
 

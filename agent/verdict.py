@@ -43,6 +43,14 @@ class End:
         return cls(TaskStatus.FINISHED if reason == "finished" else status, reason, task.message or "", task.exit_code)
 
 
+class Decided(AgentError):
+    """The end was decided and recorded before a crash: what remains is to tidy up and close."""
+
+    def __init__(self, end: End) -> None:
+        super().__init__(end.message)
+        self.end = end
+
+
 def verdict(result: ExitResult, collected: Collected, *, entry: str) -> AgentError | None:
     """What a container's end says about the plugin: None, or why it failed. The exit code alone decides.
 

@@ -8,12 +8,14 @@ import threading
 
 import pytest
 
+import agent.closing
 from agent import library
 from agent.artifacts import open_artifacts
 from agent.domain import CheckpointState, Step, TaskOptions, TaskStatus
 from agent.errors import EngineUnavailable
 from agent.house import House
 from agent.loop import run_one
+from agent.run import Run
 from agent.run_task import run_task
 from agent.settings import Settings
 from agent.store import open_store
@@ -185,7 +187,7 @@ def test_an_inference_result_becomes_a_project_once_per_report(house, run):
     assert types(house, task).count("PROJECT_CREATED") == 1
 
 
-def test_after_a_crash_every_line_and_checkpoint_is_there_once(house, queue_task):
+def test_after_a_crash_every_line_and_checkpoint_is_there_once(house, queue_task, monkeypatch):
     """The agent dies while the container runs; another goes on with the same container."""
 
     class PowerCut(BaseException):
@@ -201,18 +203,14 @@ def test_after_a_crash_every_line_and_checkpoint_is_there_once(house, queue_task
     alive = House(house.store, house.artifacts, house.settings, lambda name, settings: engine)
     task = house.store.tasks.claim("first", task_id=queue_task().id)
 
-    from agent.run import Run
-
     class Dying(Run):
         def __init__(self, *args):
             super().__init__(*args)
             self.uploader._hand_over = lambda job: None  # the power is cut before anything is packed
 
-        def finish(self, error):
-            self.uploader._shadow.stop()
-            raise error
-
-    import agent.run
+    def die(run, error):
+        run.uploader._shadow.stop()
+        raise error
 
     class Half:
         """The container's output, cut by the power after a few lines."""
@@ -231,13 +229,11 @@ def test_after_a_crash_every_line_and_checkpoint_is_there_once(house, queue_task
 
     start = FakeEngine.start
     engine.start = lambda spec: Half(start(engine, spec))
-    before = agent.run.Run
-    agent.run.Run = Dying
-    try:
+    with monkeypatch.context() as patch:
+        patch.setattr(agent.closing, "Run", Dying)
+        patch.setattr(agent.closing, "finish", die)
         with pytest.raises(PowerCut):
             run_task(task, alive)
-    finally:
-        agent.run.Run = before
     middle = house.store.tasks.get(task.id)
     assert middle.status is TaskStatus.STARTED
     assert middle.lines_read == 3
