@@ -20,6 +20,7 @@ Ints: TypeAlias = NDArray[np.int64]
 
 MIN_POINTS = 16  # below this a thinned curve has no shape, and the downsampler no room
 _GAPS_SHARE = 4  # at most a quarter of the points mark gaps
+_LARGE = 1e100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,10 @@ def chart(x: Floats, y: Floats, *, max_points: int, window: tuple[float | None, 
     """
     if max_points < MIN_POINTS:
         raise ValueError(f"max_points is {max_points}; at least {MIN_POINTS} are needed to draw a curve")
-    rows = _in_order(x)
-    xs, ys = x[rows], y[rows]
+    rows, xs, ys = None, x, y
+    if not _is_ascending(x):
+        rows = _in_order(x)
+        xs, ys = x[rows], y[rows]
     low, high = window
     start = 0 if low is None else int(np.searchsorted(xs, low, side="left"))
     stop = len(xs) if high is None else int(np.searchsorted(xs, high, side="right"))
@@ -62,7 +65,8 @@ def chart(x: Floats, y: Floats, *, max_points: int, window: tuple[float | None, 
     if edges:
         chosen = np.unique(np.concatenate([chosen, np.array(edges, dtype=np.int64)]))
     shown = int(np.count_nonzero((chosen >= start) & (chosen < stop)))
-    return Chart(xs[chosen], ys[chosen], rows[chosen], in_window, shown, gaps)
+    printed = chosen.astype(np.int64) if rows is None else rows[chosen]
+    return Chart(xs[chosen], ys[chosen], printed, in_window, shown, gaps)
 
 
 def thin(x: Floats, y: Floats, max_points: int) -> Ints:
@@ -73,15 +77,28 @@ def thin(x: Floats, y: Floats, max_points: int) -> Ints:
     if len(y) <= max_points:
         return np.arange(len(y), dtype=np.int64)
     is_gap = np.isnan(y)
+    if not is_gap.any():  # nearly always: no copies of what may be a million points
+        return _shape(np.ascontiguousarray(x), np.ascontiguousarray(y), max_points)
     finite = np.flatnonzero(~is_gap)
     gaps = _longest_runs(is_gap, max_points // _GAPS_SHARE)
     room = max_points - len(gaps)
     if len(finite) > room:
-        fx, fy = np.ascontiguousarray(x[finite]), np.ascontiguousarray(y[finite])
-        shape = MinMaxLTTBDownsampler().downsample(fx, _moderate(fy), n_out=room - 4)
-        keep = np.array([0, len(fy) - 1, int(np.argmin(fy)), int(np.argmax(fy))], dtype=np.int64)
-        finite = finite[np.unique(np.concatenate([shape.astype(np.int64), keep]))]
+        finite = finite[_shape(x[finite], y[finite], room)]
     return np.union1d(finite, gaps).astype(np.int64)
+
+
+def _shape(x: Floats, y: Floats, max_points: int) -> Ints:
+    """Indices, ascending, of points that keep the curve of more numbers than that."""
+    lowest, highest = int(np.argmin(y)), int(np.argmax(y))
+    largest = max(-float(y[lowest]), float(y[highest]))
+    moderate = y / largest if largest > _LARGE else y  # at a scale where areas of triangles do not overflow
+    shape = MinMaxLTTBDownsampler().downsample(x, moderate, n_out=max_points - 4)
+    return np.unique(np.concatenate([shape.astype(np.int64), np.array([0, len(y) - 1, lowest, highest])]))
+
+
+def _is_ascending(x: Floats) -> bool:
+    """Whether every point has an x, and none goes back. NaN is not above anything."""
+    return bool(np.all(x[1:] >= x[:-1])) if len(x) > 1 else not np.isnan(x).any()
 
 
 def _in_order(x: Floats) -> Ints:
@@ -100,9 +117,3 @@ def _longest_runs(is_gap: NDArray[np.bool_], at_most: int) -> Ints:
     if len(starts) > at_most:
         starts = np.sort(starts[np.argsort(starts - ends, kind="stable")[:at_most]])
     return starts.astype(np.int64)
-
-
-def _moderate(y: Floats) -> Floats:
-    """The same curve at a scale where areas of triangles do not overflow."""
-    largest = float(np.max(np.abs(y))) if len(y) else 0.0
-    return y / largest if largest > 1e100 else y
