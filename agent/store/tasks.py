@@ -9,11 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain import FINAL, NewTask, Step, Task, TaskOptions, TaskStatus, may_become
+from agent.domain import FINAL, NewTask, Step, Task, TaskOptions, TaskStatus, TaskType, may_become
 from agent.errors import Conflict, NotFound
 from agent.store.agents import agent_name
 from agent.store.columns import (
     clean,
+    contains,
     now_us,
     to_json,
 )
@@ -96,10 +97,20 @@ class Tasks:
         return to_task(row)
 
     def list(
-        self, *, statuses: Collection[TaskStatus] | None = None, limit: int = 100, before_id: int | None = None
+        self,
+        *,
+        statuses: Collection[TaskStatus] | None = None,
+        type: TaskType | None = None,  # noqa: A002
+        name_part: str | None = None,
+        limit: int = 100,
+        before_id: int | None = None,
     ) -> list[Task]:
-        """Newest first."""
+        """Newest first. `name_part` is found in whatever case."""
         found = _page(sa.select(*TASK_COLUMNS), statuses, limit, before_id)
+        if type is not None:
+            found = found.where(tasks.c.type == type.value)
+        if name_part is not None:
+            found = found.where(contains(tasks.c.name, name_part))
         with self._db.reading() as connection:
             rows = connection.execute(found).all()
         return [to_task(row) for row in rows]
