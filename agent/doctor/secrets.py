@@ -1,0 +1,133 @@
+"""Take out of texts and values what is nobody's business, before they leave the machine. Pure.
+
+Two ways, because neither is enough: what is known to be a secret here is found wherever it stands, and what
+looks like one (by its name, its shape, its place in a URL) is taken for one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+REMOVED = "[removed]"
+_SHORTEST = 3  # characters; a shorter secret is in every text by chance
+
+_WORDS = frozenset(
+    {"password", "passwd", "passphrase", "pwd", "secret", "secrets", "token", "apikey", "credential", "credentials",
+     "authorization", "bearer", "cookie", "jwt", "pat"}
+)  # fmt: skip
+_PAIRS = frozenset((word, "key") for word in ("api", "access", "private", "secret", "account", "signing", "encryption"))
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+# `name: value`, `name=value`, `"name": "value"` also inside JSON inside JSON, `--name value`
+_NAMED = re.compile(
+    r"""(?P<before>(?<!\w)(?P<name>[A-Za-z_][\w.-]{0,120})\\{0,8}["']?\s{0,8}(?:=>|[:=])\s{0,8}"""
+    r"""|(?<![\w-])--?(?P<flag>[A-Za-z][\w-]{0,120})[ =])"""
+    r"""(?P<value>"(?:[^"\\]|\\.){0,10000}"|(?P<escape>\\{1,8})".{0,10000}?(?P=escape)"|'[^']{0,10000}'"""
+    r"""|(?:Bearer|Basic|Token)\s{1,8}[^\s"',;]+|\\{0,8}["']?[^\s"',;&)\]}]+)"""
+)
+_SHAPES = re.compile(
+    r"\bslt_[\w-]{8,}"  # ours
+    r"|\b(?:gh[pousr]_|github_pat_|glpat-|hf_|sk-|xox[abprs]-|npm_|pypi-)[\w-]{16,}"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"  # JSON web tokens
+    r"|(?i:\b(?:bearer|basic)\s+[\w.~+/=-]{8,})"
+)
+_IN_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,20}://)[^\s/@\"']{1,512}@")
+_KEY = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL)
+_HOMES = re.compile(r"(?<![\w.~-])/(?:home|Users)/[^/\s\"':;,]+")
+
+
+def looks_secret(name: str) -> bool:
+    """Whether what has this name is one: `db_password`, `apiKey`, `HF_TOKEN`; not `max_tokens`, `keypoints`."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    return any(word in _WORDS for word in words) or any(pair in _PAIRS for pair in pairwise(words))
+
+
+def secrets_in(environment: Mapping[str, str]) -> list[str]:
+    """Values of variables whose names look secret, and the passwords of those that are URLs."""
+    found = [value for name, value in environment.items() if looks_secret(name)]
+    return [*found, *(secret for value in environment.values() for secret in secrets_of_url(value))]
+
+
+def secrets_of_url(text: str) -> list[str]:
+    """The password in a URL, as it stands there and as it is meant."""
+    try:
+        password = urlsplit(text).password if "://" in text else None
+    except ValueError:
+        return []
+    return [password, unquote(password)] if password else []
+
+
+class Cleaner:
+    """Removes secrets and the names of users from what it is given."""
+
+    def __init__(self, known: Iterable[str] = (), *, homes: Iterable[str] = ()) -> None:
+        """`known` secrets are removed wherever they stand; of `homes`, folders of users, `~` is left."""
+        spelled = {spelling for secret in known for spelling in _spellings(secret) if len(secret) >= _SHORTEST}
+        longest_first = sorted(spelled, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        folders = sorted({home.rstrip("/") for home in homes} - {""}, key=len, reverse=True)
+        ends = r"(?![\w.-])"
+        self._homes = re.compile(f"(?:{'|'.join(map(re.escape, folders))}){ends}") if folders else None
+
+    def text(self, text: str) -> str:
+        """The text without what is secret in it."""
+        if self._known is not None:
+            text = self._known.sub(REMOVED, text)
+        text = _KEY.sub(REMOVED, text)
+        text = _IN_URL.sub(rf"\g<scheme>{REMOVED}@", text)
+        text = _without_named(text)
+        text = _SHAPES.sub(REMOVED, text)
+        if self._homes is not None:
+            text = self._homes.sub("~", text)
+        return _HOMES.sub("~", text)
+
+    def value(self, value: Any, name: str = "") -> Any:
+        """The JSON value without what is secret in it; under `env` no value is left, whatever its name."""
+        if isinstance(value, Mapping):
+            if name == "env":
+                return {self.text(str(key)): REMOVED for key in value}
+            return {self.text(str(key)): self.value(item, str(key)) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(item, name) for item in value]
+        if looks_secret(name) and value not in (None, True, False, ""):
+            return REMOVED
+        return self.text(value) if isinstance(value, str) else value
+
+    def line(self, line: str) -> str:
+        """A line of a log: a JSON object by its names, else as text."""
+        if line.startswith("{"):
+            try:
+                return json.dumps(self.value(json.loads(line)), ensure_ascii=False)
+            except (ValueError, RecursionError):  # no JSON after all
+                pass
+        return self.text(line)
+
+
+def _without_named(text: str) -> str:
+    """Without the values of names that look secret. A value may hold another name: `config=password=x`."""
+    kept, done, place = [], 0, 0
+    while (found := _NAMED.search(text, place)) is not None:
+        if looks_secret(found["name"] or found["flag"]):
+            kept += [text[done : found.end("before")], REMOVED]
+            done = place = found.end()
+        else:
+            place = found.end("before")
+    return "".join([*kept, text[done:]])
+
+
+def _spellings(secret: str) -> set[str]:
+    """How a secret may stand in a text: as it is, in JSON, in JSON within JSON, in a URL."""
+    in_json = json.dumps(secret)[1:-1]
+    return {
+        secret,
+        in_json,
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        json.dumps(in_json)[1:-1],
+        quote(secret, safe=""),
+    }
