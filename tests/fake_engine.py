@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from agent.domain import ContainerSpec, ExitResult
-from agent.engines import EngineInfo, Frame, ImageInfo
+from agent.engines import EngineInfo, Frame, ImageInfo, KeptImage
 
 Act = Callable[[Path], Iterable[str | bytes | int]]  # yields lines for stderr; an int is the exit code
 
@@ -49,6 +49,9 @@ class FakeContainer:
     @property
     def task_id(self) -> int | None:
         return int(self.spec.labels["task_id"])
+
+    def is_over(self) -> bool:
+        return self.removed or self._killed.is_set()
 
     def output(self) -> Iterator[Sequence[Frame]]:
         folder = Path(next(m.source for m in self.spec.mounts if m.target == "/sly_task_data"))
@@ -93,3 +96,12 @@ class FakeEngine:
 
     def find(self, labels: Mapping[str, str], *, unstarted: bool = False) -> list[FakeContainer]:
         return [c for c in self.containers if not c.removed and labels.items() <= dict(c.spec.labels).items()]
+
+    def give_back(self, folder_on_host: str, labels: Mapping[str, str]) -> None:
+        pass
+
+    def images_with(self, label: str) -> list[KeptImage]:
+        return []
+
+    def remove_image(self, name: str) -> None:
+        pass

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import typer
 
-from agent.cli import INTERRUPTED, doctor, library, plugin, serve, submit, task, token
+from agent.cli import INTERRUPTED, clean, doctor, library, plugin, serve, submit, task, token
 from agent.errors import AgentError, Invalid
 
 # Everything that is wrong with a command line. Newer typers raise exceptions of a click of their own, older ones

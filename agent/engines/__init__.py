@@ -35,6 +35,16 @@ class ImageInfo:
     entry_python: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class KeptImage:
+    """An image the engine keeps. `reference` is what its label says; `name` is what it is removed by."""
+
+    name: str  # the reference, or the id of an image that a newer one took the name from
+    reference: str
+    is_tagged: bool
+    size_bytes: int  # shared layers count in each image
+
+
 class Container(Protocol):
     """A container that was started, by this agent or by one before it."""
 
@@ -44,6 +54,9 @@ class Container(Protocol):
     @property
     def task_id(self) -> int | None:
         """From its labels."""
+
+    def is_over(self) -> bool:
+        """Whether it ended or is gone."""
 
     def output(self) -> Iterator[Sequence[Frame]]:
         """Yield everything printed so far and from now on, in the engine's order, until the end.
@@ -79,3 +92,15 @@ class Engine(Protocol):
 
         With `unstarted`, those too that were made and never started, because an agent died in between.
         """
+
+    def give_back(self, folder_on_host: str, labels: Mapping[str, str]) -> None:
+        """Make everything below this folder the agent's user's own. Raises AgentError when the engine cannot.
+
+        `labels` mark what the engine starts for it.
+        """
+
+    def images_with(self, label: str) -> list[KeptImage]:
+        """Images that carry this label and, in the label VERSION, a reference."""
+
+    def remove_image(self, name: str) -> None:
+        """Raises AgentError when a container uses it; gone is not an error."""

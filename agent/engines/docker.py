@@ -14,9 +14,10 @@ from docker.types import DeviceRequest, LogConfig, Mount
 from docker.utils import parse_repository_tag
 
 from agent.domain import ContainerSpec, Hardening
-from agent.engines import Container, EngineInfo, ImageInfo
+from agent.engines import Container, EngineInfo, ImageInfo, KeptImage
 from agent.engines.docker_container import DockerContainer
 from agent.engines.docker_hosts import connect
+from agent.engines.docker_ownership import give_back_from_inside
 from agent.engines.docker_words import is_rootless, translated, words
 from agent.errors import ImageNotFound
 
@@ -98,6 +99,32 @@ class DockerEngine:
             for entry in found
             if unstarted or entry.get("State") != "created"
         ]
+
+    def give_back(self, folder_on_host: str, labels: Mapping[str, str]) -> None:
+        """As `Engine.give_back`, in a container of any plugin's image that is here."""
+        with translated(f"give {folder_on_host} back to its user"):
+            here = self.client.api.images(filters={"label": "MODES"})
+            if not here:
+                raise ImageNotFound(
+                    f"the engine has no plugin's image to give {folder_on_host} back to its user with; "
+                    "build one with `agent build FOLDER`, or delete the folder as root"
+                )
+            give_back_from_inside(self.client, here[0]["Id"], folder_on_host, labels)
+
+    def images_with(self, label: str) -> list[KeptImage]:
+        with translated("list images"):
+            found = self.client.api.images(filters={"label": label})
+        images = []
+        for entry in found:
+            if reference := (entry.get("Labels") or {}).get("VERSION"):
+                is_tagged = reference in (entry.get("RepoTags") or ())
+                name = reference if is_tagged else entry["Id"]
+                images.append(KeptImage(name, reference, is_tagged, int(entry.get("Size") or 0)))
+        return images
+
+    def remove_image(self, name: str) -> None:
+        with translated(f"remove the image {name}"), suppress(docker.errors.ImageNotFound):
+            self.client.api.remove_image(name)
 
     def _inspect_image(self, reference: str) -> ImageInfo | None:
         with translated(f"look at the image {reference}"):

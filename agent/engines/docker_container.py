@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import docker.errors
 import requests
-from docker.types import Mount
 
 from agent.domain import TASK_MOUNT, ExitResult
 from agent.engines import Frame
 from agent.engines.docker_logs import LogDropped, LogGone, end_of_log, read_log
-from agent.engines.docker_words import attempts, is_rootless, translated, words
+from agent.engines.docker_ownership import give_back_from_inside
+from agent.engines.docker_words import attempts, translated, words
 from agent.engines.frames import BrokenFraming, FrameParser, missing_end, skip
 from agent.engines.ownership import give_to_owner, has_foreign_files
 from agent.errors import EngineUnavailable
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 PATIENCE_S = 120.0  # how long a restarting engine is waited for while a container runs
 END_LINES = 200  # of the log's end, compared with what was received when it ended
 LAST_BYTES = 1 << 20  # of what was received, kept for that
-
-# Run as root in a container of the plugin's own image: it is there, and it has `sh` (contract: task.md 3).
-GIVE_BACK = f'exec chown -Rh "${{OWNER:-$(stat -c %u:%g {TASK_MOUNT})}}" {TASK_MOUNT}'
 
 log = logging.getLogger("agent.engines.docker")
 
@@ -68,7 +65,7 @@ class DockerContainer:
                 for frames in reading.of(read_log(self._api, self._host, self._id, follow=True)):
                     yield frames
                     yielded = reading.position
-                if self._is_over() and not reading.to_skip:
+                if self.is_over() and not reading.to_skip:
                     for frames in self._rest(reading):
                         yield frames
                         yielded = reading.position
@@ -77,7 +74,7 @@ class DockerContainer:
                 return
             except (LogDropped, BrokenFraming) as error:
                 log.warning("the log of container %s was cut off (%s); reading on", self._id[:12], error)
-                self._is_over()  # waits for the engine to answer again
+                self.is_over()  # waits for the engine to answer again
             time.sleep(0.1)  # before asking for the same log again
 
     def _rest(self, reading: _Reading) -> Iterator[Sequence[Frame]]:
@@ -92,7 +89,7 @@ class DockerContainer:
         if not reading.last_bytes().endswith(end[-LAST_BYTES:]):
             raise LogDropped("the connection was closed before the log's end")
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether it ended or is gone."""
         state = self._state()
         return state is None or not state.get("Running")
@@ -189,26 +186,9 @@ class DockerContainer:
                     return
                 if not has_foreign_files(folder, uid):
                     return
-            self._give_back_from_inside(facts["Image"], source)
+            give_back_from_inside(self._client, facts["Image"], source, facts["Config"].get("Labels") or {})
         except (docker.errors.DockerException, requests.RequestException, OSError, EngineUnavailable) as error:
             log.warning("some files of container %s still belong to its user: %s", self._id[:12], words(error))
-
-    def _give_back_from_inside(self, image_id: str, source: str) -> None:
-        """For an agent that may not change owners itself, or sees the task folder under another path.
-
-        Under a rootless engine the user is root inside, which is what the folder's own owner says there.
-        """
-        explicit = os.geteuid() != 0 and not is_rootless(self._client.info())
-        self._client.containers.run(
-            image_id,
-            entrypoint=["sh", "-c", GIVE_BACK],
-            environment={"OWNER": f"{os.geteuid()}:{os.getegid()}" if explicit else ""},
-            mounts=[Mount(str(TASK_MOUNT), source, type="bind")],
-            user="0",
-            userns_mode="host",
-            network_mode="none",
-            remove=True,
-        )
 
 
 class _Reading:

@@ -22,7 +22,7 @@ from functools import cached_property
 from pathlib import Path
 
 from agent.domain import TASK_MOUNT, WORKDIR, ContainerSpec
-from agent.engines import Container, EngineInfo, ImageInfo
+from agent.engines import Container, EngineInfo, ImageInfo, KeptImage
 from agent.engines.process_container import RUN_VARIABLE, ProcessContainer
 from agent.engines.workdir import copy_plugin
 from agent.errors import CouldNotStart
@@ -110,6 +110,15 @@ class ProcessEngine:
     def find(self, labels: Mapping[str, str], *, unstarted: bool = False) -> list[Container]:
         self._sweep()
         return [c for c in self._all() if (unstarted or c.was_started) and labels.items() <= c.labels.items()]
+
+    def give_back(self, folder_on_host: str, labels: Mapping[str, str]) -> None:
+        """Nothing to give: what a process wrote is its user's, also where that user was root in a view of its own."""
+
+    def images_with(self, label: str) -> list[KeptImage]:  # noqa: ARG002
+        return []
+
+    def remove_image(self, name: str) -> None:
+        """There are none."""
 
     def _sweep(self) -> None:
         """Delete what agents that died had begun to delete, or to make."""

@@ -48,6 +48,9 @@ class ProcessContainer:
         """Whether its watcher got so far: it writes its number last before it goes on by itself."""
         return (self._state / "pid").exists() or self._is_watched()
 
+    def is_over(self) -> bool:
+        return self._ended()
+
     def output(self) -> Iterator[Sequence[Frame]]:
         """As `engines.Container.output`: read from the file, woken by its changes."""
         try:

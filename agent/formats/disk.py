@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,29 +38,65 @@ def require_free_space(folder: Path, size_bytes: int, what: str) -> None:
         )
 
 
+def size_on_disk(path: Path) -> int:
+    """Bytes that deleting this would free, as far as one may look: files with other names elsewhere count nothing."""
+    total = 0
+    for place in (path, *_below(path)):
+        with suppress(OSError):
+            entry = place.lstat()
+            if stat.S_ISDIR(entry.st_mode) or entry.st_nlink == 1:
+                total += entry.st_blocks * 512
+    return total
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    if not folder.is_symlink():
+        for parent, folders, files in os.walk(folder):
+            yield from (Path(parent) / name for name in (*folders, *files))
+
+
 def remove_tree(path: Path) -> list[Path]:
     """Delete a file, link or folder with everything in it; what could not be deleted is returned.
 
-    Never raises and never follows a link. A folder left without write permission is opened up first.
+    Never raises and never follows a link. Folders left without permissions, in each other too, are opened up first.
     """
+    left = _try_to_remove(path)
+    if left and path.is_dir() and not path.is_symlink():
+        _open_up(path)
+        left = _try_to_remove(path)
+    return left
+
+
+def _try_to_remove(path: Path) -> list[Path]:
     left: list[Path] = []
-
-    def retry(_function: object, name: str, _info: object) -> None:
-        entry = Path(name)
-        with suppress(OSError):
-            entry.parent.chmod(0o700)
-            if entry.is_dir() and not entry.is_symlink():
-                entry.chmod(0o700)
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                entry.unlink(missing_ok=True)
-        left.append(entry)
-
     try:
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, onerror=retry)
+            shutil.rmtree(path, onerror=lambda _function, name, _info: left.append(Path(name)))
         else:
             path.unlink(missing_ok=True)
     except OSError:
         left.append(path)
-    return [entry for entry in left if os.path.lexists(entry)]
+    return [entry for entry in left if _is_there(entry)]
+
+
+def _is_there(path: Path) -> bool:
+    """Whether it exists, as far as one may look: what nobody may look at is there."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _open_up(folder: Path) -> None:
+    """Give every folder at and below this one back the permissions it takes to empty it, from the top down."""
+    with suppress(OSError):
+        folder.chmod(0o700)
+    for parent, folders, _ in os.walk(folder):
+        for name in folders:
+            inner = Path(parent) / name
+            with suppress(OSError):
+                if not inner.is_symlink():
+                    inner.chmod(0o700)

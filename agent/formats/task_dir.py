@@ -89,17 +89,17 @@ class TaskDir:
         """The task ended well or was stopped: its folder may be cleaned."""
         remove_tree(self.marker)
 
+    def contents(self) -> list[Path]:
+        """What `clean` would delete: everything but logs. Raises OSError."""
+        return [entry for entry in sorted(self.path.iterdir()) if "logs" not in entry.name]
+
     def clean(self) -> list[Path]:
         """Delete everything but logs; never fails. What could not be deleted is returned."""
-        left: list[Path] = []
         try:
-            entries = sorted(self.path.iterdir())
+            entries = self.contents()
         except OSError:
             return [self.path] if self.path.exists() else []
-        for entry in entries:
-            if "logs" not in entry.name:
-                left += remove_tree(entry)
-        return left
+        return [rest for entry in entries for rest in remove_tree(entry)]
 
 
 def _empty(folder: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +112,43 @@ def test_folders_without_write_permission_are_cleaned(task_dir):
     deep.parent.chmod(0o500)
 
     assert task_dir.clean() == []
+
+
+def test_folders_without_any_permission_inside_each_other_are_cleaned_by_an_ordinary_user(task_dir):
+    def plugin_then_clean():
+        inside = TaskDir(Path())  # by place: what lies above belongs to root
+        inside.create(TaskType.TRAIN)
+        deep = inside.results / "a" / "b" / "c"
+        deep.mkdir(parents=True)
+        (deep / "file").write_text("x")
+        (inside.results / "link").symlink_to(inside.data)
+        for folder in (deep, deep.parent, deep.parent.parent, inside.results):
+            folder.chmod(0o000)
+        assert inside.clean() == []
+
+    task_dir.path.mkdir(parents=True, exist_ok=True)
+    as_an_ordinary_user(task_dir.path, plugin_then_clean)
+    assert entries(task_dir) == ["logs"]
+
+
+def as_an_ordinary_user(folder, act):
+    """Run a function in a process of a user without rights, whose working folder is this, its own."""
+    if os.geteuid() == 0:
+        os.chown(folder, 12345, 12346)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.chdir(folder)
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(12346)
+                os.setuid(12345)
+            act()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take a file from root")
