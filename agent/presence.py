@@ -10,12 +10,15 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agent.domain import Task
     from agent.store import Store
+
+FORGET_AFTER = timedelta(days=30)
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PID_NAMESPACE = Path("/proc/self/ns/pid")
@@ -65,7 +68,8 @@ def is_alive(info: Mapping[str, Any]) -> bool | None:
 
 
 def forget_dead_agents(store: Store) -> None:
-    """Unlist agents that died on this machine and have left nothing to take over."""
+    """Unlist agents that have left nothing to take over: dead on this machine, or unseen for a month on another."""
+    store.agents.forget(unseen_for=FORGET_AFTER)
     dead = {agent.id for agent in store.agents.list() if is_alive(agent.info) is False}
     for agent_id in dead - store.tasks.holders():
         store.agents.leave(agent_id)

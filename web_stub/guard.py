@@ -93,7 +93,9 @@ class Guard:
         try:
             refusal = await self._refusal(scope, Headers(scope=scope))
         except TooManyGuesses as error:
-            refusal = error_response(error.http_status, str(error), {"reason": error.reason})
+            # A 2019 client repeats what got a 429 for two hours, so it is told what it would be told in its turn.
+            status = 401 if scope["path"].startswith("/public/") else error.http_status
+            refusal = error_response(status, str(error), {"reason": error.reason})
             refusal.headers["retry-after"] = str(error.retry_after_s)
         except AgentError as error:  # the store, where the tokens are, refuses
             refusal = error_response(error.http_status, str(error), {"reason": error.reason})

@@ -123,7 +123,13 @@ class _Figures(Collector):
         for state, count in tally.checkpoints.items():
             checkpoints.add_metric([state.value], count)
         yield checkpoints
+        running = GaugeMetricFamily("supervisely_agent_tasks", "Tasks an agent runs now", labels=["agent"])
+        for agent_id, count in tally.held.items():
+            running.add_metric([agent_id], count)
+        yield running
+        waited_s = (datetime.now(UTC) - tally.oldest_queued).total_seconds() if tally.oldest_queued else 0.0
         for name, said, value in (
+            ("queue_wait_seconds", "How long the oldest queued task has waited", max(0.0, waited_s)),
             ("events", "Numbered events of all tasks", tally.events),
             ("lines", "Lines plugins printed", tally.lines),
             ("models", "Models in the library", tally.models),

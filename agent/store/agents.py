@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from agent.domain import FINAL
 from agent.store.columns import clean, from_json, from_us, now_us, to_json
 from agent.store.connect import Database
-from agent.store.schema import agents
+from agent.store.schema import agents, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,16 @@ class Agents:
         """This agent has ended in good order."""
         with self._db.writing() as connection:
             connection.execute(sa.delete(agents).where(agents.c.id == agent_id))
+
+    def forget(self, *, unseen_for: timedelta) -> int:
+        """Unlist agents nobody has seen for so long and that hold no task; how many."""
+        before_us = now_us() - int(unseen_for.total_seconds() * 1_000_000)
+        holding = sa.select(tasks.c.agent_id).where(
+            tasks.c.agent_id.is_not(None), tasks.c.status.not_in([status.value for status in FINAL])
+        )
+        with self._db.writing() as connection:
+            gone = sa.delete(agents).where(agents.c.last_seen_us < before_us, agents.c.id.not_in(holding))
+            return connection.execute(gone).rowcount
 
     def list(self) -> list[AgentRow]:
         """The one seen last comes first."""

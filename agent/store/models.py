@@ -12,6 +12,7 @@ from agent.domain import Model, NewModel, Provenance
 from agent.errors import Conflict, NotFound
 from agent.store.columns import clean, contains, from_json_or_none, from_us, now_us, to_json_or_none
 from agent.store.connect import Database
+from agent.store.paging import Page, page_of
 from agent.store.schema import checkpoints, models, tasks
 
 _SHA256_START = re.compile(r"[0-9a-f]{8,64}")
@@ -51,6 +52,14 @@ class Models:
             found = found.where(contains(models.c.name, text))
         with self._db.reading() as connection:
             return [_model(row) for row in connection.execute(found)]
+
+    def page(self, *, limit: int, offset: int = 0, ascending: bool = False, name: str | None = None) -> Page[Model]:
+        """`limit` models after `offset`, by id; of this exact name where given."""
+        found = sa.select(models).where(_IS_THERE)
+        if name is not None:
+            found = found.where(models.c.name == clean(name))
+        rows = page_of(self._db, found, models.c.id, limit=limit, offset=offset, ascending=ascending)
+        return Page([_model(row) for row in rows.values], rows.total)
 
     def find(self, name_or_sha: str) -> Model:
         """The newest of this exact name, else the newest whose sha256 begins so (8 digits or more).

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
-from agent.domain import CheckpointState, TaskStatus
+from agent.domain import FINAL, CheckpointState, TaskStatus
+from agent.store.columns import from_us_or_none
 from agent.store.connect import Database
 from agent.store.schema import checkpoints, models, projects, tasks
+
+_LIVE = [status.value for status in TaskStatus if status not in FINAL and status is not TaskStatus.QUEUED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,8 @@ class Tally:
     lines: int  # printed by plugins
     models: int
     projects: int
+    held: Mapping[str, int]  # tasks under way, by the id of the agent that runs them
+    oldest_queued: datetime | None  # when the task was wished for that waits longest
 
 
 def tally(database: Database) -> Tally:
@@ -32,6 +38,12 @@ def tally(database: Database) -> Tally:
             connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
             for table in (models, projects)
         ]
+        running = (
+            sa.select(tasks.c.agent_id, sa.func.count()).where(tasks.c.status.in_(_LIVE)).group_by(tasks.c.agent_id)
+        )
+        held = {agent_id: count for agent_id, count in connection.execute(running) if agent_id is not None}
+        waiting = sa.select(sa.func.min(tasks.c.created_us)).where(tasks.c.status == TaskStatus.QUEUED.value)
+        oldest_us = connection.execute(waiting).scalar()
     return Tally(
         tasks={status: by_status.get(status.value, 0) for status in TaskStatus},
         checkpoints={state: by_state.get(state.value, 0) for state in CheckpointState},
@@ -39,6 +51,8 @@ def tally(database: Database) -> Tally:
         lines=int(lines),
         models=counts[0],
         projects=counts[1],
+        held=held,
+        oldest_queued=from_us_or_none(oldest_us),
     )
 
 

@@ -20,6 +20,7 @@ from agent.store.columns import (
 )
 from agent.store.connect import Database
 from agent.store.failures import taken_over
+from agent.store.paging import Page, page_of
 from agent.store.schema import models, plugins, projects, tasks
 from agent.store.task_rows import SUMMARY_COLUMNS, TASK_COLUMNS, TaskSummary, to_summary, to_task
 
@@ -114,6 +115,11 @@ class Tasks:
         with self._db.reading() as connection:
             rows = connection.execute(found).all()
         return [to_task(row) for row in rows]
+
+    def page(self, *, limit: int, offset: int = 0, ascending: bool = False) -> Page[Task]:
+        """`limit` tasks after `offset`, by id."""
+        found = page_of(self._db, sa.select(*TASK_COLUMNS), tasks.c.id, limit=limit, offset=offset, ascending=ascending)
+        return Page([to_task(row) for row in found.values], found.total)
 
     def summaries(
         self, *, statuses: Collection[TaskStatus] | None = None, limit: int = 100, before_id: int | None = None

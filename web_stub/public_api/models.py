@@ -33,6 +33,7 @@ from web_stub.public_api.wire import (
     IdBody,
     View,
     list_reply,
+    page_reply,
     reply,
     require_name,
     time_text,
@@ -80,9 +81,13 @@ def model_view(model: Model, plugins: PluginNumbers) -> View:
 def models_list(web: WebDep, body: OfWorkspace) -> Response:
     require_workspace(body.workspace_id)
     name = next((rule.value for rule in body.filter if rule.field == "name" and rule.operator == "="), None)
-    found = web.store.models.list(limit=MANY, name=name if isinstance(name, str) else None)
+    name = name if isinstance(name, str) else None
     plugins = PluginNumbers(web)
-    return list_reply([model_view(model, plugins) for model in found], body)
+    if len(body.filter) > (name is not None) or not body.is_by_number:
+        found = web.store.models.list(limit=MANY, name=name)
+        return list_reply([model_view(model, plugins) for model in found], body)
+    page = web.store.models.page(limit=body.page_size, offset=body.offset, ascending=body.is_ascending, name=name)
+    return page_reply([model_view(model, plugins) for model in page.values], page.total, body)
 
 
 @router.post("/models.info")

@@ -35,6 +35,7 @@ from web_stub.public_api.wire import (
     IdBody,
     View,
     list_reply,
+    page_reply,
     reply,
     time_text,
 )
@@ -135,7 +136,10 @@ def tasks_info(web: WebDep, body: IdBody) -> Response:
 def tasks_list(web: WebDep, body: OfWorkspace) -> Response:
     require_workspace(body.workspace_id)
     plugins = PluginNumbers(web)
-    return list_reply([task_view(task, plugins) for task in web.store.tasks.list(limit=MANY)], body)
+    if body.filter or not body.is_by_number:
+        return list_reply([task_view(task, plugins) for task in web.store.tasks.list(limit=MANY)], body)
+    page = web.store.tasks.page(limit=body.page_size, offset=body.offset, ascending=body.is_ascending)
+    return page_reply([task_view(task, plugins) for task in page.values], page.total, body)
 
 
 @router.post("/tasks.checkpoints.list")

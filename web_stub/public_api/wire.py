@@ -70,6 +70,15 @@ class ListBody(Body):
         return self.after or self.page
 
     @property
+    def is_by_number(self) -> bool:
+        """Whether the order asked for is that of the ids; without a wish the newest come first."""
+        return self.sort in (None, "id")
+
+    @property
+    def is_ascending(self) -> bool:
+        return self.sort is not None and self.sort_order != "desc"
+
+    @property
     def offset(self) -> int:
         return (self.number - 1) * self.page_size
 

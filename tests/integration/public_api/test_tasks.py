@@ -128,3 +128,15 @@ def test_the_log_is_got_as_objects(api: Api, site: Site) -> None:
     assert site.client.get(address, params={"id": story.task_id, "sinceTime": since}).json()[-1] == whole[-1]
     assert site.client.get(address, params={"id": 10**6}).status_code == 404
     assert site.client.get(address, params={"id": "x"}).status_code == 400
+
+
+def test_lists_of_tasks_and_models_walk_the_same_pages_however_they_are_found(api, site):
+    for number in range(5):
+        new_task(site.store, site.library, f"task {number}")
+    everything = {"filter": [{"field": "id", "operator": ">", "value": 0}]}  # a filter takes the way through all rows
+
+    for method in ("tasks.list", "models.list"):
+        for order in ({}, {"sort": "id", "sort_order": "asc"}, {"sort": "id", "sort_order": "desc"}, {"sort": "id"}):
+            for page in (1, 2, 3):
+                body = {"workspaceId": 1, **order, "page": page, "per_page": 2}
+                assert api(method, body) == api(method, {**body, **everything})

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from agent.domain import CheckpointState, Model, NewImage, NewModel, NewProject, Plugin, Provenance, Task
+from agent.domain import (
+    CheckpointState,
+    Model,
+    NewImage,
+    NewModel,
+    NewProject,
+    NewTask,
+    Plugin,
+    Provenance,
+    Task,
+    TaskStatus,
+)
 from agent.errors import Conflict, NotFound
 from agent.events.model import CheckpointReported
 from agent.store import Store
@@ -209,3 +222,31 @@ def test_agents_show_themselves(store: Store) -> None:
     assert (newest.id, newest.name, newest.info) == ("a", "server", {"pid": 8})
     assert (oldest.id, oldest.name, oldest.info) == ("b", "laptop", {"pid": 7})
     assert newest.last_seen >= oldest.last_seen
+
+
+def test_agents_unseen_for_long_are_forgotten_unless_they_hold_a_task(store: Store, task: Task) -> None:
+    store.tasks.claim("holder", task_id=task.id)
+    for agent_id in ("holder", "left"):
+        store.agents.beat(agent_id, agent_id, {})
+
+    assert store.agents.forget(unseen_for=timedelta(minutes=1)) == 0
+    assert store.agents.forget(unseen_for=timedelta(seconds=-1)) == 1
+    assert [agent.id for agent in store.agents.list()] == ["holder"]
+
+    store.tasks.become(task.id, TaskStatus.ERROR)
+    assert store.agents.forget(unseen_for=timedelta(seconds=-1)) == 1
+
+
+def test_pages_of_tasks_and_models_are_by_number_with_the_total(store: Store, wish: Callable[..., NewTask]) -> None:
+    ids = [store.tasks.add(wish(store)).id for _ in range(5)]
+
+    newest, oldest = store.tasks.page(limit=2), store.tasks.page(limit=2, offset=2, ascending=True)
+    beyond = store.tasks.page(limit=2, offset=50)
+
+    assert [task.id for task in newest.values] == ids[:-3:-1]
+    assert [task.id for task in oldest.values] == ids[2:4]
+    assert (newest.total, oldest.total, beyond.total) == (5, 5, 5)
+    assert not beyond.values
+    names = [model.name for model in store.models.list()]
+    page = store.models.page(limit=10, name=names[0])
+    assert (page.total, {model.name for model in page.values}) == (names.count(names[0]), {names[0]})

@@ -75,8 +75,21 @@ def test_the_figures_need_a_token_and_count_what_is_there(site):
     assert {labels[0] for name, *labels in samples if name == "supervisely_tasks"} == set(TaskStatus)
     assert samples["supervisely_agents_alive",] == 1
     assert samples["supervisely_models",] == 1
+    assert samples["supervisely_queue_wait_seconds",] >= 0
     assert samples["supervisely_home_free_bytes",] > 0
     assert samples["process_resident_memory_bytes",] > 0
+
+
+def test_the_figures_say_what_each_agent_runs_and_how_long_the_queue_has_waited(site):
+    running = new_task(site.store, site.library, "running")
+    site.store.tasks.claim("laptop:1:a", task_id=running.id)
+    new_task(site.store, site.library, "waiting")
+
+    answer = site.client.get("/metrics").text
+
+    assert 'supervisely_agent_tasks{agent="laptop:1:a"} 1.0' in answer
+    waited = next(line for line in answer.splitlines() if line.startswith("supervisely_queue_wait_seconds "))
+    assert 0 < float(waited.split()[1]) < 60
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "box.lab.example"])

@@ -174,3 +174,14 @@ def test_the_cookie_is_kept_to_tls_where_the_page_came_over_it(site):
     assert "secure" not in plain.headers["set-cookie"].lower()
     for answer in (over_tls, plain):
         assert "max-age=2592000" in answer.headers["set-cookie"].lower(), "sessions expire"
+
+
+def test_the_public_api_says_401_to_guesses_whatever_their_number(site):
+    throttle = site.app.state.web.access._throttle
+    while throttle.turn("testclient") is not None:
+        pass
+
+    for guess in ("one", "another"):  # clients of 2019 repeat what gets a 429 for two hours
+        answer = site.stranger.post("/public/api/v3/users.me", json={}, headers={"x-api-key": guess})
+        assert answer.status_code == 401
+        assert "too many wrong tokens" in answer.json()["error"]
