@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -70,19 +70,35 @@ class ImageEdits:
     def annotate(self, annotations: Mapping[int, str]) -> None:
         """Replace the annotations (JSON text) of images by id, all or none. NotFound names one that is not there."""
         with self._db.writing() as connection:
-            changed: set[tuple[int, int]] = set()
-            for id_, text in annotations.items():
-                row = connection.execute(
-                    sa.update(images)
-                    .where(images.c.id == id_)
-                    .values(annotation=clean(text), updated_us=now_us())
-                    .returning(images.c.dataset_id)
-                ).first()
-                if row is None:
-                    raise NotFound(f"There is no image {id_}.")
-                changed.add((project_of_dataset(connection, row.dataset_id), row.dataset_id))
-            for project_id, dataset_id in changed:
-                note_change(connection, project_id, dataset_id)
+            self._annotate(connection, annotations)
+
+    def reannotate(self, ids: Sequence[int], change: Callable[[Image], str]) -> None:
+        """Give each image the annotation that `change` makes of it, all or none; no other change comes in between.
+
+        NotFound names an image that is not there. What `change` raises is raised, and nothing is changed.
+        """
+        with self._db.writing() as connection:
+            for some in _portions(sorted(set(ids))):
+                rows = connection.execute(sa.select(images).where(images.c.id.in_(some)).with_for_update()).all()
+                if missing := sorted(set(some) - {row.id for row in rows}):
+                    raise NotFound(f"There is no image {missing[0]}.")
+                self._annotate(connection, {row.id: change(image_of(row)) for row in rows})
+
+    @staticmethod
+    def _annotate(connection: sa.Connection, annotations: Mapping[int, str]) -> None:
+        changed: set[tuple[int, int]] = set()
+        for id_, text in annotations.items():
+            row = connection.execute(
+                sa.update(images)
+                .where(images.c.id == id_)
+                .values(annotation=clean(text), updated_us=now_us())
+                .returning(images.c.dataset_id)
+            ).first()
+            if row is None:
+                raise NotFound(f"There is no image {id_}.")
+            changed.add((project_of_dataset(connection, row.dataset_id), row.dataset_id))
+        for project_id, dataset_id in changed:
+            note_change(connection, project_id, dataset_id)
 
     def edit_image(
         self,

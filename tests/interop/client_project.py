@@ -172,6 +172,12 @@ def main() -> None:
     if hasattr(api.image, "download_bytes"):
         assert api.image.download_bytes(by_name.dataset_id, [by_name.id])[0]
     assert api.image.download_np(by_name.id).shape == (2, 3, 3)
+    train = sly.ProjectMeta.from_json(api.project.get_meta(project_id)).get_tag_meta("train")
+    api.image.add_tag_batch([image.id for image in images[:5]], train.sly_id, tag_meta=train)
+    api.advanced.remove_tags_from_images([train.sly_id], [images[4].id])
+    tagged = api.annotation.download_json_batch(by_name.dataset_id, [image.id for image in images[2:5]])
+    hashed = str(folder / "by hash.png")
+    api.image.download_paths_by_hashes([by_name.hash], [hashed])
     api.image.remove_batch([image.id for image in images[:3]])
     api.dataset.update(datasets[0].id, name="renamed")
     api.project.update(ids[1][0], name="other name", description="words")
@@ -190,6 +196,8 @@ def main() -> None:
         "after removal": api.dataset.get_info_by_id(images[0].dataset_id).images_count,
         "by name": [by_name.name, by_name.mime, by_name.width, by_name.height],
         "copied": [copied[0].name, copied[0].hash == by_name.hash],
+        "tagged": [[tag["name"] for tag in annotation["tags"]] for annotation in tagged],
+        "by hash": Path(hashed).read_bytes() == api.image.download_bytes(by_name.dataset_id, [by_name.id])[0],
         "missing": missing,
         "renamed": api.dataset.get_info_by_id(datasets[0].id).name,
         "edited": [api.project.get_info_by_id(ids[1][0]).name, api.project.get_custom_data(ids[1][0]) == custom],

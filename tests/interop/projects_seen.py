@@ -50,6 +50,8 @@ def check_what_is_told(seen: Seen) -> None:
     assert seen["by name"] == ["0007.png", "image/png", 3, 2]
     assert seen["copied"] == ["copy.png", True]
     assert seen["missing"] is None
+    assert seen["tagged"] == [["train"], ["train"], []]
+    assert seen["by hash"] is True
     assert (seen["me"], seen["instance"]) == ("local", "6.20.0")
 
 

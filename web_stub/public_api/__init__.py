@@ -9,12 +9,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from web_stub.public_api import datasets, images, labels, models, plugins, projects, structure, tasks
+from web_stub.public_api import datasets, image_tags, images, labels, models, plugins, projects, structure, tasks
 from web_stub.public_api.missing import refusal
 
 PREFIX = "/public/api/v3"
 
-_PARTS = (structure, plugins, projects, datasets, images, labels, models, tasks)
+_PARTS = (structure, plugins, projects, datasets, images, image_tags, labels, models, tasks)
 METHODS = frozenset(getattr(route, "path", "").removeprefix("/") for part in _PARTS for route in part.router.routes)
 
 router = APIRouter()

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from agent.domain import NewImage
-from agent.errors import BadInput
+from agent.errors import BadInput, NotFound
 from agent.formats.image_header import ImageHeader, NotAnImage, known_format, read_image_header
 from agent.formats.json_text import compact
 from agent.store import NamesTaken
@@ -19,7 +19,7 @@ from web_stub.context import Web, WebDep
 from web_stub.downloads import blob_response
 from web_stub.guard import error_response
 from web_stub.public_api.image_view import empty_annotation, image_views
-from web_stub.public_api.multipart import Piece, images_reply, pieces
+from web_stub.public_api.multipart import Piece, blobs_reply, images_reply, pieces
 from web_stub.public_api.wire import (
     Body,
     Id,
@@ -72,6 +72,10 @@ class AddImages(Body):
 class ManyImages(Body):
     dataset_id: Id | None = None
     image_ids: list[Id]
+
+
+class ManyHashes(Body):
+    hashes: Annotated[list[str], Field(max_length=MAX_FILES)]
 
 
 class EditImage(IdBody):
@@ -242,3 +246,15 @@ def bulk_download(web: WebDep, body: ManyImages) -> Response:
     if body.dataset_id is not None and (foreign := next((i for i in images if i.dataset_id != body.dataset_id), None)):
         raise BadInput(f"image {foreign.id} is in dataset {foreign.dataset_id}, not in {body.dataset_id}")
     return images_reply(web.artifacts, images)
+
+
+@router.post("/images.bulk.download-by-hash")
+def bulk_download_by_hash(web: WebDep, body: ManyHashes) -> Response:
+    """The bytes of these hashes as parts of a multipart body, each named by its hash."""
+    found: dict[str, str] = {}
+    for name in body.hashes:
+        sha256 = sha256_of(name)
+        if sha256 is None or not web.artifacts.exists(sha256):
+            raise NotFound(f"No image with hash {name} is stored.")
+        found[image_hash(sha256)] = sha256
+    return blobs_reply(web.artifacts, found)

@@ -28,8 +28,8 @@ _BY_REASON = {
     "labels are changed with the whole annotation, by annotations.bulk.add": (
         "figures.bulk.add figures.bulk.download.geometry figures.bulk.remove figures.bulk.restore "
         "figures.bulk.upload.geometry figures.custom-data.update figures.editInfo figures.info figures.list "
-        "figures.priority.update figures.tags.bulk.add figures.tags.list image-tags.bulk.add-to-image "
-        "image-tags.bulk.remove-from-images image-tags.custom-data.update image-tags.remove-from-image "
+        "figures.priority.update figures.tags.bulk.add figures.tags.list "
+        "image-tags.custom-data.update image-tags.remove-from-image "
         "image-tags.update-tag-value tags.entities.bulk.add tags.entities.remove tags.entities.update-value"
     ),
     "classes and tags are changed with the project's meta, by projects.meta.update": (

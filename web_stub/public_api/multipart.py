@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -121,22 +121,33 @@ class _Reader:
 
 def images_reply(artifacts: Artifacts, images: Sequence[Image]) -> StreamingResponse:
     """The images as parts named by their ids, streamed; a client finds `name="<id>"` (contract: web_api.md 3)."""
+    parts = [(f'name="{image.id}"; filename="{image.id}"', image.mime, image.sha256) for image in images]
+    return _parts_reply(artifacts, parts)
+
+
+def blobs_reply(artifacts: Artifacts, hashes: Mapping[str, str]) -> StreamingResponse:
+    """Bytes as parts named by their hashes (name → sha256) and nothing more: clients take all that follows `name=`."""
+    parts = [(f'name="{name}"', "application/octet-stream", sha256) for name, sha256 in hashes.items()]
+    return _parts_reply(artifacts, parts)
+
+
+def _parts_reply(artifacts: Artifacts, parts: Sequence[tuple[str, str, str]]) -> StreamingResponse:
+    """Blobs as parts of a form, streamed: (disposition, kind, sha256) each."""
     boundary = secrets.token_hex(16)
     heads = [
-        f"--{boundary}\r\n"
-        f'Content-Disposition: form-data; name="{image.id}"; filename="{image.id}"\r\n'
-        f"Content-Type: {image.mime}\r\n\r\n".encode()
-        for image in images
+        f"--{boundary}\r\nContent-Disposition: form-data; {disposition}\r\nContent-Type: {mime}\r\n\r\n".encode()
+        for disposition, mime, _ in parts
     ]
+    blobs = [sha256 for _, _, sha256 in parts]
     end = f"--{boundary}--\r\n".encode()
     # What is lost is found out before the first byte is sent.
-    sizes = [artifacts.size(image.sha256) for image in images]
-    length = sum(map(len, heads)) + sum(sizes) + len(images) * 2 + len(end)
+    sizes = [artifacts.size(sha256) for sha256 in blobs]
+    length = sum(map(len, heads)) + sum(sizes) + len(blobs) * 2 + len(end)
 
     def body() -> Iterator[bytes]:
-        for head, image in zip(heads, images, strict=True):
+        for head, sha256 in zip(heads, blobs, strict=True):
             yield head
-            with artifacts.open(image.sha256) as blob:
+            with artifacts.open(sha256) as blob:
                 while chunk := blob.read(_CHUNK):
                     yield chunk
             yield b"\r\n"

@@ -155,3 +155,31 @@ def test_image_tags_are_told_with_their_ids(api: Api, image: tuple[int, int]) ->
     ]  # fmt: skip
     classes = api("advanced.object_classes.list", {"projectId": project, "filter": []})["entities"]
     assert {item["name"]: item["shape"] for item in classes} == SHAPES
+
+
+def test_tags_are_put_on_many_images_and_taken_off(api: Api, image: tuple[int, int]) -> None:
+    dataset, first = image
+    other = api("images.bulk.add", {"datasetId": dataset, "images": [{"title": "b.png", "imageId": first}]})[0]["id"]
+    project = api("datasets.info", {"id": dataset})["projectId"]
+    ids = {tag["name"]: tag["id"] for tag in api("tags.list", {"projectId": project, "filter": []})["entities"]}
+    both = {"ids": [first, other]}
+
+    def tags(id_: int) -> list[tuple[str, Any]]:
+        annotation = api("annotations.info", {"imageId": id_})["annotation"]
+        return [(tag["name"], tag.get("value")) for tag in annotation["tags"]]
+
+    api("image-tags.bulk.add-to-image", {**both, "tagId": ids["train"]})
+    api("image-tags.bulk.add-to-image", {**both, "tagId": ids["count"], "value": 3})
+    api("image-tags.bulk.add-to-image", {"ids": [other], "tagId": ids["count"], "value": 4})
+    assert tags(first) == [("train", None), ("count", 3)]
+    assert tags(other) == [("train", None), ("count", 4)]
+
+    wrong = api("image-tags.bulk.add-to-image", {**both, "tagId": ids["count"], "value": "many"}, status=400)
+    assert "count" in wrong["error"]
+    assert api("image-tags.bulk.add-to-image", {**both, "tagId": 1}, status=404)["error"].endswith("has no tag 1.")
+    assert "image 999" in api("image-tags.bulk.add-to-image", {"ids": [first, 999], "tagId": 1}, status=404)["error"]
+    assert "at least one" in api("image-tags.bulk.add-to-image", {"ids": [], "tagId": 1}, status=400)["error"]
+    assert tags(other) == [("train", None), ("count", 4)], "a refused request changes nothing"
+
+    api("image-tags.bulk.remove-from-images", {"ids": [other], "tagIds": [ids["train"], ids["count"]]})
+    assert (tags(first), tags(other)) == ([("train", None), ("count", 3)], [])

@@ -171,6 +171,18 @@ def test_bulk_download_is_a_multipart_every_parser_reads(api: Api, site: Site, d
         assert whole.count(data) == 1
 
 
+def test_bytes_are_found_by_their_hashes(api: Api, site: Site) -> None:
+    files = [picture(), picture("JPEG", "blue", (40, 30))]
+    hashes = upload(api, *files)
+    answer = site.client.post("/public/api/v3/images.bulk.download-by-hash", json={"hashes": hashes})
+    for hash_, data in zip(hashes, files, strict=True):
+        # A client takes whatever follows `name="`, less the last character, for the hash.
+        assert f'form-data; name="{hash_}"\r\n'.encode() in answer.content
+        assert answer.content.count(data) == 1
+    lost = api("images.bulk.download-by-hash", {"hashes": [hashes[0], hash_of(b"unheard of")]}, status=404)
+    assert lost["error"] == f"No image with hash {hash_of(b'unheard of')} is stored."
+
+
 def test_a_downloaded_image_says_its_checksum(site: Site, api: Api, dataset: int) -> None:
     data = picture()
     (hash_,) = upload(api, data)
