@@ -14,7 +14,7 @@ from agent.settings import Settings
 from agent.store import open_store
 from tests.browser import COUNT_PIXELS, DESK, PHONE, canvas_of, keep_picture
 from tests.demo_store import CONFIG, fill, finish, new_task, start, state_tar, tar_bytes, train
-from tests.small import ODD, Cli, write_project
+from tests.small import ODD, write_project
 from tests.web_server import TOKEN, Server
 
 pytestmark = pytest.mark.chromium
@@ -35,9 +35,8 @@ def trained(site, name, *, model_id=None, epochs=2, seed=1):
 
 
 @pytest.fixture
-def up(tmp_path):
-    """`agent up` with the process engine, the odd plugin and a project; the link that logs in."""
-    cli = Cli(tmp_path / "home", {"AGENT_ENGINE": "process"})
+def up(cli, tmp_path):
+    """`agent up`, once per engine, with the odd plugin and a project; the link that logs in."""
     cli.run("plugin", "add", ODD)
     cli.run("project", "add", write_project(tmp_path / "leaves"))
     process = cli.start("up", "--port", "0")
