@@ -30,26 +30,25 @@ PEER = f"official {official.VERSION}"
 
 
 def measure(rounds: int) -> Iterable[Ratio]:
-    if not official.COMPLETE.exists():
-        official._make_environment()
+    python = str(official._environment(official.VERSION))
     folder = Path(tempfile.mkdtemp(prefix="bench-sdk-"))
     try:
         write_task(folder / "task")
-        yield from imports(rounds)
-        yield from work(rounds, "masks", "annotation JSON → class ids", folder, wanted=3)
-        yield from work(rounds, "batch", "200 images, 5 ms model", folder, wanted=1.5)
+        yield from imports(rounds, python)
+        yield from work(rounds, "masks", "annotation JSON → class ids", folder, python, wanted=3)
+        yield from work(rounds, "batch", "200 images, 5 ms model", folder, python, wanted=1.5)
         compare_results(folder)
     finally:
         shutil.rmtree(folder)
 
 
-def imports(rounds: int) -> Iterable[Ratio]:
+def imports(rounds: int, python: str) -> Iterable[Ratio]:
     """Whole processes, in seconds of CPU: other work on the machine must not decide it."""
     bare, ours, theirs = [], [], []
     for _ in range(rounds + 1):
         bare.append(process_s(sys.executable, "pass"))
         ours.append(process_s(sys.executable, "import supervisely_lib as sly"))
-        theirs.append(process_s(str(official.ENVIRONMENT / "bin/python"), "import supervisely as sly"))
+        theirs.append(process_s(python, "import supervisely as sly"))
     bare, ours, theirs = bare[1:], ours[1:], theirs[1:]  # the first one reads the disk
     yield Ratio("import", shown(ours), PEER + shown(theirs), ratios(theirs, ours), 10)
     yield Ratio("import", shown(ours), "1.5 x a bare start" + shown(bare), ratios([1.5 * s for s in bare], ours), 1)
@@ -66,11 +65,11 @@ def children_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def work(rounds: int, what: str, name: str, folder: Path, wanted: float) -> Iterable[Ratio]:
+def work(rounds: int, what: str, name: str, folder: Path, python: str, wanted: float) -> Iterable[Ratio]:
     ours, theirs = [], []
     for _ in range(rounds):
         ours.append(run_s("ours", sys.executable, what, folder))
-        theirs.append(run_s("official", str(official.ENVIRONMENT / "bin/python"), what, folder))
+        theirs.append(run_s("official", python, what, folder))
     yield Ratio(name, shown(ours), PEER + shown(theirs), ratios(theirs, ours), wanted)
 
 

@@ -119,17 +119,34 @@ def charts(store: Store, rounds: int) -> Ratio:
     return Ratio("store charts", "metrics.points_arrays", f"{CHART_LIMIT_S * 1000:.0f} ms", ratios, 1.0, remark)
 
 
-def task_list(store: Store, rounds: int) -> Ratio:
-    new_task(store)
+def fill_task_list(store: Store, tasks: int) -> None:
+    """So many tasks that ended, each with a bar and a metric, the way a training leaves them."""
+    template = new_task(store)
     with store._db.writing() as connection:  # ten thousand transactions would only measure the disk
         connection.exec_driver_sql(
             "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO tasks "
-            "(type, status, name, plugin_id, project_id, model_id, created_us, metric_name, metric_value, "
-            "progress_subtask, progress_current, progress_total, options, config) "
-            "SELECT type, status, name, plugin_id, project_id, model_id, created_us, 'loss', 0.5, 'train', 3, 10, "
-            "options, config FROM n, (SELECT * FROM tasks LIMIT 1)",
-            (TASKS,),
+            "(type, status, name, plugin_id, project_id, model_id, created_us, started_us, finished_us, reason, "
+            "metric_kind, metric_name, metric_epoch, metric_value, progress_subtask, progress_current, "
+            "progress_total, options, config) "
+            "SELECT type, 'finished', name || ' ' || i, plugin_id, project_id, model_id, created_us, created_us, "
+            "created_us, 'finished', 'train', 'loss', 9, 0.5, 'train', 3, 10, options, config "
+            "FROM n, (SELECT * FROM tasks WHERE id = ?)",
+            (tasks, template),
         )
+        connection.exec_driver_sql(
+            "INSERT INTO series (task_id, kind, name, count, last_seq, last_epoch, last_value) "
+            "SELECT id, 'train', 'loss', 10, 20, 9, 0.5 FROM tasks WHERE id > ?",
+            (template,),
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO progress (task_id, subtask, first_seq, seq, current, total, updated_us) "
+            "SELECT id, 'train', 1, 20, 3, 10, created_us FROM tasks WHERE id > ?",
+            (template,),
+        )
+
+
+def task_list(store: Store, rounds: int) -> Ratio:
+    fill_task_list(store, TASKS)
     took = []
     for _ in range(rounds + 1):
         start = time.perf_counter()

@@ -1,0 +1,231 @@
+"""An MLflow tracking server with as much in it, from an environment of its own, and what its page asks of it.
+
+The five million points go into its SQLite file by plain SQL, in the shape its own API leaves them: through that
+API, where a thousand points a request is the most, they would take more than an hour. Schema, experiment and runs
+are MLflow's own doing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from benchmarks._http import Connection
+
+ENVIRONMENT = Path(__file__).parents[1] / ".build" / "mlflow"
+REQUIREMENT = "mlflow>=3.17.2,<3.18"
+BROWSER_CONNECTIONS = 6  # at once to one server
+LOG_EVERY_S = 0.1
+_STARTS_WITHIN_S = 120
+_METRICS_INDEXES = {"index_metrics_run_uuid": "run_uuid", "index_metrics_run_uuid_key_step": "run_uuid, key, step"}
+
+
+def make_environment() -> None:
+    """Once for all runs of the benchmark."""
+    complete = ENVIRONMENT / ".complete"  # written last: an interrupted installation is started over
+    ENVIRONMENT.parent.mkdir(exist_ok=True)
+    with FileLock(f"{ENVIRONMENT}.lock"):
+        if not complete.exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
+            install = [ENVIRONMENT / "bin/python", "-m", "pip", "install", "-q", REQUIREMENT]
+            subprocess.run(install, check=True, stdout=sys.stderr)
+            complete.touch()
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Mlflow]:
+    """`mlflow server` as it comes, on an SQLite file."""
+    folder.mkdir()
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    command = [
+        ENVIRONMENT / "bin/mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+        "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts"),
+    ]  # fmt: skip
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env={**os.environ, "PATH": f"{ENVIRONMENT}/bin:{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"},
+            start_new_session=True,
+        )
+    try:
+        server = Mlflow(folder / "mlflow.db", ("127.0.0.1", port))
+        server.wait(process, folder / "server.log")
+        yield server
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+class Mlflow:
+    """The server as a browser and a training reach it. Safe from several threads, each with its own connection."""
+
+    def __init__(self, database: Path, address: tuple[str, int]) -> None:
+        self.address = address
+        self._database = database
+        self._local = threading.local()
+        self._browser = ThreadPoolExecutor(BROWSER_CONNECTIONS)
+
+    def wait(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        deadline = time.monotonic() + _STARTS_WITHIN_S
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                self.version = self._get("/version").decode()
+            except OSError:
+                time.sleep(0.2)
+            else:
+                return
+        raise RuntimeError(f"The MLflow server did not start:\n{log.read_text()[-2000:]}")
+
+    def _get(self, path: str, body: Any = None) -> bytes:
+        try:
+            connection: Connection = self._local.connection
+        except AttributeError:
+            connection = self._local.connection = Connection(self.address)
+        return connection.ask(path, body)[1]
+
+    def new_run(self, name: str) -> str:
+        asked = {"experiment_id": "0", "run_name": name, "start_time": time.time_ns() // 1_000_000}
+        made = json.loads(self._get("/api/2.0/mlflow/runs/create", asked))
+        run: str = made["run"]["info"]["run_id"]
+        return run
+
+    def log(self, run: str, metrics: list[dict[str, Any]]) -> None:
+        """At most a thousand."""
+        self._get("/api/2.0/mlflow/runs/log-batch", {"run_id": run, "metrics": metrics})
+
+    def fill(self, run: str, values: NDArray[np.float64], runs: int) -> None:
+        """A metric for every column of (steps, metrics), and so many runs beside it, each with a metric."""
+        now_ms = time.time_ns() // 1_000_000
+        with closing(sqlite3.connect(self._database, timeout=60)) as database:
+            database.execute("PRAGMA synchronous=OFF")
+            for index in _METRICS_INDEXES:  # made at once afterwards: half the time
+                database.execute(f"DROP INDEX {index}")
+            for number, column in enumerate(values.T):
+                key = f"metric{number:02}"
+                steps = enumerate(column.tolist())
+                database.executemany(
+                    "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, 0)",
+                    ((key, value, now_ms + step, run, step) for step, value in steps),
+                )
+                last = len(column) - 1
+                database.execute(
+                    "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) "
+                    "VALUES (?, ?, ?, ?, 0, ?)",
+                    (key, float(column[-1]), now_ms + last, last, run),
+                )
+            for index, columns in _METRICS_INDEXES.items():
+                database.execute(f"CREATE INDEX {index} ON metrics ({columns})")
+            self._fill_runs(database, run, runs)
+            database.commit()
+
+    def _fill_runs(self, database: sqlite3.Connection, template: str, runs: int) -> None:
+        """Copies of a run, older than it."""
+        columns = [row[1] for row in database.execute("PRAGMA table_info(runs)")]
+        chosen = ", ".join(
+            {"run_uuid": "printf('%032x', i)", "start_time": "start_time - i"}.get(c, c) for c in columns
+        )
+        numbers = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+        database.execute(
+            f"{numbers} INSERT INTO runs ({', '.join(columns)}) "
+            f"SELECT {chosen} FROM n, (SELECT * FROM runs WHERE run_uuid = ?)",
+            (runs, template),
+        )
+        database.execute(
+            f"{numbers} INSERT INTO tags (key, value, run_uuid) "
+            "SELECT key, value, printf('%032x', i) FROM n, (SELECT key, value FROM tags WHERE run_uuid = ?)",
+            (runs, template),
+        )
+        database.execute(
+            f"{numbers} INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) "
+            "SELECT 'loss', 0.5, 0, 9, 0, printf('%032x', i) FROM n",
+            (runs,),
+        )
+
+    def charts_s(self, run: str, metrics: int, points: int) -> float:
+        """Seconds until the page has a chart for each metric: it asks for each of them, six at once."""
+
+        def ask(number: int) -> int:
+            query = f"run_ids={run}&metric_key=metric{number:02}&max_results={points}"
+            said = json.loads(self._get(f"/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?{query}"))
+            return len(said["metrics"])
+
+        start = time.perf_counter()
+        counts = list(self._browser.map(ask, range(metrics)))
+        took = time.perf_counter() - start
+        assert all(points // 2 < count <= 2 * points for count in counts), counts
+        return took
+
+    def list_s(self, runs: int) -> float:
+        """Seconds for the newest runs, as the page's first look at an experiment."""
+        wanted = {"experiment_ids": ["0"], "max_results": runs, "order_by": ["attributes.start_time DESC"]}
+        start = time.perf_counter()
+        found = json.loads(self._get("/api/2.0/mlflow/runs/search", wanted))
+        took = time.perf_counter() - start
+        assert len(found["runs"]) == runs
+        return took
+
+    async def watch(self, run: str, watchers: int, lines: int) -> list[tuple[float, float]]:
+        """(logged, seen) of a metric logged a thousand times a second, at each of its watchers.
+
+        There are no event streams: each watcher asks for the run again as soon as it was answered, which is the best
+        it can do. It sees the newest value, so what lies between two answers counts as seen with the second.
+        """
+        logged: list[float] = []
+        logging = threading.Thread(target=self._log_all, args=(run, lines, logged))
+        watching = [asyncio.create_task(self._watch(run, lines)) for _ in range(watchers)]
+        logging.start()
+        seen = await asyncio.gather(*watching)
+        logging.join()
+        return [(logged[step], moment) for steps in seen for step, moment in enumerate(steps)]
+
+    def _log_all(self, run: str, lines: int, logged: list[float]) -> None:
+        start, at_once = time.monotonic(), round(1000 * LOG_EVERY_S)
+        for number in range(0, lines, at_once):
+            time.sleep(max(0.0, start + number / 1000 - time.monotonic()))
+            now = time.time()
+            batch = [
+                {"key": "loss", "value": step / lines, "timestamp": int(now * 1000), "step": step}
+                for step in range(number, min(lines, number + at_once))
+            ]
+            logged += [now] * len(batch)
+            self.log(run, batch)
+
+    async def _watch(self, run: str, lines: int) -> list[float]:
+        reader, writer = await asyncio.open_connection(*self.address, limit=1 << 20)
+        asked = f"GET /api/2.0/mlflow/runs/get?run_id={run} HTTP/1.1\r\nHost: 127.0.0.1:{self.address[1]}\r\n\r\n"
+        seen: list[float] = []
+        while len(seen) < lines:
+            writer.write(asked.encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            assert head.startswith(b"http/1.1 200"), head
+            size = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+            found = json.loads(await reader.readexactly(size))["run"]["data"].get("metrics", [])
+            newest = max((int(metric["step"]) + 1 for metric in found), default=0)
+            seen += [time.time()] * (newest - len(seen))
+        writer.close()
+        return seen
