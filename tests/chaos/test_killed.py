@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 
 import pytest
 
@@ -177,7 +179,11 @@ def test_of_two_agents_that_see_a_death_one_takes_over(cli, start, check):
 
 def test_an_agent_that_slept_through_its_lease_keeps_its_task(cli, start, check):
     process = start(*SHORT)
-    process.send_signal(signal.SIGSTOP)
+    with closing(sqlite3.connect(cli.home / "store.db", isolation_level=None)) as lock:
+        lock.execute("PRAGMA busy_timeout=20000")
+        lock.execute("BEGIN IMMEDIATE")  # so that it does not fall asleep with the database in its hands
+        process.send_signal(signal.SIGSTOP)
+        lock.execute("ROLLBACK")
     with open_store(Settings(home=cli.home).store) as store:
         store.tasks.renew(store.tasks.get(1).agent_id, lease_s=-1)  # as if it had slept for long
         agent = cli.start("run")
