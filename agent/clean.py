@@ -47,14 +47,14 @@ def leftovers(house: House, *, images: bool = False) -> list[Leftover]:
 
     An engine that does not answer is passed over: what it has can only be found when it is there.
     """
-    engines = _engines(house)
+    engines = engines_of(house)
     found = [*_containers(house, engines), *_folders(house, engines)]
     if images:
         found += _images(house, engines)
     return found
 
 
-def _engines(house: House) -> list[Engine]:
+def engines_of(house: House) -> list[Engine]:
     engines: list[Engine] = []
     for name in ("process", "docker"):
         if name == "docker" and house.settings.engine == "process":
@@ -64,7 +64,7 @@ def _engines(house: House) -> list[Engine]:
     return engines
 
 
-def _ended(house: House, task_id: int) -> TaskStatus | None:
+def ended_status(house: House, task_id: int) -> TaskStatus | None:
     """How it ended; None when it has not, or is unknown here: another store may know it."""
     try:
         status = house.store.tasks.get(task_id).status
@@ -83,7 +83,7 @@ def _containers(house: House, engines: list[Engine]) -> Iterator[Leftover]:
             for one in engine.find(ours, unstarted=True):
                 if one.task_id is None and one.is_over():
                     why = "gave files back, and its agent died meanwhile"
-                elif one.task_id is not None and _ended(house, one.task_id) is not None:
+                elif one.task_id is not None and ended_status(house, one.task_id) is not None:
                     why = f"task {one.task_id} has ended"
                 else:
                     continue
@@ -111,7 +111,7 @@ def _folders(house: House, engines: list[Engine]) -> Iterator[Leftover]:
         if not (number.isascii() and number.isdigit()) or folder.is_symlink():
             continue
         task_id = int(number)
-        status = _ended(house, task_id)
+        status = ended_status(house, task_id)
         if status is None:
             continue
         what = _to_remove(house, folder, beside, status)
@@ -171,8 +171,7 @@ def delete_in_task_folder(house: House, engines: list[Engine], folder: Path, wha
 def _images(house: House, engines: list[Engine]) -> Iterator[Leftover]:
     """Images built here of plugins this store knows, unless a task that has not ended runs or waits for one."""
     plugins = {plugin.reference: plugin.id for plugin in house.store.plugins.list() if plugin.folder is not None}
-    not_ended = [status for status in TaskStatus if not status.is_final]
-    waiting = {task.plugin_id for task in house.store.tasks.list(statuses=not_ended, limit=_ALL)}
+    waiting = plugins_waited_for(house)
     for engine in engines:
         with suppress(AgentError):
             for image in engine.images_with(BUILD_LABEL):
@@ -185,6 +184,12 @@ def _images(house: House, engines: list[Engine]) -> Iterator[Leftover]:
                 else:
                     continue
                 yield Leftover("image", image.name, why, image.size_bytes, None, _image_remover(engine, image.name))
+
+
+def plugins_waited_for(house: House) -> set[int]:
+    """Ids of the plugins of all tasks that have not ended."""
+    not_ended = [status for status in TaskStatus if not status.is_final]
+    return {task.plugin_id for task in house.store.tasks.list(statuses=not_ended, limit=_ALL)}
 
 
 def _image_remover(engine: Engine, name: str) -> Callable[[], str]:

@@ -203,6 +203,8 @@ class Model:
     created_at: datetime
     updated_at: datetime
     upload_hash: str | None = None  # the word a client was given to upload it under
+    pinned: bool = False  # kept whatever the policy says
+    deleted_at: datetime | None = None  # in the trash since then
 
 
 # ---------------------------------------------------------------- tasks

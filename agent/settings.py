@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from agent.keep import parse_keep
+
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -31,7 +33,14 @@ def _size(text: str) -> str:
     return text
 
 
+def _policy(text: str) -> str:
+    parse_keep(text)
+    return text
+
+
 Size = Annotated[str, AfterValidator(_size)]
+Policy = Annotated[str, AfterValidator(_policy)]
+Days = Annotated[float, Field(ge=0, le=36_500)]
 
 
 def home_folder() -> Path:
@@ -64,6 +73,12 @@ class Settings(BaseSettings):
     min_free: Size = "200M"  # of each disk we write to: a task is ended before less is left
     delete_task_dir_on_finish: bool = True  # as the original; logs/ stays
     delete_task_dir_on_failure: bool = False
+
+    keep: Policy = ""  # checkpoints of ended trainings: best=3,latest=2,every=10; empty: all of them
+    keep_task_dirs_days: Days | None = None  # folders of ended tasks, failed ones too; None: for ever
+    keep_logs_days: Days | None = None  # log files of ended tasks; the store has every line anyway
+    keep_images_days: Days | None = None  # images built here
+    trash_days: Days = 7  # how long what the policy or a person deleted can be restored
 
     name: str = Field(default_factory=lambda: os.uname().nodename)  # this agent's name in the list
     token: str = ""  # the web's token; empty: made once and kept in home/token

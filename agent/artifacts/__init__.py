@@ -7,6 +7,7 @@ bytes twice, or from two processes at once, is one blob.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from types import TracebackType
 from typing import BinaryIO, Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
+from agent.artifacts.collect import KeptBlob
 from agent.errors import NotFound
 from agent.formats.names import shown
 
@@ -58,7 +60,8 @@ class Artifacts(Protocol):
     def flush(self) -> None:
         """Everything put before survives a power cut from now on."""
 
-    def exists(self, sha256: str) -> bool: ...
+    def exists(self, sha256: str) -> bool:
+        """Whether it is there; asking keeps it from being collected for a while."""
 
     def size(self, sha256: str) -> int: ...
 
@@ -74,6 +77,12 @@ class Artifacts(Protocol):
 
     def delete(self, sha256: str) -> None:
         """Idempotent. Files placed before stay as they are."""
+
+    def kept(self) -> Iterator[KeptBlob]:
+        """Every blob that `collect` could delete: none behind a URL, where nothing tells what is being used."""
+
+    def collect(self, sha256: str, idle_s: float) -> int:
+        """Delete the blob unless somebody put it, put it again or asked for it within `idle_s`; the bytes freed."""
 
     def lock(self, name: str) -> AbstractContextManager[object]:
         """Held by one process of this machine at a time."""

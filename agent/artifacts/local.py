@@ -8,6 +8,7 @@ import hashlib
 import os
 import time
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -15,6 +16,7 @@ from typing import IO, BinaryIO
 from filelock import FileLock
 
 from agent.artifacts import Blob, PlaceHow, PlaceMethod, checked
+from agent.artifacts.collect import KeptBlob, collect, kept_blobs, locked, touch
 from agent.artifacts.place import Placer
 from agent.errors import BadInput, NotFound, StorageFailed
 from agent.formats.disk import writing
@@ -84,7 +86,11 @@ class LocalArtifacts:
                 os.close(folder)
 
     def exists(self, sha256: str) -> bool:
-        return self._place_of(checked(sha256)).is_file()
+        place = self._place_of(checked(sha256))
+        try:
+            return touch(place)
+        except PermissionError:
+            return place.is_file()
 
     def size(self, sha256: str) -> int:
         try:
@@ -126,6 +132,14 @@ class LocalArtifacts:
         with writing(f"blob {sha256}"):
             self._place_of(checked(sha256)).unlink(missing_ok=True)
 
+    def kept(self) -> Iterator[KeptBlob]:
+        with writing("the list of artifacts"):
+            yield from kept_blobs(self.root)
+
+    def collect(self, sha256: str, idle_s: float) -> int:
+        with writing(f"blob {sha256}"):
+            return collect(self._place_of(checked(sha256)), idle_s)
+
     def lock(self, name: str) -> FileLock:
         return FileLock(self._half / f"{name}.lock")
 
@@ -135,8 +149,8 @@ class LocalArtifacts:
     def _has(self, sha256: str, size_bytes: int) -> bool:
         """Whether the blob is there whole: a power cut before `flush` may leave an empty file."""
         try:
-            return self._place_of(sha256).stat().st_size == size_bytes
-        except FileNotFoundError:
+            return touch(self._place_of(sha256), size_bytes)
+        except PermissionError:  # another user's, which we cannot keep from being collected: put it anew
             return False
 
     def _publish(self, half: Path, sha256: str, *, durable: bool) -> Blob:
@@ -149,7 +163,8 @@ class LocalArtifacts:
             if durable:
                 _fsync(half)
             place.parent.mkdir(parents=True, exist_ok=True)
-            half.rename(place)
+            with locked(place.parent, fcntl.LOCK_SH):  # or what is there now is collected in its place
+                half.rename(place)
             if durable:
                 _fsync(place.parent)
         return Blob(sha256, size_bytes)

@@ -18,6 +18,7 @@ import fsspec
 from filelock import FileLock
 
 from agent.artifacts import Blob, PlaceHow, PlaceMethod, checked
+from agent.artifacts.collect import KeptBlob
 from agent.artifacts.local import LocalArtifacts, LocalWriter
 from agent.errors import AgentError, NotFound, StorageFailed
 
@@ -75,6 +76,12 @@ class RemoteArtifacts:
         with self._asking("deleting a blob"), suppress(FileNotFoundError):
             self._remote.rm_file(self._place_of(checked(sha256)))
         self._cache.delete(sha256)
+
+    def kept(self) -> Iterator[KeptBlob]:
+        return iter(())
+
+    def collect(self, sha256: str, idle_s: float) -> int:  # noqa: ARG002
+        return 0
 
     def lock(self, name: str) -> FileLock:
         return self._cache.lock(name)

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import typer
 
-from agent.cli import INTERRUPTED, clean, doctor, library, plugin, serve, submit, task, token
+from agent.cli import INTERRUPTED, clean, doctor, keeping, library, plugin, retention, serve, show, submit, task, token
 from agent.errors import AgentError, Invalid
 
 # Everything that is wrong with a command line. Newer typers raise exceptions of a click of their own, older ones
@@ -31,8 +31,14 @@ app.command("run")(serve.run)
 app.command("doctor")(doctor.doctor)
 app.command("diagnose")(doctor.diagnose)
 app.command("clean")(clean.clean)
+app.command("retention")(retention.retention)
 app.add_typer(task.app, name="task", help="Tasks: what ran, what it printed, what it made.")
 app.add_typer(library.projects, name="project", help="Projects in the library: images with annotations.")
+library.models.command("pin")(keeping.pin)
+library.models.command("unpin")(keeping.unpin)
+library.models.command("remove")(keeping.remove)
+library.models.command("restore")(keeping.restore)
+library.models.command("trash")(keeping.trash)
 app.add_typer(library.models, name="model", help="Model states in the library: weights with config.json.")
 app.add_typer(plugin.app, name="plugin", help="Plugins this installation knows.")
 app.add_typer(token.app, name="token", help="Tokens: who may use the web and its API.")
@@ -65,4 +71,4 @@ def _say(error: AgentError, *, as_json: bool) -> None:
         ]
         body = {"error": str(error), "reason": error.reason, "problems": problems}
         sys.stdout.write(orjson.dumps(body).decode() + "\n")
-    sys.stderr.write(f"agent: {error}\n")
+    sys.stderr.write(f"agent: {show.visible(str(error))}\n")

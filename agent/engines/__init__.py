@@ -43,6 +43,7 @@ class KeptImage:
     reference: str
     is_tagged: bool
     size_bytes: int  # shared layers count in each image
+    created_s: float  # Unix time
 
 
 class Container(Protocol):

@@ -119,7 +119,8 @@ class DockerEngine:
             if reference := (entry.get("Labels") or {}).get("VERSION"):
                 is_tagged = reference in (entry.get("RepoTags") or ())
                 name = reference if is_tagged else entry["Id"]
-                images.append(KeptImage(name, reference, is_tagged, int(entry.get("Size") or 0)))
+                size_bytes, created_s = int(entry.get("Size") or 0), float(entry.get("Created") or 0)
+                images.append(KeptImage(name, reference, is_tagged, size_bytes, created_s))
         return images
 
     def remove_image(self, name: str) -> None:

@@ -22,6 +22,7 @@ from agent.store.models import Models
 from agent.store.plugins import Plugins
 from agent.store.progress import ProgressBar, ProgressBars
 from agent.store.projects import Projects
+from agent.store.retention import KeptCheckpoint, Retention
 from agent.store.schema import HEAD as SCHEMA_REVISION
 from agent.store.soundness import damage, revision
 from agent.store.tally import Tally, tally
@@ -34,6 +35,7 @@ __all__ = [
     "AgentRow",
     "EventRow",
     "InferenceResult",
+    "KeptCheckpoint",
     "NamesTaken",
     "Place",
     "PointArrays",
@@ -69,6 +71,7 @@ class Store:
         self.plugins = Plugins(database)
         self.agents = Agents(database)
         self.tokens = Tokens(database)
+        self.retention = Retention(database)
 
     def version(self) -> int:
         """A number that differs after every commit by anyone. Take it before looking, wait for another after."""

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 
 from agent.domain import Model, NewModel, Provenance
 from agent.errors import Conflict, NotFound
-from agent.store.columns import clean, contains, from_json_or_none, from_us, now_us, to_json_or_none
+from agent.store.columns import clean, contains, from_json_or_none, from_us, from_us_or_none, now_us, to_json_or_none
 from agent.store.connect import Database
 from agent.store.paging import Page, page_of
 from agent.store.schema import checkpoints, models, tasks
 
 _SHA256_START = re.compile(r"[0-9a-f]{8,64}")
-_IS_THERE = models.c.sha256 != ""  # not one whose bytes are yet to be uploaded
+_HAS_BYTES = models.c.sha256 != ""  # not one whose bytes are yet to be uploaded
+_IS_THERE = sa.and_(_HAS_BYTES, models.c.deleted_us.is_(None))  # and not in the trash
 
 
 class Models:
@@ -29,7 +30,12 @@ class Models:
             return insert_model(connection, new)
 
     def get(self, id: int) -> Model:  # noqa: A002
-        return self._one(models.c.id == id, f"There is no model {id}.")
+        """Also one in the trash: what names it still finds it there."""
+        with self._db.reading() as connection:
+            row = connection.execute(sa.select(models).where(models.c.id == id, _HAS_BYTES)).first()
+        if row is None:
+            raise NotFound(f"There is no model {id}.")
+        return model_of(row)
 
     def list(
         self,
@@ -51,7 +57,7 @@ class Models:
         if text is not None:
             found = found.where(contains(models.c.name, text))
         with self._db.reading() as connection:
-            return [_model(row) for row in connection.execute(found)]
+            return [model_of(row) for row in connection.execute(found)]
 
     def page(self, *, limit: int, offset: int = 0, ascending: bool = False, name: str | None = None) -> Page[Model]:
         """`limit` models after `offset`, by id; of this exact name where given."""
@@ -59,7 +65,7 @@ class Models:
         if name is not None:
             found = found.where(models.c.name == clean(name))
         rows = page_of(self._db, found, models.c.id, limit=limit, offset=offset, ascending=ascending)
-        return Page([_model(row) for row in rows.values], rows.total)
+        return Page([model_of(row) for row in rows.values], rows.total)
 
     def find(self, name_or_sha: str) -> Model:
         """The newest of this exact name, else the newest whose sha256 begins so (8 digits or more).
@@ -84,7 +90,7 @@ class Models:
         found = sa.select(models).where(models.c.sha256 == sha, _IS_THERE).order_by(models.c.id.desc()).limit(1)
         with self._db.reading() as connection:
             row = connection.execute(found).first()
-        return None if row is None else _model(row)
+        return None if row is None else model_of(row)
 
     def used_by(self, id: int, *, limit: int = 100) -> Sequence[int]:  # noqa: A002
         """Ids of the tasks that start, or started, from this model; newest first."""
@@ -102,7 +108,7 @@ class Models:
             ).first()
         if row is None:
             raise NotFound(f"There is no model {id}.")
-        return _model(row)
+        return model_of(row)
 
     def reserve(self, upload_hash: str, name: str, provenance: Provenance) -> int:
         """The id of a model whose bytes will be uploaded under this word; nobody else sees it until then."""
@@ -115,7 +121,7 @@ class Models:
             row = connection.execute(sa.select(models).where(models.c.upload_hash == clean(upload_hash))).first()
         if row is None:
             raise NotFound("No upload is expected under this hash.")
-        return _model(row)
+        return model_of(row)
 
     def fill(
         self, upload_hash: str, *, name: str, sha256: str, size_bytes: int, config: Mapping[str, Any] | None
@@ -128,13 +134,13 @@ class Models:
             if row is None:
                 raise NotFound("No upload is expected under this hash.")
             if row.sha256 == sha256:
-                return _model(row)
+                return model_of(row)
             if row.sha256:
                 raise Conflict(f"Model {row.id} was uploaded already, with other content.")
             said = {"name": clean(name), "sha256": sha256, "size_bytes": size_bytes, "updated_us": now_us()}
             said |= {"config": to_json_or_none(config)}
             filled = sa.update(models).where(models.c.id == row.id).values(said).returning(*models.c)
-            return _model(connection.execute(filled).one())
+            return model_of(connection.execute(filled).one())
 
     def remove(self, id: int) -> None:  # noqa: A002
         """Forget a model. Conflict while a task names it as its input; a checkpoint only forgets its model."""
@@ -152,10 +158,10 @@ class Models:
             row = connection.execute(found).first()
         if row is None:
             raise NotFound(missing)
-        return _model(row)
+        return model_of(row)
 
 
-def _model(row: sa.Row[Any]) -> Model:
+def model_of(row: sa.Row[Any]) -> Model:
     return Model(
         id=row.id,
         name=row.name,
@@ -179,6 +185,8 @@ def _model(row: sa.Row[Any]) -> Model:
         created_at=from_us(row.created_us),
         updated_at=from_us(row.updated_us),
         upload_hash=row.upload_hash,
+        pinned=row.pinned,
+        deleted_at=from_us_or_none(row.deleted_us),
     )
 
 
@@ -210,4 +218,4 @@ def insert_model(connection: sa.Connection, new: NewModel, upload_hash: str | No
         )
         .returning(*models.c)
     ).one()
-    return _model(row)
+    return model_of(row)

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0004"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0005"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -132,6 +132,8 @@ models = Table(
     Column("config", Text),
     Column("train_config", Text),
     Column("upload_hash", Text, index=True, unique=True),  # the word under which its bytes may be uploaded, or were
+    Column("pinned", Boolean, nullable=False, server_default=text("false")),
+    Column("deleted_us", Us),  # in the trash since then
     sqlite_autoincrement=True,  # an id is never given twice: labels, links and logs name it
 )
 

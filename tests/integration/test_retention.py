@@ -1,0 +1,238 @@
+"""The retention policy over a real store and real blobs: what goes, what can come back, what is never lost."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import suppress
+from datetime import datetime
+
+import pytest
+
+from agent import library
+from agent.artifacts import open_artifacts
+from agent.domain import NewModel, TaskStatus
+from agent.errors import Conflict, NotFound
+from agent.events.model import CheckpointReported
+from agent.house import House
+from agent.retention import collect_blob, going
+from agent.settings import Settings
+from agent.store import open_store
+from agent.wishes import new_task
+from tests.small import ODD, Cli, write_model, write_project
+
+
+@pytest.fixture
+def build(tmp_path):
+    """A house with settings of its own over the same store and blobs."""
+    opened = []
+
+    def build(**changes):
+        settings = Settings(home=tmp_path / "home", engine="process", **changes)
+        settings.home.mkdir(exist_ok=True)
+        store = open_store(settings.store)
+        opened.append(store)
+        return House(store, open_artifacts(settings.artifacts), settings)
+
+    yield build
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def trained(build, tmp_path):
+    """A finished training with six checkpoints, the second and fourth best so far; gives task and model ids."""
+    house = build()
+    plugin = library.add_plugin_folder(house.store, ODD, "local")
+    project = library.add_project(house.store, house.artifacts, write_project(tmp_path / "fruit"))
+    start = library.add_model(house.store, house.artifacts, write_model(tmp_path / "start"))
+    wish = new_task(house.store, type="train", plugin=plugin, project=project, model=start, name="net")
+    task = house.store.tasks.add(wish)
+    house.store.tasks.claim("me", task_id=task.id)
+    house.store.tasks.become(task.id, TaskStatus.STARTED)
+    ids = []
+    for n in range(6):
+        row = house.store.checkpoints.add(task.id, n + 1, CheckpointReported(n, f"{n:08d}", 1, n in (1, 3), None))
+        blob = house.artifacts.put_bytes(b"weights %d" % n)
+        ids.append(
+            house.store.checkpoints.publish(row.id, NewModel(f"net ({n})", blob.sha256, blob.size_bytes, None)).id
+        )
+    house.store.tasks.become(task.id, TaskStatus.FINISHED, reason="finished")
+    return task, ids
+
+
+def do(house):
+    return [one.remove() for one in going(house)]
+
+
+def there(house):
+    return {model.id for model in house.store.models.list() if model.name.startswith("net")}
+
+
+def let_time_pass(house):
+    """Every blob was put two days ago."""
+    for blob in house.artifacts.kept():
+        os.utime(house.artifacts.path(blob.sha256), (time.time() - 2 * 86400,) * 2)
+
+
+def test_a_policy_moves_checkpoints_to_the_trash_and_says_so_before(build, trained):
+    _, ids = trained
+    house = build(keep="best=1,latest=2")
+    said = list(going(house))
+    assert there(house) == set(ids)
+    assert [one.name for one in said] == [f"model {ids[n]}: net ({n})" for n in (0, 1, 2)]
+    assert do(house) == [""] * 3
+    assert there(house) == {ids[3], ids[4], ids[5]}
+    assert list(going(house)) == []
+    assert [model.id for model in house.store.retention.trashed()] == ids[:3]
+    assert all(house.artifacts.exists(model.sha256) for model in house.store.retention.trashed())
+
+
+def test_pinned_checkpoints_and_those_a_task_starts_from_stay(build, trained):
+    task, ids = trained
+    house = build(keep="latest=1")
+    house.store.retention.pin(ids[0])
+    old = house.store.tasks.get(task.id)
+    house.store.tasks.add(
+        new_task(house.store, type="train", plugin=old.plugin_id, project=old.project_id, model=ids[2])
+    )
+    do(house)
+    assert there(house) == {ids[0], ids[2], ids[5]}
+    with pytest.raises(Conflict, match="unpin"):
+        house.store.retention.trash(ids[0])
+
+
+def test_a_running_training_keeps_every_checkpoint(build, trained):
+    task, _ = trained
+    house = build(keep="latest=0")
+    running = house.store.tasks.add(
+        new_task(house.store, type="train", plugin=task.plugin_id, project=task.project_id, model=task.model_id)
+    )
+    for n in range(3):
+        row = house.store.checkpoints.add(running.id, n + 1, CheckpointReported(n, str(n), 1, False, None))
+        house.store.checkpoints.publish(row.id, NewModel(f"net running {n}", f"{n:064d}", 1, None))
+    do(house)
+    assert len(there(house)) == 3 + 1
+
+
+def test_what_is_in_the_trash_can_be_restored_until_the_window_ends(build, trained):
+    _, ids = trained
+    house = build(keep="latest=1", trash_days=7)
+    do(house)
+    house.store.retention.restore(ids[0])
+    assert ids[0] in there(house)
+    let_time_pass(house)
+    sha256 = house.store.models.get(ids[1]).sha256
+    later = build(trash_days=0)
+    time.sleep(0.01)
+    do(later)
+    with pytest.raises(NotFound):
+        house.store.retention.restore(ids[1])
+    assert not (house.artifacts.path(sha256) or house.artifacts.root).is_file()
+    assert house.artifacts.exists(house.store.models.get(ids[0]).sha256)
+
+
+def test_a_model_of_the_trash_that_a_task_starts_from_comes_back(build, trained):
+    task, ids = trained
+    house = build(trash_days=0)
+    house.store.retention.trash(ids[0])
+    house.store.tasks.add(
+        new_task(house.store, type="train", plugin=task.plugin_id, project=task.project_id, model=ids[0])
+    )
+    time.sleep(0.01)
+    do(house)
+    assert ids[0] in there(house)
+
+
+def test_blobs_go_when_no_row_names_them_and_not_before_a_day(build, trained):
+    house = build()
+    orphan = house.artifacts.put_bytes(b"of a deleted project")
+    assert do(house) == []
+    let_time_pass(house)
+    assert house.artifacts.put_bytes(b"of a deleted project") == orphan  # somebody is about to name it
+    assert do(house) == []
+    let_time_pass(house)
+    (one,) = going(house)
+    assert (one.kind, one.name, one.size_bytes) == ("blob", orphan.sha256, orphan.size_bytes)
+    assert one.remove() == ""
+    assert not house.artifacts.exists(orphan.sha256)
+    assert all(house.artifacts.exists(m.sha256) for m in house.store.models.list())
+
+
+def test_equal_bytes_under_two_names_stay_as_long_as_either(build, trained):
+    _, ids = trained
+    house = build(trash_days=0)
+    model = house.store.models.get(ids[0])
+    house.store.models.add(NewModel("a copy", model.sha256, model.size_bytes, None))
+    house.store.retention.trash(ids[0])
+    let_time_pass(house)
+    time.sleep(0.01)
+    do(house)
+    with pytest.raises(NotFound):
+        house.store.models.get(ids[0])
+    assert house.artifacts.exists(model.sha256)
+
+
+def test_content_put_while_it_is_collected_is_never_lost(build):
+    """Two sides for a while: one puts old content and names it, the other collects whatever nothing names."""
+    house = build()
+    data = b"the same content, again and again"
+    sha256 = house.artifacts.put_bytes(data).sha256
+    lost, over = [], threading.Event()
+
+    def put_and_name():
+        for n in range(300):
+            path = house.artifacts.path(sha256)
+            if path is not None:
+                with suppress(FileNotFoundError):
+                    os.utime(path, (1, 1))  # as if put long ago: the other side may take it
+            house.artifacts.put_bytes(data)
+            model = house.store.models.add(NewModel(f"{n}", sha256, len(data), None))
+            path = house.artifacts.path(sha256)
+            if path is None or path.read_bytes() != data:
+                lost.append(n)
+            house.store.models.remove(model.id)
+        over.set()
+
+    def collect():
+        while not over.is_set():
+            collect_blob(house, sha256, idle_s=60)
+
+    threads = [threading.Thread(target=put_and_name), *(threading.Thread(target=collect) for _ in range(2))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert lost == []
+
+
+def test_old_folders_and_logs_go_and_those_of_others_stay(build, trained):
+    task, _ = trained
+    house = build(keep_task_dirs_days=0, keep_logs_days=0)
+    for name in (f"{task.id}/results", f"{task.id}/logs", f"{task.id}.snapshots/1", "999/results", "999/logs", "mine"):
+        (house.settings.tasks / name).mkdir(parents=True)
+        (house.settings.tasks / name / "file").write_bytes(b"x" * 5000)
+    assert do(build()) == []  # nothing without a setting
+    assert do(house) == [""] * 3
+    left = sorted(str(p.relative_to(house.settings.tasks)) for p in house.settings.tasks.rglob("file"))
+    assert left == ["999/logs/file", "999/results/file", "mine/file"]
+
+
+def test_the_commands_pin_remove_restore_and_retain(build, trained, tmp_path):
+    _, ids = trained
+    cli = Cli(tmp_path / "home", {"AGENT_ENGINE": "process", "AGENT_KEEP": "latest=1"})
+    cli.run("model", "pin", ids[0])
+    said = cli.json("retention", "--dry-run")
+    assert [(e["kind"], e["done"]) for e in said] == [("checkpoint", False)] * 4
+    assert cli.json("retention")[0]["done"] is True
+    assert [m["id"] for m in cli.json("model", "trash")] == ids[1:5]
+    cli.run("model", "restore", ids[1])
+    cli.run("model", "pin", ids[1])
+    assert cli.json("retention") == []
+    assert "starts from" in cli.run("model", "remove", "start", code=2).stderr
+    cli.run("model", "unpin", ids[1])
+    assert datetime.fromisoformat(cli.json("model", "trash")[0]["deleted_at"])
+    refused = Cli(tmp_path / "home", {"AGENT_KEEP": "newest=3"}).run("retention", code=2)
+    assert "AGENT_KEEP" in refused.stderr
+    assert "best=3,latest=2,every=10" in refused.stderr
