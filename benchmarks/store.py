@@ -25,7 +25,7 @@ ROWS, BATCH = 100_000, 4000
 WANTED_ROWS_PER_S = 150_000
 SERIES, POINTS = 20, 250_000  # of one task
 CHART_LIMIT_S = 0.3
-TASKS, LIST_LIMIT_S = 10_000, 0.05
+TASKS, LISTED, LIST_LIMIT_S = 10_000, 1000, 0.05
 WAKE_LIMIT_S = 0.01
 
 LINE = (
@@ -146,16 +146,17 @@ def fill_task_list(store: Store, tasks: int) -> None:
 
 
 def task_list(store: Store, rounds: int) -> Ratio:
+    """As many as one request may ask for, of ten times as many."""
     fill_task_list(store, TASKS)
     took = []
     for _ in range(rounds + 1):
         start = time.perf_counter()
-        read = len(store.tasks.summaries(limit=TASKS))
+        read = len(store.tasks.list(limit=LISTED))
         took.append(time.perf_counter() - start)
-        assert read == TASKS
+        assert read == LISTED
     ratios = tuple(LIST_LIMIT_S / seconds for seconds in took[1:])
-    remark = f"{TASKS:,} tasks in {min(took) * 1000:.0f} ms at best"
-    return Ratio("store task list", "tasks.summaries", f"{LIST_LIMIT_S * 1000:.0f} ms", ratios, 1.0, remark)
+    remark = f"{LISTED:,} of {TASKS:,} tasks in {min(took) * 1000:.0f} ms at best"
+    return Ratio("store task list", "tasks.list", f"{LIST_LIMIT_S * 1000:.0f} ms", ratios, 1.0, remark)
 
 
 def wake_up(store: Store, rounds: int) -> Ratio:
