@@ -101,7 +101,7 @@ def _tidy(run: Run, end: End) -> None:
         if (container := run.container_left()) is not None:
             container.kill()
             container.remove()
-        if clean:
-            run.folder.clean()
-    except (AgentError, OSError) as error:
+    except AgentError as error:  # an engine that does not answer now; the sweep asks it again
         run.recorder.note(f"could not tidy up after the task: {error}", level=Level.WARN)
+    if clean and (left := run.folder.clean()):
+        run.recorder.note(f"could not tidy up after the task: {left[0]} cannot be deleted", level=Level.WARN)

@@ -222,7 +222,10 @@ class Shadow:
             names = {place.name for place in (self._keep / str(number)).glob("*/*")}
             for name in names:
                 kept = _Kept(-1, self._keep / str(number), name)
-                if not _inodes(kept.best).isdisjoint(_inodes(self._results / name)):
+                linked = _inodes(kept.best)
+                if not linked:  # it died before the first link
+                    continue
+                if not linked.isdisjoint(_inodes(self._results / name)):
                     with suppress(OSError):  # deleted at this moment
                         kept.descriptor = os.open(self._results / name, _FOLDER)
                 self._by_name.setdefault(name, []).append(kept)

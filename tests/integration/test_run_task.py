@@ -20,7 +20,7 @@ from agent.run_task import run_task
 from agent.settings import Settings
 from agent.store import open_store
 from agent.wishes import new_task
-from tests.fake_engine import FakeEngine, checkpoint, event, metrics, write_checkpoint
+from tests.fake_engine import FakeContainer, FakeEngine, checkpoint, event, metrics, write_checkpoint
 from tests.small import ODD, write_model, write_project
 
 
@@ -86,6 +86,17 @@ def test_a_training_goes_through_all_steps_and_ends_last(house, run):
     assert model.provenance.optional == {"epoch": 1.0}
     assert model.provenance.train_config == {"a": 1.0, "b": 1}
     assert model.provenance.image_digest == "sha256:" + "0" * 64
+
+
+def test_an_engine_that_goes_away_at_the_end_keeps_no_folder(house, run, monkeypatch):
+    def away(container):
+        raise EngineUnavailable("the Docker engine does not answer")
+
+    monkeypatch.setattr(FakeContainer, "remove", away)
+    task, _ = run(good)
+    assert task.status is TaskStatus.FINISHED
+    assert [entry.name for entry in (house.settings.tasks / str(task.id)).iterdir()] == ["logs"]
+    assert any("could not tidy up" in event.message for event in house.store.events.after(task.id))
 
 
 def test_the_folder_is_as_the_contract_says_while_the_plugin_runs(run):

@@ -141,3 +141,12 @@ def test_the_next_agent_knows_what_the_one_before_it_linked(shadow, tmp_path):
     assert shadow.deleted(results / "1") is None
     run("import shutil, sys; shutil.rmtree(sys.argv[1])", results / "1")
     assert [file.name for file in shadow.deleted(results / "1").iterdir()] == ["b"]
+
+
+def test_an_agent_that_died_before_its_first_link_has_kept_nothing(shadow, tmp_path):
+    shadow.stop(forget=False)
+    (tmp_path / "keep" / "1" / "pieces" / "0").mkdir(parents=True)
+    (tmp_path / "results" / "0").mkdir()
+    (tmp_path / "results" / "0" / "a").touch()
+    shadow.start()
+    assert shadow.deleted(tmp_path / "results" / "0") is None
