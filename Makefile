@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
 help: ## list these words
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) engine ## virtual environment, packages, container engine and base image where possible
 
@@ -37,6 +37,9 @@ e2e: setup ## whole tasks in real containers, and pages in a real browser
 chaos: setup ## kill agents, containers and connections of real tasks, then count (CHAOS_SECONDS=180 SEED=1)
 	$(PY) -m tests.chaos --seconds $(or $(CHAOS_SECONDS),180) --seed $(or $(SEED),1)
 
+endurance: $(STAMP) ## a day in miniature: many lines, many tasks, nothing grows (LINES=10000000 TASKS=500)
+	$(PY) -m tests.chaos.endurance --lines $(or $(LINES),10000000) --tasks $(or $(TASKS),500)
+
 bench: setup ## ratios against peers and limits, with their spread
 	$(PY) -m benchmarks
 
@@ -49,4 +52,4 @@ up: $(STAMP) ## the web page and an agent on this machine
 clean: ## remove what the words above made here
 	rm -rf .venv .build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup engine check unit test e2e chaos bench demo up clean
+.PHONY: help setup engine check unit test e2e chaos endurance bench demo up clean

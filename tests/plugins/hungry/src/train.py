@@ -63,6 +63,21 @@ def flood(count):
     checkpoint(0)
 
 
+def talk(count):
+    """What a training prints, as fast as it can: three lines of metrics, then one of progress."""
+    stamp = '"timestamp": "2026-01-01T00:00:00.000Z", "level": "info"}\n'
+    metrics = '{"message": "metrics", "event_type": "EventType.METRICS", "type": "train", "epoch": %f, '
+    metrics += '"metrics": {"loss": %f}, ' + stamp
+    progress = '{"message": "progress", "event_type": "EventType.PROGRESS", "subtask": "Model training: ", '
+    progress += f'"current": %d, "total": {count}, ' + stamp
+    for number in range(count):
+        if number % 4 == 3:
+            sys.stderr.write(progress % number)
+        else:
+            sys.stderr.write(metrics % (number / 1000, 1 / (number + 1)))
+    checkpoint(0)
+
+
 def long_line(count):
     """One line of `count` MB, and what comes after it."""
     for _ in range(count):
