@@ -125,6 +125,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     sentence = {
         404: f"there is nothing at {request.url.path}",
         405: f"{request.url.path} does not take {request.method}",
+        400: "the body cannot be read: it is no JSON in UTF-8, or nested too deeply",  # FastAPI's only one
     }.get(error.status_code, str(error.detail))
     if pages.wants_page(request):
         return pages.error_page(request, error.status_code, sentence)

@@ -40,7 +40,11 @@ class Watch:
         self._val_seq = 0
         self._bars: dict[str, TaskID] = {}
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
         )
 
     def until_end(self) -> Task:
@@ -60,7 +64,9 @@ class Watch:
         for event in self._store.events.after(self._task_id, self._seq, limit=200, min_level=Level.WARN):
             self._seq = event.seq
             if event.event_type != "TASK_CRASHED":  # the end is said once, by the caller
-                self._console.print(Text(f"  {event.level.name.lower()}: {event.message[:500]}", style="yellow"))
+                self._console.print(
+                    Text(show.visible(f"  {event.level.name.lower()}: {event.message[:500]}"), style="yellow")
+                )
         series = self._store.metrics.series(self._task_id)
         val = [one for one in series if one.kind == "val"]
         newest = max((one.last_seq for one in val), default=0)
@@ -68,7 +74,7 @@ class Watch:
             self._val_seq = newest
             now = [one for one in val if one.last_seq == newest]
             words = "  ".join(f"{one.name} {show.number(one.last_value)}" for one in now)
-            self._console.print(Text(f"  epoch {show.number(now[0].last_epoch)}  val  {words}"))
+            self._console.print(Text(show.visible(f"  epoch {show.number(now[0].last_epoch)}  val  {words}")))
         for checkpoint in self._store.checkpoints.list(self._task_id):
             if self._shown.get(checkpoint.id) is not checkpoint.state:
                 self._shown[checkpoint.id] = checkpoint.state
@@ -77,7 +83,7 @@ class Watch:
 
     def _bars_now(self) -> Progress:
         for bar in self._store.progress.list(self._task_id):
-            name = bar.subtask.strip().rstrip(":") or "progress"
+            name = show.visible(bar.subtask.strip().rstrip(":")) or "progress"
             if name not in self._bars:
                 self._bars[name] = self._progress.add_task(name, total=bar.total)
             self._progress.update(self._bars[name], completed=bar.current, total=bar.total)
@@ -86,7 +92,8 @@ class Watch:
     def _metrics_now(self) -> Text:
         train = [one for one in self._store.metrics.series(self._task_id) if one.kind == "train"][:8]
         words = "  ".join(f"{one.name} {show.number(one.last_value)}" for one in train)
-        return Text(f"  epoch {show.number(train[0].last_epoch)}  train  {words}" if train else "", style="dim")
+        said = f"  epoch {show.number(train[0].last_epoch)}  train  {words}" if train else ""
+        return Text(show.visible(said), style="dim")
 
 
 def describe(checkpoint: Checkpoint) -> str:

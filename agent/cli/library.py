@@ -14,6 +14,7 @@ from agent.cli.house import open_house
 from agent.errors import Conflict, Invalid
 from agent.formats import model_state
 from agent.formats.archive import list_archive
+from agent.formats.paths import given_path
 
 projects = typer.Typer(no_args_is_help=True)
 models = typer.Typer(no_args_is_help=True)
@@ -91,6 +92,7 @@ def model_pack(
     force: Annotated[bool, typer.Option(help="Replace the file if it exists.")] = False,
 ) -> None:
     """Pack a folder into a model state tar: the same files give the same bytes."""
+    output = given_path(output)
     if output.exists() and not force:
         raise Conflict(f"{output} exists; choose another name or pass --force")
     if problems := model_state.check_model_state(folder):
@@ -167,6 +169,7 @@ def model_export(
     force: Annotated[bool, typer.Option(help="Replace the file if it exists.")] = False,
 ) -> None:
     """Write a model's tar to a file."""
+    output = given_path(output)
     if output.exists() and not force:
         raise Conflict(f"{output} exists; choose another name or pass --force")
     with open_house() as house:

@@ -10,7 +10,8 @@ import typer
 from agent import library
 from agent.cli import show
 from agent.cli.house import load_settings, open_house
-from agent.errors import BadInput
+from agent.errors import BadInput, NotFound
+from agent.formats.paths import given_path
 from agent.formats.plugin import read_plugin_folder
 
 app = typer.Typer(no_args_is_help=True)
@@ -35,7 +36,7 @@ def add(
 ) -> None:
     """Add a plugin by its image (labels are read from the engine) or by its folder."""
     with open_house() as house:
-        if Path(reference).is_dir():
+        if _is_folder(reference):
             plugin = library.add_plugin_folder(house.store, Path(reference), house.settings.registry)
         else:
             engine = house.open_engine("docker", house.settings)
@@ -45,6 +46,13 @@ def add(
     else:
         modes = ", ".join(plugin.modes) or "none"
         show.out.print(f"plugin {plugin.id}: {plugin.title} {plugin.reference} (modes: {modes})", markup=False)
+
+
+def _is_folder(reference: str) -> bool:
+    try:
+        return given_path(reference).is_dir()
+    except NotFound:  # so long that it can be nothing
+        return False
 
 
 @app.command("list")

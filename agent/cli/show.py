@@ -10,9 +10,28 @@ from typing import Any
 import orjson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+from agent.formats.names import shown
+
+
+class Terminal(Console):
+    """A console on which text stays text: what a plugin or a stranger wrote moves no cursor and sets no title."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(visible(text), **how)
+
+
+def visible(text: str) -> str:
+    """The text with control characters spelled out, all but the ends of its lines and tabs."""
+    if text.isprintable():
+        return text
+    lines = (line.removesuffix("\r").split("\t") for line in text.split("\n"))
+    return "\n".join("\t".join(map(shown, parts)) for parts in lines)
+
+
+out = Terminal(highlight=False, soft_wrap=True, emoji=False)
+err = Terminal(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 COLORS = {"finished": "green", "error": "red", "stopped": "yellow", "started": "cyan", "consumed": "cyan"}
 

@@ -149,7 +149,7 @@ def logs(
                 for event in page:
                     if raw and event.stream is Stream.AGENT:
                         continue
-                    said = event.raw if raw else f"{event.time.astimezone():%H:%M:%S} {_line(event)}"
+                    said = event.raw if raw else show.visible(f"{event.time.astimezone():%H:%M:%S} {_line(event)}")
                     sys.stdout.write(f"{said}\n")
                 sys.stdout.flush()
             if ended or not follow:

@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.errors import Problem
 from agent.formats.json_text import NotJson, parse, parse_unique
-from agent.formats.names import shown
+from agent.formats.names import shown, text_problem
 
 META = "meta.json"
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}", re.ASCII)
@@ -36,11 +36,12 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What a project's annotations may use. `json` is meta.json as it was read."""
+    """What a project's annotations may use. `json` is meta.json as it was read, or {} if it is not `is_known`."""
 
     json: Mapping[str, Any]
     shapes: Mapping[str, str] = field(default_factory=dict)  # class title → shape
     tags: Mapping[str, Tag] = field(default_factory=dict)
+    is_known: bool = True
 
 
 def read_meta(data: bytes) -> tuple[Meta, list[Problem]]:
@@ -48,10 +49,11 @@ def read_meta(data: bytes) -> tuple[Meta, list[Problem]]:
     try:
         value, twice = parse_unique(data)
     except NotJson as error:
-        return Meta({}), [error.problem(META)]
+        return Meta({}, is_known=False), [error.problem(META)]
     problems = [Problem(META, shown(key), "appears twice in one object.", "Keep one of them.") for key in twice]
     if not isinstance(value, dict):
-        return Meta({}), [Problem(META, "", "is not a JSON object.", 'Write {"classes": [...], "tags": [...]}.')]
+        problem = Problem(META, "", "is not a JSON object.", 'Write {"classes": [...], "tags": [...]}.')
+        return Meta({}, is_known=False), [problem]
     meta, wrong = check_meta(value)
     return meta, problems + wrong
 
@@ -98,6 +100,8 @@ def annotation_problems(data: bytes, meta: Meta, file: str, size: tuple[int, int
         title = label.get("classTitle")
         if not isinstance(title, str):
             problems.append(Problem(file, f"{place}.classTitle", "is missing or not text."))
+        elif not meta.is_known:
+            pass  # the meta is to blame, and has been
         elif title not in meta.shapes:
             sentence = f"class {_brief(title)} is not in meta.json."
             problems.append(Problem(file, f"{place}.classTitle", sentence, "Add it there or rename it here."))
@@ -136,6 +140,8 @@ def _title(
     if not isinstance(title, str) or not title:
         problems.append(Problem(META, f"{place}.{key}", "is missing or not text."))
         return None
+    if sentence := text_problem(title):
+        problems.append(Problem(META, f"{place}.{key}", f"{_brief(title)} {sentence}.", "Rename it."))
     if title in known:
         problems.append(Problem(META, f"{place}.{key}", f"{_brief(title)} appears twice.", "Rename or remove one."))
         return None
@@ -202,6 +208,8 @@ def _tag_problems(owner: Mapping[str, Any], place: str, meta: Meta, file: str) -
         value = tag.get("value") if isinstance(tag, dict) else None
         if not isinstance(name, str):
             problems.append(Problem(file, f"{place}[{index}]", "has no name."))
+        elif not meta.is_known:
+            continue
         elif name not in meta.tags:
             sentence = f"tag {_brief(name)} is not in meta.json."
             problems.append(Problem(file, f"{place}[{index}]", sentence, "Add it there or remove it here."))

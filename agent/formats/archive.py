@@ -1,7 +1,7 @@
 """Tar archives from strangers: listed with every problem, unpacked only when there is none.
 
 `tarfile` and its `data` filter do the reading. Around them stand limits of our own, because the filter knows
-nothing of sizes and counts, drops a leading slash silently, and a header may ask for any amount of memory.
+nothing of sizes and counts, drops a leading slash silently, and headers may ask for any amount of memory and time.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import bz2
 import gzip
 import lzma
 import os
+import re
 import tarfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -24,7 +25,12 @@ from agent.formats.disk import remove_tree, require_free_space, writing
 from agent.formats.names import shown
 
 _CHUNK_BYTES = 1 << 20
-_MAX_HEADER_BYTES = 4 << 20  # one read; extended headers of honest archives have a few hundred bytes
+_MAX_READ_BYTES = 4 << 20
+_MAX_HEADER_BYTES = 1 << 20  # of one member; those of honest archives have a few hundred
+_MAX_GLOBAL_BYTES = 64 << 10  # what headers say of all members: `git archive` says one commit's name
+_HEADERS_BYTES = 16 << 20, 2 << 10  # long headers of an archive: so many at once, so many more for each member
+_LONG_NUMBER = re.compile(rb"\d{100}")  # over these, Pythons before 3.11.10 look for the end of a header in O(n²)
+_MAX_RATIO, _RATIO_FROM_BYTES = 200, 1 << 30  # bombs unpack to a thousand times their size; weights hardly shrink
 _COMPRESSED: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
     b"\x1f\x8b": ("gzip", lambda file: cast(BinaryIO, gzip.GzipFile(fileobj=file))),
     b"BZh": ("bzip2", lambda file: cast(BinaryIO, bz2.BZ2File(file))),
@@ -67,29 +73,61 @@ class Listing:
 
 
 class _Refused(Exception):
-    """Reading on would break a limit."""
+    """Reading on would break a limit. Its arguments are sentence and remedy."""
 
 
 class _Bounded:
     """The archive as `tarfile` sees it: reads of sane size, no more bytes in all than allowed."""
 
-    def __init__(self, file: BinaryIO, end: int, beyond: str) -> None:
+    def __init__(self, file: BinaryIO, end: int, *beyond: str) -> None:
         self._file, self._end, self._beyond = file, end, beyond
         self.last = b""  # the last block read, where reading stopped
+        self._header_left: int | None = None  # bytes the header being read may still take; None in a file's content
+        self._headers_left, self._more_headers = _HEADERS_BYTES
 
     def read(self, size: int) -> bytes:
-        if not 0 <= size <= _MAX_HEADER_BYTES:
+        if not 0 <= size <= _MAX_READ_BYTES:
             raise _Refused("has a header of absurd size.")
         self.last = self._file.read(size)
         if self._file.tell() > self._end:
-            raise _Refused(self._beyond)
+            raise _Refused(*self._beyond)
+        if self._header_left is not None:
+            self._header_left -= size
+            self._headers_left -= size if size > tarfile.BLOCKSIZE else 0
+            too_long = size > tarfile.BLOCKSIZE and _LONG_NUMBER.search(self.last)
+            if self._header_left < 0 or self._headers_left < 0 or too_long:
+                raise _Refused("has a header of absurd size.")
         return self.last
+
+    def as_tar(self) -> tarfile.TarFile:
+        """The archive, opened: its first header is read."""
+        self._header_left = _MAX_HEADER_BYTES
+        return tarfile.TarFile(fileobj=cast(BinaryIO, self), mode="r", encoding="utf-8")
+
+    def entries(self, tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+        """The members of the archive, which `tar` reads from here, with a limit on what each header takes."""
+        position = -1
+        members = iter(tar)
+        while True:
+            self._header_left = _MAX_HEADER_BYTES
+            entry = next(members, None)
+            self._header_left = None
+            if entry is None:
+                return
+            if tar.offset <= position:  # or the reader would go round for ever
+                raise _Refused("has a member of negative size.")
+            if sum(len(key) + len(value) for key, value in tar.pax_headers.items()) > _MAX_GLOBAL_BYTES:
+                raise _Refused("has a header of absurd size.")
+            position = tar.offset
+            self._headers_left += self._more_headers
+            yield entry
+            tar.members.clear()  # type: ignore[attr-defined]  # the reader would keep them all
 
     def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
         if whence != os.SEEK_SET or position < 0:
             raise _Refused("has a member of negative size.")
         if position > self._end:
-            raise _Refused(self._beyond)
+            raise _Refused(*self._beyond)
         return self._file.seek(position)
 
     def tell(self) -> int:
@@ -106,8 +144,8 @@ def list_archive(source: Path | BinaryIO, limits: Limits = DEFAULT_LIMITS, *, ke
     kept: dict[str, bytes] = {}
     try:
         with _opened(source, limits) as (bounded, compression):
-            with tarfile.TarFile(fileobj=cast(BinaryIO, bounded), mode="r", encoding="utf-8") as tar:
-                _list(tar, members, keep, kept)
+            with bounded.as_tar() as tar:
+                _list(tar, bounded, members, keep, kept)
             if members.is_full:
                 pass
             elif not bounded.last or (len(bounded.last) < tarfile.BLOCKSIZE and bounded.last.strip(b"\0")):
@@ -115,7 +153,7 @@ def list_archive(source: Path | BinaryIO, limits: Limits = DEFAULT_LIMITS, *, ke
             elif bounded.last.strip(b"\0"):
                 members.refuse("", "is damaged after its first members.", "Make it again.")
     except _Refused as refused:
-        members.refuse("", str(refused))
+        members.refuse("", *refused.args)
     except (StorageFailed, NotFound):
         raise
     except Exception as error:  # noqa: BLE001 - tarfile and the decompressors let a dozen types escape
@@ -172,8 +210,14 @@ def _opened(source: Path | BinaryIO, limits: Limits) -> Iterator[tuple[_Bounded,
         for start, (name, open_compressed) in _COMPRESSED.items():
             if magic.startswith(start):
                 # Headers and padding take at most 4 KiB for each member.
-                end = limits.size_bytes + limits.members * 4096
-                yield _Bounded(open_compressed(raw), end, "unpacks to more bytes than is allowed."), name
+                end, *beyond = limits.size_bytes + limits.members * 4096, "unpacks to more bytes than is allowed."
+                if end > (likely := max(_RATIO_FROM_BYTES, _MAX_RATIO * size_bytes)):
+                    end, *beyond = (
+                        likely,
+                        f"unpacks to more than {_MAX_RATIO} times its size.",
+                        "Give it as a plain tar.",
+                    )
+                yield _Bounded(open_compressed(raw), end, *beyond), name
                 return
         yield _Bounded(raw, size_bytes, "is cut off: a member claims more bytes than are left."), None
     finally:
@@ -181,19 +225,14 @@ def _opened(source: Path | BinaryIO, limits: Limits) -> Iterator[tuple[_Bounded,
             raw.close()
 
 
-def _list(tar: tarfile.TarFile, members: Members, keep: str, kept: dict[str, bytes]) -> None:
-    position = -1
-    for entry in tar:
-        if tar.offset <= position:  # a negative size would make the reader go round for ever
-            raise _Refused("has a member of negative size.")
-        position = tar.offset
+def _list(tar: tarfile.TarFile, bounded: _Bounded, members: Members, keep: str, kept: dict[str, bytes]) -> None:
+    for entry in bounded.entries(tar):
         member = members.add(entry)
-        if member and keep and member.name == keep and member.size_bytes <= _MAX_HEADER_BYTES:
+        if member and keep and member.name == keep and member.size_bytes <= _MAX_READ_BYTES:
             content = tar.extractfile(entry) if entry.isfile() else None
             kept[keep] = content.read() if content else b""
         if members.is_full:
             return
-        tar.members.clear()  # type: ignore[attr-defined]  # the reader would keep them all
 
 
 def _extract(source: Path | BinaryIO, folder: Path, limits: Limits) -> None:
@@ -204,13 +243,10 @@ def _extract(source: Path | BinaryIO, folder: Path, limits: Limits) -> None:
     # `set_attrs` no owner, mode or time of the archive is taken over either.
     options: dict[str, Any] = {"filter": ours} if hasattr(tarfile, "data_filter") else {"set_attrs": False}
     check = Members(limits.members, limits.size_bytes, limits.depth)
-    with (
-        _opened(source, limits) as (bounded, _),
-        tarfile.TarFile(fileobj=cast(BinaryIO, bounded), mode="r", encoding="utf-8") as tar,
-    ):
+    with _opened(source, limits) as (bounded, _), bounded.as_tar() as tar:
         tar.copybufsize = _CHUNK_BYTES  # type: ignore[attr-defined]
         tar.errorlevel = 2
-        for entry in tar:
+        for entry in bounded.entries(tar):
             member = check.add(entry)
             if check.problems:
                 raise _Refused(str(check.problems[0]))

@@ -7,10 +7,11 @@ import unicodedata
 from dataclasses import dataclass
 
 from agent.errors import Problem
-from agent.formats.names import shown
+from agent.formats.names import character_problem, shown
 
 MAX_PROBLEMS = 100
 _MAX_PART_BYTES = 255  # what file systems take
+_MAX_PATH_BYTES = 2000  # they take 4095, with the folder it is unpacked into
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Members:
     def __init__(self, max_members: int, max_size_bytes: int, max_depth: int) -> None:
         self._max_members, self._max_size_bytes, self._max_depth = max_members, max_size_bytes, max_depth
         self._by_name: dict[str, Member] = {}
+        self._composed: dict[str, str] = {}  # names that are not ASCII, by the form in which twins are equal
         self._folders: set[str] = set()  # also those that are only implied by a file in them
         self._count = 0
         self._size_bytes = 0
@@ -72,7 +74,7 @@ class Members:
                     self.refuse(name, "is a link to another link.", "Store the file itself: tar -h.")
                 elif member.link not in self._by_name and member.link not in self._folders:
                     self.refuse(name, "is a link to something that is not in the archive.", "Store the file: tar -h.")
-            if not member.is_folder and name in self._folders:
+            if not member.is_folder and member.link is None and name in self._folders:
                 self.refuse(name, "is a file and a folder at once.")
             elif any(above in links for above in _above(name)):
                 self.refuse(name, "lies in a folder that is a link.")
@@ -88,6 +90,11 @@ class Members:
             if not (known.is_folder and member.is_folder):
                 self.refuse(member.name, "appears twice.", "Make the archive anew instead of appending to it.")
             return None
+        if not member.name.isascii():
+            twin = self._composed.setdefault(unicodedata.normalize("NFC", member.name), member.name)
+            if twin != member.name:
+                self.refuse(member.name, "looks the same as another member, written in other characters.", "Rename it.")
+                return None
         self._size_bytes += member.size_bytes
         if self._size_bytes > self._max_size_bytes:
             self.refuse(member.name, f"makes the archive larger than the limit of {self._max_size_bytes:,} bytes.")
@@ -132,15 +139,15 @@ class Members:
 
 def path_problem(parts: list[str], max_depth: int) -> str | None:
     """Why a relative path cannot be a member's, written or read; None when it can."""
-    kinds = {unicodedata.category(char) for part in parts if not part.isprintable() for char in part}
+    problems = {character_problem(part) for part in parts}
+    sizes = [len(part.encode(errors="surrogatepass")) for part in parts]
     causes = (
-        ("Cc" in kinds, "has control characters in its name."),
-        ("Cs" in kinds, "has a name that is not UTF-8."),
-        (
-            any(len(part.encode(errors="surrogatepass")) > _MAX_PART_BYTES for part in parts),
-            f"has a name longer than {_MAX_PART_BYTES} bytes.",
-        ),
+        ("contains control characters" in problems, "has control characters in its name."),
+        ("is not valid Unicode" in problems, "has a name that is not UTF-8."),
+        (problems != {None}, "has invisible marks in its name that turn the direction of text."),
+        (max(sizes) > _MAX_PART_BYTES, f"has a name longer than {_MAX_PART_BYTES} bytes."),
         (len(parts) > max_depth, f"lies deeper than {max_depth} folders."),
+        (sum(sizes) + len(sizes) > _MAX_PATH_BYTES, f"has a path longer than {_MAX_PATH_BYTES:,} bytes."),
     )
     return next((sentence for applies, sentence in causes if applies), None)
 

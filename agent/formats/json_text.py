@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,6 +12,12 @@ import orjson
 
 from agent.errors import BadInput, Invalid, NotFound, Problem
 from agent.formats.names import shown
+from agent.formats.paths import given_path
+
+MAX_DEPTH = 100  # levels of nesting; people write 5, orjson writes 254, and Python's own writer ends somewhere near 900
+_TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_ALL_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
 class NotJson(ValueError):
@@ -25,11 +32,13 @@ class NotJson(ValueError):
 
 
 def parse(data: bytes) -> Any:
-    """The value of a strict JSON text in UTF-8. Raises NotJson and nothing else."""
+    """The value of a strict JSON text in UTF-8, at most MAX_DEPTH levels deep. Raises NotJson and nothing else."""
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         _explain(data, error)
+    _require_shallow(data)
+    return value
 
 
 def parse_unique(data: bytes) -> tuple[Any, list[str]]:
@@ -44,17 +53,14 @@ def parse_unique(data: bytes) -> tuple[Any, list[str]]:
                 twice.append(key)
             seen.add(key)
 
-    try:
-        json.loads(data, object_pairs_hook=collect, parse_int=float)
-    except RecursionError:
-        raise NotJson("", "is nested too deeply to be read.") from None
+    json.loads(data, object_pairs_hook=collect, parse_int=float)
     return value, twice
 
 
 def read_json_file(path: Path) -> Any:
     """The value in a strict JSON file that somebody named. Raises NotFound, Invalid, BadInput."""
     try:
-        data = path.expanduser().read_bytes()
+        data = given_path(path).read_bytes()
     except FileNotFoundError:
         raise NotFound(f"There is no file {shown(str(path))}.") from None
     except OSError as error:
@@ -71,13 +77,19 @@ def parse_python(data: bytes) -> Any:
     The result can always be stored: what a strict writer would refuse is NotJson here.
     """
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         try:
             value = json.loads(data, parse_constant=lambda _: None, parse_int=_int_or_float)
-            return orjson.loads(orjson.dumps(value))
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, RecursionError):
             _explain(data, error)
+        _require_shallow(data)
+        try:
+            return orjson.loads(orjson.dumps(value))
+        except (ValueError, TypeError):
+            _explain(data, error)
+    _require_shallow(data)
+    return value
 
 
 def compact(value: Any) -> str:
@@ -88,6 +100,28 @@ def compact(value: Any) -> str:
 def canonical(value: Mapping[str, Any]) -> bytes:
     """Equal values give equal bytes, whatever their key order and spacing was."""
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode()
+
+
+def is_deeper(value: Any, levels: int = MAX_DEPTH) -> bool:
+    """Whether a value that was read already is nested deeper. Goes level by level, without recursion."""
+    level = [value]
+    for _ in range(levels):
+        outer = [item for item in level if isinstance(item, (dict, list))]
+        level = [item for one in outer for item in (one.values() if isinstance(one, dict) else one)]
+    return any(isinstance(item, (dict, list)) for item in level)
+
+
+def _require_shallow(data: bytes) -> None:
+    """NotJson for valid JSON nested deeper than MAX_DEPTH: readers and writers disagree on where they give up."""
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return
+    left = _TEXTS.sub(b"", data).translate(_ALL_SQUARE, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):  # each pass takes the innermost level away; a list of points needs three
+        if not left:
+            return
+        left = left.replace(b"[]", b"")
+    if left:
+        raise NotJson("", f"is nested deeper than {MAX_DEPTH} levels.", "Flatten it.")
 
 
 def _int_or_float(digits: str) -> int | float:

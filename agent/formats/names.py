@@ -6,16 +6,29 @@ import unicodedata
 from collections.abc import Callable
 
 MAX_NAME_BYTES = 250  # file systems allow 255; an annotation's name is the image's plus `.json`
+MAX_TITLE_BYTES = 1000  # of what is no file's name: classes, tags, titles
+# Bidi_Control of Unicode: invisible, and what follows may be read in another order than it is written.
+_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def shown(name: str) -> str:
-    """The name as it can be printed, logged and stored: no control characters, no undecodable bytes."""
+    """The name as it can be printed, logged and stored: no control characters, no undecodable bytes.
+
+    Marks that turn the direction of text are spelled out too, so that a sentence is read as it was written.
+    """
     if name.isprintable():  # nearly always, and much faster
         return name
     return "".join(
-        char if unicodedata.category(char) not in ("Cc", "Cs", "Zl", "Zp") else char.encode("unicode_escape").decode()
+        char.encode("unicode_escape").decode()
+        if char in _TURNING or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+        else char
         for char in name
     )
+
+
+def brief(name: str, most: int = 80) -> str:
+    """The name as it is shown, or the beginning of a long one."""
+    return shown(name[:most]) + ("…" if len(name) > most else "")
 
 
 def name_problem(name: str) -> str | None:
@@ -28,13 +41,28 @@ def name_problem(name: str) -> str | None:
         return "is not a name"
     if "/" in name:
         return "contains a slash"
-    if any(unicodedata.category(char) == "Cc" for char in name):
+    return text_problem(name, MAX_NAME_BYTES)
+
+
+def text_problem(text: str, max_bytes: int = MAX_TITLE_BYTES) -> str | None:
+    """Why `text` cannot be the title of anything, as the end of a sentence; None when it can."""
+    if sentence := character_problem(text):
+        return sentence
+    size_bytes = len(text.encode())
+    return f"is {size_bytes} bytes long; the limit is {max_bytes}" if size_bytes > max_bytes else None
+
+
+def character_problem(text: str) -> str | None:
+    """The same, for its characters alone."""
+    if text.isprintable():  # then it has none of these
+        return None
+    kinds = {unicodedata.category(char) for char in text}
+    if "Cc" in kinds:
         return "contains control characters"
-    if any(unicodedata.category(char) == "Cs" for char in name):
+    if "Cs" in kinds:
         return "is not valid Unicode"
-    size_bytes = len(name.encode())
-    if size_bytes > MAX_NAME_BYTES:
-        return f"is {size_bytes} bytes long; the limit is {MAX_NAME_BYTES}"
+    if not _TURNING.isdisjoint(text):
+        return "contains invisible marks that turn the direction of text"
     return None
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from agent.errors import Invalid, NotFound, Problem
 from agent.formats.names import shown
+from agent.formats.paths import given_path
 from agent.formats.plugin_files import (
     MODES,
     NEURAL_NETWORK,
@@ -55,7 +56,7 @@ class PluginFolder:
 
 def read_plugin_folder(path: Path) -> PluginFolder:
     """Read and check a plugin folder. Raises NotFound, or Invalid with every problem found."""
-    path = path.expanduser().absolute()
+    path = given_path(path).absolute()
     if not path.is_dir():
         raise NotFound(f"There is no plugin folder {shown(str(path))}.")
     files, problems = _read_files(path)
@@ -134,6 +135,10 @@ def _read_files(path: Path) -> tuple[dict[str, bytes], list[Problem]]:
                     problems.append(Problem(name, "", "is missing.", needed[name]))
             elif not file.is_file():
                 problems.append(Problem(name, "", "is not a file."))
+            elif file.is_symlink() and not file.resolve().is_relative_to(path.resolve()):
+                # what it points to would be read into labels, and shown
+                sentence = "is a link that leaves the plugin's folder."
+                problems.append(Problem(name, "", sentence, "Copy what it points to."))
             elif file.stat().st_size > _MAX_FILE_BYTES:
                 problems.append(Problem(name, "", f"is larger than {_MAX_FILE_BYTES >> 20} MiB."))
             else:

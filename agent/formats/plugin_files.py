@@ -11,7 +11,7 @@ from typing import Any
 
 from agent.errors import Problem
 from agent.formats.json_text import NotJson, parse_unique
-from agent.formats.names import shown
+from agent.formats.names import MAX_NAME_BYTES, shown, text_problem
 
 MODES = ("main", "train", "inference", "deploy", "deploy_smart")  # in the order of the MODES label
 TYPES = ("architecture", "import", "custom", "dtl", "python", "agent")
@@ -69,6 +69,8 @@ def parse_info(data: bytes) -> tuple[Mapping[str, Any], list[Problem]]:
             problems.append(Problem(file, key, "is empty."))
         elif not isinstance(info[key], str):
             problems.append(Problem(file, key, f"is {_kind(info[key])} instead of text."))
+        elif sentence := text_problem(info[key].strip(), MAX_NAME_BYTES):
+            problems.append(Problem(file, key, f"{_short(info[key])} {sentence}.", "Write a few words on one line."))
         elif key == "type" and info[key] not in TYPES:
             problems.append(Problem(file, key, f"{shown(info[key])!r} is unknown.", f"Use one of {', '.join(TYPES)}."))
     if not isinstance(info.get("description", ""), str | None):

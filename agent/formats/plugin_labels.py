@@ -15,7 +15,7 @@ from typing import Any
 
 from agent.errors import Invalid, Problem
 from agent.formats.json_text import NotJson, parse
-from agent.formats.names import shown
+from agent.formats.names import MAX_NAME_BYTES, shown, text_problem
 from agent.formats.plugin_files import MODES, NEURAL_NETWORK
 
 CONTENT_LABEL = "CONTENT_SHA256"  # of the plugin's folder; set by `agent build` beside the official labels
@@ -65,7 +65,7 @@ def from_labels(labels: Mapping[str, str], reference: str) -> PluginLabels:
     if problems:
         raise Invalid(f"Image {shown(reference)}", problems)
     return PluginLabels(
-        title=str(info.get("title") or image.rpartition("/")[2]),
+        title=_title(info, warnings) or image.rpartition("/")[2],
         description=str(info.get("description") or ""),
         type=str(info.get("type") or NEURAL_NETWORK),
         image=image,
@@ -105,6 +105,14 @@ def _info(labels: Mapping[str, str], problems: list[Problem], warnings: list[Pro
         problems.append(Problem("label INFO", "", "is not a JSON object.", "Mend plugin_info.json."))
         return {}
     return info
+
+
+def _title(info: Mapping[str, Any], warnings: list[Problem]) -> str:
+    title = str(info.get("title") or "").strip()
+    sentence = text_problem(title, MAX_NAME_BYTES)
+    if sentence:
+        warnings.append(Problem("label INFO", "title", f"{sentence}; the image's name stands for it."))
+    return "" if sentence else title
 
 
 def _configs(labels: Mapping[str, str], warnings: list[Problem]) -> tuple[Mapping[str, Any], ...]:

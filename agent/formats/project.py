@@ -19,7 +19,9 @@ from agent.formats.annotation import META, Meta, annotation_problems, read_meta
 from agent.formats.image_header import EXTENSIONS, ImageHeader, NotAnImage, read_image_header
 from agent.formats.json_text import canonical
 from agent.formats.names import name_problem, shown
+from agent.formats.paths import given_path
 
+_MAX_JSON_BYTES = 256 << 20  # an annotation with a full mask of a large image has a few
 _MAX_LISTED = 100  # problems in an error's text; `check_project` gives all
 
 
@@ -90,9 +92,10 @@ def content_sha256(meta: Mapping[str, Any], items: Sequence[tuple[str, str, str,
 
 
 def _read(path: Path) -> tuple[ProjectFolder, list[Problem]]:
-    root = path.expanduser().resolve()
-    if not root.is_dir():
+    folder = given_path(path)
+    if not folder.is_dir():
         raise NotFound(f"There is no project folder {shown(str(path))}.")
+    root = folder.resolve()
     problems: list[Problem] = []
     datasets = []
     meta = Meta({})
@@ -118,7 +121,7 @@ def _read_meta(root: Path, problems: list[Problem]) -> Meta:
             inner = sorted(folder.name for folder in root.iterdir() if (folder / META).is_file())
             remedy = f"The project seems to be the folder {shown(inner[0])!r} in it." if inner else ""
             problems.append(Problem(META, "", "is missing.", remedy))
-        return Meta({})
+        return Meta({}, is_known=False)
     meta, wrong = read_meta(data)
     problems += wrong
     return meta
@@ -246,6 +249,9 @@ def _read_file(root: Path, path: Path, file: str, problems: list[Problem]) -> by
             problems.append(_leaves(file))
         elif not path.is_file():
             problems.append(Problem(file, "", "is not a file."))
+        elif path.stat().st_size > _MAX_JSON_BYTES:
+            sentence = f"is larger than {_MAX_JSON_BYTES >> 20} MiB, which no reader could hold."
+            problems.append(Problem(file, "", sentence, "Divide the image, or its masks."))
         else:
             return path.read_bytes()
     except OSError as error:

@@ -14,6 +14,7 @@ from agent.formats import model_state
 from agent.formats.archive import decompressed
 from agent.formats.disk import remove_tree, writing
 from agent.formats.names import free_name, shown
+from agent.formats.paths import given_path
 from agent.library.names import good_name, name_of
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def add_model(
     A compressed tar is kept uncompressed; a plain one is kept as it is. A name taken by other content is made
     free. Raises NotFound, Invalid with the problems, DiskFull, StorageFailed.
     """
-    path = path.expanduser()
+    path = given_path(path)
     wanted = good_name("model", name if name is not None else name_of(path.absolute()))
     blob, config = _keep(artifacts, path)
     with artifacts.lock("import"):
@@ -85,7 +86,7 @@ def remove_model(store: Store, artifacts: Artifacts, model_id: int) -> None:
 def export_model(store: Store, artifacts: Artifacts, model_id: int, tar: Path) -> Path:
     """Write a model's tar to the new file `tar`, complete or not at all."""
     model = store.models.get(model_id)
-    tar = tar.expanduser().absolute()
+    tar = given_path(tar).absolute()
     if tar.exists():
         raise Conflict(f"{shown(str(tar))} exists. Choose another name or remove it.")
     partial = tar.with_name(f".{uuid.uuid4().hex}.partial")

@@ -19,6 +19,7 @@ from agent.formats.annotation import META
 from agent.formats.archive import Limits, unpack_archive
 from agent.formats.disk import remove_tree, writing
 from agent.formats.names import free_name, shown
+from agent.formats.paths import given_path
 from agent.formats.project import DatasetFolder, Item, ProjectFolder, content_sha256, read_project
 from agent.library.names import good_name, name_of
 from agent.library.project_files import write_project
@@ -72,7 +73,7 @@ def add_project(
 @contextmanager
 def opened_project(path: Path) -> Iterator[tuple[ProjectFolder, str]]:
     """A checked project folder and its name; a tar is unpacked for the time of the block."""
-    path = path.expanduser()
+    path = given_path(path)
     if path.is_dir():
         folder = read_project(path)
         yield folder, folder.name
@@ -104,7 +105,7 @@ def project_content(folder: ProjectFolder) -> str:
 def export_project(store: Store, artifacts: Artifacts, project_id: int, folder: Path) -> Path:
     """Write a project to `folder/<project name>`, which must not exist; give that path. All of it or nothing."""
     project = store.projects.get(project_id)
-    dest = folder.expanduser().absolute() / good_name("project", project.name)
+    dest = given_path(folder).absolute() / good_name("project", project.name)
     if dest.exists():
         raise Conflict(f"{shown(str(dest))} exists. Choose another folder or remove it.")
     partial = dest.with_name(f".{uuid.uuid4().hex}.partial")

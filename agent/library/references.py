@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from agent.domain import Model, Plugin, Project
-from agent.errors import Conflict, Invalid, NotFound
+from agent.errors import BadInput, Conflict, Invalid, NotFound
 from agent.formats import model_state
-from agent.formats.names import shown
+from agent.formats.names import brief, shown
+from agent.formats.paths import given_path
 from agent.formats.plugin import read_plugin_folder
 from agent.library.models import add_model
 from agent.library.plugins import add_plugin_folder, add_plugin_image
@@ -116,16 +117,15 @@ def _resolve(
 ) -> _Entity:
     if isinstance(reference, int):
         return get(reference)
-    path = Path(reference).expanduser()
     text = str(reference)
-    is_there = path.is_dir() or (path.is_file() and not folders_only)
     known = [] if isinstance(reference, Path) else _known(text, get, named)
     must_be_path = isinstance(reference, Path) or text.startswith((".", "/", "~"))
+    path, is_there = _look(reference, folders_only=folders_only, must_be_path=must_be_path and not known)
     if must_be_path or (is_there and "/" in text):
         # an image reference has slashes too, so a name that is known wins over a path that is not there
         if not is_there and not known:
             wanted = "folder" if folders_only else "folder or tar"
-            raise NotFound(f"There is no {wanted} {shown(text)}.")
+            raise NotFound(f"There is no {wanted} {brief(text, 300)}.")
         if is_there:
             return add(path)
     if len(known) > 1:
@@ -133,7 +133,7 @@ def _resolve(
         raise Conflict(f"{shown(text)!r} can mean several {kind}s: {ids}. Give the id of the one you mean.")
     if not known:
         if not is_there:
-            raise NotFound(f"There is no {kind} {shown(text)!r}: no id, no name and no path here.")
+            raise NotFound(f"There is no {kind} {brief(text)!r}: no id, no name and no path here.")
         return add(path)
     if not is_there:
         return known[0]
@@ -147,6 +147,17 @@ def _resolve(
             f"Write {known[0].id} for the one, ./{shown(text)} for the other."
         )
     return add(path) if refresh else known[0]
+
+
+def _look(reference: str | Path, *, folders_only: bool, must_be_path: bool) -> tuple[Path, bool]:
+    """The path that a text may be, and whether something is there."""
+    try:
+        path = given_path(reference)
+    except BadInput:  # no path can be that, or it may not be looked at
+        if must_be_path:
+            raise
+        return Path(), False
+    return path, path.is_dir() or (path.is_file() and not folders_only)
 
 
 def _known(text: str, get: Callable[[int], _Entity], named: Callable[[str], Sequence[_Entity]]) -> list[_Entity]:

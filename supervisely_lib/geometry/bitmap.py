@@ -15,6 +15,7 @@ from supervisely_lib.geometry.bitmap_base import BitmapBase
 from supervisely_lib.geometry.constants import BITMAP
 from supervisely_lib.geometry.drawing import Array, fill, paint
 from supervisely_lib.geometry.geometry import Geometry
+from supervisely_lib.geometry.inflate import inflate
 from supervisely_lib.geometry.mask_png import decode_mask, encode_mask
 from supervisely_lib.geometry.point_location import PointLocation
 from supervisely_lib.geometry.rectangle import Rectangle
@@ -22,6 +23,9 @@ from supervisely_lib.geometry.rectangle import Rectangle
 if TYPE_CHECKING:
     from supervisely_lib.geometry.image_rotator import ImageRotator
     from supervisely_lib.geometry.polygon import Polygon
+
+
+_MOST_BYTES = 256 << 20  # of a PNG; the largest mask that can be decoded takes half of it
 
 
 class SkeletonizeMethod(Enum):
@@ -104,7 +108,7 @@ class Bitmap(BitmapBase):
         except (binascii.Error, ValueError) as e:
             raise ValueError(f"The bitmap's data is not base64: {e}.") from e
         try:
-            png = zlib.decompress(packed)
+            png = inflate(packed, _MOST_BYTES, "bitmap's data")
         except zlib.error:
             png = packed  # the 2026 generation also reads a PNG as it is
         mask = decode_mask(png)

@@ -18,6 +18,7 @@ from supervisely_lib.geometry.drawing import Array
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PALETTE, _ONE_BIT = 3, 1
 _COLORS = bytes([0, 0, 0, 255, 255, 255])
+MAX_PIXELS = 1 << 30  # what OpenCV decodes at most
 _CHUNK_BYTES = 65536  # how much of the pixel data Pillow, the official writer, puts into one chunk
 
 
@@ -48,7 +49,8 @@ def encode_mask(mask: Array) -> bytes:
 def decode_mask(png: bytes) -> Array:
     """PNG → bool (h, w): opaque pixels of an image with transparency, non-zero ones of a gray image.
 
-    ValueError for anything that is no image; RuntimeError for colours without transparency.
+    ValueError for anything that is no image, or claims more pixels than can be decoded; RuntimeError for colours
+    without transparency.
     """
     mask = _decode_packed(png)
     return _decode_any(png) if mask is None else mask
@@ -59,13 +61,15 @@ def _decode_packed(png: bytes) -> Array | None:
     if png[:8] != _SIGNATURE or png[12:16] != b"IHDR" or len(png) < 33:
         return None
     width, height, depth, color_type, _, _, interlace = struct.unpack_from(">IIBBBBB", png, 16)
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"The bitmap claims {width}×{height} pixels; no more than {MAX_PIXELS:,} can be decoded.")
     alpha, pixels = _transparency_and_pixels(png)
     if (depth, color_type, interlace) != (_ONE_BIT, _PALETTE, 0) or alpha is None:
         return None
 
     line_bytes = 1 + (width + 7) // 8
     try:
-        raw = zlib.decompress(pixels, bufsize=height * line_bytes)
+        raw = zlib.decompressobj().decompress(pixels, height * line_bytes + 1)
     except zlib.error:
         return None
     lines = np.frombuffer(raw, np.uint8)
@@ -95,7 +99,10 @@ def _transparency_and_pixels(png: bytes) -> tuple[bytes | None, bytes]:
 def _decode_any(png: bytes) -> Array:
     import cv2
 
-    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
+    try:
+        image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
+    except cv2.error as e:
+        raise ValueError("The bitmap's data is an image that cannot be decoded.") from e
     if image is None:
         raise ValueError("The bitmap's data is not an image.")
     if image.ndim == 2:

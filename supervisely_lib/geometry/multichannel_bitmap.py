@@ -13,12 +13,14 @@ import numpy as np
 from supervisely_lib.geometry.bitmap_base import BitmapBase
 from supervisely_lib.geometry.constants import MULTICHANNEL_BITMAP
 from supervisely_lib.geometry.drawing import Array
+from supervisely_lib.geometry.inflate import inflate
 from supervisely_lib.geometry.point_location import PointLocation
 from supervisely_lib.geometry.rectangle import Rectangle
 
 if TYPE_CHECKING:
     from supervisely_lib.geometry.image_rotator import ImageRotator
 
+_MOST_BYTES = 4 << 30  # 64 scores for each pixel of a large photograph
 _NAME_OF_2026 = "multichannelBitmap"
 
 
@@ -55,7 +57,8 @@ class MultichannelBitmap(BitmapBase):
     @staticmethod
     def base64_2_data(s: str) -> Array:
         """base64 of zlib of a .npy file → the array."""
-        array: Array = np.load(io.BytesIO(zlib.decompress(base64.b64decode(s))), allow_pickle=False)
+        file = inflate(base64.b64decode(s), _MOST_BYTES, "score map")
+        array: Array = np.load(io.BytesIO(file), allow_pickle=False)
         return array
 
     @staticmethod

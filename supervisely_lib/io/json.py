@@ -37,6 +37,10 @@ def load_json_file(filename: str | PathLike[str]) -> Any:
         raise InvalidJson(f"{filename} is not JSON: {e.msg} at line {e.lineno}, column {e.colno}.") from e
     except UnicodeDecodeError as e:
         raise InvalidJson(f"{filename} is not JSON: byte {e.start} is not UTF-8.") from e
+    except RecursionError as e:
+        raise InvalidJson(f"{filename} is nested too deeply to be read.") from e
+    except ValueError as e:  # Python reads no integers of more than 4300 digits
+        raise InvalidJson(f"{filename} has a number too long to be read.") from e
 
 
 def dump_json_file(data: Any, filename: str | PathLike[str], indent: int | None = None) -> None:

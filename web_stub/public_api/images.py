@@ -24,6 +24,7 @@ from web_stub.public_api.wire import (
     Body,
     Id,
     IdBody,
+    JsonObject,
     ListBody,
     View,
     image_hash,
@@ -61,7 +62,7 @@ class OneImage(Body):
     hash: str | None = None
     link: str | None = None
     image_id: Id | None = None  # the bytes of this image, once more
-    meta: dict[str, Any] | None = None
+    meta: JsonObject | None = None
 
 
 class AddImages(Body):
@@ -80,7 +81,7 @@ class ManyHashes(Body):
 
 class EditImage(IdBody):
     name: str | None = None
-    meta: dict[str, Any] | None = None
+    meta: JsonObject | None = None
 
 
 # ---------------------------------------------------------------- bytes

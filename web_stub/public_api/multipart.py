@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agent.domain import Image
 
 _CHUNK = 1 << 20
+_HEADER_LIMIT = 8 << 10  # bytes
 
 
 @dataclass(slots=True)
@@ -70,8 +71,8 @@ class _Reader:
             boundary,
             {
                 "on_part_begin": self._begin,
-                "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
-                "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+                "on_header_field": lambda data, start, end: _gather(self._header, data[start:end]),
+                "on_header_value": lambda data, start, end: _gather(self._value, data[start:end]),
                 "on_header_end": self._header_end,
                 "on_headers_finished": self._headers_end,
                 "on_part_data": self._data,
@@ -117,6 +118,12 @@ class _Reader:
 
     def _end(self) -> None:
         self._complete = True
+
+
+def _gather(header: bytearray, data: bytes) -> None:
+    header += data
+    if len(header) > _HEADER_LIMIT:
+        raise BadInput("a part of the multipart body has a header longer than any")
 
 
 def images_reply(artifacts: Artifacts, images: Sequence[Image]) -> StreamingResponse:

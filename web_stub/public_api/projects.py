@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from agent.domain import Project
 from agent.errors import BadInput
+from agent.formats.names import brief, text_problem
 from web_stub.context import Web, WebDep
 from web_stub.public_api.metas import with_ids
 from web_stub.public_api.structure import require_workspace
@@ -19,6 +20,7 @@ from web_stub.public_api.wire import (
     Body,
     Id,
     IdBody,
+    JsonObject,
     ListBody,
     View,
     list_reply,
@@ -47,11 +49,11 @@ class EditProject(IdBody):
     name: str | None = None
     description: str | None = None
     readme: str | None = None
-    custom_data: dict[str, Any] | None = None
+    custom_data: JsonObject | None = None
 
 
 class Settings(IdBody):
-    settings: dict[str, Any]
+    settings: JsonObject
 
 
 class ManyProjects(Body):
@@ -63,7 +65,7 @@ class OfProject(ListBody):
 
 
 class MetaUpdate(IdBody):
-    meta: dict[str, Any]
+    meta: JsonObject
 
 
 def project_view(project: Project) -> View:
@@ -176,12 +178,14 @@ def check_meta(meta: dict[str, Any]) -> None:
         names = [item.get(name) if isinstance(item, dict) else item for item in items]
         for given in names:
             if not isinstance(given, str) or not given:
-                raise BadInput(f"meta.{key} has an entry whose {name} is {given!r}")
+                raise BadInput(f"meta.{key} has an entry whose {name} is {brief(repr(given))}")
+            if problem := text_problem(given):
+                raise BadInput(f"meta.{key}: the {name} {brief(given)!r} {problem}; rename it")
         if len(set(names)) < len(names):
             raise BadInput(f"meta.{key} has two entries named {max(names, key=names.count)!r}")
     for item in meta.get("classes") or []:
         if not isinstance(item, dict) or not isinstance(item.get("shape"), str):
-            raise BadInput(f"class {item!r} in meta.classes has no shape")
+            raise BadInput(f"class {brief(repr(item))} in meta.classes has no shape")
 
 
 @router.post("/advanced.object_classes.list")

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
 from agent.errors import BadInput
 from agent.formats.names import name_problem, shown
-from web_stub.jsons import encode
+from web_stub.jsons import encode, storable
 
 View: TypeAlias = dict[str, Any]
 
@@ -22,6 +22,7 @@ TEAM_ID = WORKSPACE_ID = USER_ID = 1  # this installation has one of each
 PER_PAGE = 500
 MAX_PER_PAGE = 50_000  # later clients work out the pages themselves, so what they ask for is what they get
 
+JsonObject = Annotated[dict[str, Any], AfterValidator(storable)]
 Id = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
@@ -49,7 +50,7 @@ class IdBody(Body):
 class Filter(Body):
     field: str
     operator: str = "="
-    value: Any = None
+    value: Annotated[Any, AfterValidator(storable)] = None
 
 
 class ListBody(Body):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.formats.json_text import NotJson, canonical, compact, parse, parse_python, parse_unique
+from agent.formats.json_text import MAX_DEPTH, NotJson, canonical, compact, is_deeper, parse, parse_python, parse_unique
 
 JSON = st.recursive(
     st.none()
@@ -37,6 +37,8 @@ JSON = st.recursive(
         (b"\xef\xbb\xbf{}", "", "starts with a byte order mark."),
         (b'{\n"a": "\xe9"}', "line 2", "is not UTF-8."),
         (b"[" * 100_000, "", "is nested too deeply, or has a number too long, to be read."),
+        (b"[" * 101 + b"]" * 101, "", "is nested deeper than 100 levels."),
+        (b'{"]": ' * 101 + b'"}]"' + b"}" * 101, "", "is nested deeper than 100 levels."),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(text, place, sentence):
@@ -44,6 +46,31 @@ def test_what_is_wrong_is_said_with_its_place(text, place, sentence):
         parse(text)
 
     assert (caught.value.place, caught.value.sentence) == (place, sentence)
+
+
+def test_a_hundred_levels_are_read_and_brackets_in_texts_are_none():
+    deep = b'{"[": ' * 100 + b'"[{\\"["' + b"}" * 100
+
+    for read in (parse, parse_unique, parse_python):
+        assert read(deep)
+        assert read(b"[" + b'"[[",[[1,2],[3,4]],' * 500 + b"1]")
+
+
+def test_a_deep_file_of_pythons_json_is_said_to_be_deep_not_to_hold_nan():
+    with pytest.raises(NotJson, match="deeper than 100 levels"):
+        parse_python(b'[NaN, {"a": ' + b"[" * 300 + b"]" * 300 + b"}]")
+
+
+@given(st.recursive(st.just(1) | st.text('[]{}"\\\\'), lambda inner: st.lists(inner, max_size=3)))
+def test_both_ways_of_measuring_depth_agree(value):
+    depth = next(levels for levels in range(100) if not is_deeper(value, levels))
+    wrapped = value
+    for _ in range(MAX_DEPTH - depth):
+        wrapped = [wrapped]
+
+    assert parse(json.dumps(wrapped).encode()) == wrapped
+    with pytest.raises(NotJson, match="deeper than"):
+        parse(json.dumps([[wrapped]]).encode())
 
 
 def test_keys_that_appear_twice_are_named_once_each():

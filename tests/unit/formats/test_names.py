@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.formats.names import MAX_NAME_BYTES, free_name, name_problem, shown
+from agent.formats.names import MAX_NAME_BYTES, brief, free_name, name_problem, shown, text_problem
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,9 @@ from agent.formats.names import MAX_NAME_BYTES, free_name, name_problem, shown
         ("a\0b", "contains control characters"),
         ("a\nb", "contains control characters"),
         ("\udc80", "is not valid Unicode"),
+        ("a\u202egpj.exe", "contains invisible marks that turn the direction of text"),
+        ("\u200fab", "contains invisible marks that turn the direction of text"),
+        ("a\u2066b", "contains invisible marks that turn the direction of text"),
         ("ü" * 150, "is 300 bytes long; the limit is 250"),
     ],
 )
@@ -24,9 +27,22 @@ def test_names_that_cannot_be_a_path_component(name, problem):
     assert name_problem(name) == problem
 
 
-@pytest.mark.parametrize("name", ["fruit", "Früchte 2", ".hidden", "a\\b", "-rf", "x" * 250, "..."])
+@pytest.mark.parametrize(
+    "name", ["fruit", "Früchte 2", ".hidden", "a\\b", "-rf", "x" * 250, "...", "שלום", "می\u200cخواهم", "👩\u200d🔬"]
+)
 def test_unusual_names_that_can(name):
     assert name_problem(name) is None
+
+
+def test_marks_that_turn_text_are_spelled_out_where_names_are_shown():
+    assert shown("a\u202egpj.exe") == "a\\u202egpj.exe"
+    assert brief("\u200f" + "x" * 100, 3) == "\\u200fxx…"
+
+
+def test_a_title_may_have_slashes_but_neither_control_characters_nor_ten_kilobytes():
+    assert text_problem("leaf/stem <b>") is None
+    assert text_problem("a\x1b[31m") == "contains control characters"
+    assert text_problem("x" * 10_240) == "is 10240 bytes long; the limit is 1000"
 
 
 def test_a_taken_name_gets_the_first_free_number():
