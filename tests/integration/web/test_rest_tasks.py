@@ -120,6 +120,8 @@ def test_the_list_filters_by_status_type_and_name(site):
     assert names(status=["queued", "error"]) == ["Apples"]
     assert names(status="stopped") == ["pears"]
     assert names(text="APP") == ["Apples"]
+    assert names(text="%") == []
+    assert names(text="p", type="train", status="stopped") == ["pears"]
     assert names(type="inference") == []
     assert names(type="train", limit=1) == ["pears"]
     assert first.id
@@ -257,6 +259,31 @@ def test_thinned_points_say_how_many_there_are_and_a_window_is_exact(site):
     assert part["in_window"] == part["shown"] == 201
     assert part["count"] == 4000
     assert [x for x in part["x"] if 2 <= x <= 3] == pytest.approx([i / 200 for i in range(400, 601)])
+
+
+def test_zooming_in_ends_at_the_very_points_that_were_printed(site):
+    story = trained(site, epochs=1)
+    values = [((step * 7919) % 4999) / 7 for step in range(5000)]
+    for step, value in enumerate(values):
+        story.metrics("val", step / 100, score=value)
+    story.flush()
+    address = f"/api/tasks/{story.task_id}/points"
+    all_series = site.client.get(f"/api/tasks/{story.task_id}/series").json()["items"]
+    score = next(one["id"] for one in all_series if one["name"] == "score")
+    exact = []
+    for width in (5000, 1000, 102, 100, 3):
+        start, stop = 1234, min(1234 + width, 5000)
+        window = {"series": score, "max_points": 102, "from": start / 100, "to": (stop - 1) / 100}
+        (part,) = site.client.get(address, params=window).json()["series"]
+        drawn = list(zip(part["x"], part["y"], strict=True))
+        with_neighbours = [(step / 100, values[step]) for step in range(start - 1, min(stop + 1, 5000))]
+
+        exact.append(part["exact"])
+        assert part["in_window"] == stop - start
+        assert part["shown"] <= 102
+        assert drawn == with_neighbours if part["exact"] else set(drawn) < set(with_neighbours)
+
+    assert exact == [False, False, False, True, True]
 
 
 def test_nan_is_a_gap_in_the_chart(site):
