@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from agent import presence
 from agent.domain import NewTask, Task
 from agent.errors import AgentError, Conflict
-from agent.leftovers import sweep
+from agent.housekeeping import Housekeeping
 from agent.logs import about_task
 from agent.run_task import run_task
 
@@ -98,11 +98,11 @@ def run_forever(house: House, shutdown: threading.Event, *, parallel: int = 1) -
     with alive(house, takes="queue") as agent_id, ThreadPoolExecutor(THREADS, thread_name_prefix="task") as pool:
         log.info("agent %s is ready for tasks", agent_id)
         work = _Work(house, agent_id, parallel)
-        swept = -SWEEP_S
+        swept, keeping = -SWEEP_S, Housekeeping(house)
         while not shutdown.is_set():
             if time.monotonic() - swept >= SWEEP_S:
                 swept = time.monotonic()
-                pool.submit(sweep, house)
+                pool.submit(keeping.round)
             work.settle()
             task = work.next()
             if task is not None:

@@ -101,6 +101,8 @@ def _purger(house: House, model_id: int) -> Callable[[], str]:
 
 def _blobs(house: House) -> Iterator[Going]:
     """Blobs that no row names and that nobody has put or asked for lately: of deleted projects, of failed imports."""
+    if others_share_blobs(house):
+        return
     named = house.store.retention.named_blobs()
     for blob in house.artifacts.kept():
         if blob.sha256 not in named and blob.idle_s >= BLOB_IDLE_S:
@@ -115,8 +117,15 @@ def _collector(house: House, sha256: str) -> Callable[[], str]:
     return remove
 
 
+def others_share_blobs(house: House) -> bool:
+    """Whether another store has used these artifacts too: what this one does not name, that one may."""
+    return house.artifacts.used_by(house.store.name) != {house.store.name}
+
+
 def collect_blob(house: House, sha256: str, *, idle_s: float = BLOB_IDLE_S) -> int:
     """Delete a blob if no row names it and nobody has put or asked for it lately; the bytes freed."""
+    if others_share_blobs(house):
+        return 0
     with house.store.retention.unnamed(sha256) as free:
         return house.artifacts.collect(sha256, idle_s) if free else 0
 

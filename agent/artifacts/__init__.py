@@ -78,6 +78,9 @@ class Artifacts(Protocol):
     def delete(self, sha256: str) -> None:
         """Idempotent. Files placed before stay as they are."""
 
+    def used_by(self, store: str) -> frozenset[str]:
+        """Note that this store, by its name, names blobs here; all stores that ever did."""
+
     def kept(self) -> Iterator[KeptBlob]:
         """Every blob that `collect` could delete: none behind a URL, where nothing tells what is being used."""
 

@@ -132,6 +132,15 @@ class LocalArtifacts:
         with writing(f"blob {sha256}"):
             self._place_of(checked(sha256)).unlink(missing_ok=True)
 
+    def used_by(self, store: str) -> frozenset[str]:
+        folder = self.root / "stores"
+        mine = folder / hashlib.sha256(store.encode()).hexdigest()
+        with writing("the list of stores that use these artifacts"):
+            if not mine.exists():
+                folder.mkdir(exist_ok=True)
+                mine.write_text(store)
+            return frozenset(file.read_text() for file in folder.iterdir())
+
     def kept(self) -> Iterator[KeptBlob]:
         with writing("the list of artifacts"):
             yield from kept_blobs(self.root)

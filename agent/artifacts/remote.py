@@ -77,6 +77,9 @@ class RemoteArtifacts:
             self._remote.rm_file(self._place_of(checked(sha256)))
         self._cache.delete(sha256)
 
+    def used_by(self, store: str) -> frozenset[str]:
+        return frozenset({store})
+
     def kept(self) -> Iterator[KeptBlob]:
         return iter(())
 

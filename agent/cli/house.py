@@ -46,7 +46,9 @@ def open_house() -> Iterator[House]:
         ) from error
     store = open_store(settings.store)
     try:
-        yield House(store, open_artifacts(settings.artifacts), settings)
+        artifacts = open_artifacts(settings.artifacts)
+        artifacts.used_by(store.name)  # whoever collects what nothing names has to know of us
+        yield House(store, artifacts, settings)
     finally:
         store.close()
 

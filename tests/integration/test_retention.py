@@ -160,6 +160,19 @@ def test_blobs_go_when_no_row_names_them_and_not_before_a_day(build, trained):
     assert all(house.artifacts.exists(m.sha256) for m in house.store.models.list())
 
 
+def test_nothing_is_collected_where_another_store_has_used_the_artifacts(build, trained):
+    house = build(trash_days=0)
+    house.artifacts.put_bytes(b"named by the other store")
+    let_time_pass(house)
+    house.artifacts.used_by("/another/store.db")
+    house.store.retention.trash(trained[1][0])
+    time.sleep(0.01)
+    assert [one.kind for one in going(house)] == ["trash"]
+    before = {blob.sha256 for blob in house.artifacts.kept()}
+    do(house)
+    assert {blob.sha256 for blob in house.artifacts.kept()} == before
+
+
 def test_equal_bytes_under_two_names_stay_as_long_as_either(build, trained):
     _, ids = trained
     house = build(trash_days=0)

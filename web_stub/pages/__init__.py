@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from agent.errors import NotFound
 from web_stub.context import WebDep
-from web_stub.pages import library, login, new_task, projects
+from web_stub.pages import library, login, new_task, projects, space
 from web_stub.pages.frame import error_page, page, wants_page
 from web_stub.views import checkpoint_view, progress_view, series_view
 
@@ -19,6 +19,7 @@ router = APIRouter(include_in_schema=False)
 router.include_router(new_task.router)  # before the tasks, whose ids its address would be taken for
 router.include_router(library.router)
 router.include_router(projects.router)
+router.include_router(space.router)
 router.include_router(login.router)
 
 

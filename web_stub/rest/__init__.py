@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web_stub.rest import charts, images, library, lineage, models, projects, streams, tasks
+from web_stub.rest import charts, images, library, lineage, models, projects, space, streams, tasks
 from web_stub.rest.schema import Error
 
 _ERRORS: dict[int | str, dict[str, object]] = {
@@ -17,5 +17,5 @@ _ERRORS: dict[int | str, dict[str, object]] = {
 }
 
 router = APIRouter(responses=_ERRORS)
-for part in (tasks, charts, streams, models, lineage, projects, images, library):
+for part in (tasks, charts, streams, models, lineage, projects, images, library, space):
     router.include_router(part.router)

@@ -1,0 +1,53 @@
+"""What takes the space, in a real browser; a model comes back from the trash with one click."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from agent.domain import NewModel
+from agent.space import ImageSpace, note_images
+from tests.browser import DESK, PHONE, keep_picture
+from tests.demo_store import finish, train
+
+INSIDE = "a => a.getBoundingClientRect().right <= a.parentElement.getBoundingClientRect().right + 1"
+
+pytestmark = pytest.mark.chromium
+
+
+def test_what_takes_the_space_is_shown_and_a_removed_model_comes_back(site, request):
+    for n in range(3):
+        story = site.started(f"fruit {n}")
+        train(story, site.artifacts, epochs=2)
+        finish(story)
+        folder = site.settings.tasks / str(story.task_id) / "results"
+        folder.mkdir(parents=True)
+        (folder / "model.pt").write_bytes(b"x" * 3_000_000 * (n + 1))
+    blob = site.artifacts.put_bytes(b"w" * 2_500_000)
+    removed = site.store.models.add(NewModel("<b>unwanted</b>", blob.sha256, blob.size_bytes, None))
+    site.store.retention.trash(removed.id)
+    site.store.retention.pin(site.library.model_id)
+    note_images(site.settings.home, [ImageSpace("local/nn-unet:5.8.0", 1_500_000_000)])
+
+    site.go("/tasks")
+    site.page.get_by_role("navigation").get_by_role("link", name="Space").click()
+    expect(site.page).to_have_title("Space · Supervisely local")
+    expect(site.page.locator("#summary")).to_contain_text("are free")
+    expect(site.page.locator("#tasks tr")).to_have_count(3)
+    expect(site.page.locator("#tasks tr").first).to_contain_text("fruit 2")  # the largest comes first
+    expect(site.page.locator("#models")).to_contain_text("pinned")
+    expect(site.page.locator("#images")).to_contain_text("local/nn-unet:5.8.0")
+    for size, name in ((DESK, "desk"), (PHONE, "phone")):
+        site.page.set_viewport_size(size)
+        assert site.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        last = site.page.get_by_role("navigation").get_by_role("link", name="Space")
+        assert last.evaluate(INSIDE)
+        keep_picture(site, f"space-{name}", request)
+    site.page.set_viewport_size(DESK)
+
+    expect(site.page.locator("#trash")).to_contain_text("<b>unwanted</b>")
+    site.page.get_by_role("button", name="Restore <b>unwanted</b>").click()
+    expect(site.page.locator("#trash-none")).to_have_text("The trash is empty.")
+    expect(site.page.locator("#models")).to_contain_text("<b>unwanted</b>")
+    assert site.store.models.get(removed.id).deleted_at is None
+    assert site.complaints == []

@@ -1,0 +1,15 @@
+"""The page that shows what takes the space; measuring may take a moment, so its script asks for the figures."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from web_stub.pages.frame import page
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/space")
+def space_page(request: Request) -> Response:
+    return page(request, "space.html")
