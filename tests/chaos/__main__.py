@@ -1,6 +1,6 @@
 """`make chaos`: real tasks while agents, containers, the engine's connection and the web are killed at random.
 
-    python -m tests.chaos [--seconds 180] [--seed 1] [--engine process|docker|both]
+    python -m tests.chaos [--seconds 180] [--seed 1] [--engine process|docker|both] [--kills 1]
 
 The seed decides what is killed in which order; when it meets which task is up to the machine. Afterwards every task
 is counted (`audit.py`). The report is printed and kept in .build/chaos/; the exit code is 0 when nothing was lost.
@@ -9,6 +9,7 @@ is counted (`audit.py`). The report is printed and kept in .build/chaos/; the ex
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -22,12 +23,17 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=180)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=("process", "docker", "both"), default="both")
+    parser.add_argument("--kills", type=int, default=1, help="how many there must be at least for a proof (default 1)")
     asked = parser.parse_args()
     kept = ROOT / ".build" / "chaos"
     kept.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"seed-{asked.seed}-", dir=kept))
     report = Monkey(folder, seed=asked.seed, engine=asked.engine).run(asked.seconds)
+    if report.kills < asked.kills:
+        report.problems.append(f"only {report.kills} kills, and {asked.kills} are wanted")
     (folder / "report.txt").write_text(report.text())
+    if not report.problems:  # else it shows what happened
+        shutil.rmtree(folder / "home")
     print(report.text())
     print(f"kept in {folder}")
     return 1 if report.problems else 0

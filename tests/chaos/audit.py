@@ -96,7 +96,10 @@ def _closing(task: Task, events: list[StoredEvent]) -> Iterator[str]:
 def _lines(store: Store, task: Task, printed: list[StoredEvent], count: Count) -> Iterator[str]:
     """The counted plugin's numbers on each stream: 1, 2, 3 … without a gap, to the end when it ended well."""
     for stream, word in ((Stream.STDOUT, "out"), (Stream.STDERR, "err")):
-        numbers = [int(e.raw.split()[1]) for e in printed if e.stream is stream and e.raw.startswith(f"{word} ")]
+        said = [event.raw for event in printed if event.stream is stream and event.raw.startswith(f"{word} ")]
+        if said and task.status is not TaskStatus.FINISHED and said[-1] != f"{word} {len(said)}":
+            said.pop()  # killed in the middle of a line
+        numbers = [int(raw.split()[1]) for raw in said]
         count.lines += len(numbers)
         if numbers != list(range(1, len(numbers) + 1)):
             lost = set(range(1, max(numbers) + 1)) - set(numbers)

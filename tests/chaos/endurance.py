@@ -37,6 +37,7 @@ from tests.small import COUNTED, HUNGRY, ROOT, Cli, write_model, write_project
 LINES, TASKS = 10_000_000, 500
 WARM_TASKS = 10  # what is loaded late is loaded by then
 _LOOK_S = 0.1
+_REST_S = 10.0
 _STALLED_S = 120.0
 _SLACK_MB = 24.0  # between two looks, for what waits to be committed
 _MB = 1 << 20
@@ -48,7 +49,7 @@ class Held:
 
     done: int  # lines or tasks
     rss_mb: float
-    files: int  # open
+    files: int  # open, but for the database: its connections are opened as they are needed and then kept
     threads: int
     processes: int  # its children
     temporary: int  # entries of its temporary folder
@@ -112,8 +113,7 @@ def many_tasks(folder: Path, tasks: int) -> Report:
             for _ in range(number - (held[-1].done if held else 0)):
                 submit({"lines": 2, "checkpoint_every": 1})
             _until(house, lambda: not _alive(house))
-            time.sleep(2.5)  # threads that ended with the last task are gone by then
-            held.append(look(number))
+            held.append(_at_rest(look, number, held))
         seconds = time.monotonic() - started
     with _house(folder) as house:
         engine = ProcessEngine(house.settings.home / "processes")
@@ -122,6 +122,17 @@ def many_tasks(folder: Path, tasks: int) -> Report:
         problems += [f"task {task.id} ended as {task.reason}: {task.message}" for task in unfinished]
     what = f"{tasks} tasks through one agent, {seconds / tasks:.2f} s each"
     return Report(what, seconds, tuple(held), tuple(problems))
+
+
+def _at_rest(look: Callable[[int], Held], done: int, before: list[Held]) -> Held:
+    """A task is over a moment before its last thread is."""
+    deadline = time.monotonic() + _REST_S
+    time.sleep(_LOOK_S)
+    now = look(done)
+    while (now.processes or (before and _grown(before[0], now))) and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+        now = look(done)
+    return now
 
 
 def _fatter(before: Held, after: Held) -> list[str]:
@@ -178,8 +189,15 @@ def _agent(folder: Path) -> Iterator[Callable[[int], Held]]:
             if process.poll() is not None:
                 raise RuntimeError(f"the agent ended with {process.returncode}; see {folder / 'agent.log'}")
             left = len(list(temporary.iterdir()))
-            rss_mb = agent.memory_info().rss / _MB
-            return Held(done, rss_mb, agent.num_fds(), agent.num_threads(), len(agent.children(recursive=True)), left)
+            kept_open = [file for file in agent.open_files() if file.path.startswith(str(folder / "home" / "store.db"))]
+            return Held(
+                done,
+                agent.memory_info().rss / _MB,
+                agent.num_fds() - len(kept_open),
+                agent.num_threads(),
+                len(agent.children(recursive=True)),
+                left,
+            )
 
         try:
             yield look

@@ -47,14 +47,17 @@ class Report:
     count: Count = field(default_factory=Count)
     problems: list[str] = field(default_factory=list)
 
+    @property
+    def kills(self) -> int:
+        return sum(self.actions.values())
+
     def text(self) -> str:
-        kills = sum(self.actions.values())
         ends = "\n".join(f"  {times:5} {end}" for end, times in sorted(self.count.ends.items()))
         actions = "\n".join(f"  {times:5} {action}" for action, times in sorted(self.actions.items()))
         found = "\n".join(f"  {problem}" for problem in self.problems) or "  nothing lost, nothing twice, nothing left"
         return (
             f"chaos: seed {self.seed}, {self.seconds:.0f} s, engines {', '.join(self.engines)}\n"
-            f"{kills} times something was killed:\n{actions}\n"
+            f"{self.kills} times something was killed:\n{actions}\n"
             f"{self.count.tasks} tasks:\n{ends}\n"
             f"{self.count.lines} numbered lines, {self.count.points} points, {self.count.checkpoints} checkpoints, "
             f"{self.count.projects} result projects counted\n"

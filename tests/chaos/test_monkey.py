@@ -1,0 +1,21 @@
+"""`make chaos`, as a test: three minutes where it must be proven, half of one where somebody waits for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.small import ROOT
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
+
+
+def test_whatever_is_killed_nothing_is_lost_nothing_is_there_twice_and_nothing_is_left():
+    seconds, kills = (180, 40) if os.environ.get("CI") else (30, 5)
+    command = [sys.executable, "-m", "tests.chaos", "--seconds", str(seconds), "--kills", str(kills)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
