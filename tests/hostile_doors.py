@@ -7,14 +7,43 @@ status 400 or 413, an error of one shape, and nothing left behind.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
+from agent.artifacts import open_artifacts
 from agent.cli import app as cli
+from agent.settings import Settings
+from agent.store import open_store
+from tests.demo_store import fill_library
 from tests.integration.web.conftest import Site
+from tests.web_server import TOKEN
+from web_stub.app import create_app
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One for all tests of a module: none of them may leave anything in it."""
+    settings = Settings(home=tmp_path_factory.mktemp("installation") / "home", token=TOKEN, web_port=0)
+    settings.home.mkdir()
+    artifacts = open_artifacts(settings.artifacts)
+    address = "http://127.0.0.1:8120"
+    with open_store(settings.store) as store:
+        app, library = create_app(store, artifacts, settings), fill_library(store, artifacts)
+        with (
+            TestClient(app, base_url=address, headers={"x-api-key": TOKEN}, follow_redirects=False) as client,
+            TestClient(app, base_url=address, follow_redirects=False) as stranger,
+        ):
+            yield Site(store, artifacts, settings, app, library, client, stranger)
+
+
+@pytest.fixture
+def doors(installation: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Doors:
+    return Doors(installation, capsys, monkeypatch)
 
 
 @dataclass
@@ -42,15 +71,20 @@ class Doors:
 
     def public_model(self, tar: Path) -> tuple[bool, str]:
         """As official clients upload one: a reserved hash, then multipart."""
-        if not self.site.store.tasks.list(limit=1):
-            wish = {"type": "train", "plugin": 1, "project": 1, "model": 1}
-            assert self.site.client.post("/api/tasks", json=wish).status_code == 201
-        made = self.site.client.post("/public/api/v3/models.hash.create", json={"taskId": 1}).json()
+        made = self.site.client.post("/public/api/v3/models.hash.create", json={"taskId": self.task()}).json()
         with tar.open("rb") as body:
             answer = self.site.client.post(
                 "/public/api/v3/models.upload", data={"hash": made["hash"]}, files={"weights": ("w.tar", body)}
             )
         return self._answer(answer, good=200)
+
+    def task(self) -> int:
+        """Some task's id."""
+        if not (known := self.site.store.tasks.list(limit=1)):
+            wish = {"type": "train", "plugin": 1, "project": 1, "model": 1}
+            assert self.site.client.post("/api/tasks", json=wish).status_code == 201
+            known = self.site.store.tasks.list(limit=1)
+        return known[0].id
 
     def public(self, method: str, body: Any = None, **more: Any) -> tuple[bool, str]:
         if "content" in more:
@@ -65,13 +99,12 @@ class Doors:
         return self._answer(self.site.client.post(path, json=body), good=201)
 
     def kept(self) -> tuple[Any, ...]:
-        """What the installation holds: rows of the library, and every file but the database's."""
+        """What the installation holds: rows of the library, and every file but the database, locks and notes on them."""
         store, home = self.site.store, self.site.settings.home
-        files = sorted(
-            str(file.relative_to(home)) for file in home.rglob("*") if file.is_file() and ".db" not in file.name
-        )
-        locks = [file for file in files if "lock" in file]
-        return len(store.models.list()), len(store.projects.list()), [file for file in files if file not in locks]
+        files = sorted(str(file.relative_to(home)) for file in home.rglob("*") if file.is_file())
+        own = (".db", "lock", "artifacts/stores/")
+        kept = [file for file in files if not any(word in file for word in own)]
+        return len(store.models.list()), len(store.projects.list()), kept
 
     @staticmethod
     def _answer(answer: Any, *, good: int) -> tuple[bool, str]:

@@ -16,11 +16,11 @@ from agent.errors import Invalid
 from agent.formats import model_state
 from agent.library import add_model, add_project
 from tests.data.hostile import ARCHIVES, NFC, NFD, member, of, tar, write_all
-from tests.hostile_doors import Doors
-from tests.integration.web.conftest import Site, artifacts, settings, site, store
+from tests.hostile_doors import doors, installation
+from tests.integration.web.conftest import artifacts, settings, store
 from tests.small import ROOT, write_project
 
-__all__ = ["Site", "artifacts", "settings", "site", "store"]
+__all__ = ["artifacts", "doors", "installation", "settings", "store"]  # fixtures
 
 # Lists every archive of a folder with little memory, and says how long the slowest took.
 LISTER = """
@@ -40,17 +40,12 @@ def corpus(tmp_path_factory):
     return write_all(tmp_path_factory.mktemp("hostile"))
 
 
-@pytest.fixture
-def doors(site, capsys, monkeypatch):
-    return Doors(site, capsys, monkeypatch)
-
-
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_every_hostile_archive_gets_its_one_sentence_and_leaves_nothing(doors, corpus, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     tar, sentence = corpus[name], ARCHIVES[name].sentence
-    doors.public_model(tar)  # makes the task that later ones need
+    doors.task()
     before = doors.kept()
 
     for taken, said in (doors.cli("model", "add", tar), doors.rest_model(tar), doors.public_model(tar)):
@@ -59,7 +54,7 @@ def test_every_hostile_archive_gets_its_one_sentence_and_leaves_nothing(doors, c
         assert " has 1 problem:" in said
 
     assert doors.kept() == before
-    assert list(tmp_path.iterdir()) == [doors.site.settings.home]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_hostile_archive_takes_half_a_gibibyte_or_half_a_minute(corpus):
