@@ -127,7 +127,7 @@ def many_tasks(folder: Path, tasks: int) -> Report:
 def _at_rest(look: Callable[[int], Held], done: int, before: list[Held]) -> Held:
     """A task is over a moment before its last thread is."""
     deadline = time.monotonic() + _REST_S
-    time.sleep(_LOOK_S)
+    time.sleep(_LOOK_S if before else 1.0)
     now = look(done)
     while (now.processes or (before and _grown(before[0], now))) and time.monotonic() < deadline:
         time.sleep(_LOOK_S)
