@@ -51,6 +51,42 @@ def test_the_list_shows_every_kind_of_task(site, request):
     assert site.complaints == []
 
 
+def test_the_list_fits_on_a_phone(site, request):
+    fill(site.store, site.artifacts)
+    site.page.emulate_media(color_scheme="dark")
+    site.page.set_viewport_size(PHONE)
+    site.go("/tasks")
+    expect(site.page.locator("#rows .row")).to_have_count(8)
+    search, rows = site.page.get_by_role("searchbox").bounding_box(), site.page.locator("#list").bounding_box()
+    waiting, running = site.page.locator(".row .time").all()[:2]
+    keep_picture(site, "tasks-dark-phone", request)
+
+    assert site.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert search["width"] == rows["width"]
+    starts = [cell.evaluate("cell => cell.firstChild.getBoundingClientRect().left") for cell in (waiting, running)]
+    assert starts[0] == starts[1], "what has no duration yet begins where the others do"
+
+
+def test_many_checkpoints_leave_the_config_in_reach_and_the_log_says_what_it_leaves_out(site):
+    story = site.started()
+    train(story, site.artifacts, epochs=20)
+    finish(story)
+    site.go(f"/tasks/{story.task_id}")
+    expect(site.page.locator(".checkpoint")).to_have_count(20)
+    checkpoints, main = site.page.locator("#checkpoints"), site.page.locator("main")
+
+    assert checkpoints.evaluate("box => box.scrollHeight > box.clientHeight")
+    assert main.bounding_box()["height"] < 2.2 * DESK["height"]
+    expect(site.page.locator("#log-foot")).to_contain_text("scroll up for earlier ones")
+    for _ in range(40):
+        if "scroll up" not in site.page.locator("#log-foot").inner_text():
+            break
+        site.page.locator("#log").evaluate("box => { box.scrollTop = 0; }")
+        site.page.wait_for_timeout(50)
+    expect(site.page.locator("#log-foot")).to_contain_text("the others are metric lines, or below the level")
+    assert site.complaints == []
+
+
 def test_a_curve_grows_while_the_task_runs(site):
     story = site.started()
     train(story, site.artifacts, epochs=1)

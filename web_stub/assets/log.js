@@ -120,6 +120,7 @@ export class Log {
       this.box.prepend(...items.filter((e) => this.#wanted(e)).map((e) => this.#line(e)));
       this.firstSeq = items[0].seq;
       this.box.scrollTop += this.box.scrollHeight - height;
+      this.#foot();
     } finally {
       this.busy = false;
     }
@@ -137,9 +138,10 @@ export class Log {
   }
 
   #foot() {
-    const shown = this.box.childElementCount;
-    $("log-foot").textContent = this.lastSeq ? `${show.count(shown)} of ${show.count(this.lastSeq)} lines here; scroll up for earlier ones` : "Nothing printed yet";
-    if (shown >= this.lastSeq && this.lastSeq) $("log-foot").textContent = `All ${show.count(this.lastSeq)} lines`;
+    const [shown, all] = [this.box.childElementCount, this.lastSeq];
+    const some = `${show.count(shown)} of ${show.count(all)} lines`;
+    const foot = this.firstSeq > 1 ? `${some} here; scroll up for earlier ones` : `${some}; the others are metric lines, or below the level`;
+    $("log-foot").textContent = !all ? "Nothing printed yet" : shown >= all ? `All ${show.count(all)} lines` : foot;
   }
 }
 

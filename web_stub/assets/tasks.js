@@ -71,7 +71,7 @@ function tick() {
   for (const cell of document.querySelectorAll(".time[data-task]")) {
     const card = cards.get(Number(cell.dataset.task));
     const ms = show.taskDuration(card);
-    cell.replaceChildren(ms === null ? "" : show.duration(ms), el("small", { title: show.dateTime(card.created_at) }, show.ago(card.created_at)));
+    cell.replaceChildren(...(ms === null ? [] : [el("span", {}, show.duration(ms))]), el("small", { title: show.dateTime(card.created_at) }, show.ago(card.created_at)));
   }
 }
 
