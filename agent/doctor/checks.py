@@ -61,7 +61,7 @@ def examine(facts: Facts) -> list[Finding]:
         *clock(facts.clock, facts.engine.docker),
         *web(facts.web),
         *store(facts.store),
-        *leftovers(facts.leftovers),
+        *(leftovers(facts.leftovers) if facts.leftovers is not None else ()),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -130,4 +130,4 @@ class Facts:
     web: WebFacts
     clock: ClockFacts
     store: StoreFacts
-    leftovers: LeftoverFacts = field(default_factory=LeftoverFacts)
+    leftovers: LeftoverFacts | None = None  # None: the store could not be asked

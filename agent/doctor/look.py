@@ -77,7 +77,7 @@ def look(settings: Settings, *, exposure: Callable[[Settings], str]) -> Facts:
 # ---------------------------------------------------------------- store, artifacts, leftovers
 
 
-def _store_and_leftovers(settings: Settings) -> tuple[StoreFacts, LeftoverFacts, datetime | None]:
+def _store_and_leftovers(settings: Settings) -> tuple[StoreFacts, LeftoverFacts | None, datetime | None]:
     try:
         artifacts: Artifacts | None = open_artifacts(settings.artifacts)
         trouble = ""
@@ -87,11 +87,11 @@ def _store_and_leftovers(settings: Settings) -> tuple[StoreFacts, LeftoverFacts,
         with open_store(settings.store) as store:
             facts = _store(store, artifacts, trouble)
             if facts.damage or artifacts is None:
-                return facts, LeftoverFacts(), None
+                return facts, None, None
             house = House(store, artifacts, settings)
             return facts, _leftovers(house), _newest(store)
     except AgentError as error:
-        return StoreFacts("", trouble=str(error), artifacts_trouble=trouble), LeftoverFacts(), None
+        return StoreFacts("", trouble=str(error), artifacts_trouble=trouble), None, None
 
 
 def _store(store: Store, artifacts: Artifacts | None, trouble: str) -> StoreFacts:
@@ -221,7 +221,7 @@ def _fails(attempt: Callable[[Path], object]) -> str:
         try:
             attempt(Path(folder))
         except OSError as error:
-            return error.strerror or str(error) or type(error).__name__
+            return os.strerror(error.errno) if error.errno else str(error)
     return ""
 
 

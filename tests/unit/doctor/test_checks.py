@@ -46,7 +46,7 @@ VERSIONS = VersionFacts("0.1.0", (3, 11, 7), "Linux", {"docker": "7.1.0"}, ())
 WEB = WebFacts("127.0.0.1", 8120, Port.FREE)
 CLOCK = ClockFacts(1_000_000.0, 999_990.0, 0.0)
 STORE = StoreFacts("/home/a/store.db", revision="0004", newest_revision="0004", models=3)
-FACTS = Facts(ENGINE, DISKS, RIGHTS, VERSIONS, WEB, CLOCK, STORE)
+FACTS = Facts(ENGINE, DISKS, RIGHTS, VERSIONS, WEB, CLOCK, STORE, LeftoverFacts())
 
 
 def test_a_sound_installation_has_only_good_lines_and_exit_code_0():
@@ -133,6 +133,12 @@ def test_a_finding_that_is_not_fine_always_says_what_to_do():
     )
 
     assert all(finding.remedy for finding in examine(bad) if finding.verdict is not Verdict.OK)
+
+
+def test_nothing_is_said_of_leftovers_where_the_store_could_not_be_asked():
+    found = examine(replace(FACTS, store=StoreFacts("", trouble="away"), leftovers=None))
+
+    assert "leftovers" not in {finding.about for finding in found}
 
 
 def test_what_an_engine_says_of_itself_is_read_whatever_its_age():
