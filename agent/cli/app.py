@@ -8,7 +8,21 @@ from typing import Any
 import orjson
 import typer
 
-from agent.cli import INTERRUPTED, clean, doctor, keeping, library, plugin, retention, serve, show, submit, task, token
+from agent.cli import (
+    INTERRUPTED,
+    backup,
+    clean,
+    doctor,
+    keeping,
+    library,
+    plugin,
+    retention,
+    serve,
+    show,
+    submit,
+    task,
+    token,
+)
 from agent.errors import AgentError, Invalid
 
 # Everything that is wrong with a command line. Newer typers raise exceptions of a click of their own, older ones
@@ -32,6 +46,8 @@ app.command("doctor")(doctor.doctor)
 app.command("diagnose")(doctor.diagnose)
 app.command("clean")(clean.clean)
 app.command("retention")(retention.retention)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.add_typer(task.app, name="task", help="Tasks: what ran, what it printed, what it made.")
 app.add_typer(library.projects, name="project", help="Projects in the library: images with annotations.")
 library.models.command("pin")(keeping.pin)

@@ -8,16 +8,19 @@ sentence; unknown ids are `NotFound`, forbidden changes `Conflict`.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from agent.store.agents import AgentRow, Agents, agent_name
 from agent.store.append import EventRow
 from agent.store.checkpoints import Checkpoints
-from agent.store.connect import BUSY_TIMEOUT_S, Database
+from agent.store.connect import BUSY_TIMEOUT_S, Database, file_of
+from agent.store.copy import copy_to, make_single_file
 from agent.store.edits import ProjectEdits
 from agent.store.events import Events, StoredEvent
 from agent.store.gallery import Gallery, InferenceResult, Place, Wanted
 from agent.store.image_edits import NamesTaken
 from agent.store.metrics import MetricSeries, PointArrays, Points, Series
-from agent.store.migrate import migrate
+from agent.store.migrate import known_revisions, migrate
 from agent.store.models import Models
 from agent.store.plugins import Plugins
 from agent.store.progress import ProgressBar, ProgressBars
@@ -49,7 +52,9 @@ __all__ = [
     "Token",
     "Wanted",
     "agent_name",
+    "known_revisions",
     "open_store",
+    "sqlite_file",
 ]
 
 
@@ -97,6 +102,14 @@ class Store:
         """What the database's own check finds wrong with it; reads all of it. Empty: it is sound."""
         return damage(self._db)
 
+    def copy_to(self, file: Path) -> None:
+        """Copy an SQLite store, as it is at this moment, to a new file. StorageFailed for any other."""
+        copy_to(self._db, file)
+
+    def make_single_file(self) -> None:
+        """Everything committed is in the one file, which may then be taken alone once the store is closed."""
+        make_single_file(self._db)
+
     @property
     def name(self) -> str:
         """The database for people: its file, or its URL without the password."""
@@ -116,6 +129,11 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def sqlite_file(url: str) -> Path:
+    """The file of an SQLite store, there or not; its folder need not be. StorageFailed for any other URL."""
+    return file_of(url)
 
 
 def open_store(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:

@@ -195,6 +195,16 @@ def _parse(text: str) -> sa.URL:
     return url
 
 
+def file_of(text: str) -> Path:
+    """The file an SQLite URL names. StorageFailed for a server or for none."""
+    url = _parse(text)
+    if url.get_backend_name() != "sqlite" or not url.database or "://" in url.database or ":memory:" in url.database:
+        raise StorageFailed(
+            f"The store {url.render_as_string(hide_password=True)} is no SQLite file. Use the server's own tools."
+        )
+    return Path(url.database.removeprefix("file:")).absolute()
+
+
 def sqlite_path(url: sa.URL) -> Path:
     """The file behind an SQLite URL. StorageFailed when there is none or its folder is missing."""
     name = (url.database or "").removeprefix("file:")

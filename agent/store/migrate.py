@@ -6,6 +6,7 @@ A database at `schema.HEAD` costs one query; alembic is imported only when there
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
@@ -13,6 +14,9 @@ from filelock import FileLock, Timeout
 from agent.errors import StorageFailed, StoreBusy
 from agent.store.connect import Database, beside
 from agent.store.schema import HEAD
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _LOCK_TIMEOUT_S = 60.0
 _ADVISORY_LOCK = 0x73_6C_79  # any number that is ours: PostgreSQL's lock for the same purpose
@@ -62,21 +66,32 @@ def _has_revision(connection: sa.Connection, database: Database) -> bool:
     return bool(connection.exec_driver_sql(found).scalar())
 
 
-def _upgrade(database: Database) -> None:
-    from alembic import command
-    from alembic.config import Config
+def known_revisions() -> frozenset[str]:
+    """Every schema revision that this program can bring up to its own."""
     from alembic.script import ScriptDirectory
+
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+def _config() -> Config:
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    return config
+
+
+def _upgrade(database: Database) -> None:
+    from alembic import command
+
+    config = _config()
     with database.writing() as connection:
         if not database.is_sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
         revision = _revision_on(connection, database)  # again: another process may have been quicker
         if revision == HEAD:
             return
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-        if revision is not None and revision not in known:
+        if revision is not None and revision not in known_revisions():
             raise StorageFailed(
                 f"The database {database.name} was written by a newer version of this program "
                 f"(schema {revision}; this one knows up to {HEAD}). Upgrade, or choose another AGENT_STORE_URL."

@@ -1,0 +1,214 @@
+"""An installation in one file, and back: while it runs, and with every way the file can be wrong."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import threading
+
+import pytest
+
+from agent import library
+from agent.artifacts import open_artifacts
+from agent.backup import backup, restore
+from agent.domain import NewModel, TaskStatus
+from agent.errors import AgentError, BadInput, Conflict, NotFound, StorageFailed
+from agent.events.model import Event, Level, Stream
+from agent.settings import Settings
+from agent.store import SCHEMA_REVISION, EventRow, open_store
+from agent.wishes import new_task
+from tests.small import ODD, Cli, write_model, write_project
+
+
+@pytest.fixture
+def store(tmp_path):
+    (tmp_path / "home").mkdir()
+    with open_store(f"sqlite:///{tmp_path}/home/store.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def artifacts(tmp_path):
+    return open_artifacts(str(tmp_path / "home" / "artifacts"))
+
+
+@pytest.fixture
+def task(store, artifacts, tmp_path):
+    """A finished task over a project and a model, with a line and a model in the trash."""
+    plugin = library.add_plugin_folder(store, ODD, "local")
+    project = library.add_project(store, artifacts, write_project(tmp_path / "fruit"))
+    model = library.add_model(store, artifacts, write_model(tmp_path / "start"))
+    added = store.tasks.add(new_task(store, type="train", plugin=plugin, project=project, model=model, name="net"))
+    store.tasks.claim("me", task_id=added.id)
+    store.tasks.become(added.id, TaskStatus.STARTED)
+    line = Event("hello", Stream.STDOUT, 1_700_000_000_000_000, Level.INFO, "hello")
+    store.events.append(added.id, [EventRow(1, line)], lines_read=1)
+    store.tasks.become(added.id, TaskStatus.FINISHED, reason="finished")
+    blob = artifacts.put_bytes(b"unwanted")
+    store.retention.trash(store.models.add(NewModel("unwanted", blob.sha256, blob.size_bytes, None)).id)
+    artifacts.put_bytes(b"nothing names this")
+    return added
+
+
+@pytest.fixture
+def empty(tmp_path):
+    return Settings(home=tmp_path / "new home")
+
+
+@pytest.fixture
+def file(store, artifacts, task, tmp_path):
+    backup(store, artifacts, tmp_path / "kept" / "all.tar")
+    return tmp_path / "kept" / "all.tar"
+
+
+def test_everything_comes_back_as_it_was(store, artifacts, task, file, empty, tmp_path):
+    assert os.listdir(file.parent) == ["all.tar"]
+    assert file.stat().st_mode & 0o777 == 0o600
+    restore(empty, file)
+    assert sorted(os.listdir(empty.home)) == ["artifacts", "store.db"]
+    there = open_artifacts(empty.artifacts)
+    with open_store(empty.store) as restored:
+        assert restored.tasks.list() == store.tasks.list()
+        assert restored.models.list() == store.models.list()
+        assert restored.projects.list() == store.projects.list()
+        assert [event.raw for event in restored.events.after(task.id)] == ["hello"]
+        assert [model.name for model in restored.retention.trashed()] == ["unwanted"]
+        named = restored.retention.named_blobs()
+        assert {blob.sha256 for blob in there.kept()} == named
+        for sha256 in named:
+            with there.open(sha256, verify=True):
+                pass
+        library.export_project(restored, there, task.project_id, tmp_path / "out")
+
+
+def test_a_backup_made_while_others_write_is_whole(store, artifacts, task, empty, tmp_path):
+    over = threading.Event()
+
+    def write():
+        n = 0
+        while not over.is_set():
+            n += 1
+            blob = artifacts.put_bytes(b"model %d" % n)
+            model = store.models.add(NewModel(f"m{n}", blob.sha256, blob.size_bytes, None))
+            if n % 40 == 0:
+                library.remove_model(store, artifacts, model.id)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        backup(store, artifacts, tmp_path / "all.tar")
+    finally:
+        over.set()
+        writer.join()
+    restore(empty, tmp_path / "all.tar")
+    there = open_artifacts(empty.artifacts)
+    with open_store(empty.store) as restored:
+        assert restored.damage() == ()
+        assert all(there.exists(model.sha256) for model in restored.models.list(limit=10_000))
+
+
+def test_a_file_that_exists_is_not_overwritten(store, artifacts, file):
+    before = file.read_bytes()
+    with pytest.raises(Conflict, match="exists"):
+        backup(store, artifacts, file)
+    assert file.read_bytes() == before
+
+
+def test_a_damaged_blob_is_found_when_the_backup_is_made(store, artifacts, task, tmp_path):
+    path = artifacts.path(store.models.get(task.model_id).sha256)
+    path.chmod(0o600)
+    path.write_bytes(b"x" * path.stat().st_size)
+    with pytest.raises(StorageFailed, match="damaged on disk"):
+        backup(store, artifacts, tmp_path / "all.tar")
+    assert not list(tmp_path.glob("*all*")) + list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("used", ["store.db", "tasks", "artifacts"])
+def test_only_an_empty_home_is_restored_into(file, empty, used):
+    empty.home.mkdir()
+    (empty.home / "agent.toml").write_text("")
+    (empty.home / used).mkdir()
+    with pytest.raises(Conflict, match=f"{used} is there; set AGENT_HOME"):
+        restore(empty, file)
+    (empty.home / used).rmdir()
+    restore(empty, file)
+
+
+def rewritten(file, change):
+    """The same tar with members changed: `change(name, content)` gives the new content, or None to leave one out."""
+    out = file.with_name("changed.tar")
+    with tarfile.open(file) as old, tarfile.open(out, "w", format=tarfile.PAX_FORMAT) as new:
+        for member in old.getmembers():
+            content = change(member.name, old.extractfile(member).read())
+            if content is not None:
+                member.size = len(content)
+                new.addfile(member, io.BytesIO(content))
+    return out
+
+
+def flip(content):
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+def in_manifest(**said):
+    return lambda name, content: (
+        json.dumps({**json.loads(content), **said}).encode() if name == "manifest.json" else content
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda name, content: flip(content) if name.startswith("blobs/") else content, "bytes of blobs/.* are not"),
+        (lambda name, content: flip(content) if name == "store.db" else content, "bytes of store.db are not"),
+        (
+            lambda name, content: None if name.startswith("blobs/") else content,
+            "blobs/.* should come, and its end does",
+        ),
+        (lambda name, content: None if name == "manifest.json" else content, "does not begin with a manifest"),
+        (lambda name, content: b"{" if name == "manifest.json" else content, "manifest .* cannot be read"),
+        (in_manifest(schema="9999"), f"schema 9999; this one knows up to {SCHEMA_REVISION}.*Upgrade"),
+        (in_manifest(format="supervisely-local backup 2"), "another version"),
+        (in_manifest(blobs=[{"sha256": "../../etc/passwd", "size_bytes": 1}]), "no sha256"),
+    ],
+)
+def test_a_wrong_file_is_refused_and_leaves_the_home_as_it_was(file, empty, change, sentence):
+    empty.home.mkdir()
+    (empty.home / "token").write_text("secret")
+    with pytest.raises(BadInput, match=sentence):
+        restore(empty, rewritten(file, change))
+    assert os.listdir(empty.home) == ["token"]
+    restore(empty, file)
+
+
+def test_a_file_that_was_cut_off_is_refused_wherever_it_was_cut(file, empty):
+    whole = file.read_bytes()
+    cut = file.with_name("cut.tar")
+    for at in (0, 1, 511, 700, 20_000, len(whole) // 2, len(whole) - 11_000):
+        cut.write_bytes(whole[:at])
+        with pytest.raises(BadInput):
+            restore(empty, cut)
+        assert not empty.home.exists() or os.listdir(empty.home) == []
+
+
+def test_what_is_no_backup_at_all_is_said(empty, tmp_path):
+    (tmp_path / "text").write_text("just a text\n" * 1000)
+    with pytest.raises(BadInput, match="is no backup"):
+        restore(empty, tmp_path / "text")
+    with pytest.raises(NotFound, match="There is no file"):
+        restore(empty, tmp_path / "missing")
+    with pytest.raises(AgentError):
+        restore(empty, tmp_path)
+
+
+def test_the_commands_go_there_and_back(store, artifacts, task, tmp_path):
+    old = Cli(tmp_path / "home", {"AGENT_ENGINE": "process"})
+    assert "blobs" in old.run("backup", tmp_path / "all.tar").stdout
+    new = Cli(tmp_path / "new home", {"AGENT_ENGINE": "process"})
+    new.run("restore", tmp_path / "all.tar")
+    assert new.json("model", "list") == old.json("model", "list")
+    assert "empty home" in new.run("restore", tmp_path / "all.tar", code=2).stderr
+    elsewhere = Cli(tmp_path / "third", {"AGENT_STORE_URL": "postgresql://nobody@localhost/x"})
+    assert elsewhere.run("restore", tmp_path / "all.tar", code=5).stderr.count("no SQLite file") == 1
