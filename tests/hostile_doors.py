@@ -99,7 +99,7 @@ class Doors:
         return self._answer(self.site.client.post(path, json=body), good=201)
 
     def kept(self) -> tuple[Any, ...]:
-        """What the installation holds: rows of the library, and every file but the database, locks and notes on them."""
+        """What the installation holds: rows of the library, and every file but the database and its locks."""
         store, home = self.site.store, self.site.settings.home
         files = sorted(str(file.relative_to(home)) for file in home.rglob("*") if file.is_file())
         own = (".db", "lock", "artifacts/stores/")
