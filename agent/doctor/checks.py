@@ -268,7 +268,11 @@ def store(facts: StoreFacts) -> Iterator[Finding]:
         yield fail("store", facts.trouble, "Nothing can be run or shown before that.")
     elif facts.damage:
         said = f"the database {facts.name} is damaged: {'; '.join(facts.damage[:3])}"
-        yield fail("store", said, "Stop all agents, copy the file away, and restore it from a backup.")
+        yield fail(
+            "store",
+            said,
+            "Stop all agents, copy the file away, and restore a backup into an empty home (`agent restore`).",
+        )
     else:
         yield ok("store", f"{facts.name} is sound, schema {facts.revision}")
     if facts.revision and facts.revision != facts.newest_revision:
@@ -280,7 +284,7 @@ def store(facts: StoreFacts) -> Iterator[Finding]:
         shown = ", ".join(map(str, facts.models_without_bytes[:5]))
         more = f" and {len(facts.models_without_bytes) - 5} more" if len(facts.models_without_bytes) > 5 else ""
         said = f"the bytes of models {shown}{more} are missing from the artifacts"
-        yield fail("artifacts", said, "Restore the artifacts folder from a backup, or add the tars again.")
+        yield fail("artifacts", said, "Restore a backup into an empty home (`agent restore`), or add the tars again.")
     elif not facts.trouble:
         yield ok("artifacts", f"the bytes of all {facts.models} models looked at are there")
 
