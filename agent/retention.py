@@ -19,13 +19,13 @@ from agent.clean import delete_in_task_folder, ended_status, engines_of, plugins
 from agent.errors import AgentError, Conflict
 from agent.formats.disk import remove_tree, size_on_disk
 from agent.keep import parse_keep, to_remove
+from agent.library.blobs import BLOB_IDLE_S, collect_blob, others_share
 
 if TYPE_CHECKING:
     from agent.engines import Engine
     from agent.house import House
 
 DAY_S = 86_400.0
-BLOB_IDLE_S = DAY_S  # a blob that was put or asked for is named by a row within this time, or by none
 
 Kind = Literal["checkpoint", "trash", "folder", "log", "image", "blob"]
 
@@ -93,7 +93,7 @@ def _purger(house: House, model_id: int) -> Callable[[], str]:
     def remove() -> str:
         sha256 = house.store.retention.purge(model_id)
         if sha256:
-            collect_blob(house, sha256)
+            collect_blob(house.store, house.artifacts, sha256)
         return ""
 
     return remove
@@ -101,7 +101,7 @@ def _purger(house: House, model_id: int) -> Callable[[], str]:
 
 def _blobs(house: House) -> Iterator[Going]:
     """Blobs that no row names and that nobody has put or asked for lately: of deleted projects, of failed imports."""
-    if others_share_blobs(house):
+    if others_share(house.store, house.artifacts):
         return
     named = house.store.retention.named_blobs()
     for blob in house.artifacts.kept():
@@ -111,23 +111,10 @@ def _blobs(house: House) -> Iterator[Going]:
 
 def _collector(house: House, sha256: str) -> Callable[[], str]:
     def remove() -> str:
-        collect_blob(house, sha256)
+        collect_blob(house.store, house.artifacts, sha256)
         return ""
 
     return remove
-
-
-def others_share_blobs(house: House) -> bool:
-    """Whether another store has used these artifacts too: what this one does not name, that one may."""
-    return house.artifacts.used_by(house.store.name) != {house.store.name}
-
-
-def collect_blob(house: House, sha256: str, *, idle_s: float = BLOB_IDLE_S) -> int:
-    """Delete a blob if no row names it and nobody has put or asked for it lately; the bytes freed."""
-    if others_share_blobs(house):
-        return 0
-    with house.store.retention.unnamed(sha256) as free:
-        return house.artifacts.collect(sha256, idle_s) if free else 0
 
 
 # ---------------------------------------------------------------- folders, logs, images

@@ -15,6 +15,7 @@ from agent.formats.archive import decompressed
 from agent.formats.disk import remove_tree, writing
 from agent.formats.names import free_name, shown
 from agent.formats.paths import given_path
+from agent.library.blobs import collect_blob
 from agent.library.names import good_name, name_of
 
 if TYPE_CHECKING:
@@ -75,12 +76,10 @@ def fill_model(store: Store, artifacts: Artifacts, upload_hash: str, path: Path)
 
 
 def remove_model(store: Store, artifacts: Artifacts, model_id: int) -> None:
-    """Forget a model, and its bytes unless another one has the same. NotFound; Conflict while a task names it."""
-    with artifacts.lock("import"):
-        sha256 = store.models.get(model_id).sha256
-        store.models.remove(model_id)
-        if store.models.by_sha256(sha256) is None:
-            artifacts.delete(sha256)
+    """Forget a model, and its bytes once nothing else names them. NotFound; Conflict while a task names it."""
+    sha256 = store.models.get(model_id).sha256
+    store.models.remove(model_id)
+    collect_blob(store, artifacts, sha256)
 
 
 def export_model(store: Store, artifacts: Artifacts, model_id: int, tar: Path) -> Path:

@@ -16,7 +16,8 @@ from agent.domain import NewModel, TaskStatus
 from agent.errors import Conflict, NotFound
 from agent.events.model import CheckpointReported
 from agent.house import House
-from agent.retention import collect_blob, going
+from agent.library.blobs import collect_blob
+from agent.retention import going
 from agent.settings import Settings
 from agent.store import open_store
 from agent.wishes import new_task
@@ -210,7 +211,7 @@ def test_content_put_while_it_is_collected_is_never_lost(build):
 
     def collect():
         while not over.is_set():
-            collect_blob(house, sha256, idle_s=60)
+            collect_blob(house.store, house.artifacts, sha256, idle_s=60)
 
     threads = [threading.Thread(target=put_and_name), *(threading.Thread(target=collect) for _ in range(2))]
     for thread in threads:
