@@ -11,7 +11,8 @@ import typer
 
 from agent.cli import show
 from agent.cli.house import load_settings, open_house
-from agent.doctor.checks import Finding, Verdict, examine, exit_code
+from agent.doctor.checks import examine, exit_code
+from agent.doctor.finding import Finding, Verdict
 from agent.errors import Conflict
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]

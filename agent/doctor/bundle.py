@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agent.doctor.checks import Finding
+from agent.doctor.finding import Finding
 from agent.doctor.secrets import Cleaner, secrets_in, secrets_of_url
 from agent.errors import AgentError, NotFound
 from agent.formats.disk import writing

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
 from agent.doctor.facts import (
     ClockFacts,
@@ -21,6 +19,7 @@ from agent.doctor.facts import (
     VersionFacts,
     WebFacts,
 )
+from agent.doctor.finding import Finding, Verdict, fail, ok, size, warn
 
 EXIT_CODE = 3  # when something fails: a task could not start
 
@@ -33,22 +32,6 @@ OLDEST_API = (1, 40)  # Docker 19.03: device requests, which give GPUs to images
 
 _REMOTE = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "lustre", "vboxsf")
 _IN_MEMORY = ("tmpfs", "ramfs")
-
-
-class Verdict(StrEnum):
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line: `remedy` is empty where nothing is to be done."""
-
-    about: str
-    verdict: Verdict
-    said: str
-    remedy: str = ""
 
 
 def examine(facts: Facts) -> list[Finding]:
@@ -67,18 +50,6 @@ def examine(facts: Facts) -> list[Finding]:
 
 def exit_code(findings: list[Finding]) -> int:
     return EXIT_CODE if any(finding.verdict is Verdict.FAIL for finding in findings) else 0
-
-
-def ok(about: str, said: str) -> Finding:
-    return Finding(about, Verdict.OK, said)
-
-
-def warn(about: str, said: str, remedy: str) -> Finding:
-    return Finding(about, Verdict.WARN, said, remedy)
-
-
-def fail(about: str, said: str, remedy: str) -> Finding:
-    return Finding(about, Verdict.FAIL, said, remedy)
 
 
 # ---------------------------------------------------------------- the engine
@@ -104,7 +75,7 @@ def _docker(facts: DockerFacts) -> Iterator[Finding]:
     if _numbers(facts.api_version) < OLDEST_API:
         yield warn("engine", said, "Upgrade to Docker 19.03 or newer: this one cannot give GPUs to containers.")
     else:
-        yield ok("engine", f"{said}, {_size(facts.memory_bytes)} memory{', rootless' if facts.is_rootless else ''}")
+        yield ok("engine", f"{said}, {size(facts.memory_bytes)} memory{', rootless' if facts.is_rootless else ''}")
     if not facts.host.startswith(("unix://", "npipe://")):
         yield warn(
             "engine",
@@ -168,18 +139,18 @@ def disks(facts: DiskFacts) -> Iterator[Finding]:
 
 
 def _disk(disk: Disk, min_free_bytes: int) -> Finding:
-    free = f"{_size(disk.free_bytes)} free"
+    free = f"{size(disk.free_bytes)} free"
     said = f"{disk.what}: {disk.folder}: {free}{f' on {disk.kind}' if disk.kind else ''}"
     if disk.trouble:
         return fail("disk", f"{disk.what}: {disk.trouble}", "Give this user the right to write there, or move it.")
     if disk.free_bytes < min_free_bytes:
-        remedy = f"Free some space: tasks end as disk_full below {_size(min_free_bytes)} (AGENT_MIN_FREE)."
+        remedy = f"Free some space: tasks end as disk_full below {size(min_free_bytes)} (AGENT_MIN_FREE)."
         return fail("disk", said, remedy)
     remedy = ""
     if disk.free_files is not None and disk.free_files < FEW_FILES:
         remedy = f"Delete files: the disk has room for only {disk.free_files} more, whatever their size (inodes)."
     elif disk.free_bytes < min_free_bytes * NEAR_FULL:
-        remedy = f"Free some space: checkpoints add up, and the last {_size(min_free_bytes)} are kept free."
+        remedy = f"Free some space: checkpoints add up, and the last {size(min_free_bytes)} are kept free."
     elif "store" in disk.what and disk.kind.startswith(_REMOTE):
         remedy = "Put the SQLite file on a local disk: locks over a network lose data."
     elif disk.kind in _IN_MEMORY:
@@ -308,11 +279,3 @@ def leftovers(facts: LeftoverFacts) -> Iterator[Finding]:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
-
-
-def _size(size_bytes: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if size_bytes < 1024:
-            return f"{size_bytes:.0f} {unit}"
-        size_bytes /= 1024
-    return f"{size_bytes:,.1f} GiB"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.doctor import checks
-from agent.doctor.checks import Verdict, examine, exit_code
+from agent.doctor.checks import examine, exit_code
 from agent.doctor.facts import (
     ClockFacts,
     Disk,
@@ -23,6 +23,7 @@ from agent.doctor.facts import (
     VersionFacts,
     WebFacts,
 )
+from agent.doctor.finding import Verdict
 from agent.doctor.look_engine import docker_facts
 
 DOCKER = DockerFacts(
