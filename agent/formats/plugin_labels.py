@@ -18,6 +18,8 @@ from agent.formats.json_text import NotJson, parse
 from agent.formats.names import MAX_NAME_BYTES, shown, text_problem
 from agent.formats.plugin_files import MODES, NEURAL_NETWORK
 
+# What a label may call its image: with a tag or without, never by digest.
+_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,400}")
 CONTENT_LABEL = "CONTENT_SHA256"  # of the plugin's folder; set by `agent build` beside the official labels
 _BUILD = "Build the image with `agent build` or the official build script."
 
@@ -51,9 +53,12 @@ def from_labels(labels: Mapping[str, str], reference: str) -> PluginLabels:
     """The plugin that the image `reference` says it is. Raises Invalid with every problem found."""
     problems: list[Problem] = []
     warnings: list[Problem] = []
-    split = split_reference(reference) or split_reference(labels.get("VERSION", "").strip())
+    said = labels.get("VERSION", "").strip()
+    split = split_reference(reference) or (split_reference(said) if _REFERENCE.fullmatch(said) else None)
     if split is None:
-        problems.append(Problem("", "", "was given by digest and has no label VERSION.", "Give it by name and tag."))
+        problems.append(
+            Problem("", "", "was given by digest and has no label VERSION that names it.", "Give it by name and tag.")
+        )
     image, tag = split or ("", "")
     info = _info(labels, problems, warnings)
     configs = _configs(labels, warnings)

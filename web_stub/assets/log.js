@@ -85,9 +85,8 @@ export class Log {
   }
 
   #line(event, words) {
-    const text = el("span.text");
-    if (words) text.append(...marked(event.message, words));
-    else text.append(event.message);
+    const message = words ? marked(event.message, words) : [event.message];
+    const text = el("span.text", {}, el("bdi", {}, ...message)); // a mark that turns text turns nothing beside it
     const { stack, ...body } = event.body ?? {};
     const fields = Object.entries({ ...body, ...event.fields });
     if (fields.length) text.append(el("span.fields", {}, `  ${fields.map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`).join("  ")}`));
