@@ -297,7 +297,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Hardening:
-    """The walls around a hardened container, beside its memory limit. docs/security.md says what each is for."""
+    """The walls around a hardened container, beside its memory limit. docs/reference/engines.md lists them."""
 
     user: str  # uid:gid in the container that owns the task folder: without capabilities nobody else writes to it
     pids: int

@@ -41,6 +41,8 @@ class BuildContext:
                     continue
                 entry = tar.gettarinfo(path, name)
                 entry.uid, entry.gid, entry.uname, entry.gname = 0, 0, "root", "root"
+                # A hardened container's user is not root: what is private to its author here has to be readable there.
+                entry.mode |= 0o555 if entry.isdir() or entry.mode & 0o100 else 0o444
                 if entry.isreg():
                     with path.open("rb") as file:
                         tar.addfile(entry, file)
