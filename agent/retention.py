@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from agent.build import BUILD_LABEL
 from agent.clean import delete_in_task_folder, ended_status, engines_of, plugins_waited_for
-from agent.errors import AgentError, Conflict
+from agent.errors import AgentError, Conflict, NotFound
 from agent.formats.disk import remove_tree, size_on_disk
 from agent.keep import parse_keep, to_remove
 from agent.library.blobs import BLOB_IDLE_S, collect_blob, others_share
@@ -76,6 +76,8 @@ def _trasher(house: House, model_id: int) -> Callable[[], str]:
             house.store.retention.trash(model_id)
         except Conflict as error:  # pinned or used meanwhile
             return str(error)
+        except NotFound:  # removed by somebody else
+            return ""
         return ""
 
     return remove

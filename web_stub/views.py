@@ -220,6 +220,8 @@ def model_view(model: Any) -> View:
             "parent_model_id": origin.parent_model_id,
             "train_config": _mapping(origin.train_config),
         },
+        "pinned": model.pinned,
+        "deleted_at": model.deleted_at,
         "download": f"/api/models/{model.id}/download",
         "created_at": model.created_at,
         "updated_at": model.updated_at,

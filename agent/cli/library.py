@@ -126,10 +126,19 @@ def model_list(limit: Limit = 50, json: Json = False) -> None:
         show.as_json(found)
         return
     rows = (
-        (m.id, m.name, show.size(m.size_bytes), m.provenance.task_id, m.provenance.is_best, m.only_train, m.created_at)
+        (
+            m.id,
+            m.name,
+            show.size(m.size_bytes),
+            m.provenance.task_id,
+            m.provenance.is_best,
+            m.only_train,
+            m.pinned,
+            m.created_at,
+        )
         for m in found
     )
-    columns = ("ID", "NAME", "SIZE", "TASK", "BEST", "TRAIN ONLY", "CREATED")
+    columns = ("ID", "NAME", "SIZE", "TASK", "BEST", "TRAIN ONLY", "PINNED", "CREATED")
     show.table(columns, rows, empty="No models yet; add one with `agent model add TAR`.")
 
 

@@ -264,6 +264,8 @@ class Model(Out):
     config: dict[str, Any] | None
     only_train: bool
     provenance: Provenance
+    pinned: bool
+    deleted_at: datetime | None = Field(description="in the trash since then")
     download: str
     created_at: datetime
     updated_at: datetime

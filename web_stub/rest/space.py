@@ -83,6 +83,14 @@ def get_space(web: WebDep) -> Response:
     return Response(encode(found), media_type="application/json")
 
 
+@router.delete("/models/{model_id}", response_model=schema.Model)
+def remove_model(web: WebDep, model_id: Id) -> View:
+    """To the trash; never one that is pinned or that a task starts from."""
+    model = web.store.retention.trash(model_id)
+    web.hub.touch()
+    return model_view(model)
+
+
 @router.post("/models/{model_id}/restore", response_model=schema.Model)
 def restore_model(web: WebDep, model_id: Id) -> View:
     """Out of the trash; one that is not in it stays as it is."""

@@ -34,9 +34,12 @@ def test_a_model_is_pinned_and_comes_back_from_the_trash(site):
     model_id = site.library.model_id
     assert site.client.post(f"/api/models/{model_id}/pin").status_code == 200
     assert space(site)["models"][0]["pinned"] is True
+    refused = site.client.delete(f"/api/models/{model_id}")
+    assert (refused.status_code, "unpin" in refused.json()["error"]) == (409, True)
     assert site.client.post(f"/api/models/{model_id}/unpin").status_code == 200
 
-    site.store.retention.trash(model_id)
+    removed = site.client.delete(f"/api/models/{model_id}").json()
+    assert removed["deleted_at"] is not None
     assert [one["id"] for one in space(site)["trash"]] == [model_id]
     assert site.client.get("/api/models").json()["items"] == []
     assert site.client.get(f"/api/models/{model_id}").status_code == 200  # what names it still finds it
