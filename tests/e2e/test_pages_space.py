@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from agent.domain import NewModel
 from agent.space import ImageSpace, note_images
 from tests.browser import DESK, PHONE, keep_picture
-from tests.demo_store import finish, train
+from tests.demo_store import finish, state_tar, train
 
 INSIDE = "a => a.getBoundingClientRect().right <= a.parentElement.getBoundingClientRect().right + 1"
 
@@ -51,3 +51,25 @@ def test_what_takes_the_space_is_shown_and_a_removed_model_comes_back(site, requ
     expect(site.page.locator("#models")).to_contain_text("<b>unwanted</b>")
     assert site.store.models.get(removed.id).deleted_at is None
     assert site.complaints == []
+
+
+def test_a_model_is_pinned_removed_and_restored_on_its_page(site):
+    blob = site.artifacts.put_bytes(state_tar(["apple"], 5))
+    model = site.store.models.add(NewModel("unsure", blob.sha256, blob.size_bytes, None))
+    site.go(f"/models/{model.id}")
+    site.page.get_by_role("button", name="Pin", exact=True).click()
+    expect(site.page.locator("#pinned")).to_be_visible()
+    expect(site.page.get_by_role("button", name="Remove")).to_be_hidden()
+    site.page.get_by_role("button", name="Unpin").click()
+    site.page.get_by_role("button", name="Remove").click()
+    expect(site.page.locator("#in-trash")).to_be_visible()
+    assert [one.id for one in site.store.retention.trashed()] == [model.id]
+    site.page.reload()
+    site.page.get_by_role("button", name="Restore").click()
+    expect(site.page.locator("#in-trash")).to_be_hidden()
+    assert site.store.retention.trashed() == []
+
+    site.store.retention.pin(model.id)  # by somebody else, meanwhile
+    site.page.get_by_role("button", name="Remove").click()
+    expect(site.page.locator("#toasts")).to_contain_text("unpin")
+    assert [c for c in site.complaints if "409" not in c] == []

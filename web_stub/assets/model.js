@@ -4,6 +4,7 @@ import { ask } from "./api.js";
 import { $, el, firstData, json } from "./dom.js";
 import * as show from "./format.js";
 import "./frame.js";
+import { keep } from "./keeping.js";
 
 const { model, lineage } = firstData();
 
@@ -53,5 +54,6 @@ $("size").textContent = show.bytes(model.size_bytes);
 $("created").textContent = show.dateTime(model.created_at);
 $("config").replaceChildren(model.config ? json(model.config) : el("span.quiet", {}, "The tar has none."));
 if (model.provenance.train_config) $("train-config").replaceChildren(json(model.provenance.train_config));
+keep(model);
 line();
 files();
