@@ -6,6 +6,9 @@ is tried again with the next flush; nothing is dropped.
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -148,7 +151,7 @@ class Recorder:
             return
         try:
             self._log_path.parent.mkdir(parents=True, exist_ok=True)
-            with self._log_path.open("a", encoding="utf-8") as file:
+            with open(_appending(self._log_path), "a", encoding="utf-8") as file:
                 file.write(self._log_lines.lines([row.event for row in rows]))
         except OSError as error:  # the facts are in the store; the file is a copy for people
             path, self._log_path = self._log_path, None
@@ -156,3 +159,20 @@ class Recorder:
                 f"the log file {path} cannot be written ({error.strerror}); the log goes on in the database",
                 Level.WARN,
             )
+
+
+def _appending(path: Path) -> int:
+    """The file open for appending, made where it is missing. OSError for anything but a plain file in a plain folder.
+
+    The folder is in the plugin's reach: it could have put a link to a file of ours there, or a pipe nobody reads.
+    """
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(path.name, flags, 0o644, dir_fd=folder)
+    finally:
+        os.close(folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
+    return descriptor

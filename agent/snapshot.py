@@ -32,7 +32,7 @@ def checkpoint_path(results: Path, subdir: str) -> Path:
             )
         wanted = wanted.relative_to(RESULTS_MOUNT)
     try:
-        root = results.resolve()
+        root = results.parent.resolve() / results.name  # which the plugin may have made a link to anywhere
         folder = (root / wanted).resolve()
     except (OSError, ValueError, RuntimeError):
         raise PluginFailed(
@@ -44,6 +44,11 @@ def checkpoint_path(results: Path, subdir: str) -> Path:
             reason="checkpoint_outside_results",
         )
     return results / folder.relative_to(root)
+
+
+def leaves(results: Path, folder: Path) -> bool:
+    """Whether what is at this place below `results` lies elsewhere in truth, because of a link."""
+    return not folder.resolve().is_relative_to(results.parent.resolve() / results.name)
 
 
 def require_folder(folder: Path, subdir: str) -> Path:

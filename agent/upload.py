@@ -22,7 +22,7 @@ from agent.events.model import CheckpointReported, Level, Stream
 from agent.formats import model_state
 from agent.formats.packing import Survey, survey
 from agent.shadow import Shadow
-from agent.snapshot import checkpoint_path, require_folder, snapshot
+from agent.snapshot import checkpoint_path, leaves, require_folder, snapshot
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
@@ -256,7 +256,7 @@ class Uploader:
 
     def _import_project(self) -> Project:
         folder = self._results / self._project_name
-        if not folder.is_dir():
+        if not folder.is_dir() or leaves(self._results, folder):
             raise PluginFailed(
                 f"the plugin wrote no result project: results/{self._project_name} does not exist; "
                 "write the predictions there, under the input project's name",

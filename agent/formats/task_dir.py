@@ -64,6 +64,7 @@ class TaskDir:
         """
         with writing(f"the task folder {self.path}"):
             self.path.mkdir(parents=True, exist_ok=True)
+            remove_tree(self.marker)  # whatever a plugin put in its place is not touched through
             self.marker.touch()
             self.logs.mkdir(exist_ok=True)
             _empty(self.data)

@@ -1,0 +1,140 @@
+"""The task folder is in the plugin's reach while the agent works in it: what it puts in the way leads nowhere."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from agent.artifacts import open_artifacts
+from agent.domain import NewModel, NewProject, NewTask, TaskType
+from agent.errors import PluginFailed
+from agent.events.model import Level
+from agent.formats.task_dir import TaskDir
+from agent.record import Recorder
+from agent.snapshot import checkpoint_path, leaves
+from agent.store import open_store
+
+
+@pytest.fixture
+def store(tmp_path):
+    with open_store(f"sqlite:///{tmp_path / 'store.db'}") as store:
+        yield store
+
+
+@pytest.fixture
+def task_id(store, tmp_path):
+    open_artifacts(str(tmp_path / "artifacts"))
+    plugin = store.plugins.put(
+        title="P", description="", type="architecture", image="local/p", tag="1", modes=("train",), readme="",
+        configs=(), image_digest=None, folder=None, content_sha256=None,
+    )  # fmt: skip
+    project = store.projects.add(NewProject("p", "", {}, "0" * 64, []))
+    model = store.models.add(NewModel("m", "1" * 64, 1, None))
+    return store.tasks.add(NewTask(TaskType.TRAIN, "net", plugin.id, project.id, model.id, {})).id
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = TaskDir(tmp_path / "tasks" / "1")
+    made.create(TaskType.TRAIN)
+    return made
+
+
+@pytest.fixture
+def secret(tmp_path):
+    (tmp_path / "home").mkdir()
+    file = tmp_path / "home" / ".bashrc"
+    file.write_text("mine\n")
+    return file
+
+
+def link_file(folder, log, secret):
+    log.unlink()
+    log.symlink_to(secret)
+
+
+def link_folder(folder, log, secret):
+    log.unlink()
+    folder.logs.rmdir()
+    folder.logs.symlink_to(secret.parent)
+    log.parent.resolve().joinpath(log.name).symlink_to(secret)
+
+
+def pipe(folder, log, secret):
+    log.unlink()
+    os.mkfifo(log)
+
+
+def a_folder(folder, log, secret):
+    log.unlink()
+    log.mkdir()
+
+
+@pytest.mark.parametrize("spoil", [link_file, link_folder, pipe, a_folder])
+def test_the_log_is_never_written_through_a_link_nor_into_a_pipe(store, task_id, folder, secret, spoil):
+    log = folder.logs / "log_2026.txt"
+    recorder = Recorder(store, task_id, lines_read=0, last_seq=0, log_path=log)
+    recorder.note("before")
+    recorder.flush()
+    assert "before" in log.read_text()
+
+    spoil(folder, log, secret)
+    recorder.note("$(touch /tmp/evil)")
+    recorder.note("after")
+    recorder.close()
+
+    assert secret.read_text() == "mine\n"
+    events = store.events.after(task_id)
+    assert [event.message for event in events if event.level < Level.WARN] == ["before", "$(touch /tmp/evil)", "after"]
+    (warning,) = [event.message for event in events if event.level is Level.WARN]
+    assert "cannot be written" in warning
+    assert "the log goes on in the database" in warning
+
+
+@pytest.mark.parametrize("target", ["..", "/", "/etc", "."])
+def test_results_that_became_a_link_hold_no_checkpoint_and_no_project(folder, target):
+    folder.results.rmdir()
+    folder.results.symlink_to(target)
+
+    for subdir in ("home", "ssl", "etc/ssl", "data", "/sly_task_data/results/ssl"):
+        with pytest.raises(PluginFailed) as caught:
+            checkpoint_path(folder.results, subdir)
+        assert caught.value.reason == "checkpoint_outside_results"
+    assert leaves(folder.results, folder.results / "ssl")
+
+
+def test_a_result_project_that_is_a_link_is_none(folder, tmp_path):
+    (tmp_path / "other").mkdir()
+    (folder.results / "fruit").symlink_to(tmp_path / "other")
+    (folder.results / "real").mkdir()
+
+    assert leaves(folder.results, folder.results / "fruit")
+    assert not leaves(folder.results, folder.results / "real")
+
+
+def test_a_task_begun_anew_touches_nothing_through_what_was_left(folder, secret, tmp_path):
+    absent = tmp_path / "made-by-a-plugin"
+    folder.unmark()
+    folder.marker.symlink_to(absent)
+    for part in (folder.data, folder.model, folder.results):
+        part.rmdir()
+        part.symlink_to(secret.parent)
+    folder.config_path.symlink_to(secret)
+    folder.settings_path.symlink_to(secret)
+
+    folder.create(TaskType.TRAIN)
+    folder.write_config({"lr": 0.1})
+
+    assert secret.read_text() == "mine\n"
+    assert not absent.exists()
+    assert not folder.marker.is_symlink()
+    assert folder.config_path.read_text() == '{"lr":0.1}'
+
+
+def test_cleaning_follows_no_link(folder, secret):
+    folder.tmp.joinpath("home").symlink_to(secret.parent)
+    folder.results.joinpath("file").symlink_to(secret)
+
+    assert folder.clean() == []
+    assert secret.read_text() == "mine\n"
