@@ -23,12 +23,14 @@ pytestmark = pytest.mark.docker
 
 
 @pytest.fixture
-def plugin(tmp_path):
+def plugin(tmp_path, docker_engine):
     """A plugin of this test's own: its image may be removed."""
     folder = tmp_path / "plugin"
     shutil.copytree(ODD, folder)
-    (folder / "VERSION").write_text(f"nn-clean-{uuid.uuid4().hex[:8]}:0.1.0")
-    return folder
+    reference = f"nn-clean-{uuid.uuid4().hex[:8]}:0.1.0"
+    (folder / "VERSION").write_text(reference)
+    yield folder
+    docker_engine.remove_image(f"local/{reference}")  # should the test have failed before
 
 
 def test_containers_and_images_of_this_installation_go_and_no_others(

@@ -16,6 +16,7 @@ from agent.domain import NewModel, TaskStatus
 from agent.errors import Conflict, NotFound
 from agent.events.model import CheckpointReported
 from agent.house import House
+from agent.housekeeping import Housekeeping
 from agent.library.blobs import collect_blob
 from agent.retention import going
 from agent.settings import Settings
@@ -231,6 +232,21 @@ def test_old_folders_and_logs_go_and_those_of_others_stay(build, trained):
     assert do(house) == [""] * 3
     left = sorted(str(p.relative_to(house.settings.tasks)) for p in house.settings.tasks.rglob("file"))
     assert left == ["999/logs/file", "999/results/file", "mine/file"]
+
+
+def test_an_agent_carries_the_policy_out_once_an_hour(build, trained, monkeypatch):
+    _, ids = trained
+    house = build(keep="latest=5")
+    keeping = Housekeeping(house)
+    keeping.round()
+    assert there(house) == set(ids[1:])
+    house.store.retention.restore(ids[0])
+    keeping.round()
+    assert there(house) == set(ids)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 3601)
+    keeping.round()
+    assert there(house) == set(ids[1:])
 
 
 def test_the_commands_pin_remove_restore_and_retain(build, trained, tmp_path):
