@@ -88,9 +88,20 @@ def survey(folder: Path) -> Survey:
             else:
                 relative = path.relative_to(root).as_posix()
                 files.append(StateFile(relative, status.st_size, status.st_mtime_ns, status.st_ino))
+    if not problems and (sentence := _too_much(files)):
+        problems.append(Problem("", "", sentence))
     if problems:
         raise Invalid(f"Folder {shown(str(folder))}", problems)
     return tuple(sorted(files, key=lambda file: file.name))
+
+
+def _too_much(files: list[StateFile]) -> str | None:
+    """Why these files could not be unpacked again."""
+    if len(files) > DEFAULT_LIMITS.members:
+        return f"has more than {DEFAULT_LIMITS.members:,} files and folders."
+    if sum(file.size_bytes for file in files) > DEFAULT_LIMITS.size_bytes:
+        return f"is larger than the limit of {DEFAULT_LIMITS.size_bytes:,} bytes."
+    return None
 
 
 def pack(folder: Path, out: Sink, *, since: Survey | None = None, allow_empty: bool = False) -> Packed:

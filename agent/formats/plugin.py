@@ -30,6 +30,7 @@ __all__ = ["PluginFolder", "PluginLabels", "check_plugin_folder", "from_labels",
 
 PRESETS = "predefined_run_configs.json"
 _MAX_FILE_BYTES = 16 << 20
+_MAX_CONTENT_BYTES = 64 << 30  # of the whole folder: a file with a hole in it may claim any size
 _NOT_CONTENT = frozenset({".git", "__pycache__", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".idea"})
 
 
@@ -162,9 +163,15 @@ def _modes(path: Path) -> tuple[tuple[str, ...], list[Problem]]:
 def _content_sha256(path: Path) -> str:
     """One hash over names, link targets and bytes of all files, without caches and version control."""
     total = hashlib.sha256()
+    size_bytes = 0
     for file in _content(path):
         name = os.fsencode(file.relative_to(path).as_posix())
         try:
+            size_bytes += file.lstat().st_size
+            if size_bytes > _MAX_CONTENT_BYTES:
+                sentence = f"makes the folder larger than {_MAX_CONTENT_BYTES >> 30} GiB."
+                problem = Problem(shown(os.fsdecode(name)), "", sentence, "Keep data out of it.")
+                raise Invalid(f"Plugin folder {shown(str(path))}", [problem])
             if file.is_symlink():
                 digest = b"link " + os.fsencode(file.readlink())
             else:

@@ -22,6 +22,7 @@ from agent.formats.names import name_problem, shown
 from agent.formats.paths import given_path
 
 _MAX_JSON_BYTES = 256 << 20  # an annotation with a full mask of a large image has a few
+_MAX_IMAGE_BYTES = 16 << 30  # 2³⁰ pixels of the largest kind
 _MAX_LISTED = 100  # problems in an error's text; `check_project` gives all
 
 
@@ -222,6 +223,8 @@ def _read_item(
         problems.append(_leaves(file))
     elif not path.is_file():
         problems.append(Problem(file, "", "is not a file."))
+    elif path.stat().st_size > _MAX_IMAGE_BYTES:
+        problems.append(Problem(file, "", f"is larger than {_MAX_IMAGE_BYTES >> 30} GiB, which no image is."))
     else:
         try:
             with path.open("rb") as opened:

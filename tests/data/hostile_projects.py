@@ -125,6 +125,7 @@ PROJECTS: dict[str, Spoilt] = {
         "claims 2000000000×2000000000 pixels; more than 1,073,741,824 cannot be decoded.",
         image(png(2 * 10**9, 2 * 10**9)),
     ),
+    "image with a hole": Spoilt(f"{IMAGE}: is larger than 16 GiB, which no image is.", sparse(IMAGE, 1 << 40)),
     "image without pixels": Spoilt("has a broken image header", image(png(0, 6))),
     "bomb in an image's comment": Spoilt(f"{IMAGE}: has a broken image header.", image(png(8, 6, BOMB))),
     "image of another size": Spoilt("size: is 8×6 but the image is 9×6 (width×height).", image(png(9, 6))),

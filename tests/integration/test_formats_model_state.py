@@ -339,6 +339,15 @@ def test_a_failed_packing_leaves_no_file(state, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
+def test_what_could_not_be_unpacked_again_is_not_packed(state, tmp_path):
+    os.truncate(state / "model.pt", 1 << 40)  # a file with a hole: it takes no space
+
+    assert said(state) == ["is larger than the limit of 68,719,476,736 bytes."]
+    with pytest.raises(Invalid, match="larger than the limit"):
+        pack_file(state, tmp_path / "s.tar")
+    assert not (tmp_path / "s.tar").exists()
+
+
 def test_names_that_no_reader_would_take_are_not_packed(state):
     (state / "line\nbreak").write_text("x")
     (state / os.fsdecode(b"latin\xe9")).write_text("x")

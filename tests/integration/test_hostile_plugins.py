@@ -62,6 +62,7 @@ def pipe(folder):
         (lambda p: link(p, "predefined_run_configs.json", "/etc/hosts"), "is a link that leaves the plugin's folder."),
         (pipe, "README.md: is not a file."),
         (lambda p: os.truncate(p / "README.md", 1 << 40), "README.md: is larger than 16 MiB."),
+        (lambda p: os.truncate(p / "src" / "train.py", 1 << 40), "makes the folder larger than 64 GiB."),
         (lambda p: info(p, '{"title": "a\\u0000b", "type": "architecture"}'), "contains control characters."),
         (lambda p: info(p, '{"title": "\\u001b[2J", "type": "architecture"}'), "contains control characters."),
         (
