@@ -18,6 +18,8 @@ from supervisely_lib.geometry.drawing import Array
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PALETTE, _ONE_BIT = 3, 1
 _COLORS = bytes([0, 0, 0, 255, 255, 255])
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+_MAX_RATIO = 1032  # of deflate: two bits may stand for 258 bytes
 MAX_PIXELS = 1 << 30  # what OpenCV decodes at most
 _CHUNK_BYTES = 65536  # how much of the pixel data Pillow, the official writer, puts into one chunk
 
@@ -52,8 +54,21 @@ def decode_mask(png: bytes) -> Array:
     ValueError for anything that is no image, or claims more pixels than can be decoded; RuntimeError for colours
     without transparency.
     """
+    _require_plausible(png)
     mask = _decode_packed(png)
     return _decode_any(png) if mask is None else mask
+
+
+def _require_plausible(png: bytes) -> None:
+    """ValueError for a PNG that claims more than can be decoded, or than so few bytes can hold."""
+    if png[:8] != _SIGNATURE or png[12:16] != b"IHDR" or len(png) < 33:
+        return  # another format, or none: OpenCV will say
+    width, height, depth, color_type = struct.unpack_from(">IIBB", png, 16)
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"The bitmap claims {width}×{height} pixels; no more than {MAX_PIXELS:,} can be decoded.")
+    line_bytes = 1 + (width * _CHANNELS.get(color_type, 1) * depth + 7) // 8
+    if height * line_bytes > _MAX_RATIO * len(png):
+        raise ValueError(f"The bitmap claims {width}×{height} pixels, more than its {len(png)} bytes can hold.")
 
 
 def _decode_packed(png: bytes) -> Array | None:
@@ -61,8 +76,6 @@ def _decode_packed(png: bytes) -> Array | None:
     if png[:8] != _SIGNATURE or png[12:16] != b"IHDR" or len(png) < 33:
         return None
     width, height, depth, color_type, _, _, interlace = struct.unpack_from(">IIBBBBB", png, 16)
-    if width * height > MAX_PIXELS:
-        raise ValueError(f"The bitmap claims {width}×{height} pixels; no more than {MAX_PIXELS:,} can be decoded.")
     alpha, pixels = _transparency_and_pixels(png)
     if (depth, color_type, interlace) != (_ONE_BIT, _PALETTE, 0) or alpha is None:
         return None

@@ -39,6 +39,21 @@ def test_a_mask_that_claims_billions_of_pixels_is_refused(width: int, height: in
         Bitmap.base64_2_data(text(zlib.compress(mask_png(width, height, zlib.compress(b"x")))))
 
 
+@pytest.mark.parametrize(("width", "height"), [(30_000, 30_000), (8_000, 8_000)])
+def test_a_mask_that_claims_more_than_its_bytes_can_hold_is_refused(width: int, height: int) -> None:
+    with pytest.raises(ValueError, match="more than its 97 bytes can hold"):
+        Bitmap.base64_2_data(text(mask_png(width, height, zlib.compress(b"x"))))
+
+
+def test_the_emptiest_of_large_masks_is_read() -> None:
+    mask = np.zeros((8_000, 8_000), np.bool_)
+    mask[0, 0] = True
+    read = Bitmap.base64_2_data(Bitmap.data_2_base64(mask))
+
+    assert read.shape == mask.shape
+    assert read.sum() == 1
+
+
 def test_a_small_mask_with_endless_pixel_data_takes_no_memory() -> None:
     tracemalloc.start()
     mask = Bitmap.base64_2_data(text(zlib.compress(mask_png(8, 8, zeros(100)))))
