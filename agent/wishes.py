@@ -14,6 +14,7 @@ import orjson
 
 from agent.domain import Model, NewTask, Plugin, Project, TaskOptions, TaskType
 from agent.errors import BadInput, NotFound
+from agent.formats.json_text import MAX_DEPTH, is_deeper
 from agent.formats.names import name_problem, shown
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def new_task(
     full = choose_config(the_plugin, kind, config=config, preset=preset)
     for text in overrides:
         set_key(full, text)
+    _require_shallow(full)
     wanted = (name or default_name(kind, the_plugin, the_project)).strip()
     check_name(wanted)
     return NewTask(
@@ -86,6 +88,7 @@ def choose_config(plugin: Plugin, kind: TaskType, *, config: Any = None, preset:
     if config is not None:
         if not isinstance(config, Mapping):
             raise BadInput(f"the task config must be a JSON object, not {_json_kind(config)}")
+        _require_shallow(config)
         return deepcopy(dict(config))
     presets = [item for item in plugin.configs if item.get("type") == kind.value]
     if preset is not None:
@@ -113,6 +116,12 @@ def set_key(config: dict[str, Any], text: str) -> None:
         place[keys[-1]] = orjson.loads(value)
     except orjson.JSONDecodeError:
         place[keys[-1]] = value
+
+
+def _require_shallow(config: Mapping[str, Any]) -> None:
+    """BadInput for a config that a plugin's reader, or one of ours, might give up on."""
+    if is_deeper(config):
+        raise BadInput(f"the task config is nested deeper than {MAX_DEPTH} levels; flatten it")
 
 
 def default_name(kind: TaskType, plugin: Plugin, project: Project) -> str:

@@ -136,6 +136,24 @@ def test_a_path_that_can_be_none_is_not_found_at_the_command_line(doors, tmp_pat
     assert said.replace("\n", "").isprintable()
 
 
+@pytest.mark.parametrize(
+    "text", [".".join(["a"] * 5000) + "=1", "x=" + "[" * 900 + "]" * 900, "x=" + "[" * 101 + "]" * 101], ids=len
+)
+def test_a_config_deeper_than_anybody_reads_is_never_queued(doors, text):
+    before = len(doors.site.store.tasks.list())
+    wish = {"type": "train", "plugin": 1, "project": 1, "model": 1}
+    same = ("--plugin", "1", "--project", "1", "--model", "1", "--engine", "process", "--dry-run")
+
+    for taken, said in (
+        doors.rest("/api/tasks", wish | {"overrides": [text]}),
+        doors.rest("/api/tasks", wish | {"config": {"x": json.loads("[" * 101 + "]" * 101)}}),
+        doors.cli("submit-train", *same, "--set", text),
+    ):
+        assert not taken
+        assert "the task config is nested deeper than 100 levels; flatten it" in said
+    assert len(doors.site.store.tasks.list()) == before
+
+
 # ---------------------------------------------------------------- tokens
 
 TOKENS = [
