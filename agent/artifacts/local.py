@@ -138,7 +138,9 @@ class LocalArtifacts:
         with writing("the list of stores that use these artifacts"):
             if not mine.exists():
                 folder.mkdir(exist_ok=True)
-                mine.write_text(store)
+                half = self._half / uuid.uuid4().hex
+                half.write_text(store)
+                half.rename(mine)  # whole or not at all
             return frozenset(file.read_text() for file in folder.iterdir())
 
     def kept(self) -> Iterator[KeptBlob]:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from pydantic import ValidationError
 
@@ -47,7 +47,8 @@ def open_house() -> Iterator[House]:
     store = open_store(settings.store)
     try:
         artifacts = open_artifacts(settings.artifacts)
-        artifacts.used_by(store.name)  # whoever collects what nothing names has to know of us
+        with suppress(StorageFailed):  # on a full disk one may still look around
+            artifacts.used_by(store.name)  # whoever collects what nothing names has to know of us
         yield House(store, artifacts, settings)
     finally:
         store.close()

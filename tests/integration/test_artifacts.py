@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import multiprocessing
 import os
@@ -16,6 +17,7 @@ import pytest
 
 import agent.artifacts.local
 from agent.artifacts import open_artifacts
+from agent.artifacts.collect import locked
 from agent.artifacts.local import LocalArtifacts
 from agent.artifacts.place import Placer
 from agent.errors import BadInput, DiskFull, NotFound, StorageFailed
@@ -322,3 +324,37 @@ def test_opening_a_folder_imports_no_driver():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "False\n"
+
+
+def test_stores_that_use_the_artifacts_are_known_to_each_other(local):
+    assert local.used_by("/one/store.db") == {"/one/store.db"}
+    assert local.used_by("/two/store.db") == {"/one/store.db", "/two/store.db"}
+    assert LocalArtifacts(local.root).used_by("/one/store.db") == {"/one/store.db", "/two/store.db"}
+    assert list(local.kept()) == []
+
+
+def test_a_blob_is_collected_only_when_it_was_left_alone(local):
+    blob = local.put_bytes(DATA)
+    assert [(one.sha256, one.size_bytes) for one in local.kept()] == [(blob.sha256, len(DATA))]
+    assert local.collect(SHA, 60) == 0
+    for use in (lambda: local.put_bytes(DATA), lambda: local.exists(SHA)):
+        os.utime(local.path(SHA), (1, 1))
+        use()
+        assert local.collect(SHA, 60) == 0
+    os.utime(local.path(SHA), (1, 1))
+    assert local.collect(SHA, 60) == len(DATA)
+    assert local.collect(SHA, 60) == 0
+    assert not local.exists(SHA)
+    assert local.put_bytes(DATA) == blob
+
+
+def test_a_put_waits_for_a_collection_that_is_going_on(local):
+    local.put_bytes(DATA)
+    place = local.path(SHA)
+    with ThreadPoolExecutor(1) as pool, locked(place.parent, fcntl.LOCK_EX):
+        putting = pool.submit(local.put_bytes, DATA)
+        with pytest.raises(TimeoutError):
+            putting.result(0.1)
+        place.unlink()
+    assert putting.result(10).sha256 == SHA
+    assert local.path(SHA).read_bytes() == DATA
