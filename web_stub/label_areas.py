@@ -107,7 +107,8 @@ def _mask_pixels(bitmap: object, width: int, height: int) -> float:
     if not isinstance(bitmap, Mapping) or not isinstance(bitmap.get("data"), str):
         raise BrokenLabel
     x, y = (round(number) for number in _point(bitmap.get("origin")))
-    mask = decoded_mask(bitmap["data"])
+    # A mask may hang over its image's edges, but one of another order of size is nobody's work.
+    mask = decoded_mask(bitmap["data"], min(MAX_MASK_PIXELS, 4 * width * height + (1 << 16)))
     if x < 0 or y < 0 or x + mask.width > width or y + mask.height > height:
         box = (max(0, -x), max(0, -y), min(mask.width, width - x), min(mask.height, height - y))
         if box[0] >= box[2] or box[1] >= box[3]:
@@ -117,13 +118,13 @@ def _mask_pixels(bitmap: object, width: int, height: int) -> float:
     return float(sum(histogram[1:]))
 
 
-def decoded_mask(data: str) -> Image.Image:
+def decoded_mask(data: str, most_pixels: int = MAX_MASK_PIXELS) -> Image.Image:
     """A bitmap's data → an image of mode L that is not 0 where the mask is. Raises BrokenLabel."""
     try:
         packed = base64.b64decode(data, validate=True)
         png = packed if packed.startswith(_PNG) else zlib.decompressobj().decompress(packed, _MAX_PNG_BYTES)
         with PngImageFile(io.BytesIO(png)) as image:  # `Image.open` would warn of sizes by a limit that is not ours
-            if image.width * image.height > MAX_MASK_PIXELS:
+            if image.width * image.height > most_pixels:
                 raise BrokenLabel
             if image.mode == "P" and "transparency" not in image.info:
                 return image.convert("L")

@@ -73,6 +73,15 @@ def test_masks_of_every_writer_are_read():
     assert decoded_mask(mask_data(4, 3, hole=(0, 0, 2, 1))).histogram()[0] == 2
 
 
+def test_a_mask_of_another_order_of_size_than_its_image_is_broken_before_it_is_decoded():
+    """A few hundred bytes may hold millions of pixels, and an annotation thousands of such masks."""
+    label = {"bitmap": {"data": mask_data(1000, 800), "origin": [0, 0]}}
+
+    assert covered(label, "bitmap", 500, 400) == 500 * 400
+    with pytest.raises(BrokenLabel):
+        covered(label, "bitmap", 50, 40)
+
+
 def test_a_mask_that_would_fill_the_memory_is_broken():
     header = bytearray(png(Image.new("1", (8, 8))))
     header[16:24] = (60_000).to_bytes(4, "big") * 2
