@@ -55,7 +55,7 @@ def test_an_address_with_a_wrong_field_is_explained_on_a_page(person):
     answer = person.get("/tasks/new?task=seven", headers={"accept": "text/html"})
 
     assert (answer.status_code, answer.headers["content-type"]) == (400, "text/html; charset=utf-8")
-    assert "task: input should be a valid integer" in answer.text
+    assert "Task: input should be a valid integer" in answer.text
 
 
 def test_texts_of_plugins_and_models_cannot_become_markup(site, person):
