@@ -128,7 +128,7 @@ class Uploader:
         if self._task.type is TaskType.INFERENCE:
             self._recover_projects()
             return
-        if self._results.is_dir():
+        if self._results.is_dir() and not leaves(self._results, self._results):
             self.watch()
         for row in self._store.checkpoints.list(self._task.id):
             if row.state is CheckpointState.SNAPSHOT:

@@ -7,13 +7,14 @@ import os
 import pytest
 
 from agent.artifacts import open_artifacts
-from agent.domain import NewModel, NewProject, NewTask, TaskType
+from agent.domain import CheckpointState, NewModel, NewProject, NewTask, TaskType
 from agent.errors import PluginFailed
-from agent.events.model import Level
+from agent.events.model import CheckpointReported, Level
 from agent.formats.task_dir import TaskDir
 from agent.record import Recorder
 from agent.snapshot import checkpoint_path, leaves
 from agent.store import open_store
+from agent.upload import Uploader
 
 
 @pytest.fixture
@@ -102,6 +103,29 @@ def test_results_that_became_a_link_hold_no_checkpoint_and_no_project(folder, ta
             checkpoint_path(folder.results, subdir)
         assert caught.value.reason == "checkpoint_outside_results"
     assert leaves(folder.results, folder.results / "ssl")
+
+
+def test_a_running_plugin_that_made_results_a_link_gets_nothing_of_ours_kept(store, task_id, folder, secret, tmp_path):
+    """As after a restart of the agent: the plugin runs, and `results` leads into the home of its user."""
+    artifacts = open_artifacts(str(tmp_path / "artifacts"))
+    recorder = Recorder(store, task_id, lines_read=0, last_seq=0, log_path=folder.logs / "log.txt")
+    task = store.tasks.get(task_id)
+    plugin = store.plugins.get(task.plugin_id)
+    folder.results.rmdir()
+    folder.results.symlink_to(secret.parent.parent)
+    uploader = Uploader(
+        task, plugin, store=store, artifacts=artifacts, recorder=recorder, results=folder.results, project_name="home"
+    )
+
+    uploader.recover()
+    (secret.parent / "new").write_text("mine too\n")
+    uploader.checkpoint(1, CheckpointReported(0, "home", 0, is_best=False, optional=None))
+
+    (checkpoint,) = store.checkpoints.list(task_id)
+    assert (checkpoint.state, checkpoint.reason) == (CheckpointState.FAILED, "checkpoint_outside_results")
+    assert sorted(path.name for path in folder.path.parent.iterdir()) == ["1"]  # no second names, no snapshot
+    assert len(store.models.list()) == 1
+    recorder.close()
 
 
 def test_a_result_project_that_is_a_link_is_none(folder, tmp_path):
