@@ -69,15 +69,17 @@ class _BlobGone(Exception):
 def backup(store: Store, artifacts: Artifacts, file: Path) -> Manifest:
     """Write a backup to the new file, complete or not at all; readable by its owner only.
 
-    Raises Conflict when it exists, StorageFailed for a store that is no SQLite file, DiskFull.
+    Raises Conflict when it exists, NotFound when its folder does not, StorageFailed for a store that is no SQLite
+    file, DiskFull.
     """
     file = file.expanduser().absolute()
     if file.exists():
         raise Conflict(f"{shown(str(file))} exists. Choose another name or remove it.")
+    if not file.parent.is_dir():
+        raise NotFound(f"There is no folder {shown(str(file.parent))}. Make it, or name another.")
     partial = file.with_name(f".{uuid.uuid4().hex}.partial")
     try:
         with writing(str(file)):
-            file.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".backup-", dir=file.parent) as folder:
                 made = _write_whole(store, artifacts, partial, Path(folder))
             partial.rename(file)

@@ -94,7 +94,8 @@ class Shadow:
         self.stop(forget=False)
         self._keep.mkdir(parents=True, exist_ok=True)
         self._find_kept()
-        self._directory = os.open(self._results, os.O_RDONLY | os.O_DIRECTORY)  # opened before openings ask us
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+        self._directory = os.open(self._results, flags)  # opened before openings ask us
         try:
             self._openings = DirectoryOpenings(self._results)
         except OSError:  # the kernel or our rights forbid

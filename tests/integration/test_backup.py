@@ -116,6 +116,12 @@ def test_a_file_that_exists_is_not_overwritten(store, artifacts, file):
     assert file.read_bytes() == before
 
 
+def test_a_folder_that_is_not_there_is_not_made(store, artifacts, tmp_path):
+    with pytest.raises(NotFound, match=r"There is no folder .*/nowhere\. Make it"):
+        backup(store, artifacts, tmp_path / "nowhere" / "b.tar")
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_a_damaged_blob_is_found_when_the_backup_is_made(store, artifacts, task, tmp_path):
     path = artifacts.path(store.models.get(task.model_id).sha256)
     path.chmod(0o600)
