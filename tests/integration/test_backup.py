@@ -59,6 +59,7 @@ def empty(tmp_path):
 
 @pytest.fixture
 def file(store, artifacts, task, tmp_path):
+    (tmp_path / "kept").mkdir()
     backup(store, artifacts, tmp_path / "kept" / "all.tar")
     return tmp_path / "kept" / "all.tar"
 
