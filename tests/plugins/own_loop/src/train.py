@@ -138,6 +138,7 @@ class Trainer(SuperviselyModelTrainer):
 
 
 def main():
+    torch.manual_seed(7)  # with few steps luck would decide
     Trainer().train()
 
 
