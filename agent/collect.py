@@ -26,7 +26,7 @@ from typing import Self
 
 from agent.engines import Frame
 from agent.events.lines import Line, LineJoiner
-from agent.events.model import Applied, CheckpointReported, Crashed, Event, Level, Metrics, Progress
+from agent.events.model import Applied, CheckpointReported, Crashed, Event, Level, Metrics, Progress, Stream
 from agent.events.parse import parse_line
 from agent.record import Recorder
 
@@ -52,6 +52,7 @@ class Collected:
     error_title: str | None = None  # a report for the user, as newer plugins print it
     error_message: str | None = None
     last_lines: tuple[str, ...] = ()  # raw, none of them blank: for sentences about how it ended
+    last_errors: tuple[str, ...] = ()  # those of stderr; an engine mixes the streams as it likes
 
 
 def collect(
@@ -103,6 +104,7 @@ class _Reader:
         self._crash: Crashed | None = None
         self._report: dict[str, str] = {}
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._last_errors: deque[str] = deque(maxlen=_LAST_LINES)
 
     def take(self, lines: Sequence[Line], time_us: int) -> None:
         """Record lines that were received at that time."""
@@ -136,7 +138,9 @@ class _Reader:
             self._on_applied(seq)
 
     def _count(self, events: Sequence[Event]) -> None:
-        self._last_lines.extend([event.raw for event in events[-5 * _LAST_LINES :] if event.raw.strip()])
+        last = [event for event in events[-5 * _LAST_LINES :] if event.raw.strip()]
+        self._last_lines.extend([event.raw for event in last])
+        self._last_errors.extend([event.raw for event in last if event.stream is Stream.STDERR])
         for event in events:
             body = event.body
             if type(body) is Metrics:
@@ -179,6 +183,7 @@ class _Reader:
             error_title=self._report.get("title"),
             error_message=self._report.get("message"),
             last_lines=tuple(self._last_lines),
+            last_errors=tuple(self._last_errors),
         )
 
 

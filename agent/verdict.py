@@ -27,6 +27,8 @@ from agent.errors import (
 )
 from agent.stops import STOPS
 
+_REPORT = '"EventType.'  # a line of metrics or progress says nothing about an end
+
 
 @dataclass(frozen=True, slots=True)
 class End:
@@ -81,12 +83,15 @@ def verdict(result: ExitResult, collected: Collected, *, entry: str) -> AgentErr
 
 
 def _last_words(collected: Collected) -> str:
-    """What the plugin said of its end: its report to the user, the crash it logged, or its last line."""
+    """What the plugin said of its end: its report to the user, the crash it logged, or its last line of stderr or at all."""
     if report := ". ".join(said for said in (collected.error_title, collected.error_message) if said):
         return f": {report}"
     if collected.crash is not None:
         return f": {collected.crash.error}"
-    return f": {collected.last_lines[-1].strip()[:300]}" if collected.last_lines else ""
+    for lines in (collected.last_errors, collected.last_lines):
+        if said := [line for line in lines if _REPORT not in line]:
+            return f": {said[-1].strip()[:300]}"
+    return ""
 
 
 def end_of(error: BaseException | None, exit_code: int | None) -> End:

@@ -58,6 +58,17 @@ def test_what_a_plugin_reports_to_its_user_comes_before_what_it_logged():
     assert "exit code 1: No classes. Add one to the project" in str(verdict(ExitResult(1), seen, entry=ENTRY))
 
 
+def test_a_line_of_metrics_is_nobodys_last_word():
+    metrics = '{"message": "metrics", "event_type": "EventType.METRICS", "epoch": 1}'
+    assert str(verdict(ExitResult(137), collected(metrics), entry=ENTRY)) == "the plugin was killed by signal 9"
+    assert "Killed" in str(verdict(ExitResult(137), collected("Killed", metrics), entry=ENTRY))
+
+
+def test_what_was_said_on_stderr_is_the_last_word_wherever_the_engine_put_it():
+    seen = replace(collected("ValueError: bad lr", "about to fail"), last_errors=("ValueError: bad lr",))
+    assert str(verdict(ExitResult(1), seen, entry=ENTRY)).endswith("exit code 1: ValueError: bad lr")
+
+
 def test_a_bug_is_said_as_a_bug():
     end = end_of(ZeroDivisionError("division by zero"), None)
     assert (end.status, end.reason) == (TaskStatus.ERROR, "internal_error")
