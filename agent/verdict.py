@@ -83,7 +83,7 @@ def verdict(result: ExitResult, collected: Collected, *, entry: str) -> AgentErr
 
 
 def _last_words(collected: Collected) -> str:
-    """What the plugin said of its end: its report to the user, the crash it logged, or its last line of stderr or at all."""
+    """What the plugin said of its end: what it reported, the crash it logged, or its last line, of stderr first."""
     if report := ". ".join(said for said in (collected.error_title, collected.error_message) if said):
         return f": {report}"
     if collected.crash is not None:
