@@ -183,7 +183,7 @@ def _images(house: House, engines: list[Engine]) -> Iterator[Leftover]:
                     why = "no task needs it now; the next one builds it again"
                 else:
                     continue
-                yield Leftover("image", image.name, why, image.size_bytes, None, _image_remover(engine, image.name))
+                yield Leftover("image", image.name, why, image.size_bytes, None, image_remover(engine, image.name))
 
 
 def plugins_waited_for(house: House) -> set[int]:
@@ -192,7 +192,9 @@ def plugins_waited_for(house: House) -> set[int]:
     return {task.plugin_id for task in house.store.tasks.list(statuses=not_ended, limit=_ALL)}
 
 
-def _image_remover(engine: Engine, name: str) -> Callable[[], str]:
+def image_remover(engine: Engine, name: str) -> Callable[[], str]:
+    """Removes the image when called; gives one sentence about what kept it from that, empty when it is gone."""
+
     def remove() -> str:
         try:
             engine.remove_image(name)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from agent.build import BUILD_LABEL
-from agent.clean import delete_in_task_folder, ended_status, engines_of, plugins_waited_for
+from agent.clean import delete_in_task_folder, ended_status, engines_of, image_remover, plugins_waited_for
 from agent.errors import AgentError, Conflict, NotFound
 from agent.formats.disk import remove_tree, size_on_disk
 from agent.keep import parse_keep, to_remove
@@ -199,15 +199,4 @@ def _images(house: House, engines: list[Engine]) -> Iterator[Going]:
                 needed = image.is_tagged and plugin_id in waited_for
                 if plugin_id is not None and not needed and time.time() - image.created_s > days * DAY_S:
                     why = f"built more than {_days(days)} ago; the next task builds it again"
-                    yield Going("image", image.name, why, image.size_bytes, _image_remover(engine, image.name))
-
-
-def _image_remover(engine: Engine, name: str) -> Callable[[], str]:
-    def remove() -> str:
-        try:
-            engine.remove_image(name)
-        except AgentError as error:
-            return str(error)
-        return ""
-
-    return remove
+                    yield Going("image", image.name, why, image.size_bytes, image_remover(engine, image.name))

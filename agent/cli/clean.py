@@ -25,24 +25,12 @@ def clean(dry_run: DryRun = False, images: Images = False, json: Json = False) -
     if json:
         show.as_json(
             [
-                {
-                    "kind": one.kind,
-                    "name": one.name,
-                    "why": one.why,
-                    "size_bytes": one.size_bytes,
-                    "task_id": one.task_id,
-                    "removed": not dry_run and not problem,
-                    "problem": problem or None,
-                }
+                {**show.removal(one, problem), "task_id": one.task_id, "removed": not dry_run and not problem}
                 for one, problem in rows
             ]
         )
     else:
-        show.table(
-            ("WHAT", "NAME", "SIZE", "WHY", "PROBLEM"),
-            ((one.kind, one.name, show.size(one.size_bytes), one.why, problem) for one, problem in rows),
-            empty="Nothing is left of ended tasks.",
-        )
+        show.removals(rows, empty="Nothing is left of ended tasks.")
         gone = [one for one, problem in rows if not problem]
         if gone:
             verb = "would be removed" if dry_run else "removed"

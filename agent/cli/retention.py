@@ -21,25 +21,9 @@ def retention(dry_run: DryRun = False, json: Json = False) -> None:
     with open_house() as house:
         rows = [(one, "" if dry_run else one.remove()) for one in going(house)]
     if json:
-        show.as_json(
-            [
-                {
-                    "kind": one.kind,
-                    "name": one.name,
-                    "why": one.why,
-                    "size_bytes": one.size_bytes,
-                    "done": not dry_run and not problem,
-                    "problem": problem or None,
-                }
-                for one, problem in rows
-            ]
-        )
+        show.as_json([{**show.removal(one, problem), "done": not dry_run and not problem} for one, problem in rows])
     else:
-        show.table(
-            ("WHAT", "NAME", "SIZE", "WHY", "PROBLEM"),
-            ((one.kind, one.name, show.size(one.size_bytes), one.why, problem) for one, problem in rows),
-            empty="The policy lets nothing go.",
-        )
+        show.removals(rows, empty="The policy lets nothing go.")
         sizes: Counter[str] = Counter()
         for one, problem in rows:
             if not problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from rich.console import Console
@@ -53,6 +53,31 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
         out.print(shown)
     else:
         out.print(empty, markup=False)
+
+
+class Removable(Protocol):
+    """A thing that `agent clean` or `agent retention` removes."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
+
+
+def removals(rows: Iterable[tuple[Removable, str]], *, empty: str) -> None:
+    """A table of things and what kept each from being removed, empty where nothing did."""
+    cells = ((one.kind, one.name, size(one.size_bytes), one.why, problem) for one, problem in rows)
+    table(("WHAT", "NAME", "SIZE", "WHY", "PROBLEM"), cells, empty=empty)
+
+
+def removal(one: Removable, problem: str) -> dict[str, Any]:
+    """The same for programs."""
+    said = {"kind": one.kind, "name": one.name, "why": one.why, "size_bytes": one.size_bytes}
+    return {**said, "problem": problem or None}
 
 
 def _cell(value: object) -> str:
