@@ -1,17 +1,24 @@
-"""supervisely_lib: what a neural-network plugin imports.
+"""supervisely_lib: the SDK that a neural-network plugin imports.
 
     import supervisely_lib as sly
 
     project = sly.read_single_project(sly.TaskPaths.DATA_DIR)
     sly.report_metrics_training(epoch, {"loss": 0.25})
 
-Same names, behaviour and bytes as the official SDK of 2019, without its weight: importing the
-package loads nothing but this file (docs/sdk.md lists what is here, what differs and why).
+It has the names, the behaviour and the output of the official SDK of 2019, but loads faster: importing the
+package loads only this file. docs/sdk.md lists the differences and the names that are not included.
 """
 
-from __future__ import annotations
+import sys
 
-from supervisely_lib._lazy import lazy
+# Older versions, also 2.7, have to read this file as far as the next line; so it has no newer syntax.
+if sys.version_info < (3, 8):  # noqa: UP036
+    raise ImportError(
+        "supervisely_lib needs Python 3.8 or later, not {}.{}; "
+        "build the plugin's image from a base with a newer Python.".format(*sys.version_info)
+    )
+
+from supervisely_lib._lazy import LeftOutModules, lazy
 
 _NAMES = {
     # logging and running
@@ -45,7 +52,7 @@ _NAMES = {
     "report_inference_finished": "task.progress:report_inference_finished",
     "report_metrics_training": "task.progress:report_metrics_training",
     "report_metrics_validation": "task.progress:report_metrics_validation",
-    # pictures
+    # images
     "image": "imaging.image",
     "color": "imaging.color",
     # projects
@@ -55,12 +62,14 @@ _NAMES = {
     "read_single_project": "project.project:read_single_project",
     "download_project": "project.download:download_project",
     "ProjectMeta": "project.project_meta:ProjectMeta",
+    "ProjectType": "project.project_type:ProjectType",
     # annotations
     "ANN_EXT": "annotation.annotation:ANN_EXT",
     "Annotation": "annotation.annotation:Annotation",
     "Label": "annotation.label:Label",
     "PixelwiseScoresLabel": "annotation.label:PixelwiseScoresLabel",
     "ObjClass": "annotation.obj_class:ObjClass",
+    "ObjClassJsonFields": "annotation.obj_class:ObjClassJsonFields",
     "ObjClassCollection": "annotation.obj_class_collection:ObjClassCollection",
     "Tag": "annotation.tag:Tag",
     "TagCollection": "annotation.tag_collection:TagCollection",
@@ -72,6 +81,7 @@ _NAMES = {
     "AnyGeometry": "geometry.any_geometry:AnyGeometry",
     "Bitmap": "geometry.bitmap:Bitmap",
     "SkeletonizeMethod": "geometry.bitmap:SkeletonizeMethod",
+    "Cuboid": "geometry.cuboid:Cuboid",
     "GraphNodes": "geometry.graph:GraphNodes",
     "KeypointsTemplate": "geometry.graph:KeypointsTemplate",
     "Node": "geometry.graph:Node",
@@ -82,8 +92,11 @@ _NAMES = {
     "Polyline": "geometry.polyline:Polyline",
     "Rectangle": "geometry.rectangle:Rectangle",
     "ImageRotator": "geometry.image_rotator:ImageRotator",
+    "deserialize_geometry": "geometry.helpers:deserialize_geometry",
     "geometry_to_bitmap": "geometry.helpers:geometry_to_bitmap",
-    # quality measures
+    # images together with their annotations
+    "aug": "aug.aug",
+    # quality metrics
     "MetricsBase": "metric.metric_base:MetricsBase",
     "IoUMetric": "metric.iou_metric:IoUMetric",
     "PixelAccuracyMetric": "metric.pixel_accuracy:PixelAccuracyMetric",
@@ -92,14 +105,17 @@ _NAMES = {
     "ClassificationMetrics": "metric.classification_metrics:ClassificationMetrics",
     "MAPMetric": "metric.map_metric:MAPMetric",
     "MetricProjectsApplier": "metric.projects_applier:MetricProjectsApplier",
-    # small things plugins borrow
+    # small helpers that plugins use
+    "COMMUNITY": "_utils:COMMUNITY",
+    "ENTERPRISE": "_utils:ENTERPRISE",
     "rand_str": "_utils:rand_str",
     "batched": "_utils:batched",
     "get_bytes_hash": "_utils:get_bytes_hash",
     "get_string_hash": "_utils:get_string_hash",
     "generate_names": "_utils:generate_names",
     "take_with_default": "_utils:take_with_default",
-    # packages, so that sly.nn.hosted and the like resolve without a second import
+    "timeit": "decorators.profile:timeit",
+    # packages, so that sly.nn.hosted resolves without a second import
     "annotation": "annotation",
     "collection": "collection",
     "geometry": "geometry",
@@ -109,33 +125,15 @@ _NAMES = {
     "nn": "nn",
     "project": "project",
     "task": "task",
+    "worker_api": "worker_api",
     "sly_logger": "sly_logger",
 }
 
-_OFFICIAL = "Install the official client (`pip install supervisely`) and use `supervisely.{}`."
-_LEFT_OUT = {
-    "Api": _OFFICIAL.format("Api") + " It speaks to this web instance as it is.",
-    "api": _OFFICIAL.format("api"),
-    "upload_project": _OFFICIAL.format("upload_project") + " Or let the agent read the folder: `agent project add`.",
-    "aug": "Augment with numpy, OpenCV or albumentations; Annotation has crop, rotate, resize, fliplr and flipud.",
-    "worker_api": "Only the original agent speaks this protocol; plugins never did.",
-    "AgentAPI": "Only the original agent speaks this protocol; plugins never did.",
-    "api_proto": "Only the original agent speaks this protocol; plugins never did.",
-    "ChunkSplitter": "Only the original agent speaks this protocol; plugins never did.",
-    "Cuboid": "Project shapes this SDK reads: bitmap, polygon, rectangle, line, point, graph, any.",
-    "AlphaMask": "Use Bitmap; project shapes this SDK reads: bitmap, polygon, rectangle, line, point, graph, any.",
-    "VideoAnnotation": _OFFICIAL.format("VideoAnnotation"),
-    "VideoProject": _OFFICIAL.format("VideoProject"),
-    "PointcloudAnnotation": _OFFICIAL.format("PointcloudAnnotation"),
-    "PointcloudProject": _OFFICIAL.format("PointcloudProject"),
-    "AppService": "Applications run on the real instance only.",
-    "save_project_as_pascal_voc_detection": _OFFICIAL.format("save_project_as_pascal_voc_detection"),
-}
-
-__getattr__, __dir__ = lazy(__name__, _NAMES, _LEFT_OUT)
+__getattr__, __dir__ = lazy(__name__, _NAMES)
+sys.meta_path.append(LeftOutModules)
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # what the table says, in words a type checker reads
+if TYPE_CHECKING:  # the same names as in the table, for type checkers
     from supervisely_lib import annotation as annotation
     from supervisely_lib import collection as collection
     from supervisely_lib import geometry as geometry
@@ -146,6 +144,9 @@ if TYPE_CHECKING:  # what the table says, in words a type checker reads
     from supervisely_lib import project as project
     from supervisely_lib import sly_logger as sly_logger
     from supervisely_lib import task as task
+    from supervisely_lib import worker_api as worker_api
+    from supervisely_lib._utils import COMMUNITY as COMMUNITY
+    from supervisely_lib._utils import ENTERPRISE as ENTERPRISE
     from supervisely_lib._utils import batched as batched
     from supervisely_lib._utils import generate_names as generate_names
     from supervisely_lib._utils import get_bytes_hash as get_bytes_hash
@@ -157,6 +158,7 @@ if TYPE_CHECKING:  # what the table says, in words a type checker reads
     from supervisely_lib.annotation.label import Label as Label
     from supervisely_lib.annotation.label import PixelwiseScoresLabel as PixelwiseScoresLabel
     from supervisely_lib.annotation.obj_class import ObjClass as ObjClass
+    from supervisely_lib.annotation.obj_class import ObjClassJsonFields as ObjClassJsonFields
     from supervisely_lib.annotation.obj_class_collection import ObjClassCollection as ObjClassCollection
     from supervisely_lib.annotation.renamer import Renamer as Renamer
     from supervisely_lib.annotation.tag import Tag as Tag
@@ -164,6 +166,8 @@ if TYPE_CHECKING:  # what the table says, in words a type checker reads
     from supervisely_lib.annotation.tag_meta import TagMeta as TagMeta
     from supervisely_lib.annotation.tag_meta import TagValueType as TagValueType
     from supervisely_lib.annotation.tag_meta_collection import TagMetaCollection as TagMetaCollection
+    from supervisely_lib.aug import aug as aug
+    from supervisely_lib.decorators.profile import timeit as timeit
     from supervisely_lib.function_wrapper import catch_silently as catch_silently
     from supervisely_lib.function_wrapper import function_wrapper as function_wrapper
     from supervisely_lib.function_wrapper import function_wrapper_external_logger as function_wrapper_external_logger
@@ -172,9 +176,11 @@ if TYPE_CHECKING:  # what the table says, in words a type checker reads
     from supervisely_lib.geometry.any_geometry import AnyGeometry as AnyGeometry
     from supervisely_lib.geometry.bitmap import Bitmap as Bitmap
     from supervisely_lib.geometry.bitmap import SkeletonizeMethod as SkeletonizeMethod
+    from supervisely_lib.geometry.cuboid import Cuboid as Cuboid
     from supervisely_lib.geometry.graph import GraphNodes as GraphNodes
     from supervisely_lib.geometry.graph import KeypointsTemplate as KeypointsTemplate
     from supervisely_lib.geometry.graph import Node as Node
+    from supervisely_lib.geometry.helpers import deserialize_geometry as deserialize_geometry
     from supervisely_lib.geometry.helpers import geometry_to_bitmap as geometry_to_bitmap
     from supervisely_lib.geometry.image_rotator import ImageRotator as ImageRotator
     from supervisely_lib.geometry.multichannel_bitmap import MultichannelBitmap as MultichannelBitmap
@@ -202,6 +208,7 @@ if TYPE_CHECKING:  # what the table says, in words a type checker reads
     from supervisely_lib.project.project import Project as Project
     from supervisely_lib.project.project import read_single_project as read_single_project
     from supervisely_lib.project.project_meta import ProjectMeta as ProjectMeta
+    from supervisely_lib.project.project_type import ProjectType as ProjectType
     from supervisely_lib.sly_logger import LOGGING_LEVELS as LOGGING_LEVELS
     from supervisely_lib.sly_logger import EventType as EventType
     from supervisely_lib.sly_logger import ServiceType as ServiceType

@@ -1,4 +1,4 @@
-"""Run a function, say what went wrong in the agent's language, and end accordingly (contract: events.md 5)."""
+"""Run a function, report its exception as an event, and end the process accordingly (contract: events.md 5)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SLY_DEBUG = "SLY_DEBUG"
 
 
 def main_wrapper(main_name: str, main_func: Callable[..., object], *args: Any, **kwargs: Any) -> None:
-    """Call main_func(*args, **kwargs) as the whole of a program.
+    """Call main_func(*args, **kwargs) as the main function of a program.
 
     An exception becomes one line of event TASK_CRASHED with the traceback, and the process ends with
     status 1 without waiting for threads (data loaders, GPU runtimes). With SLY_DEBUG set it is raised
@@ -33,7 +33,7 @@ def main_wrapper(main_name: str, main_func: Callable[..., object], *args: Any, *
         logger.debug("Main finished: BAD.", extra={"main_name": main_name})
         if os.environ.get(SLY_DEBUG):
             raise
-        sys.stdout.flush()  # _exit drops what prints have left in the buffer
+        sys.stdout.flush()  # _exit drops prints that are still in the buffer
         sys.stderr.flush()
         os._exit(1)
     logger.debug("Main finished: OK.", extra={"main_name": main_name})
@@ -44,12 +44,12 @@ def _report(log: Callable[..., None], error: Exception) -> None:
 
 
 def function_wrapper(f: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """f(*args, **kwargs); an exception is logged as an error and raised on."""
+    """Return f(*args, **kwargs); an exception is logged as an error and raised again."""
     return function_wrapper_external_logger(f, logger, *args, **kwargs)
 
 
 def function_wrapper_external_logger(f: Callable[..., T], ext_logger: logging.Logger, *args: Any, **kwargs: Any) -> T:
-    """As function_wrapper, through another logger."""
+    """As function_wrapper, with another logger."""
     try:
         return f(*args, **kwargs)
     except Exception as e:
@@ -58,19 +58,19 @@ def function_wrapper_external_logger(f: Callable[..., T], ext_logger: logging.Lo
 
 
 def function_wrapper_nofail(f: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
-    """f(*args, **kwargs), or None after logging the exception as an error."""
+    """Return f(*args, **kwargs); log an exception as an error and return None."""
     try:
         return f(*args, **kwargs)
-    except Exception as e:  # noqa: BLE001 - swallowing is what it is for
+    except Exception as e:  # noqa: BLE001 - the caller must not fail
         _report(logger.error, e)
         return None
 
 
 def catch_silently(fn: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
-    """fn(*args, **kwargs), or None after logging the exception at level debug."""
+    """Return fn(*args, **kwargs); log an exception at level debug and return None."""
     try:
         return fn(*args, **kwargs)
-    except Exception as e:  # noqa: BLE001 - swallowing is what it is for
+    except Exception as e:  # noqa: BLE001 - the caller must not fail
         _report(logger.debug, e)
         return None
 

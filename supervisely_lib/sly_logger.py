@@ -1,7 +1,7 @@
-"""The plugin's voice: one JSON object per line on stderr (contract: events.md 1, 2).
+"""The log of a plugin: a JSON object per line on stderr (contract: events.md 1, 2).
 
 `logger` is a standard `logging.Logger` named "logger". A line holds, in this order, the message,
-the extras, the timestamp, the level, and the traceback as a list of lines when there is one.
+the extras, the timestamp, the level, and the traceback, if it exists, as a list of lines.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 
 class ServiceType(Enum):
-    """Who wrote a line; added by the agent."""
+    """The writer of a line; the agent adds it."""
 
     AGENT = 1
     TASK = 2
@@ -27,7 +27,7 @@ class ServiceType(Enum):
 
 
 class EventType(Enum):
-    """What a line means. On the wire it is the member's full name: "EventType.METRICS"."""
+    """The type of an event. A line holds the member's full name: "EventType.METRICS"."""
 
     LOGJ = 1
     LOGS = 2
@@ -53,7 +53,7 @@ class EventType(Enum):
 
 
 class LogLevelSpec(NamedTuple):
-    """A level: its number, whether it attaches the current exception by itself, its name for people."""
+    """A level: its number, whether it attaches the current exception automatically, and its name."""
 
     int: int
     add_exc_info: bool
@@ -70,22 +70,22 @@ LOGGING_LEVELS = {
 }
 _LEVEL_NAMES = {spec.int: name.lower() for name, spec in LOGGING_LEVELS.items()}
 
-# Attributes that every LogRecord has; the rest of a record came through `extra`.
+# Attributes that every LogRecord has; the other attributes of a record come from `extra`.
 _OWN_ATTRIBUTES = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
 def _readable(value: Any) -> Any:
-    """How a value that JSON does not know is written (contract: events.md 2, value encoding)."""
+    """The form of a value that JSON does not support (contract: events.md 2, value encoding)."""
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     try:
         return str(value)
-    except Exception:  # noqa: BLE001 - a log line must not fail on somebody's __str__
+    except Exception:  # noqa: BLE001 - a faulty __str__ must not stop a log line
         return None
 
 
 def _strict(value: Any) -> Any:
-    """value with NaN and infinities as None and every key a string, so that any JSON parser reads it."""
+    """The value with None for NaN and infinities and with strings as keys, so that any JSON parser can read it."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -98,7 +98,7 @@ def _strict(value: Any) -> Any:
 def _dumps(fields: dict[str, Any]) -> str:
     try:
         return json.dumps(fields, default=_readable, allow_nan=False)
-    except (TypeError, ValueError):  # NaN, or keys that are not strings: rare, so looked for only then
+    except (TypeError, ValueError):  # NaN, or keys that are not strings: rare, so they are replaced only here
         pass
     try:
         return json.dumps(_strict(fields), default=_readable, allow_nan=False)
@@ -114,7 +114,7 @@ class CustomJsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = {"message": record.getMessage()}
         extras = record.__dict__.items()
-        fields |= {key: value for key, value in extras if key not in _OWN_ATTRIBUTES and not key.startswith("_")}
+        fields.update((key, value) for key, value in extras if key not in _OWN_ATTRIBUTES and not key.startswith("_"))
         for key, value in self.additional_fields.items():
             if value is not None:
                 fields.setdefault(key, value)
@@ -133,7 +133,7 @@ class CustomJsonFormatter(logging.Formatter):
 
 
 class _Logger(logging.Logger):
-    """Only for type checkers: a Logger with the methods that `_construct_logger` adds."""
+    """For type checkers only: a Logger with the methods that `_construct_logger` adds."""
 
     trace: Callable[..., None]
 
@@ -156,7 +156,7 @@ def add_default_logging_into_file(the_logger: logging.Logger, log_dir: str) -> N
 
 
 def change_formatters_default_values(the_logger: logging.Logger, field_name: str, value: Any) -> None:
-    """Add a field to every line from now on; None takes it away."""
+    """Add a field to every later line; None removes the field."""
     for handler in the_logger.handlers:
         if isinstance(handler.formatter, CustomJsonFormatter):
             if value is None:
@@ -167,14 +167,14 @@ def change_formatters_default_values(the_logger: logging.Logger, field_name: str
 
 def _level_method(spec: LogLevelSpec) -> Callable[..., None]:
     def log(self: logging.Logger, msg: object, *args: object, exc_info: Any = spec.add_exc_info, **kwargs: Any) -> None:
-        kwargs.setdefault("stacklevel", 2)  # the caller's place, not this one's
+        kwargs.setdefault("stacklevel", 2)  # the record names the caller, not this function
         self.log(spec.int, str(msg), *args, exc_info=exc_info, **kwargs)
 
     return log
 
 
 class _Stderr(logging.StreamHandler):  # type: ignore[type-arg]
-    """Writes to whatever sys.stderr is at that moment, so that redirecting it works."""
+    """Writes to the current sys.stderr, so that redirecting works."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -189,7 +189,7 @@ class _Stderr(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 def _construct_logger(the_logger: logging.Logger, loglevel_text: str) -> _Logger:
-    logging.addLevelName(LOGGING_LEVELS["TRACE"].int, "TRACE")  # the one level Python lacks
+    logging.addLevelName(LOGGING_LEVELS["TRACE"].int, "TRACE")  # the only level that Python lacks
     for handler in the_logger.handlers[:]:
         the_logger.removeHandler(handler)
     for name, spec in LOGGING_LEVELS.items():
@@ -201,7 +201,7 @@ def _construct_logger(the_logger: logging.Logger, loglevel_text: str) -> _Logger
 
 
 def _level_of_environment() -> str:
-    """LOG_LEVEL, then LOGLEVEL, then TRACE; a word that is no level counts as unset, not as a crash at import."""
+    """LOG_LEVEL, then LOGLEVEL, then TRACE. An unknown level counts as unset, so that the import does not fail."""
     for name in ("LOG_LEVEL", "LOGLEVEL"):
         level = os.environ.get(name, "").upper()
         if level in LOGGING_LEVELS or level in ("WARNING", "CRITICAL"):
@@ -210,7 +210,7 @@ def _level_of_environment() -> str:
 
 
 def set_global_logger() -> _Logger:
-    """The SDK's logger, made anew from the environment."""
+    """Create the SDK's logger again, with the level of the environment."""
     return _construct_logger(logging.getLogger("logger"), _level_of_environment())
 
 

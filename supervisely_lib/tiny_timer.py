@@ -6,7 +6,7 @@ import time
 
 
 class TinyTimer:
-    """Started when made; `get_sec()` gives the seconds since."""
+    """It starts when it is created; `get_sec()` gives the seconds since then."""
 
     def __init__(self) -> None:
         self.t = time.time()

@@ -1,10 +1,13 @@
-"""All labels and tags of one image (contract: project_format.md 3)."""
+"""All labels and tags of an image (contract: project_format.md 3)."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from supervisely_lib.annotation import reading
 from supervisely_lib.annotation.invalid import InvalidAnnotation
@@ -36,7 +39,7 @@ def _clipped(labels: Iterable[LabelBase], canvas: Rectangle) -> list[Any]:
 class Annotation:
     """Labels, tags and description of an image of a known size. Immutable.
 
-    Labels are clipped to the image: those outside are dropped, a polygon may become several.
+    Labels are clipped to the image: labels outside of it are dropped, and a polygon may become several polygons.
     """
 
     def __init__(
@@ -73,7 +76,7 @@ class Annotation:
 
     @property
     def pixelwise_scores_labels(self) -> list[PixelwiseScoresLabel]:
-        """Scores per pixel: a model's raw answer."""
+        """Scores per pixel: the raw output of a model."""
         return self._pixelwise_scores_labels.copy()
 
     @property
@@ -83,16 +86,16 @@ class Annotation:
 
     @property
     def img_description(self) -> str:
-        """A text for people."""
+        """A description for people."""
         return self._img_description
 
     @property
     def custom_data(self) -> dict[str, Any]:
-        """Whatever a program left there."""
+        """Data that a program has stored in the annotation."""
         return dict(self._custom_data or {})
 
     def is_empty(self) -> bool:
-        """Whether there is neither a label nor a tag."""
+        """Whether the annotation has neither a label nor a tag."""
         return not self._labels and not self._img_tags
 
     def to_json(self) -> dict[str, Any]:
@@ -114,11 +117,11 @@ class Annotation:
             }
         if custom_data is not None:
             result[_F.CUSTOM_DATA] = custom_data
-        return result | self._unknown_fields
+        return {**result, **self._unknown_fields}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], project_meta: ProjectMeta) -> Annotation:
-        """InvalidAnnotation, a RuntimeError and ValueError, naming the object and the field."""
+        """Raises InvalidAnnotation (a RuntimeError and ValueError) that names the object and the field."""
         reading.require_fields(data)
         custom_data, score_labels = reading.score_maps(data.get(_F.CUSTOM_DATA))
         annotation = cls(
@@ -135,7 +138,7 @@ class Annotation:
 
     @classmethod
     def load_json_file(cls, path: str | PathLike[str], project_meta: ProjectMeta) -> Annotation:
-        """As from_json, from a file, which errors then name. FileNotFoundError."""
+        """As from_json, for a file. Errors name the file. Raises FileNotFoundError too."""
         try:
             return cls.from_json(load_json_file(path), project_meta)
         except InvalidAnnotation as e:
@@ -159,7 +162,7 @@ class Annotation:
         pixelwise_scores_labels: Iterable[PixelwiseScoresLabel] | None = None,
         custom_data: Mapping[str, Any] | None = None,
     ) -> Annotation:
-        """A copy with some things changed."""
+        """A copy with the given parts replaced."""
         scores = self._pixelwise_scores_labels
         result = Annotation(
             img_size=self._img_size if img_size is None else img_size,
@@ -173,56 +176,56 @@ class Annotation:
         return result
 
     def add_label(self, label: Label) -> Annotation:
-        """With one more label, drawn last."""
+        """A copy with one more label, which is drawn last."""
         return self.add_labels([label])
 
     def add_labels(self, labels: Iterable[Label]) -> Annotation:
-        """With more labels, drawn last."""
+        """A copy with more labels, which are drawn last."""
         return self.clone(labels=[*self._labels, *labels])
 
     def delete_label(self, label: Label) -> Annotation:
-        """Without this very label. KeyError if it is not here."""
+        """A copy without this label object. KeyError if the annotation does not have it."""
         kept = [other for other in self._labels if other is not label]
         if len(kept) == len(self._labels):
             raise KeyError(f"Trying to delete a non-existing label of class: {label.obj_class.name}")
         return self.clone(labels=kept)
 
     def add_pixelwise_score_label(self, label: PixelwiseScoresLabel) -> Annotation:
-        """With one more score map."""
+        """A copy with one more score map."""
         return self.add_pixelwise_score_labels([label])
 
     def add_pixelwise_score_labels(self, labels: Iterable[PixelwiseScoresLabel]) -> Annotation:
-        """With more score maps."""
+        """A copy with more score maps."""
         return self.clone(pixelwise_scores_labels=[*self._pixelwise_scores_labels, *labels])
 
     def add_tag(self, tag: Tag) -> Annotation:
-        """With one more image tag."""
+        """A copy with one more image tag."""
         return self.clone(img_tags=self._img_tags.add(tag))
 
     def add_tags(self, tags: Iterable[Tag]) -> Annotation:
-        """With more image tags."""
+        """A copy with more image tags."""
         return self.clone(img_tags=self._img_tags.add_items(tags))
 
     def delete_tag_by_name(self, tag_name: str) -> Annotation:
-        """Without the image tag of that name, if there is one."""
+        """A copy without the image tag of that name, if it has such a tag."""
         return self.delete_tags_by_name([tag_name])
 
     def delete_tags_by_name(self, tag_names: Iterable[str]) -> Annotation:
-        """Without the image tags of these names."""
+        """A copy without the image tags of these names."""
         return self.clone(img_tags=self._img_tags.remove_items(tag_names))
 
     def delete_tag(self, tag: Tag) -> Annotation:
-        """Without the image tag of this one's name."""
+        """A copy without the image tag that has the name of `tag`."""
         return self.delete_tags_by_name([tag.name])
 
     def delete_tags(self, tags: Iterable[Tag]) -> Annotation:
-        """Without the image tags of these ones' names."""
+        """A copy without the image tags that have the names of `tags`."""
         return self.delete_tags_by_name([tag.name for tag in tags])
 
     def transform_labels(
         self, label_transform_fn: Callable[[Any], Iterable[Any]], new_size: Sequence[int] | None = None
     ) -> Annotation:
-        """With each label, and each score map, replaced by what the function makes of it."""
+        """A copy in which each label and each score map is replaced by the labels that the function returns for it."""
         return self.clone(
             img_size=new_size,
             labels=[new for label in self._labels for new in label_transform_fn(label)],
@@ -232,19 +235,22 @@ class Annotation:
         )
 
     def crop_labels(self, rect: Rectangle) -> Annotation:
-        """Only what lies inside rect; size and coordinates stay."""
+        """A copy with the parts of labels inside rect; the size of the image and the coordinates do not change."""
         return self.transform_labels(lambda label: label.crop(rect))
 
     def relative_crop(self, rect: Rectangle) -> Annotation:
-        """Only what lies inside rect, which becomes the image."""
+        """The annotation of the image that is cropped to rect."""
         return self.transform_labels(lambda label: label.relative_crop(rect), rect.to_size())
 
     def rotate(self, rotator: ImageRotator) -> Annotation:
-        """Of the rotated image."""
+        """The annotation of the rotated image."""
         return self.transform_labels(lambda label: [label.rotate(rotator)], rotator.new_imsize)
 
     def resize(self, out_size: Sequence[int], skip_empty_masks: bool = False) -> Annotation:
-        """Of the image resized to (height, width). A mask that vanishes is a ValueError, or left out."""
+        """The annotation of the image resized to (height, width).
+
+        A mask without pixels is a ValueError, or left out.
+        """
 
         def resized(label: Label) -> list[Label]:
             try:
@@ -257,30 +263,30 @@ class Annotation:
         return self.transform_labels(resized, out_size)
 
     def scale(self, factor: float) -> Annotation:
-        """Of the image with both sides times factor."""
+        """The annotation of the image with both sides multiplied by factor."""
         height, width = self._img_size
         new_size = (round(height * factor), round(width * factor))
         return self.transform_labels(lambda label: [label.scale(factor)], new_size)
 
     def fliplr(self) -> Annotation:
-        """Of the mirrored image."""
+        """The annotation of the mirrored image."""
         return self.transform_labels(lambda label: [label.fliplr(self._img_size)])
 
     def flipud(self) -> Annotation:
-        """Of the image upside down."""
+        """The annotation of the image upside down."""
         return self.transform_labels(lambda label: [label.flipud(self._img_size)])
 
     def filter_labels_by_classes(self, keep_classes: Iterable[str]) -> Annotation:
-        """Only labels of these classes."""
+        """A copy with the labels of these classes only."""
         names = set(keep_classes)
         return self.clone(labels=[label for label in self._labels if label.obj_class.name in names])
 
     def merge(self, other: Annotation) -> Annotation:
-        """With the other's labels and image tags too."""
+        """A copy that also has the labels and image tags of `other`."""
         return self.add_labels(other._labels).add_tags(other._img_tags)
 
     def draw(self, bitmap: Array, color: Any = None, thickness: int = 1) -> None:
-        """Fill all labels on a canvas of the image's size, in order: later ones cover earlier ones."""
+        """Fill all labels on a canvas of the image's size, in order: later labels cover earlier labels."""
         for label in self._labels:
             label.draw(bitmap, color, thickness)
 
@@ -289,8 +295,49 @@ class Annotation:
         for label in self._labels:
             label.draw_contour(bitmap, color, thickness)
 
+    @classmethod
+    def stat_area(cls, render: Array, names: Sequence[str], colors: Sequence[Any]) -> dict[str, Any]:
+        """The percentage of each class in a drawing (h, w, channels) of annotations in the colours of their classes.
+
+        The rest is `unlabeled`, unless a class has this name. RuntimeError if two classes have the same colour.
+        """
+        if len(names) != len(colors):
+            raise RuntimeError(f"len(names) != len(colors) [{len(names)} != {len(colors)}]")
+        height, width = render.shape[:2]
+        pixels = [int(np.count_nonzero(np.all(render == color, axis=-1))) for color in colors]
+        if sum(pixels) > height * width:
+            raise RuntimeError("Class colors mistake: covered_pixels > total_pixels")
+        result: dict[str, Any] = {name: count / (height * width) * 100.0 for name, count in zip(names, pixels)}
+        result.setdefault("unlabeled", (height * width - sum(pixels)) / (height * width) * 100.0)
+        return {**result, "height": height, "width": width, "channels": 1 if render.ndim == 2 else render.shape[2]}
+
+    def stat_class_count(self, class_names: Iterable[str]) -> dict[str, int]:
+        """The number of labels of each class, and in `total`. KeyError for a label of another class."""
+        counts = dict.fromkeys(class_names, 0)
+        for label in self._labels:
+            if label.obj_class.name not in counts:
+                raise KeyError(f"Class {label.obj_class.name!r} not found in {list(counts)}")
+            counts[label.obj_class.name] += 1
+        return {**counts, "total": len(self._labels)}
+
+    def filter_labels_by_min_side(
+        self,
+        thresh: float,
+        filter_operator: Callable[[float, float], bool] = operator.lt,
+        classes: Iterable[str] | None = None,
+    ) -> Annotation:
+        """A copy without the labels (of these classes, or all) whose shorter side compares so with the threshold."""
+        names = None if classes is None else set(classes)
+
+        def kept(label: Label) -> list[Label]:
+            box = label.geometry.to_bbox()
+            meant = names is None or label.obj_class.name in names
+            return [] if meant and filter_operator(min(box.height, box.width), thresh) else [label]
+
+        return self.transform_labels(kept)
+
     def draw_class_idx_rgb(self, render: Array, name_to_index: Mapping[str, int]) -> None:
-        """Fill all labels with their class' number, in each of the canvas' three channels."""
+        """Fill all labels with the number of their class, in each of the three channels of the canvas."""
         for label in self._labels:
             label.draw(render, color=[name_to_index[label.obj_class.name]] * 3)
 

@@ -1,9 +1,8 @@
-"""What is wrong with a file of a project, and where: file, object, field.
+"""Errors about files of a project. Each names its place: file, object, field.
 
     RuntimeError, ValueError
     └── InvalidProjectFile          names the place
         ├── InvalidAnnotation       an annotation file
-        │   └── DuplicateTag        (also DuplicateKeyError)
         └── InvalidMeta             meta.json
             ├── UnknownShape        (also KeyError)
             └── DuplicateName       (also DuplicateKeyError)
@@ -14,13 +13,16 @@ a shape it does not know; code that catches those catches these.
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING
 
 from supervisely_lib.collection.key_indexed_collection import DuplicateKeyError
 
+if TYPE_CHECKING:
+    from typing_extensions import Self  # for type checkers only: Python has it since 3.11
+
 
 class InvalidProjectFile(RuntimeError, ValueError):
-    """A file of a project that does not say what it should. `problem` is the sentence without the place."""
+    """A file of a project with invalid content. `problem` is the message without the place."""
 
     def __init__(self, problem: str, place: str = "") -> None:
         super().__init__(problem, place)
@@ -28,7 +30,7 @@ class InvalidProjectFile(RuntimeError, ValueError):
         self.place = place
 
     def within(self, place: str) -> Self:
-        """The same problem, known to lie in a larger place: a field within an object, an object within a file."""
+        """The same problem with a larger place in front: the object of the field, or the file of the object."""
         return type(self)(self.problem, f"{place}, {self.place}" if self.place else place)
 
     def __str__(self) -> str:
@@ -36,26 +38,22 @@ class InvalidProjectFile(RuntimeError, ValueError):
 
 
 class InvalidAnnotation(InvalidProjectFile):
-    """An annotation file, or JSON that should be one."""
-
-
-class DuplicateTag(InvalidAnnotation, DuplicateKeyError):
-    """One tag twice on one image or object."""
+    """An invalid annotation file, or invalid JSON of an annotation."""
 
 
 class InvalidMeta(InvalidProjectFile):
-    """A meta.json, or JSON that should be one."""
+    """An invalid meta.json, or invalid JSON of a meta."""
 
 
 class UnknownShape(InvalidMeta, KeyError):
-    """A class of a shape this SDK does not know."""
+    """A class whose shape is unknown to this SDK."""
 
 
 class DuplicateName(InvalidMeta, DuplicateKeyError):
-    """Two classes, or two tags, of one name."""
+    """Two classes or two tags with the same name."""
 
 
 def kind_of(value: object) -> str:
-    """A JSON value's type, in JSON's words."""
+    """The JSON name of a value's type."""
     names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number" if isinstance(value, (int, float)) else type(value).__name__)

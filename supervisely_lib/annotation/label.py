@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +33,8 @@ from supervisely_lib.geometry.multichannel_bitmap import MultichannelBitmap
 from supervisely_lib.geometry.rectangle import Rectangle
 
 if TYPE_CHECKING:
+    from typing_extensions import Self  # for type checkers only: Python has it since 3.11
+
     from supervisely_lib.geometry.image_rotator import ImageRotator
     from supervisely_lib.project.project_meta import ProjectMeta
 
@@ -64,7 +66,7 @@ class LabelBase:
         tags: TagCollection | Iterable[Tag] | None = None,
         description: str = "",
     ) -> None:
-        """RuntimeError if the shape is not the class', ValueError if it breaks the class' config."""
+        """RuntimeError if the class has another shape, ValueError if the geometry violates the config of the class."""
         self._geometry = geometry
         self._obj_class = obj_class
         self._description = description
@@ -77,7 +79,7 @@ class LabelBase:
 
     @property
     def geometry(self) -> Any:
-        """Its shape: a Geometry of the kind its class names (Any, for that type checkers cannot know)."""
+        """Its geometry, of the shape of its class. The type is Any because type checkers cannot know the shape."""
         return self._geometry
 
     @property
@@ -92,7 +94,7 @@ class LabelBase:
 
     @property
     def description(self) -> str:
-        """A text for people."""
+        """A description for people."""
         return self._description
 
     @property
@@ -115,7 +117,7 @@ class LabelBase:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], project_meta: ProjectMeta) -> Self:
-        """InvalidAnnotation, a RuntimeError and ValueError, naming the class and the field."""
+        """Raises InvalidAnnotation (a RuntimeError and ValueError) that names the class and the field."""
         if not isinstance(data, Mapping):
             raise InvalidAnnotation(f"an object must be a JSON object, not {kind_of(data)}.")
         fields = LabelJsonFields
@@ -153,7 +155,7 @@ class LabelBase:
         tags: TagCollection | Iterable[Tag] | None = None,
         description: str | None = None,
     ) -> Self:
-        """A copy with some things changed."""
+        """A copy with the given parts replaced."""
         result = type(self)(
             geometry=take_with_default(geometry, self._geometry),
             obj_class=take_with_default(obj_class, self._obj_class),
@@ -165,18 +167,18 @@ class LabelBase:
         return result
 
     def add_tag(self, tag: Tag) -> Self:
-        """With one more tag."""
+        """A copy with one more tag."""
         return self.clone(tags=self._tags.add(tag))
 
     def add_tags(self, tags: Iterable[Tag]) -> Self:
-        """With more tags."""
+        """A copy with more tags."""
         return self.clone(tags=self._tags.add_items(tags))
 
     def _with_each(self, geometries: Sequence[Geometry]) -> list[Self]:
         return [self.clone(geometry=geometry) for geometry in geometries]
 
     def crop(self, rect: Rectangle) -> list[Self]:
-        """A label for each part of the shape inside rect; itself if all of it is."""
+        """A label for each part of the shape inside rect; the label itself if the whole shape is inside."""
         if rect.contains(self._geometry.to_bbox()):
             return [self]
         parts = self._geometry.crop(rect)
@@ -185,51 +187,51 @@ class LabelBase:
         return self._with_each(parts)
 
     def relative_crop(self, rect: Rectangle) -> list[Self]:
-        """As crop, in coordinates of rect."""
+        """As crop, in coordinates relative to rect."""
         return self._with_each(self._geometry.relative_crop(rect))
 
     def rotate(self, rotator: ImageRotator) -> Self:
-        """In the rotated image."""
+        """The label in the rotated image."""
         return self.clone(geometry=self._geometry.rotate(rotator))
 
     def resize(self, in_size: Sequence[int], out_size: Sequence[int]) -> Self:
-        """When an image of in_size (height, width) becomes out_size."""
+        """The label after an image of in_size (height, width) is resized to out_size."""
         return self.clone(geometry=self._geometry.resize(in_size, out_size))
 
     def scale(self, factor: float) -> Self:
-        """All coordinates times factor."""
+        """The label with all coordinates multiplied by factor."""
         return self.clone(geometry=self._geometry.scale(factor))
 
     def translate(self, drow: int, dcol: int) -> Self:
-        """Moved down by drow, right by dcol."""
+        """The label moved down by drow and right by dcol."""
         return self.clone(geometry=self._geometry.translate(drow, dcol))
 
     def fliplr(self, img_size: Sequence[int]) -> Self:
-        """Mirrored within (height, width)."""
+        """The label mirrored within an image of (height, width)."""
         return self.clone(geometry=self._geometry.fliplr(img_size))
 
     def flipud(self, img_size: Sequence[int]) -> Self:
-        """Upside down within (height, width)."""
+        """The label upside down within an image of (height, width)."""
         return self.clone(geometry=self._geometry.flipud(img_size))
 
     def draw(self, bitmap: Array, color: Any = None, thickness: int = 1) -> None:
-        """Fill the shape on a canvas, in the class' colour unless another is given."""
+        """Fill the shape on a canvas, in the given colour or else in the colour of its class."""
         ink = self._obj_class.color if color is None else color
         self._geometry.draw(bitmap, ink, thickness, self._obj_class._geometry_config)
 
     def draw_contour(self, bitmap: Array, color: Any = None, thickness: int = 1) -> None:
-        """Draw the outline on a canvas, in the class' colour unless another is given."""
+        """Draw the outline on a canvas, in the given colour or else in the colour of its class."""
         ink = self._obj_class.color if color is None else color
         self._geometry.draw_contour(bitmap, ink, thickness, self._obj_class._geometry_config)
 
     def get_mask(self, img_size: tuple[int, int]) -> Array:
-        """bool (height, width), true where the shape is drawn."""
+        """bool (height, width), true for the pixels of the shape."""
         mask = np.zeros(tuple(img_size), np.bool_)
         self.draw(mask, True)
         return mask
 
     def convert(self, new_obj_class: ObjClass) -> list[Self]:
-        """Labels of another class, the shape converted to that class' kind."""
+        """Labels of another class, with the geometry converted to the shape of that class."""
         shapes = self._geometry.convert(new_obj_class.geometry_type)
         return [self.clone(geometry=shape, obj_class=new_obj_class) for shape in shapes]
 
@@ -244,13 +246,16 @@ def _geometry_class(obj_class: ObjClass, data: Mapping[str, Any]) -> type[Geomet
     if name is None:
         raise InvalidAnnotation(f"the class may have any shape, so field {GEOMETRY_TYPE!r} is needed.")
     try:
-        return GET_GEOMETRY_FROM_STR(name)
+        shape = GET_GEOMETRY_FROM_STR(name)
     except UnknownShape as e:
         raise InvalidAnnotation(e.problem) from None
+    if shape is AnyGeometry:
+        raise InvalidAnnotation(f"field {GEOMETRY_TYPE!r} of an object cannot be {name!r}.")
+    return shape
 
 
 class Label(LabelBase):
-    """A shape of the kind its class names."""
+    """A geometry of the shape of its class."""
 
     def _validate_geometry_type(self) -> None:
         expected = self._obj_class.geometry_type
@@ -259,7 +264,7 @@ class Label(LabelBase):
 
 
 class PixelwiseScoresLabel(LabelBase):
-    """A score per pixel for a class of whatever shape."""
+    """A score per pixel for a class of any shape."""
 
     def _validate_geometry_type(self) -> None:
         if type(self._geometry) is not MultichannelBitmap:

@@ -13,7 +13,7 @@ from supervisely_lib.collection.key_indexed_collection import KeyObject
 from supervisely_lib.geometry.any_geometry import AnyGeometry
 from supervisely_lib.geometry.geometry import Geometry
 from supervisely_lib.geometry.graph import GraphNodes, KeypointsTemplate
-from supervisely_lib.imaging.color import _validate_color, hex2rgb, random_rgb, rgb2hex
+from supervisely_lib.imaging.color import _validate_color, random_rgb, read_color, rgb2hex
 from supervisely_lib.io.json import JsonSerializable
 
 
@@ -35,7 +35,7 @@ _KNOWN_FIELDS = frozenset(value for key, value in vars(ObjClassJsonFields).items
 class ObjClass(KeyObject, JsonSerializable):
     """A class: its name, the shape of its objects, its colour. Immutable.
 
-    Equal if name, shape and geometry_config are; the colour does not matter.
+    Two classes are equal if name, shape and geometry_config are equal; the colour does not matter.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ObjClass(KeyObject, JsonSerializable):
         hotkey: str | None = None,
         description: str | None = None,
     ) -> None:
-        """color: [R, G, B], random if None. geometry_config: nodes and edges, for graphs only (required there)."""
+        """color: [R, G, B], random if None. geometry_config: nodes and edges; required for graphs, empty for others."""
         if geometry_type is GraphNodes and geometry_config is None:
             raise ValueError("sly.GraphNodes requires geometry_config to be passed to sly.ObjClass")
         if isinstance(geometry_config, KeypointsTemplate):
@@ -88,7 +88,7 @@ class ObjClass(KeyObject, JsonSerializable):
 
     @property
     def sly_id(self) -> int | None:
-        """A server's id."""
+        """The id of the class on a server."""
         return self._sly_id
 
     @property
@@ -98,7 +98,7 @@ class ObjClass(KeyObject, JsonSerializable):
 
     @property
     def description(self) -> str:
-        """A text for people; "" for none."""
+        """A description for people; "" for none."""
         return self._description or ""
 
     def to_json(self) -> dict[str, Any]:
@@ -115,12 +115,12 @@ class ObjClass(KeyObject, JsonSerializable):
             fields.HOTKEY: self._hotkey,
             fields.ID: self._sly_id,
         }
-        result |= {key: value for key, value in optional.items() if value is not None}
-        return result | self._unknown_fields
+        result.update((key, value) for key, value in optional.items() if value is not None)
+        return {**result, **self._unknown_fields}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ObjClass:
-        """InvalidMeta naming the class and the field."""
+        """Raises InvalidMeta that names the class and the field."""
         fields = ObjClassJsonFields
         if not isinstance(data, Mapping):
             raise InvalidMeta(f"a class must be an object, not {kind_of(data)}.")
@@ -135,8 +135,12 @@ class ObjClass(KeyObject, JsonSerializable):
         except InvalidMeta as e:
             raise e.within(place) from None
         try:
-            color = hex2rgb(data[fields.COLOR])
+            color = read_color(data[fields.COLOR])
             config = geometry_type.config_from_json(data.get(fields.GEOMETRY_CONFIG))
+            if geometry_type is GraphNodes and config is None:
+                raise ValueError(f"a class of graphs needs field {fields.GEOMETRY_CONFIG!r} with nodes and edges.")
+            if not isinstance(config, Mapping):
+                config = None  # other shapes have none
             result = cls(
                 name,
                 geometry_type,
@@ -149,7 +153,7 @@ class ObjClass(KeyObject, JsonSerializable):
         except KeyError as e:
             raise InvalidMeta(f"field {e.args[0]!r} is missing.", place) from None
         except (ValueError, TypeError) as e:
-            raise InvalidMeta(f"{e} Its color is {data.get(fields.COLOR)!r}.", place) from e
+            raise InvalidMeta(str(e), place) from e
         result._unknown_fields = {key: value for key, value in data.items() if key not in _KNOWN_FIELDS}
         return result
 
@@ -163,7 +167,7 @@ class ObjClass(KeyObject, JsonSerializable):
         hotkey: str | None = None,
         description: str | None = None,
     ) -> ObjClass:
-        """A copy with some things changed."""
+        """A copy with the given parts replaced."""
         result = ObjClass(
             name=take_with_default(name, self._name),
             geometry_type=take_with_default(geometry_type, self._geometry_type),
@@ -193,9 +197,10 @@ class ObjClass(KeyObject, JsonSerializable):
         return f"ObjClass({self._name!r}, {self._geometry_type.__name__})"
 
     def __str__(self) -> str:
+        """The text in log lines; padded as in the official SDK, because logs are compared."""
         return (
-            f"Name: {self._name:<10}Shape: {self._geometry_type.__name__:<13}"
-            f"Color: {self._color!s:<15}Geom. settings: {self._geometry_config}"
+            f"Name:  {self._name:<10}Shape: {self._geometry_type.__name__:<13}"
+            f"Color: {self._color!s:<15}Geom. settings: {self._geometry_config!s:<16}"
         )
 
     @classmethod

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
 
 from supervisely_lib.annotation.invalid import DuplicateName, InvalidMeta, kind_of
@@ -20,8 +19,13 @@ class ObjClassCollection(KeyIndexedCollection[ObjClass], JsonSerializable):
     item_type = ObjClass
 
     @classmethod
-    def from_json(cls, data: Sequence[dict[str, Any]]) -> ObjClassCollection:
-        """InvalidMeta naming the class and the field; DuplicateName for two of one name."""
+    def from_json(cls, data: Any) -> ObjClassCollection:
+        """Raises InvalidMeta that names the class and the field, DuplicateName for a repeated name.
+
+        An empty text or object counts as an empty list.
+        """
+        if data in ("", {}):
+            return cls()
         if not isinstance(data, (list, tuple)):
             raise InvalidMeta(f"field 'classes' must be a list, not {kind_of(data)}.")
         classes = []
@@ -36,7 +40,7 @@ class ObjClassCollection(KeyIndexedCollection[ObjClass], JsonSerializable):
             raise DuplicateName(f"{e} among the classes.") from None
 
     def validate_classes_colors(self, logger: Any = None) -> str | None:
-        """A text naming classes that share a colour, also logged as warnings; None if there are none."""
+        """A text that names classes with the same colour, also logged as warnings; None if all colours differ."""
         names = defaultdict(list)
         for obj_class in self:
             names[rgb2hex(obj_class.color)].append(obj_class.name)
@@ -52,7 +56,7 @@ class ObjClassCollection(KeyIndexedCollection[ObjClass], JsonSerializable):
 def make_renamed_classes(
     src_obj_classes: ObjClassCollection, renamer: Renamer, skip_missing: bool = False
 ) -> ObjClassCollection:
-    """The classes the renamer keeps, under their new names. KeyError if it drops one, unless skip_missing."""
+    """The classes that the renamer keeps, under their new names. KeyError if it drops a class, unless skip_missing."""
     renamed = []
     for obj_class in src_obj_classes:
         name = renamer.rename(obj_class.name)

@@ -8,7 +8,7 @@ from supervisely_lib.annotation.renamer import Renamer
 
 
 class ObjClassMapper:
-    """A class → another one, or None."""
+    """Maps a class to another class, or to None."""
 
     def map(self, src: ObjClass) -> ObjClass | None:
         """The class to use instead of src; None to drop its objects."""
@@ -16,7 +16,7 @@ class ObjClassMapper:
 
 
 class RenamingObjClassMapper(ObjClassMapper):
-    """The destination's class of the renamed name."""
+    """Maps a class to the destination's class with the renamed name."""
 
     def __init__(self, dest_obj_classes: ObjClassCollection, renamer: Renamer) -> None:
         self._dest_obj_classes = dest_obj_classes

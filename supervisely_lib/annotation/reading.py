@@ -38,6 +38,8 @@ def require_fields(data: Any) -> None:
     for field, kind in ((_F.IMG_SIZE, Mapping), (_F.LABELS, list), (_F.IMG_TAGS, list)):
         if field not in data:
             raise InvalidAnnotation(f"field {field!r} is missing.")
+        if kind is list and data[field] in ("", {}):
+            continue  # some programs write their empty value
         if not isinstance(data[field], kind):
             wanted = "a list" if kind is list else "an object"
             raise InvalidAnnotation(f"field {field!r} must be {wanted}, not {kind_of(data[field])}.")
@@ -47,13 +49,14 @@ def image_size(size: Mapping[str, Any]) -> tuple[int, int]:
     """(height, width)."""
     for side in (_F.IMG_SIZE_HEIGHT, _F.IMG_SIZE_WIDTH):
         value = size.get(side)
-        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not 1 <= value < float("inf"):  # type: ignore[operator]
             raise InvalidAnnotation(f"field 'size.{side}' must be a positive whole number, not {value!r}.")
-    return size[_F.IMG_SIZE_HEIGHT], size[_F.IMG_SIZE_WIDTH]
+    return int(size[_F.IMG_SIZE_HEIGHT]), int(size[_F.IMG_SIZE_WIDTH])
 
 
 def labels(objects: list[Any], meta: ProjectMeta) -> list[Label]:
-    """Labels of `objects`. InvalidAnnotation says which one is wrong."""
+    """Labels of `objects`. InvalidAnnotation names the invalid object."""
     result = []
     for i, item in enumerate(objects):
         try:
@@ -73,7 +76,7 @@ def image_tags(tags: list[Any], meta: ProjectMeta) -> TagCollection:
 
 def score_maps(custom_data: Any) -> tuple[dict[str, Any] | None, list[PixelwiseScoresLabel]]:
     """customBigData without the score maps, and the score maps."""
-    from supervisely_lib.project.project_meta import ProjectMeta  # here, because it imports this package
+    from supervisely_lib.project.project_meta import ProjectMeta  # imported late, because it imports this package
 
     if not isinstance(custom_data, Mapping):
         return None, []

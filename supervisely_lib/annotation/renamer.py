@@ -1,4 +1,4 @@
-"""Which names to keep, and what to add to them (contract: sdk.md 5, model_classes and model_tags)."""
+"""Renaming of classes and tags: the names to keep, and a suffix (contract: sdk.md 5, model_classes, model_tags)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Renamer:
         self._save_names = MATCH_ALL if save_names is None else save_names
 
     def rename(self, name: str) -> str | None:
-        """name + suffix, or None for a name that is not kept."""
+        """`name` with the suffix, or None for a name that is not kept."""
         return name + self._add_suffix if is_name_included(name, self._save_names) else None
 
     def to_json(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Union
 
 from supervisely_lib._utils import take_with_default
 from supervisely_lib.annotation.invalid import InvalidAnnotation, kind_of
@@ -11,7 +11,7 @@ from supervisely_lib.annotation.tag_meta import TagMeta, TagValueType
 from supervisely_lib.annotation.tag_meta_collection import TagMetaCollection
 from supervisely_lib.collection.key_indexed_collection import KeyObject
 
-TagValue = str | int | float | None
+TagValue = Union[str, int, float, None]
 
 
 class TagJsonFields:
@@ -22,10 +22,10 @@ class TagJsonFields:
 
 
 class Tag(KeyObject):
-    """A tag with its value, None where its kind has none. Immutable."""
+    """A tag with its value, which is None if its meta allows no value. Immutable."""
 
     def __init__(self, meta: TagMeta, value: TagValue = None) -> None:
-        """ValueError for a value that the meta does not allow, and without a meta."""
+        """ValueError for a value that the meta does not allow, and for a missing meta."""
         if meta is None:
             raise ValueError("TagMeta is None")
         if not meta.is_valid_value(value):
@@ -36,7 +36,7 @@ class Tag(KeyObject):
 
     @property
     def meta(self) -> TagMeta:
-        """Its kind."""
+        """Its TagMeta."""
         return self._meta
 
     @property
@@ -46,22 +46,22 @@ class Tag(KeyObject):
 
     @property
     def name(self) -> str:
-        """Its kind's name."""
+        """The name of its meta."""
         return self._meta.name
 
     def key(self) -> str:
         return self._meta.name
 
     def to_json(self) -> dict[str, Any]:
-        """`{"name": …}`, with a `value` unless its kind has none."""
+        """`{"name": …}`, with a `value` if the meta allows values."""
         result: dict[str, Any] = {TagJsonFields.TAG_NAME: self.name}
         if self._meta.value_type != TagValueType.NONE:
             result[TagJsonFields.VALUE] = self._value
-        return result | self._unknown_fields
+        return {**result, **self._unknown_fields}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | str, tag_meta_collection: TagMetaCollection) -> Tag:
-        """An object, or just the name. InvalidAnnotation, a ValueError, naming the tag."""
+        """`data` is an object, or only the name. Raises InvalidAnnotation (a ValueError) that names the tag."""
         fields: Mapping[str, Any] = {TagJsonFields.TAG_NAME: data} if isinstance(data, str) else data
         name = fields.get(TagJsonFields.TAG_NAME) if isinstance(fields, Mapping) else None
         if not isinstance(name, str):
@@ -79,13 +79,13 @@ class Tag(KeyObject):
         return tag
 
     def clone(self, meta: TagMeta | None = None, value: TagValue = None) -> Tag:
-        """A copy with some things changed."""
+        """A copy with the given parts replaced."""
         result = Tag(take_with_default(meta, self._meta), self._value if value is None else value)
         result._unknown_fields = self._unknown_fields
         return result
 
     def get_compact_str(self) -> str:
-        """ "name:value", or the name alone."""
+        """ "name:value", or only the name if the tag has no value."""
         has_value = self._meta.value_type != TagValueType.NONE and str(self._value)
         return f"{self.name}:{self._value}" if has_value else self.name
 
@@ -101,7 +101,8 @@ class Tag(KeyObject):
         return f"Tag({self.name!r}, {self._value!r})"
 
     def __str__(self) -> str:
-        return f"Name: {self.name:<10}Value type: {self._meta.value_type:<13}Value: {self._value!s:<10}"
+        """The text in log lines, with the blanks of the official SDK."""
+        return f"Name:  {self.name:<10}Value type: {self._meta.value_type:<13}Value:  {self._value!s:<10}"
 
     @classmethod
     def get_header_ptable(cls) -> list[str]:

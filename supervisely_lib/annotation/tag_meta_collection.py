@@ -1,8 +1,7 @@
-"""Kinds of tags by name."""
+"""Tag metas by name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from supervisely_lib.annotation.invalid import DuplicateName, InvalidMeta, kind_of
@@ -13,13 +12,18 @@ from supervisely_lib.io.json import JsonSerializable
 
 
 class TagMetaCollection(KeyIndexedCollection[TagMeta], JsonSerializable):
-    """Kinds of tags by name, in order."""
+    """Tag metas by name, in order."""
 
     item_type = TagMeta
 
     @classmethod
-    def from_json(cls, data: Sequence[dict[str, Any] | str]) -> TagMetaCollection:
-        """InvalidMeta naming the tag and the field; DuplicateName for two of one name."""
+    def from_json(cls, data: Any) -> TagMetaCollection:
+        """Raises InvalidMeta that names the tag and the field, DuplicateName for a repeated name.
+
+        An empty text or object counts as an empty list.
+        """
+        if data in ("", {}):
+            return cls()
         if not isinstance(data, (list, tuple)):
             raise InvalidMeta(f"field 'tags' must be a list, not {kind_of(data)}.")
         metas = []
@@ -37,7 +41,7 @@ class TagMetaCollection(KeyIndexedCollection[TagMeta], JsonSerializable):
 def make_renamed_tag_metas(
     src_tag_metas: TagMetaCollection, renamer: Renamer, skip_missing: bool = False
 ) -> TagMetaCollection:
-    """The tags the renamer keeps, under their new names. KeyError if it drops one, unless skip_missing."""
+    """The tag metas that the renamer keeps, under their new names. KeyError if it drops one, unless skip_missing."""
     renamed = []
     for tag_meta in src_tag_metas:
         name = renamer.rename(tag_meta.name)

@@ -12,15 +12,15 @@ from supervisely_lib.annotation.tag_meta_collection import TagMetaCollection
 
 
 class TagMetaMapper:
-    """A kind of tag → another one, or None."""
+    """Maps a tag meta to another tag meta, or to None."""
 
     def map(self, src: TagMeta) -> TagMeta | None:
-        """The kind to use instead of src; None to drop its tags."""
+        """The tag meta to use instead of src; None to drop its tags."""
         raise NotImplementedError
 
 
 class RenamingTagMetaMapper(TagMetaMapper):
-    """The destination's kind of the renamed name."""
+    """Maps a tag meta to the destination's tag meta with the renamed name."""
 
     def __init__(self, dest_tag_meta_dict: TagMetaCollection, renamer: Renamer) -> None:
         self._dest_tag_meta_dict = dest_tag_meta_dict
@@ -33,7 +33,7 @@ class RenamingTagMetaMapper(TagMetaMapper):
 
 
 def make_renamed_tags(tags: Iterable[Tag], tag_meta_mapper: TagMetaMapper, skip_missing: bool = True) -> TagCollection:
-    """The tags the mapper keeps, of their new kinds. KeyError if it drops one, unless skip_missing."""
+    """The tags that the mapper keeps, with their new metas. KeyError if it drops a tag, unless skip_missing."""
     renamed = []
     for tag in tags:
         meta = tag_meta_mapper.map(tag.meta)

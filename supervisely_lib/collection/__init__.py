@@ -1,4 +1,4 @@
-"""Collections of named things."""
+"""Collections of named objects."""
 
 from supervisely_lib._lazy import lazy
 

@@ -7,7 +7,7 @@ from supervisely_lib.geometry.geometry import Geometry
 
 
 class AnyGeometry(Geometry):
-    """Only as a class' geometry_type: each object says its own shape in the file."""
+    """The geometry_type of such a class only; each object names its own shape in the file."""
 
     @staticmethod
     def geometry_name() -> str:

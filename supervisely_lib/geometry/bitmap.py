@@ -16,7 +16,7 @@ from supervisely_lib.geometry.constants import BITMAP
 from supervisely_lib.geometry.drawing import Array, fill, paint
 from supervisely_lib.geometry.geometry import Geometry
 from supervisely_lib.geometry.inflate import inflate
-from supervisely_lib.geometry.mask_png import decode_mask, encode_mask
+from supervisely_lib.geometry.mask_png import decode_mask, decode_plain_mask, encode_mask
 from supervisely_lib.geometry.point_location import PointLocation
 from supervisely_lib.geometry.rectangle import Rectangle
 
@@ -57,7 +57,7 @@ def _span(line: Any) -> tuple[int, int]:
 
 
 class Bitmap(BitmapBase):
-    """A mask, bool (h, w), cut to the smallest rectangle that holds its pixels."""
+    """A mask, bool (h, w), cropped to the smallest rectangle that holds its pixels."""
 
     @staticmethod
     def geometry_name() -> str:
@@ -80,7 +80,7 @@ class Bitmap(BitmapBase):
     ) -> None:
         """data: bool (h, w), or numbers 0 and 1 or 0 and 255. Its top left pixel lies at origin.
 
-        ValueError for a mask without pixels or with other values.
+        ValueError for a mask without pixels, or with other values.
         """
         super().__init__(data, origin, 2, sly_id, class_id, labeler_login, updated_at, created_at)
         mask = _as_bool(data) if extra_validation else data.astype(np.bool_, copy=False)
@@ -94,7 +94,7 @@ class Bitmap(BitmapBase):
             row, col = row + top, col + left
             if not mask[0].any():
                 raise ValueError("Creating a bitmap with an empty mask (no pixels set to True) is not supported.")
-        # A copy, so that the caller may go on using its array; masks read from files are nobody else's.
+        # A copy, so that the caller may change its array. A mask that was read from a file needs no copy.
         shared = mask.base is not None or mask is data
         self._data = mask.copy() if shared and mask.flags.writeable else np.ascontiguousarray(mask)
         self._data.flags.writeable = False
@@ -102,16 +102,15 @@ class Bitmap(BitmapBase):
 
     @staticmethod
     def base64_2_data(s: str) -> Array:
-        """Annotation text → bool (h, w). ValueError, RuntimeError for anything but an encoded mask."""
+        """Annotation text → bool (h, w). ValueError or RuntimeError if the text is not an encoded mask."""
         try:
             packed = base64.b64decode(s)
         except (binascii.Error, ValueError) as e:
             raise ValueError(f"The bitmap's data is not base64: {e}.") from e
         try:
-            png = inflate(packed, _MOST_BYTES, "bitmap's data")
+            mask = decode_mask(inflate(packed, _MOST_BYTES, "bitmap's data"))
         except zlib.error:
-            png = packed  # the 2026 generation also reads a PNG as it is
-        mask = decode_mask(png)
+            mask = decode_plain_mask(packed)
         mask.flags.writeable = False
         return mask
 
@@ -182,7 +181,7 @@ class Bitmap(BitmapBase):
             return []
         rings = [contour[:, 0] for contour in contours]
         polygons = []
-        for ring, (_, _, child, parent) in zip(rings, hierarchy[0].tolist(), strict=True):
+        for ring, (_, _, child, parent) in zip(rings, hierarchy[0].tolist()):
             if parent >= 0 or len(ring) < 3:
                 continue
             holes = []
@@ -201,10 +200,11 @@ class Bitmap(BitmapBase):
             SkeletonizeMethod.MEDIAL_AXIS: morphology.medial_axis,
             SkeletonizeMethod.THINNING: morphology.thin,
         }
-        return self._at(methods[method_id](self._data).astype(np.bool_), self._origin.row, self._origin.col)
+        thin = methods[method_id](self._data.copy())  # some versions refuse an array that must not be written
+        return self._at(thin.astype(np.bool_), self._origin.row, self._origin.col)
 
     def bitwise_mask(self, full_target_mask: Array, bit_op: Callable[[Array, Array], Array]) -> Bitmap | None:
-        """bit_op of a mask (height, width) of the whole image and this one, within this one's rectangle.
+        """Apply bit_op to a mask (height, width) of the whole image and this mask, within the rectangle of this mask.
 
         None if no pixel is left.
         """

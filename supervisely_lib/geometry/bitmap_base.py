@@ -1,9 +1,9 @@
-"""Pixels with a place: what masks and score maps share."""
+"""Arrays of pixels with an origin: the common base of masks and score maps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,11 +15,14 @@ from supervisely_lib.geometry.rectangle import Rectangle
 from supervisely_lib.geometry.validation import int_points
 from supervisely_lib.imaging.sizes import restore_proportional_size
 
+if TYPE_CHECKING:
+    from typing_extensions import Self  # for type checkers only: Python has it since 3.11
+
 
 def resize_origin_and_bitmap(
     origin: PointLocation, bitmap: Array, in_size: Sequence[int], out_size: Sequence[int]
 ) -> tuple[PointLocation, Array]:
-    """Place and pixels when the image around them goes from in_size to out_size (height, width)."""
+    """Origin and pixels after the image is resized from in_size to out_size (height, width)."""
     from supervisely_lib.imaging.image import resize_inter_nearest
 
     height, width = restore_proportional_size(in_size=in_size, out_size=out_size)
@@ -62,7 +65,7 @@ class BitmapBase(Geometry):
 
     @classmethod
     def _at(cls, data: Array, row: int, col: int) -> Self:
-        """The shape with these pixels at that place."""
+        """A shape of the same type with these pixels at this origin."""
         return cls(data, PointLocation(row, col))
 
     @classmethod
@@ -97,7 +100,7 @@ class BitmapBase(Geometry):
 
     @property
     def origin(self) -> PointLocation:
-        """Place of the top left pixel."""
+        """The location of the top left pixel."""
         return self._origin
 
     @property

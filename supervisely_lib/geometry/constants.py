@@ -29,3 +29,11 @@ SRC = "src"
 DST = "dst"
 COLOR = "color"
 LABEL = "label"
+
+# Names of the official module that this SDK does not use itself.
+COLS = "cols"
+ENABLED = "enabled"
+LOCATION = "location"
+ROWS = "rows"
+TEMPLATE = "template"
+TYPE = "type"

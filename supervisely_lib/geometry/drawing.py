@@ -1,18 +1,28 @@
-"""Paint on whatever canvas a plugin brings: 2-D labels of any integer type, masks of bool, RGB."""
+"""Draw on any canvas of a plugin: 2-D labels of any integer type, bool masks, RGB images, tensors of these."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray  # numpy has it since 1.20
+
+    Array = NDArray[Any]
+else:
+    Array = np.ndarray
 Draw = Callable[[Array, Any], object]
 
-# dtypes that OpenCV's drawing functions have always known
+# dtypes that the drawing functions of every OpenCV version accept
 _DRAWABLE = frozenset(map(np.dtype, ("uint8", "int8", "uint16", "int16", "int32", "float32", "float64")))
+
+
+def as_array(canvas: Any) -> Array:
+    """The array that shares the memory of a torch tensor (CPU); any other canvas as it is."""
+    numpy = None if isinstance(canvas, np.ndarray) else getattr(canvas, "numpy", None)
+    array: Array = numpy() if callable(numpy) else canvas
+    return array
 
 
 def fill(part: Array, mask: Array, color: Any) -> None:
@@ -26,7 +36,7 @@ def fill(part: Array, mask: Array, color: Any) -> None:
 
 
 def paint(canvas: Array, color: Any, draw: Draw) -> None:
-    """draw(canvas, color) with OpenCV, through a temporary mask for canvases that OpenCV cannot write to."""
+    """Call draw(canvas, color) with OpenCV, through a temporary mask if OpenCV cannot write to the canvas."""
     if canvas.dtype == np.bool_ and canvas.ndim == 2 and canvas.flags.c_contiguous:
         draw(canvas.view(np.uint8), int(bool(color)))
     elif canvas.dtype in _DRAWABLE and canvas.flags.c_contiguous:
@@ -38,5 +48,5 @@ def paint(canvas: Array, color: Any, draw: Draw) -> None:
 
 
 def every_channel(canvas: Array, color: Any) -> Any:
-    """A colour for OpenCV that sets all channels, given one number for all."""
+    """A colour for OpenCV that sets all channels; a single number is used for every channel."""
     return (color,) * canvas.shape[2] if canvas.ndim == 3 and np.isscalar(color) else color

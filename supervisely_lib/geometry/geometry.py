@@ -1,10 +1,10 @@
-"""What all shapes can do (contract: sdk.md 9, geometry)."""
+"""The interface of all shapes (contract: sdk.md 9, geometry)."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,14 +18,16 @@ from supervisely_lib.geometry.constants import (
     LABELER_LOGIN,
     UPDATED_AT,
 )
-from supervisely_lib.geometry.drawing import Array
+from supervisely_lib.geometry.drawing import Array, as_array
 from supervisely_lib.io.json import JsonSerializable
 
 if TYPE_CHECKING:
+    from typing_extensions import Self  # for type checkers only: Python has it since 3.11
+
     from supervisely_lib.geometry.image_rotator import ImageRotator
     from supervisely_lib.geometry.rectangle import Rectangle
 
-# What a server adds to an object: key in the file, attribute here.
+# Values that a server adds to an object: key in the file → attribute of the geometry.
 _INFO = (
     (LABELER_LOGIN, "labeler_login"),
     (UPDATED_AT, "updated_at"),
@@ -36,7 +38,10 @@ _INFO = (
 
 
 class Geometry(JsonSerializable):
-    """A shape. Immutable: transformations return new shapes, without what a server added to the old one."""
+    """A shape.
+
+    Immutable: transformations return new shapes, without the values that a server added to the old shape.
+    """
 
     sly_id: int | None = None
     class_id: int | None = None
@@ -60,7 +65,7 @@ class Geometry(JsonSerializable):
 
     @staticmethod
     def geometry_name() -> str:
-        """The shape's word in files: "bitmap", "line", …"""
+        """The name of the shape in files: "bitmap", "line", …"""
         raise NotImplementedError
 
     @classmethod
@@ -83,7 +88,7 @@ class Geometry(JsonSerializable):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The shape of an annotation object. ValueError, TypeError naming the field."""
+        """The shape of an annotation object. Raises ValueError or TypeError that names the field."""
         result = cls._from_json_impl(data)
         for key, attribute in _INFO:
             if key in data:
@@ -101,11 +106,11 @@ class Geometry(JsonSerializable):
                 setattr(self, attribute, value)
 
     def crop(self, rect: Rectangle) -> Sequence[Geometry]:
-        """The parts inside rect, in the same coordinates: none, one, or several."""
+        """A list of the parts inside rect, in the same coordinates. It may be empty."""
         raise NotImplementedError
 
     def relative_crop(self, rect: Rectangle) -> list[Geometry]:
-        """The parts inside rect, in coordinates of rect."""
+        """A list of the parts inside rect, in coordinates relative to rect."""
         return [part.translate(drow=-rect.top, dcol=-rect.left) for part in self.crop(rect)]
 
     def rotate(self, rotator: ImageRotator) -> Geometry:
@@ -113,36 +118,36 @@ class Geometry(JsonSerializable):
         raise NotImplementedError
 
     def resize(self, in_size: Sequence[int], out_size: Sequence[int]) -> Geometry:
-        """The shape when an image of in_size (height, width) becomes out_size; one side may be -1."""
+        """The shape after an image of in_size (height, width) is resized to out_size; one side may be -1."""
         raise NotImplementedError
 
     def scale(self, factor: float) -> Geometry:
-        """All coordinates times factor, rounded."""
+        """The shape with all coordinates multiplied by factor, rounded."""
         raise NotImplementedError
 
     def translate(self, drow: int, dcol: int) -> Geometry:
-        """Moved down by drow, right by dcol."""
+        """The shape moved down by drow and right by dcol."""
         raise NotImplementedError
 
     def fliplr(self, img_size: Sequence[int]) -> Geometry:
-        """Mirrored within an image of img_size (height, width)."""
+        """The shape mirrored within an image of img_size (height, width)."""
         raise NotImplementedError
 
     def flipud(self, img_size: Sequence[int]) -> Geometry:
-        """Upside down within an image of img_size (height, width)."""
+        """The shape upside down within an image of img_size (height, width)."""
         raise NotImplementedError
 
     def draw(self, bitmap: Array, color: Any, thickness: int = 1, config: Any = None) -> None:
-        """Fill the shape on a canvas (h, w) or (h, w, c) of bool, integers or floats.
+        """Fill the shape on a canvas (h, w) or (h, w, c) of bool, integers or floats: an array, or a torch tensor.
 
         color: one number, or one per channel. thickness, in pixels, matters to lines and points.
         config: the class' geometry_config, for graphs.
         """
-        self._draw_impl(bitmap, color, thickness, config)
+        self._draw_impl(as_array(bitmap), color, thickness, config)
 
     def draw_contour(self, bitmap: Array, color: Any, thickness: int = 1, config: Any = None) -> None:
         """Draw the outline, thickness pixels wide."""
-        self._draw_contour_impl(bitmap, color, thickness, config)
+        self._draw_contour_impl(as_array(bitmap), color, thickness, config)
 
     def _draw_impl(self, bitmap: Array, color: Any, thickness: int, config: Any) -> None:
         raise NotImplementedError
@@ -151,7 +156,7 @@ class Geometry(JsonSerializable):
         raise NotImplementedError
 
     def get_mask(self, img_size: tuple[int, int]) -> Array:
-        """bool (height, width), true where the shape is drawn."""
+        """bool (height, width), true for the pixels of the shape."""
         mask = np.zeros(tuple(img_size), np.bool_)
         self.draw(mask, True)
         return mask
@@ -170,7 +175,7 @@ class Geometry(JsonSerializable):
         return copy.copy(self)
 
     def validate(self, obj_class_shape: str, settings: Any) -> None:
-        """ValueError unless a class of that shape and geometry_config may have such an object."""
+        """ValueError if a class of that shape with that geometry_config may not have this object."""
         if obj_class_shape not in (ANY_SHAPE, self.geometry_name()):
             raise ValueError(
                 "Geometry validation error: shape names are mismatched! "
@@ -179,23 +184,23 @@ class Geometry(JsonSerializable):
 
     @staticmethod
     def config_from_json(config: Any) -> Any:
-        """A class' geometry_config from a file."""
+        """The geometry_config of a class, from its form in a file."""
         return config
 
     @staticmethod
     def config_to_json(config: Any) -> Any:
-        """A class' geometry_config for a file."""
+        """The form of a class' geometry_config in a file."""
         return config
 
     @classmethod
     def allowed_transforms(cls) -> list[type[Geometry]]:
-        """Shapes that `convert` can make of this one."""
+        """The shapes to which `convert` can convert this shape."""
         return []
 
     def convert(
         self, new_geometry: type[Geometry], contour_radius: int = 0, approx_epsilon: float | None = None
     ) -> list[Geometry]:
-        """This shape as others of another kind; NotImplementedError where that makes no sense."""
+        """This shape converted to shapes of another kind; NotImplementedError if no such conversion exists."""
         from supervisely_lib.geometry.helpers import convert
 
         return convert(self, new_geometry, contour_radius, approx_epsilon)

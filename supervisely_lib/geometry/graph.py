@@ -1,10 +1,10 @@
-"""Key points with edges. The class' geometry_config says which nodes and edges there are."""
+"""Key points with edges. The geometry_config of the class lists the nodes and the edges."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
@@ -25,7 +25,7 @@ Move = Callable[[PointLocation], PointLocation]
 
 
 class Node(JsonSerializable):
-    """A key point: its place, and whether it is switched off (not visible)."""
+    """A key point: its location, and whether it is disabled (not visible)."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Node(JsonSerializable):
         row: float | None = None,
         col: float | None = None,
     ) -> None:
-        """Either a location or row and col; ValueError otherwise."""
+        """Takes either a location, or row and col; ValueError otherwise."""
         if location is None and row is not None and col is not None:
             location = PointLocation(row, col)
         elif location is None or row is not None or col is not None:
@@ -46,29 +46,29 @@ class Node(JsonSerializable):
 
     @property
     def location(self) -> PointLocation:
-        """Its place."""
+        """Its location."""
         return self._location
 
     @property
     def disabled(self) -> bool:
-        """Whether it is switched off; then neither it nor its edges are drawn."""
+        """Whether it is disabled; a disabled node and its edges are not drawn."""
         return self._disabled
 
     def to_json(self) -> dict[str, Any]:
-        """`disabled` is left out unless true."""
+        """Its form in a file; `disabled` is written only if true."""
         place: dict[str, Any] = {LOC: [self._location.col, self._location.row]}
         return {**place, DISABLED: True} if self._disabled else place
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Node:
-        """ValueError, TypeError unless `loc` is a pair of numbers."""
+        """ValueError or TypeError if `loc` is not a pair of numbers."""
         if not isinstance(data, Mapping) or LOC not in data:
             raise ValueError(f"A graph's node must contain {LOC} field.")
         col, row = int_points([data[LOC]], f"{NODES}.{LOC}")[0].tolist()
         return cls(PointLocation(row, col), disabled=bool(data.get(DISABLED, False)))
 
     def transform_location(self, transform_fn: Move) -> Node:
-        """The node at another place."""
+        """The node at another location."""
         return Node(transform_fn(self._location), self._disabled)
 
 
@@ -90,7 +90,7 @@ class GraphNodes(Geometry):
         updated_at: str | None = None,
         created_at: str | None = None,
     ) -> None:
-        """A list of nodes is named by their labels, or by their numbers. ValueError for none."""
+        """The nodes of a list get their labels as ids, or their numbers. ValueError for an empty list."""
         super().__init__(sly_id, class_id, labeler_login, updated_at, created_at)
         if len(nodes) == 0:
             raise ValueError("Empty list of nodes is not allowed for GraphNodes")
@@ -115,16 +115,16 @@ class GraphNodes(Geometry):
         return cls({node_id: Node.from_json(node) for node_id, node in nodes.items()})
 
     def crop(self, rect: Rectangle) -> list[GraphNodes]:
-        """Itself if all nodes lie inside, nothing otherwise."""
+        """The graph itself if all nodes lie inside, else an empty list."""
         inside = all(rect.contains_point_location(node.location) for node in self._nodes.values())
         return [self.clone()] if inside else []
 
     def transform(self, transform_fn: Callable[[Node], Node]) -> GraphNodes:
-        """With every node through a function."""
+        """A graph in which a function has transformed every node."""
         return GraphNodes({node_id: transform_fn(node) for node_id, node in self._nodes.items()})
 
     def transform_locations(self, transform_fn: Move) -> GraphNodes:
-        """With every node's place through a function."""
+        """A graph in which a function has transformed the location of every node."""
         return self.transform(lambda node: node.transform_location(transform_fn))
 
     def rotate(self, rotator: ImageRotator) -> GraphNodes:
@@ -149,7 +149,7 @@ class GraphNodes(Geometry):
         self._draw_contour_impl(bitmap, color, thickness, config)
 
     def _draw_contour_impl(self, bitmap: Array, color: Any, thickness: int, config: Any) -> None:
-        """Edges, then nodes, in the colours of the config where it has some. A mask knows one colour only."""
+        """Draw edges, then nodes, in the colours of the config if it has colours. A mask has one colour only."""
         import cv2
 
         edges, nodes = (config or {}).get(EDGES) or [], (config or {}).get(self.items_json_field) or {}
@@ -164,7 +164,8 @@ class GraphNodes(Geometry):
                 paint(bitmap, ink, lambda canvas, ink, line=line: cv2.polylines(canvas, [line], False, ink, thickness))  # type: ignore[misc]
         for node_id, node in self._nodes.items():
             if not node.disabled:
-                ink = (nodes.get(node_id) or {}).get(COLOR, color) if own_colors else color
+                node_config = nodes.get(node_id)
+                ink = color if node_config is None or not own_colors else node_config.get(COLOR, color)
                 Point.from_point_location(node.location).draw(bitmap, ink, thickness)
 
     @property
@@ -179,19 +180,19 @@ class GraphNodes(Geometry):
     def validate(self, obj_class_shape: str, settings: Any) -> None:
         super().validate(obj_class_shape, settings)
         if not settings:
-            return
+            raise ValueError("A graph needs a class of shape graph, whose geometry_config lists its nodes.")
         unknown = self._nodes.keys() - settings[self.items_json_field].keys()
         if unknown:
             raise ValueError(f"Graph contains nodes not declared in the template: {unknown!r}.")
 
     @staticmethod
     def config_from_json(config: Any) -> Any:
-        """The class' geometry_config with colours as [R, G, B]."""
+        """The geometry_config of a class, with colours as [R, G, B]."""
         return _with_colors(config, hex2rgb)
 
     @staticmethod
     def config_to_json(config: Any) -> Any:
-        """The class' geometry_config with colours as "#RRGGBB"."""
+        """The geometry_config of a class, with colours as "#RRGGBB"."""
         return _with_colors(config, rgb2hex)
 
     @classmethod
@@ -207,22 +208,28 @@ def _with_colors(config: Any, change: Callable[[Any], Any]) -> Any:
     if not isinstance(config, Mapping) or not isinstance(config.get(NODES), Mapping):
         raise ValueError(f"geometry_config of a graph must be an object with {NODES} and {EDGES}.")
     result = copy.deepcopy(dict(config))
-    parts: Iterable[Any] = [*result[NODES].values(), *result.get(EDGES, [])]
+    edges = result.get(EDGES, [])
+    parts = [*result[NODES].values(), *edges] if isinstance(edges, list) or edges in ("", {}) else [None]
+    if not all(isinstance(part, (dict, list, str)) for part in parts):
+        raise ValueError(f"geometry_config of a graph must have objects as {NODES} and a list of objects as {EDGES}.")
     for part in parts:
-        if COLOR in part:
-            part[COLOR] = change(part[COLOR])
+        if isinstance(part, dict) and COLOR in part:
+            try:
+                part[COLOR] = change(part[COLOR])
+            except ValueError as e:
+                raise ValueError(f"geometry_config of a graph has the color {part[COLOR]!r}: {e}") from None
     return result
 
 
 class KeypointsTemplate(GraphNodes):
-    """A geometry_config made step by step."""
+    """Builds a geometry_config step by step."""
 
     def __init__(self) -> None:
         self._config: dict[str, Any] = {self.items_json_field: {}, EDGES: []}
         self._nodes = {}
 
     def add_point(self, label: str, row: int, col: int, color: Sequence[int] = (0, 0, 255)) -> None:
-        """Declare a node. KeyError if there is one of that name."""
+        """Declare a node. KeyError if a node of that name exists."""
         _validate_color(color)
         nodes = self._config[self.items_json_field]
         if label in nodes:

@@ -1,4 +1,4 @@
-"""Shapes made of other shapes."""
+"""Conversions between shapes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from supervisely_lib.sly_logger import logger
 def geometry_to_bitmap(
     geometry: Geometry, radius: int = 0, crop_image_shape: Sequence[int] | None = None
 ) -> list[Bitmap]:
-    """The shape as drawn, lines and points 2 · radius + 1 pixels wide or so; clipped to (height, width) if given."""
+    """The pixels of the shape; lines and points are about 2 · radius + 1 wide. Clipped to (height, width) if given."""
     box = geometry.to_bbox()
     top, left = box.top - radius, box.left - radius
     mask = np.zeros((box.height + 2 * radius, box.width + 2 * radius), np.bool_)
@@ -31,7 +31,10 @@ def geometry_to_bitmap(
 
 
 def geometry_to_polygon(geometry: Geometry, approx_epsilon: float | None = None) -> list[Polygon]:
-    """Outlines; those of masks simplified by at most approx_epsilon (1) pixels. KeyError for points and graphs."""
+    """Outlines as polygons; outlines of masks are simplified by at most approx_epsilon pixels.
+
+    KeyError for points, graphs.
+    """
     if isinstance(geometry, Polygon):
         return [geometry]
     if isinstance(geometry, Rectangle):
@@ -48,8 +51,9 @@ def geometry_to_polygon(geometry: Geometry, approx_epsilon: float | None = None)
 def get_effective_nonoverlapping_masks(
     geometries: Sequence[Geometry], img_size: tuple[int, int] | None = None
 ) -> tuple[list[Bitmap | None], Array]:
-    """What stays visible of each shape when they are drawn in order: masks (None where nothing), and the
-    canvas int32 (height, width) with the index of the visible shape, or their number where there is none."""
+    """The visible part of each shape when all are drawn in order: masks (None if no pixel is visible), and the canvas,
+    int32 (height, width), with the index of the visible shape, or with the number of shapes if no shape is visible.
+    """
     if img_size is None:
         box = Rectangle.from_geometries_list(geometries) if geometries else None
         img_size = (box.bottom + 1, box.right + 1) if box else (0, 0)
@@ -61,7 +65,7 @@ def get_effective_nonoverlapping_masks(
 
 
 def deserialize_geometry(geometry_type_str: str, geometry_json: Mapping[str, Any]) -> Geometry:
-    """The shape of that name in an annotation object."""
+    """The geometry of an annotation object; the name says its shape."""
     from supervisely_lib.annotation.json_geometries_map import GET_GEOMETRY_FROM_STR
 
     return GET_GEOMETRY_FROM_STR(geometry_type_str).from_json(geometry_json)
@@ -70,7 +74,7 @@ def deserialize_geometry(geometry_type_str: str, geometry_json: Mapping[str, Any
 def convert(
     geometry: Geometry, kind: type[Geometry], contour_radius: int = 0, approx_epsilon: float | None = None
 ) -> list[Geometry]:
-    """The shape as shapes of another kind; NotImplementedError where that makes no sense."""
+    """The shape converted to shapes of another kind; NotImplementedError if no such conversion exists."""
     if kind in (type(geometry), AnyGeometry):
         return [geometry]
     if kind not in geometry.allowed_transforms():

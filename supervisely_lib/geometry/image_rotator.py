@@ -1,4 +1,4 @@
-"""Rotation of images and of what is drawn on them."""
+"""Rotation of images and of the shapes on them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from supervisely_lib.geometry.rectangle import Rectangle
 
 
 class ImageRotator:
-    """Rotates images of one size by one angle onto a canvas that holds them whole.
+    """Rotates images of a fixed size by a fixed angle onto a canvas that holds the whole rotated image.
 
-    new_imsize: (height, width) of the canvas. inner_crop: a part of it without empty corners.
+    new_imsize: (height, width) of the canvas. inner_crop: a part of the canvas without empty corners.
     """
 
     def __init__(self, imsize: Sequence[int], angle_degrees_ccw: float) -> None:
@@ -36,7 +36,7 @@ class ImageRotator:
         side = max(height, width) * math.cos(alpha) * math.sin(alpha) / math.sin(math.pi * 3 / 4 - alpha)
         margin = side * math.cos(math.pi / 4)
         inner_width, inner_height = box_width - 2 * margin, box_height - 2 * margin
-        if min(inner_width, inner_height) <= 0:  # a long image, for which the official formula has no answer
+        if min(inner_width, inner_height) <= 0:  # a long image: the official formula gives no rectangle
             half = min(height, width) / 2
             inner_height, inner_width = half / abs(math.cos(angle)), half / abs(math.sin(angle))
             if width < height:
@@ -51,13 +51,13 @@ class ImageRotator:
         return Rectangle.from_size(self.new_imsize).crop(inner)[0]
 
     def transform_xy(self, points: Array) -> Array:
-        """Where points (N, 2), x before y, lie in the rotated image; float64, not rounded."""
+        """The locations of points (N, 2), x before y, in the rotated image; float64, not rounded."""
         uniform = np.stack([points[:, 1], points[:, 0], np.ones(len(points))])
         result: Array = self.affine_matrix.dot(uniform)[::-1].T
         return result
 
     def transform_point(self, point: PointLocation) -> PointLocation:
-        """Where the pixel lies in the rotated image."""
+        """The location of the pixel in the rotated image."""
         x, y = self.transform_xy(np.array([[point.col, point.row]], np.float64))[0].tolist()
         return PointLocation(row=round(y), col=round(x))
 
@@ -72,7 +72,7 @@ class ImageRotator:
 
 
 def _rotation(size: tuple[int, int], angle_degrees: float) -> tuple[Array, tuple[int, int]]:
-    """Matrix (2, 3) that rotates about the middle and moves everything to coordinates ≥ 0; size of the canvas."""
+    """A matrix (2, 3) that rotates about the middle and moves all pixels to coordinates ≥ 0; the size of the canvas."""
     last = (size[0] - 1, size[1] - 1)
     center = (last[0] / 2, last[1] / 2)
     angle = math.radians(-angle_degrees)

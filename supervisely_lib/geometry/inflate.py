@@ -1,4 +1,4 @@
-"""Unpacking what annotations hold packed, without trusting it: a kilobyte of zlib may stand for a gigabyte. Pure."""
+"""Decompression of untrusted data in annotations: a kilobyte of zlib data may stand for a gigabyte. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import zlib
 
 
 def inflate(packed: bytes, most: int, what: str) -> bytes:
-    """zlib data of at most `most` bytes, unpacked. zlib.error for anything else, ValueError for more."""
+    """The decompressed zlib data. zlib.error if it is not zlib data, ValueError if it has more than `most` bytes."""
     unpacking = zlib.decompressobj()
     data = unpacking.decompress(packed, most)
     if unpacking.unconsumed_tail or (not unpacking.eof and unpacking.decompress(b"", 1)):

@@ -1,4 +1,4 @@
-"""Score maps: several numbers per pixel. Internal to inference, never in saved projects."""
+"""Score maps: several numbers per pixel. Inference uses them internally; saved projects never have them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,27 @@ _MOST_BYTES = 4 << 30  # 64 scores for each pixel of a large photograph
 _NAME_OF_2026 = "multichannelBitmap"
 
 
+def _require_all_numbers(file: io.BytesIO) -> None:
+    """ValueError unless it is a .npy file of all numbers that it claims, which numpy makes room for before it reads."""
+    version = np.lib.format.read_magic(file)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read is None:
+        raise ValueError(f"A score map cannot be a .npy file of version {version}.")
+    try:
+        shape, _, kind = read(file)
+    except Exception as e:  # numpy evaluates the header as Python's literals, which fail in many ways
+        raise ValueError("The score map's .npy header cannot be read.") from e
+    count = 1
+    for length in shape:
+        count *= int(length)
+    has = file.getbuffer().nbytes - file.tell()
+    if kind.kind not in "biuf" or min(shape, default=0) < 0 or count * kind.itemsize > has:
+        raise ValueError(f"The score map claims {shape} numbers of type {kind}, and has {has} bytes.")
+    file.seek(0)
+
+
 class MultichannelBitmap(BitmapBase):
-    """An array (h, w, c) of any number type."""
+    """An array (h, w, c) of any numeric type."""
 
     @staticmethod
     def geometry_name() -> str:
@@ -56,9 +75,13 @@ class MultichannelBitmap(BitmapBase):
 
     @staticmethod
     def base64_2_data(s: str) -> Array:
-        """base64 of zlib of a .npy file → the array."""
-        file = inflate(base64.b64decode(s), _MOST_BYTES, "score map")
-        array: Array = np.load(io.BytesIO(file), allow_pickle=False)
+        """base64 of zlib of a .npy file → the array.
+
+        ValueError for anything else, and for a file that claims other numbers than it has.
+        """
+        file = io.BytesIO(inflate(base64.b64decode(s), _MOST_BYTES, "score map"))
+        _require_all_numbers(file)
+        array: Array = np.load(file, allow_pickle=False)
         return array
 
     @staticmethod
@@ -77,8 +100,7 @@ class MultichannelBitmap(BitmapBase):
         boxes = self.to_bbox().crop(rect)
         relative = [box.translate(-self._origin.row, -self._origin.col) for box in boxes]
         return [
-            self._at(part.get_cropped_numpy_slice(self._data), box.top, box.left)
-            for box, part in zip(boxes, relative, strict=True)
+            self._at(part.get_cropped_numpy_slice(self._data), box.top, box.left) for box, part in zip(boxes, relative)
         ]
 
     def rotate(self, rotator: ImageRotator) -> MultichannelBitmap:

@@ -44,7 +44,7 @@ class Point(Geometry):
         updated_at: str | None = None,
         created_at: str | None = None,
     ) -> Point:
-        """The shape at that place."""
+        """The point at that location."""
         return cls(pt.row, pt.col, sly_id, class_id, labeler_login, updated_at, created_at)
 
     @property
@@ -59,7 +59,7 @@ class Point(Geometry):
 
     @property
     def point_location(self) -> PointLocation:
-        """Its place."""
+        """Its location."""
         return self._location
 
     @property

@@ -1,4 +1,4 @@
-"""A pixel's place: row and column."""
+"""The location of a pixel: row and column."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class PointLocation(JsonSerializable):
         return f"PointLocation(row={self._row}, col={self._col})"
 
     def to_json(self) -> dict[str, Any]:
-        """The form of a point shape: x before y."""
+        """The JSON form of a point: x before y."""
         return {POINTS: {EXTERIOR: [[self._col, self._row]], INTERIOR: []}}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> PointLocation:
-        """ValueError, TypeError unless it is exactly one point."""
+        """ValueError or TypeError unless the data is exactly one point."""
         from supervisely_lib.geometry.validation import exterior_of
 
         exterior = exterior_of(data)
@@ -56,41 +56,41 @@ class PointLocation(JsonSerializable):
         return cls(row=int(exterior[0, 1]), col=int(exterior[0, 0]))
 
     def scale(self, factor: float) -> PointLocation:
-        """Both coordinates times factor, rounded."""
+        """The location with both coordinates multiplied by factor, rounded."""
         return self.scale_frow_fcol(factor, factor)
 
     def scale_frow_fcol(self, frow: float, fcol: float) -> PointLocation:
-        """Coordinates times a factor each, rounded."""
+        """The location with the row multiplied by frow and the column by fcol, rounded."""
         return PointLocation(round(self._row * frow), round(self._col * fcol))
 
     def translate(self, drow: int, dcol: int) -> PointLocation:
-        """Moved down by drow, right by dcol."""
+        """The location moved down by drow and right by dcol."""
         return PointLocation(self._row + drow, self._col + dcol)
 
     def rotate(self, rotator: ImageRotator) -> PointLocation:
-        """Where the rotator's image puts this pixel."""
+        """The location of this pixel in the rotated image."""
         return rotator.transform_point(self)
 
     def resize(self, in_size: Sequence[int], out_size: Sequence[int]) -> PointLocation:
-        """Where it lies when an image of in_size (height, width) becomes out_size; one may be -1."""
+        """The location after an image of in_size (height, width) is resized to out_size; one side may be -1."""
         height, width = restore_proportional_size(in_size=in_size, out_size=out_size)
         return self.scale_frow_fcol(height / in_size[0], width / in_size[1])
 
     def fliplr(self, img_size: Sequence[int]) -> PointLocation:
-        """Mirrored: column = width - column (one more than the mirrored pixel's, as in the official SDK)."""
+        """The mirrored location: width - column, as in the official SDK; the mirrored pixel is one column less."""
         return PointLocation(self._row, img_size[1] - self._col)
 
     def flipud(self, img_size: Sequence[int]) -> PointLocation:
-        """Upside down: row = height - row (one more than the mirrored pixel's, as in the official SDK)."""
+        """The location upside down: height - row, as in the official SDK; the mirrored pixel is one row less."""
         return PointLocation(img_size[0] - self._row, self._col)
 
     def clone(self) -> PointLocation:
-        """The same place."""
+        """A copy."""
         return PointLocation(self._row, self._col)
 
 
 def points_to_row_col_list(points: Iterable[PointLocation], flip_row_col_order: bool = False) -> list[list[int]]:
-    """Points as [row, col], or as [col, row] when flipped."""
+    """Points as [row, col] pairs, or as [col, row] pairs when flipped."""
     if flip_row_col_order:
         return [[point.col, point.row] for point in points]
     return [[point.row, point.col] for point in points]
@@ -99,7 +99,7 @@ def points_to_row_col_list(points: Iterable[PointLocation], flip_row_col_order: 
 def row_col_list_to_points(
     data: Iterable[Sequence[float]], flip_row_col_order: bool = False, do_round: bool = False
 ) -> list[PointLocation]:
-    """Points of [row, col] pairs, or of [col, row] pairs when flipped. Fractions are always rounded."""
+    """Points from [row, col] pairs, or from [col, row] pairs when flipped. Fractions are always rounded."""
     if flip_row_col_order:
         return [PointLocation(row, col) for col, row in data]
     return [PointLocation(row, col) for row, col in data]

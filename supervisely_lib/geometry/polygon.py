@@ -15,7 +15,7 @@ from supervisely_lib.sly_logger import logger
 
 
 def _ring(ring: Array, field: str) -> Array:
-    """At least three points: the last one is repeated, as the official SDK of 2026 does."""
+    """At least three points: the last point is repeated if needed, as in the official SDK of 2026."""
     if len(ring) == 0:
         raise ValueError(f'"{field}" field must contain at least 3 points to create "Polygon" object, not 0.')
     if len(ring) < 3:
@@ -49,16 +49,16 @@ class Polygon(VectorGeometry):
         super()._set_rings(_ring(exterior, "exterior"), [_ring(hole, "interior") for hole in interior])
 
     def crop(self, rect: Rectangle) -> list[Polygon]:
-        """Parts inside rect. A polygon whose part has no area (only touches) gives none."""
-        from shapely import Polygon as Outline  # only for polygons that leave the image
-        from shapely.errors import ShapelyError
+        """Parts inside rect. A part without area, where the polygon only touches rect, is left out."""
+        from supervisely_lib.geometry._shapely import CANNOT_CUT  # only for polygons that leave the image
+        from supervisely_lib.geometry._shapely import Polygon as Outline
 
         window = Outline([(p.row, p.col) for p in rect.corners])
         try:
             # buffer(0) mends rings that cross themselves; coordinates in the official order, row first
             outline = Outline(self.exterior_np, holes=self.interior_np).buffer(0)
             clipped = outline.intersection(window)
-        except (ShapelyError, ValueError):
+        except CANNOT_CUT:
             logger.warning("Polygon cropping exception, shapely.", exc_info=True)
             return []
         return [self._from_outline(part) for part in _polygons(clipped)]
@@ -76,12 +76,13 @@ class Polygon(VectorGeometry):
 
         if not self._interior:
             ink = every_channel(bitmap, color)
-            paint(bitmap, ink, lambda canvas, ink: cv2.fillPoly(canvas, [self._exterior], ink))
+            paint(bitmap, ink, lambda canvas, ink: cv2.fillPoly(canvas, [self._drawn(self._exterior)], ink))
             return
 
-        # The holes are cleared in a mask of their own. It is as small as the polygon, unless that leaves
+        # The holes are cleared in a mask of their own. It is as small as the polygon, unless the polygon leaves
         # the canvas: OpenCV clips edges at the border, and the same border gives the same pixels.
-        points = np.concatenate(self._rings())
+        exterior, *interior = map(self._drawn, self._rings())
+        points = np.concatenate([exterior, *interior])
         left, top = points.min(axis=0).tolist()
         right, bottom = points.max(axis=0).tolist()
         rows, cols = bitmap.shape[:2]
@@ -89,14 +90,15 @@ class Polygon(VectorGeometry):
             left, top, right, bottom = 0, 0, cols - 1, rows - 1
         mask = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
         offset = (-left, -top)
-        cv2.fillPoly(mask, [self._exterior], 1, offset=offset)
-        cv2.fillPoly(mask, self._interior, 0, offset=offset)
+        cv2.fillPoly(mask, [exterior], 1, offset=offset)
+        cv2.fillPoly(mask, interior, 0, offset=offset)
         fill(bitmap[top : bottom + 1, left : right + 1], mask.view(np.bool_), color)
 
     def _draw_contour_impl(self, bitmap: Array, color: Any, thickness: int, config: Any) -> None:
         import cv2
 
-        paint(bitmap, color, lambda canvas, ink: cv2.polylines(canvas, self._rings(), True, ink, thickness))
+        rings = list(map(self._drawn, self._rings()))
+        paint(bitmap, color, lambda canvas, ink: cv2.polylines(canvas, rings, True, ink, thickness))
 
     @property
     def area(self) -> float:
@@ -104,7 +106,7 @@ class Polygon(VectorGeometry):
         return _ring_area(self._exterior) - sum(_ring_area(hole) for hole in self._interior)
 
     def approx_dp(self, epsilon: float) -> Polygon:
-        """With fewer points: no border moves by more than epsilon pixels (Douglas-Peucker)."""
+        """The polygon with fewer points; no border moves by more than epsilon pixels (Douglas-Peucker)."""
         simple = [self._approx_ring_dp(ring, epsilon, closed=True) for ring in self._rings()]
         return self._from_rings(simple[0], simple[1:])
 
@@ -122,7 +124,7 @@ def _ring_area(ring: Array) -> float:
 
 
 def _polygons(figure: Any) -> Iterator[Any]:
-    """The polygons in what shapely returns, which may also hold points and lines."""
+    """The polygons in a result of shapely, which may also hold points and lines."""
     if figure.geom_type == "Polygon":
         if not figure.is_empty:
             yield figure

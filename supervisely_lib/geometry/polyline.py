@@ -39,9 +39,12 @@ class Polyline(VectorGeometry):
         super()._set_rings(exterior, [])
 
     def crop(self, rect: Rectangle) -> list[Polyline]:
-        """Pieces inside rect; pieces that meet are joined. Cut ends are rounded down, as in the official SDK."""
-        from shapely import LineString  # only for lines that leave the image
-        from shapely import Polygon as Outline
+        """The pieces inside rect; pieces with a common end are joined.
+
+        Cut ends are rounded down, as in the official SDK.
+        """
+        from supervisely_lib.geometry._shapely import LineString  # only for lines that leave the image
+        from supervisely_lib.geometry._shapely import Polygon as Outline
 
         window = Outline([(p.row, p.col) for p in rect.corners])
         clipped = LineString(self.exterior_np).intersection(window)
@@ -61,14 +64,16 @@ class Polyline(VectorGeometry):
         import cv2
 
         width = max(1, thickness)
-        paint(bitmap, color, lambda canvas, ink: cv2.polylines(canvas, [self._exterior], False, ink, width))
+        paint(
+            bitmap, color, lambda canvas, ink: cv2.polylines(canvas, [self._drawn(self._exterior)], False, ink, width)
+        )
 
     @property
     def area(self) -> float:
         return 0.0
 
     def approx_dp(self, epsilon: float) -> Polyline:
-        """With fewer points: the path moves by no more than epsilon pixels (Douglas-Peucker)."""
+        """The path with fewer points; it moves by no more than epsilon pixels (Douglas-Peucker)."""
         return self._from_rings(self._approx_ring_dp(self._exterior, epsilon, closed=False))
 
     @classmethod
@@ -81,7 +86,7 @@ class Polyline(VectorGeometry):
 
 
 def _lines(figure: Any) -> list[Any]:
-    """The paths in what shapely returns, which may also hold points."""
+    """The paths in a result of shapely, which may also hold points."""
     if figure.geom_type == "LineString":
         return [] if figure.is_empty else [figure]
     return [line for part in getattr(figure, "geoms", ()) for line in _lines(part)]

@@ -1,4 +1,4 @@
-"""Rectangles along the axes. Both corners belong to them: width = right - left + 1."""
+"""Axis-aligned rectangles. They include both corners: width = right - left + 1."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ class Rectangle(Geometry):
 
     @classmethod
     def from_array(cls, arr: Array) -> Rectangle:
-        """All of an image (h, w) or (h, w, c)."""
+        """The rectangle of a whole image (h, w) or (h, w, c)."""
         return cls.from_size(arr.shape[:2])
 
     @classmethod
     def from_size(cls, size: Sequence[int]) -> Rectangle:
-        """All of an image of that (height, width)."""
+        """The rectangle of a whole image of that (height, width)."""
         return cls(0, 0, size[0] - 1, size[1] - 1)
 
     @classmethod
     def from_geometries_list(cls, geometries: Iterable[Geometry]) -> Rectangle:
-        """The smallest rectangle around all of them. ValueError for none."""
+        """The smallest rectangle around all geometries. ValueError for an empty list."""
         boxes = [geometry.to_bbox() for geometry in geometries]
         if not boxes:
             raise ValueError("No geometries provided to create a Rectangle.")
@@ -100,7 +100,7 @@ class Rectangle(Geometry):
 
     @property
     def center(self) -> PointLocation:
-        """The middle pixel, the upper left one of several."""
+        """The middle pixel; for an even size, the upper left of the middle pixels."""
         return PointLocation((self._top + self._bottom) // 2, (self._left + self._right) // 2)
 
     @property
@@ -121,7 +121,7 @@ class Rectangle(Geometry):
         return self.clone()
 
     def contains(self, rect: Rectangle) -> bool:
-        """Whether no pixel of rect lies outside."""
+        """Whether all pixels of rect lie inside."""
         return (
             self._left <= rect._left
             and self._right >= rect._right
@@ -134,7 +134,7 @@ class Rectangle(Geometry):
         return self._left <= pt.col <= self._right and self._top <= pt.row <= self._bottom
 
     def intersects_with(self, rect: Rectangle) -> bool:
-        """Whether they share a pixel."""
+        """Whether the two rectangles share a pixel."""
         return (
             self._left <= rect._right
             and self._right >= rect._left
@@ -143,7 +143,7 @@ class Rectangle(Geometry):
         )
 
     def get_cropped_numpy_slice(self, data: Array) -> Array:
-        """A view of the pixels inside, of an image (h, w) or (h, w, c)."""
+        """A view of the pixels inside the rectangle, for an image (h, w) or (h, w, c)."""
         return data[self._top : self._bottom + 1, self._left : self._right + 1, ...]
 
     def _to_json_impl(self) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from supervisely_lib.geometry.validation import is_2d_int_coords_valid
 
 
 class SlidingWindows:
-    """Windows of one size, row by row; those of the last row and column are moved back to fit.
+    """Windows of the same size, row by row; the windows of the last row and column are moved back into the image.
 
     window_shape, min_overlap: (rows, columns).
     """
 
     def __init__(self, window_shape: Sequence[int], min_overlap: Sequence[int]) -> None:
-        """ValueError unless both are pairs of ints; RuntimeError if the overlap leaves no step."""
+        """ValueError unless both arguments are pairs of ints; RuntimeError if the overlap is as large as the window."""
         if not is_2d_int_coords_valid([window_shape]):
             raise ValueError("window_shape must contains 2 integers.")
         if not is_2d_int_coords_valid([min_overlap]):
@@ -27,13 +27,13 @@ class SlidingWindows:
             raise RuntimeError("Wrong sliding window settings, overlap is too high.")
 
     def get(self, source_shape: Sequence[int]) -> Iterator[Rectangle]:
-        """Windows of an image of that (height, width). RuntimeError if it is smaller than one window."""
+        """Windows of an image of that (height, width). RuntimeError if the image is smaller than a window."""
         window = Rectangle.from_size(self.window_shape)
         if not Rectangle.from_size(source_shape).contains(window):
             raise RuntimeError("Sliding window: window is larger than source (image).")
         starts = [
             [min(start, source - size) for start in range(0, source - size + stride, stride)]
-            for source, size, stride in zip(source_shape, self.window_shape, self.stride, strict=False)
+            for source, size, stride in zip(source_shape, self.window_shape, self.stride)
         ]
         for top in starts[0]:
             for left in starts[1]:

@@ -1,4 +1,4 @@
-"""Checks of coordinates as they come from files and callers. Each error says which field and why."""
+"""Checks of coordinates from files and callers. Each error names the field and the reason."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import numpy as np
 
 from supervisely_lib.geometry.constants import EXTERIOR, INTERIOR, POINTS
 
-_LIMIT = 2**31 - 1  # OpenCV draws with 32-bit coordinates
+_SMALL = 2**31 - 1  # OpenCV draws with 32-bit coordinates
+_LIMIT = 2**62  # far outside of any image, and cut off with the part of a shape that leaves it
 
 
 def int_points(coords: Any, field: str) -> Any:
-    """coords, a list of pairs of numbers, as int32 (N, 2); fractions are rounded half to even.
+    """coords, a list of pairs of numbers, as int32 (N, 2), or int64 where they are large; fractions are rounded half to
+    even.
 
-    TypeError if it is anything else, ValueError for numbers no image can hold.
+    TypeError for any other value, ValueError for numbers beyond 62 bits.
     """
     try:
         points = np.array(coords)
@@ -23,13 +25,31 @@ def int_points(coords: Any, field: str) -> Any:
         points = np.array(None)
     if points.size == 0 and isinstance(coords, (list, tuple)):
         return np.empty((0, 2), np.int32)
-    if points.dtype.kind not in "iuf" or points.ndim != 2 or points.shape[1] != 2:
+    if points.dtype.kind == "O" and points.ndim == 2 and points.shape[1] == 2:
+        points = _as_floats(points)  # integers of more than 64 bits
+    if points.dtype.kind not in "biuf" or points.ndim != 2 or points.shape[1] != 2:
         raise TypeError(f"{field} field must be a list of 2 numbers lists.")
     if points.dtype.kind == "f":
         points = np.rint(points)
-    if not (np.abs(points) <= _LIMIT).all():  # also true for NaN
-        raise ValueError(f"{field} field holds coordinates that are not finite or beyond ±2³¹.")
-    return points.astype(np.int32)
+    if points.dtype.kind == "b":
+        points = points.astype(np.int32)
+    if not (np.isfinite(points).all() and (np.abs(points) <= _LIMIT).all()):
+        raise ValueError(f"{field} field holds coordinates that are not finite or beyond ±2⁶².")
+    return as_pixels(points)
+
+
+def as_pixels(points: Any) -> Any:
+    """Whole numbers within the limit as int32, or as int64 where int32 cannot hold them."""
+    return points.astype(np.int32 if (np.abs(points) <= _SMALL).all() else np.int64)
+
+
+def _as_floats(points: Any) -> Any:
+    if not all(isinstance(number, (int, float)) for number in points.ravel()):
+        return points
+    try:
+        return points.astype(np.float64)
+    except OverflowError:
+        return np.full(points.shape, np.inf)
 
 
 def _points_object(data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -44,26 +64,25 @@ def _points_object(data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def exterior_of(data: Mapping[str, Any]) -> Any:
-    """`points.exterior` as int32 (N, 2), x before y."""
-    points = _points_object(data)
-    if not isinstance(points[INTERIOR], list):
-        raise TypeError(f"{INTERIOR} field must be a list of lists of 2 numbers lists.")
-    return int_points(points[EXTERIOR], EXTERIOR)
+    """`points.exterior` as integers (N, 2), x before y. The rings of `points.interior` are checked as well."""
+    return rings_of(data)[0]
 
 
 def rings_of(data: Mapping[str, Any]) -> tuple[Any, list[Any]]:
-    """`points.exterior` and each of `points.interior` as int32 (N, 2), x before y."""
-    exterior = exterior_of(data)
-    return exterior, [int_points(ring, INTERIOR) for ring in data[POINTS][INTERIOR]]
+    """`points.exterior` and each of `points.interior` as integers (N, 2), x before y."""
+    points = _points_object(data)
+    if not isinstance(points[INTERIOR], list):
+        raise TypeError(f"{INTERIOR} field must be a list of lists of 2 numbers lists.")
+    return int_points(points[EXTERIOR], EXTERIOR), [int_points(ring, INTERIOR) for ring in points[INTERIOR]]
 
 
 def validate_geometry_points_fields(json_obj: Mapping[str, Any]) -> None:
-    """ValueError, TypeError unless it has `points` with an exterior and interiors of pairs of numbers."""
+    """ValueError or TypeError unless the data has `points` with an exterior and interiors of pairs of numbers."""
     rings_of(json_obj)
 
 
 def is_2d_int_coords_valid(coords: Any) -> bool:
-    """Whether it is a list of pairs of ints."""
+    """Whether the value is a list of pairs of ints."""
     return isinstance(coords, (list, tuple)) and all(
         len(point) == 2 and all(isinstance(coord, int) for coord in point) for point in coords
     )

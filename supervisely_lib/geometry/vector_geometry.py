@@ -1,9 +1,9 @@
-"""Shapes made of points: what polygons and lines share."""
+"""Shapes made of points: the common base of polygons and lines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Sequence, Union
 
 import numpy as np
 
@@ -12,12 +12,16 @@ from supervisely_lib.geometry.drawing import Array
 from supervisely_lib.geometry.geometry import Geometry
 from supervisely_lib.geometry.point_location import PointLocation
 from supervisely_lib.geometry.rectangle import Rectangle
-from supervisely_lib.geometry.validation import int_points, rings_of
+from supervisely_lib.geometry.validation import as_pixels, int_points, rings_of
 
 if TYPE_CHECKING:
+    from typing_extensions import Self  # for type checkers only: Python has it since 3.11
+
     from supervisely_lib.geometry.image_rotator import ImageRotator
 
-Points = Sequence[PointLocation] | Sequence[Sequence[float]]
+Points = Union[Sequence[PointLocation], Sequence[Sequence[float]]]
+
+_FAR = 1 << 30
 
 
 def _xy(points: Points, field: str) -> Array:
@@ -33,9 +37,9 @@ def _locations(ring: Array) -> list[PointLocation]:
 
 
 class VectorGeometry(Geometry):
-    """An outer ring or path and, for polygons, holes.
+    """An outer ring or a path, and for polygons also holes.
 
-    Rings are kept as int32 arrays (N, 2), x before y: what files hold and what OpenCV draws.
+    Rings are kept as int32 arrays (N, 2), x before y, as in files and for OpenCV; as int64 where a point lies too far.
     """
 
     _exterior: Array
@@ -97,9 +101,14 @@ class VectorGeometry(Geometry):
     def _rings(self) -> list[Array]:
         return [self._exterior, *self._interior]
 
+    @staticmethod
+    def _drawn(ring: Array) -> Array:
+        """The ring as OpenCV takes it; points out of its range are moved to the border of the range."""
+        return ring if ring.dtype == np.int32 else ring.clip(-_FAR, _FAR).astype(np.int32)
+
     def _move(self, move: Callable[[Array], Array]) -> Self:
-        """With every ring through a function of float64 (N, 2), x before y; its result is rounded half to even."""
-        moved = [np.rint(move(ring.astype(np.float64))).astype(np.int32) for ring in self._rings()]
+        """A shape whose rings a function has moved, float64 (N, 2), x before y; results are rounded half to even."""
+        moved = [as_pixels(np.rint(move(ring.astype(np.float64)))) for ring in self._rings()]
         return self._from_rings(moved[0], moved[1:])
 
     def resize(self, in_size: Sequence[int], out_size: Sequence[int]) -> Self:

@@ -35,19 +35,29 @@ def random_rgb() -> list[int]:
 
 
 def generate_rgb(exist_colors: Iterable[Sequence[int]]) -> list[int]:
-    """A colour of random_rgb's kind whose hue lies in the widest gap between the given ones."""
+    """A colour as from random_rgb, whose hue lies in the widest gap between the given hues."""
     hues = sorted(colorsys.rgb_to_hls(*(channel / 255 for channel in color))[0] for color in exist_colors)
     if not hues:
         return random_rgb()
-    gaps = [(after - before, before) for before, after in zip(hues, [*hues[1:], hues[0] + 1], strict=True)]
+    gaps = [(after - before, before) for before, after in zip(hues, [*hues[1:], hues[0] + 1])]
     width, start = max(gaps)
     return _from_hue((start + width / 2) % 1)
 
 
 def rgb2hex(color: Sequence[int]) -> str:
-    """[255, 0, 10] → "#FF000A". ValueError for anything but three channels."""
+    """[255, 0, 10] → "#FF000A". ValueError unless the colour has three channels."""
     _validate_color(color)
     return "#" + "".join(f"{channel:02X}" for channel in color)
+
+
+def read_color(value: object) -> list[int]:
+    """The colour in a file: "#RRGGBB". Another text gives a random colour, as in the SDK of 2026.
+
+    ValueError for a value that is no text.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"field 'color' must be a text such as '#2FA84F', not {value!r}.")
+    return hex2rgb(value) if _HEX.fullmatch(value) else random_rgb()
 
 
 def hex2rgb(hex_value: str) -> list[int]:

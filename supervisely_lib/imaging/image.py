@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from supervisely_lib._lazy import lazy
 from supervisely_lib._utils import get_bytes_hash
 from supervisely_lib.geometry.drawing import Array
 from supervisely_lib.imaging import augment, sizes
-from supervisely_lib.imaging.sizes import restore_proportional_size
+from supervisely_lib.imaging.decoding import UndecodableImage, decode, is_known_format
 from supervisely_lib.io.fs import ensure_base_path, get_file_ext
 
 if TYPE_CHECKING:
@@ -31,40 +32,41 @@ random_color_scale = augment.random_color_scale
 blur = augment.blur
 median_blur = augment.median_blur
 gaussian_blur = augment.gaussian_blur
+restore_proportional_size = sizes.restore_proportional_size
 
 
 class RotateMode(Enum):
-    """What `rotate` does with the empty corners."""
+    """The treatment of empty corners by `rotate`."""
 
     KEEP_BLACK = 0  # a larger image with black corners
-    CROP_BLACK = 1  # the part without them
-    SAVE_ORIGINAL_SIZE = 2  # the original size, corners black, what leaves it lost
+    CROP_BLACK = 1  # the part without black corners
+    SAVE_ORIGINAL_SIZE = 2  # the original size with black corners; pixels outside of it are lost
 
 
 class ImageExtensionError(Exception):
-    """A file name with an extension that no image of a project may have."""
+    """A file name with an extension that is not allowed for images of a project."""
 
 
 class UnsupportedImageFormat(Exception):
-    """An image of a format that projects may not hold."""
+    """An image in a format that is not allowed in projects."""
 
 
 class ImageReadException(Exception):
-    """A file that is no image, or a damaged one."""
+    """A file that is not an image, or a damaged image."""
 
 
 def is_valid_ext(ext: str) -> bool:
-    """Whether images may have the extension, given with its dot, in any case."""
+    """Whether the extension is allowed for images. It has its dot; upper and lower case are equal."""
     return ext.lower() in SUPPORTED_IMG_EXTS
 
 
 def has_valid_ext(path: str) -> bool:
-    """Whether the file's extension is one images may have."""
+    """Whether the file's extension is allowed for images."""
     return is_valid_ext(get_file_ext(path))
 
 
 def validate_ext(path: str) -> None:
-    """ImageExtensionError unless the file's extension is one images may have."""
+    """ImageExtensionError if the file's extension is not allowed for images."""
     if not has_valid_ext(path):
         raise ImageExtensionError(
             f"Unsupported image extension: {get_file_ext(path)!r} for file {path!r}. "
@@ -72,65 +74,60 @@ def validate_ext(path: str) -> None:
         )
 
 
-def _is_supported_format(content: bytes) -> bool:
-    """By the first bytes: JPEG (also MPO), PNG, BMP, TIFF, WebP."""
-    starts = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*")
-    return content.startswith(starts) or (content[:4] == b"RIFF" and content[8:12] == b"WEBP")
+def _failure(content: bytes, where: str, reason: str) -> Exception:
+    """The error for an image that OpenCV could not read or must not read."""
+    if is_known_format(content):
+        return ImageReadException(f"Error has occured trying to read image {where}: {reason}.")
 
-
-def _failure(content: bytes, where: str) -> Exception:
-    """Why an image that OpenCV could not read, or should not, is refused."""
     import io
 
-    from PIL import Image  # only to name what the file is
+    from PIL import Image  # only to name the format of the file
 
     try:
         with Image.open(io.BytesIO(content)) as image:
-            image.load()
             name = f".{image.format}"
     except Exception as e:  # noqa: BLE001 - Pillow's decoders raise anything
+        reason = reason or str(e)
         return ImageReadException(
-            f"Error has occured trying to read image {where}. Original exception message: {str(e)!r}"
+            f"Error has occured trying to read image {where}. Original exception message: {reason!r}"
         )
     if is_valid_ext(name):
-        return ImageReadException(f"Error has occured trying to read image {where}: OpenCV cannot decode it.")
+        return ImageReadException(f"Error has occured trying to read image {where}: {reason}.")
     return UnsupportedImageFormat(
         f"Unsupported image format {name!r} for file {where}. "
         f"Only the following formats are supported: {', '.join(SUPPORTED_IMG_EXTS)}"
     )
 
 
-def _decode(content: bytes, where: str, keep_alpha: bool = False) -> Array:
-    import cv2
-
-    img = None
-    if _is_supported_format(content):
-        flags = cv2.IMREAD_UNCHANGED if keep_alpha else cv2.IMREAD_COLOR
-        img = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    if img is None:
-        raise _failure(content, where)
-    if img.ndim == 2 or img.shape[2] == 1:
-        return np.asarray(cv2.cvtColor(img, cv2.COLOR_GRAY2RGB))
-    return np.asarray(cv2.cvtColor(img, cv2.COLOR_BGRA2RGBA if img.shape[2] == 4 else cv2.COLOR_BGR2RGB))
+def _decode(content: bytes, where: str, keep_alpha: bool = False, path: str | None = None) -> Array:
+    if not is_known_format(content):
+        raise _failure(content, where, "")
+    try:
+        return decode(content, keep_alpha, path)
+    except UndecodableImage as e:
+        raise _failure(content, where, str(e)) from e
 
 
 def read(path: str, remove_alpha_channel: bool = True) -> Array:
-    """uint8 (h, w, 3) RGB, turned as its EXIF tag says; gray expanded, alpha dropped unless kept (h, w, 4).
+    """uint8 (h, w, 3) RGB, turned as its EXIF tag says. Gray is expanded; alpha is dropped, or kept as (h, w, 4).
 
-    ImageReadException for a file that is no image, UnsupportedImageFormat for a format projects may
-    not hold, FileNotFoundError.
+    With alpha kept, the image is not turned, as in the official SDK. A JPEG file that ends early is read as far as it
+    goes; the rest is gray.
+
+    Raises ImageReadException for a file that is not an image, UnsupportedImageFormat for a format that is not
+    allowed in projects, FileNotFoundError.
     """
     with open(path, "rb") as file:
-        return _decode(file.read(), repr(path), keep_alpha=not remove_alpha_channel)
+        return _decode(file.read(), repr(path), not remove_alpha_channel, os.fspath(path))
 
 
 def read_bytes(image_bytes: bytes, keep_alpha: bool = False) -> Array:
-    """As read, from a file's content."""
+    """As `read`, for the content of a file."""
     return _decode(bytes(image_bytes), "of bytes", keep_alpha)
 
 
 def validate_format(path: str) -> None:
-    """ImageReadException, UnsupportedImageFormat unless `read` can read the file."""
+    """ImageReadException or UnsupportedImageFormat if `read` cannot read the file."""
     read(path)
 
 
@@ -153,7 +150,10 @@ def _to_bgr(img: Array) -> Array:
 
 
 def write_bytes(img: Array, ext: str) -> bytes:
-    """A file's content: img (h, w), (h, w, 3) RGB or (h, w, 4) whose alpha is dropped; ext with or without dot."""
+    """The content of an image file.
+
+    img: (h, w), (h, w, 3) RGB, or (h, w, 4), whose alpha is dropped. ext: with or without dot.
+    """
     import cv2
 
     ext = "." + ext.lstrip(".")
@@ -169,7 +169,7 @@ def write_bytes(img: Array, ext: str) -> bytes:
 
 
 def write(path: str, img: Array) -> None:
-    """Save as the extension says, creating the folder. ImageExtensionError for an unknown one."""
+    """Save in the format of the extension; create the folder. ImageExtensionError for an unknown extension."""
     validate_ext(path)
     ensure_base_path(path)
     with open(path, "wb") as file:
@@ -182,7 +182,7 @@ def get_hash(img: Array, ext: str) -> str:
 
 
 def get_size_from_bytes(data: bytes) -> tuple[int, int]:
-    """(width, height) of a file's content, without decoding the pixels."""
+    """(width, height) of the content of an image file, without decoding the pixels."""
     import io
 
     from PIL import Image
@@ -195,7 +195,7 @@ def get_size_from_bytes(data: bytes) -> tuple[int, int]:
 def resize(
     img: Array, out_size: Sequence[int] | None = None, frow: float | None = None, fcol: float | None = None
 ) -> Array:
-    """Cubic, to (height, width) with one side allowed to be -1 (keep the proportions), or by factors."""
+    """Resize (cubic) to (height, width), where one side may be -1 (keep the proportions), or by factors."""
     import cv2
 
     height, width = restore_proportional_size(img.shape[:2], out_size, frow, fcol)
@@ -205,14 +205,14 @@ def resize(
 def resize_inter_nearest(
     img: Array, out_size: Sequence[int] | None = None, frow: float | None = None, fcol: float | None = None
 ) -> Array:
-    """The pixel under the centre of each new pixel, for (h, w) and (h, w, c) of any type; sizes as resize.
+    """Resize (h, w) or (h, w, c) of any type: a new pixel is the old pixel under its centre. Sizes as in `resize`.
 
-    It is what scikit-image does with order 0, not OpenCV's nearest, which samples at corners.
+    This equals scikit-image with order 0. It differs from OpenCV's nearest, which samples at corners.
     """
     size = restore_proportional_size(img.shape[:2], out_size, frow, fcol)
     if size == tuple(img.shape[:2]):
         return img.copy()
-    rows, cols = (_nearest(source, target) for source, target in zip(img.shape[:2], size, strict=True))
+    rows, cols = (_nearest(source, target) for source, target in zip(img.shape[:2], size))
     result: Array = img[rows].take(cols, axis=1)
     return result
 
@@ -225,17 +225,30 @@ def _nearest(source: int, target: int) -> Array:
 
 
 def scale(img: Array, factor: float) -> Array:
-    """Cubic, both sides times factor."""
+    """Resize with cubic interpolation; both sides are multiplied by factor."""
     return resize(img, (round(img.shape[0] * factor), round(img.shape[1] * factor)))
 
 
 def crop(img: Array, rect: Rectangle) -> Array:
-    """A view of the pixels in rect. ValueError if it leaves the image."""
+    """A view of the pixels in rect. ValueError if rect leaves the image."""
     height, width = img.shape[:2]
     if rect.top < 0 or rect.left < 0 or rect.bottom >= height or rect.right >= width:
         raise ValueError("Rectangle for crop out of image area!")
     part: Array = img[rect.top : rect.bottom + 1, rect.left : rect.right + 1]
     return part
+
+
+def crop_with_padding(img: Array, rect: Rectangle) -> Array:
+    """The pixels in rect; black where rect leaves the image."""
+    rows, cols = img.shape[:2]
+    inside = img[max(0, rect.top) : max(0, rect.bottom + 1), max(0, rect.left) : max(0, rect.right + 1)]
+    if inside.shape[:2] == (rect.height, rect.width):
+        return inside
+    padded = np.zeros((rect.height, rect.width, *img.shape[2:]), img.dtype)
+    if inside.size and rect.top < rows and rect.left < cols:
+        top, left = max(0, -rect.top), max(0, -rect.left)
+        padded[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+    return padded
 
 
 def fliplr(img: Array) -> Array:
@@ -274,10 +287,16 @@ def drop_image_alpha_channel(img: Array) -> Array:
 
 
 def np_image_to_data_url(img: Array) -> str:
-    """An image as a PNG in a data: URL."""
+    """The image as a PNG in a `data:` URL."""
     return "data:image/png;base64," + base64.b64encode(write_bytes(img, "png")).decode("ascii")
 
 
+np_image_to_data_url_backup_rgb = np_image_to_data_url
+
+
 def data_url_to_numpy(data_url: str) -> Array:
-    """The image in a data: URL."""
+    """The image in a `data:` URL."""
     return read_bytes(base64.b64decode(data_url.partition(",")[2]))
+
+
+__getattr__, _ = lazy(__name__, {})  # names of the official module say why they are left out

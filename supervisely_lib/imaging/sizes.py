@@ -1,4 +1,4 @@
-"""Sizes of scaled images. Pure, and apart from imaging.image so that geometry needs no image code."""
+"""Sizes of scaled images. Pure. The module is separate from imaging.image, so that geometry needs no image code."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ def restore_proportional_size(
     fcol: float | None = None,
     f: float | None = None,
 ) -> tuple[int, int]:
-    """(height, width) to scale to: out_size with one side allowed to be -1 (keep the proportions), or
-    in_size times one factor f, or times frow and fcol. ValueError for any other combination."""
+    """The new (height, width): out_size, where one side may be -1 (keep the proportions); or in_size multiplied by
+    the factor f; or by the factors frow and fcol. ValueError for any other combination.
+    """
     if out_size is None:
         if f is not None:
             frow = fcol = f

@@ -1,4 +1,4 @@
-"""What the environment says, and what it tells the GPU libraries."""
+"""Environment variables: read flags, and choose the visible GPUs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 
 def flag_from_env(s: str) -> bool:
-    """Whether a variable's text means yes: TRUE, YES or 1 in any case."""
+    """Whether the text of a variable is TRUE, YES or 1, in upper or lower case."""
     return s.upper() in ("TRUE", "YES", "1")
 
 
 def remap_gpu_devices(in_device_ids: Sequence[int]) -> list[int]:
-    """Let the process see only these GPUs, and give their ids from then on: [3, 4] → [0, 1].
+    """Let the process see only these GPUs, and return their new ids: [3, 4] → [0, 1].
 
-    Sets CUDA_VISIBLE_DEVICES, so it must come before the first use of CUDA.
+    It sets CUDA_VISIBLE_DEVICES, so call it before the first use of CUDA.
     """
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(device) for device in in_device_ids)
     return list(range(len(in_device_ids)))

@@ -1,4 +1,4 @@
-"""Files and folders, under the names plugins know."""
+"""Files and folders, under the official names."""
 
 from __future__ import annotations
 
@@ -28,21 +28,24 @@ def get_file_name_with_ext(path: str) -> str:
 
 
 def mkdir(dir: str, remove_content_if_exists: bool = False) -> None:
-    """Create the folder and its parents; fine if it exists. With remove_content_if_exists it is emptied."""
+    """Create the folder and its parents if they do not exist.
+
+    With remove_content_if_exists, empty an existing folder.
+    """
     os.makedirs(dir, exist_ok=True)
     if remove_content_if_exists:
         clean_dir(dir, ignore_errors=False)
 
 
 def ensure_base_path(path: str) -> None:
-    """Create the folder that a file will lie in."""
+    """Create the folder of a file."""
     parent = os.path.dirname(path)
     if parent:
         os.makedirs(parent, exist_ok=True)
 
 
 def copy_file(src: str, dst: str) -> None:
-    """Copy the content, creating dst's folder. Copying a file onto itself does nothing."""
+    """Copy the content; create the folder of dst. Copying a file onto itself does nothing."""
     ensure_base_path(dst)
     if os.path.exists(dst) and os.path.samefile(src, dst):
         return
@@ -50,7 +53,7 @@ def copy_file(src: str, dst: str) -> None:
 
 
 def hardlink_or_copy_file(src: str, dst: str) -> None:
-    """A hard link where the file system allows it, a copy otherwise."""
+    """Make a hard link if the file system allows it, else a copy."""
     ensure_base_path(dst)
     try:
         os.link(src, dst)
@@ -71,7 +74,7 @@ def dir_exists(dir: str) -> bool:
 
 
 def dir_empty(dir: str) -> bool:
-    """Whether no file lies anywhere below. A folder that does not exist counts as empty."""
+    """Whether the folder and its sub-folders have no file. A folder that does not exist counts as empty."""
     return not any(files for _, _, files in os.walk(dir))
 
 
@@ -81,7 +84,7 @@ def file_exists(path: str) -> bool:
 
 
 def get_subdirs(dir_path: str, recursive: bool = False) -> list[str]:
-    """Names of the folders inside, sorted; with recursive, paths relative to dir_path of all below."""
+    """Names of the sub-folders, sorted; with recursive, the paths of all folders below, relative to dir_path."""
     if not recursive:
         with os.scandir(dir_path) as entries:
             return sorted(entry.name for entry in entries if entry.is_dir())
@@ -112,7 +115,7 @@ def list_files(
     filter_fn: Callable[[str], bool] | None = None,
     ignore_valid_extensions_case: bool = False,
 ) -> list[str]:
-    """Paths of the files directly inside, sorted. Extensions are given with their dots."""
+    """Paths of the files directly in the folder, sorted. Extensions have their dots."""
     with os.scandir(dir) as entries:
         paths = sorted(os.path.join(dir, entry.name) for entry in entries if entry.is_file())
     return [path for path in paths if _is_wanted(path, valid_extensions, filter_fn, ignore_valid_extensions_case)]
@@ -129,8 +132,20 @@ def list_files_recursively(
     return [path for path in paths if _is_wanted(path, valid_extensions, filter_fn, ignore_valid_extensions_case)]
 
 
+def list_dir_recursively(dir: str) -> list[str]:
+    """All files below the folder, as paths relative to it."""
+    return [os.path.relpath(os.path.join(root, name), dir) for root, _, names in os.walk(dir) for name in names]
+
+
+def touch(path: str) -> None:
+    """Make an empty file, with its folders, or give an existing file the time of now."""
+    ensure_base_path(path)
+    with open(path, "a"):
+        os.utime(path)
+
+
 def clean_dir(dir_: str, ignore_errors: bool = True) -> None:
-    """Remove everything inside, keep the folder."""
+    """Remove the content of the folder, keep the folder."""
     with os.scandir(dir_) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
@@ -144,12 +159,12 @@ def clean_dir(dir_: str, ignore_errors: bool = True) -> None:
 
 
 def remove_dir(dir_: str) -> None:
-    """Remove the folder and everything inside."""
+    """Remove the folder and its content."""
     shutil.rmtree(dir_)
 
 
 def silent_remove(file_path: str) -> None:
-    """Remove the file; fine if there is none."""
+    """Remove the file if it exists."""
     with contextlib.suppress(FileNotFoundError):
         os.remove(file_path)
 
@@ -181,7 +196,7 @@ def get_file_hash(path: str) -> str:
 
 
 def tree(dir_path: str) -> str:
-    """Everything below, one line each, indented, files with their sizes."""
+    """All files and folders below: an indented line for each, files with their sizes."""
     lines = []
     for root, _, files in _walk(dir_path):
         depth = 0 if root == dir_path else os.path.relpath(root, dir_path).count(os.sep) + 1

@@ -1,4 +1,4 @@
-"""Image tags that are right."""
+"""Precision and recall of image tags."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def _with_ratios(counters: Mapping[str, int]) -> dict[str, Any]:
 
 
 class ClassificationMetrics(MetricsBase):
-    """For each pair of tags: present or not, a number counting as present from a threshold on."""
+    """For each pair of tags: presence in both.
+
+    A tag with a number counts as present if the number reaches a threshold.
+    """
 
     def __init__(self, tags_mapping: Mapping[str, str], confidence_threshold: float = 0) -> None:
         """tags_mapping: ground truth tag → predicted tag."""

@@ -1,4 +1,4 @@
-"""Which class is taken for which."""
+"""Confusion matrix of classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intersection over union of everything of a class."""
+"""Intersection over union of all objects of a class."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def render_labels_as_binary_mask(labels: Iterable[Label], class_title: str, mask
 
 
 class IoUMetric(MetricsBase):
-    """For each pair of classes; intersection and union are mean numbers of pixels per image."""
+    """Intersection over union for each pair of classes; intersection and union are mean numbers of pixels per image."""
 
     def __init__(self, class_mapping: Mapping[str, str]) -> None:
         """class_mapping: ground truth class → predicted class."""

@@ -18,14 +18,14 @@ AP = "average-precision"
 
 
 class MatchWithConfidence(NamedTuple):
-    """A predicted label: whether it is right, and how sure the model was."""
+    """A predicted label: whether it is correct, and its confidence."""
 
     is_correct: bool
     confidence: float
 
 
 class MAPMetric(MetricsBase):
-    """For each pair of classes; predicted labels carry their confidence in a tag."""
+    """Mean average precision for each pair of classes; a tag of a predicted label holds its confidence."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class MAPMetric(MetricsBase):
         confidence_tag_name: str = "confidence",
         confidence_threshold: float = 0.0,
     ) -> None:
-        """class_mapping: ground truth class → predicted class, one to one (ValueError otherwise)."""
+        """class_mapping: ground truth class → predicted class. ValueError unless it is one to one."""
         self._to_pred = require_pairs(class_mapping)
         self._to_gt = {name_pred: name_gt for name_gt, name_pred in class_mapping.items()}
         if len(self._to_gt) != len(self._to_pred):

@@ -1,4 +1,4 @@
-"""Which predicted label stands for which true one."""
+"""Matching of predicted labels with true labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from supervisely_lib.metric.common import safe_ratio
 
 
 class IndexPairWithScore(NamedTuple):
-    """Positions in two lists, and how well they match."""
+    """A position in each of two lists, and the score of the match."""
 
     idx_1: int
     idx_2: int
@@ -22,7 +22,7 @@ class IndexPairWithScore(NamedTuple):
 
 
 class IndexMatchResult(NamedTuple):
-    """Matches, best first, and positions without one."""
+    """Matches, best first, and positions without a match."""
 
     matches: list[IndexPairWithScore]
     unmatched_indices_1: set[int]
@@ -30,7 +30,7 @@ class IndexMatchResult(NamedTuple):
 
 
 class LabelsPairWithScore(NamedTuple):
-    """Two labels, and how well they match."""
+    """Two labels, and the score of the match."""
 
     label_1: Label
     label_2: Label
@@ -38,7 +38,7 @@ class LabelsPairWithScore(NamedTuple):
 
 
 class LabelsMatchResult(NamedTuple):
-    """Matches, best first, and labels without one."""
+    """Matches, best first, and labels without a match."""
 
     matches: list[LabelsPairWithScore]
     unmatched_labels_1: list[Label]
@@ -51,7 +51,7 @@ def filter_labels_by_name(labels: Iterable[Label], names_whitelist: Container[st
 
 
 def get_geometries_iou(g1: Geometry, g2: Geometry) -> float:
-    """Shared pixels over all pixels of the two shapes, 0…1."""
+    """Number of shared pixels divided by the number of all pixels of the two shapes, 0…1."""
     box_1, box_2 = g1.to_bbox(), g2.to_bbox()
     if not box_1.intersects_with(box_2):
         return 0.0
@@ -60,20 +60,20 @@ def get_geometries_iou(g1: Geometry, g2: Geometry) -> float:
         return safe_ratio(common, box_1.area + box_2.area - common)
     around = Rectangle.from_geometries_list([box_1, box_2])
     masks = [np.zeros(around.to_size(), np.bool_) for _ in range(2)]
-    for geometry, mask in zip((g1, g2), masks, strict=True):
+    for geometry, mask in zip((g1, g2), masks):
         geometry.translate(-around.top, -around.left).draw(mask, True)
     return safe_ratio(float((masks[0] & masks[1]).sum()), float((masks[0] | masks[1]).sum()))
 
 
 def get_labels_iou(label_1: Label, label_2: Label, img_size: Any = None) -> float:
-    """Intersection over union of the labels' shapes."""
+    """Intersection over union of the shapes of the labels."""
     return get_geometries_iou(label_1.geometry, label_2.geometry)
 
 
 def match_indices_by_score(
     elems_1: Sequence[Any], elems_2: Sequence[Any], score_threshold: float, score_fn: Callable[[Any, Any], float]
 ) -> IndexMatchResult:
-    """Pairs of at least that score, best first, each element used once."""
+    """Pairs with at least that score, best first; each element is used at most once."""
     pairs = [
         IndexPairWithScore(i, j, score_fn(one, other))
         for i, one in enumerate(elems_1)
@@ -92,7 +92,7 @@ def match_indices_by_score(
 def match_labels_by_iou(
     labels_1: Sequence[Label], labels_2: Sequence[Label], img_size: Any, iou_threshold: float
 ) -> LabelsMatchResult:
-    """Pairs whose intersection over union reaches the threshold, best first, each label used once."""
+    """Pairs whose intersection over union reaches the threshold, best first; each label is used at most once."""
     found = match_indices_by_score(labels_1, labels_2, iou_threshold, get_labels_iou)
     return LabelsMatchResult(
         [LabelsPairWithScore(labels_1[pair.idx_1], labels_2[pair.idx_2], pair.score) for pair in found.matches],

@@ -1,4 +1,4 @@
-"""What every measure can do."""
+"""The interface of all metrics."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from supervisely_lib.annotation.annotation import Annotation
 
 
 class MetricsBase:
-    """Collects pairs of annotations of the same image, ground truth and prediction."""
+    """Collects pairs of annotations of the same image: ground truth and prediction."""
 
     def add_pair(self, ann_gt: Annotation, ann_pred: Annotation) -> None:
-        """Count one image."""
+        """Add the pair of an image."""
         raise NotImplementedError
 
     def get_metrics(self) -> dict[Any, Any]:
-        """Numbers for each class or tag."""
+        """The values for each class or tag."""
         raise NotImplementedError
 
     def get_total_metrics(self) -> dict[Any, Any]:
-        """Numbers for all of them together."""
+        """The values for all classes or tags together."""
         raise NotImplementedError
 
     def log_total_metrics(self) -> None:
-        """Write all numbers to the log."""
+        """Write all values to the log."""
         from supervisely_lib.sly_logger import logger
 
         for name, values in self.get_metrics().items():

@@ -1,4 +1,4 @@
-"""Pixels of the right class."""
+"""Pixel accuracy: the share of pixels with the correct class."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _COUNTERS = (TRUE_POSITIVE, TRUE_NEGATIVE, FALSE_POSITIVE, FALSE_NEGATIVE, TOTAL
 
 def _add(counters: dict[str, int], masks: tuple[Array, Array, Array, Array]) -> None:
     """masks: bool (h, w) of true and false positives and negatives, in the order of the counters."""
-    for name, mask in zip(_COUNTERS, masks, strict=False):
+    for name, mask in zip(_COUNTERS, masks):
         counters[name] += int(np.count_nonzero(mask))
     counters[TOTAL] += masks[0].size
 
 
 class PixelAccuracyMetric(MetricsBase):
-    """For each pair of classes, and for all pixels that belong to some class."""
+    """Pixel accuracy for each pair of classes, and for all pixels that belong to a class."""
 
     def __init__(self, class_mapping: Mapping[str, str]) -> None:
         """class_mapping: ground truth class → predicted class."""

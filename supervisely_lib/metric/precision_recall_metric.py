@@ -1,4 +1,4 @@
-"""Objects found, and objects found rightly."""
+"""Precision and recall of objects."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _with_ratios(counters: Mapping[str, int]) -> dict[str, Any]:
 
 
 class PrecisionRecallMetric(MetricsBase):
-    """For each pair of classes, labels matched by their intersection over union."""
+    """Precision and recall for each pair of classes; labels are matched by their intersection over union."""
 
     def __init__(self, class_mapping: Mapping[str, str], iou_threshold: float) -> None:
         """class_mapping: ground truth class → predicted class."""

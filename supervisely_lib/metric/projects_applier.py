@@ -1,4 +1,4 @@
-"""Measure two projects of the task against each other."""
+"""Compare two projects of the task by a metric."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PROJECT_PRED = "project_pred"
 
 
 class MetricProjectsApplier:
-    """Feeds a measure with the annotations of two projects in the task's data folder.
+    """Passes the annotations of two projects in the task's data folder to a metric.
 
-    config: `project_gt` and `project_pred` name them; without the latter one project is both.
+    config: `project_gt` and `project_pred` name the projects; without `project_pred`, `project_gt` is both.
     """
 
     def __init__(self, metric: MetricsBase, config: Mapping[str, Any]) -> None:
-        """RuntimeError if a name is missing or the projects do not hold the same images."""
+        """RuntimeError if a name is missing or the projects do not have the same images."""
         self._metric = metric
         if PROJECT_GT not in config:
             raise RuntimeError(f'Field "{PROJECT_GT}" does not exist in config.')
@@ -47,10 +47,10 @@ class MetricProjectsApplier:
                 )
 
     def _datasets(self) -> list[tuple[Dataset, Dataset]]:
-        return list(zip(self.project_gt, self.project_pred, strict=True))
+        return list(zip(self.project_gt, self.project_pred))
 
     def run_evaluation(self) -> None:
-        """Feed all images. Those the measure refuses with a ValueError are left out, with a warning."""
+        """Pass all images. An image for which the metric raises a ValueError is left out, with a warning."""
         progress = Progress("metric evaluation", self.project_gt.total_items)
         for dataset, other in self._datasets():
             for name in dataset:

@@ -1,4 +1,4 @@
-"""What neural-network plugins share: datasets, training, inference. torch is loaded by the `pytorch` packages only."""
+"""Base classes of neural-network plugins: datasets, training, inference. Only the `pytorch` packages load torch."""
 
 from supervisely_lib._lazy import lazy
 

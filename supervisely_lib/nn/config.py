@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from copy import deepcopy
 from typing import Any
 
+from supervisely_lib._requirements import require
 from supervisely_lib.io.json import load_json_file
+
+require("jsonschema")
 
 Json = Any
 _DEFINITIONS = "definitions"
@@ -15,8 +18,8 @@ _DEFINITIONS = "definitions"
 def update_recursively(lhs: MutableMapping[str, Any], rhs: Mapping[str, Any]) -> MutableMapping[str, Any]:
     """Merge `rhs` into `lhs` in place and return `lhs`.
 
-    Objects merge key by key; everything else, lists included, replaces what was there.
-    TypeError when an object meets a value that is none.
+    Objects are merged key by key. Any other value, also a list, replaces the old value.
+    TypeError if an object has to be merged with a value that is not an object.
     """
     for key, value in rhs.items():
         if not isinstance(value, Mapping):
@@ -30,7 +33,7 @@ def update_recursively(lhs: MutableMapping[str, Any], rhs: Mapping[str, Any]) ->
 
 
 def update_strict(lhs: MutableMapping[str, Any], rhs: Mapping[str, Any]) -> MutableMapping[str, Any]:
-    """Add the items of `rhs` to `lhs` in place and return `lhs`; ValueError when a key is there already."""
+    """Add the items of `rhs` to `lhs` in place and return `lhs`; ValueError if `lhs` has a key already."""
     for key, value in rhs.items():
         if key in lhs:
             raise ValueError(f'Key collision while strict updating. Key:"{key}"')
@@ -38,10 +41,27 @@ def update_strict(lhs: MutableMapping[str, Any], rhs: Mapping[str, Any]) -> Muta
     return lhs
 
 
-class MultiTypeValidator:
-    """Named Draft-4 schemas of one JSON file: `{"definitions": {...}, "<type name>": schema, ...}`.
+class MissingKey(KeyError):
+    """A key that a config lacks. The text is a sentence; KeyError would show it in quotes."""
 
-    The `definitions` are shared by all of them.
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def required(config: Any, place: str, remedy: str, *path: str) -> Any:
+    """The value below `config` at a path of keys. MissingKey says which key `place` lacks, and the remedy."""
+    value = config
+    for count, key in enumerate(path, start=1):
+        if not isinstance(value, Mapping) or key not in value:
+            raise MissingKey(f"{place} has no {'.'.join(path[:count])}; {remedy}")
+        value = value[key]
+    return value
+
+
+class MultiTypeValidator:
+    """Named Draft-4 schemas of a JSON file: `{"definitions": {...}, "<type name>": schema, ...}`.
+
+    All schemas share the `definitions`.
     """
 
     DEFINITIONS = _DEFINITIONS
@@ -57,13 +77,13 @@ class MultiTypeValidator:
     def val(self, type_name: str, obj: Json) -> None:
         """Fill missing properties of `obj` with the schema's defaults, in place, then check it.
 
-        RuntimeError when there is no such schema or the object does not follow it.
+        RuntimeError if the schema does not exist or the object violates it.
         """
         validator = self._validators.get(type_name)
         if validator is None:
             raise RuntimeError(f"JSON validator is not defined. Type: {type_name}")
         try:
-            # Once to fill: `required` may stand before the `properties` that bring the default.
+            # The first pass fills in defaults, because `required` may come before the `properties` with the default.
             list(validator.iter_errors(obj))
             validator.validate(obj)
         except Exception as error:  # noqa: BLE001 - a schema may also be broken itself; the text says which
@@ -73,7 +93,7 @@ class MultiTypeValidator:
 
 
 class JsonConfigValidator(MultiTypeValidator):
-    """The plugin's own schemas, by default those its image carries in /workdir/src/schemas.json."""
+    """The plugin's own schemas, by default from /workdir/src/schemas.json in its image."""
 
     def __init__(self, schema_fpath: str | None = None) -> None:
         super().__init__(schema_fpath or "/workdir/src/schemas.json")
@@ -98,7 +118,7 @@ class AlwaysPassingConfigValidator:
 
 
 def _filling_validator_type() -> Callable[[Json], Any]:
-    """jsonschema's Draft-4 validator, taught to fill `default`s of properties before it checks them."""
+    """jsonschema's Draft-4 validator, extended to fill in `default`s of properties before it checks them."""
     from jsonschema import Draft4Validator, validators  # 50 ms to load, and most plugins check nothing
 
     extend: Any = validators.extend  # its annotations are incomplete

@@ -1,4 +1,4 @@
-"""Image/annotation pairs of a project: choosing them by tag, reading them as arrays."""
+"""Samples of a project, which are pairs of image and annotation: choose them by tag, read them as arrays."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, Tuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from supervisely_lib.annotation.annotation import Annotation
 from supervisely_lib.imaging import image as sly_image
@@ -17,13 +16,16 @@ from supervisely_lib.project.project import Project
 from supervisely_lib.project.project_meta import ProjectMeta
 from supervisely_lib.sly_logger import logger
 
-Sample = tuple[str, str]  # (image path, annotation path)
+if TYPE_CHECKING:
+    from numpy.typing import NDArray  # numpy has it since 1.20
+
+Sample = Tuple[str, str]  # (image path, annotation path)
 
 
 def samples_by_tags(required_tags: Collection[str], project: Project) -> defaultdict[str, list[Sample]]:
-    """Tag name → samples that carry it as an image tag, whatever its value, in the project's order.
+    """Tag name → samples that have it as an image tag, with any value, in the project's order.
 
-    A sample with several of the tags is in several lists; an unknown tag gives an empty list.
+    A sample with several of the tags is in several lists; an unknown tag has an empty list.
     """
     samples: defaultdict[str, list[Sample]] = defaultdict(list)
     for dataset in project:
@@ -37,7 +39,7 @@ def samples_by_tags(required_tags: Collection[str], project: Project) -> default
 
 
 def ensure_samples_nonempty(samples: Sequence[Sample], tag_name: str, project_meta: ProjectMeta) -> None:
-    """RuntimeError naming the tag when there is no sample, or no sample has a label."""
+    """RuntimeError that names the tag if the list is empty or no sample has a label."""
     if len(samples) < 1:
         raise RuntimeError(f'There are no annotations with tag "{tag_name}"')
     if not any(len(Annotation.load_json_file(ann_path, project_meta).labels) > 0 for _, ann_path in samples):
@@ -45,7 +47,7 @@ def ensure_samples_nonempty(samples: Sequence[Sample], tag_name: str, project_me
 
 
 class CorruptedSampleCatcher:
-    """Lets a limited number of distinct samples fail. Safe to share between threads."""
+    """Lets a limited number of distinct samples fail. Several threads may use it."""
 
     def __init__(self, allow_corrupted_cnt: int) -> None:
         self.fails_allowed = allow_corrupted_cnt
@@ -53,14 +55,14 @@ class CorruptedSampleCatcher:
         self._lock = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the lock: workers of a data loader may get the dataset by pickle."""
+        """The state without the lock, because workers of a data loader may get the dataset by pickle."""
         return {name: value for name, value in vars(self).items() if name != "_lock"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _lock=Lock())
 
     def exec(self, uid: Any, log_dct: Mapping[str, Any], f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """What `f` returns, or None when it raised and that is still allowed; RuntimeError when it is not.
+        """The result of `f`, or None if `f` raised and the number of failures is allowed; else RuntimeError.
 
         The first failure of each `uid` is logged with `log_dct`.
         """
@@ -84,8 +86,8 @@ class SlyDataset:
     """Samples as arrays, with the protocol of a torch dataset (`len` and `[i]`) but without torch.
 
     `dataset[i]` gives `(image, gt)`: image (H, W, 3) uint8 RGB resized to `out_size` = (H, W), gt (H, W) int64 of
-    class ids, pixels without a label being `bkg_color`. Override `_get_sample_impl` to give something else.
-    `allow_corrupted_cnt` samples may fail; each is replaced by a random other one, `catcher_retries` times at most.
+    class ids; pixels without a label are `bkg_color`. Override `_get_sample_impl` to return other values.
+    `allow_corrupted_cnt` samples may fail; a random other sample replaces each, at most `catcher_retries` times.
     """
 
     def __init__(
@@ -110,7 +112,7 @@ class SlyDataset:
         return len(self._samples)
 
     def load_annotation(self, fpath: str) -> Annotation:
-        """The annotation in its own size; ground truth is resized after it is drawn."""
+        """The annotation in its original size; the ground truth is resized after it is drawn."""
         return Annotation.load_json_file(fpath, self._project_meta)
 
     def make_gt(
@@ -118,7 +120,7 @@ class SlyDataset:
     ) -> NDArray[np.int64]:
         """Class ids of `ann` drawn on `image_shape` = (H, W, ...) and resized to the dataset's size.
 
-        Later labels cover earlier ones. RuntimeError for a label whose class has no id, unless those are ignored.
+        Later labels cover earlier labels. RuntimeError for a label whose class has no id, unless these are ignored.
         """
         # OpenCV cannot draw on int64.
         canvas = np.full(tuple(image_shape[:2]), self._bkg_color, dtype=np.int32)
@@ -150,7 +152,7 @@ class SlyDataset:
 
 
 def partition_train_val(num_samples: int, val_fraction: float) -> list[bool]:
-    """One flag per sample, in random order: True for training, False for validation; at least one of each.
+    """A flag per sample, in random order: True for training, False for validation; both values occur.
 
     ValueError for fewer than two samples.
     """

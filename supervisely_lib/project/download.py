@@ -20,9 +20,9 @@ def download_project(
     log_progress: bool = False,
     batch_size: int = 10,
 ) -> None:
-    """Write a server's project, or only some datasets of it, to an empty folder.
+    """Write a project of a server, or only some of its datasets, to an empty folder.
 
-    api: `supervisely.Api` of the official client, or anything with its project, dataset, image and
+    api: `supervisely.Api` of the official client, or an object with the same project, dataset, image and
     annotation parts. This SDK has no client of its own.
     """
     wanted = None if dataset_ids is None else set(dataset_ids)
@@ -38,7 +38,7 @@ def download_project(
             ids, names = [image.id for image in batch], [image.name for image in batch]
             api.image.download_paths(info.id, ids, [os.path.join(dataset.img_dir, name) for name in names])
             annotations = {ann.image_id: ann.annotation for ann in api.annotation.download_batch(info.id, ids)}
-            for image_id, name in zip(ids, names, strict=True):
+            for image_id, name in zip(ids, names):
                 path = os.path.join(dataset.img_dir, name)
                 dataset.add_item_file(name, path, annotations[image_id], _validate_img=False)
             if progress is not None:

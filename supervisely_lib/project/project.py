@@ -3,6 +3,7 @@
 <project>/meta.json
 <project>/<dataset>/img/<image>
 <project>/<dataset>/ann/<image>.json        (or, legacy, the image's name without its extension + .json)
+<project>/<dataset>/datasets/<dataset>/     a dataset in a dataset, and so on
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from supervisely_lib.collection.key_indexed_collection import KeyIndexedCollecti
 from supervisely_lib.io import fs
 from supervisely_lib.io.json import dump_json_file
 from supervisely_lib.project.dataset import Dataset, ItemPaths, OpenMode, require_empty
+from supervisely_lib.project.folders import dataset_folders, is_junk, nested_path
 from supervisely_lib.project.project_meta import ProjectMeta
 
 __all__ = ["Dataset", "ItemPaths", "OpenMode", "Project", "read_single_project"]
@@ -22,13 +24,10 @@ __all__ = ["Dataset", "ItemPaths", "OpenMode", "Project", "read_single_project"]
 META_FILE = "meta.json"
 
 
-def _subfolders(directory: str) -> list[str]:
-    """Names of the folders inside, sorted, without hidden ones and what archivers leave behind."""
-    return [name for name in fs.get_subdirs(directory) if not name.startswith((".", "__MACOSX"))]
-
-
 class Project:
-    """A folder with datasets. Iterating gives the datasets, sorted by name."""
+    """A folder with datasets. Iteration gives the datasets: those of the project, then those in other datasets."""
+
+    dataset_class = Dataset
 
     class DatasetDict(KeyIndexedCollection[Dataset]):
         """Datasets by name."""
@@ -37,7 +36,7 @@ class Project:
 
     def __init__(self, directory: str, mode: OpenMode) -> None:
         """READ: FileNotFoundError without meta.json, InvalidMeta, RuntimeError without datasets, errors of Dataset.
-        CREATE: RuntimeError if the folder holds something."""
+        CREATE: RuntimeError if the folder is not empty."""
         if not isinstance(mode, OpenMode):
             raise TypeError(f"Argument 'mode' has type {type(mode)!r}. Correct type is OpenMode")
         self._directory = os.path.normpath(directory)
@@ -52,10 +51,14 @@ class Project:
 
     def _read(self) -> None:
         self._meta = ProjectMeta.load_json_file(self._meta_path)
-        folders = [os.path.join(self._directory, name) for name in _subfolders(self._directory)]
-        self._datasets = Project.DatasetDict([Dataset(folder, OpenMode.READ) for folder in folders])
-        if not self._datasets:
-            raise RuntimeError(f"Project is empty: no dataset in {self._directory!r}")
+        self._datasets = Project.DatasetDict(
+            [
+                Dataset(os.path.join(self._directory, folder.path), OpenMode.READ, folder.parents, folder.name)
+                for folder in dataset_folders(self._directory)
+            ]
+        )
+        if not self.total_items:
+            raise RuntimeError(f"Project is empty: no dataset with images in {self._directory!r}")
 
     @property
     def _meta_path(self) -> str:
@@ -63,22 +66,22 @@ class Project:
 
     @property
     def name(self) -> str:
-        """Name of its folder."""
+        """Name of the project's folder."""
         return os.path.basename(self._directory)
 
     @property
     def parent_dir(self) -> str:
-        """The folder it lies in."""
+        """The parent of the project's folder."""
         return os.path.dirname(self._directory)
 
     @property
     def directory(self) -> str:
-        """Its folder."""
+        """The project's folder."""
         return self._directory
 
     @property
     def meta(self) -> ProjectMeta:
-        """Its classes and tags."""
+        """Classes and tags of the project."""
         return self._meta
 
     @property
@@ -95,20 +98,25 @@ class Project:
         return iter(self._datasets)
 
     def set_meta(self, new_meta: ProjectMeta) -> None:
-        """Replace the classes and tags, also on disk."""
+        """Replace the classes and tags, also in meta.json."""
         self._meta = new_meta
         dump_json_file(new_meta.to_json(), self._meta_path)
 
-    def create_dataset(self, ds_name: str) -> Dataset:
-        """Add an empty dataset. RuntimeError if its folder holds something."""
-        dataset = Dataset(os.path.join(self._directory, ds_name), OpenMode.CREATE)
+    def create_dataset(self, ds_name: str, ds_path: str | None = None) -> Dataset:
+        """Add an empty dataset. RuntimeError if its folder is not empty.
+
+        The name of a dataset in another dataset begins with that of the other: `ds1/sub`. ds_path: its folder, relative
+        to the project, `ds1/datasets/sub`, from which then the name comes.
+        """
+        path = nested_path(ds_name) if ds_path is None else os.path.normpath(ds_path)
+        dataset = Dataset(os.path.join(self._directory, path), OpenMode.CREATE)
         self._datasets = self._datasets.add(dataset)
         return dataset
 
     def copy_data(
         self, dst_directory: str, dst_name: str | None = None, _validate_img: bool = True, _use_hardlink: bool = False
     ) -> Project:
-        """A copy in dst_directory, under another name if given."""
+        """Copy the project to dst_directory, under another name if given, and return the copy."""
         copy = Project(os.path.join(dst_directory, dst_name or self.name), OpenMode.CREATE)
         copy.set_meta(self._meta)
         for dataset in self:
@@ -120,13 +128,13 @@ class Project:
 
 
 def read_single_project(dir: str) -> Project:
-    """The one project in a folder. RuntimeError if the folder holds more or fewer than one."""
-    folders = _subfolders(dir)
+    """The only project in a folder. RuntimeError if the folder does not hold exactly one project."""
+    folders = [name for name in fs.get_subdirs(dir) if not is_junk(name)]
     if len(folders) != 1:
         names = f": {', '.join(folders)}" if folders else ""
         raise RuntimeError(f"Found {len(folders)} dirs instead of 1 in {dir!r}{names}")
     return Project(os.path.join(dir, folders[0]), OpenMode.READ)
 
 
-# Lives in a module of its own, which needs this one; plugins look for it here.
+# download_project has a module of its own, which imports this module; plugins import the name from here.
 __getattr__, _ = lazy(__name__, {"download_project": "project.download:download_project"})

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from supervisely_lib._utils import take_with_default
 from supervisely_lib.annotation.invalid import InvalidMeta, kind_of
 from supervisely_lib.annotation.obj_class import ObjClass
 from supervisely_lib.annotation.obj_class_collection import ObjClassCollection
@@ -22,6 +21,7 @@ class ProjectMetaJsonFields:
     TAGS = "tags"
     IMG_TAGS = "tags_images"  # legacy, with OBJ_TAGS: read where TAGS is empty
     OBJ_TAGS = "tags_objects"
+    PROJECT_TYPE = "projectType"  # since 2020; kept with the fields this SDK does not use
 
 
 _F = ProjectMetaJsonFields
@@ -29,7 +29,7 @@ _KNOWN_FIELDS = frozenset({_F.OBJ_CLASSES, _F.TAGS, _F.IMG_TAGS, _F.OBJ_TAGS})
 
 
 class ProjectMeta(JsonSerializable):
-    """Classes and tags. Immutable. Equal if classes and tags are."""
+    """Classes and tags. Immutable. Two metas are equal if their classes and tags are equal."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class ProjectMeta(JsonSerializable):
     @property
     def project_type(self) -> str | None:
         """ "images", "videos", …; None in files of the 2019 generation."""
-        value: str | None = self._unknown_fields.get("projectType")
+        value: str | None = self._unknown_fields.get(_F.PROJECT_TYPE)
         return value
 
     def to_json(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class ProjectMeta(JsonSerializable):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ProjectMeta:
-        """InvalidMeta, a RuntimeError and ValueError, naming the class or tag and the field."""
+        """Raises InvalidMeta (a RuntimeError and ValueError) that names the class or tag, and the field."""
         if not isinstance(data, Mapping):
             raise InvalidMeta(f"a project meta must be a JSON object, not {kind_of(data)}.")
         if _F.OBJ_CLASSES not in data:
@@ -77,7 +77,7 @@ class ProjectMeta(JsonSerializable):
 
     @classmethod
     def load_json_file(cls, path: str | PathLike[str]) -> ProjectMeta:
-        """As from_json, from a file, which errors then name. FileNotFoundError."""
+        """As from_json, for a file. Errors name the file. Raises FileNotFoundError too."""
         try:
             return cls.from_json(load_json_file(path))
         except InvalidMeta as e:
@@ -99,47 +99,47 @@ class ProjectMeta(JsonSerializable):
         return result
 
     def merge(self, other: ProjectMeta) -> ProjectMeta:
-        """Classes and tags of both. ValueError if two of one name differ."""
+        """Classes and tags of both metas. ValueError if classes or tags of the same name differ."""
         return self.clone(self._obj_classes.merge(other._obj_classes), self._tag_metas.merge(other._tag_metas))
 
     @staticmethod
     def merge_list(metas: Iterable[ProjectMeta]) -> ProjectMeta:
-        """Classes and tags of all. ValueError if two of one name differ."""
+        """Classes and tags of all metas. ValueError if classes or tags of the same name differ."""
         result = ProjectMeta()
         for meta in metas:
             result = result.merge(meta)
         return result
 
     def add_obj_class(self, new_obj_class: ObjClass) -> ProjectMeta:
-        """With one more class. DuplicateKeyError if there is one of that name."""
+        """A copy with one more class. DuplicateKeyError if the name exists."""
         return self.add_obj_classes([new_obj_class])
 
     def add_obj_classes(self, new_obj_classes: Iterable[ObjClass]) -> ProjectMeta:
-        """With more classes."""
+        """A copy with more classes."""
         return self.clone(obj_classes=self._obj_classes.add_items(new_obj_classes))
 
     def add_tag_meta(self, new_tag_meta: TagMeta) -> ProjectMeta:
-        """With one more tag. DuplicateKeyError if there is one of that name."""
+        """A copy with one more tag. DuplicateKeyError if the name exists."""
         return self.add_tag_metas([new_tag_meta])
 
     def add_tag_metas(self, new_tag_metas: Iterable[TagMeta]) -> ProjectMeta:
-        """With more tags."""
+        """A copy with more tags."""
         return self.clone(tag_metas=self._tag_metas.add_items(new_tag_metas))
 
     def delete_obj_class(self, obj_class_name: str) -> ProjectMeta:
-        """Without the class of that name."""
+        """A copy without the class of that name."""
         return self.delete_obj_classes([obj_class_name])
 
     def delete_obj_classes(self, obj_class_names: Iterable[str]) -> ProjectMeta:
-        """Without the classes of these names."""
+        """A copy without the classes of these names."""
         return self.clone(obj_classes=self._obj_classes.remove_items(obj_class_names))
 
     def delete_tag_meta(self, tag_name: str) -> ProjectMeta:
-        """Without the tag of that name."""
+        """A copy without the tag of that name."""
         return self.delete_tag_metas([tag_name])
 
     def delete_tag_metas(self, tag_names: Iterable[str]) -> ProjectMeta:
-        """Without the tags of these names."""
+        """A copy without the tags of these names."""
         return self.clone(tag_metas=self._tag_metas.remove_items(tag_names))
 
     def get_obj_class(self, obj_class_name: str) -> ObjClass | None:
@@ -164,10 +164,13 @@ class ProjectMeta(JsonSerializable):
 
 
 def _tag_metas(data: Mapping[str, Any]) -> TagMetaCollection:
-    """Tags of either spelling: one list, or one for images and one for objects."""
-    tags: Sequence[Any] = take_with_default(data.get(_F.TAGS), [])
-    of_images = take_with_default(data.get(_F.IMG_TAGS), [])
-    of_objects = take_with_default(data.get(_F.OBJ_TAGS), [])
+    """Tags in either form: a single list, or a list for images and a list for objects."""
+    tags: Sequence[Any] = data.get(_F.TAGS, [])
+    of_images = data.get(_F.IMG_TAGS, [])
+    of_objects = data.get(_F.OBJ_TAGS, [])
+    for field, value in ((_F.TAGS, tags), (_F.IMG_TAGS, of_images), (_F.OBJ_TAGS, of_objects)):
+        if not isinstance(value, (list, tuple)) and value not in ("", {}):
+            raise InvalidMeta(f"field {field!r} must be a list, not {kind_of(value)}.")
     if tags:
         if of_images or of_objects:
             raise InvalidMeta(f"has both {_F.TAGS!r} and the legacy {_F.IMG_TAGS!r} or {_F.OBJ_TAGS!r}; keep one form.")

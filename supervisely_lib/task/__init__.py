@@ -1,4 +1,4 @@
-"""The running task: where its files are, how it reports."""
+"""The running task: the paths of its files, and its reports."""
 
 from supervisely_lib._lazy import lazy
 

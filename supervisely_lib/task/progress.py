@@ -13,15 +13,15 @@ _MIB = 1024 * 1024
 
 
 def epoch_float(epoch: int, train_it: int, train_its: int) -> float:
-    """Epoch as a fraction: 2.5 when half of the iterations of epoch 2 (counted from 0) are done."""
+    """The epoch as a fraction: 2.5 after half of the iterations of epoch 2 (counted from 0)."""
     return epoch + train_it / float(train_its)
 
 
 class Progress:
-    """A progress bar: one line when made, then about one per percent.
+    """A progress bar: it writes a line when it is created, then about a line per percent.
 
-    total_cnt None or 0 means that the total is unknown: then each call writes a line, and the total
-    follows the current value. With is_size the counts are bytes and labels like "3.0 MiB" are added.
+    total_cnt None or 0 means that the total is unknown: each call writes a line, and the total equals the
+    current value. With is_size the counts are bytes, and labels like "3.0 MiB" are added.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Progress:
         self.total: float = total or 0
         self.is_total_unknown = not total
         self.report_every = max(1, math.ceil(self.total / 100 * percent))
-        if self.is_size:  # bytes pass quickly: never more than one line per MiB, per 5 MiB for large files
+        if self.is_size:  # at most a line per MiB, or per 5 MiB for large files, because bytes pass quickly
             large = self.is_total_unknown or self.total > 40 * _MIB
             self.report_every = max(self.report_every, 5 * _MIB if large else _MIB)
         self._follow()
@@ -57,34 +57,34 @@ class Progress:
 
     @property
     def current_label(self) -> str:
-        """The current value for people."""
+        """The current value as text for people."""
         return sizeof_fmt(self.current) if self.is_size else str(self.current)
 
     @property
     def total_label(self) -> str:
-        """The total for people."""
+        """The total as text for people."""
         return sizeof_fmt(self.total) if self.is_size else str(self.total)
 
     def iter_done(self) -> None:
-        """One step further, without a line."""
+        """Add 1 to the current value, without a line."""
         self.iters_done(1)
 
     def iters_done(self, count: float) -> None:
-        """count steps further, without a line."""
+        """Add count to the current value, without a line."""
         self.current += count
         self._follow()
 
     def iter_done_report(self) -> None:
-        """One step further, with a line if one is due."""
+        """Add 1 to the current value; write a line if it is due."""
         self.iters_done_report(1)
 
     def iters_done_report(self, count: float) -> None:
-        """count steps further, with a line if one is due."""
+        """Add count to the current value; write a line if it is due."""
         self.iters_done(count)
         self.report_if_needed()
 
     def set_current_value(self, value: float, report: bool = True) -> None:
-        """Move to value, with a line if one is due and wanted."""
+        """Set the current value; with `report`, write a line if it is due."""
         self.iters_done(value - self.current)
         if report:
             self.report_if_needed()
@@ -98,7 +98,7 @@ class Progress:
             self.report_if_needed()
 
     def need_report(self) -> bool:
-        """Whether a line is due: at the end and past it, at each percent, and when lines were left out."""
+        """Whether a line is due: at and after the end, at each percent, and if lines were left out before."""
         return (
             self.is_total_unknown
             or self.current >= self.total
@@ -107,7 +107,7 @@ class Progress:
         )
 
     def report_if_needed(self) -> None:
-        """Write a line if one is due."""
+        """Write a line if it is due."""
         if self.need_report():
             self.report_progress()
 
@@ -133,27 +133,30 @@ class Progress:
 
 
 def report_agent_rpc_ready() -> None:
-    """The deployed model waits for requests."""
+    """Report that the deployed model waits for requests."""
     logger.info("Ready to get events", extra={"event_type": EventType.TASK_DEPLOYED})
 
 
 def report_import_finished() -> None:
-    """The imported project lies in results."""
+    """Report that the imported project is in the results."""
     logger.info("import finished", extra={"event_type": EventType.IMPORT_APPLIED})
 
 
 def report_inference_finished() -> None:
-    """The annotated project lies in results. Without this line an inference task has no result."""
+    """Report that the annotated project is in the results.
+
+    On the real platform an inference has no result without it.
+    """
     logger.info("model applied", extra={"event_type": EventType.MODEL_APPLIED})
 
 
 def report_dtl_finished() -> None:
-    """The transformed project lies in results."""
+    """Report that the transformed project is in the results."""
     logger.info("DTL finished", extra={"event_type": EventType.DTL_APPLIED})
 
 
 def report_dtl_verification_finished(output: Any) -> None:
-    """The transformation graph is sound."""
+    """Report that the transformation graph is valid."""
     logger.info("Verification finished.", extra={"output": output, "event_type": EventType.TASK_VERIFIED})
 
 
@@ -163,21 +166,21 @@ def _report_metrics(kind: str, epoch: float, metrics: dict[str, float]) -> None:
 
 
 def report_metrics_training(epoch: float, metrics: dict[str, float]) -> None:
-    """Points of the training charts, name → value, at a fractional epoch."""
+    """Report points of the training charts: name → value, at a fractional epoch."""
     _report_metrics("train", epoch, metrics)
 
 
 def report_metrics_validation(epoch: float, metrics: dict[str, float]) -> None:
-    """Points of the validation charts, name → value, at a fractional epoch."""
+    """Report points of the validation charts: name → value, at a fractional epoch."""
     _report_metrics("val", epoch, metrics)
 
 
 def report_checkpoint_saved(
     checkpoint_idx: int, subdir: str, sizeb: int, best_now: bool, optional_data: dict[str, Any] | None
 ) -> None:
-    """A checkpoint is complete in results/<subdir>; the agent takes a copy.
+    """Report that a checkpoint in results/<subdir> is complete; the agent then copies it.
 
-    checkpoint_idx counts from 0; sizeb in bytes; best_now: better than all before it.
+    checkpoint_idx counts from 0; sizeb is in bytes; best_now: the checkpoint is better than all previous checkpoints.
     """
     extra = {
         "event_type": EventType.CHECKPOINT,

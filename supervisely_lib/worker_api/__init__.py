@@ -1,5 +1,8 @@
-"""Left out: importing it says what to use instead."""
+"""What plugins import from the package of the private protocol. The protocol itself is left out."""
 
-import supervisely_lib
+from supervisely_lib._lazy import lazy
 
-supervisely_lib.__getattr__("worker_api")  # raises NotIncluded
+__getattr__, __dir__ = lazy(
+    __name__,
+    {name: f"worker_api.{name}" for name in ("agent_rpc", "interfaces", "rpc_servicer")},
+)

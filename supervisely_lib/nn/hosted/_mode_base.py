@@ -1,13 +1,12 @@
-"""What all inference modes share: the output meta, and from a model's labels to the project's."""
+"""The common base of inference modes: the output meta, and the conversion of the model's labels for the project."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from supervisely_lib.annotation.annotation import Annotation
 from supervisely_lib.annotation.label import Label, PixelwiseScoresLabel
@@ -35,14 +34,17 @@ from supervisely_lib.nn.hosted._mode_config import (
 from supervisely_lib.nn.hosted.inference_single_image import SingleImageInferenceBase
 from supervisely_lib.project.project_meta import ProjectMeta
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray  # numpy has it since 1.20
+
 AnyLabel = TypeVar("AnyLabel", Label, PixelwiseScoresLabel)
 
 
 class InferenceModeBase:
-    """One way to show an image to a model and to keep what it finds.
+    """A way to apply a model to an image and to keep its results.
 
-    `config` must be full (see `get_effective_inference_mode_config`); RuntimeError when it breaks the mode's schema.
-    DuplicateKeyError when a renamed class or tag of the model has a name the input project uses already.
+    `config` must be complete (see `get_effective_inference_mode_config`); RuntimeError if it violates the schema.
+    DuplicateKeyError if the input project already has the name of a renamed class or tag of the model.
     """
 
     @staticmethod
@@ -52,13 +54,12 @@ class InferenceModeBase:
 
     @classmethod
     def make_default_config(cls, model_result_suffix: str) -> dict[str, Any]:
-        """A full config that keeps all classes and tags of the model and appends the suffix to their names."""
+        """A complete config that keeps all classes and tags of the model and appends the suffix to their names."""
         keep_all = Renamer(add_suffix=model_result_suffix, save_names=MATCH_ALL)
         return {
             MODEL_CLASSES: keep_all.to_json(),
             MODEL_TAGS: keep_all.to_json(),
             NAME: cls.mode_name(),
-            SAVE_PROBABILITIES: False,
         }
 
     def __init__(self, config: dict[str, Any], in_meta: ProjectMeta, model: SingleImageInferenceBase) -> None:
@@ -70,7 +71,7 @@ class InferenceModeBase:
         class_renamer = Renamer.from_json(config.get(MODEL_CLASSES, {}))
         classes = make_renamed_classes(model_meta.obj_classes, class_renamer, skip_missing=True)
         out_meta = in_meta.add_obj_classes(classes)
-        # Over all classes of the result: a model may also return what it was shown.
+        # All classes of the result, because a model may also return the labels of its input.
         self._class_mapper = RenamingObjClassMapper(dest_obj_classes=out_meta.obj_classes, renamer=class_renamer)
 
         tag_renamer = Renamer.from_json(config.get(MODEL_TAGS, {}))
@@ -81,15 +82,15 @@ class InferenceModeBase:
 
     @property
     def out_meta(self) -> ProjectMeta:
-        """Classes and tags of the result: those of the input, those kept of the model, those of saved regions."""
+        """Classes and tags of the result: of the input, of the model as far as kept, and of saved regions."""
         return self._out_meta
 
     def infer_annotate(self, img: NDArray[np.uint8], ann: Annotation) -> Annotation:
-        """`ann` with what the model finds in `img`, (H, W, 3) RGB. `ann` must have been read with `out_meta`."""
+        """`ann` with the results of the model for `img`, (H, W, 3) RGB. `ann` must have been read with `out_meta`."""
         return self._do_infer_annotate(img, ann)
 
     def infer_annotate_image_file(self, image_file: str, ann: Annotation) -> Annotation:
-        """As `infer_annotate`, for an image not read yet."""
+        """As `infer_annotate`, for an image file."""
         return self._do_infer_annotate_image_file(image_file, ann)
 
     def _do_infer_annotate(self, img: NDArray[np.uint8], ann: Annotation) -> Annotation:
@@ -99,7 +100,7 @@ class InferenceModeBase:
         return self._do_infer_annotate(sly_image.read(image_file), ann)
 
     def _infer_region(self, img: NDArray[np.uint8], region: Rectangle) -> Annotation:
-        """What the model finds in a part of the image, with coordinates of the whole image and the model's names."""
+        """The results of the model for a part of the image: coordinates of the whole image, names of the model."""
         found = self._model.inference(
             region.get_cropped_numpy_slice(img), Annotation(img_size=(region.height, region.width))
         )
@@ -114,7 +115,7 @@ class InferenceModeBase:
         )
 
     def _kept_labels(self, labels: Iterable[AnyLabel]) -> list[AnyLabel]:
-        """The model's labels under their names in the result, without those whose class is not kept."""
+        """The model's labels under their names in the result, without labels of classes that are not kept."""
         kept = []
         for label in labels:
             obj_class = self._class_mapper.map(label.obj_class)
@@ -123,11 +124,11 @@ class InferenceModeBase:
         return kept
 
     def _kept_tags(self, tags: TagCollection) -> TagCollection:
-        """The model's tags under their names in the result, without those that are not kept."""
+        """The model's tags under their names in the result, without tags that are not kept."""
         return make_renamed_tags(tags, self._tag_meta_mapper, skip_missing=True)
 
     def _kept_scores(self, labels: Iterable[PixelwiseScoresLabel]) -> list[PixelwiseScoresLabel]:
-        """As `_kept_labels`, when the config wants scores at all."""
+        """As `_kept_labels` for scores, if the config asks for scores."""
         return self._kept_labels(labels) if self._config.get(SAVE_PROBABILITIES, False) else []
 
 
@@ -137,7 +138,10 @@ def annotated(
     tags: Iterable[Tag] = (),
     scores: Iterable[PixelwiseScoresLabel] = (),
 ) -> Annotation:
-    """`ann` with more of everything. Raw network output may travel as labels, but no project can hold it."""
+    """`ann` with more labels, tags and scores.
+
+    Labels with raw network output are dropped: a project cannot hold them.
+    """
     all_labels = (label for label in (*ann.labels, *labels) if not isinstance(label.geometry, MultichannelBitmap))
     return ann.clone(
         labels=list(all_labels),
@@ -147,15 +151,15 @@ def annotated(
 
 
 class RegionClass:
-    """The class under which a mode saves the rectangles it showed to the model, if it saves them."""
+    """The class under which a mode saves the regions that it passed to the model, if it saves them."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.obj_class = ObjClass(name=config[CLASS_NAME], geometry_type=Rectangle) if config[SAVE] else None
 
     def added_to(self, meta: ProjectMeta) -> ProjectMeta:
-        """DuplicateKeyError when the meta has a class of that name."""
+        """The meta with this class. DuplicateKeyError if the meta already has a class of that name."""
         return meta if self.obj_class is None else meta.add_obj_class(self.obj_class)
 
     def labels(self, region: Rectangle, tags: TagCollection) -> Sequence[Label]:
-        """The region as a list of one label, or of none."""
+        """The region as a list with a label; an empty list if regions are not saved."""
         return [] if self.obj_class is None else [Label(geometry=region, obj_class=self.obj_class, tags=tags)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os.path
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from supervisely_lib.nn.config import MultiTypeValidator
@@ -44,10 +44,10 @@ PX = "px"
 
 
 def check_mode_config(mode_name: str, config: dict[str, Any]) -> None:
-    """RuntimeError when the full config breaks the mode's schema. Unknown keys do."""
+    """RuntimeError if the complete config violates the mode's schema. Unknown keys violate it."""
     _validator(mode_name).val(INFERENCE_MODE_CONFIG, config)
 
 
-@cache
+@lru_cache(maxsize=None)  # functools.cache is newer than Python 3.8
 def _validator(mode_name: str) -> MultiTypeValidator:
     return MultiTypeValidator(os.path.join(os.path.dirname(__file__), "inference_modes_schemas", f"{mode_name}.json"))

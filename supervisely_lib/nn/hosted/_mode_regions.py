@@ -1,12 +1,11 @@
-"""Modes that show the model the whole image, a fixed part of it, or the surroundings of each label."""
+"""Modes that apply the model to the whole image, to a fixed part of it, or to the surroundings of each label."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from supervisely_lib.annotation.annotation import Annotation
 from supervisely_lib.annotation.label import Label, PixelwiseScoresLabel
@@ -33,6 +32,9 @@ from supervisely_lib.nn.hosted._mode_config import (
 )
 from supervisely_lib.nn.hosted.inference_single_image import SingleImageInferenceBase
 from supervisely_lib.project.project_meta import ProjectMeta
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray  # numpy has it since 1.20
 
 _NO_MARGIN = dict.fromkeys((LEFT, TOP, RIGHT, BOTTOM), f"0{PX}")
 
@@ -89,7 +91,7 @@ class InfModeRoi(InferenceModeBase):
 class InfModeBboxes(InferenceModeBase):
     """The padded bounding box of each label of the chosen classes.
 
-    The model's image tags go onto that label, so a classifier classifies objects.
+    The label gets the image tags of the model, so that a classifier classifies objects.
     """
 
     @staticmethod
@@ -131,7 +133,7 @@ class InfModeBboxes(InferenceModeBase):
         return annotated(ann.clone(labels=[], pixelwise_scores_labels=[]), labels, scores=scores)
 
     def _region(self, label: Label, img_size: Sequence[int]) -> Rectangle | None:
-        """None for a label of another class, and for one whose padded box lies outside of the image."""
+        """The region; None for a label of another class, and for a label whose padded box lies outside of the image."""
         if not is_name_included(label.obj_class.name, self._config[FROM_CLASSES]):
             return None
         box = label.geometry.to_bbox()
@@ -148,13 +150,13 @@ def _as_rectangles(classes: ObjClassCollection) -> ObjClassCollection:
 
 
 def _cropped(size: Sequence[int], amounts: Mapping[str, str]) -> Rectangle:
-    """What is left of (height, width) without the amounts; it stays inside, whatever a negative amount says."""
+    """The rectangle that remains of (height, width) without the margins; negative margins do not enlarge the image."""
     [inside] = _moved_sides(size, amounts, sign=1).crop(Rectangle.from_size(tuple(size)))
     return inside
 
 
 def _padded(size: Sequence[int], amounts: Mapping[str, str]) -> Rectangle:
-    """(height, width) grown by the amounts on each side; negative ones shrink it."""
+    """The rectangle of (height, width) enlarged by the amounts on each side; negative amounts shrink it."""
     return _moved_sides(size, amounts, sign=-1)
 
 
@@ -170,7 +172,7 @@ def _moved_sides(size: Sequence[int], amounts: Mapping[str, str], sign: int) -> 
 
 
 def _pixels(amount: str | None, side: int) -> int:
-    """ "5px", or "5%" of the side, cut to whole pixels."""
+    """A length as text, "5px" or "5%" of the side, rounded down to whole pixels."""
     if amount is None:
         return 0
     if amount.endswith(PX):

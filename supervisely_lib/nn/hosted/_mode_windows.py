@@ -1,12 +1,11 @@
-"""Modes that show the model the image window by window."""
+"""Modes that apply the model to the image window by window."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Dict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from supervisely_lib.annotation.annotation import Annotation
 from supervisely_lib.annotation.label import Label, PixelwiseScoresLabel
@@ -39,11 +38,14 @@ from supervisely_lib.nn.raw_to_labels import (
 )
 from supervisely_lib.project.project_meta import ProjectMeta
 
-ClassScores = dict[str, NDArray[np.float64]]  # the model's class name → (H, W)
+if TYPE_CHECKING:
+    from numpy.typing import NDArray  # numpy has it since 1.20
+
+    ClassScores = Dict[str, NDArray[np.float64]]  # the model's class name → (H, W)
 
 
 class InfModeSlidinglWindowBase(InferenceModeBase):
-    """Windows of one size, row by row; the last of a row or column is moved back into the image."""
+    """Windows of the same size, row by row; the last window of a row or column is moved back into the image."""
 
     @classmethod
     def make_default_config(cls, model_result_suffix: str) -> dict[str, Any]:
@@ -66,7 +68,7 @@ class InfModeSlidinglWindowBase(InferenceModeBase):
 
 
 class InfModeSlidingWindowSegmentation(InfModeSlidinglWindowBase):
-    """For models that give scores per pixel: scores of all windows are summed, the best class of a pixel wins."""
+    """For models that give scores per pixel: the scores of windows are summed, and each pixel gets its best class."""
 
     @staticmethod
     def mode_name() -> str:
@@ -83,7 +85,7 @@ class InfModeSlidingWindowSegmentation(InfModeSlidinglWindowBase):
             regions.extend(self._region_class.labels(region, self._kept_tags(found.img_tags)))
 
         totals = np.stack(list(sums.values()), axis=2) if sums else np.zeros((*ann.img_size, 1))
-        # A pixel that nothing was said about has no best class.
+        # A pixel without scores has no best class.
         if totals.sum(axis=2).min() == 0:
             raise RuntimeError("Wrong sliding window moving, implementation error.")
 
@@ -96,13 +98,13 @@ class InfModeSlidingWindowSegmentation(InfModeSlidinglWindowBase):
         return annotated(ann, [*regions, *labels], scores=scores)
 
     def _listed_classes(self, names: ClassScores) -> dict[int, ObjClass]:
-        """Channel → class, for the classes that the model says it gives; others are its own business."""
+        """Channel → class, for the classes in the model's output meta; other classes are internal to the model."""
         listed = {item.name: item for item in self._model.model_out_meta.obj_classes}
         return {index: listed[name] for index, name in enumerate(names) if name in listed}
 
 
 class InfModeSlidingWindowDetection(InfModeSlidinglWindowBase):
-    """For models that give rectangles; overlapping ones of neighbouring windows may be suppressed."""
+    """For models that give rectangles; overlapping rectangles of neighbouring windows may be suppressed."""
 
     @staticmethod
     def mode_name() -> str:
@@ -120,7 +122,7 @@ class InfModeSlidingWindowDetection(InfModeSlidinglWindowBase):
         regions: list[Label] = []
         for region in self._windows.get(ann.img_size):
             found = self._infer_region(img, region)
-            # Classes that will not be kept need not be compared with each other either.
+            # Classes that are not kept need no comparison.
             found_labels.extend(
                 label
                 for label in found.labels

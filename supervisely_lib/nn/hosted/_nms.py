@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from supervisely_lib.annotation.label import Label
 from supervisely_lib.annotation.tag_meta import TagValueType
 from supervisely_lib.geometry.rectangle import Rectangle
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray  # numpy has it since 1.20
+
 
 def suppress(labels: Sequence[Label], iou_threshold: float, confidence_tag_name: str) -> list[Label]:
-    """Labels that overlap no more confident label of their class by more than the threshold.
+    """The labels, without each label that overlaps a more confident label of its class by more than the threshold.
 
-    A suppressed label still suppresses weaker ones. Result: class by class in order of appearance, weakest first.
+    A suppressed label still suppresses weaker labels. Result: class by class in order of appearance, weakest first.
     RuntimeError unless each label is a rectangle with a number as its confidence tag.
     """
     _require_scored_rectangles(labels, confidence_tag_name)
@@ -49,7 +52,7 @@ def _strongest(labels: list[Label], iou_threshold: float, tag_name: str) -> list
 
 
 def _iou(box: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Intersection over union of one box (4,) with others (N, 4); corners are pixels that belong to the box."""
+    """Intersection over union of a box (4,) with other boxes (N, 4); a box includes the pixels of its corners."""
     sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]) + 1
     shared = np.prod(np.maximum(sides, 0), axis=1)
     areas = np.prod(others[:, 2:] - others[:, :2] + 1, axis=1)

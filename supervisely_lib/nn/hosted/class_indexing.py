@@ -1,4 +1,4 @@
-"""Which integer each class gets, for a new model and for one that trains on (contract: model.md 6)."""
+"""The integer id of each class, for a new model and for a model that continues training (contract: model.md 6)."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def make_out_classes(
     exclude_titles: Collection[str] | None = None,
     extra_classes: Mapping[str, Any] | None = None,
 ) -> ObjClassCollection:
-    """The classes a model gives: the project's in their order, all of one geometry and with their colors.
+    """The output classes of a model: the project's classes in their order, with their colors, all of the same geometry.
 
-    `extra_classes` (title → color) are appended when the project lacks them. RuntimeError when a title is
+    `extra_classes` (title → color) are appended if the project lacks them. RuntimeError if a title is
     both excluded and extra.
     """
     excluded, extra = exclude_titles or (), extra_classes or {}
@@ -54,7 +54,7 @@ def create_segmentation_classes(
 ) -> tuple[ObjClassCollection, dict[str, int]]:
     """Output classes and title → id of a segmentation model.
 
-    The configured background class gets `bkg_input_idx`; the neutral one is in neither result.
+    The configured background class gets `bkg_input_idx`; the neutral class is in neither result.
     """
     background, neutral = special_classes_config.get(BACKGROUND), special_classes_config.get(NEUTRAL)
     preset_ids: dict[str, Any] = {} if background is None else {background: bkg_input_idx}
@@ -88,7 +88,7 @@ def make_new_class_to_idx_map(
     """Title → id for a model trained from scratch.
 
     Presets come first; the other titles, sorted, get the free ids from `start_class_id` on.
-    RuntimeError when a title is both preset and excluded, or occurs twice.
+    RuntimeError if a title is both preset and excluded, or occurs twice.
     """
     presets, excluded = dict(preset_class_ids or {}), exclude_titles or ()
     if any(title in presets for title in excluded):
@@ -111,7 +111,7 @@ def make_new_class_to_idx_map(
 def read_validate_model_class_to_idx_map(
     model_config_fpath: str, in_project_classes_set: Collection[str], class_to_idx_config_key: str
 ) -> dict[str, int]:
-    """Title → id of the model in the task folder; RuntimeError unless it has exactly the given titles."""
+    """Title → id of the model in the task folder; RuntimeError unless the model has exactly the given titles."""
     if not file_exists(model_config_fpath):
         raise RuntimeError("Unable to continue_training, config for previous training wasn't found.")
     mapping = load_json_file(model_config_fpath).get(class_to_idx_config_key)
@@ -136,7 +136,7 @@ def infer_training_class_to_idx_map(
 ) -> dict[str, int]:
     """Title → id to train with: the new mapping for transfer learning, the model's own to continue training.
 
-    RuntimeError for any other `weights_init_type`, for a model whose titles differ, and when a class of
+    RuntimeError for any other `weights_init_type`, for a model whose titles differ, and if a class of
     `special_class_ids` has another id in the mapping.
     """
     if weights_init_type == TRANSFER_LEARNING:

@@ -1,4 +1,4 @@
-"""Online deployment of a model. The protocol between model and server is private and not part of this SDK."""
+"""Online deployment of a model. The protocol between model and server is private; this SDK does not include it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from supervisely_lib.nn.config import update_recursively
 from supervisely_lib.nn.hosted.constants import CONFIG, MODEL
 from supervisely_lib.sly_logger import logger
 from supervisely_lib.task.paths import TaskPaths
+from supervisely_lib.worker_api.agent_rpc import SimpleCache
 
 _DEFAULTS: dict[str, Any] = {
     "cache_limit": 500,
@@ -20,27 +21,11 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-class SimpleCache:
-    """Images by hash; emptied when `item_cnt_limit` of them are in it."""
-
-    def __init__(self, item_cnt_limit: int) -> None:
-        self._items: dict[str, Any] = {}
-        self._limit = item_cnt_limit
-
-    def get(self, key: str) -> Any:
-        return self._items.get(key)
-
-    def add(self, key: str, value: Any) -> None:
-        if len(self._items) >= self._limit:
-            self._items.clear()
-        self._items[key] = value
-
-
 class ModelDeploy:
     """Builds the model and hands it to a servicer that answers requests until it is stopped.
 
     `rpc_servicer_cls(logger=, model_applier=, conn_config=, cache=)` must have `run_inf_loop()`.
-    There is no default here: the official one speaks to the official server only.
+    This SDK has no default servicer: the official default works with the official server only.
     """
 
     config = _DEFAULTS
@@ -49,7 +34,7 @@ class ModelDeploy:
         if rpc_servicer_cls is None:
             raise RuntimeError(
                 "Online deployment needs the private protocol of the official server, which this SDK leaves out. "
-                "Serve the model with supervisely_lib.nn.inference.rest_server.RestInferenceServer, "
+                "Serve the model with ModelRest and RestInferenceServer of supervisely_lib.nn.inference.rest_server, "
                 "or run it over a project as an inference task."
             )
         self.model_applier_cls = model_applier_cls

@@ -1,7 +1,7 @@
-"""A model applied to every image of the task's project, as a pipeline.
+"""Apply a model to every image of the task's project, as a pipeline.
 
-While the model looks at one image, threads read the next ones and write the results of those before.
-What comes out, its order and its progress lines are those of a plain loop.
+While the model processes an image, threads read the next images and write the results of the previous images.
+Results, order and progress lines are the same as in a plain loop.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from copy import deepcopy
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from supervisely_lib.annotation.annotation import Annotation
 from supervisely_lib.imaging import image as sly_image
@@ -35,18 +34,21 @@ from supervisely_lib.sly_logger import logger
 from supervisely_lib.task.paths import TaskPaths
 from supervisely_lib.task.progress import Progress, report_inference_finished
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray  # numpy has it since 1.20
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-# Decoding and compressing leave the interpreter free, so two threads of each kind keep pace with a fast model.
-# What may wait, decoded images before the model and results behind it, is all the memory the pipeline costs.
+# Decoding and compressing release the interpreter lock, so two threads of each kind keep pace with a fast model.
+# The pipeline needs memory only for waiting items: decoded images before the model, and results after it.
 _THREADS = 2
 _READ_AHEAD = 3
 _WRITE_BEHIND = 3
 
 
 def determine_task_inference_mode_config(default_inference_mode_config: dict[str, Any]) -> dict[str, Any]:
-    """The full mode config of the running task; errors as in `get_effective_inference_mode_config`."""
+    """The complete mode config of the running task; errors as in `get_effective_inference_mode_config`."""
     task_config = maybe_convert_from_v1_inference_task_config(load_json_file(TaskPaths.TASK_CONFIG_PATH))
     logger.info("Input task config", extra={"config": task_config})
     config = get_effective_inference_mode_config(task_config.get(MODE, {}), default_inference_mode_config)
@@ -62,10 +64,10 @@ class _Item(NamedTuple):
 
 
 class BatchInferenceApplier:
-    """Reads the task's project and writes it to results, annotated by a model.
+    """Reads the task's project and writes it to the results, annotated by a model.
 
-    `default_inference_mode_config` applies as far as the task's `mode` says nothing else. `config_validator` is
-    accepted for the plugins that pass one; the mode checks its config itself.
+    The task's `mode` overrides `default_inference_mode_config`. `config_validator` is accepted for plugins that
+    pass it, and not used: the mode checks its config itself.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class BatchInferenceApplier:
         logger.info(f"Project structure has been read. Samples: {self._in_project.total_items}.")
 
     def run_inference(self) -> None:
-        """Annotate every item, in the project's order, then report the end. The first failure ends it."""
+        """Annotate every item, in the project's order, then report the end. The first failure ends the run."""
         mode = InferenceModeFactory.create(
             self._inference_mode_config, self._in_project.meta, self._single_image_inference
         )
@@ -101,10 +103,8 @@ class BatchInferenceApplier:
         def write(item: _Item, ann: Annotation) -> None:
             item.out_dataset.add_item_file(item.name, item.img_path, ann=ann, _validate_img=False, _use_hardlink=True)
 
-        with (
-            _Behind(_WRITE_BEHIND, progress.iter_done_report) as behind,
-            closing(_ahead(read, self._items(out_project), _READ_AHEAD)) as read_items,
-        ):
+        images = _ahead(read, self._items(out_project), _READ_AHEAD)
+        with _Behind(_WRITE_BEHIND, progress.iter_done_report) as behind, closing(images) as read_items:
             for item, img, ann in read_items:
                 logger.trace(
                     "Will process image", extra={"dataset_name": item.out_dataset.name, "image_name": item.name}
@@ -125,7 +125,7 @@ class BatchInferenceApplier:
 
 
 def _takes_pixels(mode: InferenceModeBase, model: Any) -> bool:
-    """Whether the image may be read before mode and model are asked: not when one of them wants the file itself."""
+    """Whether the image may be read in advance: not if the mode or the model reads the file itself."""
     file_step = type(mode)._do_infer_annotate_image_file
     if type(mode).infer_annotate_image_file is not InferenceModeBase.infer_annotate_image_file:
         return False
@@ -139,7 +139,7 @@ def _takes_pixels(mode: InferenceModeBase, model: Any) -> bool:
 
 
 def _ahead(read: Callable[[Task], Result], tasks: Iterable[Task], count: int) -> Generator[Result, None, None]:
-    """`map(read, tasks)` on threads that stay at most `count` results ahead; a failure comes in its turn."""
+    """`map(read, tasks)` on threads, at most `count` results ahead. A failure is raised at the place of its task."""
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="read-ahead") as threads:
         try:
@@ -155,7 +155,7 @@ def _ahead(read: Callable[[Task], Result], tasks: Iterable[Task], count: int) ->
 
 
 class _Behind:
-    """Calls on threads, with `done()` after each, in their order and none after a failure.
+    """Runs calls on threads, and `done()` after each call, in the order of the calls; no `done()` after a failure.
 
     The first failure is raised by a later `submit` or at the end of the block.
     """
@@ -171,10 +171,10 @@ class _Behind:
 
     def __exit__(self, *_: object) -> None:
         with self._threads:
-            self._finish(0)  # before a failure of the model: an earlier item comes first
+            self._finish(0)  # before a failure of the model is raised, because earlier items come first
 
     def submit(self, call: Callable[..., None], *args: Any) -> None:
-        """Run `call(*args)` soon; waits while more than `count` calls wait."""
+        """Queue `call(*args)`. The method blocks while more than `count` calls wait."""
         self._finish(self._count)
         previous = self._waiting[-1] if self._waiting else None
         self._waiting.append(self._threads.submit(self._run, call, args, previous))
@@ -182,7 +182,7 @@ class _Behind:
     def _run(self, call: Callable[..., None], args: tuple[Any, ...], previous: Future[None] | None) -> None:
         call(*args)
         if previous is not None:
-            previous.result()  # has been started before, so it ends; a failure passes on
+            previous.result()  # the previous call was started first, so it ends; its failure is raised here
         self._done()
 
     def _finish(self, left: int) -> None:

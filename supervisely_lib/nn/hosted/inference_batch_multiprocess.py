@@ -1,4 +1,4 @@
-"""A model applied to every image by several processes, each with a model of its own."""
+"""Apply a model to every image with several processes, each with a model of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os.path
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Tuple
 
 from supervisely_lib.annotation.annotation import Annotation
 from supervisely_lib.nn.config import AlwaysPassingConfigValidator
@@ -20,16 +20,16 @@ from supervisely_lib.sly_logger import logger
 from supervisely_lib.task.paths import TaskPaths
 from supervisely_lib.task.progress import Progress, report_inference_finished
 
-# Plugins pass closures as initializers: only a forked process knows them.
+# Plugins pass closures as initializers; only a forked process has them.
 _FORK = multiprocessing.get_context("fork")
 
 _FAILED = "One of the inference processes encountered an error."
 
-_Item = tuple[str, str]  # (dataset name, item name)
+_Item = Tuple[str, str]  # (dataset name, item name)
 
 
 class BatchInferenceMultiprocessApplier:
-    """As `BatchInferenceApplier`, by `num_processes` processes that build their model by calling the initializer."""
+    """As `BatchInferenceApplier`, with `num_processes` processes. Each calls the initializer to build its model."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class BatchInferenceMultiprocessApplier:
     def run_inference(self) -> None:
         """Annotate every item, in any order, then report the end.
 
-        RuntimeError as soon as one of the processes fails; the reason is in that process's log lines.
+        RuntimeError as soon as a process fails; the log lines of that process say why.
         """
         out_project = Project(os.path.join(TaskPaths.RESULTS_DIR, self._in_project.name), OpenMode.CREATE)
         for dataset in self._in_project:
@@ -77,7 +77,10 @@ class BatchInferenceMultiprocessApplier:
         return process, ours
 
     def _share_out(self, out_project: Project, workers: list[Connection]) -> None:
-        """Until no item is left. A worker asks for the next one by saying that it is ready, or has done one."""
+        """Send items to the workers until no item is left.
+
+        A worker gets an item when it is ready or has finished an item.
+        """
         items, has_meta = self._items(), False
         progress = Progress("Model applying: ", self._in_project.total_items)
         while workers:
@@ -104,7 +107,7 @@ class BatchInferenceMultiprocessApplier:
                 yield dataset.name, name
 
     def _work(self, master: Connection, out_project: Project) -> None:
-        """The life of a worker: send the output meta, then None after each item; ends when it is sent None."""
+        """The main function of a worker: send the output meta, then None after each item; end when it receives None."""
         try:
             mode = InferenceModeFactory.create(self._inference_mode_config, self._in_project.meta, self._initializer())
             master.send(mode.out_meta.to_json())
@@ -121,7 +124,7 @@ class BatchInferenceMultiprocessApplier:
                 )
                 master.send(None)
         except (EOFError, BrokenPipeError):
-            return  # the master is gone, and said why
+            return  # the main process has ended and has logged the reason
         except Exception as error:
             logger.error("Inference process failed.", exc_info=True, extra={"exc_str": str(error)})
             raise SystemExit(1) from error

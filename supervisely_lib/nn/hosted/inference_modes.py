@@ -1,4 +1,4 @@
-"""The inference modes by name, and how a task's config chooses and completes one (contract: sdk.md 5)."""
+"""The inference modes by name, and the choice of a mode and its config by the task's config (contract: sdk.md 5)."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ __all__ = [
 
 
 class InferenceModeFactory:
-    """Mode name → class. A plugin may add its own to `mapping`."""
+    """Mode name → class. A plugin may add modes to `mapping`."""
 
     mapping: ClassVar[dict[str, type[InferenceModeBase]]] = {
         mode.mode_name(): mode
@@ -103,7 +103,7 @@ class InferenceModeFactory:
 
     @classmethod
     def create(cls, config: dict[str, Any], *args: Any, **kwargs: Any) -> InferenceModeBase:
-        """The mode that `config["name"]` names, built from the same arguments as the mode itself."""
+        """The mode that `config["name"]` names. The arguments are those of the mode's constructor."""
         mode = cls.mapping.get(config[NAME])
         if mode is None:
             raise NotImplementedError(_unknown(config[NAME]))
@@ -113,10 +113,10 @@ class InferenceModeFactory:
 def get_effective_inference_mode_config(
     task_inference_mode_config: Mapping[str, Any], default_inference_mode_config: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The full config of the mode that the task names, or else the plugin's default names.
+    """The complete config of the mode that the task names, or else that the plugin's default names.
 
-    Priority: the task's values, then the plugin's defaults if they are for the same mode, then the mode's own.
-    RuntimeError when neither names a mode, KeyError when the name is unknown.
+    Priority: the task's values, then the plugin's defaults if they are for the same mode, then the mode's defaults.
+    RuntimeError if neither names a mode, KeyError if the name is unknown.
     """
     default_name = default_inference_mode_config.get(NAME)
     name = task_inference_mode_config.get(NAME) or default_name

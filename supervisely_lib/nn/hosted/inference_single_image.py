@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from supervisely_lib.annotation.annotation import Annotation
 from supervisely_lib.annotation.obj_class import ObjClass
@@ -14,7 +13,7 @@ from supervisely_lib.annotation.obj_class_collection import ObjClassCollection
 from supervisely_lib.annotation.tag_meta_collection import TagMetaCollection
 from supervisely_lib.imaging import image as sly_image
 from supervisely_lib.io.json import load_json_file
-from supervisely_lib.nn.config import update_recursively
+from supervisely_lib.nn.config import required, update_recursively
 from supervisely_lib.nn.hosted.constants import HEIGHT, INPUT_SIZE, MODEL, SETTINGS, WIDTH
 from supervisely_lib.nn.hosted.legacy.inference_config import (
     maybe_convert_from_deploy_task_config,
@@ -25,16 +24,19 @@ from supervisely_lib.sly_logger import logger
 from supervisely_lib.task.paths import TaskPaths
 from supervisely_lib.task.progress import Progress
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray  # numpy has it since 1.20
+
 GPU_DEVICE = "gpu_device"
 
-# Official base classes write one name, many plugins the other: either is read (contract: model.md 2).
+# Official base classes write `classes`, many plugins `out_classes`: both are read (contract: model.md 2).
 _CLASS_LIST_KEYS = ("classes", "out_classes")
 
 
 class SingleImageInferenceBase:
     """Reads the model state of the task, then builds the model.
 
-    A subclass gives `inference` and usually `_construct_and_fill_model`, which may use `_config`, `train_config`,
+    A subclass defines `inference` and usually `_construct_and_fill_model`, which may use `_config`, `train_config`,
     `class_title_to_idx` and `out_class_mapping`. `task_model_config` replaces the task config's `model` section.
     """
 
@@ -54,19 +56,22 @@ class SingleImageInferenceBase:
         logger.info("Base single image inference applier init done.")
 
     def inference(self, image: NDArray[np.uint8], ann: Annotation) -> Annotation:
-        """What the model finds in `image`, (H, W, 3) RGB; `ann` is what is known about it. Results only."""
+        """The results of the model for `image`, (H, W, 3) RGB.
+
+        `ann` is its annotation, which is not part of the result.
+        """
         raise NotImplementedError
 
     def inference_image_file(self, image_file: str, ann: Annotation) -> Annotation:
-        """As `inference`; override when the model reads files itself."""
+        """As `inference`, for an image file. Override it if the model reads files itself."""
         return self.inference(sly_image.read(image_file), ann)
 
     def _construct_and_fill_model(self) -> None:
-        """Build the model and load its weights. The base only shows that the step is done."""
+        """Build the model and load its weights. The base class only reports the progress of the step."""
         Progress("Building model:", 1).iter_done_report()
 
     def _validate_model_config(self, config: Any) -> None:
-        """Raise when the task's `model` section, completed by the defaults, will not do."""
+        """Raise an error if the task's `model` section, completed by the defaults, is not valid."""
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
@@ -80,19 +85,19 @@ class SingleImageInferenceBase:
 
     @property
     def train_classes_key(self) -> str:
-        """The key of the class list in config.json; `classes` and `out_classes` stand in for each other."""
+        """The key of the class list in config.json; if it is missing, `classes` or `out_classes` is read instead."""
         return "classes"
 
     @property
     def model_out_meta(self) -> ProjectMeta:
-        """Classes and tags the model may give."""
+        """Classes and tags that the model may output."""
         return self._model_out_meta
 
     def get_out_meta(self) -> ProjectMeta:
         return self._model_out_meta
 
     def _model_out_tags(self) -> TagMetaCollection:
-        """Tags the model may give; none by default."""
+        """Tags that the model may output; none by default."""
         return TagMetaCollection()
 
     def _load_raw_model_config_json(self) -> None:
@@ -126,12 +131,19 @@ class SingleImageInferenceBase:
         for name in names:
             if name in self.train_config:
                 return self.train_config[name]
-        raise KeyError(f"Model config {TaskPaths.MODEL_CONFIG_PATH} has no {key!r}: it was written by another plugin.")
+        return self._of_training(key)
+
+    def _of_training(self, *path: str) -> Any:
+        """The value of the model's config.json at a path of keys. A KeyError names the file and the key."""
+        place = f"the model's {TaskPaths.MODEL_CONFIG_PATH}"
+        return required(self.train_config, place, "another plugin wrote it, or a training without this setting", *path)
 
     def _determine_model_input_size(self) -> None:
         """Set `input_size` from the settings the model was trained with."""
-        size = self.train_config[SETTINGS][INPUT_SIZE]
-        self.input_size = (size[HEIGHT], size[WIDTH])
+        self.input_size = (
+            self._of_training(SETTINGS, INPUT_SIZE, HEIGHT),
+            self._of_training(SETTINGS, INPUT_SIZE, WIDTH),
+        )
         logger.info(
             "Model input size is read (for auto-rescale).",
             extra={INPUT_SIZE: {WIDTH: self.input_size[1], HEIGHT: self.input_size[0]}},

@@ -1,4 +1,4 @@
-"""The base class of training plugins, and the checkpoint folders it writes."""
+"""The base class of training plugins, and its checkpoint folders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from supervisely_lib.annotation.obj_class_collection import ObjClassCollection
 from supervisely_lib.geometry.rectangle import Rectangle
 from supervisely_lib.io.fs import get_directory_size, mkdir
 from supervisely_lib.io.json import dump_json_file, load_json_file
-from supervisely_lib.nn.config import update_recursively
+from supervisely_lib.nn.config import required, update_recursively
 from supervisely_lib.nn.dataset import samples_by_tags
 from supervisely_lib.nn.hosted import class_indexing
 from supervisely_lib.nn.hosted.constants import HEIGHT, INPUT_SIZE, SETTINGS, WIDTH
@@ -46,7 +46,7 @@ WEIGHTS_INIT_TYPE = "weights_init_type"
 
 
 class TrainCheckpoints:
-    """Numbered folders below `base_out_dir`: the next to write into always exists (contract: model.md 4)."""
+    """Numbered folders below `base_out_dir`. The folder of the next checkpoint always exists (contract: model.md 4)."""
 
     def __init__(self, base_out_dir: str) -> None:
         self._base_out_dir = base_out_dir
@@ -61,15 +61,18 @@ class TrainCheckpoints:
         mkdir(self._odir)
 
     def get_dir_to_write(self) -> str:
-        """The existing folder the next checkpoint belongs into."""
+        """The existing folder of the next checkpoint."""
         return self._odir
 
     def get_last_ckpt_dir(self) -> str | None:
-        """The folder of the last reported checkpoint; None before the first."""
+        """The folder of the last reported checkpoint; None before the first checkpoint."""
         return self._last_saved_dir
 
     def saved(self, is_best: Any, sizeb: int, optional_data: Any = None) -> None:
-        """Report the current folder as a checkpoint of `sizeb` bytes and move on; the first one is always the best."""
+        """Report the current folder as a checkpoint of `sizeb` bytes and make the next folder.
+
+        The first is always the best.
+        """
         report_checkpoint_saved(
             checkpoint_idx=self._idx,
             subdir=self._subdir,
@@ -82,18 +85,18 @@ class TrainCheckpoints:
 
 
 class SuperviselyModelTrainer:
-    """Reads the task folder, then calls the hooks of a subclass in a fixed order; `train()` is all the subclass's.
+    """Reads the task folder, then calls the hooks of a subclass in a fixed order. The subclass defines `train()`.
 
     The constructor reads the config and the project, determines classes and output config, collects the samples, and
     calls `_construct_data_loaders`, `_construct_and_fill_model`, `_construct_loss`.
-    A subclass also gives `_determine_model_classes`, `_dump_model_weights` and `train`; while training it calls
+    A subclass also defines `_determine_model_classes`, `_dump_model_weights` and `train`; while training it calls
     `_save_model_snapshot`. `default_config` is completed by the task's config; it is not changed.
     """
 
     config: dict[str, Any]  # defaults merged with the task's config
-    out_classes: ObjClassCollection  # what the model will give
+    out_classes: ObjClassCollection  # the output classes of the model
     class_title_to_idx: dict[str, int]
-    out_config: dict[str, Any]  # what config.json of each checkpoint will hold
+    out_config: dict[str, Any]  # the content of config.json in each checkpoint
 
     def __init__(self, default_config: dict[str, Any]) -> None:
         logger.info("Will init all required to train.")
@@ -120,15 +123,15 @@ class SuperviselyModelTrainer:
 
     @property
     def train_classes_key(self) -> str:
-        """The key of the class list in config.json; many plugins say `out_classes`."""
+        """The key of the class list in config.json; many plugins use `out_classes`."""
         return "classes"
 
     def get_start_class_id(self) -> int:
-        """The first id given to a class; 0 is left to the background."""
+        """The first id of a class; 0 is reserved for the background."""
         return 1
 
     def _validate_train_cfg(self, config: dict[str, Any]) -> None:
-        """Raise when the full config will not do. Called before anything else looks at it."""
+        """Raise an error if the complete config is not valid. It is called before any other use of the config."""
 
     def _determine_config(self) -> None:
         logger.info("Input config", extra={"config": self._task_config})
@@ -138,27 +141,39 @@ class SuperviselyModelTrainer:
 
         self._validate_train_cfg(config)
         self.config = config
-        self._input_size = _input_size(config)
+        self._input_size: tuple[int, int] = (
+            self._required(INPUT_SIZE, HEIGHT),
+            self._required(INPUT_SIZE, WIDTH),
+        )
+
+    def _required(self, *path: str) -> Any:
+        """The value of the complete config at a path of keys. A KeyError says who must give it."""
+        return required(
+            self.config, "the training config", "the plugin's defaults or the task's config must give it", *path
+        )
 
     def _determine_model_classes_segmentation(self, bkg_input_idx: int | None) -> None:
-        """Bitmap classes; the config's `special_classes` may name a background (its id: the argument) and a neutral."""
+        """Set bitmap classes.
+
+        `special_classes` of the config may name a background (its id: the argument) and a neutral class.
+        """
         self.out_classes, self.class_title_to_idx = class_indexing.create_segmentation_classes(
             in_project_classes=self.project.meta.obj_classes,
             special_classes_config=self.config.get("special_classes", {}),
             bkg_input_idx=bkg_input_idx,
-            weights_init_type=self.config[WEIGHTS_INIT_TYPE],
+            weights_init_type=self._required(WEIGHTS_INIT_TYPE),
             model_config_fpath=TaskPaths.MODEL_CONFIG_PATH,
             class_to_idx_config_key=self.class_title_to_idx_key,
             start_class_id=self.get_start_class_id(),
         )
 
     def _determine_model_classes_detection(self) -> None:
-        """Rectangle classes, one for each class of the project."""
+        """Set rectangle classes, one for each class of the project."""
         project_classes = self.project.meta.obj_classes
         self.out_classes = class_indexing.make_out_classes(project_classes, geometry_type=Rectangle)
         logger.info("Determined model out classes", extra={"classes": list(self.out_classes)})
         self.class_title_to_idx = class_indexing.infer_training_class_to_idx_map(
-            self.config[WEIGHTS_INIT_TYPE],
+            self._required(WEIGHTS_INIT_TYPE),
             class_indexing.make_new_class_to_idx_map(project_classes, start_class_id=self.get_start_class_id()),
             TaskPaths.MODEL_CONFIG_PATH,
             class_to_idx_config_key=self.class_title_to_idx_key,
@@ -166,11 +181,11 @@ class SuperviselyModelTrainer:
         logger.info("Determined class mapping.", extra={"class_mapping": self.class_title_to_idx})
 
     def _determine_model_classes(self) -> None:
-        """Set `out_classes` and `class_title_to_idx`, usually by one of the two methods above."""
+        """Set `out_classes` and `class_title_to_idx`, usually with one of the two methods above."""
         raise NotImplementedError
 
     def _determine_out_config(self) -> None:
-        """Set `out_config`; override to add what inference will need."""
+        """Set `out_config`; override it to add values for the inference."""
         self.out_config = {
             SETTINGS: self.config,
             self.train_classes_key: self.out_classes.to_json(),
@@ -179,14 +194,14 @@ class SuperviselyModelTrainer:
 
     def _construct_samples_dct(self) -> None:
         logger.info("Will collect samples (image/annotation pairs).")
-        self.name_to_tag = self.config[DATASET_TAGS]
+        self.name_to_tag = self._required(DATASET_TAGS)
         self._deprecated_samples_by_tag = samples_by_tags(list(self.name_to_tag.values()), self.project)
         self._samples_by_data_purpose = {
             purpose: self._deprecated_samples_by_tag[tag] for purpose, tag in self.name_to_tag.items()
         }
 
     def _construct_data_loaders(self) -> None:
-        """Prepare the reading of samples; the config and the classes are known, the model is not."""
+        """Prepare the reading of samples. The config and the classes exist at this time, the model does not."""
         raise NotImplementedError
 
     def _construct_and_fill_model(self) -> None:
@@ -202,7 +217,7 @@ class SuperviselyModelTrainer:
         raise NotImplementedError
 
     def _save_model_snapshot(self, is_best: Any, opt_data: Any) -> None:
-        """Write a checkpoint and report it; `opt_data` (JSON) goes into the report as it is."""
+        """Write a checkpoint and report it. The report contains `opt_data` (JSON) unchanged."""
         out_dir = self.checkpoints_saver.get_dir_to_write()
         dump_json_file(self.out_config, os.path.join(out_dir, TaskPaths.MODEL_CONFIG_NAME))
         self._dump_model_weights(out_dir)
@@ -211,14 +226,3 @@ class SuperviselyModelTrainer:
     def train(self) -> None:
         """The training loop."""
         raise NotImplementedError
-
-
-def _input_size(config: dict[str, Any]) -> tuple[int, int]:
-    """(height, width) of a full training config; KeyError with a sentence when it says none."""
-    size = config.get(INPUT_SIZE)
-    if not isinstance(size, dict) or HEIGHT not in size or WIDTH not in size:
-        raise KeyError(
-            f"Training config: {INPUT_SIZE}.{HEIGHT} and {INPUT_SIZE}.{WIDTH} are required; "
-            f"the plugin's defaults or the task's config must give them."
-        )
-    return size[HEIGHT], size[WIDTH]

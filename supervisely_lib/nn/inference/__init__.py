@@ -1,4 +1,4 @@
-"""Serving one model over HTTP, outside any task."""
+"""Serve a model over HTTP, outside of a task."""
 
 from supervisely_lib._lazy import lazy
 

@@ -1,4 +1,4 @@
-"""The parts that need torch."""
+"""The parts of the SDK that need torch."""
 
 from supervisely_lib._lazy import lazy
 

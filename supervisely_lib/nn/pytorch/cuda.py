@@ -1,4 +1,4 @@
-"""Moving tensors to the device plugins run on."""
+"""Move tensors to the device of the plugin."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HAS_NO_GRAD = hasattr(torch, "no_grad")  # since torch 0.4
 
 
 def cuda_variable(x: Any, volatile: bool = False) -> Any:
-    """`x` as a variable on the GPU, or on the CPU where there is none; `volatile`: without gradients."""
+    """`x` as a variable on the GPU, or on the CPU if the machine has no GPU; `volatile`: without gradients."""
     if not _HAS_NO_GRAD:
         variable = Variable(x, volatile=volatile)
     elif volatile:
@@ -23,5 +23,5 @@ def cuda_variable(x: Any, volatile: bool = False) -> Any:
 
 
 def to_device(thing: Any) -> Any:
-    """A tensor or module moved to the GPU when there is one; unchanged otherwise."""
+    """A tensor or module, moved to the GPU if the machine has one, else unchanged."""
     return thing.cuda() if torch.cuda.is_available() else thing

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from supervisely_lib.nn.dataset import SlyDataset
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray  # numpy has it since 1.20
 
 
 class PytorchSegmentationSlyDataset(SlyDataset):
@@ -20,5 +22,5 @@ class PytorchSegmentationSlyDataset(SlyDataset):
 
 
 def image_to_tensor(img: NDArray[np.uint8]) -> Any:
-    """(H, W, 3) uint8 → (3, H, W) float32 tensor in [0, 1]; what torchvision's `to_tensor` gives."""
+    """(H, W, 3) uint8 → (3, H, W) float32 tensor in [0, 1], as torchvision's `to_tensor`."""
     return torch.from_numpy(np.ascontiguousarray(img.transpose(2, 0, 1))).float().div(255)

@@ -1,16 +1,18 @@
-"""One image through a segmentation network."""
+"""Apply a segmentation network to an image."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from supervisely_lib.imaging import image as sly_image
 from supervisely_lib.nn.pytorch.cuda import cuda_variable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray  # numpy has it since 1.20
 
 
 def infer_per_pixel_scores_single_image(
@@ -18,7 +20,7 @@ def infer_per_pixel_scores_single_image(
 ) -> NDArray[Any]:
     """Scores (H, W, C) for `raw_input`, a tensor (3, h, w), resized (cubic) to `out_shape` = (H, W).
 
-    The model must be on the device `cuda_variable` uses: the GPU when there is one.
+    The model must be on the device of `cuda_variable`: the GPU if the machine has one.
     """
     scores = model(cuda_variable(torch.stack([raw_input], 0), volatile=True))
     if apply_softmax:

@@ -8,10 +8,10 @@ import numpy as np
 
 
 class MultiClassAccuracy:
-    """Share of pixels whose class was guessed, without those whose target is `ignore_index`.
+    """Share of pixels with the correct class, without the pixels whose target is `ignore_index`.
 
     Called with `outputs` (B, C, H, W) scores and `targets` (B, 1, H, W) ids, or (B, H, W) without `squeeze_targets`.
-    Gives a numpy float; NaN when every pixel is ignored.
+    Gives a numpy float; NaN if every pixel is ignored.
     """
 
     def __init__(self, ignore_index: int | None = None, squeeze_targets: bool = True) -> None:

@@ -23,10 +23,10 @@ class WeightsRW:
     def load_for_transfer_learning(
         self, model: Any, ignore_matching_layers: Sequence[str] | None = None, logger: Any = None
     ) -> Any:
-        """Fill the model's parameters from those of the file that have the same name; returns the model.
+        """Load the parameters of the file whose names the model has too; return the model.
 
-        Names that contain one of `ignore_matching_layers` are skipped (the head, usually); names on one side only
-        are left alone. RuntimeError when two of the same name differ in shape.
+        Names that contain an entry of `ignore_matching_layers` are skipped (usually the head). Names that only the
+        model or only the file has are ignored. RuntimeError if parameters of the same name differ in shape.
         """
         weights = self._read()
         skipped = sorted(name for name in weights if any(part in name for part in ignore_matching_layers or ()))
@@ -36,9 +36,9 @@ class WeightsRW:
         return model
 
     def load_strictly(self, model: Any) -> Any:
-        """Fill all of the model's parameters; returns the model.
+        """Load all parameters of the model; return the model.
 
-        KeyError naming the parameters that only one side has; RuntimeError when two differ in shape.
+        KeyError that names the parameters that only the model or only the file has; RuntimeError for different shapes.
         """
         weights = self._read()
         in_file, in_model = set(weights), set(model.state_dict())
@@ -50,11 +50,11 @@ class WeightsRW:
         return model
 
     def _read(self) -> Mapping[str, Any]:
-        # The copy into the model crosses devices, so tensors saved from a GPU may be read where there is none.
-        # A function is the one form of map_location that every torch understands.
+        # Tensors are read on the CPU and then copied to the model's device, so weights saved on a GPU need no GPU.
+        # Every version of torch accepts a function as map_location.
         options: dict[str, Any] = {"map_location": lambda storage, location: storage}
         if "weights_only" in inspect.signature(torch.load).parameters:  # since torch 1.13
-            options["weights_only"] = True  # a model from a stranger must not run code
+            options["weights_only"] = True  # an untrusted model must not run code
         try:
             weights = torch.load(self._weights_fpath, **options)
         except (UnpicklingError, EOFError, RuntimeError) as error:
@@ -71,13 +71,13 @@ class WeightsRW:
 
 
 def _copy_parameters(source: Mapping[str, Any], model: Any) -> None:
-    """In place, into the tensors that `model.state_dict()` shares with the model."""
+    """Copy in place, into the tensors that `model.state_dict()` shares with the model."""
     destination = model.state_dict()
     for name, value in source.items():
         if name not in destination:
             continue
         target, tensor = destination[name], getattr(value, "data", value)
-        # copy_ would broadcast (1,) into (5,) without a word.
+        # copy_ would silently broadcast (1,) to (5,).
         if tuple(target.size()) != tuple(tensor.size()):
             raise RuntimeError(
                 f"While copying the parameter named {name}, whose dimensions in the model are {target.size()} and "

@@ -1,4 +1,4 @@
-"""When to validate while training."""
+"""The schedule of validations during training."""
 
 from supervisely_lib._lazy import lazy
 

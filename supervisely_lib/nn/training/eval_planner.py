@@ -1,4 +1,4 @@
-"""When a training loop should stop to validate and save."""
+"""The schedule of validations and checkpoints in a training loop."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 
 VAL_EVERY = "val_every"
 
-# 0.1 + 0.2 is a little over 0.3 and 3 * 0.1 a little under: without it a validation may come one step late.
+# Sums of fractions are inexact: 0.1 + 0.2 > 0.3. Without this tolerance a validation may come a step late.
 _ROUNDING_SLACK = 1e-9
 
 
 class EvalPlanner:
     """Plans validations at every `val_every` epochs (0.5: twice per epoch) of a training of `epochs` epochs.
 
-    With `val_every` above `epochs` no validation is ever due, and so no checkpoint is written.
+    If `val_every` is greater than `epochs`, no validation is due, and so no checkpoint is written.
     """
 
     def __init__(self, epochs: float, val_every: float) -> None:
@@ -24,16 +24,16 @@ class EvalPlanner:
 
     @property
     def performed_val_cnt(self) -> int:
-        """How many validations were reported by `validation_performed`."""
+        """The number of validations that `validation_performed` has counted."""
         return self._val_cnt
 
     @staticmethod
     def validations_cnt(ep_float: float, val_every: float) -> int:
-        """How many validations are due when `ep_float` epochs are done."""
+        """The number of validations that are due after `ep_float` epochs."""
         return math.floor(ep_float / val_every + _ROUNDING_SLACK)
 
     def validation_performed(self) -> None:
-        """Count one validation as done."""
+        """Count a validation as done."""
         self._val_cnt += 1
 
     def need_validation(self, epoch_flt: float) -> bool:

@@ -1,4 +1,4 @@
-"""Older layouts of the inference task config, brought to `{"model": {...}, "mode": {...}}`."""
+"""Conversion of older layouts of the inference task config to `{"model": {...}, "mode": {...}}`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SOURCE = "source"
 
 
 def maybe_convert_from_v1_inference_task_config(raw_config: dict[str, Any]) -> dict[str, Any]:
-    """A config without `model` is the first layout: its root holds the model's settings beside `mode`.
+    """Convert the first layout, which has no `model`: its root holds the model's settings beside `mode`.
 
     `mode.source` becomes `mode.name`, root `model_classes` moves into `mode`. Newer configs are returned as they are.
     """
@@ -31,7 +31,7 @@ def maybe_convert_from_v1_inference_task_config(raw_config: dict[str, Any]) -> d
 
 
 def maybe_convert_from_deploy_task_config(raw_config: dict[str, Any]) -> dict[str, Any]:
-    """A config of a deploy task keeps the model's settings under `model_settings`. Changed in place."""
+    """Convert the config of a deploy task, which has the model's settings under `model_settings`, in place."""
     if "connection" in raw_config and MODEL_SETTINGS in raw_config:
         raw_config[MODEL] = raw_config[MODEL_SETTINGS]
     return raw_config

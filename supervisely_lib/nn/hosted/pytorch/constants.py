@@ -1,4 +1,4 @@
-"""Names that ready-made torch plugins agree on."""
+"""Names that trainer and applier of torch modules share."""
 
 from __future__ import annotations
 

@@ -1,13 +1,12 @@
-"""Inference with what `PytorchSegmentationTrainer` trained."""
+"""Inference with a model of `PytorchSegmentationTrainer`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from supervisely_lib.annotation.annotation import Annotation
 from supervisely_lib.imaging import image as sly_image
@@ -21,9 +20,12 @@ from supervisely_lib.nn.raw_to_labels import segmentation_array_to_sly_bitmaps
 from supervisely_lib.sly_logger import logger
 from supervisely_lib.task.paths import TaskPaths
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray  # numpy has it since 1.20
+
 
 class PytorchSegmentationApplier(SingleImageInferenceBase):
-    """One bitmap label per class found; `model_factory_fn` is the one the model was trained with."""
+    """Gives a bitmap label per class; `model_factory_fn` must be the factory of the training."""
 
     def __init__(self, model_factory_fn: Callable[..., Any]) -> None:
         self._model_factory_fn = model_factory_fn
@@ -38,7 +40,7 @@ class PytorchSegmentationApplier(SingleImageInferenceBase):
         model = self._model_factory_fn(
             num_classes=max(self.out_class_mapping) + 1,
             input_size=self.input_size,
-            custom_model_config=self.train_config[SETTINGS].get(CUSTOM_MODEL_CONFIG, {}),
+            custom_model_config=self._of_training(SETTINGS).get(CUSTOM_MODEL_CONFIG, {}),
         )
         logger.info("Model has been instantiated.")
         model = WeightsRW(TaskPaths.MODEL_DIR).load_strictly(model)
@@ -51,7 +53,7 @@ class PytorchSegmentationApplier(SingleImageInferenceBase):
         with torch.no_grad():
             scores = self._model(to_device(batch))
         per_pixel = np.transpose(np.squeeze(scores.data.cpu().numpy(), axis=0), (1, 2, 0))
-        # Nearest: between two classes an interpolated score could make a third one win.
+        # Nearest, because interpolated scores between two classes could favour a third class.
         full_size = sly_image.resize_inter_nearest(per_pixel, image.shape[:2])
         labels = segmentation_array_to_sly_bitmaps(self.out_class_mapping, np.argmax(full_size, axis=2))
         return Annotation(img_size=image.shape[:2], labels=labels)

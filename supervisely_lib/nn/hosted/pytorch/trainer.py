@@ -1,9 +1,9 @@
-"""A whole segmentation trainer for any torch module: the plugin gives the module, the loss and the metrics."""
+"""A complete segmentation trainer for any torch module. The plugin passes the module, the loss and the metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Callable
 
 import torch
 from torch.utils.data import DataLoader
@@ -38,16 +38,16 @@ from supervisely_lib.task.progress import (
     report_metrics_validation,
 )
 
-Metric = Callable[[Any, Any], Any]  # (scores (B, C, H, W), targets (B, H, W)) → tensor of one number
+Metric = Callable[[Any, Any], Any]  # (scores (B, C, H, W), targets (B, H, W)) → tensor with a single number
 
 _UNLABELED = -1
 
 
 class PytorchSegmentationTrainer(SuperviselyModelTrainer):
-    """Trains what `model_factory_fn(num_classes=, input_size=(h, w), custom_model_config=)` builds, with Adam.
+    """Trains the module of `model_factory_fn(num_classes=, input_size=(h, w), custom_model_config=)` with Adam.
 
-    The module's last layer must be its attribute `_head_layer`: transfer learning leaves it as built.
-    Every pixel must belong to a class. Runs on the GPU when there is one.
+    The last layer must be the attribute `_head_layer`: transfer learning does not load its weights.
+    Every pixel must belong to a class. The training runs on the GPU if the machine has one.
     """
 
     @staticmethod
@@ -96,11 +96,11 @@ class PytorchSegmentationTrainer(SuperviselyModelTrainer):
         logger.info("DataLoaders have been constructed.")
         self._train_iters = len(self._data_loaders[TRAIN])
         self._val_iters = len(self._data_loaders[VAL])
-        self._epochs = self.config[EPOCHS]
-        self._eval_planner = EvalPlanner(epochs=self._epochs, val_every=self.config[VAL_EVERY])
+        self._epochs = self._required(EPOCHS)
+        self._eval_planner = EvalPlanner(epochs=self._epochs, val_every=self._required(VAL_EVERY))
 
     def _data_loader(self, purpose: str, *, shuffle: bool, drop_last: bool) -> Any:
-        tag = self.config[DATASET_TAGS][purpose]
+        tag = self._required(DATASET_TAGS, purpose)
         samples = self._samples_by_data_purpose[purpose]
         ensure_samples_nonempty(samples, tag, self.project.meta)
         dataset = PytorchSegmentationSlyDataset(
@@ -112,7 +112,7 @@ class PytorchSegmentationTrainer(SuperviselyModelTrainer):
         )
         logger.info("Prepared dataset.", extra={"dataset_purpose": purpose, "tag": tag, "samples": len(samples)})
         return DataLoader(
-            dataset=dataset, batch_size=self.config[BATCH_SIZE][purpose], shuffle=shuffle, drop_last=drop_last
+            dataset=dataset, batch_size=self._required(BATCH_SIZE, purpose), shuffle=shuffle, drop_last=drop_last
         )
 
     def _construct_and_fill_model(self) -> None:
@@ -125,7 +125,7 @@ class PytorchSegmentationTrainer(SuperviselyModelTrainer):
         logger.info("Model has been instantiated.")
 
         weights = WeightsRW(TaskPaths.MODEL_DIR)
-        init_type = self.config[WEIGHTS_INIT_TYPE]
+        init_type = self._required(WEIGHTS_INIT_TYPE)
         if init_type == CONTINUE_TRAINING:
             model = weights.load_strictly(model)
         elif init_type == TRANSFER_LEARNING:
@@ -135,13 +135,13 @@ class PytorchSegmentationTrainer(SuperviselyModelTrainer):
         progress.iter_done_report()
 
     def _construct_loss(self) -> None:
-        """The loss came to the constructor."""
+        """Nothing to do: the constructor has received the loss."""
 
     def _dump_model_weights(self, out_dir: str) -> None:
         WeightsRW(out_dir).save(self._model)
 
     def _validation(self) -> dict[str, float]:
-        """Mean of each metric over the validation samples; reported as well."""
+        """Report and return the mean of each metric over the validation samples."""
         self._model.eval()
         totals = dict.fromkeys(self._metrics_with_loss, 0.0)
         samples = 0
@@ -176,7 +176,7 @@ class PytorchSegmentationTrainer(SuperviselyModelTrainer):
 
     def train(self) -> None:
         progress = Progress("Model training: ", self._epochs * self._train_iters)
-        optimizer = torch.optim.Adam(self._model.parameters(), lr=self.config[LR])
+        optimizer = torch.optim.Adam(self._model.parameters(), lr=self._required(LR))
         best_loss = float("inf")
         for epoch in range(self._epochs):
             logger.info("Starting new epoch", extra={"epoch": self.epoch_flt})

@@ -1,5 +1,0 @@
-"""Left out: importing it says what to use instead."""
-
-import supervisely_lib
-
-supervisely_lib.__getattr__("api")  # raises NotIncluded
