@@ -1,7 +1,7 @@
 """The vocabulary: tasks, models, projects, plugins, checkpoints, containers. Pure.
 
 Names of statuses, steps and events are the public ones of the official SDK (contract: task.md 4, 5).
-Every value here is immutable; a change makes a new one. Times are aware UTC datetimes.
+Every value is immutable; a change makes a new value. Times are aware UTC datetimes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class TaskType(StrEnum):
 
 class TaskStatus(StrEnum):
     QUEUED = "queued"
-    CONSUMED = "consumed"  # an agent has taken it
+    CONSUMED = "consumed"  # an agent has claimed it
     STARTED = "started"
     DEPLOYED = "deployed"
     TERMINATING = "terminating"  # stop was asked for, the container is still there
@@ -44,15 +44,26 @@ _NEXT: Mapping[TaskStatus, frozenset[TaskStatus]] = {
     TaskStatus.CONSUMED: frozenset(
         {TaskStatus.STARTED, TaskStatus.TERMINATING, TaskStatus.STOPPED, TaskStatus.ERROR, TaskStatus.QUEUED}
     ),
-    TaskStatus.STARTED: frozenset({TaskStatus.DEPLOYED, TaskStatus.TERMINATING, *FINAL}),
+    # Back to the queue: this machine cannot run the task now.
+    TaskStatus.STARTED: frozenset({TaskStatus.QUEUED, TaskStatus.DEPLOYED, TaskStatus.TERMINATING, *FINAL}),
     TaskStatus.DEPLOYED: frozenset({TaskStatus.TERMINATING, *FINAL}),
     TaskStatus.TERMINATING: FINAL,
 }
 
 
 def may_become(current: TaskStatus, wanted: TaskStatus) -> bool:
-    """Whether a task may go from one status to the other. Final statuses never change."""
+    """Whether a task may go from `current` to `wanted`. Final statuses never change."""
     return wanted in _NEXT.get(current, frozenset())
+
+
+def engine_wanted(asked: str, setting: str, plugin: Plugin) -> str:
+    """The engine that a queued task needs: docker, process, or auto, which is either.
+
+    `asked` is the task's option; auto leaves the engine to the settings of the agent. A plugin that is known by its
+    image only needs docker.
+    """
+    engine = setting if asked == "auto" else asked
+    return "docker" if engine == "auto" and plugin.folder is None else engine
 
 
 class Step(IntEnum):
@@ -88,7 +99,7 @@ class Plugin:
     configs: tuple[Mapping[str, Any], ...]  # predefined_run_configs.json, in display order
     image_digest: str | None
     folder: str | None  # absolute path on the agent's machine
-    content_sha256: str | None  # of the folder, when added from one
+    content_sha256: str | None  # of the folder; None for a plugin added by its image
     created_at: datetime
     updated_at: datetime
 
@@ -116,6 +127,8 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
+    """A dataset. The name of a dataset in another dataset begins with the name of the other: `ds1/sub`."""
+
     id: int
     project_id: int
     name: str
@@ -123,6 +136,16 @@ class Dataset:
     created_at: datetime
     updated_at: datetime
     description: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its own name, without those of the datasets in which it lies."""
+        return self.name.rpartition("/")[2]
+
+    @property
+    def parent(self) -> str:
+        """The name of the dataset in which it lies; empty for a dataset of the project itself."""
+        return self.name.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +161,7 @@ class Image:
     annotation: str  # JSON text exactly as imported
     created_at: datetime
     updated_at: datetime
-    meta: Mapping[str, Any] | None = None  # what a client knows of the image beside its annotation
+    meta: Mapping[str, Any] | None = None  # facts about the image that a client added
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,16 +235,16 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class TaskOptions:
-    """How this task is run, beside what it runs."""
+    """How a task is run. `task_options` makes it of what was asked for; stored rows may hold `auto`."""
 
-    engine: str = "auto"  # auto, docker, process
-    gpus: str = "auto"  # auto, none, all, or device ids "0,2"
+    engine: str = "auto"  # auto, docker, process; auto: the setting of the agent that runs the task
+    gpus: str = "auto"  # auto, none, all, or device ids "0,2"; auto as for the engine
     pull: str = "missing"  # missing, always, never
     writable_data: bool = False  # stage data/ as private copies the plugin may write to
     python: str | None = None  # process engine: the interpreter of the plugin's virtual environment
     stop_grace_s: float = 0.0  # 0: kill at once, as the original does
-    memory_bytes: int | None = None  # limit, swap included; None: what the engine gives
-    hardened: bool = False  # run it behind every wall the engine has
+    memory_bytes: int | None = None  # limit, swap included; None: the engine's default
+    hardened: bool = False  # in a container with every restriction that the engine offers
     time_limit_s: float | None = None  # wall time from the task's start; None: no limit
     idle_limit_s: float | None = None  # without any output; None: no limit
     env: Mapping[str, str] = field(default_factory=dict)
@@ -255,8 +278,8 @@ class Task:
     container_spec: Mapping[str, Any] | None  # as launched, for the record
     image_digest: str | None
     stop_requested: bool
-    reason: str | None  # why it ended: "finished", "plugin_exit", ... (docs/reference/end-reasons)
-    message: str | None  # one sentence for a person
+    reason: str | None  # why it ended: "finished", "plugin_exit", ... (docs/reference/tasks.md)
+    message: str | None  # a sentence for a person
     exit_code: int | None  # of the container
     lines_read: int  # container lines numbered so far: the reading position after a crash
     events_count: int
@@ -289,6 +312,20 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """An engine as it describes itself: all that a container's specification depends on."""
+
+    name: str  # "docker" or "process"
+    version: str
+    has_nvidia: bool  # the nvidia runtime, or for processes: CUDA devices on this machine
+    can_mount_over: bool  # whether `data/` can be mounted read-only over the task folder
+    remark: str = ""  # how this engine differs from the usual, one sentence for the person who submits
+    owner: str = "0:0"  # uid:gid of the user in a container that owns the files this agent makes
+    memory_bytes: int = 0  # of the engine's machine; 0: unknown
+    cpus: int = 0  # of the engine's machine; 0: unknown
+
+
+@dataclass(frozen=True, slots=True)
 class Mount:
     source: str  # on the engine's host
     target: str  # in the container
@@ -297,12 +334,12 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Hardening:
-    """The walls around a hardened container, beside its memory limit. docs/reference/engines.md lists them."""
+    """The restrictions of a hardened container, without its memory limit (docs/reference/engines.md)."""
 
-    user: str  # uid:gid in the container that owns the task folder: without capabilities nobody else writes to it
+    user: str  # uid:gid that owns the task folder, as seen in the container: without capabilities only the owner writes
     pids: int
     cpus: float
-    tmpfs: Mapping[str, str]  # folder → mount options: what stays writable beside the task folder
+    tmpfs: Mapping[str, str]  # folder → mount options: the writable folders other than the task folder
     network: str = "none"
     drop_capabilities: tuple[str, ...] = ("ALL",)
     read_only_root: bool = True
@@ -311,7 +348,7 @@ class Hardening:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
-    """Everything about a container, as data. `launch.py` makes it, an engine obeys it."""
+    """Everything about a container, as data. `run/container_spec.py` makes it, an engine obeys it."""
 
     image: str
     entrypoint: tuple[str, ...]
@@ -325,8 +362,8 @@ class ContainerSpec:
     stop_grace_s: float = 0.0
     plugin_folder: str | None = None  # process engine: becomes /workdir
     python: str | None = None  # process engine: interpreter; None: the folder's .venv, the setting, the agent's own
-    memory_bytes: int | None = None  # limit, swap included; None: what the engine gives
-    hardening: Hardening | None = None  # None: no more and no less than the original gives
+    memory_bytes: int | None = None  # limit, swap included; None: the engine's default
+    hardening: Hardening | None = None  # None: as the original agent starts containers
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +372,9 @@ class ExitResult:
 
     exit_code: int
     out_of_memory: bool = False
-    error: str = ""  # the engine's own words, if it had any
+    error: str = ""  # the engine's own explanation; often empty
+    remark: str = ""  # what somebody else did to the container, a sentence for its log
+    lost: str = ""  # why output is missing that the container printed, a sentence; empty: all of it was read
 
     @property
     def signal(self) -> int | None:

@@ -11,7 +11,7 @@
     │   ├── ImageNotFound        3    404
     │   └── BuildFailed          3    409
     ├── PluginFailed             1    409   the plugin's author
-    ├── Stopped                  4    409   whoever asked for the stop
+    ├── Cancelled                4    409   who stopped the task (run/cancellation.py)
     └── StorageFailed            5    503   who runs the machine
         ├── StoreBusy            5    503   another process holds the database: try again
         └── DiskFull             5    507
@@ -92,7 +92,7 @@ class Conflict(BadInput):
 
 
 class TakenOver(Conflict):
-    """Another agent has taken over the task, believing this one dead: hands off."""
+    """Another agent has taken over the task, believing this agent dead: nothing of the task may be touched."""
 
     reason = "taken_over"
 
@@ -131,14 +131,6 @@ class PluginFailed(AgentError):
     exit_code = 1
     http_status = 409
     reason = "plugin_failed"
-
-
-class Stopped(AgentError):
-    """Somebody asked for the stop."""
-
-    exit_code = 4
-    http_status = 409
-    reason = "stopped_by_user"
 
 
 class StorageFailed(AgentError):

@@ -1,21 +1,30 @@
 """The agent's own log, on standard error: lines for a person, or JSON for whoever collects logs.
 
-Each record knows the task it is about: by `extra={"task_id": 3}`, or by running inside `about_task(3)`.
+Each record knows the task it is about: by `extra={"task_id": 3}`, or by running inside `about_task(3)`. A warning or an
+error that repeats itself is written once in `REPEAT_S` seconds, with a count: a client that fails a thousand times a
+second must not fill the disk.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TextIO
 
 import orjson
+from cachetools import LRUCache
 
 LogFormat = Literal["text", "json"]
+
+REPEAT_S = 10.0
+_REMEMBERED = 256  # messages; one that was not seen for long is forgotten first, after its count is written
 
 _task: ContextVar[int | None] = ContextVar("task", default=None)
 
@@ -32,17 +41,67 @@ def about_task(task_id: int) -> Iterator[None]:
 
 def log_to_stderr(level: str, log_format: LogFormat) -> None:
     """Set up this process's logging. Replaces what was set up before."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = ThinningHandler(sys.stderr)
     handler.addFilter(_name_task)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("watchdog").setLevel(logging.CRITICAL)  # it calls being stopped in the middle of a read an error
 
 
 def _name_task(record: logging.LogRecord) -> bool:
     if not hasattr(record, "task_id"):
         record.task_id = _task.get()
     return True
+
+
+@dataclass(slots=True)
+class _Repeated:
+    """A message that was written at `since`, and its last record of those that were held back."""
+
+    since: float
+    record: logging.LogRecord
+    held_back: int = 0
+
+
+class ThinningHandler(logging.StreamHandler[TextIO]):
+    """Writes an equal warning or error once in REPEAT_S seconds; the count of the others comes with a later record."""
+
+    def __init__(self, stream: TextIO, *, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stream)
+        self._now = now
+        self._seen: LRUCache[tuple[object, ...], _Repeated] = LRUCache(_REMEMBERED)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now = self._now()
+        for key, repeated in list(self._seen.items()):
+            if now - repeated.since >= REPEAT_S:
+                del self._seen[key]
+                self._write_count(repeated)
+        if record.levelno < logging.WARNING:
+            super().emit(record)
+            return
+        key = (record.name, record.levelno, getattr(record, "task_id", None), record.getMessage())
+        if (earlier := self._seen.get(key)) is not None:
+            earlier.record = record
+            earlier.held_back += 1
+            return
+        if len(self._seen) == _REMEMBERED:
+            self._write_count(self._seen.popitem()[1])
+        self._seen[key] = _Repeated(now, record)
+        super().emit(record)
+
+    def close(self) -> None:
+        for repeated in self._seen.values():
+            self._write_count(repeated)
+        self._seen.clear()
+        super().close()
+
+    def _write_count(self, repeated: _Repeated) -> None:
+        if repeated.held_back:
+            times = "once more" if repeated.held_back == 1 else f"{repeated.held_back} times more"
+            record = copy.copy(repeated.record)  # with the time of the last
+            record.msg, record.args = f"{record.getMessage()} ({times} within {REPEAT_S:.0f} s)", None
+            record.exc_info = record.exc_text = record.stack_info = None  # as the first had it
+            super().emit(record)
 
 
 class TextFormatter(logging.Formatter):

@@ -1,7 +1,7 @@
-"""The recorder: everything that happens in a task gets a number and is committed, in order, in batches.
+"""A task's record: everything that happens in a task gets a number and is committed, in order, in batches.
 
-Lines of the container and notes of the agent share one sequence. What could not be committed stays here and
-is tried again with the next flush; nothing is dropped.
+Lines of the container and notes of the agent share one sequence. An event that could not be committed stays in the
+recorder and is committed with the next flush; nothing is dropped.
 """
 
 from __future__ import annotations
@@ -14,27 +14,29 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 import stamina
 
 from agent.errors import StoreBusy
+from agent.events.log_lines import LogLines
 from agent.events.model import CheckpointReported, Event, Level, Stream
 from agent.events.parse import parse_line
-from agent.events.wire import LogLines
 from agent.store import EventRow
 
 if TYPE_CHECKING:
     from agent.store import Store
 
 _BUSY_LIMIT_S = 120.0  # how long a busy store is asked again, beyond the store's own patience
+_LINGER_S = 0.03  # how long a line may wait for company; readers are promised it within 0.1 s of being printed
 
 
 class Recorder:
     """Numbers a task's events and commits them. Thread-safe: notes may come from any thread.
 
-    `lines_read` and `last_seq` are the task's, so a recorder of a restarted agent goes on where the one before
-    it stopped. `log_path` is the task's log file; committed events are appended to it in the official shape.
+    `lines_read` and `last_seq` are the task's, so the recorder of a restarted agent goes on where the earlier recorder
+    stopped. `log_path` is the task's log file; committed events are appended to it in the official shape.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class Recorder:
     ) -> None:
         self._store = store
         self._task_id = task_id
-        self._agent_id = agent_id  # only while the task is this agent's may anything be recorded
+        self._agent_id = agent_id  # the store refuses events of an agent that has lost the task
         self._lines_read = lines_read
         self._seq = last_seq
         self._log_path: Path | None = log_path
@@ -50,30 +52,18 @@ class Recorder:
         self._committing = threading.RLock()  # one commit at a time, in order; taken before `_changed`
         self._changed = threading.Condition()  # guards what follows
         self._rows: list[EventRow] = []
-        self._enough = 1  # rows that somebody waits for
-        self._oldest = 0.0  # time.monotonic() of the first row that waits
+        self._enough = 1  # how many rows the committer waits for
+        self._oldest = 0.0  # time.monotonic() of the first row that is not committed
 
     @property
     def lines_read(self) -> int:
-        """Lines of the container numbered so far, by this agent and those before it."""
+        """Lines of the container numbered so far, by this agent and earlier agents."""
         return self._lines_read
 
     @property
     def waiting(self) -> int:
-        """How many events are numbered and not committed."""
+        """Number of events that are numbered and not committed."""
         return len(self._rows)
-
-    def wait_until_due(self, events: int, linger_s: float, given_up: threading.Event) -> None:
-        """Return when so many events wait, or one has waited so long, or `given_up` is set and `wake` was called."""
-        with self._changed:
-            self._enough = events
-            self._changed.wait_for(lambda: self._rows or given_up.is_set())
-            wait_s = self._oldest + linger_s - time.monotonic()
-            self._changed.wait_for(lambda: len(self._rows) >= events or given_up.is_set(), max(0.0, wait_s))
-
-    def wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
 
     def note(
         self,
@@ -82,7 +72,7 @@ class Recorder:
         event_type: str | None = None,
         fields: Mapping[str, Any] | None = None,
     ) -> int:
-        """Record an event of the agent's own and commit it at once, with all that waits. Gives its number."""
+        """Record an event of the agent's own and commit it at once, with all waiting events. Gives its number."""
         event = self._log_lines.note(message, level, event_type, fields, time.time_ns() // 1000)
         with self._changed:
             seq = self._add([event])
@@ -90,7 +80,7 @@ class Recorder:
         return seq
 
     def record(self, events: Sequence[Event]) -> int:
-        """Number lines of the container, in the order read. Gives the number of the last; commits nothing yet."""
+        """Number lines of the container, in the order read. Gives the last number; commits nothing yet."""
         with self._changed:
             self._lines_read += len(events)
             return self._add(events)
@@ -106,9 +96,9 @@ class Recorder:
         return self._seq
 
     def flush(self) -> None:
-        """Commit what waits, with the reading position, and return when all numbered before is committed.
+        """Commit the waiting events with the reading position; returns when all earlier events are committed.
 
-        Waits for a busy store. Raises StorageFailed when it refuses; what was not committed waits on.
+        Waits for a busy store. Raises StorageFailed when the store refuses; the events wait on then.
         """
         with self._committing:
             with self._changed:
@@ -128,23 +118,29 @@ class Recorder:
                 raise
             self._write_log(rows)
 
-    def close(self) -> None:
-        """Commit the rest."""
-        self.flush()
-
     def unhandled_checkpoints(self) -> list[tuple[int, CheckpointReported]]:
-        """Checkpoints whose line was committed and whose handler never made a row of them: a crash came between."""
+        """Checkpoints whose line was committed and that have no row, because a crash came before their handler."""
         if not self._lines_read:
             return []
         handled = {row.seq for row in self._store.checkpoints.list(self._task_id)}
-        found, seq = [], 0
-        while page := self._store.events.after(self._task_id, seq, event_type="CHECKPOINT"):
-            for event in page:
-                body = None if event.stream is Stream.AGENT else parse_line(event.raw, event.stream, 0).body
-                if isinstance(body, CheckpointReported) and event.seq not in handled:
-                    found.append((event.seq, body))
-            seq = page[-1].seq
+        found = []
+        for event in self._store.events.each(self._task_id, event_type="CHECKPOINT"):
+            body = None if event.stream is Stream.AGENT else parse_line(event.raw, event.stream, 0).body
+            if isinstance(body, CheckpointReported) and event.seq not in handled:
+                found.append((event.seq, body))
         return found
+
+    def _wait_until_due(self, events: int, ended: threading.Event) -> None:
+        """Return when so many events wait, or the oldest has waited long enough, or at `_wake` once `ended` is set."""
+        with self._changed:
+            self._enough = events
+            self._changed.wait_for(lambda: self._rows or ended.is_set())
+            wait_s = self._oldest + _LINGER_S - time.monotonic()
+            self._changed.wait_for(lambda: len(self._rows) >= events or ended.is_set(), max(0.0, wait_s))
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def _write_log(self, rows: Sequence[EventRow]) -> None:
         if self._log_path is None:
@@ -161,10 +157,51 @@ class Recorder:
             )
 
 
+class Committer:
+    """A thread that commits a recorder's batches while the block runs, each as soon as it is full or old enough.
+
+    SQLite works without Python's lock, so the block's own thread reads on meanwhile. Leaving the block raises the error
+    of a commit that failed, unless the block raised already.
+    """
+
+    def __init__(self, recorder: Recorder, batch_events: int) -> None:
+        self._recorder = recorder
+        self._batch_events = batch_events
+        self._failure: BaseException | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="commit-events", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._recorder._wake()
+        self._thread.join()
+        if kind is None:
+            self.check()
+
+    def check(self) -> None:
+        """Raises the error of a commit that failed."""
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            while not self._ended.is_set():
+                self._recorder._wait_until_due(self._batch_events, self._ended)
+                self._recorder.flush()
+        except BaseException as failure:  # noqa: BLE001 - raised in the thread that reads
+            self._failure = failure
+
+
 def _appending(path: Path) -> int:
     """The file open for appending, made where it is missing. OSError for anything but a plain file in a plain folder.
 
-    The folder is in the plugin's reach: it could have put a link to a file of ours there, or a pipe nobody reads.
+    The plugin can write to the folder: it could have put a link to a file of the agent there, or a pipe without reader.
     """
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:

@@ -1,31 +1,40 @@
-"""Settings: AGENT_* variables over a TOML file over defaults. The only place that reads the environment.
+"""Settings: AGENT_* variables over defaults. `configuration.py` adds `$AGENT_HOME/agent.toml`, between both.
 
-The file is `$AGENT_HOME/agent.toml` with the same names in lower case and without the prefix
-(`engine = "process"`). Sizes are bytes unless the value carries a unit (`1G`).
+The file has the same names in lower case and without the prefix (`engine = "process"`). Sizes are bytes unless the
+value carries a unit (`1G`).
 """
 
 from __future__ import annotations
 
+import math
 import os
+import pwd
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from agent.keep import parse_keep
+from agent.errors import Invalid, Problem
+from agent.keep_policy import parse_keep
 
+_MOST_BYTES = 1 << 62
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 def size_bytes(text: str) -> int:
-    """`"1G"` → 1073741824, docker's spelling of sizes. ValueError with the sentence to show."""
+    """`"1G"` → 1073741824, in docker's spelling of sizes. Raises ValueError with the sentence to show."""
     number = text.strip().lower().removesuffix("ib").removesuffix("b")
     unit = number[-1:] if number[-1:] in _UNITS and number[-1:].isalpha() else ""
     try:
-        return int(float(number.removesuffix(unit)) * _UNITS[unit])
+        value = float(number.removesuffix(unit)) * _UNITS[unit]
     except ValueError:
-        raise ValueError(f"{text!r} is not a size; write a number of bytes or 512M, 1G") from None
+        value = math.nan
+    if not 0 <= value <= _MOST_BYTES:  # neither is a NaN
+        raise ValueError(f"{text!r} is not a size; write a number of bytes or 512M, 1G")
+    return int(value)
 
 
 def _size(text: str) -> str:
@@ -38,39 +47,101 @@ def _policy(text: str) -> str:
     return text
 
 
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _proxies(text: str) -> str:
+    _networks(text)
+    return text
+
+
+def _place(text: str) -> str:
+    """A folder, from the root, or the URL of an object store."""
+    if "://" not in text:
+        return str(whole_path(text)) if text else ""
+    try:
+        urlsplit(text)
+    except ValueError as error:
+        raise ValueError(f"it is no URL ({error})") from None
+    return text
+
+
+def _folder(given: object) -> object:
+    """A path as it was meant: with `~` made whole, from the root; None for an empty variable."""
+    if not isinstance(given, (str, Path)):
+        return given
+    return whole_path(str(given)) if str(given) else None
+
+
+def whole_path(text: str) -> Path:
+    """A path from the root, with `~` made whole. Raises ValueError with the sentence to show."""
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"{text!r} is in the home of a user whom this machine does not know") from None
+    except OSError:
+        raise ValueError(f"{text!r} is relative to a folder that is gone; write it from the root") from None
+
+
 Size = Annotated[str, AfterValidator(_size)]
 Policy = Annotated[str, AfterValidator(_policy)]
+Proxies = Annotated[str, AfterValidator(_proxies)]
 Days = Annotated[float, Field(ge=0, le=36_500)]
+Folder = Annotated[Path | None, BeforeValidator(_folder)]
 
 
 def home_folder() -> Path:
-    """Where everything of one installation lives unless a setting moves it."""
-    return Path(os.environ.get("AGENT_HOME") or Path.home() / ".supervisely-local").expanduser().absolute()
+    """The folder of the installation. Settings may move parts of it elsewhere. Raises Invalid."""
+    given = os.environ.get("AGENT_HOME")
+    try:
+        return whole_path(given) if given else _user_folder() / ".supervisely-local"
+    except ValueError as error:
+        problem = Problem("environment", "AGENT_HOME", f"{error}.", "Set AGENT_HOME to a folder of your own.")
+        raise Invalid("the configuration", [problem]) from None
+
+
+def _user_folder() -> Path:
+    """The user's own folder: HOME, else as the system knows it. Raises ValueError with the sentence to show."""
+    if given := os.environ.get("HOME"):
+        return whole_path(given)
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        raise ValueError(f"HOME is not set, and this machine knows no home of the user {os.getuid()}") from None
 
 
 class Settings(BaseSettings):
-    """One installation. Every field can be set as AGENT_<FIELD> or in agent.toml."""
+    """The settings of an installation. Every field can be set as AGENT_<FIELD>."""
 
-    model_config = SettingsConfigDict(env_prefix="AGENT_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="AGENT_",
+        extra="ignore",  # `configuration.py` names what is unknown
+        frozen=True,
+        coerce_numbers_to_str=True,  # of agent.toml: gpus = 0, min_free = 1000000
+        allow_inf_nan=False,
+    )
 
     home: Path = Field(default_factory=home_folder)
     store_url: str = ""  # SQLAlchemy URL; empty: SQLite in home
-    artifacts_url: str = ""  # folder or fsspec URL; empty: a folder in home
-    tasks_dir: Path | None = None  # task folders as the agent sees them
-    tasks_host_dir: Path | None = None  # the same folder as the engine sees it (agent in a container)
+    artifacts_url: Annotated[str, AfterValidator(_place)] = ""  # folder or fsspec URL; empty: a folder in home
+    tasks_dir: Folder = None  # task folders as the agent sees them
+    tasks_host_dir: Folder = None  # the same folder as the engine sees it (agent in a container)
 
     engine: Literal["auto", "docker", "process"] = "auto"
     gpus: str = "auto"  # auto, none, all, or ids: 0,2
     pull: Literal["missing", "always", "never"] = "missing"
     registry: str = "local"  # first part of the names of images built from plugin folders
     shm_size: Size = "1G"  # as the original agent gives
-    hardened: bool = False  # every task in a hardened container, as with --hardened
+    hardened: bool = False  # every task runs in a hardened container, as with --hardened
     hardened_memory: Literal[""] | Size = ""  # of a hardened container; empty: three quarters of the machine's
-    hardened_cpus: float = Field(default=0, ge=0)  # 0: all but one
-    hardened_pids: int = Field(default=4096, ge=16)  # processes and threads: loaders and math libraries start many
+    hardened_cpus: float = Field(default=0, ge=0, le=100_000)  # 0: all of the machine's but one
+    hardened_pids: int = Field(
+        default=4096, ge=16, le=1 << 30
+    )  # processes and threads: loaders and math libraries start many
     python: str = ""  # process engine: interpreter for plugins without a .venv of their own
 
-    min_free: Size = "200M"  # of each disk we write to: a task is ended before less is left
+    min_free: Size = "200M"  # of each disk that the agent writes to: a task is ended before less is left
     delete_task_dir_on_finish: bool = True  # as the original; logs/ stays
     delete_task_dir_on_failure: bool = False
 
@@ -78,31 +149,23 @@ class Settings(BaseSettings):
     keep_task_dirs_days: Days | None = None  # folders of ended tasks, failed ones too; None: for ever
     keep_logs_days: Days | None = None  # log files of ended tasks; the store has every line anyway
     keep_images_days: Days | None = None  # images built here
-    trash_days: Days = 7  # how long what the policy or a person deleted can be restored
+    trash_days: Days = 7  # how long a deleted model can be restored
 
     name: str = Field(default_factory=lambda: os.uname().nodename)  # this agent's name in the list
     token: str = ""  # the web's token; empty: made once and kept in home/token
     web_host: str = "127.0.0.1"
     web_port: int = Field(default=8120, ge=0, le=65535)
     web_hosts: str = ""  # further host names the web answers to, with commas between
+    trusted_proxies: Proxies = (
+        ""  # addresses and networks whose X-Forwarded-* headers are believed, with commas between
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"  # of the agent's own log, on stderr
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = TomlConfigSettingsSource(settings_cls, home_folder() / "agent.toml")
-        return init_settings, env_settings, file
-
     @property
-    def store(self) -> str:
-        return self.store_url or f"sqlite:///{self.home / 'store.db'}"
+    def store(self) -> str | Path:
+        """A URL, or the file itself: a path may hold characters that mean something in a URL."""
+        return self.store_url or self.home / "store.db"
 
     @property
     def artifacts(self) -> str:
@@ -113,8 +176,17 @@ class Settings(BaseSettings):
         return self.tasks_dir or self.home / "tasks"
 
     @property
+    def builds(self) -> Path:
+        """How the images of plugins were built, a file each."""
+        return self.home / "builds"
+
+    @property
     def tasks_on_host(self) -> Path:
         return self.tasks_host_dir or self.tasks
+
+    @property
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return _networks(self.trusted_proxies)
 
     @property
     def min_free_bytes(self) -> int:

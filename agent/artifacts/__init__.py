@@ -15,9 +15,10 @@ from types import TracebackType
 from typing import BinaryIO, Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
-from agent.artifacts.collect import KeptBlob
-from agent.errors import NotFound
-from agent.formats.names import shown
+from agent.artifacts.garbage import KeptBlob
+from agent.errors import AgentError, NotFound
+from agent.fs.half_made import HalfMade
+from agent.fs.names import shown
 
 PlaceHow = Literal["private", "shared"]
 PlaceMethod = Literal["reflink", "hardlink", "copy"]
@@ -31,13 +32,28 @@ class Blob:
 
 
 class BlobWriter(Protocol):
-    """Open with `with`; the blob exists when the block ends well, nothing when it raises."""
+    """Bytes on their way to be a blob, written once and hashed on the way.
+
+    Open with `with`: the blob exists when the block ends well; nothing is left when it raises or after `discard`.
+    """
 
     @property
     def blob(self) -> Blob:
-        """What was written. Known after the block."""
+        """The blob that was written. Known after the block."""
 
     def write(self, data: bytes, /) -> int: ...
+
+    def take_file(self, path: Path) -> None:
+        """Write the content of a file, which must be the first; blocks are shared where the file system can.
+
+        Raises OSError when the file cannot be read.
+        """
+
+    def written(self) -> BinaryIO:
+        """The bytes so far, seekable, to be read inside the block; the caller closes it."""
+
+    def discard(self) -> None:
+        """Keep nothing, although the block ends well."""
 
     def __enter__(self) -> BlobWriter: ...
 
@@ -46,19 +62,42 @@ class BlobWriter(Protocol):
     ) -> None: ...
 
 
+class Batch(Protocol):
+    """Open with `with`: the blobs exist when the block ends well; none of the new ones is left when it raises."""
+
+    def put_file(self, path: Path) -> Blob:
+        """Keep a copy of a file. From any thread."""
+
+    def __enter__(self) -> Batch: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+
 class Artifacts(Protocol):
-    """Raises NotFound for unknown blobs, DiskFull and StorageFailed when the place of the bytes refuses."""
+    """Raises NotFound for unknown blobs, DiskFull and StorageFailed when the place of the bytes refuses.
 
-    def put_file(self, path: Path, *, durable: bool = True) -> Blob:
-        """Keep a copy of a file. With `durable=False` it may be lost in a power cut until `flush`."""
+    A blob gets its name when its bytes are on the disk, and a blob that was put survives a power cut.
+    """
 
-    def put_bytes(self, data: bytes, *, durable: bool = True) -> Blob: ...
+    def put_file(self, path: Path) -> Blob:
+        """Keep a copy of a file."""
 
-    def writer(self) -> BlobWriter:
-        """For bytes that come piece by piece."""
+    def put_bytes(self, data: bytes) -> Blob: ...
 
-    def flush(self) -> None:
-        """Everything put before survives a power cut from now on."""
+    @property
+    def half_made(self) -> HalfMade:
+        """Where things are made on their way into the artifacts and out of them."""
+
+    def writer(self, size_bytes: int | None = None, *, what: str = "blob", may_use_reserve: bool = False) -> BlobWriter:
+        """For bytes that come piece by piece. DiskFull at the `with` where `size_bytes`, if known, cannot fit.
+
+        `what` names it while it is half made. `may_use_reserve`: see `HalfMade.require_space`.
+        """
+
+    def batch(self, *, may_use_reserve: bool = False) -> Batch:
+        """For many files: the disk is waited for once, not for each file."""
 
     def exists(self, sha256: str) -> bool:
         """Whether it is there; asking keeps it from being collected for a while."""
@@ -91,23 +130,35 @@ class Artifacts(Protocol):
         """Held by one process of this machine at a time."""
 
 
-def open_artifacts(url_or_path: str, *, cache_dir: Path | None = None) -> Artifacts:
+def refusal(artifacts: Artifacts) -> str:
+    """Why the artifacts take no bytes at present; empty when they do. Nothing stays of the attempt."""
+    try:
+        with artifacts.writer() as writer:
+            writer.write(b"ready?")
+            writer.discard()
+    except (AgentError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def open_artifacts(url_or_path: str, *, cache_dir: Path | None = None, half_made: HalfMade | None = None) -> Artifacts:
     """Artifacts in a folder (a path or file:// URL), or behind any URL fsspec knows, through a local cache.
 
     `cache_dir` is where blobs of a remote store are kept on this machine; by default beside the installation's
-    other files. Raises StorageFailed when the place cannot be used.
+    other files. `half_made` is the installation's; without it the folder of artifacts has a place of its own. Raises
+    StorageFailed when the place cannot be used.
     """
     parts = urlsplit(url_or_path)
     if parts.scheme in ("", "file") or "://" not in url_or_path:
         from agent.artifacts.local import LocalArtifacts
 
         path = unquote(parts.path) if parts.scheme == "file" else url_or_path
-        return LocalArtifacts(Path(path).expanduser().absolute())
+        return LocalArtifacts(Path(path).expanduser().absolute(), half_made)
     # Late, because fsspec and its drivers take a moment to import
     from agent.artifacts.remote import RemoteArtifacts
     from agent.settings import home_folder
 
-    return RemoteArtifacts(url_or_path, cache_dir or home_folder() / "artifacts-cache")
+    return RemoteArtifacts(url_or_path, cache_dir or home_folder() / "artifacts-cache", half_made)
 
 
 def checked(sha256: str) -> str:

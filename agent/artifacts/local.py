@@ -2,88 +2,92 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import hashlib
 import os
-import time
-import uuid
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO
-
-from filelock import FileLock
+from typing import TYPE_CHECKING, BinaryIO
 
 from agent.artifacts import Blob, PlaceHow, PlaceMethod, checked
-from agent.artifacts.collect import KeptBlob, collect, kept_blobs, locked, touch
+from agent.artifacts.garbage import KeptBlob, collect, kept_blobs, locked, touch
+from agent.artifacts.halves import LocalBatch, LocalWriter, Target
 from agent.artifacts.place import Placer
 from agent.errors import BadInput, NotFound, StorageFailed
-from agent.formats.disk import writing
-from agent.formats.names import shown
+from agent.fs.atomic import write_atomically
+from agent.fs.disk import writing
+from agent.fs.durable import make_folder, sync_file, sync_file_system, sync_folder
+from agent.fs.half_made import HalfMade
+from agent.fs.names import shown
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 _SMALL_BYTES = 8 << 20  # files up to this size are read once, into memory
-_CHUNK_BYTES = 1 << 20
-_STALE_S = 10.0  # a half-written blob that nobody holds locked for so long belongs to nobody any more
 _MODE = 0o444
+USERS = "stores"  # a folder with the name of each store that has used these artifacts
 
 
 class LocalArtifacts:
     """See `Artifacts`. Any number of threads and processes may use one folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, half_made: HalfMade | None = None) -> None:
         self.root = root
-        self._half = root / "half"  # on the same file system, so that a rename publishes
+        self.half_made = half_made or HalfMade(root / "half")
         self._placer = Placer()
+        self._synced: set[Path] = set()  # folders whose names are on the disk, as far as this process knows
         with writing(f"the artifacts folder {root}"):
-            self._half.mkdir(parents=True, exist_ok=True)
-        self._sweep()
+            make_folder(root)
 
-    def put_file(self, path: Path, *, durable: bool = True) -> Blob:
+    def put_file(self, path: Path) -> Blob:
+        return self._put_file(path, Target(self._publish))
+
+    def put_bytes(self, data: bytes) -> Blob:
+        return self._put_bytes(data, Target(self._publish))
+
+    def writer(
+        self, size_bytes: int | None = None, *, what: str = "blob", may_use_reserve: bool = False
+    ) -> LocalWriter:
+        return self._writer(size_bytes or 0, Target(self._publish, what, may_use_reserve))
+
+    def batch(self, *, may_use_reserve: bool = False) -> LocalBatch:
+        return LocalBatch(
+            self.half_made,
+            self.root,
+            put=self._put_file,
+            publish=self._publish_all,
+            may_use_reserve=may_use_reserve,
+        )
+
+    def _put_file(self, path: Path, target: Target) -> Blob:
         try:
             with path.open("rb") as opened:
                 size_bytes = os.fstat(opened.fileno()).st_size
                 if size_bytes <= _SMALL_BYTES:
-                    return self.put_bytes(opened.read(), durable=durable)
+                    return self._put_bytes(opened.read(), target)
                 sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
         except OSError as error:
             raise BadInput(f"Cannot read {shown(str(path))}: {error.strerror}.") from error
-        if self._has(sha256, size_bytes):
-            return Blob(sha256, size_bytes)
-        half = self._half / uuid.uuid4().hex
-        try:
-            with writing("an artifact"):
-                self._placer.place(path, half, may_link=False)
-            with half.open("rb") as copied:  # hashed again: the file may have changed before it was copied
-                _hold(copied)
-                sha256 = hashlib.file_digest(copied, "sha256").hexdigest()
-            return self._publish(half, sha256, durable=durable)
-        finally:
-            half.unlink(missing_ok=True)
-
-    def put_bytes(self, data: bytes, *, durable: bool = True) -> Blob:
-        sha256 = hashlib.sha256(data).hexdigest()
-        if self._has(sha256, len(data)):
-            return Blob(sha256, len(data))
-        half = self._half / uuid.uuid4().hex
-        try:
-            with writing("an artifact"), half.open("xb") as out:
-                _hold(out)
-                out.write(data)
-            return self._publish(half, sha256, durable=durable)
-        finally:
-            half.unlink(missing_ok=True)
-
-    def writer(self) -> LocalWriter:
-        return LocalWriter(self, self._half / uuid.uuid4().hex)
-
-    def flush(self) -> None:
-        with writing("artifacts"):
-            folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        if self._has(blob := Blob(sha256, size_bytes)):
+            target.finish(None, blob)
+            return blob
+        with self._writer(0, target) as out:
             try:
-                _syncfs(folder)
-            finally:
-                os.close(folder)
+                out.take_file(path)  # hashed again: the file may have changed
+            except OSError as error:
+                raise BadInput(f"Cannot read {shown(str(path))}: {error.strerror}.") from error
+        return out.blob
+
+    def _put_bytes(self, data: bytes, target: Target) -> Blob:
+        if self._has(blob := Blob(hashlib.sha256(data).hexdigest(), len(data))):
+            target.finish(None, blob)
+            return blob
+        with self._writer(len(data), target) as out:
+            out.write(data)
+        return out.blob
+
+    def _writer(self, size_bytes: int, target: Target) -> LocalWriter:
+        return LocalWriter(self._placer, self.half_made, self.root, size_bytes, target)
 
     def exists(self, sha256: str) -> bool:
         place = self._place_of(checked(sha256))
@@ -122,7 +126,12 @@ class LocalArtifacts:
             raise _missing(sha256)
         try:
             with writing(str(dest)):
-                return self._placer.place(source, dest, may_link=how == "shared")
+                return self._placer.place(
+                    source,
+                    dest,
+                    may_link=how == "shared",
+                    before_copy=lambda: self.half_made.require_space(dest.parent, source.stat().st_size, str(dest)),
+                )
         except StorageFailed as error:
             if isinstance(error.__cause__, FileExistsError):
                 raise error.__cause__ from None
@@ -133,15 +142,13 @@ class LocalArtifacts:
             self._place_of(checked(sha256)).unlink(missing_ok=True)
 
     def used_by(self, store: str) -> frozenset[str]:
-        folder = self.root / "stores"
+        folder = self.root / USERS
         mine = folder / hashlib.sha256(store.encode()).hexdigest()
         with writing("the list of stores that use these artifacts"):
             if not mine.exists():
-                folder.mkdir(exist_ok=True)
-                half = self._half / uuid.uuid4().hex
-                half.write_text(store)
-                half.rename(mine)  # whole or not at all
-            return frozenset(file.read_text() for file in folder.iterdir())
+                make_folder(folder)
+                write_atomically(mine, store.encode())
+            return frozenset(file.read_text() for file in folder.iterdir() if not file.name.startswith("."))
 
     def kept(self) -> Iterator[KeptBlob]:
         with writing("the list of artifacts"):
@@ -152,107 +159,51 @@ class LocalArtifacts:
             return collect(self._place_of(checked(sha256)), idle_s)
 
     def lock(self, name: str) -> FileLock:
-        return FileLock(self._half / f"{name}.lock")
+        from filelock import FileLock  # late: it loads asyncio, and reading needs no lock
+
+        folder = self.root / "locks"
+        with writing(f"the artifacts folder {self.root}"):
+            folder.mkdir(exist_ok=True)
+        return FileLock(folder / f"{name}.lock")
 
     def _place_of(self, sha256: str) -> Path:
         return self.root / sha256[:2] / sha256[2:4] / sha256
 
-    def _has(self, sha256: str, size_bytes: int) -> bool:
-        """Whether the blob is there whole: a power cut before `flush` may leave an empty file."""
+    def _has(self, blob: Blob) -> bool:
+        """Whether the blob is here whole: the first release could leave an empty file in a power cut."""
         try:
-            return touch(self._place_of(sha256), size_bytes)
+            return touch(self._place_of(blob.sha256), blob.size_bytes)
         except PermissionError:  # another user's, which we cannot keep from being collected: put it anew
             return False
 
-    def _publish(self, half: Path, sha256: str, *, durable: bool) -> Blob:
-        size_bytes = half.stat().st_size
-        place = self._place_of(sha256)
-        if self._has(sha256, size_bytes):
-            return Blob(sha256, size_bytes)
+    def _publish(self, half: Path | None, blob: Blob) -> None:
+        """Give a half-written blob its name; without `half` it is here already. The blob is on the disk then."""
+        place = self._place_of(blob.sha256)
         with writing("an artifact"):
-            half.chmod(_MODE)
-            if durable:
-                _fsync(half)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with locked(place.parent, fcntl.LOCK_SH):  # or what is there now is collected in its place
-                half.rename(place)
-            if durable:
-                _fsync(place.parent)
-        return Blob(sha256, size_bytes)
+            if half is not None and not self._has(blob):
+                sync_file(half)
+                self._rename(half, place)
+            else:
+                sync_file(place)  # its writer may not have come so far yet
+            sync_folder(place.parent)
+            for folder in (place.parent, place.parent.parent):  # another process may have made it a moment ago
+                if folder not in self._synced:
+                    sync_folder(folder.parent)
+                    self._synced.add(folder)
 
-    def _sweep(self) -> None:
-        """Remove what crashed writers left behind."""
-        with suppress(OSError):
-            for entry in self._half.iterdir():
-                with suppress(OSError):
-                    if entry.suffix != ".lock" and time.time() - entry.stat().st_ctime > _STALE_S:
-                        with entry.open("rb") as half:
-                            _hold(half)
-                            entry.unlink()
+    def _publish_all(self, halves: Iterable[tuple[Path, Blob]]) -> None:
+        """The same for many blobs: the disk is waited for once for their bytes, and once for their names."""
+        with writing("artifacts"):
+            sync_file_system(self.root)
+            for half, blob in halves:
+                self._rename(half, self._place_of(blob.sha256))
+            sync_file_system(self.root)
 
-
-class LocalWriter:
-    """See `BlobWriter`."""
-
-    def __init__(self, artifacts: LocalArtifacts, half: Path) -> None:
-        self._artifacts, self._half = artifacts, half
-        self._hash = hashlib.sha256()
-        self._blob: Blob | None = None
-        self._out: BinaryIO | None = None
-
-    @property
-    def blob(self) -> Blob:
-        if self._blob is None:
-            raise RuntimeError("the blob is known after the with block")
-        return self._blob
-
-    def write(self, data: bytes, /) -> int:
-        if self._out is None:
-            raise RuntimeError("write inside the with block")
-        with writing("an artifact"):
-            self._out.write(data)
-        self._hash.update(data)
-        return len(data)
-
-    def __enter__(self) -> LocalWriter:
-        with writing("an artifact"):
-            self._out = self._half.open("xb", buffering=_CHUNK_BYTES)
-            _hold(self._out)
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            if self._out is not None:
-                with writing("an artifact"):
-                    self._out.close()
-            if kind is None:
-                self._blob = self._artifacts._publish(self._half, self._hash.hexdigest(), durable=True)
-        finally:
-            self._out = None
-            self._half.unlink(missing_ok=True)
-
-
-def _hold(file: IO[bytes]) -> None:
-    """Lock a half-written blob until it is closed, by death if need be. Raises BlockingIOError: its writer lives."""
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _syncfs(handle: int) -> None:
-    """Flush one file system; the standard library can only flush all of them."""
-    call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    if call is None:
-        os.sync()
-    elif call(handle) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    def _rename(self, half: Path, place: Path) -> None:
+        half.chmod(_MODE)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with locked(place.parent, fcntl.LOCK_SH):  # or the present file is collected in its place
+            half.rename(place)
 
 
 def _missing(sha256: str) -> NotFound:

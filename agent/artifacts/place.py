@@ -6,8 +6,9 @@ import errno
 import fcntl
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from agent.artifacts import PlaceMethod
@@ -23,34 +24,45 @@ class Placer:
     def __init__(self) -> None:
         self._no_reflink: set[tuple[int, int]] = set()
 
-    def place(self, source: Path, dest: Path, *, may_link: bool) -> PlaceMethod:
+    def place(
+        self, source: Path, dest: Path, *, may_link: bool, before_copy: Callable[[], object] = lambda: None
+    ) -> PlaceMethod:
         """reflink, else hardlink where allowed, else copy. A copy can be written to by its owner.
 
-        Raises OSError, FileExistsError among them; then `dest` is as it was.
+        `before_copy` is called when the bytes have to be written again. Raises what it raises, OSError,
+        FileExistsError among them; then `dest` is as it was.
         """
         if self._reflink(source, dest):
             return "reflink"
         if may_link and _hardlink(source, dest):
             return "hardlink"
+        before_copy()
         _copy(source, dest)
         return "copy"
 
-    def _reflink(self, source: Path, dest: Path) -> bool:
-        pair = (source.stat().st_dev, dest.parent.stat().st_dev)
+    def share_blocks(self, source: BinaryIO, target: BinaryIO) -> bool:
+        """Give the empty open file `target` the content of `source` without a copy, where the file system can."""
+        pair = (os.fstat(source.fileno()).st_dev, os.fstat(target.fileno()).st_dev)
         if pair in self._no_reflink:
             return False
-        with source.open("rb") as opened:
-            target = os.open(dest, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-            try:
-                fcntl.ioctl(target, _FICLONE, opened.fileno())
-            except OSError as error:
-                dest.unlink()
-                if error.errno in _REFLINK_REFUSED:
-                    self._no_reflink.add(pair)
-                return False  # whatever it was, a copy will tell
-            finally:
-                os.close(target)
+        try:
+            fcntl.ioctl(target.fileno(), _FICLONE, source.fileno())
+        except OSError as error:
+            if error.errno in _REFLINK_REFUSED:
+                self._no_reflink.add(pair)
+            return False  # whatever it was, a copy will tell
         return True
+
+    def _reflink(self, source: Path, dest: Path) -> bool:
+        if (source.stat().st_dev, dest.parent.stat().st_dev) in self._no_reflink:
+            return False
+        with source.open("rb") as opened:
+            descriptor = os.open(dest, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            with os.fdopen(descriptor, "wb") as target:
+                if self.share_blocks(opened, target):
+                    return True
+            dest.unlink()
+        return False
 
 
 def _hardlink(source: Path, dest: Path) -> bool:

@@ -18,9 +18,11 @@ import fsspec
 from filelock import FileLock
 
 from agent.artifacts import Blob, PlaceHow, PlaceMethod, checked
-from agent.artifacts.collect import KeptBlob
-from agent.artifacts.local import LocalArtifacts, LocalWriter
+from agent.artifacts.garbage import KeptBlob
+from agent.artifacts.halves import LocalBatch, LocalWriter
+from agent.artifacts.local import LocalArtifacts
 from agent.errors import AgentError, NotFound, StorageFailed
+from agent.fs.half_made import HalfMade
 
 # An object appears when its upload is complete; elsewhere a rename makes it so.
 _ATOMIC_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "oci", "obs"})
@@ -29,26 +31,29 @@ _ATOMIC_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "o
 class RemoteArtifacts:
     """See `Artifacts`."""
 
-    def __init__(self, url: str, cache_dir: Path) -> None:
+    def __init__(self, url: str, cache_dir: Path, half_made: HalfMade | None = None) -> None:
         parts = urlsplit(url)
         self._shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"  # without user, password and options
-        self._cache = LocalArtifacts(cache_dir)
+        self._cache = LocalArtifacts(cache_dir, half_made)
+        self.half_made = self._cache.half_made
         with self._asking("opening"):
             self._remote, root = fsspec.core.url_to_fs(url)
         self._root = str(root).rstrip("/")
         self._atomic = parts.scheme in _ATOMIC_UPLOADS
 
-    def put_file(self, path: Path, *, durable: bool = True) -> Blob:
-        return self._upload(self._cache.put_file(path, durable=durable))
+    def put_file(self, path: Path) -> Blob:
+        return self._upload(self._cache.put_file(path))
 
-    def put_bytes(self, data: bytes, *, durable: bool = True) -> Blob:
-        return self._upload(self._cache.put_bytes(data, durable=durable))
+    def put_bytes(self, data: bytes) -> Blob:
+        return self._upload(self._cache.put_bytes(data))
 
-    def writer(self) -> RemoteWriter:
-        return RemoteWriter(self, self._cache.writer())
+    def writer(
+        self, size_bytes: int | None = None, *, what: str = "blob", may_use_reserve: bool = False
+    ) -> RemoteWriter:
+        return RemoteWriter(self, self._cache.writer(size_bytes, what=what, may_use_reserve=may_use_reserve))
 
-    def flush(self) -> None:
-        self._cache.flush()
+    def batch(self, *, may_use_reserve: bool = False) -> RemoteBatch:
+        return RemoteBatch(self, self._cache.batch(may_use_reserve=may_use_reserve))
 
     def exists(self, sha256: str) -> bool:
         with self._asking("looking for a blob"):
@@ -145,6 +150,7 @@ class RemoteWriter:
 
     def __init__(self, artifacts: RemoteArtifacts, local: LocalWriter) -> None:
         self._artifacts, self._local = artifacts, local
+        self._is_discarded = False
 
     @property
     def blob(self) -> Blob:
@@ -153,11 +159,44 @@ class RemoteWriter:
     def write(self, data: bytes, /) -> int:
         return self._local.write(data)
 
+    def take_file(self, path: Path) -> None:
+        self._local.take_file(path)
+
+    def written(self) -> BinaryIO:
+        return self._local.written()
+
+    def discard(self) -> None:
+        self._is_discarded = True
+        self._local.discard()
+
     def __enter__(self) -> RemoteWriter:
         self._local.__enter__()
         return self
 
     def __exit__(self, kind: Any, *rest: Any) -> None:
         self._local.__exit__(kind, *rest)
-        if kind is None:
+        if kind is None and not self._is_discarded:
             self._artifacts._upload(self._local.blob)
+
+
+class RemoteBatch:
+    """See `Batch`: put into the cache, uploaded at the end of the block."""
+
+    def __init__(self, artifacts: RemoteArtifacts, local: LocalBatch) -> None:
+        self._artifacts, self._local = artifacts, local
+        self._blobs: dict[str, Blob] = {}
+
+    def put_file(self, path: Path) -> Blob:
+        blob = self._local.put_file(path)
+        self._blobs[blob.sha256] = blob
+        return blob
+
+    def __enter__(self) -> RemoteBatch:
+        self._local.__enter__()
+        return self
+
+    def __exit__(self, kind: Any, *rest: Any) -> None:
+        self._local.__exit__(kind, *rest)
+        if kind is None:
+            for blob in self._blobs.values():
+                self._artifacts._upload(blob)

@@ -8,38 +8,55 @@ recorded, so nothing fails in silence and nothing is done twice.
 from __future__ import annotations
 
 import queue
-import shutil
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from agent import library
+from agent.checkpoints.deletion_guard import DeletionGuard
+from agent.checkpoints.power_cut import WENT_DOWN, lost_from_project
+from agent.checkpoints.snapshot import open_results
+from agent.checkpoints.snapshots import CHANGED, Snapshots
 from agent.domain import CheckpointState, NewModel, Plugin, Project, Provenance, Task, TaskType
-from agent.errors import AgentError, Conflict, Invalid, PluginFailed, TakenOver
+from agent.errors import AgentError, Conflict, DiskFull, Invalid, PluginFailed, StorageFailed, TakenOver
 from agent.events.model import CheckpointReported, Level, Stream
 from agent.formats import model_state
-from agent.formats.packing import Survey, survey
-from agent.shadow import Shadow
-from agent.snapshot import checkpoint_path, leaves, require_folder, snapshot
+from agent.formats.survey import Survey, survey
+from agent.fs.disk import writing
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
-    from agent.record import Recorder
+    from agent.recorder import Recorder
     from agent.store import Store
+
+
+LOOK_S = 5.0  # between two looks whether there is space for a checkpoint that waits for it
+_HEADER_BYTES = 2048  # of a file in a tar, about
+
+
+@dataclass(frozen=True, slots=True)
+class _Reported:
+    row_id: int
+    seq: int
+    report: CheckpointReported
 
 
 @dataclass(frozen=True, slots=True)
 class _Checkpoint:
-    row_id: int
-    report: CheckpointReported
-    folder: Path  # the snapshot
-    files: Survey
+    reported: _Reported
+    files: Survey  # of its snapshot
 
 
 class _ResultProject:
     """The plugin said that results/<project> is complete."""
+
+
+class _Look:
+    """It is time to see whether there is space for what waits."""
 
 
 class Uploader:
@@ -64,18 +81,21 @@ class Uploader:
         self._recorder = recorder
         self._results = results
         self._project_name = project_name
-        self._shadow = Shadow(results, results.parent.with_name(f"{results.parent.name}.shadow"))
-        # Beside the task folder, not in it: the plugin cannot reach what it has handed over.
-        self._snapshots = results.parent.with_name(f"{results.parent.name}.snapshots")
+        self._guard = DeletionGuard(results, results.parent.with_name(f"{results.parent.name}.shadow"))
+        self._went_down = task.started_at is not None and task.started_at.timestamp() < psutil.boot_time()
+        self._snapshots = Snapshots(results, self._guard, artifacts.half_made, went_down=self._went_down)
         self._queue: queue.SimpleQueue[_Checkpoint | _ResultProject | None] = queue.SimpleQueue()
         self._worker: threading.Thread | None = None
         self._broken: BaseException | None = None
+        self._waiting: list[_Checkpoint] = []  # for space; only the worker touches it
         self._projects: list[Project] = []
+        self._postponed: list[_Reported] = []  # the disk had no room for their snapshots
+        self._is_full = False  # and the log says so
 
     def watch(self) -> None:
         """From now on a plugin may delete a checkpoint the moment after reporting it. Call before it starts."""
         if self._task.type is TaskType.TRAIN:
-            self._shadow.start()
+            self._guard.start()
 
     @property
     def failure(self) -> AgentError | None:
@@ -89,31 +109,35 @@ class Uploader:
         row = self._store.checkpoints.add(self._task.id, seq, report)
         if row.state is not CheckpointState.SNAPSHOT:  # read again after a crash: done before
             return
-        place = self._snapshots / str(seq)
-        try:
-            # It exists already when a crash came between snapshot and publication.
-            files = survey(place) if place.exists() else self._snapshot(report, place)
-        except (PluginFailed, OSError) as error:
-            self._fail(row.id, report, error)
-            return
-        self._hand_over(_Checkpoint(row.id, report, place, files))
+        self._try_again()  # in their order: a plugin may use one folder again and again
+        self._take(_Reported(row.id, seq, report))
 
-    def _snapshot(self, report: CheckpointReported, place: Path) -> Survey:
-        """Link the reported folder's files below `place`, whole, also when the plugin has deleted them already."""
-        half = place.with_name(f"{place.name}.half")
-        shutil.rmtree(half, ignore_errors=True)
-        folder = checkpoint_path(self._results, report.subdir)
+    def _take(self, reported: _Reported, *, is_last_try: bool = False) -> None:
+        index = reported.report.index
         try:
-            source = self._shadow.deleted(folder) or require_folder(folder, report.subdir)
-            snapshot(source, half)
-        except (PluginFailed, OSError):
-            rescued = self._shadow.deleted(folder)  # deleted under our hands
-            if rescued is None:
-                raise
-            shutil.rmtree(half, ignore_errors=True)
-            snapshot(rescued, half)
-        half.rename(place)
-        return survey(place)
+            with writing(f"the snapshot of checkpoint {index}"):
+                files = self._snapshots.take(reported.seq, reported.report)
+        except DiskFull as error:
+            if is_last_try:
+                self._fail(reported, error)
+                return
+            self._postponed.append(reported)
+            if not self._is_full:
+                self._is_full = True
+                self._recorder.note(
+                    f"checkpoint {index} waits in results/ until there is space: {error}", level=Level.WARN
+                )
+        except (PluginFailed, StorageFailed) as error:
+            self._fail(reported, error, self._where(reported.seq))
+        else:
+            self._is_full = False
+            self._hand_over(_Checkpoint(reported, files))
+
+    def _try_again(self, *, is_last_try: bool = False) -> None:
+        """Take over what the disk had no room for: links take little, and somebody may have made room."""
+        postponed, self._postponed = self._postponed, []
+        for reported in postponed:
+            self._take(reported, is_last_try=is_last_try)
 
     def applied(self, seq: int) -> None:  # noqa: ARG002 - the collector's signature
         """The plugin reported MODEL_APPLIED: its result project is complete and is imported at once."""
@@ -128,7 +152,7 @@ class Uploader:
         if self._task.type is TaskType.INFERENCE:
             self._recover_projects()
             return
-        if self._results.is_dir() and not leaves(self._results, self._results):
+        with suppress(OSError), open_results(self._results):  # else it is gone, or a link to anywhere
             self.watch()
         for row in self._store.checkpoints.list(self._task.id):
             if row.state is CheckpointState.SNAPSHOT:
@@ -140,12 +164,12 @@ class Uploader:
     def _recover_projects(self) -> None:
         """Import what was reported and not imported; the last import counts, so one stands for all of them."""
         self._projects = self._store.projects.of_task(self._task.id)
-        noted = self._store.events.after(self._task.id, event_type="PROJECT_CREATED", limit=10_000)
+        noted = self._store.events.each(self._task.id, event_type="PROJECT_CREATED")
         known = {(event.fields or {}).get("project_id") for event in noted if event.stream is Stream.AGENT}
         for project in self._projects:
             if project.id not in known:
                 self._note_project(project)
-        reports = self._store.events.after(self._task.id, event_type="MODEL_APPLIED", limit=10_000)
+        reports = self._store.events.each(self._task.id, event_type="MODEL_APPLIED")
         if sum(event.stream is not Stream.AGENT for event in reports) > len(self._projects):
             self._hand_over(_ResultProject())
 
@@ -159,25 +183,33 @@ class Uploader:
 
     def finish(self) -> None:
         """Wait until everything handed over has arrived or failed; clean up. Raises what broke our own storage."""
+        if self._broken is None:
+            self._try_again(is_last_try=True)
         if self._worker is not None:
             self._queue.put(None)
             self._worker.join()
             self._worker = None
-        self._shadow.stop()
+        is_taken_over = isinstance(self._broken, TakenOver)  # then the rest belongs to the other agent
+        self._guard.stop(forget=not is_taken_over)
         if self._broken is not None:
-            self._fail_the_rest(self._broken)
+            if not is_taken_over:
+                self._fail_the_rest(self._broken)
             raise self._broken
-        shutil.rmtree(self._snapshots, ignore_errors=True)
+        rows = self._store.checkpoints.list(self._task.id)
+        self._snapshots.tidy({row.seq for row in rows if row.state is CheckpointState.PUBLISHED})
 
     def _fail_the_rest(self, error: BaseException) -> None:
         """Our own storage failed: say of each checkpoint that could not be packed where its files are."""
         with suppress(AgentError):
             for row in self._store.checkpoints.list(self._task.id):
-                if row.state is CheckpointState.SNAPSHOT and (place := self._snapshots / str(row.seq)).exists():
+                if row.state is CheckpointState.SNAPSHOT:
                     report = CheckpointReported(row.index, row.subdir, row.size_bytes, row.is_best, row.optional)
-                    self._fail(
-                        row.id, report, error, f"; its files are in {place}, from where `agent model add` takes them"
-                    )
+                    self._fail(_Reported(row.id, row.seq, report), error, self._where(row.seq))
+
+    def _where(self, seq: int) -> str:
+        """Where the files of a checkpoint were set aside that could not be published, for a person who wants them."""
+        kept = self._snapshots.kept(seq)
+        return f"; its files are in {kept}, from where `agent model add` takes them" if kept is not None else ""
 
     def abandon(self) -> None:
         """Stop working and leave everything as it is, for whoever goes on with the task."""
@@ -186,57 +218,80 @@ class Uploader:
             self._queue.put(None)
             self._worker.join()
             self._worker = None
-        self._shadow.stop(forget=False)
+        self._guard.stop(forget=False)
 
     def result_project(self) -> Project:
         """The last imported result project; imported now when the plugin never said that it was complete."""
         return self._projects[-1] if self._projects else self._import_project()
 
     def _work(self) -> None:
-        while (job := self._queue.get()) is not None:
+        job: _Checkpoint | _ResultProject | _Look | None = _Look()
+        while job is not None:
+            try:
+                job = self._queue.get(timeout=LOOK_S if self._waiting else None)
+            except queue.Empty:
+                job = _Look()
             if self._broken is not None:
                 continue
             try:
+                for waiting in self._waiting.copy():
+                    self._publish_or_wait(waiting, is_last=job is None)
                 if isinstance(job, _Checkpoint):
-                    self._publish(job)
-                else:
+                    self._publish_or_wait(job)
+                elif isinstance(job, _ResultProject):
                     self._import_project()
-            except PluginFailed as error:
-                if isinstance(job, _Checkpoint):
-                    self._fail(job.row_id, job.report, error)
-                else:
-                    self._broken = error
             except BaseException as error:  # noqa: BLE001 - kept and raised by finish(), in the task's own thread
                 self._broken = error
 
-    def _publish(self, job: _Checkpoint) -> None:
+    def _publish_or_wait(self, job: _Checkpoint, *, is_last: bool = False) -> None:
+        """Publish a checkpoint. One for which there is no space waits in its snapshot; at the end it is given up."""
+        seq, index = job.reported.seq, job.reported.report.index
         try:
-            with self._artifacts.writer() as out:
-                model_state.pack(job.folder, out, since=job.files)
+            self._publish(job)
+        except PluginFailed as error:
+            self._fail(job.reported, error)
+            self._snapshots.remove(seq)
+        except DiskFull as error:
+            if not is_last:
+                if job not in self._waiting:
+                    self._waiting.append(job)
+                    said = f"checkpoint {index} waits in {self._snapshots.place(seq)} until there is space: {error}"
+                    self._recorder.note(said, level=Level.WARN)
+                return
+            self._fail(job.reported, error, self._where(seq))
+        if job in self._waiting:
+            self._waiting.remove(job)
+
+    def _publish(self, job: _Checkpoint) -> None:
+        report = job.reported.report
+        folder = self._snapshots.place(job.reported.seq)
+        size_bytes = job.files.size_bytes + len(job.files.files) * _HEADER_BYTES
+        try:
+            with self._artifacts.writer(size_bytes, what="checkpoint", may_use_reserve=True) as out:
+                model_state.pack(folder, out, since=job.files, is_ours=True)
         except Invalid as error:
             raise PluginFailed(
-                f"checkpoint {job.report.index} was changed while it was packed; "
-                "write each checkpoint to a folder of its own and leave it alone after reporting it",
+                f"checkpoint {report.index} was changed while it was packed; {CHANGED}",
                 reason="checkpoint_changed",
             ) from error
-        config = model_state.read_config(job.folder)
+        config = model_state.read_config(folder)
         state = NewModel(
-            name=f"{self._task.name} ({job.report.index:08d})",
+            name=f"{self._task.name} ({report.index:08d})",
             sha256=out.blob.sha256,
             size_bytes=out.blob.size_bytes,
             config=config,
-            provenance=self._provenance(job.report),
+            provenance=self._provenance(report),
         )
         try:
-            model = self._store.checkpoints.publish(job.row_id, state)
+            model = self._store.checkpoints.publish(job.reported.row_id, state)
         except Conflict:  # published already, by an agent that believed us dead or one that we believed dead
             return
-        shutil.rmtree(job.folder, ignore_errors=True)
-        fields = {"checkpoint": job.report.index, "model_id": model.id, "model_hash": model.sha256}
+        self._snapshots.remove(job.reported.seq)
+        fields = {"checkpoint": report.index, "model_id": model.id, "model_hash": model.sha256}
         self._recorder.note("MODEL_SAVED", fields=fields)
         if config is None:
             self._recorder.note(
-                f"checkpoint {job.report.index} has no config.json: it is kept, but no plugin can continue from it",
+                f"checkpoint {report.index} has no config.json: it is kept, but no plugin can continue from it",
                 level=Level.WARN,
             )
 
@@ -255,21 +310,28 @@ class Uploader:
         )
 
     def _import_project(self) -> Project:
-        folder = self._results / self._project_name
-        if not folder.is_dir() or leaves(self._results, folder):
+        try:
+            with open_results(self._results) as results:
+                opened = results.folder(results.resolve(self._project_name))
+        except OSError:
             raise PluginFailed(
                 f"the plugin wrote no result project: results/{self._project_name} does not exist; "
                 "write the predictions there, under the input project's name",
                 reason="no_result_project",
-            )
-        try:
-            project = library.add_project(
-                self._store, self._artifacts, folder, name=self._task.name, task_id=self._task.id
-            )
-        except AgentError as error:
-            if error.exit_code != PluginFailed.exit_code and error.http_status >= 500:
-                raise  # our storage, not the plugin's doing
-            raise PluginFailed(f"the result project is not valid: {error}", reason="result_invalid") from error
+            ) from None
+        with opened:
+            if self._went_down:
+                given = self._store.projects.get(self._task.project_id).images_count
+                if lost := lost_from_project(opened, survey(opened), given):
+                    raise PluginFailed(f"{WENT_DOWN}: {lost}", reason="result_incomplete")
+            try:
+                project = library.add_project(
+                    self._store, self._artifacts, opened, name=self._task.name, task_id=self._task.id
+                )
+            except AgentError as error:
+                if error.exit_code != PluginFailed.exit_code and error.http_status >= 500:
+                    raise  # our storage, not the plugin's doing
+                raise PluginFailed(f"the result project is not valid: {error}", reason="result_invalid") from error
         self._projects.append(project)
         self._note_project(project)
         return project
@@ -277,10 +339,11 @@ class Uploader:
     def _note_project(self, project: Project) -> None:
         self._recorder.note("PROJECT_CREATED", event_type="PROJECT_CREATED", fields={"project_id": project.id})
 
-    def _fail(self, row_id: int, report: CheckpointReported, error: BaseException, hint: str = "") -> None:
+    def _fail(self, reported: _Reported, error: BaseException, hint: str = "") -> None:
+        report = reported.report
         reason = error.reason if isinstance(error, AgentError) else "storage_failed"
         try:
-            self._store.checkpoints.fail(row_id, reason)
+            self._store.checkpoints.fail(reported.row_id, reason)
         except Conflict:  # published by another agent, see above
             return
         self._recorder.note(

@@ -1,18 +1,34 @@
-"""The command line: `agent …`. One module per group of commands; no logic, only asking and showing.
+"""The command line: `agent …`. A module per group of commands, without logic: they read options and show results.
 
 Exit codes: 0 done (a task: finished), 1 the plugin failed, 2 bad input, 3 could not start, 4 stopped,
-5 our own storage failed, 70 a bug, 130 interrupted twice.
+5 our own storage or the output failed, 70 a bug, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import sys
+import warnings
 
 INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run a command; say expected failures in one sentence on stderr, and exit with their documented code."""
-    from agent.cli.app import app, run  # late: `agent --help` should not wait for the database layer
+    """Run a command. An expected failure is a sentence on stderr, and exits with its documented code."""
+    from agent.cli.failures import guarded
+    from agent.cli.streams import complaint, open_streams, require_utf8
 
-    sys.exit(run(app))
+    # Pillow warns of each odd value in an image: of one hostile file 65,000 times, each time in other words.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    require_utf8()
+    out = open_streams()
+    code = guarded(_command)
+    if said := complaint(out):
+        sys.stderr.write(f"agent: {said}\n")
+        code = code or 5
+    sys.exit(code)
+
+
+def _command() -> int:
+    from agent.cli.app import app, run  # inside: importing it fails in a damaged installation
+
+    return run(app)

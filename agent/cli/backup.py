@@ -8,24 +8,25 @@ from typing import Annotated
 import typer
 
 from agent.cli import show
-from agent.cli.house import load_settings, open_house
+from agent.cli.installation import load_settings, open_installation
+from agent.fs.disk import size_text
 
 
 def backup(file: Annotated[Path, typer.Argument(help="The file to write; must not exist.")]) -> None:
     """Write the whole library and every task's record to one file, while everything goes on."""
-    from agent import backup as backups
+    from agent.maintenance.backup import backup as write_backup
 
-    with open_house() as house:
-        made = backups.backup(house.store, house.artifacts, file)
-    what = f"{len(made.blobs)} blobs, {show.size(made.size_bytes)}"
+    with open_installation() as installation:
+        made = write_backup(installation.store, installation.artifacts, file, builds=installation.settings.builds)
+    what = f"{len(made.blobs)} blobs, {size_text(made.size_bytes)}"
     show.out.print(f"{file} ({what})", markup=False)
 
 
 def restore(file: Annotated[Path, typer.Argument(help="A file written by `agent backup`.")]) -> None:
     """Make an installation of a backup; AGENT_HOME must be empty."""
-    from agent import backup as backups
+    from agent.maintenance.restore import restore as restore_backup
 
     settings = load_settings()
-    made = backups.restore(settings, file)
-    what = f"{len(made.blobs)} blobs, {show.size(made.size_bytes)}, as of {made.made_at:%Y-%m-%d %H:%M} UTC"
+    made = restore_backup(settings, file)
+    what = f"{len(made.blobs)} blobs, {size_text(made.size_bytes)}, as of {made.made_at:%Y-%m-%d %H:%M} UTC"
     show.out.print(f"{settings.home} ({what})", markup=False)

@@ -1,4 +1,4 @@
-"""`agent doctor` and `agent diagnose`: what stands in a task's way, and a bundle for a bug report."""
+"""`agent doctor` and `agent diagnose`: the obstacles to a task, and a bundle for a bug report."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from agent.cli import show
-from agent.cli.house import load_settings, open_house
-from agent.doctor.checks import examine, exit_code
+from agent.cli.installation import open_installation
+from agent.doctor import checks
 from agent.doctor.finding import Finding, Verdict
 from agent.errors import Conflict
+from agent.fs.disk import size_text
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
@@ -22,16 +23,22 @@ _COLORS = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
 
 def doctor(json: Json = False) -> None:
     """Look at everything a task needs: a line each, ok, warn or fail, with the remedy. Exits with 3 when one fails."""
-    from agent.doctor.look import look  # late: it asks the engine, the disks and the network
-    from web_stub.access import meaning_of_exposure
+    from agent.configuration import read_configuration
+    from agent.doctor.probe import probe, probe_settings, probe_versions  # late: they ask engine, disks and network
+    from web_stub.auth.exposure import meaning_of_exposure
 
-    found = examine(look(load_settings(), exposure=meaning_of_exposure))
-    code = exit_code(found)
+    configuration = read_configuration()
+    found = list(checks.settings(probe_settings(configuration)))
+    if configuration.settings is None:  # without a home
+        found += checks.versions(probe_versions())
+    else:
+        found += checks.examine(probe(configuration.settings, exposure=meaning_of_exposure))
+    code = checks.exit_code(found)
     if json:
         show.as_json({"ok": code == 0, "findings": found})
     else:
         for finding in found:
-            _say(finding)
+            _print(finding)
     raise typer.Exit(code)
 
 
@@ -45,30 +52,31 @@ def diagnose(
 ) -> None:
     """Pack what a bug report about a task needs, without secrets. Nothing is sent."""
     from agent.doctor import bundle  # late: as above
-    from agent.doctor.look import look
-    from web_stub.access import meaning_of_exposure
+    from agent.doctor.probe import probe
+    from web_stub.auth.exposure import meaning_of_exposure
 
     path = output or Path(f"diagnose-task-{task_id}.tar.gz")
     if path.exists() and not force:
         raise Conflict(f"{path} exists; choose another name with --output, or pass --force")
-    with open_house() as house:
-        task = house.store.tasks.get(task_id)
-        facts = look(house.settings, exposure=meaning_of_exposure)
+    with open_installation() as installation:
+        task = installation.store.tasks.get(task_id)
+        facts = probe(installation.settings, exposure=meaning_of_exposure)
         token = ""
+        file = installation.settings.home / "token"
         with suppress(OSError, UnicodeDecodeError):
-            token = (house.settings.home / "token").read_text().strip()
-        clean = bundle.cleaner(house, task, dict(os.environ), token)
-        packed = bundle.pack(house, task, path, clean=clean, facts=facts, findings=examine(facts))
+            token = file.read_text().strip() if file.is_file() else ""
+        clean = bundle.cleaner(installation, task, dict(os.environ), token)
+        packed = bundle.pack(installation, task, path, clean=clean, facts=facts, findings=checks.examine(facts))
     if json:
         show.as_json(
             {"path": str(path), "size_bytes": packed.size_bytes, "members": packed.members, "about": packed.about}
         )
         return
-    show.out.print(f"{path} ({show.size(packed.size_bytes)})", markup=False)
+    show.out.print(f"{path} ({size_text(packed.size_bytes)})", markup=False)
     show.err.print(packed.about, markup=False)
 
 
-def _say(finding: Finding) -> None:
+def _print(finding: Finding) -> None:
     show.out.print(f"{finding.verdict.value:4}", style=_COLORS[finding.verdict], end=" ")
     show.out.print(f"{finding.about}: {finding.said}", markup=False)
     if finding.remedy:

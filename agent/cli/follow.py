@@ -1,7 +1,7 @@
 """Watch a task until it ends: progress bars, latest metrics, each checkpoint, warnings.
 
-Reads the store's summaries only, four times a second, so watching costs the task nothing. Where the
-output is not a terminal it prints plain lines as things happen.
+Reads the store's summaries only, four times a second, so watching costs the task nothing. Where the output is not a
+terminal it prints a plain line for each event.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from agent.cli import show
-from agent.domain import Checkpoint, CheckpointState, Task
+from agent.domain import Checkpoint, CheckpointState, Task, TaskStatus
 from agent.events.model import Level
+from agent.fs.names import visible
+from agent.liveness import agents_alive, why_waiting
 
 if TYPE_CHECKING:
     from agent.store import Store
@@ -25,17 +27,26 @@ PERIOD_S = 0.25
 
 
 class Watch:
-    """What has been shown of a task already, and how the next look differs."""
+    """What of a task has been shown, and what the next turn adds."""
 
     def __init__(
-        self, store: Store, task_id: int, console: Console, *, gone: Callable[[], bool] = lambda: False
+        self,
+        store: Store,
+        task_id: int,
+        console: Console,
+        *,
+        gone: Callable[[], bool] = lambda: False,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`gone` says that whoever ran the task will not end it any more."""
+        """`gone` tells whether the agent that ran the task is gone for good, `stopping` whether the user stops it."""
         self._gone = gone
+        self._stopping = stopping
+        self._has_said_stopping = False
         self._store = store
         self._task_id = task_id
         self._console = console
         self._seq = 0
+        self._wait = ""  # why the task waits in the queue
         self._shown: dict[int, CheckpointState] = {}
         self._val_seq = 0
         self._bars: dict[str, TaskID] = {}
@@ -52,6 +63,8 @@ class Watch:
         with Live(console=self._console, refresh_per_second=8, transient=True) as live:
             while True:
                 task = self._store.tasks.get(self._task_id)
+                self._say_why_it_waits(task)
+                self._say_that_it_stops()
                 self._news()
                 if self._console.is_terminal:
                     live.update(Group(self._bars_now(), self._metrics_now()))
@@ -60,21 +73,35 @@ class Watch:
                 self._store.wait_for_change(PERIOD_S)
         return task
 
+    def _say_why_it_waits(self, task: Task) -> None:
+        why = ""
+        if task.status is TaskStatus.QUEUED:
+            why = why_waiting(agents_alive(self._store), task, self._store.plugins.get(task.plugin_id))
+        if why and why != self._wait:
+            self._console.print(Text(visible(f"  waits: {why}"), style="yellow"))
+        self._wait = why
+
+    def _say_that_it_stops(self) -> None:
+        if self._stopping() and not self._has_said_stopping:
+            self._has_said_stopping = True
+            said = "  stopping the task; another Ctrl-C ends this command without waiting for that"
+            self._console.print(Text(said, style="yellow"))
+
     def _news(self) -> None:
-        for event in self._store.events.after(self._task_id, self._seq, limit=200, min_level=Level.WARN):
+        warnings, _ = self._store.events.page(self._task_id, self._seq, limit=200, min_level=Level.WARN)
+        for event in warnings:
             self._seq = event.seq
-            if event.event_type != "TASK_CRASHED":  # the end is said once, by the caller
-                self._console.print(
-                    Text(show.visible(f"  {event.level.name.lower()}: {event.message[:500]}"), style="yellow")
-                )
+            if event.event_type != "TASK_CRASHED":  # the caller says the end
+                said = f"  {event.level.name.lower()}: {event.message[:500]}"
+                self._console.print(show.of_plugin(said, self._console, style="yellow"))
         series = self._store.metrics.series(self._task_id)
-        val = [one for one in series if one.kind == "val"]
-        newest = max((one.last_seq for one in val), default=0)
+        val = [metric for metric in series if metric.kind == "val"]
+        newest = max((metric.last_seq for metric in val), default=0)
         if newest > self._val_seq:
             self._val_seq = newest
-            now = [one for one in val if one.last_seq == newest]
-            words = "  ".join(f"{one.name} {show.number(one.last_value)}" for one in now)
-            self._console.print(Text(show.visible(f"  epoch {show.number(now[0].last_epoch)}  val  {words}")))
+            now = [metric for metric in val if metric.last_seq == newest]
+            values = "  ".join(f"{metric.name} {show.number(metric.last_value)}" for metric in now)
+            self._console.print(Text(visible(f"  epoch {show.number(now[0].last_epoch)}  val  {values}")))
         for checkpoint in self._store.checkpoints.list(self._task_id):
             if self._shown.get(checkpoint.id) is not checkpoint.state:
                 self._shown[checkpoint.id] = checkpoint.state
@@ -83,21 +110,21 @@ class Watch:
 
     def _bars_now(self) -> Progress:
         for bar in self._store.progress.list(self._task_id):
-            name = show.visible(bar.subtask.strip().rstrip(":")) or "progress"
+            name = visible(bar.subtask.strip().rstrip(":")) or "progress"
             if name not in self._bars:
                 self._bars[name] = self._progress.add_task(name, total=bar.total)
             self._progress.update(self._bars[name], completed=bar.current, total=bar.total)
         return self._progress
 
     def _metrics_now(self) -> Text:
-        train = [one for one in self._store.metrics.series(self._task_id) if one.kind == "train"][:8]
-        words = "  ".join(f"{one.name} {show.number(one.last_value)}" for one in train)
-        said = f"  epoch {show.number(train[0].last_epoch)}  train  {words}" if train else ""
-        return Text(show.visible(said), style="dim")
+        train = [metric for metric in self._store.metrics.series(self._task_id) if metric.kind == "train"][:8]
+        values = "  ".join(f"{metric.name} {show.number(metric.last_value)}" for metric in train)
+        line = f"  epoch {show.number(train[0].last_epoch)}  train  {values}" if train else ""
+        return Text(visible(line), style="dim")
 
 
 def describe(checkpoint: Checkpoint) -> str:
-    """A checkpoint in one line: `checkpoint 3 ★ → model 17`."""
+    """A checkpoint in one line: `checkpoint 3 → model 17 ★ best so far`."""
     best = " ★ best so far" if checkpoint.is_best else ""
     if checkpoint.state is CheckpointState.PUBLISHED:
         return f"checkpoint {checkpoint.index} → model {checkpoint.model_id}{best}"

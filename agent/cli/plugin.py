@@ -9,10 +9,10 @@ import typer
 
 from agent import library
 from agent.cli import show
-from agent.cli.house import load_settings, open_house
+from agent.cli.installation import load_settings, open_installation
 from agent.errors import BadInput, NotFound
-from agent.formats.paths import given_path
 from agent.formats.plugin import read_plugin_folder
+from agent.fs.paths import given_path
 
 app = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -35,12 +35,12 @@ def add(
     json: Json = False,
 ) -> None:
     """Add a plugin by its image (labels are read from the engine) or by its folder."""
-    with open_house() as house:
+    with open_installation() as installation:
         if _is_folder(reference):
-            plugin = library.add_plugin_folder(house.store, Path(reference), house.settings.registry)
+            plugin = library.add_plugin_folder(installation.store, Path(reference), installation.settings.registry)
         else:
-            engine = house.open_engine("docker", house.settings)
-            plugin = library.add_plugin_image(house.store, engine.image(reference, house.settings.pull))
+            engine = installation.open_engine("docker", installation.settings)
+            plugin = library.add_plugin_image(installation.store, engine.image(reference, installation.settings.pull))
     if json:
         show.as_json(plugin)
     else:
@@ -58,8 +58,8 @@ def _is_folder(reference: str) -> bool:
 @app.command("list")
 def list_(json: Json = False) -> None:
     """The plugins this installation knows."""
-    with open_house() as house:
-        found = house.store.plugins.list()
+    with open_installation() as installation:
+        found = installation.store.plugins.list()
     if json:
         show.as_json(found)
         return
@@ -82,18 +82,23 @@ def build(
     ] = None,
 ) -> None:
     """Build a plugin's image as the official script does: arguments, labels, context, name as the last line."""
-    from agent.build import build_plugin  # late: the engine's client is slow to import
+    from agent.engines.build_recipe import BuildRecipe
+    from agent.engines.docker_build import build_plugin  # late: the engine's client is slow to import
 
     settings = load_settings()
     plugin = read_plugin_folder(folder)
-    reference = build_plugin(
-        plugin,
-        registry=registry or settings.registry,
+    recipe = BuildRecipe(
         bases=pairs(base, "--base"),
         build_args=pairs(build_arg, "--build-arg"),
         context=context,
         include=include or [],
+    )
+    reference = build_plugin(
+        plugin,
+        registry=registry or settings.registry,
+        recipe=recipe,
         on_line=lambda line: show.err.print(line, markup=False, end=""),
     )
+    recipe.save(settings.builds, reference)
     show.err.print("-" * 60)
     show.out.print(reference, markup=False)

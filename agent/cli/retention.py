@@ -1,4 +1,4 @@
-"""`agent retention`: what the policy lets go."""
+"""`agent retention`: carry the retention policy out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from agent.cli import show
-from agent.cli.house import open_house
+from agent.cli.installation import open_installation
+from agent.fs.disk import size_text
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go and how much it is; change nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -16,20 +17,21 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 def retention(dry_run: DryRun = False, json: Json = False) -> None:
     """Carry the retention policy out: checkpoints to the trash, old trash, folders, logs and images gone."""
-    from agent.retention import going  # late: it brings the engines, which are slow to import
+    from agent.maintenance.retention import find_expired  # late: it brings the engines, which are slow to import
 
-    with open_house() as house:
-        rows = [(one, "" if dry_run else one.remove()) for one in going(house)]
+    with open_installation() as installation:
+        rows = [(expired, "" if dry_run else expired.remove()) for expired in find_expired(installation)]
     if json:
-        show.as_json([{**show.removal(one, problem), "done": not dry_run and not problem} for one, problem in rows])
+        done = [{**show.removal(expired, problem), "done": not dry_run and not problem} for expired, problem in rows]
+        show.as_json(done)
     else:
         show.removals(rows, empty="The policy lets nothing go.")
         sizes: Counter[str] = Counter()
-        for one, problem in rows:
+        for expired, problem in rows:
             if not problem:
-                sizes[one.kind] += one.size_bytes
+                sizes[expired.kind] += expired.size_bytes
         for kind, size in sizes.items():
             verb = "would go" if dry_run else "into the trash" if kind == "checkpoint" else "gone"
-            show.out.print(f"{kind}: {show.size(size)} {verb}", markup=False)
+            show.out.print(f"{kind}: {size_text(size)} {verb}", markup=False)
     if any(problem for _, problem in rows):
         raise typer.Exit(1)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli import INTERRUPTED, show
-from agent.cli.house import open_house
+from agent.cli import show
+from agent.cli.children import Child, Signals, parent_watched, watch
+from agent.cli.installation import load_settings, open_installation
+from agent.cli.signals import interruptible
 from agent.logs import log_to_stderr
 
+if TYPE_CHECKING:
+    from agent.settings import Settings
+
 Parallel = Annotated[int, typer.Option(min=1, max=64, help="How many tasks at the same time.")]
+ParentFd = Annotated[int | None, typer.Option(hidden=True)]  # `agent up` gives it to its children
 
 
 def run(
@@ -23,17 +27,23 @@ def run(
     task: Annotated[
         int | None, typer.Option(help="Run only this task, queued or lost by its agent, and end with its exit code.")
     ] = None,
+    parent_fd: ParentFd = None,
 ) -> None:
-    """Take and run queued tasks until interrupted; running ones are then stopped and recorded as such."""
-    from agent.loop import run_forever, run_one  # late: only these two commands run tasks
-    from agent.verdict import exit_code
+    """Take and run queued tasks until interrupted. Running tasks go on then, and the next agent goes on with them."""
+    from agent.run.outcome import exit_code
+    from agent.worker.loop import run_forever, run_one  # late: only these two commands run tasks
 
-    with open_house() as house, interruptible() as shutdown:
-        log_to_stderr(house.settings.log_level, house.settings.log_format)
+    with (
+        open_installation() as installation,
+        interruptible(leaves=True) as shutdown,
+        parent_watched(parent_fd) as say_ready,
+    ):
+        log_to_stderr(installation.settings.log_level, installation.settings.log_format)
         if task is None:
-            run_forever(house, shutdown, parallel=parallel)
+            say_ready()
+            say_left(run_forever(installation, shutdown, parallel=parallel))
             return
-        ended = run_one(house, task, shutdown)
+        ended = run_one(installation, task, shutdown, is_patient=True)
     raise typer.Exit(exit_code(ended))
 
 
@@ -41,49 +51,61 @@ def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default: loopback.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free port.")] = None,
     parallel: Parallel = 1,
-    agent: Annotated[bool, typer.Option(help="Also run tasks in this process (--no-agent: the page only).")] = True,
+    agent: Annotated[bool, typer.Option(help="Also run tasks (--no-agent: the page only).")] = True,
 ) -> None:
-    """Start the web page and an agent on this machine."""
-    from agent.loop import run_forever
-    from web_stub.access import meaning_of_exposure
-    from web_stub.server import serve
+    """Start the web page and an agent on this machine. Running tasks go on when they end; see `agent down`."""
+    from agent.configuration import restrict_to_known
+    from agent.fs.open_files import raise_open_files_limit
+    from web_stub.auth.exposure import meaning_of_exposure
+    from web_stub.listener import listen
 
-    with open_house() as house, interruptible() as shutdown:
-        log_to_stderr(house.settings.log_level, house.settings.log_format)
-        changes = {"web_host": host, "web_port": port}
-        settings = house.settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
-        meaning_of_exposure(settings)  # refused before an agent has started
-        worker = threading.Thread(
-            target=run_forever, args=(house, shutdown), kwargs={"parallel": parallel}, name="agent", daemon=True
+    changes = {"web_host": host, "web_port": port}
+    settings = load_settings().model_copy(update={k: v for k, v in changes.items() if v is not None})
+    meaning_of_exposure(settings)  # refuses an exposed address before anything starts
+    log_to_stderr(settings.log_level, settings.log_format)
+    raise_open_files_limit()
+    with listen(settings.web_host, settings.web_port) as listener:  # kept open while the web is started again
+        if not agent:
+            _serve(settings, listener)
+            return
+        env = {**restrict_to_known(os.environ), "AGENT_HOME": str(settings.home)}
+        web_env = {**env, "AGENT_WEB_HOST": settings.web_host, "AGENT_WEB_PORT": str(settings.web_port)}
+        descriptor = listener.fileno()
+        children = [
+            Child("the agent", ["run", "--parallel", str(parallel)], env, ends_all=True),
+            Child("the web", ["web", "--listener-fd", str(descriptor)], web_env, [descriptor], may_be_killed=True),
+        ]
+        with Signals() as signals:
+            code = watch(children, signals)
+    raise typer.Exit(code)
+
+
+def web(listener_fd: Annotated[int, typer.Option()], parent_fd: ParentFd = None) -> None:
+    """Serve the page on a socket that listens already: the web of `agent up`."""
+    with socket.socket(fileno=listener_fd) as listener:
+        settings = load_settings()
+        log_to_stderr(settings.log_level, settings.log_format)
+        _serve(settings, listener, parent_fd)
+
+
+def _serve(settings: Settings, listener: socket.socket, parent_fd: int | None = None) -> None:
+    from web_stub.server import Served, serve
+
+    with open_installation() as installation, interruptible(leaves=True), parent_watched(parent_fd) as say_ready:
+        installation.artifacts.half_made.sweep()
+
+        def ready(served: Served) -> None:
+            show.err.print(f"open {served.login_url}", markup=False)
+            say_ready()
+
+        serve(installation.store, installation.artifacts, settings, listener=listener, ready=ready)
+
+
+def say_left(tasks: Sequence[int]) -> None:
+    """Tell which tasks run on without an agent, if any do."""
+    if tasks:
+        show.err.print(
+            f"running on without an agent: task {', '.join(map(str, sorted(tasks)))}; "
+            "the next `agent up` goes on with them, `agent down --stop-tasks` stops them",
+            markup=False,
         )
-        if agent:
-            worker.start()
-        try:
-            serve(
-                house.store,
-                house.artifacts,
-                settings,
-                ready=lambda served: show.err.print(f"open {served.login_url}", markup=False),
-            )
-        finally:
-            shutdown.set()
-            if agent:
-                worker.join()
-
-
-@contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """An event set by Ctrl-C or SIGTERM; a second one ends the process at once."""
-    event = threading.Event()
-
-    def asked(signum: int, frame: object) -> None:  # noqa: ARG001 - the signal module's signature
-        if event.is_set():
-            os._exit(INTERRUPTED)
-        event.set()
-
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,58 +1,82 @@
-"""How values look in a terminal, and as JSON for programs."""
+"""Values in a terminal, and as JSON for programs."""
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import orjson
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.formats.names import shown
+from agent.errors import Problem
+from agent.fs.disk import size_text
+from agent.fs.names import shown, visible
 
 
 class Terminal(Console):
-    """A console on which text stays text: what a plugin or a stranger wrote moves no cursor and sets no title."""
+    """A console that spells control characters out: text from a plugin moves no cursor and sets no title."""
 
     def render_str(self, text: str, **how: Any) -> Text:
         return super().render_str(visible(text), **how)
 
 
-def visible(text: str) -> str:
-    """The text with control characters spelled out, all but the ends of its lines and tabs."""
-    if text.isprintable():
-        return text
-    lines = (line.removesuffix("\r").split("\t") for line in text.split("\n"))
-    return "\n".join("\t".join(map(shown, parts)) for parts in lines)
-
-
 out = Terminal(highlight=False, soft_wrap=True, emoji=False)
 err = Terminal(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 COLORS = {"finished": "green", "error": "red", "stopped": "yellow", "started": "cyan", "consumed": "cyan"}
 
 
+def colorful(console: Console) -> bool:
+    """Whether this output is a terminal that shows colours, and the user wants them (NO_COLOR)."""
+    return console.is_terminal and console.color_system is not None and not console.no_color
+
+
+def of_plugin(text: str, console: Console, style: str = "") -> Text:
+    """A plugin's own words: its colours where the terminal shows them, control characters spelled out."""
+    return Text.from_ansi(visible(text, keep_styles=colorful(console)), style=style)
+
+
+def note(problem: Problem) -> None:
+    """Say on stderr what an import ignored."""
+    err.print(f"Note: {problem}", markup=False)
+
+
 def as_json(value: Any) -> None:
-    """One JSON document on standard output: dataclasses as objects, times as ISO 8601 in UTC."""
+    """Print a JSON document: dataclasses as objects, times as ISO 8601 in UTC."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
-    sys.stdout.write(orjson.dumps(value, option=options).decode() + "\n")
+    text = orjson.dumps(value, option=options).decode()
+    if not (sys.stdout.encoding or "utf-8").lower().startswith("utf"):  # any JSON reader knows the escapes of JSON
+        text = _NOT_ASCII.sub(lambda found: json.dumps(found.group())[1:-1], text)
+    sys.stdout.write(f"{text}\n")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
-    """A table without frames; `empty` is said instead of an empty one. Cells are data: no markup in them."""
-    shown = Table(*columns, box=None, header_style="bold", pad_edge=False)
-    count = 0
-    for row in rows:
-        shown.add_row(*(_cell(cell) for cell in row))
-        count += 1
-    if count:
-        out.print(shown)
-    else:
+    """Print a table without frames, or `empty` when there are no rows. Markup in cells has no effect.
+
+    A terminal wraps wide cells; a pipe or a file, which has no width, gets every cell whole, a line for each row.
+    """
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    if not cells:
         out.print(empty, markup=False)
+    elif sys.stdout.isatty():
+        shown_table = Table(*columns, box=None, header_style="bold", pad_edge=False, show_header=any(columns))
+        for row in cells:
+            shown_table.add_row(*(_colored(cell) for cell in row))
+        out.print(shown_table)
+    else:
+        lines = [[shown(visible(cell)) for cell in row] for row in [*([columns] if any(columns) else []), *cells]]
+        widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+        for line in lines:
+            padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
+            sys.stdout.write("  ".join(padded).rstrip() + "\n")
 
 
 class Removable(Protocol):
@@ -69,20 +93,27 @@ class Removable(Protocol):
 
 
 def removals(rows: Iterable[tuple[Removable, str]], *, empty: str) -> None:
-    """A table of things and what kept each from being removed, empty where nothing did."""
-    cells = ((one.kind, one.name, size(one.size_bytes), one.why, problem) for one, problem in rows)
+    """Print a table of things, each with the problem that kept it from being removed; empty without a problem."""
+    cells = ((thing.kind, thing.name, size_text(thing.size_bytes), thing.why, problem) for thing, problem in rows)
     table(("WHAT", "NAME", "SIZE", "WHY", "PROBLEM"), cells, empty=empty)
 
 
-def removal(one: Removable, problem: str) -> dict[str, Any]:
-    """The same for programs."""
-    said = {"kind": one.kind, "name": one.name, "why": one.why, "size_bytes": one.size_bytes}
-    return {**said, "problem": problem or None}
+def removal(thing: Removable, problem: str) -> dict[str, Any]:
+    """A row of `removals`, for programs."""
+    return {
+        "kind": thing.kind,
+        "name": thing.name,
+        "why": thing.why,
+        "size_bytes": thing.size_bytes,
+        "problem": problem or None,
+    }
+
+
+def _colored(cell: str) -> Text:
+    return Text(visible(cell), style=COLORS.get(cell, ""))
 
 
 def _cell(value: object) -> str:
-    from rich.markup import escape
-
     match value:
         case None:
             return ""
@@ -90,22 +121,11 @@ def _cell(value: object) -> str:
             return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         case bool():
             return "yes" if value else ""
-    text = escape(str(value))
-    return f"[{COLORS[text]}]{text}[/]" if text in COLORS else text
-
-
-def size(size_bytes: int) -> str:
-    """1536 → "1.5 KiB"."""
-    amount = float(size_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"
+    return str(value)
 
 
 def duration(start: datetime | None, end: datetime | None) -> str:
-    """How long something took or has been running: 1:02:03 or 2:03."""
+    """The time from `start` to `end`, or to now: 1:02:03 or 2:03."""
     if start is None:
         return ""
     seconds = int(((end or datetime.now(UTC)) - start).total_seconds())
@@ -115,5 +135,5 @@ def duration(start: datetime | None, end: datetime | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """A metric as a person reads it: four significant digits, `nan` when there is none."""
+    """A metric with four significant digits; `nan` for None."""
     return "nan" if value is None else f"{value:.4g}"

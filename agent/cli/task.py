@@ -5,30 +5,35 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
 from agent.cli import show
-from agent.cli.follow import Watch
-from agent.cli.house import open_house, spawn_agent
+from agent.cli.installation import open_installation, spawn_agent
+from agent.cli.streams import reader_has_left
 from agent.domain import Task, TaskStatus
 from agent.errors import BadInput, Conflict
 from agent.events.model import Level, Stream
-from agent.house import House
-from agent.presence import lost_tasks
-from agent.store import Store
+from agent.fs.disk import size_text
+from agent.fs.names import visible
+from agent.installation import Installation
+from agent.liveness import agents_alive, lost_tasks, why_waiting
+
+if TYPE_CHECKING:
+    from agent.store import Store
 
 app = typer.Typer(no_args_is_help=True)
 Id = Annotated[int, typer.Argument(metavar="TASK", help="The task's id.")]
-TAKEN_OVER_WITHIN_S = 10.0  # a living agent is quicker
+TAKEN_OVER_WITHIN_S = 10.0  # a living agent takes a lost task over sooner
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
 def summary(store: Store, task: Task) -> dict[str, Any]:
-    """A task with what it made, as one JSON-ready object."""
+    """A task with its checkpoints, metrics and progress bars, as an object for JSON."""
     return {
         **{name: getattr(task, name) for name in Task.__slots__},
         "step": task.step.name,
@@ -45,11 +50,21 @@ def list_(
     json: Json = False,
 ) -> None:
     """The newest tasks."""
-    with open_house() as house:
-        tasks = house.store.tasks.list(statuses=status, limit=limit)
-        lost = {task.id for task in lost_tasks(house.store)}
+    with open_installation() as installation:
+        tasks = installation.store.tasks.list(statuses=status, limit=limit)
+        lost = {task.id for task in lost_tasks(installation.store)}
+        waits = _waits(installation.store, tasks)
     if json:
-        show.as_json([{**{name: getattr(t, name) for name in Task.__slots__}, "lost": t.id in lost} for t in tasks])
+        show.as_json(
+            [
+                {
+                    **{name: getattr(t, name) for name in Task.__slots__},
+                    "lost": t.id in lost,
+                    "waits_for": waits.get(t.id),
+                }
+                for t in tasks
+            ]
+        )
         return
     rows = (
         (
@@ -58,17 +73,26 @@ def list_(
             t.status.value,
             t.name,
             show.duration(t.started_at, t.finished_at),
-            "nobody runs it" if t.id in lost else t.reason or "",
+            "nobody runs it" if t.id in lost else t.reason or waits.get(t.id, ""),
         )
         for t in tasks
     )
     columns = ("ID", "TYPE", "STATUS", "NAME", "TOOK", "REASON")
     show.table(columns, rows, empty="No tasks yet; start one with `agent submit-train`.")
     for number in sorted(lost & {t.id for t in tasks}):
-        show.err.print(_lost(number), markup=False)
+        show.err.print(how_to_go_on(number), markup=False)
 
 
-def _lost(task_id: int) -> str:
+def _waits(store: Store, tasks: Iterable[Task]) -> dict[int, str]:
+    """Why queued tasks wait, by their ids, where it is not for their turn only."""
+    queued = [task for task in tasks if task.status is TaskStatus.QUEUED]
+    agents = agents_alive(store) if queued else []
+    reasons = {task.id: why_waiting(agents, task, store.plugins.get(task.plugin_id)) for task in queued}
+    return {task_id: why for task_id, why in reasons.items() if why}
+
+
+def how_to_go_on(task_id: int) -> str:
+    """What to do about a task that no agent runs, in a clause."""
     return (
         f"task {task_id} has lost its agent: `agent run --task {task_id}` goes on with it, "
         f"so does the next `agent up`; `agent task stop {task_id}` ends it"
@@ -76,41 +100,46 @@ def _lost(task_id: int) -> str:
 
 
 class _LostForGood:
-    """Whether a task has been lost for so long that no agent seems to be there to take it over."""
+    """Tells whether a task has been lost for so long that no agent seems to exist that could take it over."""
 
-    def __init__(self, house: House, task_id: int) -> None:
-        self._house = house
+    def __init__(self, installation: Installation, task_id: int) -> None:
+        self._installation = installation
         self._task_id = task_id
         self._since: float | None = None
 
     def __call__(self) -> bool:
-        if not _is_lost(self._house, self._task_id):
+        if not _is_lost(self._installation, self._task_id):
             self._since = None
             return False
         self._since = self._since or time.monotonic()
         return time.monotonic() - self._since > TAKEN_OVER_WITHIN_S
 
 
-def _is_lost(house: House, task_id: int) -> bool:
-    return any(task.id == task_id for task in lost_tasks(house.store))
+def _is_lost(installation: Installation, task_id: int) -> bool:
+    return any(task.id == task_id for task in lost_tasks(installation.store))
 
 
 @app.command("show")
 def show_(task_id: Id, json: Json = False) -> None:
     """One task: what it ran, how it went, what it made."""
-    with open_house() as house:
-        task = house.store.tasks.get(task_id)
-        lost = _is_lost(house, task_id)
-        full = {**summary(house.store, task), "lost": lost}
+    with open_installation() as installation:
+        task = installation.store.tasks.get(task_id)
+        lost = _is_lost(installation, task_id)
+        why = _waits(installation.store, [task]).get(task.id)
+        full = {**summary(installation.store, task), "lost": lost, "waits_for": why}
         if json:
             show.as_json(full)
             return
-        plugin, project = house.store.plugins.get(task.plugin_id), house.store.projects.get(task.project_id)
+        plugin, project = (
+            installation.store.plugins.get(task.plugin_id),
+            installation.store.projects.get(task.project_id),
+        )
         rows: list[tuple[str, object]] = [
             ("name", task.name),
             ("type", task.type.value),
             ("status", task.status.value),
-            ("agent", _lost(task_id) if lost else None),
+            ("agent", how_to_go_on(task_id) if lost else None),
+            ("waits", why),
             ("reason", task.reason),
             ("message", task.message),
             ("plugin", plugin.reference),
@@ -140,21 +169,24 @@ def logs(
         minimum = Level[level.upper()] if level else None
     except KeyError:
         raise BadInput(f"level {level!r} is not one of: trace, debug, info, warn, error, fatal") from None
-    with open_house() as house:
+    with open_installation() as installation:
         seq = 0
+        colorful = show.colorful(show.out)
         while True:
-            ended = house.store.tasks.get(task_id).status.is_final
-            while page := house.store.events.after(task_id, seq, limit=2000, min_level=minimum, text=text):
-                seq = page[-1].seq
-                for event in page:
-                    if raw and event.stream is Stream.AGENT:
-                        continue
-                    said = event.raw if raw else show.visible(f"{event.time.astimezone():%H:%M:%S} {_line(event)}")
-                    sys.stdout.write(f"{said}\n")
-                sys.stdout.flush()
+            ended = installation.store.tasks.get(task_id).status.is_final
+            for event in installation.store.events.each(task_id, seq, min_level=minimum, text=text):
+                seq = event.seq
+                if reader_has_left():
+                    return
+                if raw and event.stream is Stream.AGENT:
+                    continue
+                line = f"{event.time.astimezone():%H:%M:%S} {_line(event)}"
+                text_line = event.raw if raw else visible(line, keep_styles=colorful)
+                sys.stdout.write(f"{text_line}\n")
+            sys.stdout.flush()
             if ended or not follow:
                 return
-            house.store.wait_for_change(0.5)
+            installation.store.wait_for_change(0.5)
 
 
 def _line(event: Any) -> str:
@@ -170,11 +202,11 @@ def metrics(
     task_id: Id, json: Json = False, points: Annotated[bool, typer.Option(help="Every point.")] = False
 ) -> None:
     """The metric series of a task: count and latest value, or with --points every point."""
-    with open_house() as house:
-        house.store.tasks.get(task_id)
-        series = house.store.metrics.series(task_id)
+    with open_installation() as installation:
+        installation.store.tasks.get(task_id)
+        series = installation.store.metrics.series(task_id)
         if points:
-            every = [{"kind": s.kind, "name": s.name, **_points(house.store, s.id)} for s in series]
+            every = [{"kind": s.kind, "name": s.name, **_points(installation.store, s.id)} for s in series]
             show.as_json(every)
         elif json:
             show.as_json(series)
@@ -190,24 +222,41 @@ def _points(store: Store, series_id: int) -> dict[str, Any]:
 
 @app.command()
 def checkpoints(task_id: Id, json: Json = False) -> None:
-    """The checkpoints of a task and the models they became."""
-    with open_house() as house:
-        house.store.tasks.get(task_id)
-        found = house.store.checkpoints.list(task_id)
+    """The checkpoints of a task and the models they became. `task:TASK/best` stands for the best of these models."""
+    from agent.library import best_of_task, validation_metrics
+
+    with open_installation() as installation:
+        installation.store.tasks.get(task_id)
+        found = installation.store.checkpoints.list(task_id)
+        best = best_of_task(installation.store, task_id)
     if json:
         show.as_json(found)
         return
-    rows = ((c.index, c.is_best, c.state.value, c.model_id, show.size(c.size_bytes), c.reason) for c in found)
-    show.table(("INDEX", "BEST", "STATE", "MODEL", "SIZE", "REASON"), rows, empty="No checkpoints were reported.")
+    rows = (
+        (
+            c.index,
+            "best" if c == best else "",
+            "  ".join(f"{name} {show.number(value)}" for name, value in validation_metrics(c).items()),
+            c.state.value,
+            c.model_id,
+            size_text(c.size_bytes),
+            c.reason,
+        )
+        for c in found
+    )
+    columns = ("INDEX", "BEST", "VALIDATION", "STATE", "MODEL", "SIZE", "REASON")
+    show.table(columns, rows, empty="No checkpoints were reported.")
+    if found and best is None:
+        show.err.print("none is the best: the plugin did not say which, or measured nothing", markup=False)
 
 
 @app.command()
 def stop(task_id: Id, json: Json = False) -> None:
     """Ask for a task to stop. Asking twice, or after the end, changes nothing."""
-    with open_house() as house:
-        task = house.store.tasks.request_stop(task_id)
-        if _is_lost(house, task_id):  # nobody would follow the wish
-            spawn_agent(house.settings, task_id)
+    with open_installation() as installation:
+        task = installation.store.tasks.request_stop(task_id)
+        if _is_lost(installation, task_id):  # no agent would see the request
+            spawn_agent(installation.settings, task_id)
     if json:
         show.as_json(task)
     else:
@@ -217,24 +266,29 @@ def stop(task_id: Id, json: Json = False) -> None:
 @app.command()
 def wait(task_id: Id, json: Json = False) -> None:
     """Watch a task until it ends; the exit code says how."""
-    from agent.verdict import exit_code
+    from agent.cli.follow import Watch  # late: it loads the library of progress bars
+    from agent.run.outcome import exit_code
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with open_house() as house:
-        Watch(house.store, task_id, show.err, gone=_LostForGood(house, task_id)).until_end()
-        task = house.store.tasks.get(task_id)
+    with open_installation() as installation:
+        try:
+            Watch(installation.store, task_id, show.err, gone=_LostForGood(installation, task_id)).until_end()
+        except KeyboardInterrupt:
+            show.err.print(f"task {task_id} goes on; `agent task stop {task_id}` ends it", markup=False)
+            raise
+        task = installation.store.tasks.get(task_id)
         if not task.status.is_final:
-            raise Conflict(_lost(task_id))
+            raise Conflict(how_to_go_on(task_id))
         if json:
-            show.as_json(summary(house.store, task))
+            show.as_json(summary(installation.store, task))
         else:
             say_end(task)
     raise typer.Exit(exit_code(task))
 
 
 def say_end(task: Task) -> None:
-    """How it ended, in one or two lines."""
+    """Print how the task ended."""
     took = show.duration(task.started_at, task.finished_at)
     show.err.print(f"task {task.id} {task.status.value} after {took or '0:00'}", markup=False)
     if task.message:
-        show.err.print(f"  {task.reason}: {task.message}", markup=False)
+        show.err.print(show.of_plugin(f"  {task.reason}: {task.message}", show.err))

@@ -1,4 +1,4 @@
-"""`agent token …`: keys to the web for programs and for other people. Each can be taken back alone."""
+"""`agent token …`: keys to the web for programs and for other people. Each can be revoked by itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agent.cli import show
-from agent.cli.house import open_house
+from agent.cli.installation import open_installation
 from agent.errors import BadInput
 
 app = typer.Typer(no_args_is_help=True)
@@ -22,8 +22,8 @@ def create(
     """Make a token and show it, once: only its hash is kept. It opens everything the installation's own does."""
     if not name.strip():
         raise BadInput("a token needs a name, so that you know later whose it is")
-    with open_house() as house:
-        token, secret = house.store.tokens.create(name)
+    with open_installation() as installation:
+        token, secret = installation.store.tokens.create(name)
     if json:
         show.as_json({"id": token.id, "name": token.name, "token": secret, "created_at": token.created_at})
         return
@@ -34,8 +34,8 @@ def create(
 @app.command("list")
 def list_(json: Json = False) -> None:
     """The tokens of this installation; the one in its folder or in AGENT_TOKEN is not among them."""
-    with open_house() as house:
-        found = house.store.tokens.list()
+    with open_installation() as installation:
+        found = installation.store.tokens.list()
     if json:
         show.as_json(found)
         return
@@ -47,8 +47,8 @@ def list_(json: Json = False) -> None:
 @app.command()
 def revoke(token_id: Annotated[int, typer.Argument(metavar="ID")], json: Json = False) -> None:
     """Take a token back: calls, sessions and streams that came with it end at once. Twice is fine."""
-    with open_house() as house:
-        token = house.store.tokens.revoke(token_id)
+    with open_installation() as installation:
+        token = installation.store.tokens.revoke(token_id)
     if json:
         show.as_json(token)
     else:

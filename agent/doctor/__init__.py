@@ -1,5 +1,5 @@
-"""What a task needs, looked at before it fails: facts are gathered (`look.py`), judged (`checks.py`, pure) and told.
+"""The doctor: finds what would make a task fail, before it does.
 
-`bundle.py` packs the same together with everything about one task, for a bug report; `secrets.py` keeps out of
-it what is nobody's business.
+`probe.py` gathers facts, `checks.py` (pure) turns them into findings. `bundle.py` packs both with everything about a
+task, for a bug report; `secrets.py` keeps passwords, tokens and the names of users out of it.
 """

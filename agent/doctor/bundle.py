@@ -1,14 +1,16 @@
-"""A tar for a bug report about one task: what it was to do, what it said, where it ran; no secrets, nothing sent."""
+"""A tar for a bug report about a task: its config, events, container and machine. No secrets; nothing is sent."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
+import stat
 import tarfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +19,14 @@ import orjson
 from agent.doctor.finding import Finding
 from agent.doctor.secrets import Cleaner, secrets_in, secrets_of_url
 from agent.errors import AgentError, NotFound
-from agent.formats.disk import writing
 from agent.formats.task_dir import TaskDir
-from agent.launch import ecosystem_token
+from agent.fs.disk import entries_below, writing
+from agent.installation import ecosystem_token
 
 if TYPE_CHECKING:
     from agent.doctor.facts import Facts
     from agent.domain import Task
-    from agent.house import House
+    from agent.installation import Installation
     from agent.store import StoredEvent
 
 FIRST_EVENTS, LAST_EVENTS = 2_000, 8_000
@@ -49,9 +51,9 @@ class Packed:
     about: str  # one sentence for a person
 
 
-def cleaner(house: House, task: Task, environment: dict[str, str], token: str) -> Cleaner:
+def cleaner(installation: Installation, task: Task, environment: dict[str, str], token: str) -> Cleaner:
     """Knows the secrets of this installation, of this process's environment and of this task."""
-    settings = house.settings
+    settings = installation.settings
     own = [settings.token, token, ecosystem_token(settings)]
     urls = [settings.store_url, settings.artifacts_url]
     given = [value for value in task.options.env.values() if len(value) >= 6]  # a shorter one is in every text
@@ -60,34 +62,33 @@ def cleaner(house: House, task: Task, environment: dict[str, str], token: str) -
     return Cleaner(filter(None, known), homes=[str(Path.home())])
 
 
-def pack(house: House, task: Task, path: Path, *, clean: Cleaner, facts: Facts, findings: Sequence[Finding]) -> Packed:
+def pack(
+    installation: Installation, task: Task, path: Path, *, clean: Cleaner, facts: Facts, findings: Sequence[Finding]
+) -> Packed:
     """Write the bundle to `path`, whole or not at all. Raises StorageFailed, DiskFull."""
     folder = f"diagnose-task-{task.id}"
     said = f"{task.events_count:,}"
     if task.events_count > FIRST_EVENTS + LAST_EVENTS:
         said = f"the first {FIRST_EVENTS:,} and last {LAST_EVENTS:,} of {said}"
     about = ABOUT.format(task=task.id, events=said)
-    half = path.with_name(f".{path.name}.half")
     names = []
     with writing(f"the bundle {path}"):
-        try:
-            with (
-                os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out,
-                tarfile.open(fileobj=out, mode="w:gz") as tar,
-            ):
-                for name, text in (("README.txt", f"{about}\n"), *_members(house, task, clean, facts, findings)):
+        with installation.artifacts.half_made.atomic_path(path, "bundle") as partial:
+            partial.touch(0o600)
+            with tarfile.open(partial, mode="w:gz") as tar:
+                for name, text in (
+                    ("README.txt", f"{about}\n"),
+                    *_members(installation, task, clean, facts, findings),
+                ):
                     _add(tar, f"{folder}/{name}", text)
                     names.append(name)
-            half.rename(path)
-        finally:
-            half.unlink(missing_ok=True)
         return Packed(path, path.stat().st_size, tuple(names), about)
 
 
 def _members(
-    house: House, task: Task, clean: Cleaner, facts: Facts, findings: Sequence[Finding]
+    installation: Installation, task: Task, clean: Cleaner, facts: Facts, findings: Sequence[Finding]
 ) -> Iterator[tuple[str, str]]:
-    store = house.store
+    store = installation.store
     whole = {name: getattr(task, name) for name in type(task).__slots__}
     container = whole.pop("container_spec")
     whole["options"] = asdict(task.options)
@@ -101,20 +102,20 @@ def _members(
         ("metrics.json", store.metrics.series(task.id)),
         ("progress.json", store.progress.list(task.id)),
         ("agents.json", store.agents.list()),
-        ("settings.json", house.settings.model_dump(mode="json")),
-        ("versions.json", asdict(facts.versions)),
+        ("settings.json", installation.settings.model_dump(mode="json")),
+        ("versions.json", facts.versions),
         ("doctor.json", {"findings": findings, "facts": asdict(facts)}),
     ):
         yield name, json.dumps(clean.value(_plain(value)), indent=2, ensure_ascii=False) + "\n"
-    yield "events.jsonl", "".join(_events(house, task, clean))
-    log = house.settings.home / "logs" / f"agent-task-{task.id}.log"
+    yield "events.jsonl", "".join(_events(installation, task, clean))
+    log = installation.settings.home / "logs" / f"agent-task-{task.id}.log"
     if (tail := _tail(log)) is not None:
         yield "agent.log", clean.text(tail)
-    yield "files.txt", clean.text("".join(_files(TaskDir(house.settings.tasks / str(task.id)).path)))
+    yield "files.txt", clean.text("".join(_files(TaskDir(installation.settings.tasks / str(task.id)).path)))
 
 
 def _without_given(container: Any, task: Task) -> Any:
-    """The container's variables that everybody has stay readable; those of this task are not."""
+    """The container without the values of the task's own variables; those that every task has stay readable."""
     if not isinstance(container, dict):
         return container
     env = container.get("env") or {}
@@ -132,7 +133,7 @@ def _or_why(get: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON would have it: times as text, dataclasses as objects, what is no number as null."""
+    """The value as JSON has it: times as text, dataclasses as objects, NaN and infinities as null."""
     return orjson.loads(orjson.dumps(value, default=_other, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS))
 
 
@@ -140,13 +141,9 @@ def _other(value: Any) -> Any:
     return dict(value) if hasattr(value, "keys") else list(value) if isinstance(value, Iterable) else str(value)
 
 
-def _events(house: House, task: Task, clean: Cleaner) -> Iterator[str]:
-    events = house.store.events
-    first = events.after(task.id, limit=FIRST_EVENTS)
-    last_seq = first[-1].seq if first else 0
-    late = max(last_seq, events.last_seq(task.id) - LAST_EVENTS)
+def _events(installation: Installation, task: Task, clean: Cleaner) -> Iterator[str]:
     key_lines = 0
-    for event in (*first, *events.after(task.id, late, limit=LAST_EVENTS)):
+    for event in _first_and_last(installation, task.id):
         key_lines = _KEY_LINES if "PRIVATE KEY-----" in event.raw and "-----BEGIN" in event.raw else key_lines
         raw = "[removed]" if key_lines else _line(event, clean)
         key_lines = 0 if "-----END" in event.raw else max(0, key_lines - 1)
@@ -162,6 +159,16 @@ def _events(house: House, task: Task, clean: Cleaner) -> Iterator[str]:
         yield json.dumps(kept, ensure_ascii=False) + "\n"
 
 
+def _first_and_last(installation: Installation, task_id: int) -> Iterator[StoredEvent]:
+    events = installation.store.events
+    last_seq = 0
+    for event in islice(events.each(task_id), FIRST_EVENTS):
+        last_seq = event.seq
+        yield event
+    late = max(last_seq, events.last_seq(task_id) - LAST_EVENTS)
+    yield from islice(events.each(task_id, late), LAST_EVENTS)
+
+
 def _line(event: StoredEvent, clean: Cleaner) -> str:
     if len(event.raw) <= LINE_LIMIT:
         return clean.line(event.raw)
@@ -170,7 +177,7 @@ def _line(event: StoredEvent, clean: Cleaner) -> str:
 
 
 def _tail(log: Path) -> str | None:
-    """The end of a log, from a line's beginning; None when there is none."""
+    """The end of a log, from the beginning of a line; None without a log."""
     try:
         with log.open("rb") as opened:
             size_bytes = os.fstat(opened.fileno()).st_size
@@ -182,21 +189,17 @@ def _tail(log: Path) -> str | None:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Sizes, modes and names of what is in the task folder; no content."""
+    """Sizes, modes and names of the files in the task folder; no content."""
     count = 0
-    for place, _, names in os.walk(folder):
-        for name in sorted(names):
-            count += 1
-            if count > FILES_LIMIT:
-                yield "… and more\n"
-                return
-            path = Path(place, name)
-            try:
-                found = path.lstat()
-            except OSError:
-                continue
-            shown = os.fsencode(path.relative_to(folder)).decode(errors="replace")
-            yield f"{found.st_size:>14,}  {found.st_mode & 0o7777:04o}  {found.st_uid}:{found.st_gid}  {shown!r}\n"
+    for path, found in entries_below(folder):
+        if stat.S_ISDIR(found.st_mode):
+            continue
+        count += 1
+        if count > FILES_LIMIT:
+            yield "… and more\n"
+            return
+        shown = os.fsencode(path.relative_to(folder)).decode(errors="replace")
+        yield f"{found.st_size:>14,}  {found.st_mode & 0o7777:04o}  {found.st_uid}:{found.st_gid}  {shown!r}\n"
     if not count:
         yield "no files: the folder was cleaned, or nothing was staged\n"
 

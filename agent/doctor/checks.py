@@ -1,8 +1,9 @@
-"""Facts → findings. Pure: what is fine, what may hurt, what stands in the way, each with the remedy."""
+"""Facts → findings: ok, warn or fail, the last two with the remedy. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from agent.doctor.facts import (
     ClockFacts,
@@ -11,15 +12,19 @@ from agent.doctor.facts import (
     DockerFacts,
     EngineFacts,
     Facts,
-    LeftoverFacts,
+    HalfMadeFacts,
+    OrphanFacts,
     PermissionFacts,
     Port,
     ProcessFacts,
+    SettingsFacts,
     StoreFacts,
     VersionFacts,
     WebFacts,
 )
-from agent.doctor.finding import Finding, Verdict, fail, ok, size, warn
+from agent.doctor.finding import Finding, Verdict, fail, ok, warn
+from agent.fs.disk import size_text
+from agent.fs.names import read_number
 
 EXIT_CODE = 3  # when something fails: a task could not start
 
@@ -35,21 +40,36 @@ _IN_MEMORY = ("tmpfs", "ramfs")
 
 
 def examine(facts: Facts) -> list[Finding]:
-    """Every finding, what is fine included, in the order a task would meet them."""
+    """Every finding, also those that are ok, in the order in which a task would meet them."""
     return [
-        *engine(facts.engine),
-        *disks(facts.disk),
-        *permissions(facts.permissions),
-        *versions(facts.versions),
-        *clock(facts.clock, facts.engine.docker),
-        *web(facts.web),
-        *store(facts.store),
-        *(leftovers(facts.leftovers) if facts.leftovers is not None else ()),
+        *(engine(facts.engine) if facts.engine else ()),
+        *(disks(facts.disk) if facts.disk else ()),
+        *(permissions(facts.permissions) if facts.permissions else ()),
+        *(versions(facts.versions) if facts.versions else ()),
+        *clock(facts.clock, facts.engine.docker if facts.engine else "unknown"),
+        *(web(facts.web) if facts.web else ()),
+        *(store(facts.store) if facts.store else ()),
+        *(orphans(facts.orphans) if facts.orphans else ()),
+        *(half_made(facts.half_made) if facts.half_made else ()),
+        *failures(facts.failures),
+        *(fail(about, said, remedy) for about, (said, remedy) in facts.refusals.items()),
     ]
 
 
 def exit_code(findings: list[Finding]) -> int:
     return EXIT_CODE if any(finding.verdict is Verdict.FAIL for finding in findings) else 0
+
+
+# ---------------------------------------------------------------- the settings
+
+
+def settings(facts: SettingsFacts) -> Iterator[Finding]:
+    for said, remedy in facts.refused:
+        yield fail("settings", said, remedy)
+    for said, remedy in facts.ignored:
+        yield warn("settings", said, remedy)
+    if not facts.refused and not facts.ignored:
+        yield ok("settings", f"{facts.file} and the AGENT_* variables are understood")
 
 
 # ---------------------------------------------------------------- the engine
@@ -66,6 +86,9 @@ def engine(facts: EngineFacts) -> Iterator[Finding]:
             remedy = "Start Docker for plugins known by their image only; plugin folders run without."
             yield warn("engine", f"plugins run as processes, because {docker}", remedy)
     if facts.setting == "process" or not isinstance(docker, DockerFacts):
+        if facts.process.obstacle:
+            said, _, remedy = facts.process.obstacle.partition("; ")
+            yield fail("processes", said, f"{remedy[:1].upper()}{remedy[1:]}.")
         yield _processes(facts.process)
     yield _gpu(facts)
 
@@ -75,13 +98,15 @@ def _docker(facts: DockerFacts) -> Iterator[Finding]:
     if _numbers(facts.api_version) < OLDEST_API:
         yield warn("engine", said, "Upgrade to Docker 19.03 or newer: this one cannot give GPUs to containers.")
     else:
-        yield ok("engine", f"{said}, {size(facts.memory_bytes)} memory{', rootless' if facts.is_rootless else ''}")
+        yield ok("engine", f"{said}, {size_text(facts.memory_bytes)} memory{', rootless' if facts.is_rootless else ''}")
     if not facts.host.startswith(("unix://", "npipe://")):
         yield warn(
             "engine",
             f"the engine at {facts.host} is reached over the network",
             "It must see the task folders: mount them at the same path there, or set AGENT_TASKS_HOST_DIR.",
         )
+    for remark, remedy in facts.remarks:
+        yield warn("engine", remark, remedy)
     missing = sorted(name for name, can in facts.limits.items() if not can)
     if missing:
         yield warn(
@@ -139,18 +164,20 @@ def disks(facts: DiskFacts) -> Iterator[Finding]:
 
 
 def _disk(disk: Disk, min_free_bytes: int) -> Finding:
-    free = f"{size(disk.free_bytes)} free"
+    free = f"{size_text(disk.free_bytes)} free"
     said = f"{disk.what}: {disk.folder}: {free}{f' on {disk.kind}' if disk.kind else ''}"
     if disk.trouble:
-        return fail("disk", f"{disk.what}: {disk.trouble}", "Give this user the right to write there, or move it.")
+        said = f"{disk.what}: cannot write to {disk.folder}: {disk.trouble}"
+        return fail("disk", said, disk.remedy or "Choose a folder that can be written to.")
     if disk.free_bytes < min_free_bytes:
-        remedy = f"Free some space: tasks end as disk_full below {size(min_free_bytes)} (AGENT_MIN_FREE)."
+        least = f"{size_text(min_free_bytes)} (AGENT_MIN_FREE)"
+        remedy = f"Free some space: below {least} queued tasks wait, and running ones end as disk_full."
         return fail("disk", said, remedy)
     remedy = ""
     if disk.free_files is not None and disk.free_files < FEW_FILES:
         remedy = f"Delete files: the disk has room for only {disk.free_files} more, whatever their size (inodes)."
     elif disk.free_bytes < min_free_bytes * NEAR_FULL:
-        remedy = f"Free some space: checkpoints add up, and the last {size(min_free_bytes)} are kept free."
+        remedy = f"Free some space: checkpoints add up, and the last {size_text(min_free_bytes)} are kept free."
     elif "store" in disk.what and disk.kind.startswith(_REMOTE):
         remedy = "Put the SQLite file on a local disk: locks over a network lose data."
     elif disk.kind in _IN_MEMORY:
@@ -167,7 +194,9 @@ def permissions(facts: PermissionFacts) -> Iterator[Finding]:
         yield warn("home", f"others may write to the home folder (mode {facts.home_mode:o})", "chmod go-w it.")
     elif facts.home_mode is not None:
         yield ok("home", "the home folder is yours")
-    if facts.token_mode is not None and facts.token_mode & 0o077:
+    if not facts.token_is_file:
+        yield fail("token", "home/token is no file, so no token can be read", "Remove it; a new token will be made.")
+    elif facts.token_mode is not None and facts.token_mode & 0o077:
         said = f"others may read the token (mode {facts.token_mode:o} of home/token)"
         yield fail("token", said, "chmod 600 it; if others did read it, delete it and a new one is made.")
     if facts.inotify:
@@ -179,7 +208,7 @@ def permissions(facts: PermissionFacts) -> Iterator[Finding]:
     if facts.fanotify:
         said = "a plugin that deletes a checkpoint within a millisecond of reporting it may win"
         remedy = f"Run the agent with CAP_SYS_ADMIN to be asked before deletion (now: {facts.fanotify})."
-        # Nearly no plugin does, and most agents run without the right: no reason to worry anybody.
+        # Almost no plugin does this, and most agents run without the right, so this is not a warning.
         yield Finding("checkpoints", Verdict.OK, said, remedy)
     else:
         yield ok("checkpoints", "files are safe before a plugin can list a folder to delete it (fanotify)")
@@ -209,7 +238,7 @@ def clock(facts: ClockFacts, docker: DockerFacts | str) -> Iterator[Finding]:
     if facts.newest_s is not None and facts.newest_s - facts.now_s > FUTURE_S:
         trouble.append(f"the store remembers something from {facts.newest_s - facts.now_s:.0f} s in the future")
     if abs(facts.jumped_s) > JUMP_S:
-        trouble.append(f"the clock was moved by {facts.jumped_s:+.1f} s while we looked")
+        trouble.append(f"the clock was moved by {facts.jumped_s:+.1f} s while the doctor looked")
     for said in trouble:
         yield warn("clock", said, remedy)
     if not trouble:
@@ -237,6 +266,10 @@ def web(facts: WebFacts) -> Iterator[Finding]:
 def store(facts: StoreFacts) -> Iterator[Finding]:
     if facts.trouble:
         yield fail("store", facts.trouble, "Nothing can be run or shown before that.")
+    elif facts.is_half_restored:
+        yield warn("store", "there is no database: a restore was killed here", "Run `agent restore` again.")
+    elif not facts.is_made:
+        yield ok("store", f"there is no database {facts.name} yet; the first command that needs it makes it")
     elif facts.damage:
         said = f"the database {facts.name} is damaged: {'; '.join(facts.damage[:3])}"
         yield fail(
@@ -256,26 +289,40 @@ def store(facts: StoreFacts) -> Iterator[Finding]:
         more = f" and {len(facts.models_without_bytes) - 5} more" if len(facts.models_without_bytes) > 5 else ""
         said = f"the bytes of models {shown}{more} are missing from the artifacts"
         yield fail("artifacts", said, "Restore a backup into an empty home (`agent restore`), or add the tars again.")
-    elif not facts.trouble:
+    elif not facts.trouble and facts.is_made:
         yield ok("artifacts", f"the bytes of all {facts.models} models looked at are there")
 
 
-def leftovers(facts: LeftoverFacts) -> Iterator[Finding]:
-    before = Verdict.OK
+def failures(reasons: Mapping[str, str]) -> Iterator[Finding]:
+    for probe, reason in reasons.items():
+        remedy = "This is a mistake in supervisely-local: report it with this line. The other lines hold."
+        yield fail(probe, f"the doctor could not examine it: {reason}", remedy)
+
+
+def orphans(facts: OrphanFacts) -> Iterator[Finding]:
     if facts.containers or facts.folders:
-        before = Verdict.WARN
         said = f"{facts.containers} containers and {facts.folders} folders of ended tasks are left"
         yield warn("leftovers", said, "The next `agent up` or `agent run` removes them.")
     if facts.lost_tasks:
-        before = Verdict.WARN
         shown = ", ".join(map(str, facts.lost_tasks[:5]))
         said = f"nobody runs tasks {shown} any more" if len(facts.lost_tasks) > 1 else f"nobody runs task {shown}"
         yield warn("leftovers", said, "`agent up` goes on with them; `agent task stop ID` ends one.")
-    if before is Verdict.OK:
+    if not (facts.containers or facts.folders or facts.lost_tasks):
         yield ok("leftovers", "nothing is left of ended tasks")
     if facts.queued and not facts.agents_taking:
         yield warn("queue", f"{facts.queued} tasks wait and no agent takes them", "Start one: `agent up`, `agent run`.")
 
 
+def half_made(facts: HalfMadeFacts) -> Iterator[Finding]:
+    if not facts.left:
+        yield ok("half-made", "nothing is left of uploads, imports, backups and restores that were killed")
+        return
+    kinds = ", ".join(f"{count} × {what}" for what, count in sorted(Counter(facts.left).items()))
+    things = f"{len(facts.left)} half-made thing{'' if len(facts.left) == 1 else 's'}"
+    said = f"{things} of killed processes {'is' if len(facts.left) == 1 else 'are'} left: {kinds}"
+    remedy = "`agent clean` and the next `agent up` or `agent run` remove them."
+    yield warn("half-made", f"{said}, {size_text(facts.size_bytes)}", remedy)
+
+
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+    return tuple(number for part in version.split(".") if (number := read_number(part)) is not None)

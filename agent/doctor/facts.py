@@ -1,10 +1,19 @@
-"""What was found out about an installation and its machine, as plain values. Where looking failed stands why."""
+"""The facts about an installation and its machine, as plain values. Where a probe failed, its reason is the fact."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFacts:
+    """What is wrong with the configuration, place and sentence with its remedy."""
+
+    file: str  # agent.toml
+    refused: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +28,15 @@ class DockerFacts:
     limits: Mapping[str, bool]  # cgroup limits by name (memory, pids, ...): whether the engine can set them
     cgroup: str  # version and driver
     is_rootless: bool
-    ahead_s: float  # the engine's clock less ours
+    ahead_s: float  # the engine's clock less this machine's
+    remarks: tuple[tuple[str, str], ...] = ()  # on the docker client's configuration, each with its remedy
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessFacts:
     system: str
     no_private_view: str  # why a plugin gets no /sly_task_data of its own; empty: it does
+    obstacle: str = ""  # why no plugin can run at all, with the remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,7 @@ class EngineFacts:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A place we write to. `trouble` says why nothing could be written there; empty when it could."""
+    """A folder the agent writes to. `trouble` says why nothing could be written to it; empty when it could."""
 
     what: str  # "home", "store", "artifacts", "task folders"
     folder: str
@@ -48,6 +59,7 @@ class Disk:
     free_bytes: int
     free_files: int | None  # None: the file system does not count
     trouble: str = ""
+    remedy: str = ""  # for the trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +74,10 @@ class PermissionFacts:
     user: int
     home_owner: int | None
     home_mode: int | None  # permission bits
-    token_mode: int | None  # None: no such file
+    token_mode: int | None  # None: nothing is there
     fanotify: str  # why directory openings cannot be watched; empty: they can
     inotify: str  # why new files cannot be watched; empty: they can
+    token_is_file: bool = True  # or nothing is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,12 @@ class VersionFacts:
     system: str
     packages: Mapping[str, str]  # installed, by name
     wrong: tuple[str, ...]  # one clause each: "docker 6.0 instead of >=7.1,<8"
+
+
+@dataclass(frozen=True, slots=True)
+class HalfMadeFacts:
+    left: tuple[str, ...]  # what processes that have ended have left half made: "upload", "backup", ...
+    size_bytes: int
 
 
 class Port(StrEnum):
@@ -89,45 +108,52 @@ class WebFacts:
     number: int
     port: Port
     said: str = ""
-    exposure: str = ""  # what listening there means; empty on the loopback
-    refused: str = ""  # why the server would not listen there at all
+    exposure: str = ""  # who can reach this address; empty on the loopback
+    refused: str = ""  # why the server refuses to listen on this address
 
 
 @dataclass(frozen=True, slots=True)
 class ClockFacts:
     now_s: float  # Unix time
-    newest_s: float | None  # of what the store remembers
-    jumped_s: float  # how much more the wall clock went than time itself, while we looked
+    newest_s: float | None  # Unix time: the latest in the store
+    jumped_s: float  # how much further the wall clock went than the monotonic clock, while the probes ran
 
 
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
-    name: str  # its file or URL without password
+    name: str  # its file, or its URL without the password
+    is_made: bool = True  # False: there is no database yet, and the rest is unknown
+    is_half_restored: bool = False  # there is none because a restore was killed
     trouble: str = ""  # why it cannot be opened; then the rest is unknown
     revision: str = ""
     newest_revision: str = ""
-    damage: tuple[str, ...] = ()  # what the database's own check says
-    models: int = 0  # looked at
+    damage: tuple[str, ...] = ()  # found by the database's own check
+    models: int = 0  # how many were checked
     models_without_bytes: tuple[int, ...] = ()
     artifacts_trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class LeftoverFacts:
+class OrphanFacts:
     containers: int = 0  # of tasks that have ended
-    folders: int = 0
-    lost_tasks: tuple[int, ...] = ()  # nobody runs them
-    queued: int = 0
-    agents_taking: int = 0  # agents alive that take what is queued
+    folders: int = 0  # of tasks that have ended
+    lost_tasks: tuple[int, ...] = ()  # have not ended, and no agent runs them
+    queued: int = 0  # tasks
+    agents_taking: int = 0  # agents that are alive and take queued tasks
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    engine: EngineFacts
-    disk: DiskFacts
-    permissions: PermissionFacts
-    versions: VersionFacts
-    web: WebFacts
+    """None: the probe failed, and `failures` says why; for `orphans` also: the store cannot be asked."""
+
+    engine: EngineFacts | None
+    disk: DiskFacts | None
+    permissions: PermissionFacts | None
+    versions: VersionFacts | None
+    web: WebFacts | None
     clock: ClockFacts
-    store: StoreFacts
-    leftovers: LeftoverFacts | None = None  # None: the store could not be asked
+    store: StoreFacts | None
+    orphans: OrphanFacts | None = None
+    half_made: HalfMadeFacts | None = None
+    failures: Mapping[str, str] = field(default_factory=dict)  # by the name of the probe: mistakes of this program
+    refusals: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # the same: the system's, with the remedies

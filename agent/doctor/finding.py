@@ -1,9 +1,11 @@
-"""One line of what the doctor says."""
+"""A line of the doctor's output. The names of its parts are keys of `agent doctor --json`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from agent.fs.names import shown
 
 
 class Verdict(StrEnum):
@@ -14,7 +16,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: `remedy` is empty where nothing is to be done."""
+    """A line: `remedy` is empty if the user need not do anything."""
 
     about: str
     verdict: Verdict
@@ -23,21 +25,12 @@ class Finding:
 
 
 def ok(about: str, said: str) -> Finding:
-    return Finding(about, Verdict.OK, said)
+    return Finding(about, Verdict.OK, shown(said))
 
 
 def warn(about: str, said: str, remedy: str) -> Finding:
-    return Finding(about, Verdict.WARN, said, remedy)
+    return Finding(about, Verdict.WARN, shown(said), remedy)
 
 
 def fail(about: str, said: str, remedy: str) -> Finding:
-    return Finding(about, Verdict.FAIL, said, remedy)
-
-
-def size(size_bytes: float) -> str:
-    """1536 → `2 KiB`."""
-    for unit in ("B", "KiB", "MiB"):
-        if size_bytes < 1024:
-            return f"{size_bytes:.0f} {unit}"
-        size_bytes /= 1024
-    return f"{size_bytes:,.1f} GiB"
+    return Finding(about, Verdict.FAIL, shown(said), remedy)

@@ -1,68 +1,117 @@
-"""Gather the facts. Never raises for what it looks at: where looking fails, the reason is the fact."""
+"""Gather the facts. Never raises: where a probe fails, the reason is the fact."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import socket
+import stat
 import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from agent import DISTRIBUTION, version
 from agent.artifacts.place import Placer
+from agent.checkpoints.fanotify import DirectoryOpenings
+from agent.configuration import FILE
 from agent.doctor.facts import (
     ClockFacts,
     Disk,
     DiskFacts,
     Facts,
+    HalfMadeFacts,
     PermissionFacts,
     Port,
+    SettingsFacts,
     VersionFacts,
     WebFacts,
 )
-from agent.doctor.look_engine import look_at_engine
-from agent.doctor.look_store import look_at_store
-from agent.errors import AgentError
-from agent.fanotify import DirectoryOpenings
+from agent.doctor.probe_engine import probe_engine
+from agent.doctor.probe_store import probe_store
+from agent.errors import AgentError, StorageFailed
+from agent.fs.beneath import open_folder
+from agent.fs.disk import size_on_disk
+from agent.fs.names import read_number
+from agent.fs.refusals import reason_of, remedy_for
+from agent.fs.watching import new_observer
+from agent.installation import half_made_in
+from agent.store import sqlite_file
 
 if TYPE_CHECKING:
+    from agent.configuration import Configuration
     from agent.settings import Settings
 
-DISTRIBUTION = "supervisely-local"
 _ANSWER_S = 2.0
+_Found = TypeVar("_Found")
 
 
-def look(settings: Settings, *, exposure: Callable[[Settings], str]) -> Facts:
+def probe(settings: Settings, *, exposure: Callable[[Settings], str]) -> Facts:
     """Everything about this installation, in a few seconds; a large database takes as long as reading it.
 
-    `exposure` gives what listening at the settings' address means, or raises BadInput (the web knows).
+    `exposure` tells, in a sentence, who can reach the settings' address; it raises BadInput where the web refuses to
+    listen. It is an argument because the agent does not import the web.
     """
+    failures: dict[str, str] = {}
+    refusals: dict[str, tuple[str, str]] = {}
+
+    def attempt(name: str, examine: Callable[[], _Found]) -> _Found | None:
+        try:
+            return examine()
+        except Exception as error:  # noqa: BLE001 - the other probes go on, and this one becomes a finding
+            if isinstance(error, OSError) and (remedy := remedy_for(error)):
+                about = f"{error.filename}: " if error.filename else ""
+                refusals[name] = (f"{about}{reason_of(error)}", remedy)
+            else:
+                failures[name] = f"{type(error).__name__}: {error}"
+            return None
+
     wall_s, steady_s = time.time(), time.monotonic()
     with suppress(OSError):
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = look_at_engine(settings)
-    store_facts, left, newest = look_at_store(settings)
-    disk, permissions, web = _disks(settings), _permissions(settings), _web(settings, exposure)
+    engine = attempt("engine", lambda: probe_engine(settings))
+    store, orphans, newest = attempt("store", lambda: probe_store(settings)) or (None, None, None)
+    half_made = attempt("half-made", lambda: _half_made(settings))
+    disk = attempt("disk", lambda: _disks(settings))
+    permissions = attempt("permissions", lambda: _permissions(settings))
+    web = attempt("web", lambda: _web(settings, exposure))
     now_s = time.time()
     jumped_s = (now_s - wall_s) - (time.monotonic() - steady_s)
     return Facts(
         engine=engine,
         disk=disk,
         permissions=permissions,
-        versions=look_at_versions(),
+        versions=attempt("versions", probe_versions),
         web=web,
         clock=ClockFacts(now_s, newest.timestamp() if newest else None, jumped_s),
-        store=store_facts,
-        leftovers=left,
+        store=store,
+        orphans=orphans,
+        half_made=half_made,
+        failures=failures,
+        refusals=refusals,
     )
+
+
+def _half_made(settings: Settings) -> HalfMadeFacts:
+    left = [thing for thing in half_made_in(settings).found() if thing.is_left]
+    return HalfMadeFacts(tuple(thing.what for thing in left), sum(size_on_disk(thing.path) for thing in left))
+
+
+def probe_settings(configuration: Configuration) -> SettingsFacts:
+    """The settings that were refused or ignored."""
+    refused = tuple((str(replace(problem, remedy="")), problem.remedy) for problem in configuration.problems)
+    ignored = tuple((str(replace(problem, remedy="")), problem.remedy) for problem in configuration.remarks)
+    return SettingsFacts(FILE, refused, ignored)
 
 
 # ---------------------------------------------------------------- disks and rights
@@ -70,41 +119,44 @@ def look(settings: Settings, *, exposure: Callable[[Settings], str]) -> Facts:
 
 def _disks(settings: Settings) -> DiskFacts:
     places = {"home": settings.home, "task folders": settings.tasks}
-    if settings.store.startswith("sqlite:///"):
-        places["store"] = Path(settings.store.removeprefix("sqlite:///")).parent
+    with suppress(StorageFailed):  # a server's
+        places["store"] = sqlite_file(settings.store).parent
     artifacts = Path(settings.artifacts.removeprefix("file://")).expanduser()
     if "://" not in str(settings.artifacts) or settings.artifacts.startswith("file://"):
         places["artifacts"] = artifacts
     disks = tuple(
         _disk(what, places[what]) for what in ("home", "store", "artifacts", "task folders") if what in places
     )
-    placing = _placing(artifacts, settings.tasks) if "artifacts" in places else ""
+    placing = _placing(_existing(artifacts), _existing(settings.tasks)) if "artifacts" in places else ""
     return DiskFacts(_once_per_disk(disks), settings.min_free_bytes, placing)
 
 
+def _existing(folder: Path) -> Path:
+    """The folder, or the folder in which it will be made."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
+
+
 def _disk(what: str, folder: Path) -> Disk:
+    """The disk of a folder that may be still to be made."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = _existing(folder)
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"?")
         free, files = shutil.disk_usage(folder).free, os.statvfs(folder)
         countable = files.f_favail if files.f_files else None
         return Disk(what, str(folder), folder.stat().st_dev, _kind(folder), free, countable)
     except OSError as error:
-        return Disk(what, str(folder), -1, "", 0, None, trouble=f"cannot write to {folder}: {error.strerror or error}")
+        return Disk(what, str(folder), -1, "", 0, None, trouble=reason_of(error), remedy=remedy_for(error))
 
 
 def _once_per_disk(disks: tuple[Disk, ...]) -> tuple[Disk, ...]:
-    """Places on one disk share a line; one in trouble keeps its own."""
+    """Folders on one disk share a line; so do folders in the same trouble."""
     together: dict[object, Disk] = {}
     for disk in disks:
         key = (disk.device, disk.trouble)
         if key in together:
             first = together[key]
-            what = f"{first.what}, {disk.what}"
-            together[key] = Disk(
-                what, first.folder, first.device, first.kind, first.free_bytes, first.free_files, first.trouble
-            )
+            together[key] = replace(first, what=f"{first.what}, {disk.what}")
         else:
             together[key] = disk
     return tuple(together.values())
@@ -141,8 +193,9 @@ def _permissions(settings: Settings) -> PermissionFacts:
     return PermissionFacts(
         user=os.getuid(),
         home_owner=home.st_uid if home else None,
-        home_mode=home.st_mode & 0o777 if home else None,
+        home_mode=home.st_mode & 0o777 if home and stat.S_ISDIR(home.st_mode) else None,
         token_mode=token.st_mode & 0o777 if token else None,
+        token_is_file=token is None or stat.S_ISREG(token.st_mode),
         fanotify=_fails(_try_fanotify),
         inotify=_fails(_try_inotify),
     )
@@ -158,7 +211,8 @@ def _fails(attempt: Callable[[Path], object]) -> str:
 
 
 def _try_fanotify(folder: Path) -> None:
-    openings = DirectoryOpenings(folder)
+    with open_folder(folder) as opened:
+        openings = DirectoryOpenings(opened.descriptor)
     openings.close()
     for _ in openings:  # ends at once, and lets go of the kernel's queue
         pass
@@ -166,9 +220,8 @@ def _try_fanotify(folder: Path) -> None:
 
 def _try_inotify(folder: Path) -> None:
     from watchdog.events import FileSystemEventHandler
-    from watchdog.observers import Observer
 
-    observer = Observer()
+    observer = new_observer()
     observer.schedule(FileSystemEventHandler(), str(folder))
     observer.start()
     observer.stop()
@@ -178,8 +231,8 @@ def _try_inotify(folder: Path) -> None:
 # ---------------------------------------------------------------- this program and its port
 
 
-def look_at_versions() -> VersionFacts:
-    """What is installed, and what of it is not what this program asks for."""
+def probe_versions() -> VersionFacts:
+    """The installed packages, and those that are not of a version this program asks for."""
     packages, wrong = dict[str, str](), list[str]()
     for line in metadata.requires(DISTRIBUTION) or ():
         try:
@@ -196,9 +249,9 @@ def look_at_versions() -> VersionFacts:
         if not wanted.specifier.contains(installed, prereleases=True):
             wrong.append(f"{wanted.name} {installed} instead of {wanted.specifier}")
     major, minor, patch = platform.python_version_tuple()
-    number = (int(major), int(minor), int("".join(filter(str.isdigit, patch)) or 0))
+    number = (int(major), int(minor), read_number(re.split(r"\D", patch)[0]) or 0)  # "0rc1", a release candidate: 0
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
-    return VersionFacts(metadata.version(DISTRIBUTION), number, system, packages, tuple(wrong))
+    return VersionFacts(version(), number, system, packages, tuple(wrong))
 
 
 def _web(settings: Settings, exposure: Callable[[Settings], str]) -> WebFacts:
@@ -219,20 +272,23 @@ def _port(host: str, number: int) -> tuple[Port, str]:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(1)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         if _answers(host, number):
             return Port.OURS, ""
         if "in use" in str(error):
             return Port.TAKEN, ""
-        return Port.FORBIDDEN, error.strerror or str(error)
+        return Port.FORBIDDEN, getattr(error, "strerror", None) or str(error)
     return Port.FREE, ""
 
 
 def _answers(host: str, number: int) -> bool:
-    """Whether a page of ours answers there: its health page says `ok`, under our policy."""
-    anywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  listened on by us, perhaps
+    """Whether the page of this program answers at that address: its health page says `ok`, under our policy."""
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - asked, not listened on
     name = anywhere.get(host, f"[{host}]" if ":" in host else host)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with suppress(OSError, ValueError), opener.open(f"http://{name}:{number}/healthz", timeout=_ANSWER_S) as answer:
+    with (
+        suppress(OSError, ValueError, HTTPException),
+        opener.open(f"http://{name}:{number}/healthz", timeout=_ANSWER_S) as answer,
+    ):
         return bool(answer.read(16) == b"ok" and "content-security-policy" in answer.headers)
     return False

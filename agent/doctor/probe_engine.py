@@ -1,10 +1,11 @@
-"""What runs plugins here: the Docker engine in its own words, processes, GPUs."""
+"""The engines that run plugins on this machine, Docker and processes; and the GPUs."""
 
 from __future__ import annotations
 
 import re
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ _LIMITS = {"memory": "MemoryLimit", "swap": "SwapLimit", "processes": "PidsLimit
 _GPUS = Path("/proc/driver/nvidia/gpus")  # a folder per GPU, where NVIDIA's driver is loaded
 
 
-def look_at_engine(settings: Settings) -> EngineFacts:
+def probe_engine(settings: Settings) -> EngineFacts:
     docker: DockerFacts | str = "AGENT_ENGINE is process"
     if settings.engine != "process":
         try:
@@ -33,23 +34,25 @@ def look_at_engine(settings: Settings) -> EngineFacts:
         no_private_view = process.no_private_view
     except OSError as error:
         no_private_view = str(error)
-    facts = ProcessFacts(process.info().version if not no_private_view else "", no_private_view)
+    facts = ProcessFacts(process.info().version if not no_private_view else "", no_private_view, process.obstacle)
     return EngineFacts(settings.engine, docker, facts, settings.gpus.strip().lower(), _gpus())
 
 
 def _docker() -> DockerFacts:
-    from agent.engines.docker_hosts import connect  # late: the SDK takes 0.2 s to import
-    from agent.engines.docker_words import translated
+    from agent.engines.docker_config import client_remarks, read_client_config  # late: the SDK is slow to import
+    from agent.engines.docker_errors import translated_errors
+    from agent.engines.docker_hosts import connect
 
     client, host = connect(_ANSWER_S)
     try:
-        with translated("ask the engine about itself"):
+        with translated_errors("ask the engine about itself"):
             said: dict[str, Any] = client.info()
             now_s = time.time()
             api_version = str(client.version().get("ApiVersion", ""))
     finally:
         client.close()
-    return docker_facts(said, host=host, api_version=api_version, now_s=now_s)
+    facts = docker_facts(said, host=host, api_version=api_version, now_s=now_s)
+    return replace(facts, remarks=client_remarks(read_client_config(), host))
 
 
 def docker_facts(said: dict[str, Any], *, host: str, api_version: str, now_s: float) -> DockerFacts:

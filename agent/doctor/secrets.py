@@ -1,7 +1,7 @@
-"""Take out of texts and values what is nobody's business, before they leave the machine. Pure.
+"""Remove secrets and names of users from texts and values before they leave the machine. Pure.
 
-Two ways, because neither is enough: what is known to be a secret here is found wherever it stands, and what
-looks like one (by its name, its shape, its place in a URL) is taken for one.
+In two ways, because neither is enough: the secrets known on this machine are found wherever they stand, and text that
+looks like a secret (by its name, its shape, its place in a URL) is removed as well.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _HOMES = re.compile(r"(?<![\w.~-])/(?:home|Users)/[^/\s\"':;,]+")
 
 
 def looks_secret(name: str) -> bool:
-    """Whether what has this name is one: `db_password`, `apiKey`, `HF_TOKEN`; not `max_tokens`, `keypoints`."""
+    """Whether this is the name of a secret: `db_password`, `apiKey`, `HF_TOKEN`; not `max_tokens`, `keypoints`."""
     words = [word.lower() for word in _WORD.findall(name)]
     return any(word in _WORDS for word in words) or any(pair in _PAIRS for pair in pairwise(words))
 
@@ -55,7 +55,7 @@ def secrets_in(environment: Mapping[str, str]) -> list[str]:
 
 
 def secrets_of_url(text: str) -> list[str]:
-    """The password in a URL, as it stands there and as it is meant."""
+    """The password in a URL, as it is written and decoded."""
     try:
         password = urlsplit(text).password if "://" in text else None
     except ValueError:
@@ -64,7 +64,7 @@ def secrets_of_url(text: str) -> list[str]:
 
 
 class Cleaner:
-    """Removes secrets and the names of users from what it is given."""
+    """Removes secrets and the names of users."""
 
     def __init__(self, known: Iterable[str] = (), *, homes: Iterable[str] = ()) -> None:
         """`known` secrets are removed wherever they stand; of `homes`, folders of users, `~` is left."""
@@ -76,7 +76,7 @@ class Cleaner:
         self._homes = re.compile(f"(?:{'|'.join(map(re.escape, folders))}){ends}") if folders else None
 
     def text(self, text: str) -> str:
-        """The text without what is secret in it."""
+        """The text without its secrets."""
         if self._known is not None:
             text = self._known.sub(REMOVED, text)
         text = _KEY.sub(REMOVED, text)
@@ -88,7 +88,7 @@ class Cleaner:
         return _HOMES.sub("~", text)
 
     def value(self, value: Any, name: str = "") -> Any:
-        """The JSON value without what is secret in it; under `env` no value is left, whatever its name."""
+        """The JSON value without its secrets; under `env` every value is removed, whatever its name."""
         if isinstance(value, Mapping):
             if name == "env":
                 return {self.text(str(key)): REMOVED for key in value}
@@ -110,7 +110,7 @@ class Cleaner:
 
 
 def _without_named(text: str) -> str:
-    """Without the values of names that look secret. A value may hold another name: `config=password=x`."""
+    """The text without the values of names that look secret. A value may hold a name: `config=password=x`."""
     kept, done, place = [], 0, 0
     while (found := _NAMED.search(text, place)) is not None:
         if looks_secret(found["name"] or found["flag"]):
@@ -122,7 +122,7 @@ def _without_named(text: str) -> str:
 
 
 def _spellings(secret: str) -> set[str]:
-    """How a secret may stand in a text: as it is, in JSON, in JSON within JSON, in a URL."""
+    """The spellings of a secret in a text: as it is, in JSON, in JSON within JSON, in a URL."""
     in_json = json.dumps(secret)[1:-1]
     return {
         secret,

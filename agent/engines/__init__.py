@@ -1,7 +1,8 @@
-"""One protocol, several doors to where a plugin runs.
+"""The contract of the engines that run plugins: `docker`, `process`, and the fake engine of the tests.
 
-Given a `ContainerSpec` an engine starts it, hands over its output from the first byte to the end, and
-says how it ended. It decides nothing: policy is in `launch.py`.
+An engine starts a container from a `ContainerSpec`, hands over its output from the first byte to the last, and
+reports its end. It decides nothing: policy is in `run/container_spec.py`. `tests/support/engine_contract.py`
+holds every engine to this contract.
 """
 
 from __future__ import annotations
@@ -10,21 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.domain import ContainerSpec, ExitResult
+from agent.domain import ContainerSpec, EngineInfo, ExitResult
+from agent.fs.names import read_number
+
+TASK_LABEL = "task_id"  # a container's label that holds the number of its task
 
 Frame = tuple[int, bytes]  # stream (1 stdout, 2 stderr) and a piece of its output: any length, any cut
-
-
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
-    name: str  # "docker" or "process"
-    version: str
-    has_nvidia: bool  # the nvidia runtime, or for processes: CUDA devices on this machine
-    can_mount_over: bool  # may `data/` be mounted read-only over the task folder
-    remark: str = ""  # what works otherwise than usual here, one sentence for whoever submits
-    owner: str = "0:0"  # the user in a container, uid:gid, who owns what this agent makes
-    memory_bytes: int = 0  # of the engine's machine; 0: unknown
-    cpus: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +24,26 @@ class ImageInfo:
     reference: str
     digest: str  # the image id, sha256:...
     labels: Mapping[str, str]
-    entry_python: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class KeptImage:
-    """An image the engine keeps. `reference` is what its label says; `name` is what it is removed by."""
+    """An image that the engine keeps. `Engine.remove_image` takes `name`."""
 
-    name: str  # the reference, or the id of an image that a newer one took the name from
-    reference: str
+    name: str  # the reference; the image id where a newer image has taken over the reference
+    reference: str  # the value of the image's label VERSION
     is_tagged: bool
-    size_bytes: int  # shared layers count in each image
+    size_bytes: int  # layers shared with other images included
     created_s: float  # Unix time
 
 
+def task_of(labels: Mapping[str, str]) -> int | None:
+    """The number of the task that a container with these labels belongs to; None when they name none."""
+    return read_number(labels.get(TASK_LABEL, ""))
+
+
 class Container(Protocol):
-    """A container that was started, by this agent or by one before it."""
+    """A container that was started, by this agent or by an earlier agent."""
 
     @property
     def id(self) -> str: ...
@@ -56,52 +52,63 @@ class Container(Protocol):
     def task_id(self) -> int | None:
         """From its labels."""
 
+    @property
+    def trouble(self) -> str:
+        """Why the engine does not answer at present, while `output` waits for it; empty when it answers."""
+
     def is_over(self) -> bool:
-        """Whether it ended or is gone."""
+        """Whether the container has ended or is gone."""
 
     def output(self) -> Iterator[Sequence[Frame]]:
-        """Yield everything printed so far and from now on, in the engine's order, until the end.
+        """Yield the whole output, in the engine's order, until the container ends. Waits for an engine that is away.
 
-        Always starts at the first byte, so a reader that starts anew counts what it has and skips it.
-        A batch holds what arrived together; it comes as soon as it arrives.
+        Every call starts at the first byte: a reader that starts again skips the bytes it has already.
+        A batch holds the frames that arrived together, and is yielded as soon as they arrive. While the container is
+        silent, or the engine away, an empty batch comes every few seconds, so that the reader can turn to other things.
         """
 
     def wait(self) -> ExitResult:
-        """How it ended. Call it after `output` is exhausted."""
+        """Wait for the container's end, and describe it. Call it after `output` is exhausted."""
 
     def kill(self, grace_s: float = 0.0) -> None:
-        """End it: SIGTERM and a grace period when asked for, then SIGKILL. Idempotent; gone is not an error."""
+        """End the container: SIGTERM and `grace_s` seconds of waiting where given, then SIGKILL.
+
+        Idempotent. A container that is gone is no error.
+        """
 
     def remove(self) -> None:
-        """Forget it and its log; give everything under the task folder back to the user. Idempotent."""
+        """Delete the container and its log, and restore the ownership of the task folder's files. Idempotent."""
 
 
 class Engine(Protocol):
     name: str
 
     def info(self) -> EngineInfo:
-        """Raises EngineUnavailable with what to do."""
+        """Describe the engine. Raises EngineUnavailable with the remedy."""
 
     def image(self, reference: str, pull: str = "missing") -> ImageInfo:
-        """Labels and digest. Pulls by policy `missing`, `always` or `never`. Raises ImageNotFound."""
+        """An image's labels and digest. `pull` is missing, always or never. Raises ImageNotFound."""
 
     def start(self, spec: ContainerSpec) -> Container:
-        """Create and start. A leftover with the same name is removed first. Raises CouldNotStart."""
+        """Create and start a container; an older container of the same name is removed first.
 
-    def find(self, labels: Mapping[str, str], *, unstarted: bool = False) -> list[Container]:
-        """Containers carrying all these labels, running or ended.
-
-        With `unstarted`, those too that were made and never started, because an agent died in between.
+        Raises CouldNotStart.
         """
 
-    def give_back(self, folder_on_host: str, labels: Mapping[str, str]) -> None:
-        """Make everything below this folder the agent's user's own. Raises AgentError when the engine cannot.
+    def find(self, labels: Mapping[str, str], *, unstarted: bool = False) -> list[Container]:
+        """Containers that carry all these labels, running or ended.
 
-        `labels` mark what the engine starts for it.
+        With `unstarted`, also containers that were created and never started, because their agent died in between.
+        """
+
+    def restore_ownership(self, folder_on_host: str, labels: Mapping[str, str]) -> None:
+        """Give every file below this folder to the agent's user. Raises AgentError when the engine cannot.
+
+        `labels` mark the container that the engine starts for this, where it starts one.
         """
 
     def images_with(self, label: str) -> list[KeptImage]:
-        """Images that carry this label and, in the label VERSION, a reference."""
+        """Images that carry this label and whose label VERSION holds a reference."""
 
     def remove_image(self, name: str) -> None:
-        """Raises AgentError when a container uses it; gone is not an error."""
+        """Remove an image. Raises AgentError when a container uses it. An image that is gone is no error."""

@@ -1,68 +1,112 @@
-"""Plugins in containers of a Docker engine, through the docker SDK; their life and output in `docker_container`."""
+"""Plugins in containers of a Docker engine, through the docker SDK. `docker_container` is a container's life."""
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import docker.errors
 import requests
+from docker.credentials import StoreError
 from docker.types import DeviceRequest, LogConfig, Mount
 from docker.utils import parse_repository_tag
 
-from agent.domain import ContainerSpec, Hardening
-from agent.engines import Container, EngineInfo, ImageInfo, KeptImage
+from agent.domain import ContainerSpec, EngineInfo, Hardening
+from agent.engines import Container, ImageInfo, KeptImage
+from agent.engines.docker_config import missing_helpers, proxies, read_client_config
 from agent.engines.docker_container import DockerContainer
+from agent.engines.docker_errors import describe_error, is_rootless, translated_errors
 from agent.engines.docker_hosts import connect
-from agent.engines.docker_ownership import give_back_from_inside
-from agent.engines.docker_words import is_rootless, translated, words
-from agent.errors import ImageNotFound
+from agent.engines.docker_ownership import restore_ownership_in_container
+from agent.errors import CouldNotStart, ImageNotFound
 
 if TYPE_CHECKING:
     from docker.models.containers import Container as SdkContainer
 
-CALL_TIMEOUT_S = 120  # one request; creating a container on a busy disk takes its time
-REMOVAL_S = 15.0  # how long a name may stay taken by a container that is on its way out
+CALL_TIMEOUT_S = 120  # of a single request; creating a container on a busy disk is slow
+REMOVAL_S = 15.0  # how long a container that is being removed may keep its name
 
-# Images built here without a registry: a public registry's account of that name is somebody else's.
+# Images built here without a registry are never pulled: the account of that name on a public registry is not ours.
 NEVER_PULLED = "local/"
 
-# The log is the only way back to what was printed, so it must be readable and complete. A daemon's default
-# driver may be one that cannot be read (syslog, fluentd), or json-file with options that drop lines:
-# rotation (max-size, max-file) and non-blocking delivery. Each of them is overridden by name.
+# The log is the only copy of the output, so it must be readable and complete. A daemon's default driver may be
+# unreadable (syslog, fluentd), or json-file with options that drop lines: rotation (max-size, max-file) and
+# non-blocking delivery. Each of these options is overridden by name.
 LOG_CONFIG = LogConfig(
     type=LogConfig.types.JSON,
     config={"max-size": "1000g", "max-file": "1", "mode": "blocking", "compress": "false"},
 )
 
 
+T = TypeVar("T")
+
+log = logging.getLogger("agent.engines.docker")
+
+
 class DockerEngine:
     name = "docker"
 
     def __init__(self, *, answer_within_s: int = 10) -> None:
-        """Connect where the environment, the docker context or the usual sockets say. Raises EngineUnavailable."""
+        """Connect to the engine of DOCKER_HOST, of the docker context, or of the usual sockets.
+
+        Raises EngineUnavailable.
+        """
         self.client, self.host = connect(answer_within_s)
         self.client.api.timeout = CALL_TIMEOUT_S
+        self._config = read_client_config()
+        self.proxies = proxies(self._config, self.host)  # for containers and builds
+        self.without_credentials = ""  # why the user's credentials of registries are not used; empty: they are
 
     def close(self) -> None:
         self.client.close()
 
     def info(self) -> EngineInfo:
-        with translated("ask the engine about itself"):
+        with translated_errors("ask the engine about itself"):
             facts = self.client.info()
         return EngineInfo(
             name=self.name,
             version=str(facts.get("ServerVersion", "")),
             has_nvidia="nvidia" in (facts.get("Runtimes") or {}),
             can_mount_over=True,
-            # Under a rootless engine the user is root inside.
+            # Under a rootless engine the agent's user is root inside the container.
             owner="0:0" if is_rootless(facts) else f"{os.geteuid()}:{os.getegid()}",
             memory_bytes=int(facts.get("MemTotal") or 0),
             cpus=int(facts.get("NCPU") or 0),
+            remark=self._remark(),
         )
+
+    def _remark(self) -> str:
+        names = ", ".join(name for name in self.proxies if name.isupper())
+        return f"The docker client's {self._config.file} gives every container {names}." if names else ""
+
+    def with_credentials(self, call: Callable[[], T]) -> T:
+        """Make a call to the engine that sends the user's credentials of registries, or none if they cannot be had.
+
+        The program that keeps them is often one of another machine or of an uninstalled Docker Desktop.
+        """
+        configs: dict[str, Any] = getattr(self.client.api, "_auth_configs")  # noqa: B009 - no public way changes them
+        if missing := missing_helpers(configs):
+            self._forget_credentials(configs, f"there is no program {missing[0]}")
+        try:
+            return call()
+        except (StoreError, docker.errors.DockerException) as error:
+            if not isinstance(error, StoreError) and "Credentials store error" not in str(error):
+                raise
+            self._forget_credentials(configs, describe_error(error))
+            return call()
+
+    def _forget_credentials(self, configs: dict[str, Any], why: str) -> None:
+        for key in ("credsStore", "credHelpers"):
+            configs.pop(key, None)
+        if not configs.get("auths"):  # where nothing is left, the SDK reads the file again
+            configs["auths"] = {"registry.invalid": {}}
+        self.without_credentials = f"credentials of {self._config.file} cannot be used ({why}), so none are sent"
+        log.warning("%s", self.without_credentials)
 
     def image(self, reference: str, pull: str = "missing") -> ImageInfo:
         reference = _with_tag(reference)
@@ -80,19 +124,21 @@ class DockerEngine:
         return found
 
     def start(self, spec: ContainerSpec) -> DockerContainer:
-        with translated(f"start a container of {spec.image}"):
+        with translated_errors(f"start a container of {spec.image}"):
             made = self._create(spec)
             try:
                 made.start()
             except BaseException:
-                with suppress(docker.errors.DockerException, requests.RequestException):  # the first failure counts
+                with suppress(
+                    docker.errors.DockerException, requests.RequestException
+                ):  # the first failure is reported
                     made.remove(force=True, v=True)
                 raise
         return DockerContainer(self.client, self.host, str(made.id), spec.labels)
 
     def find(self, labels: Mapping[str, str], *, unstarted: bool = False) -> list[Container]:
         wanted = [f"{key}={value}" for key, value in labels.items()]
-        with translated("look for containers"):
+        with translated_errors("look for containers"):
             found = self.client.api.containers(all=True, filters={"label": wanted})
         return [
             DockerContainer(self.client, self.host, entry["Id"], entry.get("Labels") or {})
@@ -100,19 +146,19 @@ class DockerEngine:
             if unstarted or entry.get("State") != "created"
         ]
 
-    def give_back(self, folder_on_host: str, labels: Mapping[str, str]) -> None:
-        """As `Engine.give_back`, in a container of any plugin's image that is here."""
-        with translated(f"give {folder_on_host} back to its user"):
-            here = self.client.api.images(filters={"label": "MODES"})
-            if not here:
+    def restore_ownership(self, folder_on_host: str, labels: Mapping[str, str]) -> None:
+        """As `Engine.restore_ownership`, in a container of any plugin image that the engine has."""
+        with translated_errors(f"give {folder_on_host} back to its user"):
+            plugin_images = self.client.api.images(filters={"label": "MODES"})
+            if not plugin_images:
                 raise ImageNotFound(
                     f"the engine has no plugin's image to give {folder_on_host} back to its user with; "
                     "build one with `agent build FOLDER`, or delete the folder as root"
                 )
-            give_back_from_inside(self.client, here[0]["Id"], folder_on_host, labels)
+            restore_ownership_in_container(self.client, plugin_images[0]["Id"], folder_on_host, labels)
 
     def images_with(self, label: str) -> list[KeptImage]:
-        with translated("list images"):
+        with translated_errors("list images"):
             found = self.client.api.images(filters={"label": label})
         images = []
         for entry in found:
@@ -124,11 +170,11 @@ class DockerEngine:
         return images
 
     def remove_image(self, name: str) -> None:
-        with translated(f"remove the image {name}"), suppress(docker.errors.ImageNotFound):
+        with translated_errors(f"remove the image {name}"), suppress(docker.errors.ImageNotFound):
             self.client.api.remove_image(name)
 
     def _inspect_image(self, reference: str) -> ImageInfo | None:
-        with translated(f"look at the image {reference}"):
+        with translated_errors(f"look at the image {reference}"):
             try:
                 found: dict[str, Any] = self.client.api.inspect_image(reference)  # type: ignore[no-untyped-call]
             except docker.errors.ImageNotFound:
@@ -140,21 +186,27 @@ class DockerEngine:
             raise ImageNotFound(f"the engine has no image {reference}; build it with `agent build FOLDER`")
         repository, tag = parse_repository_tag(reference)
         try:
-            for line in self.client.api.pull(repository, tag=tag, stream=True, decode=True):
+            pull = partial(self.client.api.pull, repository, tag=tag, stream=True, decode=True)
+            for line in self.with_credentials(pull):
                 if "error" in line:
                     raise docker.errors.APIError(line["error"])
         except (docker.errors.DockerException, requests.RequestException) as error:
+            stale = f"{self.without_credentials}; " if self.without_credentials else ""
             raise ImageNotFound(
-                f"could not pull the image {reference}: {words(error)}; "
+                f"could not pull the image {reference}: {describe_error(error)}; {stale}"
                 "check its name and the network, or build it with `agent build FOLDER`"
             ) from error
 
+    def _relabels(self) -> bool:
+        return any("selinux" in str(option) for option in self.client.info().get("SecurityOptions") or ())
+
     def _create(self, spec: ContainerSpec) -> SdkContainer:
-        """Create, taking the name over from a leftover that may still be on its way out."""
+        """Create a container. An older container that has the name is removed first, which may take a while."""
         deadline = time.monotonic() + REMOVAL_S
+        arguments = create_arguments(spec, self.proxies, relabels=self._relabels())
         while True:
             try:
-                return self.client.containers.create(**_create_arguments(spec))
+                return self.client.containers.create(**arguments)
             except docker.errors.ImageNotFound as error:
                 raise ImageNotFound(
                     f"the engine has no image {spec.image}; build it with `agent build FOLDER`"
@@ -166,21 +218,32 @@ class DockerEngine:
                 time.sleep(0.1)
 
 
-def _create_arguments(spec: ContainerSpec) -> dict[str, Any]:
-    """The spec in docker-py's words; nothing is decided here."""
+def create_arguments(spec: ContainerSpec, proxies: Mapping[str, str], *, relabels: bool) -> dict[str, Any]:
+    """The specification as arguments of docker-py. Nothing is decided here.
+
+    `relabels`: the engine separates containers by SELinux, so files of the host need the label of files of containers.
+    The label is the shared one (`z`), because task folders share images with the library and each other. Only binds
+    can ask for it, mounts cannot.
+    """
     arguments: dict[str, Any] = {
         "image": spec.image,
         "entrypoint": list(spec.entrypoint),
         "name": spec.name,
-        "environment": dict(spec.env),
+        "environment": {**({} if spec.hardening else proxies), **spec.env},  # without a network a proxy is no use
+        "use_config_proxy": False,  # the proxies of the user's configuration are in the environment already
         "labels": dict(spec.labels),
-        "mounts": [Mount(m.target, m.source, type="bind", read_only=m.read_only) for m in spec.mounts],
         "shm_size": spec.shm_bytes,
         "log_config": LOG_CONFIG,
         "detach": True,
         "tty": False,
         "stdin_open": False,
     }
+    if relabels:
+        arguments["volumes"] = [
+            f"{_bindable(m.source)}:{m.target}:{'ro' if m.read_only else 'rw'},z" for m in spec.mounts
+        ]
+    else:
+        arguments["mounts"] = [Mount(m.target, m.source, type="bind", read_only=m.read_only) for m in spec.mounts]
     if spec.runtime:
         arguments["runtime"] = spec.runtime
     if spec.gpus == "all":
@@ -190,11 +253,20 @@ def _create_arguments(spec: ContainerSpec) -> dict[str, Any]:
     if spec.memory_bytes:
         arguments |= {"mem_limit": spec.memory_bytes, "memswap_limit": spec.memory_bytes}
     if spec.hardening:
-        arguments |= _walls(spec.hardening)
+        arguments |= _hardening_arguments(spec.hardening)
     return arguments
 
 
-def _walls(hardening: Hardening) -> dict[str, Any]:
+def _bindable(source: str) -> str:
+    if ":" in source:
+        raise CouldNotStart(
+            f"the engine uses SELinux, and cannot label {source} for containers, because the path holds a colon; "
+            "set AGENT_HOME or AGENT_TASKS_DIR to a folder without"
+        )
+    return source
+
+
+def _hardening_arguments(hardening: Hardening) -> dict[str, Any]:
     return {
         "user": hardening.user,
         "network_mode": hardening.network,
@@ -208,6 +280,6 @@ def _walls(hardening: Hardening) -> dict[str, Any]:
 
 
 def _with_tag(reference: str) -> str:
-    """Without a tag or digest `latest` is meant; a registry's port is no tag."""
+    """The reference with the tag `latest` unless it has a tag or digest. The port of a registry is no tag."""
     last = reference.rpartition("/")[2]
     return reference if ":" in last or "@" in last else f"{reference}:latest"

@@ -1,7 +1,7 @@
-"""Giving files back from inside a container: for an agent that may not change owners itself.
+"""Restoring the ownership of files from inside a container: for an agent that may not change owners itself.
 
-The container is short-lived, has no network, and runs as root in an image that is there and has `sh` (contract:
-task.md 3). It carries the installation's labels but no task's, so that a crash leaves nothing nameless behind.
+The container is short-lived, has no network, and runs as root in an image that the engine has and that has `sh`
+(contract: task.md 3). It carries the installation's labels without a task's number, so that it is found after a crash.
 """
 
 from __future__ import annotations
@@ -13,26 +13,27 @@ from typing import TYPE_CHECKING
 from docker.types import Mount
 
 from agent.domain import TASK_MOUNT
-from agent.engines.docker_words import is_rootless
+from agent.engines import TASK_LABEL
+from agent.engines.docker_errors import is_rootless
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-GIVE_BACK = f'exec chown -Rh "${{OWNER:-$(stat -c %u:%g {TASK_MOUNT})}}" {TASK_MOUNT}'
+RESTORE_OWNERSHIP = f'exec chown -Rh "${{OWNER:-$(stat -c %u:%g {TASK_MOUNT})}}" {TASK_MOUNT}'
 
 
-def give_back_from_inside(client: DockerClient, image: str, source: str, labels: Mapping[str, str]) -> None:
-    """Make everything below `source`, a folder on the engine's host, this agent's user's own.
+def restore_ownership_in_container(client: DockerClient, image: str, source: str, labels: Mapping[str, str]) -> None:
+    """Give every file below `source`, a folder on the engine's host, to this agent's user.
 
-    Under a rootless engine the user is root inside, which is what the folder's own owner says there.
-    Raises what the docker SDK raises.
+    Where the agent is root, or the engine rootless, the owner of `source` gets the files: under a rootless engine
+    that is root as seen from inside. Raises the docker SDK's errors.
     """
     explicit = os.geteuid() != 0 and not is_rootless(client.info())
     client.containers.run(
         image,
-        entrypoint=["sh", "-c", GIVE_BACK],
+        entrypoint=["sh", "-c", RESTORE_OWNERSHIP],
         environment={"OWNER": f"{os.geteuid()}:{os.getegid()}" if explicit else ""},
-        labels={key: value for key, value in labels.items() if key != "task_id"},
+        labels={key: value for key, value in labels.items() if key != TASK_LABEL},
         mounts=[Mount(str(TASK_MOUNT), source, type="bind")],
         user="0",
         userns_mode="host",

@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING
 
 from agent.engines.process import ProcessEngine
 from agent.errors import BadInput, EngineUnavailable
-from agent.launch import choose_engine
 
 if TYPE_CHECKING:
     from agent.engines import Engine
     from agent.settings import Settings
 
-QUICKLY_S = 2  # how long `auto` waits for Docker: where none runs, nobody wants to wait for it
+QUICKLY_S = 2  # how long `auto` waits for Docker: a machine without Docker should not wait longer
 
 
 def open_engine(name: str, settings: Settings) -> Engine:
-    """The engine a task asks for: docker, process, or auto for Docker where it answers and processes elsewhere.
+    """Open docker, process, or with auto Docker where it answers and processes elsewhere.
 
-    `auto` from a task leaves it to the settings. Raises EngineUnavailable, BadInput for a name that is none.
+    `name` is the option of a task. Raises EngineUnavailable; BadInput for an unknown name.
     """
-    from agent.engines.docker import DockerEngine  # late: a process engine does not need the SDK's 0.2 s
+    from agent.engines.docker import (
+        DockerEngine,
+    )  # late: the process engine works without the SDK, whose import takes 0.2 s
 
     chosen, remark = choose_engine(name, settings), ""
     if chosen == "docker":
@@ -28,8 +29,14 @@ def open_engine(name: str, settings: Settings) -> Engine:
     if chosen == "auto":
         try:
             return DockerEngine(answer_within_s=QUICKLY_S)
-        except EngineUnavailable:
-            remark = "No Docker engine answers, so the plugin runs as a process on this machine."
+        except EngineUnavailable as error:
+            said = str(error).partition("; ")[0]
+            remark = f"The plugin runs as a process on this machine, because {said}."
     elif chosen != "process":
         raise BadInput(f"there is no engine {chosen!r}; write auto, docker or process")
     return ProcessEngine(settings.home / "processes", python=settings.python, remark=remark)
+
+
+def choose_engine(option: str, settings: Settings) -> str:
+    """`docker`, `process` or `auto`: the option of the task; where it is auto, the setting of this agent."""
+    return option if option != "auto" else settings.engine

@@ -1,8 +1,8 @@
-"""Plugins as processes on this machine: no engine to install, the quick loop for debugging.
+"""Plugins as processes on this machine: no engine to install, and short turns while debugging.
 
-An unmodified plugin finds its hard-coded /sly_task_data and /workdir in a private view of the file system,
-wherever the kernel allows one; elsewhere only plugins written with supervisely_lib find their data, by its
-environment variable. Output and end are kept on disk by a small watcher (`shim.py`) that outlives the agent.
+An unmodified plugin finds its hard-coded /sly_task_data and /workdir in a private view of the file system, where
+the kernel allows it. Elsewhere only plugins written with supervisely_lib find their data, through an environment
+variable. A small watcher (`shim.py`) keeps output and exit code on disk; it outlives the agent.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Mapping
@@ -21,8 +22,8 @@ from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
-from agent.domain import TASK_MOUNT, WORKDIR, ContainerSpec
-from agent.engines import Container, EngineInfo, ImageInfo, KeptImage
+from agent.domain import TASK_MOUNT, WORKDIR, ContainerSpec, EngineInfo
+from agent.engines import Container, ImageInfo, KeptImage
 from agent.engines.process_container import RUN_VARIABLE, ProcessContainer
 from agent.engines.workdir import copy_plugin
 from agent.errors import CouldNotStart
@@ -31,7 +32,7 @@ from agent.formats.dockerfile import python_path
 SHIM = Path(__file__).with_name("shim.py")
 START_S = 60.0  # for the watcher to report that the plugin runs
 
-# The agent's own and its interpreter's: they must not reach into a plugin with another interpreter.
+# Variables of the agent and of its interpreter: a plugin has an interpreter of its own.
 _NOT_PASSED_ON = ("AGENT_", "PYTHON", "VIRTUAL_ENV", "SLY_TASK_DATA", "SLY_WORKDIR")
 
 
@@ -39,9 +40,9 @@ class ProcessEngine:
     name = "process"
 
     def __init__(self, state_dir: Path, *, python: str = "", remark: str = "") -> None:
-        """`state_dir` keeps a folder per run; `python` is for plugins that bring no interpreter of their own.
+        """`state_dir` keeps a folder per run; `python` is the interpreter of plugins without their own.
 
-        `remark` says why this engine was chosen, if that needs saying.
+        `remark` is the reason why this engine was chosen; empty when the user chose it.
         """
         self._state_dir = state_dir.absolute()
         self._python = python
@@ -50,13 +51,25 @@ class ProcessEngine:
     @cached_property
     def no_private_view(self) -> str:
         """Why the kernel does not allow a private view of the file system; empty when it does."""
-        self._state_dir.mkdir(parents=True, exist_ok=True)
-        return _run_shim("--probe", str(self._state_dir))  # covered in the probe's own view only
+        with tempfile.TemporaryDirectory() as folder:  # covered in the probe's own view only
+            return _run_shim("--probe", folder)
+
+    @property
+    def obstacle(self) -> str:
+        """Why no plugin can be run as a process, with the remedy; empty when plugins can."""
+        if ":" in str(self._state_dir):
+            return (
+                f"the path {self._state_dir} holds a colon, which separates the folders in a PATH; "
+                "set AGENT_HOME to a folder without"
+            )
+        if self._python and _found(self._python) is None:
+            return f"there is no Python interpreter at {self._python}; set AGENT_PYTHON to one, or unset it"
+        return ""
 
     def info(self) -> EngineInfo:
-        said = [self._remark] if self._remark else []
+        remarks = [self._remark] if self._remark else []
         if self.no_private_view:
-            said.append(
+            remarks.append(
                 f"No private /sly_task_data here ({self.no_private_view}): only plugins that use supervisely_lib's "
                 "TaskPaths find their data, through the variable SLY_TASK_DATA."
             )
@@ -65,11 +78,11 @@ class ProcessEngine:
             version=f"{sys.platform} {os.uname().release}",
             has_nvidia=Path("/dev/nvidiactl").exists(),
             can_mount_over=not self.no_private_view,
-            remark=" ".join(said),
+            remark=" ".join(remarks),
         )
 
     def image(self, reference: str, pull: str = "missing") -> ImageInfo:  # noqa: ARG002
-        """There are no images here: what runs is the plugin's folder."""
+        """An image without labels: this engine runs the plugin's folder."""
         return ImageInfo(reference, digest="", labels={})
 
     def start(self, spec: ContainerSpec) -> ProcessContainer:
@@ -84,12 +97,15 @@ class ProcessEngine:
                 f"there is no task folder {task_folder} on this machine; the process engine runs where the agent "
                 "runs, so AGENT_TASKS_HOST_DIR must not be set for it"
             )
+        if ":" in str(self._state_dir):
+            raise CouldNotStart(self.obstacle)
         plugin_folder = Path(spec.plugin_folder)
         for leftover in self._named(spec.name):
             leftover.remove()
         run_id = uuid.uuid4().hex
         state = self._state_dir / run_id
-        # Its name comes first and at once, so that whatever an agent that dies here leaves is found by it.
+        # The specification is written first, and its folder appears complete, so that the state which a dying agent
+        # leaves behind is found by the container's name.
         new = self._state_dir / f"{run_id}.new"
         new.mkdir(parents=True)
         (new / "container.json").write_text(json.dumps(asdict(spec)))
@@ -111,17 +127,17 @@ class ProcessEngine:
         self._sweep()
         return [c for c in self._all() if (unstarted or c.was_started) and labels.items() <= c.labels.items()]
 
-    def give_back(self, folder_on_host: str, labels: Mapping[str, str]) -> None:
-        """Nothing to give: what a process wrote is its user's, also where that user was root in a view of its own."""
+    def restore_ownership(self, folder_on_host: str, labels: Mapping[str, str]) -> None:
+        """Do nothing: the files of a process belong to the agent's user, also where it was root in a private view."""
 
     def images_with(self, label: str) -> list[KeptImage]:  # noqa: ARG002
         return []
 
     def remove_image(self, name: str) -> None:
-        """There are none."""
+        """Do nothing: this engine has no images."""
 
     def _sweep(self) -> None:
-        """Delete what agents that died had begun to delete, or to make."""
+        """Delete the folders that dead agents had begun to delete, or to create."""
         for folder in self._state_dir.glob("*.removed"):
             shutil.rmtree(folder, ignore_errors=True)
         for folder in self._state_dir.glob("*.new"):
@@ -145,16 +161,19 @@ class ProcessEngine:
         return found
 
     def _interpreter(self, spec: ContainerSpec, plugin_folder: Path) -> str:
-        """The task's choice, the plugin's own environment, the setting, the agent's own. Raises CouldNotStart."""
+        """The interpreter of the task, else of the plugin's .venv, else of the settings, else the agent's own.
+
+        Raises CouldNotStart.
+        """
         own = plugin_folder / ".venv" / "bin" / "python"
         chosen = spec.python or (str(own) if own.exists() else "") or self._python or sys.executable
-        found = shutil.which(os.path.expanduser(chosen))  # noqa: PTH111  # also a bare name from PATH
+        found = _found(chosen)
         if found is None:
             raise CouldNotStart(f"there is no Python interpreter at {chosen}")
-        return os.path.abspath(found)  # noqa: PTH100  # never resolved: a venv is known by its link's place
+        return os.path.abspath(found)  # noqa: PTH100  # never resolved: the place of the link tells the venv
 
     def _run(self, spec: ContainerSpec, state: Path, task_folder: Path | None) -> dict[str, object]:
-        """What the shim needs: command, environment, mounts."""
+        """The run for the shim: command, environment, mounts."""
         dockerfile = state / "workdir" / "Dockerfile"
         folders = python_path(dockerfile.read_text(errors="replace") if dockerfile.is_file() else "")
         private, workdir = not self.no_private_view, str(state / "workdir")
@@ -180,8 +199,13 @@ class ProcessEngine:
         }
 
 
+def _found(interpreter: str) -> str | None:
+    """The file of an interpreter that is given by its path or by its bare name; None where there is none."""
+    return shutil.which(os.path.expanduser(interpreter))  # noqa: PTH111
+
+
 def _write_python(folder: Path, interpreter: str) -> None:
-    """`python` for a plugin's PATH. A script, not a link: a link would hide the environment it belongs to."""
+    """Write `python` for a plugin's PATH: a script, because a link would hide the environment it belongs to."""
     folder.mkdir()
     for name in ("python", "python3"):
         (folder / name).write_text(f'#!/bin/sh\nexec {shlex.quote(interpreter)} "$@"\n')
@@ -189,7 +213,7 @@ def _write_python(folder: Path, interpreter: str) -> None:
 
 
 def _run_shim(*arguments: str) -> str:
-    """The shim's answer: empty when all went well."""
+    """The shim's complaint; empty when it succeeded."""
     command = [sys.executable, "-I", "-S", str(SHIM), *arguments]
     try:
         done = subprocess.run(

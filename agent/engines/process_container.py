@@ -14,21 +14,23 @@ from pathlib import Path
 
 import psutil
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
 
 from agent.domain import ExitResult
-from agent.engines import Frame
+from agent.engines import Frame, task_of
 from agent.engines.frames import FrameParser
+from agent.fs.watching import new_observer
 
 READ_BYTES = 1 << 20
-LOOK_AGAIN_S = 1.0  # a watcher that was killed writes nothing any more, so nothing would wake us
+LOOK_AGAIN_S = 1.0  # a killed watcher writes no file, so no change wakes the reader
 RUN_VARIABLE = "SLY_RUN_ID"  # in the environment of everything a run starts
-KILL_S = 15.0  # for the watcher to end everything; then it is ended from here
+KILL_S = 15.0  # for the watcher to end every process; then they are killed from here
 
 
 class ProcessContainer:
+    trouble = ""  # this engine is always there
+
     def __init__(self, state: Path, labels: Mapping[str, str], name: str = "") -> None:
         self._state = state
         self.labels = labels
@@ -40,19 +42,18 @@ class ProcessContainer:
 
     @property
     def task_id(self) -> int | None:
-        text = self.labels.get("task_id", "")
-        return int(text) if text.isdigit() else None
+        return task_of(self.labels)
 
     @property
     def was_started(self) -> bool:
-        """Whether its watcher got so far: it writes its number last before it goes on by itself."""
+        """Whether the start was completed: the watcher writes its process id as the last step of it."""
         return (self._state / "pid").exists() or self._is_watched()
 
     def is_over(self) -> bool:
         return self._ended()
 
     def output(self) -> Iterator[Sequence[Frame]]:
-        """As `engines.Container.output`: read from the file, woken by its changes."""
+        """As `engines.Container.output`, from the file that the watcher writes; its changes wake the reader."""
         try:
             file = (self._state / "output").open("rb", buffering=0)
         except FileNotFoundError:  # removed
@@ -61,13 +62,14 @@ class ProcessContainer:
         with file, _woken_by_changes(self._state) as changed:
             while True:
                 changed.clear()
-                ended = self._ended()  # asked before reading: what was written before the end is then read
+                ended = self._ended()  # asked before reading, so that the last bytes are read
                 while data := file.read(READ_BYTES):
                     if frames := parser.feed(data):
                         yield frames
                 if ended:
                     return
-                changed.wait(LOOK_AGAIN_S)
+                if not changed.wait(LOOK_AGAIN_S):
+                    yield ()
 
     def wait(self) -> ExitResult:
         if not self._ended():
@@ -102,7 +104,7 @@ class ProcessContainer:
                     process.kill()
 
     def _end_orphans(self) -> None:
-        """Kill what a killed watcher left running: all that inherited this run's mark."""
+        """Kill the processes that a killed watcher left behind: those that inherited this run's variable."""
         if (self._state / "exit.json").exists() or not self._state.exists():
             return
         for process in psutil.process_iter():
@@ -112,7 +114,7 @@ class ProcessContainer:
 
     def remove(self) -> None:
         self.kill()
-        removed = self._state.with_suffix(".removed")  # what is half-removed is not found again, but swept up
+        removed = self._state.with_suffix(".removed")  # a folder removed in part is not found again, but swept
         with suppress(FileNotFoundError):
             self._state.rename(removed)
         shutil.rmtree(removed, ignore_errors=True)
@@ -121,7 +123,7 @@ class ProcessContainer:
         return (self._state / "exit.json").exists() or not self._is_watched()
 
     def _is_watched(self) -> bool:
-        """The watcher holds its lock as long as it lives; a number in a file might be anybody's by now."""
+        """Whether the watcher lives: it holds a lock as long. A process id alone may belong to another process."""
         try:
             lock = os.open(self._state / "lock", os.O_RDONLY)
         except FileNotFoundError:
@@ -148,7 +150,7 @@ class _Wake(FileSystemEventHandler):
         self._changed = changed
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        # Reading the files is an event, too (opened, closed): waking on it would never end.
+        # Reading the files makes events, too (opened, closed): waking on them would never end.
         if event.event_type in ("modified", "created", "moved"):
             self._changed.set()
 
@@ -159,7 +161,7 @@ def _woken_by_changes(folder: Path) -> Iterator[threading.Event]:
     changed = threading.Event()
     observer: BaseObserver | None = None
     try:
-        observer = Observer()
+        observer = new_observer()
         observer.schedule(_Wake(changed), str(folder))
         observer.start()
     except OSError:  # the user's number of inotify instances is used up

@@ -1,13 +1,13 @@
-"""Runs one plugin as a process that outlives the agent, in a view of the file system of its own.
+"""Runs a plugin as a process that outlives the agent, in a private view of the file system.
 
-A script, started by `process.py` with nothing but the standard library:
+A script, started by `process.py`, that uses the standard library only:
 
     shim.py FOLDER AGENT      run what FOLDER/run.json describes, for the process AGENT; returns once the plugin runs
     shim.py --probe FOLDER    print why the kernel does not allow a private view, or nothing when it does
 
-It keeps in FOLDER: `output` (both streams, framed as Docker frames them), `exit.json` at the very end,
-`pid` (its own), and `lock`, held as long as it lives. SIGTERM kills the plugin with everything it started;
-SIGUSR1 asks them to end (SIGTERM). Whatever the plugin leaves behind when it ends is killed, as in a container.
+It keeps in FOLDER: `output` (both streams, framed as Docker frames them), `exit.json` as the last file,
+`pid` (its own), and `lock`, held as long as it lives. SIGTERM kills the plugin and every process it started; SIGUSR1
+sends them SIGTERM. Processes that the plugin leaves behind when it ends are killed, as in a container.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KEPT_FLAGS = 2 | 4 | 8 | 1024 | 2048  # nosuid, nodev, noexec, noatime, nodirati
 ST_RELATIME = 4096
 READ_BYTES = 64 << 10
 PIPE_BYTES = 1 << 20
-LAST_KILL_S = 10.0  # for what the kernel does not let go at once
+LAST_KILL_S = 10.0  # for processes that the kernel does not end at once
 
 Mount = tuple[str, str, bool]  # source, target, read-only
 
@@ -59,13 +59,14 @@ def enter_private_view(root: str, mounts: Sequence[Mount]) -> None:
 
     `root` is an empty folder. Nothing of this is visible outside, and it vanishes with the last process inside.
     """
+    root = os.path.realpath(root)  # a link on the way would lead out of the new root and back into the old
     _own_mount_namespace()
     _mount(None, "/", None, MS_REC | MS_SLAVE)
     _mount("tmpfs", root, "tmpfs", 0)
     ours = {target.split("/")[1] for _, target, _ in mounts}
     for entry in os.scandir("/"):
         if entry.name not in ours:
-            with contextlib.suppress(OSError):  # an entry that cannot be shown is missed by whoever needs it
+            with contextlib.suppress(OSError):  # a plugin that needs this entry will report it
                 _show(entry, root + "/" + entry.name)
     with contextlib.suppress(OSError):  # the view contains itself now, once
         _call("umount2", (root + root).encode(), MNT_DETACH)
@@ -94,7 +95,7 @@ def _own_mount_namespace() -> None:
 
 
 def _show(entry: os.DirEntry[str], place: str) -> None:
-    """An entry of the host's root, shown at the same name below the new one."""
+    """Show an entry of the host's root at `place`, below the new root."""
     if entry.is_symlink():
         os.symlink(os.readlink(entry.path), place)
         return
@@ -106,7 +107,7 @@ def _show(entry: os.DirEntry[str], place: str) -> None:
 
 
 def probe(folder: str) -> str:
-    """Why a private view is not to be had here; empty when it is."""
+    """The reason why the kernel refuses a private view; empty when it allows it."""
     if sys.platform != "linux":
         return "only Linux has mount namespaces"
     readable, writable = os.pipe()
@@ -124,11 +125,11 @@ def probe(folder: str) -> str:
     return reason
 
 
-# ---------------------------------------------------------------- the plugin and what it starts
+# ---------------------------------------------------------------- the plugin and its processes
 
 
 def _start(run: dict[str, Any], root: str, out: int, err: int) -> int:
-    """Fork and become the plugin in the child; gives its pid. Raises OSError when it cannot be started."""
+    """Fork, become the plugin in the child, and give its pid. Raises OSError when the plugin cannot be started."""
     readable, writable = os.pipe()  # carries the reason of a failure; closed by a successful exec
     pid = os.fork()
     if pid == 0:
@@ -152,17 +153,17 @@ def _become(run: dict[str, Any], root: str, out: int, err: int, failure: int) ->
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
         os.dup2(out, 1)
         os.dup2(err, 2)
-        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # the interpreter ignores them, a plugin's start must not
+        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # the interpreter ignores them; a plugin must not
             signal.signal(ignored, signal.SIG_DFL)
         os.chdir(run["cwd"])
         os.execvpe(run["argv"][0], run["argv"], run["env"])  # noqa: S606
-    except BaseException as error:  # noqa: BLE001  # whatever it is, the parent has to say it
+    except BaseException as error:  # noqa: BLE001  # the parent reports it
         os.write(failure, str(error).encode())
     os._exit(127)
 
 
 def _descendants() -> Iterator[int]:
-    """Every process below this one (Linux); orphans of the plugin are children of ours (subreaper)."""
+    """Every descendant of this process (Linux). Orphans of the plugin are its children: it is their subreaper."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -177,9 +178,9 @@ def _descendants() -> Iterator[int]:
 
 
 def _ask_to_end(main: int) -> None:
-    """SIGTERM to all but a first process that does not handle it: that one is the `sh` which waits for the plugin.
+    """Send SIGTERM to every process, except to a first process that does not handle it.
 
-    The kernel spares the first process of a container in the same way.
+    That is the `sh` that waits for the plugin. The kernel spares the first process of a container in the same way.
     """
     if sys.platform != "linux":
         os.killpg(main, signal.SIGTERM)
@@ -197,7 +198,7 @@ def _handles(pid: int, number: int) -> bool:
 
 
 def _kill_everything(main: int) -> None:
-    """SIGKILL to all there is, until a look finds nobody: what is being forked meanwhile is found next time."""
+    """Send SIGKILL to every process until none is left: a process forked meanwhile is found in the next turn."""
     deadline = time.monotonic() + LAST_KILL_S
     while time.monotonic() < deadline:
         if sys.platform == "linux":
@@ -214,11 +215,11 @@ def _kill_everything(main: int) -> None:
         time.sleep(0.002)
 
 
-# ---------------------------------------------------------------- watching it
+# ---------------------------------------------------------------- the watcher
 
 
 class Watch:
-    """One run: the plugin's two pipes into `output`, its end into `exit.json`."""
+    """A run: the plugin's two pipes go to `output`, its end to `exit.json`."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -239,7 +240,7 @@ class Watch:
     def start(self, run: dict[str, Any]) -> None:
         pipes = {stream: os.pipe() for stream in (1, 2)}
         for readable, _ in pipes.values():
-            with contextlib.suppress(OSError, AttributeError):  # a wide pipe, so that a fast plugin is not slowed down
+            with contextlib.suppress(OSError, AttributeError):  # a large pipe does not slow a fast plugin down
                 fcntl.fcntl(readable, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._oom_kills = _oom_kills()
         self.main = _start(run, f"{self.folder}/root", pipes[1][1], pipes[2][1])
@@ -248,14 +249,14 @@ class Watch:
             self._selector.register(readable, selectors.EVENT_READ, stream)
 
     def to_the_end(self) -> None:
-        """Until the plugin ended, everything it started is gone and all its output is kept."""
+        """Wait until the plugin has ended, every process it started is gone, and all output is kept."""
         while self.status is None or len(self._selector.get_map()) > 1:
             for key, _ in self._selector.select():
                 if key.data == 0:
                     self._on_signals(os.read(key.fd, 4096))
                 else:
                     self._on_output(key.fd, key.data)
-        _kill_everything(self.main)  # those that closed their output
+        _kill_everything(self.main)  # processes that closed their output
         self._reap()
 
     def _on_output(self, pipe: int, stream: int) -> None:
@@ -285,7 +286,7 @@ class Watch:
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 if ended[0] == self.main:
                     self.status = ended[1]
-                    _kill_everything(self.main)  # as in a container: with the first process all others end
+                    _kill_everything(self.main)  # as in a container: all others end with the first process
 
     def result(self) -> dict[str, Any]:
         code = os.waitstatus_to_exitcode(self.status or 0)
@@ -299,7 +300,7 @@ class Watch:
 
 
 def _oom_kills() -> int:
-    """How often the kernel killed for want of memory since it was started; 0 where it does not say."""
+    """The number of processes that the kernel has killed for lack of memory; 0 where it does not count them."""
     with contextlib.suppress(OSError, ValueError), open("/proc/vmstat") as file:
         for line in file:
             if line.startswith("oom_kill "):
@@ -308,8 +309,8 @@ def _oom_kills() -> int:
 
 
 def run(folder: str, agent: int) -> str:
-    """Start what `run.json` says under a watch that goes on by itself; gives why that failed, or nothing."""
-    # An agent that dies takes us with it up to the fork, and has started nothing; from the lock on, it is seen.
+    """Start the run of `run.json` under a watcher that outlives this call. Gives the reason of a failure, or ""."""
+    # Until the fork this process dies with the agent, and no plugin runs. From the lock on, other agents see the run.
     if sys.platform == "linux":
         _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != agent:
@@ -332,7 +333,7 @@ def run(folder: str, agent: int) -> str:
     with open(f"{folder}/pid", "w") as file:
         file.write(str(os.getpid()))
     result = f"{folder}/exit.json.new"
-    with open(result, "w") as file:  # its room is taken now: the end can be told on a full disk, too
+    with open(result, "w") as file:  # takes its space now, so that the end can be recorded on a full disk
         file.write(" " * 1024)
     watch = Watch(folder)
     try:

@@ -1,4 +1,4 @@
-"""What a plugin's image would hold at /workdir, as a private copy: the folder's files with the SDK beside them."""
+"""The content of a plugin image's /workdir, as a private copy: the folder's files and the SDK."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from agent.formats.dockerfile import sdk_place
 def copy_plugin(folder: Path, workdir: Path) -> None:
     """Copy a plugin's folder, so that neither side sees the other's later changes, and add the SDK.
 
-    The SDK lies where the plugin's Dockerfile would copy it. One of the folder's own is kept. Raises CouldNotStart
-    when the folder cannot be read.
+    The SDK is placed where the plugin's Dockerfile would copy it: the SDK in the folder itself, else the agent's.
+    Raises CouldNotStart when the folder cannot be read.
     """
     ignore = shutil.ignore_patterns(*LEFT_OUT)
     try:
         shutil.copytree(folder, workdir, symlinks=True, ignore=ignore)
         dockerfile = workdir / "Dockerfile"
         place = workdir / sdk_place(dockerfile.read_text(errors="replace") if dockerfile.is_file() else "")
-        if not (workdir / SDK).exists() and not place.exists() and (sdk := sdk_folder()) is not None:
+        sdk = workdir / SDK if (workdir / SDK).exists() else sdk_folder()
+        if sdk is not None and not place.exists():
             shutil.copytree(sdk, place, ignore=ignore)
     except (OSError, shutil.Error) as error:
         raise CouldNotStart(f"could not copy the plugin from {folder}: {error}") from error

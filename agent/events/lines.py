@@ -1,9 +1,8 @@
 """Bytes of a container's output → lines. Pure; no bytes make it raise, no output makes it grow without limit.
 
-An engine promises nothing about where its pieces end: docker hands over 16 KiB fragments of a long line and
-a tty single bytes, a pipe whatever was there, and a character of several bytes may be cut in two. So bytes
-are joined first, per stream, and decoded once, when their line is complete. Only a newline ends a line:
-a carriage return redraws one, and what it means is for `parse.py` to say.
+The pieces of an engine's output end anywhere: Docker cuts a long line into 16 KiB, a tty gives single bytes, and a
+character of several bytes may be cut in two. So the bytes of each stream are joined first, and decoded once, when their
+line is complete. Only a newline ends a line (contract: events.md 6); `parse.py` reads carriage returns.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import msgspec
 
 from agent.events.model import Stream
 
-LINE_LIMIT = 1 << 20  # bytes kept of one line; a print without end must not eat the memory
+LINE_LIMIT = 1 << 20  # bytes kept of one line, so that a print without end cannot fill the memory
 
 Frame = tuple[int, bytes]  # stream and a piece of its output, as engines give them
 _STREAMS = {1: Stream.STDOUT, 2: Stream.STDERR}
@@ -24,9 +23,9 @@ _stream_of = itemgetter(0)
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """One line without its newline; bytes that are not UTF-8 became U+FFFD.
+    """One line without its newline. Bytes that are not UTF-8 became U+FFFD.
 
-    A line above the limit is not whole, and its text says so where the bytes are missing.
+    Of a line above the limit, a mark in its text stands in the place of the bytes that were dropped.
     """
 
     stream: Stream
@@ -34,12 +33,12 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 
 def cut_mark(dropped_bytes: int) -> str:
-    """What stands at the end of a line that was too long."""
+    """The mark at the end of a line that was too long."""
     return f"… [line too long: {dropped_bytes} bytes dropped]"
 
 
 def redrawn_mark(dropped_bytes: int) -> str:
-    """What stands before the last segment of a line that was too long and redrawn by carriage returns."""
+    """The mark before the last segment of a line that was too long and redrawn by carriage returns."""
     return f"[line too long: {dropped_bytes} redrawn bytes dropped] …\r"
 
 
@@ -68,7 +67,7 @@ class LineJoiner:
         return lines
 
     def finish(self) -> list[Line]:
-        """What was printed last, without a newline: often the reason for a crash."""
+        """The lines that were printed last, without a newline: often they tell the reason of a crash."""
         return [self._close(stream) for stream in list(self._open)]
 
     def _close(self, stream: Stream, last: bytes = b"") -> Line:
@@ -90,10 +89,9 @@ class LineJoiner:
 class _OpenLine:
     """A line that is not complete. Holds at most `limit` bytes of it.
 
-    A line within the limit is kept as it is. From a longer one, what a carriage return has redrawn is
-    dropped first: a progress bar that runs for days stands glued before the JSON line that ends it, and
-    that end is what counts. What is still too long is cut. The result depends on the bytes alone, not on
-    how they arrived.
+    A line within the limit is kept whole. Of a longer line, the segments that a carriage return has redrawn are dropped
+    first, because a progress bar that runs for days may stand before a JSON object on the same line. A segment that is
+    still too long is cut at its end. The result depends on the bytes alone, not on the pieces in which they arrived.
     """
 
     __slots__ = ("_cut", "_kept", "_limit", "_long", "_overwritten", "_returns")

@@ -1,4 +1,8 @@
-"""An event → a line of the task's log, in the official shape (contract: events.md 2, 6). Pure."""
+"""Events → lines of the task's log file, as the official agent writes them. Pure.
+
+Shape of a line: contract: events.md 2. Keys that the agent adds: contract: events.md 6, rule 6. Lines without event
+type become LOGJ: contract: events.md 6, rule 3.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,14 @@ from typing import Any
 import orjson
 
 from agent.events.model import Event, Level, Stream
-from agent.events.read_json import read_json
+from agent.formats.json_text import read_lenient
 
 
 class LogLines:
-    """Writes a task's events as JSON lines.
+    """Writes the events of one task as JSON lines.
 
-    A line that is a JSON object keeps every byte of it; `service_type` and `task_id` are put before its own
-    keys, so that its own win where it has them, as with the official agent. Text is wrapped.
+    The bytes of a JSON object stay as the plugin printed them. `service_type` and `task_id` are put before its keys, so
+    that a key of the plugin's own wins: of duplicate keys the last counts. Text becomes the message of a new object.
     """
 
     def __init__(self, task_id: int) -> None:
@@ -28,7 +32,7 @@ class LogLines:
         self._untyped = f'{self._typed}"event_type": "EventType.LOGJ", '
 
     def lines(self, events: Iterable[Event]) -> str:
-        """One line for each event, each with its newline."""
+        """One line with its newline for each event."""
         typed = self._typed
         return "".join(
             [
@@ -51,7 +55,7 @@ class LogLines:
     def note(
         self, message: str, level: Level, event_type: str | None, fields: Mapping[str, Any] | None, time_us: int
     ) -> Event:
-        """An event of the agent's own; `raw` is its log line. What is no JSON in the fields becomes text."""
+        """An event of the agent itself; its `raw` is the log line. Values in `fields` that are no JSON become text."""
         data = _plain(fields) if fields else None
         raw = self._json(message, level, time_us, event_type or "LOGJ", data)
         return Event(raw, Stream.AGENT, time_us, level, message, event_type, fields=data, json_start=0)
@@ -77,8 +81,8 @@ def _timestamp(time_ms: int) -> str:
 
 def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        data = read_json(json.dumps(dict(fields), default=_as_json))
-    except (TypeError, ValueError, RecursionError):  # keys that are no text, a circle, a bottomless pit
+        data = read_lenient(json.dumps(dict(fields), default=_as_json))
+    except (TypeError, ValueError, RecursionError):  # keys that are no text, a circle, absurd nesting
         return {"fields": repr(fields)}
     assert isinstance(data, dict)
     return data

@@ -1,9 +1,9 @@
-"""What a line of a plugin's output can mean (contract: events.md 2–4). Pure.
+"""The events that a plugin's output consists of (contract: events.md 2 and 3). Pure.
 
-Values are msgspec structs: they are made for every line, a hundred thousand times a second, and a
-struct costs a tenth of a dataclass. Wire names become ours here (`sizeb` → `size_bytes`); the raw
-line is always kept, so nothing a plugin wrote is lost by how it is read. `gc=False`: values read from JSON hold
-no circles, and looking for some costs a sixth of the log loop.
+The values are msgspec structs: one is made for every line, a hundred thousand times a second, and a struct costs a
+tenth of a dataclass. Names of the wire become ours here (`sizeb` → `size_bytes`). The raw line is always kept, so no
+way of reading it loses anything. `gc=False`: values read from JSON hold no circles, and the search for circles would
+take a sixth of the log loop's time.
 """
 
 from __future__ import annotations

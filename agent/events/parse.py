@@ -1,11 +1,11 @@
 """A line → an event. Pure and total: any text gives an event, bad input is a value with a reason.
 
-The rules are the official agent's (contract: events.md 6), read generously: what it would crash on or lose is
-data here. docs/reference/events.md lists every choice. What the bodies of known events may look like is in
-`bodies.py`.
+The rules are those of the official agent (contract: events.md 6), with one difference: a line on which the official
+agent crashes, or whose event it loses, is data here. docs/reference/events.md lists every choice. `payloads.py` reads
+the fields of known events.
 
-Lines come a hundred thousand times a second, so the ordinary ones (strict JSON from the SDK, plain text) take
-the short way and everything odd a longer one that gives the same kind of answer.
+A plugin may print a hundred thousand lines a second. METRICS and PROGRESS lines of the SDK take a fast way
+(`sdk_lines.py`), all other lines the general way; a line that both can read gives the same event in both.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import Any
 
 import msgspec
 
-from agent.events.bodies import BODIES, WrongBody
 from agent.events.lines import cut_mark
 from agent.events.model import Body, Event, Level, Metrics, Progress, Stream
-from agent.events.read_json import MAX_DEPTH, TooDeep, read_json
-from agent.events.sdk_lines import NOT_THESE, MetricsLine, ProgressLine, decode_sdk_line
+from agent.events.payloads import BODIES, WrongBody
+from agent.events.sdk_lines import NOT_SDK_LINES, MetricsLine, ProgressLine, decode_sdk_line
+from agent.formats.json_text import TooDeep, read_lenient
+from agent.formats.json_values import MAX_DEPTH
 
 _LEVELS = {name: level for level in Level for name in (level.name, level.name.lower())}
 
@@ -40,11 +41,11 @@ _MISSING = object()
 
 
 def parse_line(text: str, stream: Stream, time_us: int) -> Event:
-    """Read one line without its newline. `raw` of the event is `text` itself."""
+    """The event of one line, which comes without its newline. `raw` of the event is `text` itself."""
     if text[:1] == "{":
         try:
             line = decode_sdk_line(text)
-        except NOT_THESE:
+        except NOT_SDK_LINES:
             return read_object(text, stream, time_us)
         level = _LEVELS.get(line.level) or _level(line.level)
         body: Body
@@ -58,9 +59,9 @@ def parse_line(text: str, stream: Stream, time_us: int) -> Event:
 
 
 def read_object(text: str, stream: Stream, time_us: int) -> Event:
-    """A line that begins like an object, whatever it turns out to be."""
+    """The event of a line that begins with `{`, in the general way."""
     try:
-        record = read_json(text)
+        record = read_lenient(text)
     except TooDeep:
         said = f"JSON nested deeper than {MAX_DEPTH} levels is kept as text"
         return Event(text, stream, time_us, Level.INFO, _drawn(text), parse_error=said)
@@ -71,7 +72,10 @@ def read_object(text: str, stream: Stream, time_us: int) -> Event:
 
 
 def _structured(raw: str, stream: Stream, time_us: int, record: dict[str, Any], start: int = 0) -> Event | None:
-    """The event described by the JSON object at `start`; takes `record` apart. None: no log line, so it is text."""
+    """The event of the JSON object `record`, which begins at `start` of `raw`; removes keys from `record`.
+
+    None for an object without message and event type, or with an event type that is no name: the line is text then.
+    """
     message = record.pop("message", _MISSING)
     wire_type = record.pop("event_type", None)
     if message is _MISSING:
@@ -79,7 +83,7 @@ def _structured(raw: str, stream: Stream, time_us: int, record: dict[str, Any], 
             return None
         message = ""
     level = record.pop("level", None)
-    record.pop("timestamp", None)  # the container's local time, with a false Z; we have our own
+    record.pop("timestamp", None)  # local time of the container with a false Z (contract: events.md 2); ours counts
     if type(message) is not str:
         message = str(message)
     level = _LEVELS.get(level) or _level(level) if type(level) is str else Level.INFO
@@ -89,7 +93,7 @@ def _structured(raw: str, stream: Stream, time_us: int, record: dict[str, Any], 
     if event_type is None:
         if isinstance(wire_type, (dict, list)):
             return None
-        event_type = _odd_name(wire_type)
+        event_type = _name_of_unlisted_type(wire_type)
     body: Body | None = None
     error: str | None = None
     read_body = BODIES.get(event_type)
@@ -102,19 +106,19 @@ def _structured(raw: str, stream: Stream, time_us: int, record: dict[str, Any], 
 
 
 def _level(name: str) -> Level:
-    """`Warn` is WARN; names that are none, `critical` and `warning` among them, are INFO as in the original."""
+    """`Warn` is WARN; every unknown name, `critical` and `warning` too, is INFO (contract: events.md 6, rule 5)."""
     return _LEVELS.get(name.upper(), Level.INFO)
 
 
-def _odd_name(wire: object) -> str:
-    """A number, or a name that is none of ours: forwarded as it is, so that nothing is lost."""
+def _name_of_unlisted_type(wire: object) -> str:
+    """The name of an event type that `_NAMES` lacks: a number's name, or the spelling as it came."""
     if type(wire) is int:
         return _NUMBERS.get(wire, str(wire))
     return str(wire).removeprefix("EventType.")
 
 
 def _text(text: str, stream: Stream, time_us: int) -> Event:
-    """A line that is not an object of ours, or one behind something else on the same line."""
+    """The event of a line of text, or of the JSON object at its end."""
     drawn = _drawn(text) if "\r" in text else text
     if "{" in drawn and drawn.rstrip()[-1:] == "}":
         glued = _glued(text, drawn, stream, time_us)
@@ -128,7 +132,7 @@ def _text(text: str, stream: Stream, time_us: int) -> Event:
 
 
 def _broken(text: str, stream: Stream, time_us: int, error: ValueError) -> Event:
-    """A line that begins like an object and is none: text, with the reason where it meant to be an event."""
+    """The event of a line that begins with `{` and is no JSON: text, with the reason where it was meant as an event."""
     event = _text(text, stream, time_us)
     if '"event_type"' in text and event.parse_error is None and event.json_start is None:
         return msgspec.structs.replace(event, parse_error=f"the line looks like an event but is no JSON: {error}")
@@ -136,23 +140,23 @@ def _broken(text: str, stream: Stream, time_us: int, error: ValueError) -> Event
 
 
 def _drawn(text: str) -> str:
-    """The last drawing of a redrawn line that is not blank; bars wipe themselves with blanks at their end."""
+    """The last part between carriage returns that is not blank: a progress bar may end by drawing blanks."""
     return next((segment for segment in reversed(text.split("\r")) if segment.strip()), "")
 
 
 def _glued(text: str, drawn: str, stream: Stream, time_us: int) -> Event | None:
-    """A log line behind a progress bar without newline: read from the last carriage return, then from a brace.
+    """The event of a JSON object that stands behind a progress bar without newline; None where there is no such object.
 
-    Whatever stands before it is kept as the field `prefix`. A print that merely quotes an object is text:
-    the object must have a message and a level, or an event type.
+    The text before the object is kept as the field `prefix`. The object must have a message and a level, or an event
+    type; otherwise the line is a print that quotes some object, and stays text.
     """
-    first, quoted = drawn.find("{"), drawn.find('{"')  # a bar may show braces of its own
+    first, quoted = drawn.find("{"), drawn.find('{"')  # a bar may draw braces, too
     before = text.rindex(drawn)
     for start in sorted({first, quoted} - {-1}):
         if start == 0 and drawn is text:
             continue  # tried before: the whole line
         try:
-            record = read_json(drawn[start:])
+            record = read_lenient(drawn[start:])
         except ValueError:
             continue
         if type(record) is dict and ("event_type" in record or ("message" in record and "level" in record)):

@@ -1,7 +1,7 @@
-"""What the known events carry (contract: events.md 3). Pure.
+"""The bodies of known events, read from their fields (contract: events.md 3). Pure.
 
-A reader takes its keys out of the record (what remains are the event's fields) and gives the body with a
-remark about parts of it that could not be read, or raises `WrongBody` with what is wrong.
+Each reader removes the keys of the body from the record, so that the rest are the event's fields. It gives the body and
+a remark about parts that could not be read, or raises `WrongBody` with the reason.
 
 Numbers may come as text: the SDK's encoder writes `numpy.float32`, tensors and numpy integers as strings
 (`"0.25"`, `"tensor(1.09)"`, `"3"`), and `best_now` may be `"tensor(True)"`.
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agent.events.model import Applied, Body, CheckpointReported, Crashed, Metrics, Progress
+from agent.fs.names import read_number
 
 _LONGEST_NUMBER = 200  # characters of text tried as a number
 _INT_LIMIT = 1 << 63  # what a database column holds
@@ -84,13 +85,12 @@ def read_progress(record: dict[str, Any]) -> tuple[Progress, str | None]:
 
 
 def read_checkpoint(record: dict[str, Any]) -> tuple[CheckpointReported, str | None]:
-    """Only `subdir` must be there, as for the official agent; what else cannot be read must not cost the weights."""
+    """Only `subdir` is required, as by the official agent: no fault of another field may cost the weights."""
     subdir = record.get("subdir")
     if type(subdir) is not str or not subdir:
         raise WrongBody(f"'subdir' must name the folder below results/, got {_shown(subdir)}")
     wrong = []
-    digits = subdir.rstrip("/").rpartition("/")[2]
-    index = int(digits) if digits.isdecimal() and len(digits) < 19 else 0
+    index = read_number(subdir.rstrip("/").rpartition("/")[2]) or 0
     numbers = {"id": index, "sizeb": 0}
     for key in numbers:
         try:
@@ -112,14 +112,14 @@ def read_checkpoint(record: dict[str, Any]) -> tuple[CheckpointReported, str | N
 
 
 def read_crash(record: dict[str, Any]) -> tuple[Crashed, str | None]:
-    """The fields stay as they are too: whoever shows the event shows its stack."""
+    """The fields keep the crash as well, because the log shows the stack from the fields."""
     stack = record.get("stack")
     if isinstance(stack, str):
         stack = stack.split("\n")
     lines = tuple(str(line) for line in stack) if isinstance(stack, list) else ()
-    said = record.get("exc_str")
-    error = str(said) if said not in (None, "") else (lines[-1] if lines else "")
-    return Crashed(error, lines), None
+    trace = str(record.get("exc_info") or "").splitlines()
+    named = (record.get("exc_str"), *lines[-1:], *[line for line in trace if line.strip()][-1:])
+    return Crashed(next((str(text) for text in named if text not in (None, "")), ""), lines), None
 
 
 def read_applied(_record: dict[str, Any]) -> tuple[Applied, str | None]:
@@ -170,7 +170,8 @@ def _whole(value: Any, key: str) -> int:
 
 
 def _take_text(record: dict[str, Any], key: str) -> str | None:
-    return record.pop(key) if isinstance(record.get(key), str) else None
+    """The text, or None for null or no key. Anything else stays in the record."""
+    return record.pop(key, None) if isinstance(record.get(key), str | None) else None
 
 
 def _shown(value: Any) -> str:

@@ -1,7 +1,8 @@
-"""The two lines of the official SDK that make up nearly all of a training's output, decoded straight into place.
+"""The two lines that make up nearly all of a training's output, METRICS and PROGRESS, decoded in one step.
 
-Only lines with exactly the SDK's keys and types pass; all others raise and take the long way in `parse.py`, which
-gives the same event for a line that could have gone either way (a test holds them to it).
+Shapes: contract: events.md 3. A line passes only with exactly the keys and the types that the official SDK writes; for
+every other line `decode_sdk_line` raises, and `parse.py` reads the line in its general way. Both ways give the same
+event for a line that either could take: tests/unit/events/test_event_lines.py compares them over a written corpus.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-_Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]  # what a database column holds
+_Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]  # the range of a database column
 
 
 class MetricsLine(
@@ -27,6 +28,8 @@ class MetricsLine(
 class ProgressLine(
     msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag_field="event_type", tag="EventType.PROGRESS"
 ):
+    """The labels are byte sizes as text, which the SDK of 2026 writes."""
+
     message: str
     level: str
     subtask: str
@@ -37,7 +40,7 @@ class ProgressLine(
     total_label: str | None = None
 
 
-# What strict decoding of any text may raise: not these lines, half a surrogate pair in the text, absurd nesting.
-NOT_THESE = (msgspec.MsgspecError, ValueError, RecursionError)
+# What `decode_sdk_line` raises for any other text; the last two for half a surrogate pair and for absurd nesting.
+NOT_SDK_LINES = (msgspec.MsgspecError, ValueError, RecursionError)
 
 decode_sdk_line = msgspec.json.Decoder(MetricsLine | ProgressLine).decode

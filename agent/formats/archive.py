@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import lzma
+import io
 import os
 import re
 import tarfile
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,8 +20,11 @@ from typing import Any, BinaryIO, cast
 
 from agent.errors import Invalid, NotFound, Problem, StorageFailed
 from agent.formats.archive_members import Member, Members
-from agent.formats.disk import remove_tree, require_free_space, writing
-from agent.formats.names import shown
+from agent.formats.xz import MEMORY_BYTES, NeedsTooMuchMemory, XzReader
+from agent.fs.atomic import atomic_path
+from agent.fs.disk import writing
+from agent.fs.half_made import HalfMade
+from agent.fs.names import shown
 
 _CHUNK_BYTES = 1 << 20
 _MAX_READ_BYTES = 4 << 20
@@ -30,11 +32,11 @@ _MAX_HEADER_BYTES = 1 << 20  # of one member; those of honest archives have a fe
 _MAX_GLOBAL_BYTES = 64 << 10  # what headers say of all members: `git archive` says one commit's name
 _HEADERS_BYTES = 16 << 20, 2 << 10  # long headers of an archive: so many at once, so many more for each member
 _LONG_NUMBER = re.compile(rb"\d{100}")  # over these, Pythons before 3.11.10 look for the end of a header in O(n²)
-_MAX_RATIO, _RATIO_FROM_BYTES = 200, 1 << 30  # bombs unpack to a thousand times their size; weights hardly shrink
+MAX_RATIO, RATIO_FROM_BYTES = 200, 1 << 30  # bombs unpack to a thousand times their size; weights hardly shrink
 _COMPRESSED: dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]] = {
     b"\x1f\x8b": ("gzip", lambda file: cast(BinaryIO, gzip.GzipFile(fileobj=file))),
     b"BZh": ("bzip2", lambda file: cast(BinaryIO, bz2.BZ2File(file))),
-    b"\xfd7zXZ\x00": ("xz", lambda file: cast(BinaryIO, lzma.LZMAFile(file))),  # noqa: SIM115 - closed with its file
+    b"\xfd7zXZ\x00": ("xz", lambda file: cast(BinaryIO, io.BufferedReader(XzReader(file)))),
 }
 _NOT_TAR = {
     b"PK\x03\x04": "a ZIP archive (PyTorch's .pt files are such)",
@@ -123,6 +125,12 @@ class _Bounded:
             yield entry
             tar.members.clear()  # type: ignore[attr-defined]  # the reader would keep them all
 
+    def finish(self) -> None:
+        """Read to the end of the archive. Raises what the decompressor finds wrong."""
+        self._header_left = None
+        while self.read(_CHUNK_BYTES):
+            pass
+
     def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
         if whence != os.SEEK_SET or position < 0:
             raise _Refused("has a member of negative size.")
@@ -152,6 +160,8 @@ def list_archive(source: Path | BinaryIO, limits: Limits = DEFAULT_LIMITS, *, ke
                 members.refuse("", "has no end mark: it was cut off.", "Copy or download it again.")
             elif bounded.last.strip(b"\0"):
                 members.refuse("", "is damaged after its first members.", "Make it again.")
+            elif compression is not None:
+                bounded.finish()  # the checksums of a compressed archive come last
     except _Refused as refused:
         members.refuse("", *refused.args)
     except (StorageFailed, NotFound):
@@ -163,31 +173,46 @@ def list_archive(source: Path | BinaryIO, limits: Limits = DEFAULT_LIMITS, *, ke
 
 
 def unpack_archive(
-    source: Path | BinaryIO, folder: Path, limits: Limits = DEFAULT_LIMITS, *, what: str = ""
+    source: Path | BinaryIO,
+    folder: Path,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    what: str = "",
+    half_made: HalfMade | None = None,
 ) -> Listing:
     """Unpack into `folder`, which must be absent or empty: everything, or nothing.
 
-    Raises Invalid with every problem (before anything is written), DiskFull, StorageFailed.
+    `half_made` is where it is made, and says what stays free; without it, it is made beside `folder`. Raises Invalid
+    with every problem (before anything is written), DiskFull, StorageFailed.
     """
     what = what or (f"Archive {shown(source.name)}" if isinstance(source, Path) else "The archive")
     listing = list_archive(source, limits)
     if listing.problems:
         raise Invalid(what, listing.problems)
-    partial = folder.with_name(f".{uuid.uuid4().hex}.partial")
     try:
-        with writing(f"the content of {what}"):
-            partial.mkdir(parents=True)
-            require_free_space(partial, listing.size_bytes, f"the content of {what}")
+        with unpacking(folder, listing.size_bytes, what, half_made) as partial:
             _extract(source, partial, limits)
-            partial.rename(folder)
     except (tarfile.TarError, EOFError, _Refused) as error:
         raise StorageFailed(f"{what} changed while it was being unpacked. Try again.") from error
-    finally:
-        remove_tree(partial)
     return listing
 
 
-def decompressed(source: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[bytes]:
+@contextmanager
+def unpacking(folder: Path, size_bytes: int, what: str, half_made: HalfMade | None) -> Iterator[Path]:
+    """A new folder for the content of an archive; it becomes `folder` at the end of the block. As `unpack_archive`."""
+    with writing(f"the content of {what}"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        (half_made or HalfMade(folder)).require_space(folder.parent, size_bytes, f"the content of {what}")
+        if half_made is None:
+            made = atomic_path(folder, durable=False)
+        else:
+            made = half_made.atomic_path(folder, "unpacking", durable=False)
+        with made as partial:
+            partial.mkdir()
+            yield partial
+
+
+def decompressed(source: Path | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Iterator[bytes]:
     """The plain tar inside a compressed one, in chunks. List it first: this trusts the archive."""
     with _opened(source, limits) as (bounded, _):
         while chunk := bounded.read(_CHUNK_BYTES):
@@ -211,10 +236,10 @@ def _opened(source: Path | BinaryIO, limits: Limits) -> Iterator[tuple[_Bounded,
             if magic.startswith(start):
                 # Headers and padding take at most 4 KiB for each member.
                 end, *beyond = limits.size_bytes + limits.members * 4096, "unpacks to more bytes than is allowed."
-                if end > (likely := max(_RATIO_FROM_BYTES, _MAX_RATIO * size_bytes)):
+                if end > (likely := max(RATIO_FROM_BYTES, MAX_RATIO * size_bytes)):
                     end, *beyond = (
                         likely,
-                        f"unpacks to more than {_MAX_RATIO} times its size.",
+                        f"unpacks to more than {MAX_RATIO} times its size.",
                         "Give it as a plain tar.",
                     )
                 yield _Bounded(open_compressed(raw), end, *beyond), name
@@ -274,7 +299,9 @@ def _unreadable(source: Path | BinaryIO, error: Exception) -> tuple[str, str]:
         return "is empty.", again
     for start, kind in _NOT_TAR.items():
         if magic.startswith(start):
-            return f"is {kind}, not a tar.", "Put the files into a folder and pack it: tar -cf STATE.tar -C FOLDER ."
+            return f"is {kind}, not a tar.", "Unpack it, and pack its content as a tar: tar -cf NEW.tar -C FOLDER ."
+    if isinstance(error, NeedsTooMuchMemory):
+        return f"needs more than {MEMORY_BYTES >> 20} MiB of memory to be unpacked.", "Give it as a plain tar."
     text = str(error).lower()
     if isinstance(error, EOFError) or "unexpected end" in text or "truncated" in text or "end-of-stream" in text:
         return "is cut off in the middle.", again

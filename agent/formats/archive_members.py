@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from agent.errors import Problem
-from agent.formats.names import character_problem, shown
+from agent.fs.names import character_problem, shown
 
 MAX_PROBLEMS = 100
 _MAX_PART_BYTES = 255  # what file systems take

@@ -1,18 +1,25 @@
-"""What a plugin's build gets to see: the plugin's folder with supervisely_lib beside it (contract: plugin.md 1, 5)."""
+"""What a plugin's build gets to see: the plugin's folder with supervisely_lib beside it, or within it.
+
+Contract: plugin.md 1, 5. Official plugins lie beside the SDK. The generic guide has the SDK in the plugin's folder,
+which is the build context then.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 import os
 import re
+import stat
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from agent.errors import BadInput
+from agent.formats.dockerfile import takes_whole_context
 
 SDK = "supervisely_lib"
 # Not part of a plugin: environments, version control, caches.
@@ -23,20 +30,37 @@ LEFT_OUT = (".venv", ".git", "__pycache__", "*.pyc", ".mypy_cache", ".ruff_cache
 class BuildContext:
     module_path: str  # of the plugin, relative to the context's root
     files: Mapping[str, Path]  # name in the context → entry on disk (file, link, folder), in the order of names
-    own_sdk: bool  # it brought a supervisely_lib of its own
 
-    def sdk_sha256(self) -> str:
-        """One hash over names and bytes of the supervisely_lib in this context."""
-        total = hashlib.sha256()
+    @property
+    def dockerfile(self) -> str:
+        """Its name in the context."""
+        return (PurePosixPath(self.module_path) / "Dockerfile").as_posix()
+
+    def sha256(self) -> str:
+        """One hash over the names, modes and bytes of all entries: what decides whether a build gives another image."""
+        total = hashlib.sha256(self.module_path.encode())
         for name, path in self.files.items():
-            if name.startswith(f"{SDK}/") and path.is_file():
-                total.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+            entry = path.lstat()
+            total.update(f"\0{name}\0{entry.st_mode:o}\0".encode(errors="surrogateescape"))
+            if stat.S_ISLNK(entry.st_mode):
+                total.update(os.fsencode(path.readlink()))
+            elif stat.S_ISREG(entry.st_mode):
+                with path.open("rb") as file:
+                    total.update(hashlib.file_digest(file, "sha256").digest())
         return total.hexdigest()
 
-    def write(self, out: BinaryIO) -> None:
-        """The context as an uncompressed tar. Links stay links; owners become root, as they will be in the image."""
+    def write(self, out: BinaryIO, *, dockerfile: bytes) -> None:
+        """The context as an uncompressed tar, with this Dockerfile.
+
+        Links stay links; owners become root, as they will be in the image.
+        """
         with tarfile.open(fileobj=out, mode="w") as tar:
             for name, path in self.files.items():
+                if name == self.dockerfile:
+                    entry = tarfile.TarInfo(name)
+                    entry.size, entry.mode = len(dockerfile), 0o644
+                    tar.addfile(entry, io.BytesIO(dockerfile))
+                    continue
                 if path.is_socket():
                     continue
                 entry = tar.gettarinfo(path, name)
@@ -57,10 +81,13 @@ def build_context(
 
     `root` is a folder laid out for the official script, holding the plugin at any depth: all of it is
     taken, and its supervisely_lib when it has one. Without it the context is made of the plugin's folder
-    and `sdk`. `include` adds files and folders to the root. A .dockerignore is honoured in the root, or
+    and `sdk`; the plugin's folder is the root itself if it has an SDK of its own, or if its Dockerfile copies the
+    context as a whole. `include` adds files and folders to the root. A .dockerignore is honoured in the root, or
     in the plugin's folder where there is none.
     """
     plugin = plugin.absolute()
+    if root is None and _is_context(plugin):
+        root = plugin
     if root is None:
         module_path = plugin.name if re.fullmatch(r"[\w.-]+", plugin.name) and plugin.name != SDK else "plugin"
         files = {module_path: plugin} | {f"{module_path}/{name}": path for name, path in _kept(plugin, "Dockerfile")}
@@ -69,9 +96,8 @@ def build_context(
         if not plugin.is_relative_to(root):
             raise BadInput(f"the plugin folder {plugin} is not inside the build context {root}")
         module_path = plugin.relative_to(root).as_posix()
-        files = dict(_kept(root, f"{module_path}/Dockerfile"))
-    own_sdk = any(name.startswith(f"{SDK}/") for name in files)
-    if not own_sdk:
+        files = dict(_kept(root, (PurePosixPath(module_path) / "Dockerfile").as_posix()))
+    if not any(name.startswith(f"{SDK}/") for name in files):
         sdk = sdk or sdk_folder()
         if sdk is None:
             raise BadInput(f"there is no {SDK} to build with: install it, or name a context that holds it")
@@ -82,7 +108,14 @@ def build_context(
         files[extra.name] = extra
         if extra.is_dir():
             files |= {f"{extra.name}/{name}": path for name, path in _kept(extra, "")}
-    return BuildContext(module_path, dict(sorted(files.items())), own_sdk)
+    return BuildContext(module_path, dict(sorted(files.items())))
+
+
+def _is_context(plugin: Path) -> bool:
+    try:
+        return (plugin / SDK).is_dir() or takes_whole_context((plugin / "Dockerfile").read_text(errors="replace"))
+    except OSError:
+        return False
 
 
 def sdk_folder() -> Path | None:

@@ -1,4 +1,4 @@
-"""The little a Dockerfile has to be asked before it is built: its base images, its PYTHONPATH, the SDK's place. Pure.
+"""The little a Dockerfile has to be asked before it is built: bases, layout, PYTHONPATH, the SDK's place. Pure.
 
 Docker's rules: an ARG before the first FROM is known in FROM lines only, and the build's arguments win over
 its default (Dockerfile reference, "Understand how ARG and FROM interact").
@@ -6,6 +6,7 @@ its default (Dockerfile reference, "Understand how ARG and FROM interact").
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ from pathlib import PurePosixPath
 from agent.domain import WORKDIR
 
 _SDK = "supervisely_lib"
+_FLAGS = re.compile(r"^(--\S+\s+)+")
+_IN_MODULE = re.compile(r"^(\./)?\$(MODULE_PATH|\{MODULE_PATH\})/")
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::([-+])([^}]*))?\})")
 
 
@@ -53,11 +56,32 @@ def base_images(text: str, build_args: Mapping[str, str]) -> tuple[Base, ...]:
     return tuple(bases.values())
 
 
+def with_other_bases(text: str, build_args: Mapping[str, str], images: Mapping[str, str]) -> str:
+    """The Dockerfile with other images in its FROM lines. `images`: a reference of `base_images` → the image to use."""
+    for base in base_images(text, build_args):
+        if base.reference in images:
+            written = next(part for part in base.line.split()[1:] if not part.startswith("--"))
+            line = re.compile(rf"^(\s*FROM\s+(?:--\S+\s+)*){re.escape(written)}(?=\s|$)", re.IGNORECASE | re.MULTILINE)
+            text = line.sub(rf"\g<1>{images[base.reference]}", text)  # the name of an image holds no backslash
+    return text
+
+
+def takes_whole_context(text: str) -> bool:
+    """Whether it copies the build context as a whole, and so wants the plugin's folder as the context.
+
+    The generic guide does so (`COPY . /workdir`); official plugins copy `$MODULE_PATH` (contract: plugin.md 1).
+    """
+    whole = any(PurePosixPath(source) == PurePosixPath() for copy in _copies(text) for source in copy.sources)
+    return whole and "MODULE_PATH" not in text
+
+
 def python_path(text: str) -> tuple[str, ...]:
     """The folders below /workdir that a plugin's Dockerfile puts on PYTHONPATH, in its order.
 
-    Real plugins differ here (contract: plugin.md 5); one that says nothing gets what most of them have.
+    Real plugins differ here (contract: plugin.md 5); one that says nothing gets what most of them have. A folder
+    outside of /workdir into which the Dockerfile copies the SDK becomes /workdir, where `sdk_place` has it.
     """
+    outside = {str(copy.destination.parent) for copy in _copies(text) if copy.has_sdk and not _is_below_workdir(copy)}
     folders: list[str] = []
     for word, rest in _instructions(text):
         if word != "ENV":
@@ -66,7 +90,8 @@ def python_path(text: str) -> tuple[str, ...]:
         pairs = [pair.partition("=")[::2] for pair in words] if "=" in words[0] else [(words[0], " ".join(words[1:]))]
         for name, value in pairs:
             if name == "PYTHONPATH":
-                parts = [part for part in value.split(":") if PurePosixPath(part).is_relative_to(WORKDIR)]
+                parts = [str(WORKDIR) if part in outside else part for part in value.split(":")]
+                parts = [part for part in parts if PurePosixPath(part).is_relative_to(WORKDIR)]
                 kept = folders if "PYTHONPATH" in _names(value) else []
                 folders = list(dict.fromkeys([*parts, *kept]))
     return tuple(folders) or (str(WORKDIR), f"{WORKDIR}/src")
@@ -77,14 +102,51 @@ def sdk_place(text: str) -> PurePosixPath:
 
     Most plugins put it right there, one of the official tutorials into `libs/` (contract: plugin.md 5).
     """
-    for word, rest in _instructions(text):
-        if word in ("COPY", "ADD"):
-            source, *destination = [part for part in _split(rest) if not part.startswith("--")]
-            if len(destination) == 1 and PurePosixPath(source) == PurePosixPath(_SDK):
-                place = PurePosixPath(WORKDIR, destination[0])  # an absolute destination stands for itself
-                if place.is_relative_to(WORKDIR) and place != WORKDIR and ".." not in place.parts:
-                    return place.relative_to(WORKDIR)
+    for copy in _copies(text):
+        if copy.has_sdk and _is_below_workdir(copy):
+            return copy.destination.relative_to(WORKDIR)
     return PurePosixPath(_SDK)
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A COPY or ADD from the build context."""
+
+    sources: tuple[str, ...]  # without the plugin's own folder before them
+    destination: PurePosixPath  # absolute
+
+    @property
+    def has_sdk(self) -> bool:
+        return any(PurePosixPath(source) == PurePosixPath(_SDK) for source in self.sources)
+
+
+def _is_below_workdir(copy: _Copy) -> bool:
+    place = copy.destination
+    return place.is_relative_to(WORKDIR) and place != WORKDIR and ".." not in place.parts
+
+
+def _copies(text: str) -> Iterator[_Copy]:
+    folder = PurePosixPath(WORKDIR)  # an image without WORKDIR is no plugin's
+    for word, rest in _instructions(text):
+        if word == "WORKDIR" and rest:
+            folder = folder / _split(rest)[0]
+        if word not in ("COPY", "ADD") or "--from=" in rest:
+            continue
+        words = _words(rest)
+        if len(words) > 1:
+            *sources, destination = words
+            yield _Copy(tuple(_IN_MODULE.sub("", source).lstrip("/") for source in sources), folder / destination)
+
+
+def _words(text: str) -> list[str]:
+    """The sources and the destination of a COPY: words, or a JSON list of them."""
+    listed = _FLAGS.sub("", text)
+    if not listed.startswith("["):
+        return _split(listed)
+    try:
+        return [str(part) for part in json.loads(listed)]
+    except ValueError:  # the engine will say so when it builds
+        return []
 
 
 def _instructions(text: str) -> Iterator[tuple[str, str]]:

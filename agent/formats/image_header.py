@@ -1,14 +1,21 @@
-"""An image's size and kind from its header, without decoding a pixel."""
+"""An image's size and kind from its header and structure, without decoding a pixel."""
 
 from __future__ import annotations
 
-import struct
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
-if TYPE_CHECKING:
-    from PIL.ImageFile import ImageFile
+from agent.formats.image_structure import (
+    Damaged,
+    Shape,
+    bmp_shape,
+    jpeg_shape,
+    png_shape,
+    tiff_shape,
+    too_large,
+    webp_shape,
+)
 
 EXTENSIONS = (".jpg", ".jpeg", ".jfif", ".mpo", ".bmp", ".png", ".webp", ".tiff", ".tif")
 EXTENSION_OF_MIME = {
@@ -18,8 +25,14 @@ EXTENSION_OF_MIME = {
     "image/webp": ".webp",
     "image/tiff": ".tiff",
 }
-MAX_PIXELS = 1 << 30  # what OpenCV decodes at most
-_ORIENTATION = 0x0112  # EXIF
+_SIDEWAYS = frozenset({5, 6, 7, 8})
+_SHAPES: dict[str, Callable[[BinaryIO], Shape]] = {
+    "image/jpeg": jpeg_shape,
+    "image/png": png_shape,
+    "image/bmp": bmp_shape,
+    "image/webp": webp_shape,
+    "image/tiff": tiff_shape,
+}
 
 
 class NotAnImage(ValueError):
@@ -28,15 +41,16 @@ class NotAnImage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """Size in pixels as displayed: a camera's rotation mark counts, as it does for `cv2.imread`."""
+    """Size in pixels as a plugin gets them: turned by the mark of a camera (`orientation.py`)."""
 
     width: int
     height: int
     mime: str
+    is_turned: bool = False  # width and height are stored the other way round
 
 
 def read_image_header(file: BinaryIO) -> ImageHeader:
-    """Raises NotAnImage with a sentence: unknown format, broken header, or more pixels than can be decoded."""
+    """Raises NotAnImage with a sentence: unknown format, broken header, a file cut off, too many pixels."""
     start = file.read(32)
     file.seek(0)
     if not start:
@@ -45,15 +59,19 @@ def read_image_header(file: BinaryIO) -> ImageHeader:
     if mime is None:
         raise NotAnImage("is not an image of a known format (JPEG, PNG, BMP, WebP, TIFF).")
     try:
-        width, height = _webp_size(start) if mime == "image/webp" else _pillow_size(file, mime)
+        width, height, orientation = _SHAPES[mime](file)
+    except Damaged as error:
+        raise NotAnImage(str(error)) from error
     except MemoryError:
         raise
     except Exception as error:
         raise NotAnImage("has a broken image header.") from error
     if width <= 0 or height <= 0:
         raise NotAnImage(f"has a broken image header: {width}×{height} pixels.")
-    if width * height > MAX_PIXELS:
-        raise NotAnImage(f"claims {width}×{height} pixels; more than {MAX_PIXELS:,} cannot be decoded.")
+    if sentence := too_large(width, height):
+        raise NotAnImage(sentence)
+    if orientation in _SIDEWAYS:
+        return ImageHeader(height, width, mime, is_turned=True)
     return ImageHeader(width, height, mime)
 
 
@@ -71,50 +89,7 @@ def _mime(start: bytes) -> str | None:
         b"BM": "image/bmp",
         b"II*\0": "image/tiff",
         b"MM\0*": "image/tiff",
+        b"II+\0": "image/tiff",  # BigTIFF
+        b"MM\0+": "image/tiff",
     }
     return next((mime for magic, mime in kinds.items() if start.startswith(magic)), None)
-
-
-def _pillow_size(file: BinaryIO, mime: str) -> tuple[int, int]:
-    """By the format's own reader: `Image.open` would warn of sizes by a limit that is not ours."""
-    with _reader(mime)(file) as image:
-        width, height = image.size
-        orientation = 1
-        if mime == "image/jpeg":
-            with suppress(Exception):  # broken EXIF does not make the image unreadable
-                orientation = image.getexif().get(_ORIENTATION, 1)
-        return (height, width) if orientation in (5, 6, 7, 8) else (width, height)
-
-
-def _reader(mime: str) -> type[ImageFile]:
-    # Imported late: Pillow is needed for imports of projects only.
-    if mime == "image/jpeg":
-        from PIL.JpegImagePlugin import JpegImageFile
-
-        return JpegImageFile
-    if mime == "image/png":
-        from PIL.PngImagePlugin import PngImageFile
-
-        return PngImageFile
-    if mime == "image/bmp":
-        from PIL.BmpImagePlugin import BmpImageFile
-
-        return BmpImageFile
-    from PIL.TiffImagePlugin import TiffImageFile
-
-    return TiffImageFile
-
-
-def _webp_size(start: bytes) -> tuple[int, int]:
-    """By hand: Pillow's reader would read the whole file and set up a canvas."""
-    match start[12:16]:
-        case b"VP8X":
-            return 1 + int.from_bytes(start[24:27], "little"), 1 + int.from_bytes(start[27:30], "little")
-        case b"VP8L":
-            bits = int.from_bytes(start[21:25], "little")
-            return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-        case b"VP8 ":
-            width, height = struct.unpack_from("<HH", start, 26)
-            return width & 0x3FFF, height & 0x3FFF
-        case _:
-            raise ValueError("unknown WebP chunk")

@@ -12,7 +12,7 @@ _PER_PROJECT = 1_000_000  # so that ids of two projects never meet
 
 
 def with_ids(meta: Mapping[str, Any], project_id: int, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The meta with an id in every class and tag: the one `known` has for that name, else a free one."""
+    """The meta with an id in every class and tag: the id that `known` has for its name, else a free id."""
     first = project_id * _PER_PROJECT + 1
     used = {key: _ids(known or {}, key, project_id) for key in ("classes", "tags")}
     free = _after([id_ for ids in used.values() for id_ in ids.values()], first)

@@ -13,19 +13,23 @@ from typing import Any, BinaryIO
 from agent.errors import Invalid, NotFound, Problem, StorageFailed
 from agent.formats.archive import Limits, Listing, list_archive, unpack_archive
 from agent.formats.archive_members import Member
-from agent.formats.json_text import NotJson, parse_python
-from agent.formats.names import shown
-from agent.formats.packing import Packed, StateFile, Survey, pack, pack_file, survey
+from agent.formats.json_errors import NotJson
+from agent.formats.json_text import parse_python
+from agent.formats.packing import Packed, pack, pack_file
+from agent.formats.survey import Survey, survey
+from agent.fs.beneath import open_folder
+from agent.fs.half_made import HalfMade
+from agent.fs.names import shown
 
 __all__ = [
     "CONFIG",
     "MODEL_LIMITS",
     "ModelState",
     "Packed",
-    "StateFile",
     "Survey",
     "check_model_state",
     "check_state_folder",
+    "folder_problems",
     "inspect",
     "members",
     "pack",
@@ -53,11 +57,14 @@ class ModelState:
     warnings: tuple[Problem, ...]
 
 
-def inspect(source: Path | BinaryIO, limits: Limits = MODEL_LIMITS) -> ModelState:
-    """Look into a model state archive without unpacking it. Raises Invalid with every problem, NotFound."""
+def inspect(source: Path | BinaryIO, limits: Limits = MODEL_LIMITS, *, name: str = "") -> ModelState:
+    """Look into a model state archive without unpacking it: of a plain tar, headers and config are read.
+
+    `name` stands for an archive without a path. Raises Invalid with every problem, NotFound.
+    """
     listing, config, problems = _look(source, limits)
     if problems:
-        raise Invalid(f"Model state {_called(source)}", problems)
+        raise Invalid(f"Model state {shown(name) if name else _called(source)}", problems)
     files = tuple(member.name for member in listing.members if not member.is_folder)
     warnings = []
     if listing.compression:
@@ -102,9 +109,14 @@ def require_valid(source: Path | BinaryIO) -> None:
         raise Invalid(f"Model state {_called(source)}", problems)
 
 
-def unpack(source: Path | BinaryIO, folder: Path, limits: Limits = MODEL_LIMITS) -> Listing:
-    """Unpack into `folder` (absent or empty): all of it or nothing. Raises Invalid, DiskFull, StorageFailed."""
-    return unpack_archive(source, folder, limits, what=f"Model state {_called(source)}")
+def unpack(
+    source: Path | BinaryIO, folder: Path, limits: Limits = MODEL_LIMITS, *, half_made: HalfMade | None = None
+) -> Listing:
+    """Unpack into `folder` (absent or empty): all of it or nothing. See `unpack_archive` for `half_made`.
+
+    Raises Invalid, DiskFull, StorageFailed.
+    """
+    return unpack_archive(source, folder, limits, what=f"Model state {_called(source)}", half_made=half_made)
 
 
 def _look(source: Path | BinaryIO, limits: Limits) -> tuple[Listing, Mapping[str, Any] | None, list[Problem]]:
@@ -139,11 +151,14 @@ def _config(data: bytes | None) -> tuple[dict[str, Any] | None, Problem | None]:
 
 def check_state_folder(folder: Path) -> list[Problem]:
     """Every problem of a folder that is to become a model state. An empty folder has none: a weightless model."""
-    try:
-        files = survey(folder)
-    except Invalid as invalid:
-        return list(invalid.problems)
-    names = {file.name for file in files if not file.is_folder}
+    return folder_problems(folder, survey(folder))
+
+
+def folder_problems(folder: Path, files: Survey) -> list[Problem]:
+    """The same for a folder that was surveyed."""
+    if files.problems:
+        return list(files.problems)
+    names = {file.name for file in files.files if not file.is_folder}
     if CONFIG in names:
         problem = _read_folder_config(folder)[1]
         return [problem] if problem else []
@@ -158,13 +173,12 @@ def check_state_folder(folder: Path) -> list[Problem]:
 
 
 def _read_folder_config(folder: Path) -> tuple[dict[str, Any] | None, Problem | None]:
-    path = folder / CONFIG
     try:
-        if not path.is_file() or path.stat().st_size > _MAX_CONFIG_BYTES:
-            return _config(None)
-        return _config(path.read_bytes())
+        with open_folder(folder, may_enter_mounts=True) as opened, opened.file(opened.resolve(CONFIG)) as file:
+            data = file.read(_MAX_CONFIG_BYTES + 1)
     except OSError:
         return _config(None)
+    return _config(data if len(data) <= _MAX_CONFIG_BYTES else None)
 
 
 def _called(source: Path | BinaryIO) -> str:

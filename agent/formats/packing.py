@@ -1,49 +1,31 @@
-"""A folder becomes a tar: deterministic, streaming, and sure that nothing changed meanwhile.
+"""A folder becomes a tar, as a stream. The same files give the same bytes, and a change meanwhile is noticed.
 
-The same files give the same bytes, so that a checkpoint published twice is stored once.
+So a checkpoint that is published twice is stored once.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 import tarfile
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from agent.errors import Invalid, NotFound, Problem
-from agent.formats.archive import DEFAULT_LIMITS
-from agent.formats.archive_members import path_problem
-from agent.formats.disk import remove_tree, writing
-from agent.formats.names import shown
+from agent.errors import Invalid, Problem
+from agent.formats.survey import StateFile, Survey, survey
+from agent.fs.beneath import OpenFolder, open_folder
+from agent.fs.disk import writing
+from agent.fs.half_made import HalfMade
+from agent.fs.names import shown
 
 _FIRST = "config.json"  # a reader in a hurry finds it in the first block
 _CHUNK_BYTES = 1 << 20
 
 
 class Sink(Protocol):
-    """Where packed bytes go: an open file, a blob writer, a pipe."""
+    """Takes the packed bytes: an open file, a blob writer, a pipe."""
 
     def write(self, data: bytes, /) -> object: ...
-
-
-@dataclass(frozen=True, slots=True)
-class StateFile:
-    """A file as it was when surveyed."""
-
-    name: str  # relative to the state's folder; a folder's ends with a slash
-    size_bytes: int
-    mtime_ns: int
-    inode: int
-
-    @property
-    def is_folder(self) -> bool:
-        return self.name.endswith("/")
-
-
-Survey = tuple[StateFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,72 +34,34 @@ class Packed:
     size_bytes: int  # of the files; the tar adds headers and padding
 
 
-def survey(folder: Path) -> Survey:
-    """The files of a state's folder as they are now, sorted by name. Raises Invalid, NotFound.
-
-    A link to a file in the folder counts as that file, so that the archive stands for itself.
-    """
-    if not folder.is_dir() or folder.is_symlink():
-        raise NotFound(f"There is no folder {shown(str(folder))}.")
-    root = folder.resolve()
-    files: list[StateFile] = []
-    problems: list[Problem] = []
-
-    def unreadable(error: OSError) -> None:
-        name = os.path.relpath(error.filename or root, root)
-        problems.append(Problem(shown(name), "", f"cannot be read: {error.strerror}."))
-
-    for parent, folders, names in os.walk(root, onerror=unreadable):
-        links = [name for name in folders if Path(parent, name).is_symlink()]
-        if parent != str(root):
-            files.append(StateFile(f"{os.path.relpath(parent, root)}/", 0, 0, 0))
-        for name in (*names, *links):
-            path = Path(parent, name)
-            shown_name = shown(path.relative_to(root).as_posix())
-            try:
-                status = path.stat()
-            except OSError as error:
-                problems.append(Problem(shown_name, "", f"cannot be read: {error.strerror}."))
-                continue
-            if not path.resolve().is_relative_to(root):
-                problems.append(Problem(shown_name, "", "is a link that leaves the folder.", "Copy the file."))
-            elif not stat.S_ISREG(status.st_mode):
-                problems.append(Problem(shown_name, "", "is not a regular file."))
-            elif sentence := path_problem(list(path.relative_to(root).parts), DEFAULT_LIMITS.depth):
-                problems.append(Problem(shown_name, "", sentence, "Rename it."))
-            else:
-                relative = path.relative_to(root).as_posix()
-                files.append(StateFile(relative, status.st_size, status.st_mtime_ns, status.st_ino))
-    if not problems and (sentence := _too_much(files)):
-        problems.append(Problem("", "", sentence))
-    if problems:
-        raise Invalid(f"Folder {shown(str(folder))}", problems)
-    return tuple(sorted(files, key=lambda file: file.name))
-
-
-def _too_much(files: list[StateFile]) -> str | None:
-    """Why these files could not be unpacked again."""
-    if len(files) > DEFAULT_LIMITS.members:
-        return f"has more than {DEFAULT_LIMITS.members:,} files and folders."
-    if sum(file.size_bytes for file in files) > DEFAULT_LIMITS.size_bytes:
-        return f"is larger than the limit of {DEFAULT_LIMITS.size_bytes:,} bytes."
-    return None
-
-
-def pack(folder: Path, out: Sink, *, since: Survey | None = None, allow_empty: bool = False) -> Packed:
+def pack(
+    folder: Path, out: Sink, *, since: Survey | None = None, is_ours: bool = False, allow_empty: bool = False
+) -> Packed:
     """Write the folder as a model state tar to `out`, streaming.
 
-    Only names and bytes of files count; owners, times and modes do not. Raises Invalid when the folder is
-    empty (unless allowed), holds what a state cannot, or when a file changed since `since` or during the
-    packing (reason `changed_while_packing`); DiskFull, StorageFailed. After a raise `out` holds half an archive:
+    Only names and bytes of files count; owners, times and modes do not. `since` is the survey to pack, by default of
+    this moment. Each file is compared with it while it is packed, and again at the end. With `is_ours` nobody else
+    makes files in the folder, as in a snapshot; without, it is surveyed again at the end, to find added files.
+
+    Raises Invalid when the folder is empty (unless allowed), holds entries that a state cannot hold, or changed since
+    the survey (reason `changed_while_packing`); DiskFull, StorageFailed. After a raise `out` holds half an archive:
     throw it away.
     """
-    files = survey(folder)
-    what = f"Folder {shown(str(folder))}"
-    if all(file.is_folder for file in files) and not allow_empty:
+    try:
+        opened = open_folder(folder, may_enter_mounts=True)
+    except OSError:
+        survey(folder).require_good(folder)  # says why
+        raise
+    with opened:
+        return _pack(opened, out, since, is_ours=is_ours, allow_empty=allow_empty)
+
+
+def _pack(folder: OpenFolder, out: Sink, since: Survey | None, *, is_ours: bool, allow_empty: bool) -> Packed:
+    files = survey(folder) if since is None else since
+    files.require_good(folder.path)
+    what = f"Folder {shown(str(folder.path))}"
+    if files.is_empty and not allow_empty:
         raise Invalid(what, [Problem("", "", "has no files.", "Write config.json and weights.")], reason="empty")
-    if since is not None and since != files:
-        raise _changed(what, since, files)
     tar = tarfile.TarFile(
         mode="w",
         fileobj=cast(BinaryIO, _AsFile(out)),
@@ -127,31 +71,25 @@ def pack(folder: Path, out: Sink, *, since: Survey | None = None, allow_empty: b
         copybufsize=_CHUNK_BYTES,
     )
     with tar:
-        for file in sorted(files, key=lambda file: (file.name != _FIRST, file.name)):
+        for file in sorted(files.files, key=lambda file: (file.name != _FIRST, file.name)):
             _add(tar, folder, file, what)
-    after = survey(folder)
-    if after != files:
-        raise _changed(what, files, after)
-    return Packed(sum(not file.is_folder for file in files), sum(file.size_bytes for file in files))
+    if is_ours:
+        changed = set(files.changed(folder))
+    else:
+        changed = {file.name for file in set(survey(folder).files) ^ set(files.files)}
+    if changed:
+        raise _changed(what, changed)
+    return Packed(sum(not file.is_folder for file in files.files), files.size_bytes)
 
 
-def pack_file(folder: Path, tar: Path) -> Packed:
+def pack_file(folder: Path, tar: Path, half_made: HalfMade) -> Packed:
     """Pack a folder into the file `tar`, which appears complete or not at all. Raises as `pack`, DiskFull."""
-    partial = tar.with_name(f".{uuid.uuid4().hex}.partial")
-    try:
-        with writing(shown(str(tar))), partial.open("xb") as out:
-            packed = pack(folder, out, allow_empty=True)
-            out.flush()
-            os.fsync(out.fileno())
-        with writing(shown(str(tar))):
-            partial.rename(tar)
-    finally:
-        remove_tree(partial)
-    return packed
+    with writing(shown(str(tar))), half_made.atomic_path(tar, "export") as partial, partial.open("xb") as out:
+        return pack(folder, out, allow_empty=True)
 
 
 class _AsFile:
-    """The sink as `tarfile` needs it: it asks once where it is."""
+    """The sink with the methods that `tarfile` calls: it asks once for the position."""
 
     def __init__(self, out: Sink) -> None:
         self._out = out
@@ -174,29 +112,27 @@ def _entry(file: StateFile) -> tarfile.TarInfo:
     return entry
 
 
-def _add(tar: tarfile.TarFile, folder: Path, file: StateFile, what: str) -> None:
+def _add(tar: tarfile.TarFile, folder: OpenFolder, file: StateFile, what: str) -> None:
     if file.is_folder:
         tar.addfile(_entry(file))
         return
     try:
-        opened = (folder / file.name).open("rb")
+        opened = folder.file(folder.resolve(file.name))
     except OSError as error:
         problem = Problem(shown(file.name), "", f"cannot be read any more: {error.strerror}.")
         raise Invalid(what, [problem], reason="changed_while_packing") from error
     with opened:
-        status = os.fstat(opened.fileno())
-        if (status.st_size, status.st_ino) != (file.size_bytes, file.inode):
-            raise _changed(what, (file,), ())
+        if not file.is_unchanged(os.fstat(opened.fileno())):
+            raise _changed(what, {file.name})
         try:
             tar.addfile(_entry(file), opened)
         except OSError as error:
             if "unexpected end of data" in str(error):
-                raise _changed(what, (file,), ()) from error
+                raise _changed(what, {file.name}) from error
             raise
 
 
-def _changed(what: str, before: Survey, after: Survey) -> Invalid:
-    names = sorted({file.name for file in set(before) ^ set(after)})
+def _changed(what: str, names: set[str]) -> Invalid:
     remedy = "Report a checkpoint after its last file is closed."
-    problems = [Problem(shown(name), "", "changed while it was being packed.", remedy) for name in names]
+    problems = [Problem(shown(name), "", "changed while it was being packed.", remedy) for name in sorted(names)]
     return Invalid(what, problems, reason="changed_while_packing")

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import Invalid, NotFound, Problem
-from agent.formats.names import shown
-from agent.formats.paths import given_path
 from agent.formats.plugin_files import (
     MODES,
     NEURAL_NETWORK,
@@ -25,6 +23,8 @@ from agent.formats.plugin_files import (
     parse_version,
 )
 from agent.formats.plugin_labels import PluginLabels, from_labels
+from agent.fs.names import shown
+from agent.fs.paths import given_path
 
 __all__ = ["PluginFolder", "PluginLabels", "check_plugin_folder", "from_labels", "labels_of", "read_plugin_folder"]
 

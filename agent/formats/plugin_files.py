@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.errors import Problem
-from agent.formats.json_text import NotJson, parse_unique
-from agent.formats.names import MAX_NAME_BYTES, shown, text_problem
+from agent.formats.json_errors import NotJson
+from agent.formats.json_text import parse_unique
+from agent.fs.names import MAX_NAME_BYTES, shown, text_problem
 
 MODES = ("main", "train", "inference", "deploy", "deploy_smart")  # in the order of the MODES label
 TYPES = ("architecture", "import", "custom", "dtl", "python", "agent")
@@ -30,6 +31,7 @@ def parse_version(data: bytes) -> tuple[str, str, list[Problem]]:
     image, _, tag = text.partition(":")
     causes = (
         (not text.strip(), "is empty.", VERSION_EXAMPLE),
+        (text.startswith("\ufeff"), "starts with a byte order mark.", "Save it as UTF-8 without BOM."),
         ("\r" in text, "has Windows line ends.", "Save it with LF line ends."),
         ("\n" in text, f"has {text.count(chr(10)) + 1} lines.", VERSION_EXAMPLE),
         (

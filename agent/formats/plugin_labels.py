@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.errors import Invalid, Problem
-from agent.formats.json_text import NotJson, parse
-from agent.formats.names import MAX_NAME_BYTES, shown, text_problem
+from agent.formats.json_errors import NotJson
+from agent.formats.json_text import parse
 from agent.formats.plugin_files import MODES, NEURAL_NETWORK
+from agent.fs.names import MAX_NAME_BYTES, shown, text_problem
 
 # What a label may call its image: with a tag or without, never by digest.
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,400}")

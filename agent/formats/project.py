@@ -6,54 +6,88 @@ gives the same project everywhere.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from agent.errors import Invalid, NotFound, Problem
-from agent.formats.annotation import META, Meta, annotation_problems, read_meta
-from agent.formats.image_header import EXTENSIONS, ImageHeader, NotAnImage, read_image_header
-from agent.formats.json_text import canonical
-from agent.formats.names import name_problem, shown
-from agent.formats.paths import given_path
+from agent.formats.annotation import Frame, annotation_problems
+from agent.formats.image_header import ImageHeader, NotAnImage, read_image_header
+from agent.formats.json_values import canonical
+from agent.formats.meta import META, Meta, read_meta
+from agent.formats.project_entries import exists, folder_problem, names, open_file, unreadable
+from agent.formats.project_items import DatasetNames, pair
+from agent.formats.project_layout import (
+    ANNOTATIONS,
+    IMAGES,
+    IN_DATASETS,
+    DatasetPlace,
+    in_order,
+    missing_meta,
+    not_images,
+    other_kind,
+    read_layout,
+)
+from agent.formats.survey import StateFile
+from agent.fs.beneath import OpenFolder, open_folder
+from agent.fs.names import name_problem, shown
+from agent.fs.paths import given_path
 
 _MAX_JSON_BYTES = 256 << 20  # an annotation with a full mask of a large image has a few
 _MAX_IMAGE_BYTES = 16 << 30  # 2³⁰ pixels of the largest kind
-_MAX_LISTED = 100  # problems in an error's text; `check_project` gives all
+_MAX_LISTED = 100  # problems in one error
+_MAX_NOTES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An image and its annotation file. `header` is None only while the image is unreadable."""
+    """An image and its annotation file: where they lie in the project, and by what they are known again."""
 
     name: str
-    image: Path
-    annotation: Path
+    image: StateFile
+    annotation: StateFile
     header: ImageHeader
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetFolder:
+    """A dataset; the name of a dataset in another dataset begins with the name of the other: `ds1/sub`."""
+
     name: str
     items: tuple[Item, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectFolder:
-    """A project on disk, checked. Images and annotations stay on disk until they are asked for."""
+    """A project on disk, checked. Images and annotations stay on disk until they are asked for.
 
-    path: Path
+    `notes` say what was ignored.
+    """
+
+    folder: OpenFolder
     name: str
     meta: Mapping[str, Any]
     datasets: tuple[DatasetFolder, ...]
+    notes: tuple[Problem, ...] = ()
 
     @property
     def images_count(self) -> int:
         return sum(len(dataset.items) for dataset in self.datasets)
+
+    def open(self, file: StateFile) -> BufferedReader:
+        """An item's image or annotation, while the folder is open. Raises OSError, also when it is not what it was."""
+        opened = self.folder.file(file.name)
+        if not file.is_unchanged(os.fstat(opened.fileno())):
+            opened.close()
+            raise OSError(errno.ESTALE, "it was changed while the project was read", str(self.folder.path / file.name))
+        return opened
 
     def items(self) -> Iterator[tuple[DatasetFolder, Item]]:
         for dataset in self.datasets:
@@ -61,223 +95,166 @@ class ProjectFolder:
                 yield dataset, item
 
 
-def read_project(path: Path) -> ProjectFolder:
-    """Read and check a project folder. Raises NotFound, or Invalid with its problems."""
-    folder, problems = _read(path)
+@contextmanager
+def opened_project_folder(path: Path) -> Iterator[ProjectFolder]:
+    """A checked project at a path; links on the way to it are followed. Raises as `read_project`, and NotFound."""
+    folder = given_path(path)
+    try:
+        opened = open_folder(folder.resolve(), may_enter_mounts=True)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(f"There is no project folder {shown(str(path))}.") from None
+    except OSError as error:
+        problem = Problem("", "", f"cannot be read: {error.strerror}.", "Check its permissions.")
+        raise Invalid(f"Project {shown(folder.name)!r}", [problem]) from error
+    with opened:
+        yield read_project(opened)
+
+
+def read_project(folder: OpenFolder) -> ProjectFolder:
+    """Read and check a project folder, which stays open. Raises Invalid with its problems."""
+    project, problems = _read(folder)
     if problems:
         listed = problems[:_MAX_LISTED]
         if len(problems) > len(listed):
             listed.append(Problem("", "", f"{len(problems) - len(listed):,} more problems are not listed here."))
-        raise Invalid(f"Project {shown(folder.name)!r}", listed)
-    return folder
+        raise Invalid(f"Project {shown(project.name)!r}", listed)
+    return project
 
 
-def check_project(path: Path) -> list[Problem]:
-    """Every problem of a project folder; none when a plugin can read it."""
-    try:
-        return _read(path)[1]
-    except NotFound as error:
-        return [Problem("", "", str(error))]
-
-
-def content_sha256(meta: Mapping[str, Any], items: Sequence[tuple[str, str, str, str]]) -> str:
+def content_sha256(
+    meta: Mapping[str, Any], items: Sequence[tuple[str, str, str, str]], datasets: Iterable[str] = ()
+) -> str:
     """The identity of a project's content: equal for the same meta, names, images and annotations.
 
-    `items` are (dataset, image name, sha256 of the image, sha256 of the annotation), in any order; the
-    project's own name does not count.
+    `items` are (dataset, image name, sha256 of the image, sha256 of the annotation), in any order; `datasets` all
+    names of datasets, of which those without images count. The project's own name does not count.
     """
     total = hashlib.sha256(canonical(meta))
     for item in sorted(items):
         total.update(json.dumps(item).encode())
+    for empty in sorted(set(datasets) - {item[0] for item in items}):
+        total.update(json.dumps([empty]).encode())
     return total.hexdigest()
 
 
-def _read(path: Path) -> tuple[ProjectFolder, list[Problem]]:
-    folder = given_path(path)
-    if not folder.is_dir():
-        raise NotFound(f"There is no project folder {shown(str(path))}.")
-    root = folder.resolve()
+def _read(root: OpenFolder) -> tuple[ProjectFolder, list[Problem]]:
     problems: list[Problem] = []
-    datasets = []
+    notes: list[Problem] = []
+    datasets: dict[str, DatasetFolder] = {}
     meta = Meta({})
     try:
-        meta = _read_meta(root, problems)
-        for folder in _folders(root, problems):
-            dataset = _read_dataset(root, folder, meta, problems)
-            if dataset is not None:
-                datasets.append(dataset)
+        meta, is_project = _read_meta(root, problems)
+        if kind := other_kind(meta.json):
+            problems = [not_images(META, kind)]
+        elif is_project:
+            layout = read_layout(root)
+            problems += layout.problems
+            notes += layout.notes
+            for place in layout.datasets:
+                for name in [*_above(place.name), place.name]:  # a folder with datasets only is an empty dataset
+                    datasets.setdefault(name, DatasetFolder(name, ()))
+                datasets[place.name] = _read_dataset(root, place, meta, problems, notes)
+            if not any(dataset.items for dataset in datasets.values()) and not problems:
+                problems.append(Problem("", "", "the project has no dataset with images.", IN_DATASETS))
     except OSError as error:  # a folder that may not be listed
-        place = shown(os.path.relpath(error.filename or root, root))
-        problems.append(Problem(place, "", f"cannot be read: {error.strerror}.", "Check its permissions."))
-    if not datasets and not any(problem.file != META for problem in problems):
-        remedy = "Images lie in DATASET/img/, their annotations in DATASET/ann/."
-        problems.append(Problem("", "", "the project has no dataset with images.", remedy))
-    return ProjectFolder(root, root.name, meta.json, tuple(datasets)), problems
+        place_of = shown(os.path.relpath(error.filename, root.path)) if isinstance(error.filename, str) else "."
+        problems.append(Problem(place_of, "", f"cannot be read: {error.strerror}.", "Check its permissions."))
+    sorted_datasets = tuple(sorted(datasets.values(), key=lambda dataset: in_order(dataset.name)))
+    return ProjectFolder(root, root.path.name, meta.json, sorted_datasets, tuple(_few(notes))), problems
 
 
-def _read_meta(root: Path, problems: list[Problem]) -> Meta:
-    data = _read_file(root, root / META, META, problems)
-    if data is None:
-        if not (root / META).exists():
-            inner = sorted(folder.name for folder in root.iterdir() if (folder / META).is_file())
-            remedy = f"The project seems to be the folder {shown(inner[0])!r} in it." if inner else ""
-            problems.append(Problem(META, "", "is missing.", remedy))
-        return Meta({}, is_known=False)
-    meta, wrong = read_meta(data)
+def _above(name: str) -> list[str]:
+    """The datasets in which the dataset of that name lies."""
+    parts = name.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _few(notes: list[Problem]) -> list[Problem]:
+    rest = len(notes) - _MAX_NOTES
+    return notes if rest <= 0 else [*notes[:_MAX_NOTES], Problem("", "", f"{rest:,} more entries are ignored.")]
+
+
+def _read_meta(root: OpenFolder, problems: list[Problem]) -> tuple[Meta, bool]:
+    """The meta, and whether the folder is a project but for its problems."""
+    if not exists(root, META):
+        problem, is_project = missing_meta(root)
+        problems.append(problem)
+        return Meta({}, is_known=False), is_project
+    found = _read_file(root, META, META, problems)
+    if found is None:
+        return Meta({}, is_known=False), True
+    meta, wrong = read_meta(found[1])
     problems += wrong
-    return meta
+    return meta, True
 
 
-def _folders(root: Path, problems: list[Problem]) -> list[Path]:
-    """Sub-folders that are, or were meant to be, datasets. Hidden and unrelated folders are left alone."""
-    found = []
-    for folder in sorted(root.iterdir()):
-        if folder.name.startswith(".") or not folder.is_dir():
-            continue
-        if (folder / "img").exists() or (folder / "ann").exists():
-            found.append(folder)
-        elif any(name.lower().endswith(EXTENSIONS) for name in _names(folder)):
-            sentence = "has images but no img folder."
-            problems.append(Problem(shown(folder.name), "", sentence, "Move them to img/, annotations to ann/."))
-    return found
-
-
-def _read_dataset(root: Path, folder: Path, meta: Meta, problems: list[Problem]) -> DatasetFolder | None:
-    name = shown(folder.name)
-    wrong_name = name_problem(folder.name)
+def _read_dataset(
+    root: OpenFolder, place: DatasetPlace, meta: Meta, problems: list[Problem], notes: list[Problem]
+) -> DatasetFolder:
+    nothing = DatasetFolder(place.name, ())
+    wrong_name = next((wrong for part in place.name.split("/") if (wrong := name_problem(part))), None)
     if wrong_name:
-        problems.append(Problem(name, "", f"the dataset's name {wrong_name}."))
-        return None
-    broken = False
-    for part in ("img", "ann"):
-        inner = folder / part
-        if not inner.is_dir():
-            problems.append(Problem(f"{name}/{part}", "", "is missing or not a folder."))
-            broken = True
-        elif not _is_inside(root, inner):
-            problems.append(_leaves(f"{name}/{part}"))
-            broken = True
-    if broken:
-        return None
-    annotations = set(_names(folder / "ann"))
-    images = _images(folder, annotations, problems)
-    if not images:
-        if not any(problem.file.startswith(f"{name}/img/") for problem in problems):
-            remedy = f"Images are files ending in {' '.join(EXTENSIONS)}."
-            problems.append(Problem(f"{name}/img", "", "has no images.", remedy))
-        return None
-    used: dict[str, str] = {}
+        problems.append(Problem(shown(place.path), "", f"the dataset's name {wrong_name}."))
+        return nothing
+    parts = [f"{place.path}/{part}" for part in (IMAGES, ANNOTATIONS)]
+    missing = [problem for part in parts if (problem := folder_problem(root, part)) is not None]
+    if missing:
+        problems += missing
+        return nothing
+    here = DatasetNames(place.path, names(root, parts[0]), names(root, parts[1]))
+    paired = pair(here)
+    problems += paired.problems
+    notes += paired.notes
     items = []
-    for image in images:
-        annotation = _annotation_of(folder, image, annotations, used, problems)
-        item = _read_item(root, folder, image, annotation, meta, problems)
+    for image, annotation in paired.items:
+        item = _read_item(root, place.path, image, annotation, meta, problems)
         if item is not None:
             items.append(item)
-    return DatasetFolder(folder.name, tuple(items))
-
-
-def _images(folder: Path, annotations: set[str], problems: list[Problem]) -> list[str]:
-    images = []
-    for name in sorted(_names(folder / "img")):
-        file = f"{shown(folder.name)}/img/{shown(name)}"
-        if not name.lower().endswith(EXTENSIONS):
-            if f"{name}.json" in annotations:  # anything else beside the images is not ours to judge
-                remedy = f"Supported are {' '.join(EXTENSIONS)}."
-                problems.append(Problem(file, "", "has an annotation but no supported extension.", remedy))
-        elif wrong := name_problem(name):
-            problems.append(Problem(file, "", f"the image's name {wrong}."))
-        else:
-            images.append(name)
-    return images
-
-
-def _annotation_of(
-    folder: Path, image: str, annotations: set[str], used: dict[str, str], problems: list[Problem]
-) -> Path | None:
-    """`cat.jpg.json`, else the legacy `cat.json`, which two images may not share."""
-    dataset = shown(folder.name)
-    full, legacy = f"{image}.json", f"{Path(image).stem}.json"
-    if full in annotations:
-        return folder / "ann" / full
-    if legacy not in annotations:
-        sentence = "has no annotation file."
-        problems.append(Problem(f"{dataset}/img/{shown(image)}", "", sentence, f"Add {dataset}/ann/{shown(full)}."))
-        return None
-    if legacy in used:
-        sentence = f"belongs to two images, {shown(used[legacy])!r} and {shown(image)!r}."
-        remedy = f"Rename it to {shown(image)}.json and add the other one."
-        problems.append(Problem(f"{dataset}/ann/{shown(legacy)}", "", sentence, remedy))
-        return None
-    used[legacy] = image
-    return folder / "ann" / legacy
+    return DatasetFolder(place.name, tuple(items))
 
 
 def _read_item(
-    root: Path, folder: Path, image: str, annotation: Path | None, meta: Meta, problems: list[Problem]
+    root: OpenFolder, folder: str, image: str, annotation: str | None, meta: Meta, problems: list[Problem]
 ) -> Item | None:
-    path = folder / "img" / image
-    dataset = shown(folder.name)
-    file = f"{dataset}/img/{shown(image)}"
+    dataset = shown(folder)
+    file = f"{dataset}/{IMAGES}/{shown(image)}"
     header = None
-    if _leads_out(root, path):
-        problems.append(_leaves(file))
-    elif not path.is_file():
-        problems.append(Problem(file, "", "is not a file."))
-    elif path.stat().st_size > _MAX_IMAGE_BYTES:
-        problems.append(Problem(file, "", f"is larger than {_MAX_IMAGE_BYTES >> 30} GiB, which no image is."))
-    else:
-        try:
-            with path.open("rb") as opened:
-                header = read_image_header(opened)
-        except NotAnImage as error:
-            problems.append(Problem(file, "", str(error)))
-        except OSError as error:
-            problems.append(Problem(file, "", f"cannot be read: {error.strerror}."))
+    opened = open_file(root, f"{folder}/{IMAGES}/{image}", file, problems)
+    if opened is not None:
+        known, source = opened
+        with source:
+            if known.size_bytes > _MAX_IMAGE_BYTES:
+                problems.append(Problem(file, "", f"is larger than {_MAX_IMAGE_BYTES >> 30} GiB, which no image is."))
+            else:
+                try:
+                    header = read_image_header(source)
+                except NotAnImage as error:
+                    problems.append(Problem(file, "", str(error)))
+                except OSError as error:
+                    problems.append(unreadable(file, error))
     if annotation is None:
         return None
-    file = f"{dataset}/ann/{shown(annotation.name)}"
-    data = _read_file(root, annotation, file, problems)
-    if data is None:
+    file = f"{dataset}/{ANNOTATIONS}/{shown(annotation)}"
+    found = _read_file(root, f"{folder}/{ANNOTATIONS}/{annotation}", file, problems)
+    if found is None:
         return None
-    size = (header.width, header.height) if header else None
-    problems += annotation_problems(data, meta, file, size)
-    return Item(image, path, annotation, header) if header else None
+    frame = Frame(header.width, header.height, header.is_turned) if header else None
+    problems += annotation_problems(found[1], meta, file, frame)
+    return Item(image, known, found[0], header) if header else None
 
 
-def _read_file(root: Path, path: Path, file: str, problems: list[Problem]) -> bytes | None:
-    try:
-        if not path.exists() and not path.is_symlink():
-            return None
-        if _leads_out(root, path):
-            problems.append(_leaves(file))
-        elif not path.is_file():
-            problems.append(Problem(file, "", "is not a file."))
-        elif path.stat().st_size > _MAX_JSON_BYTES:
+def _read_file(root: OpenFolder, name: str, file: str, problems: list[Problem]) -> tuple[StateFile, bytes] | None:
+    opened = open_file(root, name, file, problems)
+    if opened is None:
+        return None
+    known, source = opened
+    with source:
+        if known.size_bytes > _MAX_JSON_BYTES:
             sentence = f"is larger than {_MAX_JSON_BYTES >> 20} MiB, which no reader could hold."
             problems.append(Problem(file, "", sentence, "Divide the image, or its masks."))
-        else:
-            return path.read_bytes()
-    except OSError as error:
-        problems.append(Problem(file, "", f"cannot be read: {error.strerror}."))
-    return None
-
-
-def _names(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return [entry.name for entry in entries]
-
-
-def _is_inside(root: Path, path: Path) -> bool:
-    try:
-        return path.resolve().is_relative_to(root)
-    except (OSError, RuntimeError):
-        return False
-
-
-def _leads_out(root: Path, file: Path) -> bool:
-    """For a file in a folder that is inside: then only a link can lead out."""
-    return file.is_symlink() and not _is_inside(root, file)
-
-
-def _leaves(file: str) -> Problem:
-    return Problem(file, "", "is a link that leaves the project's folder.", "Copy what it points to.")
+            return None
+        try:
+            return known, source.read(known.size_bytes)
+        except OSError as error:
+            problems.append(unreadable(file, error))
+            return None

@@ -10,8 +10,10 @@ from typing import Any
 
 from agent.domain import TaskType
 from agent.errors import StorageFailed
-from agent.formats.disk import remove_tree, writing
-from agent.formats.json_text import compact
+from agent.formats.json_values import spaced
+from agent.fs.atomic import write_atomically
+from agent.fs.disk import remove_tree, writing
+from agent.fs.names import read_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,16 @@ class TaskDir:
         """There while the task is unfinished: a crash leaves it, and with it the folder."""
         return self.path / "__do_not_clean.marker"
 
+    @property
+    def keep_marker(self) -> Path:
+        """There if the settings of the agent that ended the task keep the folder: a later clean keeps it too."""
+        return self.path / "__keep.marker"
+
+    def keep(self) -> None:
+        """Keep the folder for good. Raises OSError."""
+        remove_tree(self.keep_marker)  # whatever a plugin put in its place
+        self.keep_marker.touch()
+
     def log_path(self, now: datetime) -> Path:
         return self.logs / f"log_{now:%Y-%m-%d_%H:%M:%S}.txt"
 
@@ -79,20 +91,20 @@ class TaskDir:
             _empty(self.results)
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        """Write both config files: the same compact JSON, keys in order, whole numbers and floats as they were."""
-        text = compact(config)
+        """Write both config files with the official agent's bytes: keys in order, numbers as they were (task.md 2)."""
+        text = spaced(config).encode()
         with writing("the task's config"):
             for path in (self.config_path, self.settings_path):
-                path.unlink(missing_ok=True)  # whatever a plugin put in its place is not written through
-                path.write_text(text)
-
-    def unmark(self) -> None:
-        """The task ended well or was stopped: its folder may be cleaned."""
-        remove_tree(self.marker)
+                remove_tree(path)  # a plugin may have put a link or a folder in its place
+                write_atomically(path, text, durable=False)
 
     def contents(self) -> list[Path]:
-        """What `clean` would delete: everything but logs. Raises OSError."""
-        return [entry for entry in sorted(self.path.iterdir()) if "logs" not in entry.name]
+        """What `clean` would delete, in that order: everything but logs, the marker last. Raises OSError.
+
+        So that a folder that is half cleaned is still found by its marker.
+        """
+        entries = [entry for entry in self.path.iterdir() if "logs" not in entry.name]
+        return sorted(entries, key=lambda entry: (entry == self.marker, entry))
 
     def clean(self) -> list[Path]:
         """Delete everything but logs; never fails. What could not be deleted is returned."""
@@ -101,6 +113,32 @@ class TaskDir:
         except OSError:
             return [self.path] if self.path.exists() else []
         return [rest for entry in entries for rest in remove_tree(entry)]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFolder:
+    """A folder that is named for a task."""
+
+    path: Path
+    task_id: int
+    part: str  # empty: the task folder itself; else the agent's own beside it, "shadow" or "snapshots"
+
+
+def task_folders(root: Path) -> list[TaskFolder]:
+    """The folders below `root` that are named for a task (`7`, `7.shadow`, `7.snapshots`), by name.
+
+    Files, links and all other names are not the agent's (`notes`, `²`, `07`). Raises StorageFailed.
+    """
+    found = []
+    try:
+        for path in sorted(root.iterdir()) if root.is_dir() else ():
+            digits, _, part = path.name.partition(".")
+            task_id = read_number(digits)
+            if task_id is not None and str(task_id) == digits and path.is_dir() and not path.is_symlink():
+                found.append(TaskFolder(path, task_id, part))
+    except OSError as error:
+        raise StorageFailed(f"Cannot list the task folders in {root}: {error.strerror}.") from error
+    return found
 
 
 def _empty(folder: Path) -> None:

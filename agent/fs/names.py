@@ -1,11 +1,17 @@
-"""Names that become parts of paths: which are safe, how to show them, how to make them free. Pure."""
+"""Names that become parts of paths: which are safe, how to show them, how to make them free; numbers in names. Pure."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
+from pathlib import Path
+
+from agent.errors import BadInput
 
 MAX_NAME_BYTES = 250  # file systems allow 255; an annotation's name is the image's plus `.json`
+_NUMBER = re.compile(r"[0-9]{1,18}")  # every such number fits the store's 64 bits
+_STYLE = re.compile(r"(\x1b\[[0-9;:]*m)")
 MAX_TITLE_BYTES = 1000  # of what is no file's name: classes, tags, titles
 # Bidi_Control of Unicode: invisible, and what follows may be read in another order than it is written.
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -24,6 +30,29 @@ def shown(name: str) -> str:
         else char
         for char in name
     )
+
+
+def visible(text: str, *, keep_styles: bool = False) -> str:
+    """A text of several lines as it can be printed: as `shown`, but line ends and tabs stay.
+
+    Sequences that set colours and styles (SGR of ECMA-48) are dropped. With `keep_styles` they stay, and are reset at
+    the end: they move no cursor and set no title.
+    """
+    if text.isprintable():
+        return text
+    if keep_styles and _STYLE.search(text):
+        parts = _STYLE.split(text)
+        return "".join(part if i % 2 else visible(part) for i, part in enumerate(parts)) + "\x1b[0m"
+    lines = (line.removesuffix("\r").split("\t") for line in _STYLE.sub("", text).split("\n"))
+    return "\n".join("\t".join(map(shown, parts)) for parts in lines)
+
+
+def read_number(text: str) -> int | None:
+    """The number that 1 to 18 ASCII digits spell; None for any other text.
+
+    `str.isdigit` is no such check: it accepts "²", which `int` refuses, and 5000 digits, which `int` refuses as well.
+    """
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def brief(name: str, most: int = 80) -> str:
@@ -74,4 +103,22 @@ def free_name(wanted: str, is_taken: Callable[[str], bool]) -> str:
         suffix = f"_{number:03}"
         stem = wanted.encode()[: MAX_NAME_BYTES - len(suffix)].decode(errors="ignore")
         name = stem + suffix
+    return name
+
+
+def good_name(what: str, name: str) -> str:
+    """The name itself; BadInput when it cannot name a folder or file."""
+    problem = name_problem(name)
+    if problem:
+        raise BadInput(f"The {what}'s name {shown(name[:80])!r} {problem}. Give it another name.")
+    return name
+
+
+def name_of(path: Path) -> str:
+    """`fruit.tar.gz` → `fruit`; a folder's name as it is."""
+    name = path.name
+    if path.is_dir():
+        return name
+    for suffix in (".gz", ".bz2", ".xz", ".tgz", ".tar", ".zip"):
+        name = name.removesuffix(suffix)
     return name

@@ -6,7 +6,7 @@ import errno
 from pathlib import Path
 
 from agent.errors import BadInput, NotFound
-from agent.formats.names import brief
+from agent.fs.names import brief
 
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 

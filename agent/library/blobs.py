@@ -1,4 +1,4 @@
-"""Bytes leave the library when nothing names them: decided and done so that nobody who puts them again loses them."""
+"""Deletion of blobs that no row names, without loss for a writer that puts the same bytes again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def collect_blob(store: Store, artifacts: Artifacts, sha256: str, *, idle_s: flo
     """
     if others_share(store, artifacts):
         return 0
-    with store.retention.unnamed(sha256) as free:
+    with store.blobs.unnamed(sha256) as free:
         return artifacts.collect(sha256, idle_s) if free else 0
 
 

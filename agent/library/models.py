@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
-import uuid
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agent.domain import Model, NewModel, Provenance
 from agent.errors import Conflict
-from agent.formats import model_state
-from agent.formats.archive import decompressed
-from agent.formats.disk import remove_tree, writing
-from agent.formats.names import free_name, shown
-from agent.formats.paths import given_path
+from agent.fs.disk import writing
+from agent.fs.durable import make_folder
+from agent.fs.names import free_name, good_name, name_of, shown
+from agent.fs.paths import given_path
 from agent.library.blobs import collect_blob
-from agent.library.names import good_name, name_of
+from agent.library.state_upload import StateUpload, StoredState, store_folder
 
 if TYPE_CHECKING:
-    from agent.artifacts import Artifacts, Blob
+    from agent.artifacts import Artifacts
     from agent.store import Store
 
 EMPTY_MODEL = "empty model"
@@ -28,31 +24,37 @@ EMPTY_MODEL = "empty model"
 def add_model(
     store: Store,
     artifacts: Artifacts,
-    path: Path,
+    source: Path | StateUpload,
     *,
     name: str | None = None,
     only_train: bool = False,
     description: str = "",
     provenance: Provenance = Provenance(),  # noqa: B008 - a frozen value
 ) -> Model:
-    """Import a model state from a tar or a folder. The same bytes under the same name are imported once.
+    """Import a model state: a tar, a folder, or an upload that has arrived. Without `name` it has that of its source.
 
-    A compressed tar is kept uncompressed; a plain one is kept as it is. A name taken by other content is made
-    free. Raises NotFound, Invalid with the problems, DiskFull, StorageFailed.
+    The same bytes under the same name are imported once, for each plugin that `provenance` names; a model that named
+    none belongs to that plugin then. A compressed tar is kept uncompressed, a plain tar as it is. A
+    name that other content has is made free. Raises NotFound, Invalid with the problems, DiskFull, StorageFailed.
     """
-    path = given_path(path)
-    wanted = good_name("model", name if name is not None else name_of(path.absolute()))
-    blob, config = _keep(artifacts, path)
+    if isinstance(source, Path):
+        source = given_path(source)
+    own_name = name_of(source.absolute()) if isinstance(source, Path) else source.name
+    wanted = good_name("model", name if name is not None else own_name)
+    stored = _stored(artifacts, source)
     with artifacts.lock("import"):
-        if known := _known_model(store, blob.sha256, name, only_train=only_train):
-            return known
+        plugin_id = provenance.plugin_id
+        if known := _known_model(store, stored.blob.sha256, name, only_train=only_train, plugin_id=plugin_id):
+            if plugin_id is None or known.provenance.plugin_id == plugin_id:
+                return known
+            return store.models.set_plugin(known.id, provenance)
         free = free_name(wanted, lambda taken: bool(store.models.list(limit=1, name=taken)))
         return store.models.add(
             NewModel(
                 name=free,
-                sha256=blob.sha256,
-                size_bytes=blob.size_bytes,
-                config=config,
+                sha256=stored.blob.sha256,
+                size_bytes=stored.blob.size_bytes,
+                config=stored.config,
                 only_train=only_train,
                 description=description,
                 provenance=provenance,
@@ -62,59 +64,61 @@ def add_model(
 
 def empty_model(store: Store, artifacts: Artifacts) -> Model:
     """The model without files, with which a plugin starts from random weights (contract: model.md 3)."""
-    with tempfile.TemporaryDirectory(prefix="model-") as folder:
-        return add_model(store, artifacts, Path(folder), name=EMPTY_MODEL, description="Start from random weights.")
+    with artifacts.half_made.making("import") as folder:
+        return add_model(store, artifacts, folder, name=EMPTY_MODEL, description="Start from random weights.")
 
 
-def fill_model(store: Store, artifacts: Artifacts, upload_hash: str, path: Path) -> Model:
-    """Bring the tar of a model reserved under this word. A name taken by then is made free. Raises like `add_model`."""
-    wanted = store.models.reserved(upload_hash)
-    blob, config = _keep(artifacts, path)
+def fill_model(store: Store, artifacts: Artifacts, upload_hash: str, upload: StateUpload) -> Model:
+    """Give the model that is reserved under this hash its tar. Raises as `add_model`."""
+    reserved = store.models.reserved(upload_hash)
+    stored = upload.finish()
+    blob = stored.blob
     with artifacts.lock("import"):
-        free = free_name(wanted.name, lambda taken: bool(store.models.list(limit=1, name=taken)))
-        return store.models.fill(upload_hash, name=free, sha256=blob.sha256, size_bytes=blob.size_bytes, config=config)
+        free = free_name(reserved.name, lambda taken: bool(store.models.list(limit=1, name=taken)))
+        return store.models.fill(
+            upload_hash, name=free, sha256=blob.sha256, size_bytes=blob.size_bytes, config=stored.config
+        )
 
 
-def remove_model(store: Store, artifacts: Artifacts, model_id: int) -> None:
-    """Forget a model, and its bytes once nothing else names them. NotFound; Conflict while a task names it."""
-    sha256 = store.models.get(model_id).sha256
-    store.models.remove(model_id)
-    collect_blob(store, artifacts, sha256)
+def purge_model(store: Store, artifacts: Artifacts, model_id: int) -> None:
+    """Forget a model of the trash, and its bytes once nothing else names them. Nothing for one not in the trash."""
+    sha256 = store.models.purge(model_id)
+    if sha256 is not None:
+        collect_blob(store, artifacts, sha256)
 
 
-def export_model(store: Store, artifacts: Artifacts, model_id: int, tar: Path) -> Path:
-    """Write a model's tar to the new file `tar`, complete or not at all."""
-    model = store.models.get(model_id)
+def export_model(store: Store, artifacts: Artifacts, model: Model | int, tar: Path, *, replace: bool = False) -> Path:
+    """Write a model's tar to the file `tar`, complete or not at all; give its absolute path.
+
+    Raises Conflict where `tar` exists, unless `replace`; NotFound, DiskFull, StorageFailed.
+    """
+    model = store.models.get(model) if isinstance(model, int) else model
     tar = given_path(tar).absolute()
-    if tar.exists():
+    if tar.exists() and not replace:
         raise Conflict(f"{shown(str(tar))} exists. Choose another name or remove it.")
-    partial = tar.with_name(f".{uuid.uuid4().hex}.partial")
-    try:
-        with writing(str(tar)):
-            tar.parent.mkdir(parents=True, exist_ok=True)
+    with writing(str(tar)):
+        make_folder(tar.parent)
+        with artifacts.half_made.atomic_path(tar, "export", replace=replace) as partial:
             artifacts.place(model.sha256, partial, "private")
-            partial.rename(tar)
-    finally:
-        remove_tree(partial)
     return tar
 
 
-def _keep(artifacts: Artifacts, path: Path) -> tuple[Blob, Mapping[str, Any] | None]:
-    if path.is_dir():
-        model_state.require_valid(path)
-        with artifacts.writer() as out:
-            model_state.pack(path, out, allow_empty=True)
-        return out.blob, model_state.read_config(path)
-    state = model_state.inspect(path)
-    if state.compression is None:
-        return artifacts.put_file(path), state.config
-    with artifacts.writer() as out:
-        for chunk in decompressed(path):
-            out.write(chunk)
-    return out.blob, state.config
+def _stored(artifacts: Artifacts, source: Path | StateUpload) -> StoredState:
+    if isinstance(source, StateUpload):
+        return source.finish()
+    if source.is_dir():
+        return store_folder(artifacts, source)
+    with StateUpload(artifacts, name=source.name, what="import") as upload:
+        upload.take_file(source)
+        return upload.finish()
 
 
-def _known_model(store: Store, sha256: str, name: str | None, *, only_train: bool) -> Model | None:
-    newest = store.models.by_sha256(sha256)
-    candidates = [newest] if name is None and newest else store.models.list(name=name) if name else []
-    return next((one for one in candidates if one.sha256 == sha256 and one.only_train == only_train), None)
+def _known_model(
+    store: Store, sha256: str, name: str | None, *, only_train: bool, plugin_id: int | None
+) -> Model | None:
+    """The newest model with these bytes; of this plugin where one is given, else of none."""
+    same = [one for one in store.models.of_bytes(sha256) if one.only_train == only_train and name in (None, one.name)]
+    if plugin_id is None:
+        return next(iter(same), None)
+    by_plugin = {one.provenance.plugin_id: one for one in reversed(same)}
+    return by_plugin.get(plugin_id) or by_plugin.get(None)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.domain import Image, Project
 from agent.errors import Invalid, Problem
-from agent.formats.annotation import META
 from agent.formats.image_header import EXTENSION_OF_MIME, EXTENSIONS
-from agent.formats.json_text import compact
-from agent.formats.names import name_problem, shown
+from agent.formats.json_values import compact
+from agent.formats.label_shapes import complete_text
+from agent.formats.meta import META, check_meta
+from agent.formats.meta_ids import with_ids
+from agent.formats.project_layout import ANNOTATIONS, IMAGES, dataset_path
+from agent.fs.names import name_problem, shown
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts, PlaceHow, PlaceMethod
@@ -35,22 +38,28 @@ def write_project(
     folder: Path,
     *,
     how: PlaceHow,
+    meta_ids: bool = False,
     keep_going: Callable[[], None] = lambda: None,
 ) -> Written:
-    """Write meta.json, images and annotations, byte for byte as imported, into the empty `folder`.
+    """Write meta.json, images and annotations into the empty `folder`: images byte for byte as imported.
 
-    `keep_going` is called now and then; what it raises ends the writing. Raises Invalid for names that would
-    not stay in the folder, NotFound for images whose bytes are gone, DiskFull, StorageFailed, OSError.
+    Annotations too, if each object names its shape; else the names are added. With `meta_ids` every class and tag
+    has its id, as in the meta that the official agent gets from its server. `keep_going` is called now and then; what
+    it raises ends the writing. Raises Invalid for names that would not stay in the folder, NotFound for images whose
+    bytes are gone, DiskFull, StorageFailed, OSError.
     """
-    (folder / META).write_text(compact(project.meta))
+    meta = with_ids(project.meta, project.id, known=project.meta) if meta_ids else project.meta
+    (folder / META).write_text(compact(meta))
+    shapes = shapes_of(project)
     methods: Counter[PlaceMethod] = Counter()
     count = 0
-    for dataset in store.projects.datasets(project.id):
-        require_good(project, dataset.name, "dataset")
-        images_folder, annotations_folder = folder / dataset.name / "img", folder / dataset.name / "ann"
+    for dataset in store.datasets.list(project.id):
+        require_good_dataset(project, dataset.name)
+        dataset_folder = folder / dataset_path(dataset.name)
+        images_folder, annotations_folder = dataset_folder / IMAGES, dataset_folder / ANNOTATIONS
         images_folder.mkdir(parents=True)
         annotations_folder.mkdir()
-        for image in store.projects.images(dataset.id):
+        for image in store.images.of_dataset(dataset.id):
             if count % _LOOK_UP_EVERY == 0:
                 keep_going()
             count += 1
@@ -59,7 +68,7 @@ def write_project(
             try:
                 methods[artifacts.place(image.sha256, images_folder / name, how)] += 1
                 with (annotations_folder / f"{name}.json").open("xb") as out:
-                    out.write(annotation_bytes(image))
+                    out.write(annotation_bytes(image, shapes))
             except FileExistsError:
                 raise invalid_name(project, "image", name, "appears twice in its dataset") from None
     method: PlaceMethod = "hardlink" if methods["hardlink"] else "reflink" if methods["reflink"] else "copy"
@@ -71,12 +80,27 @@ def file_name(name: str, mime: str) -> str:
     return name if name.lower().endswith(EXTENSIONS) else name + EXTENSION_OF_MIME.get(mime, "")
 
 
-def annotation_bytes(image: Image) -> bytes:
-    """As imported; an image that came without one gets an empty one, because no plugin reads it otherwise."""
+def shapes_of(project: Project) -> Mapping[str, str]:
+    """Class title → shape."""
+    return check_meta(project.meta)[0].shapes
+
+
+def annotation_bytes(image: Image, shapes: Mapping[str, str]) -> bytes:
+    """As imported, with the shape's name in every object; newer readers end with a KeyError without it.
+
+    An image that came without an annotation gets an empty one, because no plugin reads it otherwise.
+    """
     if image.annotation.strip():
-        return image.annotation.encode()
+        return complete_text(image.annotation, shapes).encode()
     size = {"height": image.height, "width": image.width}
     return compact({"description": "", "size": size, "tags": [], "objects": []}).encode()
+
+
+def require_good_dataset(project: Project, name: str) -> None:
+    """The same for a dataset, whose name may have parts: `ds1/sub`."""
+    parts = name.split("/")
+    if problem := next((wrong for part in parts if (wrong := name_problem(part))), None):
+        raise invalid_name(project, "dataset", name, problem if len(parts) == 1 else f"has a part that {problem}")
 
 
 def require_good(project: Project, name: str, what: str) -> None:

@@ -7,10 +7,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agent.domain import Project
-from agent.formats.annotation import META
-from agent.formats.json_text import compact
-from agent.library.names import good_name
-from agent.library.project_files import annotation_bytes, file_name, invalid_name, require_good
+from agent.formats.json_values import compact
+from agent.formats.meta import META
+from agent.formats.project_layout import ANNOTATIONS, IMAGES, dataset_path
+from agent.fs.names import good_name
+from agent.library.project_files import (
+    annotation_bytes,
+    file_name,
+    invalid_name,
+    require_good,
+    require_good_dataset,
+    shapes_of,
+)
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
@@ -28,7 +36,7 @@ def project_tar(store: Store, artifacts: Artifacts, project: Project) -> Iterato
     seen = set()
     for file in store.gallery.files(project.id):
         name = file_name(file.name, file.mime)
-        require_good(project, file.dataset, "dataset")
+        require_good_dataset(project, file.dataset)
         require_good(project, name, "image")
         if (file.dataset, name) in seen:
             raise invalid_name(project, "image", name, "appears twice in its dataset")
@@ -39,19 +47,21 @@ def project_tar(store: Store, artifacts: Artifacts, project: Project) -> Iterato
 
 def _chunks(store: Store, artifacts: Artifacts, project: Project, root: str) -> Iterator[bytes]:
     mtime = int(project.updated_at.timestamp())
+    shapes = shapes_of(project)
     yield _member(f"{root}/{META}", compact(project.meta).encode(), mtime)
-    for dataset in store.projects.datasets(project.id):
-        for folder in ("img", "ann"):
-            yield _header(f"{root}/{dataset.name}/{folder}", 0, mtime, kind=tarfile.DIRTYPE)
-        for image in store.projects.images(dataset.id):
+    for dataset in store.datasets.list(project.id):
+        folder = f"{root}/{dataset_path(dataset.name)}"
+        for part in (IMAGES, ANNOTATIONS):
+            yield _header(f"{folder}/{part}", 0, mtime, kind=tarfile.DIRTYPE)
+        for image in store.images.of_dataset(dataset.id):
             name = file_name(image.name, image.mime)
             size_bytes = artifacts.size(image.sha256)
-            yield _header(f"{root}/{dataset.name}/img/{name}", size_bytes, mtime)
+            yield _header(f"{folder}/{IMAGES}/{name}", size_bytes, mtime)
             with artifacts.open(image.sha256) as file:
                 while chunk := file.read(_CHUNK_BYTES):
                     yield chunk
             yield _padding(size_bytes)
-            yield _member(f"{root}/{dataset.name}/ann/{name}.json", annotation_bytes(image), mtime)
+            yield _member(f"{folder}/{ANNOTATIONS}/{name}.json", annotation_bytes(image, shapes), mtime)
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 

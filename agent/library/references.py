@@ -1,7 +1,8 @@
 """What a person means by `--plugin X`, `--project X`, `--model X`: an id, a name, or a path that is imported.
 
-Text with a slash, or that starts with a dot or `~`, is a path. Anything else is an id or a name before it is a
-path; when it could be several things that are not the same, nobody guesses: Conflict says how to be precise.
+A text that starts with a dot, a slash or `~` is a path, and so is a path with a slash that exists. Any other text is an
+id or a name first, then a path. A text that could mean two different things is refused: the Conflict says how to be
+precise.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from agent.domain import Model, Plugin, Project
 from agent.errors import BadInput, Conflict, Invalid, NotFound
 from agent.formats import model_state
-from agent.formats.names import brief, shown
-from agent.formats.paths import given_path
 from agent.formats.plugin import read_plugin_folder
+from agent.fs.names import brief, read_number, shown
+from agent.fs.paths import given_path
 from agent.library.models import add_model
 from agent.library.plugins import add_plugin_folder, add_plugin_image
-from agent.library.projects import add_project, opened_project, project_content
+from agent.library.projects import Note, add_project, no_note, opened_project, project_contents
+from agent.library.task_models import find_checkpoint_model
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
@@ -35,25 +37,33 @@ class _Known(Protocol):
     def id(self) -> int: ...
 
 
-def resolve_project(store: Store, artifacts: Artifacts, reference: Reference) -> Project:
-    """The project meant; a folder or tar is imported, once by content. Raises NotFound, Conflict, Invalid."""
+def resolve_project(store: Store, artifacts: Artifacts, reference: Reference, *, note: Note = no_note) -> Project:
+    """The project of this reference. A folder, tar or ZIP is imported, once by content; `note` is told what it ignored.
 
-    def content(path: Path) -> str:
-        with opened_project(path) as (folder, _):
-            return project_content(folder)
+    Raises NotFound, Conflict, Invalid.
+    """
+
+    def same(project: Project, path: Path) -> bool:
+        with opened_project(path, artifacts.half_made) as (folder, _):
+            return project.content_sha256 in project_contents(folder)
 
     return _resolve(
         "project",
         reference,
         get=store.projects.get,
         named=lambda name: store.projects.list(name=name, limit=5),
-        add=lambda path: add_project(store, artifacts, path),
-        same=lambda project, path: project.content_sha256 == content(path),
+        add=lambda path: add_project(store, artifacts, path, note=note),
+        same=same,
     )
 
 
 def resolve_model(store: Store, artifacts: Artifacts, reference: Reference) -> Model:
-    """The model meant, also by the beginning of its sha256; a folder or tar is imported. Raises as above."""
+    """The model of this reference, which may also be the beginning of a sha256, `task:1/best` or `task:1/latest`.
+
+    A folder or tar is imported, once by content. Raises NotFound, Conflict, Invalid, BadInput.
+    """
+    if isinstance(reference, str) and (model := find_checkpoint_model(store, reference)) is not None:
+        return model
 
     def named(name: str) -> Sequence[Model]:
         if found := store.models.list(name=name, limit=5):
@@ -76,7 +86,10 @@ def resolve_model(store: Store, artifacts: Artifacts, reference: Reference) -> M
 def resolve_plugin(
     store: Store, reference: Reference, registry: str, *, find_image: Callable[[str], ImageInfo] | None = None
 ) -> Plugin:
-    """The plugin meant: id, `image:tag`, image, title or folder; or an image the engine has (`find_image`)."""
+    """The plugin of this reference: an id, `image:tag`, image, title or folder, or an image of the engine.
+
+    `find_image` asks the engine. Raises NotFound, Conflict, Invalid.
+    """
 
     def named(name: str) -> Sequence[Plugin]:
         try:
@@ -120,40 +133,40 @@ def _resolve(
     text = str(reference)
     known = [] if isinstance(reference, Path) else _known(text, get, named)
     must_be_path = isinstance(reference, Path) or text.startswith((".", "/", "~"))
-    path, is_there = _look(reference, folders_only=folders_only, must_be_path=must_be_path and not known)
-    if must_be_path or (is_there and "/" in text):
-        # an image reference has slashes too, so a name that is known wins over a path that is not there
-        if not is_there and not known:
-            wanted = "folder" if folders_only else "folder or tar"
+    path, exists = _probe_path(reference, folders_only=folders_only, must_be_path=must_be_path and not known)
+    if must_be_path or (exists and "/" in text):
+        # An image reference has slashes, too: a known name wins over a path that does not exist.
+        if not exists and not known:
+            wanted = "folder" if folders_only else "folder or archive"
             raise NotFound(f"There is no {wanted} {brief(text, 300)}.")
-        if is_there:
+        if exists:
             return add(path)
     if len(known) > 1:
         ids = ", ".join(str(entity.id) for entity in known)
-        raise Conflict(f"{shown(text)!r} can mean several {kind}s: {ids}. Give the id of the one you mean.")
+        raise Conflict(f"{shown(text)!r} can mean several {kind}s: {ids}. Give the id.")
     if not known:
-        if not is_there:
+        if not exists:
             raise NotFound(f"There is no {kind} {brief(text)!r}: no id, no name and no path here.")
         return add(path)
-    if not is_there:
+    if not exists:
         return known[0]
     try:
         agree = same(known[0], path)
-    except (Invalid, NotFound):  # a path that is nothing of the kind cannot have been meant
+    except (Invalid, NotFound):  # the path is nothing of this kind, so it cannot be meant
         return known[0]
     if not agree:
         raise Conflict(
             f"{shown(text)!r} is {kind} {known[0].id} in the library and also a path here with other content. "
-            f"Write {known[0].id} for the one, ./{shown(text)} for the other."
+            f"Write {known[0].id} for that {kind}, ./{shown(text)} for the path."
         )
     return add(path) if refresh else known[0]
 
 
-def _look(reference: str | Path, *, folders_only: bool, must_be_path: bool) -> tuple[Path, bool]:
-    """The path that a text may be, and whether something is there."""
+def _probe_path(reference: str | Path, *, folders_only: bool, must_be_path: bool) -> tuple[Path, bool]:
+    """The path that a text may be, and whether it exists."""
     try:
         path = given_path(reference)
-    except BadInput:  # no path can be that, or it may not be looked at
+    except BadInput:  # not the text of a path, or a path that may not be read
         if must_be_path:
             raise
         return Path(), False
@@ -161,11 +174,12 @@ def _look(reference: str | Path, *, folders_only: bool, must_be_path: bool) -> t
 
 
 def _known(text: str, get: Callable[[int], _Entity], named: Callable[[str], Sequence[_Entity]]) -> list[_Entity]:
-    """Everything in the library that goes by this text, each once."""
+    """Everything in the library with this id or name, each once."""
     found: dict[int, _Entity] = {}
-    if text.isascii() and text.isdigit() and len(text) < 19:
+    number = read_number(text)
+    if number is not None:
         try:
-            entity = get(int(text))
+            entity = get(number)
             found[entity.id] = entity
         except NotFound:
             pass
@@ -183,7 +197,7 @@ class _Hash:
 
 
 def _model_sha256(path: Path) -> str:
-    """The hash of the tar that importing this path would keep."""
+    """The hash of the tar that an import of this path would keep."""
     model_state.require_valid(path)
     if path.is_file():
         with path.open("rb") as tar:

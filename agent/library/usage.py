@@ -1,12 +1,13 @@
-"""What takes the space of an installation: by task, model, project and image, and what of it could go.
+"""The disk usage of an installation: by task, model, project and image, and how much of it could be freed.
 
 Measured when asked: folders are walked and the artifacts listed, so it may take a moment in a large installation.
-Images are the engine's, and only an agent talks to an engine: `note_images` leaves beside the store what it saw.
+Images are the engine's, and only an agent talks to an engine: it writes a list of them into the home (`note_images`).
 """
 
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,8 +17,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.errors import NotFound
-from agent.formats.disk import size_on_disk
+from agent.errors import NotFound, StorageFailed
+from agent.formats.task_dir import task_folders
+from agent.fs.atomic import write_atomically
+from agent.fs.disk import size_on_disk
+from agent.store import sqlite_file
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
@@ -32,7 +36,7 @@ class TaskSpace(msgspec.Struct, frozen=True):
     id: int
     name: str
     status: str
-    folder_bytes: int  # on the disk, beside what is shared with the library
+    folder_bytes: int  # on the disk, without files that are shared with the library
     models: int
     models_bytes: int
 
@@ -49,7 +53,7 @@ class ProjectSpace(msgspec.Struct, frozen=True):
     id: int
     name: str
     images_count: int
-    size_bytes: int  # of its images; equal ones are kept once, whichever projects they are in
+    size_bytes: int  # of its images; the artifacts keep equal images of all projects once
 
 
 class TrashSpace(msgspec.Struct, frozen=True):
@@ -57,6 +61,13 @@ class TrashSpace(msgspec.Struct, frozen=True):
     name: str
     size_bytes: int
     until: datetime  # then it may be purged
+
+
+class HalfMadeSpace(msgspec.Struct, frozen=True):
+    what: str  # "upload", "backup", ...
+    size_bytes: int
+    since: datetime
+    is_left: bool  # the process that made it has ended; it is swept up at the next start
 
 
 class ImageSpace(msgspec.Struct, frozen=True):
@@ -78,22 +89,26 @@ class Space:
     blobs_bytes: int
     unnamed_bytes: int  # of blobs that no row names
     folders_bytes: int  # of all task folders
+    half_made: Sequence[HalfMadeSpace]  # the oldest first
+    tasks_count: int  # of all tasks that have left something
+    models_count: int
+    projects_count: int
     tasks: Sequence[TaskSpace]  # the largest first, as in the others
     models: Sequence[ModelSpace]
     projects: Sequence[ProjectSpace]
     trash: Sequence[TrashSpace]
-    images: ImagesSeen | None  # None: no agent with an engine has looked yet
+    images: ImagesSeen | None  # None: no agent with an engine has listed them yet
 
 
 def measure(store: Store, artifacts: Artifacts, settings: Settings) -> Space:
-    """Everything as it is now, except for images, which are as an agent last saw them."""
+    """Everything as it is now, except for images, which are as an agent last saw them. Raises StorageFailed."""
     disk = shutil.disk_usage(settings.home)
-    named = store.retention.named_blobs()
+    named = store.blobs.named()
     count = total = unnamed = 0
     for blob in artifacts.kept():
         count, total = count + 1, total + blob.size_bytes
         unnamed += 0 if blob.sha256 in named else blob.size_bytes
-    folders = _folders(settings.tasks)
+    folders, made = _folders(settings.tasks), store.models.sizes_by_task()
     window = timedelta(days=settings.trash_days)
     return Space(
         disk_total_bytes=disk.total,
@@ -103,27 +118,32 @@ def measure(store: Store, artifacts: Artifacts, settings: Settings) -> Space:
         blobs_bytes=total,
         unnamed_bytes=unnamed,
         folders_bytes=sum(folders.values()),
-        tasks=_tasks(store, folders),
-        models=[
-            ModelSpace(one.id, one.name, one.size_bytes, one.provenance.task_id, one.pinned)
-            for one in store.retention.largest_models(LARGEST)
+        half_made=[
+            HalfMadeSpace(thing.what, size_on_disk(thing.path), thing.since, thing.is_left)
+            for thing in artifacts.half_made.found()
         ],
-        projects=[ProjectSpace(*row) for row in store.retention.largest_projects(LARGEST)],
+        tasks_count=len({*folders, *made}),
+        models_count=store.models.count(),
+        projects_count=store.projects.count(),
+        tasks=_tasks(store, folders, made),
+        models=[
+            ModelSpace(model.id, model.name, model.size_bytes, model.provenance.task_id, model.pinned)
+            for model in store.models.largest(LARGEST)
+        ],
+        projects=[ProjectSpace(*row) for row in store.projects.largest(LARGEST)],
         trash=[
-            TrashSpace(one.id, one.name, one.size_bytes, one.deleted_at + window)
-            for one in store.retention.trashed()
-            if one.deleted_at is not None
+            TrashSpace(model.id, model.name, model.size_bytes, model.deleted_at + window)
+            for model in store.models.trashed()
+            if model.deleted_at is not None
         ],
         images=_images_seen(settings.home / _IMAGES),
     )
 
 
 def note_images(home: Path, images: Sequence[ImageSpace]) -> None:
-    """Remember which images of ours the engine has, for whoever may not ask it. Raises OSError."""
+    """Write down which of our images the engine has, for programs that may not ask the engine. Raises OSError."""
     text = msgspec.json.encode(ImagesSeen(datetime.now(UTC), list(images)))
-    half = home / f".{_IMAGES}.half"
-    half.write_bytes(text)
-    half.replace(home / _IMAGES)
+    write_atomically(home / _IMAGES, text, durable=False)
 
 
 def _images_seen(file: Path) -> ImagesSeen | None:
@@ -134,34 +154,32 @@ def _images_seen(file: Path) -> ImagesSeen | None:
 
 
 def _store_bytes(settings: Settings) -> int | None:
-    scheme, _, place = settings.store.partition(":///")
-    if scheme != "sqlite":
+    try:
+        file = sqlite_file(settings.store)
+    except StorageFailed:
         return None
     total = 0
     for suffix in ("", "-wal", "-shm"):
         with suppress(OSError):
-            total += Path(f"{place}{suffix}").stat().st_size
+            total += file.with_name(f"{file.name}{suffix}").stat().st_size
     return total
 
 
 def _folders(root: Path) -> dict[int, int]:
-    """Task → bytes of its folder and of what lies beside it."""
-    found: dict[int, int] = {}
-    for folder in root.iterdir() if root.is_dir() else ():
-        number = folder.name.partition(".")[0]
-        if number.isascii() and number.isdigit() and not folder.is_symlink():
-            found[int(number)] = found.get(int(number), 0) + size_on_disk(folder)
+    """Task → bytes of its folder and of the agent's own folders beside it."""
+    found: Counter[int] = Counter()
+    for folder in task_folders(root):
+        found[folder.task_id] += size_on_disk(folder.path)
     return found
 
 
-def _tasks(store: Store, folders: dict[int, int]) -> list[TaskSpace]:
-    made = store.retention.models_by_task()
+def _tasks(store: Store, folders: dict[int, int], made: dict[int, tuple[int, int]]) -> list[TaskSpace]:
     sizes = {task: folders.get(task, 0) + made.get(task, (0, 0))[1] for task in {*folders, *made}}
     largest = sorted(sizes, key=lambda task: (-sizes[task], task))[:LARGEST]
     found = []
     for task_id in largest:
         models, models_bytes = made.get(task_id, (0, 0))
-        with suppress(NotFound, OverflowError):
+        with suppress(NotFound):
             task = store.tasks.get(task_id)
             found.append(
                 TaskSpace(task_id, task.name, task.status.value, folders.get(task_id, 0), models, models_bytes)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from agent.domain import Model, Project, Task
 from agent.errors import Invalid, Problem
 from agent.formats import model_state
-from agent.formats.disk import remove_tree, writing
-from agent.formats.names import name_problem, shown
 from agent.formats.task_dir import TaskDir
+from agent.fs.disk import remove_tree, writing
+from agent.fs.names import name_problem, shown
 from agent.library.project_files import write_project
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """`data_method` "hardlink": data/ shares its bytes with the library, so it must be mounted read-only."""
+    """With `data_method` "hardlink", data/ shares its bytes with the library and must be mounted read-only."""
 
     data_method: PlaceMethod
     images_count: int
@@ -39,11 +39,11 @@ def stage(
     shared_ok: bool,
     keep_going: Callable[[], None] = lambda: None,
 ) -> Staged:
-    """Lay out the task folder anew; whatever an earlier attempt left in it goes, except logs.
+    """Lay out the task folder anew: files of an earlier attempt are deleted, except its logs.
 
-    `shared_ok` says that data/ will be mounted read-only, so images may be hard links to the library; a task
-    that wants writable data gets its own all the same. model/ is always the task's own: plugins write there.
-    `keep_going` is called now and then; what it raises ends the staging. On any failure data/ and model/ are
+    `shared_ok` says that data/ will be mounted read-only, so images may be hard links to the library; a task that
+    asks for writable data gets copies all the same. model/ always holds copies, because plugins write there.
+    `keep_going` is called now and then, and an error it raises ends the staging. On any failure data/ and model/ are
     emptied again. Raises Invalid, NotFound, DiskFull, StorageFailed.
     """
     if problem := name_problem(project.name):
@@ -56,11 +56,11 @@ def stage(
             folder = task_dir.data / project.name
             folder.mkdir()
             how: PlaceHow = "shared" if shared_ok and not task.options.writable_data else "private"
-            written = write_project(store, artifacts, project, folder, how=how, keep_going=keep_going)
+            written = write_project(store, artifacts, project, folder, how=how, meta_ids=True, keep_going=keep_going)
             keep_going()
             with artifacts.open(model.sha256) as tar:
-                # straight into model/, where the original agent ends up after moving model/<title>/ up
-                listing = model_state.unpack(tar, task_dir.model)
+                # Straight into model/: the original agent unpacks into model/<title>/ and then moves it up.
+                listing = model_state.unpack(tar, task_dir.model, half_made=artifacts.half_made)
     except BaseException:
         for place in (task_dir.data, task_dir.model):
             remove_tree(place)

@@ -1,7 +1,7 @@
 """The store: every fact of this installation, in one database chosen by URL.
 
 `open_store` brings the schema up to date and gives a `Store`; its parts are named for what they hold.
-Rows never leave this package: what comes out are values of `agent.domain` and the small ones below.
+Rows never leave this package: it gives values of `agent.domain` and the small ones listed below.
 A `Store` may be used from any thread. Failures are `StorageFailed`, `StoreBusy` and `DiskFull`, each with a
 sentence; unknown ids are `NotFound`, forbidden changes `Conflict`.
 """
@@ -12,46 +12,61 @@ from pathlib import Path
 
 from agent.store.agents import AgentRow, Agents, agent_name
 from agent.store.append import EventRow
+from agent.store.blobs import Blobs
 from agent.store.checkpoints import Checkpoints
 from agent.store.connect import BUSY_TIMEOUT_S, Database, file_of
 from agent.store.copy import copy_to, make_single_file
-from agent.store.edits import ProjectEdits
-from agent.store.events import Events, StoredEvent
+from agent.store.counts import Counts, counts
+from agent.store.datasets import Datasets
+from agent.store.events import READ_BYTES, SHOWN_BYTES, Events, Lines, StoredEvent
 from agent.store.gallery import Gallery, InferenceResult, Place, Wanted
-from agent.store.image_edits import NamesTaken
+from agent.store.images import Images, NamesTaken
+from agent.store.integrity import damage, revision
+from agent.store.listing import Listing, Origin, Window
 from agent.store.metrics import MetricSeries, PointArrays, Points, Series
 from agent.store.migrate import known_revisions, migrate
+from agent.store.model_search import ModelQuestion
 from agent.store.models import Models
+from agent.store.names import Names
 from agent.store.plugins import Plugins
 from agent.store.progress import ProgressBar, ProgressBars
+from agent.store.project_search import ProjectQuestion
 from agent.store.projects import Projects
-from agent.store.retention import KeptCheckpoint, Retention
 from agent.store.schema import HEAD as SCHEMA_REVISION
-from agent.store.soundness import damage, revision
-from agent.store.tally import Tally, tally
 from agent.store.task_rows import TaskSummary
+from agent.store.task_search import TaskQuestion
 from agent.store.tasks import Tasks
 from agent.store.tokens import Token, Tokens
 
 __all__ = [
+    "READ_BYTES",
     "SCHEMA_REVISION",
+    "SHOWN_BYTES",
     "AgentRow",
+    "Counts",
     "EventRow",
     "InferenceResult",
-    "KeptCheckpoint",
+    "Lines",
+    "Listing",
+    "ModelQuestion",
     "NamesTaken",
+    "Origin",
     "Place",
     "PointArrays",
     "Points",
     "ProgressBar",
+    "ProjectQuestion",
     "Series",
     "Store",
     "StoredEvent",
-    "Tally",
+    "TaskQuestion",
     "TaskSummary",
     "Token",
+    "Tokens",
     "Wanted",
+    "Window",
     "agent_name",
+    "is_made",
     "known_revisions",
     "open_store",
     "sqlite_file",
@@ -61,8 +76,7 @@ __all__ = [
 class Store:
     """An open store. Make one with `open_store`, close it when done."""
 
-    def __init__(self, url: str, database: Database) -> None:
-        self.url = url
+    def __init__(self, database: Database) -> None:
         self._db = database
         self.tasks = Tasks(database)
         self.events = Events(database)
@@ -71,22 +85,24 @@ class Store:
         self.checkpoints = Checkpoints(database)
         self.models = Models(database)
         self.projects = Projects(database)
-        self.edits = ProjectEdits(database)
+        self.datasets = Datasets(database)
+        self.images = Images(database)
         self.gallery = Gallery(database)
         self.plugins = Plugins(database)
         self.agents = Agents(database)
         self.tokens = Tokens(database)
-        self.retention = Retention(database)
+        self.names = Names(database)
+        self.blobs = Blobs(database)
 
     def version(self) -> int:
-        """A number that differs after every commit by anyone. Take it before looking, wait for another after."""
+        """A number that every commit of any process changes. Read it before reading facts; then wait for a change."""
         return self._db.changes.version()
 
     def wait_for_change(self, timeout_s: float, *, since: int | None = None) -> bool:
-        """Wait until somebody commits; whether it happened in time.
+        """Wait until any process commits; whether a commit came in time.
 
-        Counts from the version `since`; without it, from the last look (or return from here) of this thread, so
-        that a commit between looking and waiting is not missed. Who looks in one thread and waits in another
+        Counts from the version `since`; without it, from this thread's last read or last return from here, so that a
+        commit between reading and waiting is not missed. A program that reads in one thread and waits in another
         gives `since`.
         """
         changes = self._db.changes
@@ -94,12 +110,12 @@ class Store:
         self._db.saw(changes.version())
         return changed
 
-    def tally(self) -> Tally:
-        """How much of everything there is now."""
-        return tally(self._db)
+    def counts(self) -> Counts:
+        """The numbers of tasks, checkpoints, events, models and projects now."""
+        return counts(self._db)
 
     def damage(self) -> tuple[str, ...]:
-        """What the database's own check finds wrong with it; reads all of it. Empty: it is sound."""
+        """The faults that the database's own check finds; it reads the whole database. Empty: no fault."""
         return damage(self._db)
 
     def copy_to(self, file: Path) -> None:
@@ -107,7 +123,7 @@ class Store:
         copy_to(self._db, file)
 
     def make_single_file(self) -> None:
-        """Everything committed is in the one file, which may then be taken alone once the store is closed."""
+        """Move every commit into the one file, which can be copied alone once the store is closed."""
         make_single_file(self._db)
 
     @property
@@ -121,7 +137,7 @@ class Store:
         return revision(self._db)
 
     def close(self) -> None:
-        """Wake all who wait, with False, and let go of the database. Idempotent."""
+        """Wake all waiting threads, with False, and close the database. Idempotent."""
         self._db.close()
 
     def __enter__(self) -> Store:
@@ -131,21 +147,27 @@ class Store:
         self.close()
 
 
-def sqlite_file(url: str) -> Path:
-    """The file of an SQLite store, there or not; its folder need not be. StorageFailed for any other URL."""
-    return file_of(url)
+def is_made(place: str | Path) -> bool:
+    """Whether there is a store. A database server is taken to have it; an SQLite file is looked for."""
+    is_file = isinstance(place, Path) or place.startswith("sqlite")
+    return not is_file or sqlite_file(place).exists()
 
 
-def open_store(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
-    """Open the database behind the URL, created or migrated as needed.
+def sqlite_file(place: str | Path) -> Path:
+    """The file of an SQLite store; neither the file nor its folder need exist. StorageFailed for any other URL."""
+    return file_of(place)
+
+
+def open_store(place: str | Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
+    """Open the database behind a URL, or in an SQLite file; it is created or migrated as needed.
 
     `sqlite:////folder/store.db` or `postgresql://user:password@host/name`. Raises StorageFailed (no such folder,
     not writable, damaged, newer than this program, no server) and StoreBusy.
     """
-    database = Database(url, busy_timeout_s=busy_timeout_s)
+    database = Database(place, busy_timeout_s=busy_timeout_s)
     try:
         migrate(database)
     except BaseException:
         database.close()
         raise
-    return Store(url, database)
+    return Store(database)

@@ -1,4 +1,4 @@
-"""Agents that have shown themselves."""
+"""Agents and their heartbeats."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ class Agents:
         """This agent is alive now."""
         said = {"name": clean(name), "info": to_json(info), "last_seen_us": now_us()}
         insert = self._db.insert(agents).values(id=agent_id, **said)
-        with self._db.writing() as connection:
+        with self._db.writing(durable=False) as connection:
             connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=said))
 
     def leave(self, agent_id: str) -> None:
         """This agent has ended in good order."""
-        with self._db.writing() as connection:
+        with self._db.writing(durable=False) as connection:
             connection.execute(sa.delete(agents).where(agents.c.id == agent_id))
 
     def forget(self, *, unseen_for: timedelta) -> int:
-        """Unlist agents nobody has seen for so long and that hold no task; how many."""
+        """Unlist agents that were not seen for so long and hold no task; how many."""
         before_us = now_us() - int(unseen_for.total_seconds() * 1_000_000)
         holding = sa.select(tasks.c.agent_id).where(
             tasks.c.agent_id.is_not(None), tasks.c.status.not_in([status.value for status in FINAL])
         )
-        with self._db.writing() as connection:
+        with self._db.writing(durable=False) as connection:
             gone = sa.delete(agents).where(agents.c.last_seen_us < before_us, agents.c.id.not_in(holding))
             return connection.execute(gone).rowcount
 
     def list(self) -> list[AgentRow]:
-        """The one seen last comes first."""
+        """The agent seen last comes first."""
         found = sa.select(agents).order_by(agents.c.last_seen_us.desc(), agents.c.id)
         with self._db.reading() as connection:
             return [

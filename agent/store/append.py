@@ -1,4 +1,4 @@
-"""The hot path: a batch of events becomes rows, points and tallies, in one transaction.
+"""The hot path: a batch of events becomes rows, points and counts, in one transaction.
 
 Gathering is pure and happens before the transaction; the writer remembers the series of the tasks it
 writes, so a metric line costs no query.
@@ -7,17 +7,19 @@ writes, so a metric line costs no query.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from cachetools import LRUCache
 
 from agent.errors import Conflict, NotFound
-from agent.events.model import Event, Metrics, Progress
+from agent.events.log_lines import LogLines
+from agent.events.model import Event, Level, Metrics, Progress
 from agent.store.bulk import BulkInsert
-from agent.store.columns import clean, clean_or_none, finite, int64, key, to_json
+from agent.store.columns import clean, clean_or_none, finite, int64, key, now_us, to_json
 from agent.store.connect import Database
 from agent.store.failures import taken_over
 from agent.store.points import PointColumns, bounds, pack_floats, pack_ints
@@ -49,7 +51,7 @@ class Batch:
 
 
 def gather(rows: Sequence[EventRow]) -> Batch:
-    """Pure. A line is kept once, as it came; what it says is parsed again when read."""
+    """Pure. A line is kept once, as it came; its content is parsed again when it is read."""
     batch = Batch()
     lines, points, bars = batch.lines, batch.points, batch.progress
     for row in rows:
@@ -95,7 +97,7 @@ class _Series:
 
 @dataclass(slots=True)
 class _Known:
-    """A task as its writer left it: valid while nobody else appended to the task."""
+    """A task after its last append: valid as long as no other writer appends to the task."""
 
     events_count: int
     series: dict[tuple[str, str], _Series]
@@ -109,7 +111,9 @@ class Appender:
     def __init__(self, database: Database) -> None:
         self._db = database
         self._lock = threading.Lock()
-        self._known: dict[int, _Known] = {}
+        self._known: LRUCache[int, _Known] = LRUCache(_TASKS_REMEMBERED)
+        new_series = _upsert(database, series, ("task_id", "kind", "name"), ("name",))
+        self._insert_series = new_series.returning(series.c.kind, series.c.name, series.c.id)
         self._grow_blocks = _upsert(database, point_blocks, _BLOCK_KEY, _BLOCK_GROWS)
         self._move_bars = _upsert(database, progress, _PROGRESS_KEY, _PROGRESS_MOVES)
 
@@ -117,8 +121,8 @@ class Appender:
         batch = gather(rows)
         with self._lock:
             known = self._known.pop(task_id, None)  # forgotten if the transaction fails
-            with self._db.writing() as connection:
-                events_count = _tally(connection, task_id, batch, len(rows), lines_read, agent_id)
+            with self._db.writing(durable=False) as connection:
+                events_count = _move_counters(connection, task_id, batch, len(rows), lines_read, agent_id)
                 if known is None or known.events_count + len(rows) != events_count:
                     known = self._known_of(connection, task_id)
                 known.events_count = events_count
@@ -133,8 +137,6 @@ class Appender:
                 if batch.progress:
                     self._add_progress(connection, task_id, batch.progress)
             self._known[task_id] = known
-            if len(self._known) > _TASKS_REMEMBERED:
-                del self._known[next(iter(self._known))]
 
     def _known_of(self, connection: sa.Connection, task_id: int) -> _Known:
         found = sa.select(series.c.kind, series.c.name, series.c.id).where(series.c.task_id == task_id)
@@ -152,12 +154,12 @@ class Appender:
         points: dict[tuple[str, str], PointColumns],
         known: dict[tuple[str, str], _Series],
     ) -> None:
-        tallies, blocks = [], []
-        for (kind, name), columns in points.items():
-            entry = known.get((kind, name))
-            if entry is None:
-                entry = known[kind, name] = self._series(connection, task_id, key(kind), key(name))
-            tallies.append(
+        series_moves, blocks = [], []
+        if new := [one for one in points if one not in known]:
+            known |= self._add_series(connection, task_id, new)
+        for one, columns in points.items():
+            entry = known[one]
+            series_moves.append(
                 {
                     "series": entry.id,
                     "more": len(columns.seqs),
@@ -172,14 +174,22 @@ class Appender:
                 block.extend(columns)
             blocks.append(_block(entry.id, block))
             entry.tail = block if len(block.seqs) < _SMALL_BLOCK else None
-        connection.execute(_TALLY_SERIES, tallies)
+        connection.execute(_MOVE_SERIES, series_moves)
         connection.execute(self._grow_blocks, blocks)
 
-    def _series(self, connection: sa.Connection, task_id: int, kind: str, name: str) -> _Series:
-        insert = self._db.insert(series).values(task_id=task_id, kind=kind, name=name, count=0, last_seq=0)
-        # Two names that differ only in what cannot be stored are one series.
-        same = insert.on_conflict_do_update(index_elements=["task_id", "kind", "name"], set_={"name": name})
-        return _Series(connection.execute(same.returning(series.c.id)).scalar_one())
+    def _add_series(
+        self, connection: sa.Connection, task_id: int, new: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], _Series]:
+        """Add series in the order given, in one statement however many names a line brings."""
+        # Two names that differ only in characters that cannot be stored are one series.
+        stored = {(kind, name): (key(kind), key(name)) for kind, name in new}
+        rows = [
+            {"task_id": task_id, "kind": kind, "name": name, "count": 0, "last_seq": 0}
+            for kind, name in dict.fromkeys(stored.values())
+        ]
+        found = connection.execute(self._insert_series, rows)  # SQLAlchemy sends a thousand rows at once
+        made = {(row.kind, row.name): _Series(row.id) for row in found}
+        return {one: made[spelling] for one, spelling in stored.items()}
 
     def _add_progress(
         self, connection: sa.Connection, task_id: int, bars: dict[str, tuple[int, int, int, Progress]]
@@ -201,11 +211,25 @@ class Appender:
         connection.execute(self._move_bars, rows)
 
 
+def add_closing_note(
+    database: Database, connection: sa.Connection, task_id: int, event_type: str, fields: Mapping[str, Any]
+) -> None:
+    """Close the log of a task that no agent has, if it has a log."""
+    last = connection.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.task_id == task_id)).scalar()
+    if last is None:
+        return
+    note = LogLines(task_id).note("TASK_END", Level.INFO, event_type, fields, now_us())
+    insert = BulkInsert(database, events, _NOTE_COLUMNS, same={"task_id": task_id})
+    insert.run(connection, gather([EventRow(last + 1, note)]).notes)
+    counted = sa.update(tasks).where(tasks.c.id == task_id).values(events_count=tasks.c.events_count + 1)
+    connection.execute(counted)
+
+
 _BLOCK_KEY = ("series_id", "first_seq")
 _BLOCK_GROWS = ("last_seq", "count", "epoch_min", "epoch_max", "epochs", "point_values", "seqs", "times_us")
 _PROGRESS_KEY = ("task_id", "subtask")
 _PROGRESS_MOVES = ("seq", "current", "total", "current_label", "total_label", "updated_us")
-_TALLY_SERIES = (
+_MOVE_SERIES = (
     sa.update(series)
     .where(series.c.id == sa.bindparam("series"))
     .values(
@@ -218,12 +242,12 @@ _TALLY_SERIES = (
 
 
 def _upsert(database: Database, table: sa.Table, index: Sequence[str], moves: Sequence[str]) -> Any:
-    """INSERT, or move some columns of the row that is there. Made once: making it takes as long as running it."""
+    """INSERT, or update some columns of the row with this index. Made once: making it takes as long as running it."""
     insert = database.insert(table)
     return insert.on_conflict_do_update(index_elements=index, set_={name: insert.excluded[name] for name in moves})
 
 
-def _tally(
+def _move_counters(
     connection: sa.Connection, task_id: int, batch: Batch, more: int, lines_read: int, agent_id: str | None
 ) -> int:
     """Move the task's counters with the rows they count. The number of events it has then."""

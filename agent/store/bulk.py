@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from agent.store.connect import Database
 
-# Rows in one statement, the largest that still fits first. A row in a statement of many costs a third less than
-# one of its own, and the driver gives up the interpreter's lock once for all of them: a busy other thread keeps
-# that for milliseconds. SQLite allows 32,766 values, PostgreSQL 65,535.
+# Numbers of rows in a statement, the largest first. A row in a large statement costs a third less than a statement of
+# its own, and the driver releases the interpreter's lock only once per statement: a busy thread takes that lock for
+# milliseconds. SQLite allows 32,766 values, PostgreSQL 65,535.
 _ROWS = (256, 32, 4, 1)
 
 
@@ -27,14 +27,14 @@ class BulkInsert:
         *,
         same: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        """`same`: numbers that all rows have in common, by column. A value less to bind is a tenth of a row's cost."""
+        """`same`: numbers that all rows have in common, by column. A value not bound saves a tenth of a row's cost."""
         self._width = len(columns)
         row = f"({', '.join([*map(str, same.values()), *[database.mark] * self._width])})"
         into = f"INSERT INTO {table.name} ({', '.join([*same, *columns])}) VALUES "  # noqa: S608  names of our own schema
         self._statements = [(self._width * rows, into + ", ".join([row] * rows)) for rows in _ROWS]
 
     def run(self, connection: sa.Connection, values: Sequence[Any]) -> None:
-        """`values` of all rows in one row after the other: columns × rows of them."""
+        """`values` of all rows, row after row: columns × rows values."""
         values, at = tuple(values), 0
         for step, statement in self._statements:
             while len(values) - at >= step:

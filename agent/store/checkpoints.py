@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import builtins
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain import Checkpoint, CheckpointState, Model, NewModel
+from agent.domain import FINAL, Checkpoint, CheckpointState, Model, NewModel
 from agent.errors import Conflict, NotFound
 from agent.events.model import CheckpointReported
+from agent.keep_policy import KeptCheckpoint
+from agent.store.among import portions
 from agent.store.columns import clean, from_json_or_none, from_us, int64, now_us, to_json_or_none
 from agent.store.connect import Database
-from agent.store.models import insert_model
-from agent.store.schema import checkpoints
+from agent.store.model_rows import insert_model
+from agent.store.schema import checkpoints, models, tasks
 
 
 class Checkpoints:
@@ -20,7 +24,7 @@ class Checkpoints:
         self._db = database
 
     def add(self, task_id: int, seq: int, reported: CheckpointReported) -> Checkpoint:
-        """A checkpoint in state snapshot. The same (task_id, seq) again gives the first one, unchanged."""
+        """Add a checkpoint in state snapshot. The same (task_id, seq) again gives the first checkpoint, unchanged."""
         insert = (
             self._db.insert(checkpoints)
             .values(
@@ -37,7 +41,7 @@ class Checkpoints:
             .on_conflict_do_nothing(index_elements=["task_id", "seq"])
         )
         known = sa.select(checkpoints).where(checkpoints.c.task_id == task_id, checkpoints.c.seq == seq)
-        with self._db.writing() as connection:
+        with self._db.writing(durable=False) as connection:  # called in the log loop
             try:
                 connection.execute(insert)
             except sa.exc.IntegrityError as error:
@@ -58,7 +62,7 @@ class Checkpoints:
             return model
 
     def fail(self, id: int, reason: str) -> Checkpoint:  # noqa: A002
-        """It will not become a model state; `reason` says why. A published one stays published (Conflict)."""
+        """Record that it will not become a model state, and the reason. Conflict for a published checkpoint."""
         with self._db.writing() as connection:
             row = connection.execute(sa.select(checkpoints).where(checkpoints.c.id == id).with_for_update()).first()
             if row is not None and row.state == CheckpointState.PUBLISHED.value:
@@ -77,6 +81,51 @@ class Checkpoints:
         found = sa.select(checkpoints).where(checkpoints.c.task_id == task_id).order_by(checkpoints.c.seq)
         with self._db.reading() as connection:
             return [_checkpoint(row) for row in connection.execute(found)]
+
+    def counts(self, task_ids: Collection[int]) -> dict[int, int]:
+        """Task → the number of its checkpoints; a task without checkpoints is left out."""
+        found: dict[int, int] = {}
+        task_id = checkpoints.c.task_id
+        with self._db.reading() as connection:
+            for some in portions(task_ids):
+                by_task = sa.select(task_id, sa.func.count()).where(task_id.in_(some)).group_by(task_id)
+                found |= {row[0]: row[1] for row in connection.execute(by_task)}
+        return found
+
+    def published(self) -> builtins.list[KeptCheckpoint]:
+        """Models that checkpoints of ended tasks became and that are not in the trash, in the order reported."""
+        used = sa.exists().where(tasks.c.model_id == models.c.id).correlate(models)
+        task_of = checkpoints.c.task_id
+        numbered = sa.select(
+            checkpoints.c.task_id,
+            checkpoints.c.model_id,
+            checkpoints.c.is_best,
+            sa.func.row_number().over(partition_by=task_of, order_by=checkpoints.c.seq).label("position"),
+            sa.func.count().over(partition_by=task_of).label("count"),
+        ).subquery()
+        task = tasks.alias()
+        found = (
+            sa.select(numbered, models.c.name, models.c.size_bytes, models.c.pinned, used.label("used"))
+            .join(models, models.c.id == numbered.c.model_id)
+            .join(task, task.c.id == numbered.c.task_id)
+            .where(models.c.deleted_us.is_(None), task.c.status.in_([status.value for status in FINAL]))
+            .order_by(numbered.c.task_id, numbered.c.position)
+        )
+        with self._db.reading() as connection:
+            return [
+                KeptCheckpoint(
+                    model_id=row.model_id,
+                    task_id=row.task_id,
+                    name=row.name,
+                    size_bytes=row.size_bytes,
+                    position=row.position,
+                    is_best=row.is_best,
+                    is_last=row.position == row.count,
+                    pinned=row.pinned,
+                    used=row.used,
+                )
+                for row in connection.execute(found)
+            ]
 
 
 def _changed(connection: sa.Connection, id_: int, changed: dict[str, Any]) -> Checkpoint:

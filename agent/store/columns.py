@@ -1,7 +1,7 @@
 """How values become columns and come back. Pure.
 
-Nothing a plugin or a person wrote may make a statement fail: lone surrogates and NUL (which UTF-8 or
-PostgreSQL refuse) are replaced visibly, numbers beyond 64 bits are held at the limit.
+No text of a plugin or a person may make a statement fail: lone surrogates and NUL, which UTF-8 or PostgreSQL refuse,
+are replaced visibly; numbers beyond 64 bits are held at the limit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-import sqlalchemy as sa
+
+from agent.formats.json_values import without_nan
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -47,12 +48,6 @@ def clean(text: str) -> str:
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
-def contains(column: sa.Column[str], text: str) -> sa.ColumnElement[bool]:
-    """Whether the text is part of it, in whatever case. SQLite folds ASCII only: other letters as they are written."""
-    wanted = clean(text)
-    return column.icontains(wanted, autoescape=True) | column.contains(wanted, autoescape=True)
-
-
 def clean_or_none(text: str | None) -> str | None:
     return None if text is None else clean(text)
 
@@ -80,7 +75,7 @@ def to_json(value: Any) -> str:
     try:
         return orjson.dumps(value).decode()
     except TypeError:  # an integer beyond 64 bits, a lone surrogate, a key that is no string
-        return json.dumps(_without_nan(value), separators=(",", ":"))
+        return json.dumps(without_nan(value), separators=(",", ":"))
 
 
 def to_json_or_none(value: Mapping[str, Any] | None) -> str | None:
@@ -98,15 +93,3 @@ def from_json(text: str) -> Any:
 
 def from_json_or_none(text: str | None) -> Any:
     return None if text is None else from_json(text)
-
-
-def _without_nan(value: Any) -> Any:
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case Mapping():
-            return {str(name): _without_nan(item) for name, item in value.items()}
-        case list() | tuple():
-            return [_without_nan(item) for item in value]
-        case _:
-            return value

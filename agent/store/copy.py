@@ -14,7 +14,7 @@ from agent.store.connect import Database
 def copy_to(database: Database, file: Path) -> None:
     """Copy the database to a new file, through SQLite's backup interface. StorageFailed on another server.
 
-    In one step: copying in several would begin anew whenever somebody writes in between. Writers do not wait.
+    In one step: a copy in several steps begins anew whenever a process writes between two of them. Writers do not wait.
     """
     if not database.is_sqlite:
         raise StorageFailed(
@@ -27,6 +27,6 @@ def copy_to(database: Database, file: Path) -> None:
 
 
 def make_single_file(database: Database) -> None:
-    """Move what is in the write-ahead log into the file itself, before somebody takes the file alone."""
+    """Move the content of the write-ahead log into the file itself, before the file is copied alone."""
     with database.reading() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()

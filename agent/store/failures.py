@@ -1,10 +1,13 @@
-"""What a database driver's error means to a person. Pure."""
+"""The errors of a database driver as sentences for a person. Pure."""
 
 from __future__ import annotations
 
 import sqlite3
 
 from agent.errors import AgentError, DiskFull, NotFound, StorageFailed, StoreBusy, TakenOver
+
+# A disk that has no room for the index of the write-ahead log, which every reader needs.
+_FULL = frozenset({sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP})
 
 TOO_LARGE = "Nothing in the store has a number that large."
 
@@ -20,16 +23,18 @@ def taken_over(task_id: int) -> TakenOver:
     return TakenOver(f"Task {task_id} was taken over by another agent, which goes on with it.")
 
 
-def meaning(error: BaseException | None, name: str, waited_s: float) -> AgentError | None:
-    """The failure a driver's error stands for, None when it is a mistake of ours. `name` names the database."""
+def describe_error(error: BaseException | None, name: str, waited_s: float) -> AgentError | None:
+    """The failure to raise for a driver's error; None when it is a mistake of ours. `name` names the database."""
     if isinstance(error, sqlite3.Error):
         return _sqlite(error, name, waited_s)
     return _postgres(error, name)
 
 
 def _sqlite(error: sqlite3.Error, name: str, waited_s: float) -> StorageFailed | None:  # noqa: PLR0911  a table
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    match code:
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code in _FULL:
+        code = sqlite3.SQLITE_FULL
+    match code & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return StoreBusy(busy_sentence(name, waited_s))
         case sqlite3.SQLITE_FULL:

@@ -1,4 +1,4 @@
-"""Images of a project as one looks through them: page by page, before and after, and their twins elsewhere.
+"""Images of a project as a person looks through them: page by page, before and after, and in other projects.
 
 The order is that of the project: datasets as they were added, images as they were added to them.
 """
@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from agent.domain import Image, Project, TaskType
 from agent.store.connect import Database
-from agent.store.projects import image_of, project_of
+from agent.store.image_rows import image_of
+from agent.store.project_rows import project_of
 from agent.store.schema import datasets, images, projects, tasks
 
 
@@ -26,7 +27,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an image stands among those wanted: `position` counts from 1, and is None when it is not one of them."""
+    """The place of an image among those wanted. `position` counts from 1; None for an image that is not wanted."""
 
     position: int | None
     total: int
@@ -45,7 +46,7 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class InferenceResult:
-    """A project that inference made of another one."""
+    """A project that inference made of another project."""
 
     project: Project
     source_id: int
@@ -57,7 +58,7 @@ class Gallery:
         self._db = database
 
     def page(self, wanted: Wanted, *, after: Image | None = None, limit: int = 100) -> list[Image]:
-        """The next images behind `after`, or the first ones."""
+        """The images behind `after`, or the first images."""
         found = sa.select(images).where(*_conditions(wanted)).order_by(images.c.dataset_id, images.c.id).limit(limit)
         if after is not None:
             found = found.where(_behind(after))
@@ -69,7 +70,7 @@ class Gallery:
             return self._count(connection, *_conditions(wanted))
 
     def place(self, image: Image, wanted: Wanted) -> Place:
-        """Its position and its neighbours among the images wanted, also when it is not one of them."""
+        """Its position and its neighbours among the images wanted, also for an image that is not wanted."""
         conditions = _conditions(wanted)
         order = (images.c.dataset_id, images.c.id)
         one = sa.select(images.c.id).where(*conditions).limit(1)
@@ -85,7 +86,7 @@ class Gallery:
                 next_id=connection.execute(one.where(_behind(image)).order_by(*order)).scalar(),
             )
 
-    def twin(self, image: Image, project_id: int) -> Image | None:
+    def counterpart(self, image: Image, project_id: int) -> Image | None:
         """The image of the same name in the dataset of the same name of another project."""
         name = sa.select(datasets.c.name).where(datasets.c.id == image.dataset_id).scalar_subquery()
         found = (

@@ -1,4 +1,4 @@
-"""Whether the database is whole: its own check, and the schema it is at."""
+"""The integrity of the database: its own check, and the revision of its schema."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _SHOWN = 20
 
 
 def damage(database: Database) -> tuple[str, ...]:
-    """What SQLite's quick check finds, one clause each; empty for a sound one. PostgreSQL checks its own pages."""
+    """The faults that SQLite's quick check finds, a clause each; empty: no fault. PostgreSQL checks its own pages."""
     if not database.is_sqlite:
         return ()
     with database.reading() as connection:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from agent.errors import NotFound
+from agent.store.among import portions
 from agent.store.connect import Database
 from agent.store.points import floats, ints, with_none
 from agent.store.schema import point_blocks, series
@@ -54,20 +54,28 @@ class MetricSeries:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def series(self, task_id: int) -> list[Series]:
-        """Every series of a task, in the order of first appearance."""
+    def series(self, task_id: int, *, after_seq: int = 0, limit: int | None = None) -> list[Series]:
+        """The series of a task that have a point behind an event, in the order of first appearance."""
         columns = [series.c[name] for name in Series.__dataclass_fields__]
+        found = sa.select(*columns).where(series.c.task_id == task_id, series.c.last_seq > after_seq)
         with self._db.reading() as connection:
-            rows = connection.execute(sa.select(*columns).where(series.c.task_id == task_id).order_by(series.c.id))
+            rows = connection.execute(found.order_by(series.c.id).limit(limit))
             return [Series(*row) for row in rows]
 
-    def get_series(self, series_id: int) -> Series:
+    def first_of_tasks(self, task_ids: Collection[int], limit: int) -> dict[int, tuple[list[Series], int]]:
+        """Task → its first `limit` series, and the number of all of them; a task without series is left out."""
         columns = [series.c[name] for name in Series.__dataclass_fields__]
+        place = sa.func.row_number().over(partition_by=series.c.task_id, order_by=series.c.id).label("place")
+        count = sa.func.count().over(partition_by=series.c.task_id).label("of_task")
+        found: dict[int, tuple[list[Series], int]] = {}
         with self._db.reading() as connection:
-            row = connection.execute(sa.select(*columns).where(series.c.id == series_id)).first()
-        if row is None:
-            raise NotFound(f"There is no series {series_id}.")
-        return Series(*row)
+            for some in portions(task_ids):
+                ranked = sa.select(*columns, place, count).where(series.c.task_id.in_(some)).subquery()
+                first = sa.select(ranked).where(ranked.c.place <= limit).order_by(ranked.c.task_id, ranked.c.place)
+                for *values, _, of_task in connection.execute(first):
+                    one = Series(*values)
+                    found.setdefault(one.task_id, ([], of_task))[0].append(one)
+        return found
 
     def points(
         self,
@@ -110,6 +118,32 @@ class MetricSeries:
                 if limit is not None and len(seqs) >= limit:
                     break
         return Points(seqs[:limit], epochs[:limit], values[:limit], times[:limit])
+
+    def points_between(self, task_id: int, after_seq: int, last_seq: int) -> dict[int, Points]:
+        """The points of a task behind an event and up to another, by series; a series without any is left out."""
+        blocks = point_blocks.c
+        found = (
+            sa.select(blocks.series_id, blocks.epochs, blocks.point_values, blocks.seqs, blocks.times_us)
+            .join(series, series.c.id == blocks.series_id)
+            .where(series.c.task_id == task_id, series.c.last_seq > after_seq)
+            .where(blocks.last_seq > after_seq, blocks.first_seq <= last_seq)
+            .order_by(blocks.series_id, blocks.first_seq)
+        )
+        points: dict[int, Points] = {}
+        with (
+            self._db.reading() as connection,
+            connection.execution_options(yield_per=_BLOCKS_AT_ONCE).execute(found) as rows,
+        ):
+            for row in rows:
+                block = _arrays(row)
+                start, stop = bisect_right(block.seq, after_seq), bisect_right(block.seq, last_seq)
+                if start < stop:
+                    known = points.setdefault(row.series_id, Points([], [], [], []))
+                    known.seq.extend(block.seq[start:stop])
+                    known.epoch.extend(with_none(block.epoch[start:stop]))
+                    known.value.extend(with_none(block.value[start:stop]))
+                    known.time_us.extend(block.time_us[start:stop])
+        return points
 
     def points_arrays(self, series_id: int) -> PointArrays:
         """Every point of a series, for charts: a million points take milliseconds."""

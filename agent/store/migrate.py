@@ -1,6 +1,6 @@
-"""Bringing a database to the schema of this code, once, whoever comes first.
+"""Upgrading a database to the schema of this code, once, by the process that comes first.
 
-A database at `schema.HEAD` costs one query; alembic is imported only when there is something to do.
+A database at `schema.HEAD` costs one query; alembic is imported only for an upgrade.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from filelock import FileLock, Timeout
 
 from agent.errors import StorageFailed, StoreBusy
-from agent.store.connect import Database, beside
+from agent.fs.refusals import reason_of, remedy_for
+from agent.store.connect import Database, sidecar
 from agent.store.schema import HEAD
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 _LOCK_TIMEOUT_S = 60.0
-_ADVISORY_LOCK = 0x73_6C_79  # any number that is ours: PostgreSQL's lock for the same purpose
+_REVISIONS = "alembic_version"
+_FIRST = frozenset({"tasks", "events", "checkpoints", "models", "projects", "plugins", "agents"})  # of any revision
+_ADVISORY_LOCK = 0x73_6C_79  # a number of our own: PostgreSQL's lock for the same purpose
 
 
 def migrate(database: Database) -> None:
@@ -29,9 +31,16 @@ def migrate(database: Database) -> None:
     if database.path is None:
         _upgrade(database)
         return
+    from filelock import FileLock, Timeout  # late, as alembic: most commands find the database as it should be
+
     try:
-        with FileLock(beside(database.path, ".lock"), timeout=_LOCK_TIMEOUT_S):
+        with FileLock(sidecar(database.path, ".lock"), timeout=_LOCK_TIMEOUT_S):
             _upgrade(database)
+    except OSError as error:
+        raise StorageFailed(
+            f"The lock of the database {database.name} cannot be taken ({error.filename}): {reason_of(error)}. "
+            f"{remedy_for(error)}"
+        ) from error
     except Timeout:
         raise StoreBusy(
             f"Another process has been preparing the database {database.name} for a minute. Try again later."
@@ -45,25 +54,31 @@ def _revision(database: Database) -> str | None:
 
 
 def _revision_on(connection: sa.Connection, database: Database) -> str | None:
-    tables = set(sa.inspect(connection).get_table_names()) if not _has_revision(connection, database) else None
-    if tables is None:
-        version: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-        return version
-    if tables - {"alembic_version"}:
+    found = (
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%%'"
+        if database.is_sqlite
+        else "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+    )
+    tables = set(connection.exec_driver_sql(found).scalars())
+    revision: str | None = None
+    if _REVISIONS in tables:  # alembic is used by others, too
+        revision = connection.exec_driver_sql(f"SELECT version_num FROM {_REVISIONS}").scalar()  # noqa: S608
+    others = tables - _FIRST - {_REVISIONS}
+    missing = _FIRST - tables
+    if not missing and revision is not None:
+        return revision
+    if missing == _FIRST and not others and revision is None:
+        return None
+    if missing == _FIRST and others:
         raise StorageFailed(
-            f"The database {database.name} belongs to another program: it holds the table {min(tables)!r} "
+            f"The database {database.name} belongs to another program: it holds the table {min(others)!r} "
             "and none of ours. Choose another AGENT_STORE_URL."
         )
-    return None
-
-
-def _has_revision(connection: sa.Connection, database: Database) -> bool:
-    found = (
-        "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
-        if database.is_sqlite
-        else "SELECT count(*) FROM pg_tables WHERE tablename = 'alembic_version' AND schemaname = current_schema()"
+    lacks = f"the table {min(missing)!r}" if missing else "the version of its schema"
+    raise StorageFailed(
+        f"The database {database.name} lacks {lacks}: it is damaged, or belongs to another program. "
+        "Restore it from a copy, or choose another AGENT_STORE_URL."
     )
-    return bool(connection.exec_driver_sql(found).scalar())
 
 
 def known_revisions() -> frozenset[str]:

@@ -1,23 +1,27 @@
-"""Model states in the library and where each came from."""
+"""Model states in the library: where each came from, which are pinned, which are in the trash."""
 
 from __future__ import annotations
 
+import builtins
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from agent.domain import Model, NewModel, Provenance
 from agent.errors import Conflict, NotFound
-from agent.store.columns import clean, contains, from_json_or_none, from_us, from_us_or_none, now_us, to_json_or_none
+from agent.store.among import portions
+from agent.store.columns import clean, now_us, to_json_or_none, to_us
 from agent.store.connect import Database
+from agent.store.listing import Listing, Window
+from agent.store.model_rows import insert_model, model_of
+from agent.store.model_search import HAS_BYTES, IS_LISTED, ModelQuestion, best_of_tasks, search_models
 from agent.store.paging import Page, page_of
 from agent.store.schema import checkpoints, models, tasks
 
 _SHA256_START = re.compile(r"[0-9a-f]{8,64}")
-_HAS_BYTES = models.c.sha256 != ""  # not one whose bytes are yet to be uploaded
-_IS_THERE = sa.and_(_HAS_BYTES, models.c.deleted_us.is_(None))  # and not in the trash
 
 
 class Models:
@@ -30,12 +34,21 @@ class Models:
             return insert_model(connection, new)
 
     def get(self, id: int) -> Model:  # noqa: A002
-        """Also one in the trash: what names it still finds it there."""
+        """Also a model of the trash: tasks and checkpoints that name it still find it. NotFound."""
         with self._db.reading() as connection:
-            row = connection.execute(sa.select(models).where(models.c.id == id, _HAS_BYTES)).first()
+            row = connection.execute(sa.select(models).where(models.c.id == id, HAS_BYTES)).first()
         if row is None:
             raise NotFound(f"There is no model {id}.")
         return model_of(row)
+
+    def by_id(self, ids: Collection[int]) -> dict[int, Model]:
+        """The models that exist, as `get` finds them, by their ids."""
+        found: dict[int, Model] = {}
+        with self._db.reading() as connection:
+            for some in portions(ids):
+                rows = connection.execute(sa.select(models).where(models.c.id.in_(some), HAS_BYTES))
+                found |= {row.id: model_of(row) for row in rows}
+        return found
 
     def list(
         self,
@@ -44,24 +57,29 @@ class Models:
         before_id: int | None = None,
         name: str | None = None,
         task_id: int | None = None,
-        text: str | None = None,
     ) -> list[Model]:
-        """Newest first, of this exact name, from this task, with this text in the name where given."""
-        found = sa.select(models).where(_IS_THERE).order_by(models.c.id.desc()).limit(limit)
+        """Newest first, of this exact name, from this task where given."""
+        found = sa.select(models).where(IS_LISTED).order_by(models.c.id.desc()).limit(limit)
         if before_id is not None:
             found = found.where(models.c.id < before_id)
         if name is not None:
             found = found.where(models.c.name == clean(name))
         if task_id is not None:
             found = found.where(models.c.task_id == task_id)
-        if text is not None:
-            found = found.where(contains(models.c.name, text))
         with self._db.reading() as connection:
             return [model_of(row) for row in connection.execute(found)]
 
+    def search(self, question: ModelQuestion, window: Window) -> Listing[Model]:
+        """The models that fit the question; `counts` are by origin."""
+        return search_models(self._db, question, window)
+
+    def best_of_tasks(self, task_ids: Collection[int]) -> set[int]:
+        """Ids of the best models of these tasks, at most one of each."""
+        return best_of_tasks(self._db, task_ids)
+
     def page(self, *, limit: int, offset: int = 0, ascending: bool = False, name: str | None = None) -> Page[Model]:
         """`limit` models after `offset`, by id; of this exact name where given."""
-        found = sa.select(models).where(_IS_THERE)
+        found = sa.select(models).where(IS_LISTED)
         if name is not None:
             found = found.where(models.c.name == clean(name))
         rows = page_of(self._db, found, models.c.id, limit=limit, offset=offset, ascending=ascending)
@@ -85,33 +103,35 @@ class Models:
             raise Conflict(f"Several models have a sha256 that begins with {name_or_sha}: {', '.join(contents)}.")
         return self._one(begins, missing)
 
-    def by_sha256(self, sha: str) -> Model | None:
-        """The newest model state with these bytes."""
-        found = sa.select(models).where(models.c.sha256 == sha, _IS_THERE).order_by(models.c.id.desc()).limit(1)
+    def of_bytes(self, sha: str) -> builtins.list[Model]:
+        """Every listed model state with these bytes, the newest first."""
+        found = sa.select(models).where(models.c.sha256 == sha, IS_LISTED).order_by(models.c.id.desc())
         with self._db.reading() as connection:
-            row = connection.execute(found).first()
-        return None if row is None else model_of(row)
+            return [model_of(row) for row in connection.execute(found)]
 
-    def used_by(self, id: int, *, limit: int = 100) -> Sequence[int]:  # noqa: A002
-        """Ids of the tasks that start, or started, from this model; newest first."""
-        found = sa.select(tasks.c.id).where(tasks.c.model_id == id).order_by(tasks.c.id.desc()).limit(limit)
+    def used_by(self, id: int, *, limit: int = 100) -> Page[int]:  # noqa: A002
+        """Ids of the newest tasks that start, or started, from this model, newest first; and the number of all."""
+        found = sa.select(tasks.c.id).where(tasks.c.model_id == id)
         with self._db.reading() as connection:
-            return connection.execute(found).scalars().all()
+            ids = connection.execute(found.order_by(tasks.c.id.desc()).limit(limit)).scalars().all()
+            total = connection.execute(sa.select(sa.func.count()).select_from(found.subquery())).scalar_one()
+        return Page(ids, int(total))
 
     def rename(self, id: int, name: str) -> Model:  # noqa: A002
-        with self._db.writing() as connection:
-            row = connection.execute(
-                sa.update(models)
-                .where(models.c.id == id)
-                .values(name=clean(name), updated_us=now_us())
-                .returning(*models.c)
-            ).first()
-        if row is None:
-            raise NotFound(f"There is no model {id}.")
-        return model_of(row)
+        return self._change(id, name=clean(name), updated_us=now_us())
+
+    def set_plugin(self, id: int, origin: Provenance) -> Model:  # noqa: A002
+        """Say which plugin a model belongs to: the plugin's part of this origin."""
+        return self._change(
+            id,
+            plugin_id=origin.plugin_id,
+            plugin_image=origin.plugin_image,
+            image_digest=origin.image_digest,
+            updated_us=now_us(),
+        )
 
     def reserve(self, upload_hash: str, name: str, provenance: Provenance) -> int:
-        """The id of a model whose bytes will be uploaded under this word; nobody else sees it until then."""
+        """The id of a model whose bytes will be uploaded under this word; until then no list shows it."""
         with self._db.writing() as connection:
             return insert_model(connection, NewModel(name, "", 0, None, provenance=provenance), upload_hash).id
 
@@ -126,7 +146,7 @@ class Models:
     def fill(
         self, upload_hash: str, *, name: str, sha256: str, size_bytes: int, config: Mapping[str, Any] | None
     ) -> Model:
-        """The bytes of a reserved model have come. NotFound; Conflict when others came before."""
+        """Record the bytes of a reserved model. NotFound; Conflict when other bytes were uploaded before."""
         with self._db.writing() as connection:
             row = connection.execute(
                 sa.select(models).where(models.c.upload_hash == clean(upload_hash)).with_for_update()
@@ -142,80 +162,101 @@ class Models:
             filled = sa.update(models).where(models.c.id == row.id).values(said).returning(*models.c)
             return model_of(connection.execute(filled).one())
 
-    def remove(self, id: int) -> None:  # noqa: A002
-        """Forget a model. Conflict while a task names it as its input; a checkpoint only forgets its model."""
+    # ---------------------------------------------------------------- pins and the trash
+
+    def pin(self, id: int, *, pinned: bool = True) -> Model:  # noqa: A002
+        """A pinned model is kept whatever the policy says, and cannot be removed. NotFound."""
+        return self._change(id, pinned=pinned)
+
+    def remove(self, id: int) -> Model:  # noqa: A002
+        """Move a model to the trash, from where it comes back until it is purged. The one way to delete a model.
+
+        Conflict when it is pinned or a task starts from it; NotFound. A model in the trash stays as it is.
+        """
         with self._db.writing() as connection:
-            user = connection.execute(sa.select(tasks.c.id).where(tasks.c.model_id == id).limit(1)).scalar()
-            if user is not None:
-                raise Conflict(f"Task {user} starts from model {id}; it stays as long as the task is kept.")
-            connection.execute(sa.update(checkpoints).where(checkpoints.c.model_id == id).values(model_id=None))
-            if connection.execute(sa.delete(models).where(models.c.id == id)).rowcount == 0:
+            row = connection.execute(sa.select(models).where(models.c.id == id, HAS_BYTES).with_for_update()).first()
+            if row is None:
                 raise NotFound(f"There is no model {id}.")
+            if row.pinned:
+                raise Conflict(f"Model {id} is pinned; `agent model unpin {id}` first.")
+            if (user := _first_user(connection, id)) is not None:
+                raise Conflict(f"Task {user} starts from model {id}; it stays as long as the task is kept.")
+            if row.deleted_us is None:
+                connection.execute(sa.update(models).where(models.c.id == id).values(deleted_us=now_us()))
+            return model_of(connection.execute(sa.select(models).where(models.c.id == id)).one())
+
+    def restore(self, id: int) -> Model:  # noqa: A002
+        """Take a model out of the trash; one that is not in it stays as it is. NotFound when it is gone for good."""
+        return self._change(id, deleted_us=None)
+
+    def trashed(self, *, before: datetime | None = None) -> builtins.list[Model]:
+        """The models in the trash, removed before that time where given; the oldest first."""
+        found = sa.select(models).where(models.c.deleted_us.is_not(None)).order_by(models.c.deleted_us, models.c.id)
+        if before is not None:
+            found = found.where(models.c.deleted_us < to_us(before))
+        with self._db.reading() as connection:
+            return [model_of(row) for row in connection.execute(found)]
+
+    def purge(self, id: int) -> str | None:  # noqa: A002
+        """Forget a model of the trash for good; the hash of its bytes. None when it is not in the trash any more.
+
+        One from which a task starts by now, or that is pinned by now, is restored instead. A checkpoint that became
+        it only forgets its model.
+        """
+        with self._db.writing() as connection:
+            in_trash = sa.and_(models.c.id == id, models.c.deleted_us.is_not(None))
+            row = connection.execute(sa.select(models.c.sha256, models.c.pinned).where(in_trash).with_for_update())
+            model = row.first()
+            if model is None:
+                return None
+            if model.pinned or _first_user(connection, id) is not None:
+                connection.execute(sa.update(models).where(in_trash).values(deleted_us=None))
+                return None
+            connection.execute(sa.update(checkpoints).where(checkpoints.c.model_id == id).values(model_id=None))
+            connection.execute(sa.delete(models).where(in_trash))
+            return str(model.sha256)
+
+    # ---------------------------------------------------------------- how much space each takes
+
+    def count(self) -> int:
+        """Of all models that lists show."""
+        with self._db.reading() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).where(IS_LISTED)).scalar_one())
+
+    def largest(self, limit: int) -> builtins.list[Model]:
+        found = sa.select(models).where(models.c.deleted_us.is_(None)).order_by(models.c.size_bytes.desc(), models.c.id)
+        with self._db.reading() as connection:
+            return [model_of(row) for row in connection.execute(found.limit(limit))]
+
+    def sizes_by_task(self) -> dict[int, tuple[int, int]]:
+        """Task → number and bytes of the models it made; equal content counts once a task."""
+        kinds = sa.select(models.c.task_id, models.c.sha256, models.c.size_bytes).distinct().subquery()
+        found = (
+            sa.select(kinds.c.task_id, sa.func.count(), sa.func.sum(kinds.c.size_bytes))
+            .where(kinds.c.task_id.is_not(None), kinds.c.sha256 != "")
+            .group_by(kinds.c.task_id)
+        )
+        with self._db.reading() as connection:
+            return {row[0]: (row[1], int(row[2])) for row in connection.execute(found)}
 
     def _one(self, condition: sa.ColumnElement[bool], missing: str) -> Model:
-        found = sa.select(models).where(condition, _IS_THERE).order_by(models.c.id.desc()).limit(1)
+        found = sa.select(models).where(condition, IS_LISTED).order_by(models.c.id.desc()).limit(1)
         with self._db.reading() as connection:
             row = connection.execute(found).first()
         if row is None:
             raise NotFound(missing)
         return model_of(row)
 
-
-def model_of(row: sa.Row[Any]) -> Model:
-    return Model(
-        id=row.id,
-        name=row.name,
-        description=row.description,
-        sha256=row.sha256,
-        size_bytes=row.size_bytes,
-        config=from_json_or_none(row.config),
-        only_train=row.only_train,
-        provenance=Provenance(
-            task_id=row.task_id,
-            checkpoint_index=row.checkpoint_index,
-            is_best=row.is_best,
-            optional=from_json_or_none(row.optional),
-            plugin_id=row.plugin_id,
-            plugin_image=row.plugin_image,
-            image_digest=row.image_digest,
-            project_id=row.project_id,
-            parent_model_id=row.parent_model_id,
-            train_config=from_json_or_none(row.train_config),
-        ),
-        created_at=from_us(row.created_us),
-        updated_at=from_us(row.updated_us),
-        upload_hash=row.upload_hash,
-        pinned=row.pinned,
-        deleted_at=from_us_or_none(row.deleted_us),
-    )
+    def _change(self, id_: int, **changed: object) -> Model:
+        change = sa.update(models).where(models.c.id == id_).values(changed).returning(*models.c)
+        with self._db.writing() as connection:
+            row = connection.execute(change).first()
+        if row is None:
+            raise NotFound(f"There is no model {id_}.")
+        return model_of(row)
 
 
-def insert_model(connection: sa.Connection, new: NewModel, upload_hash: str | None = None) -> Model:
-    """Add a model inside a transaction that may have more to do."""
-    origin, now = new.provenance, now_us()
-    row = connection.execute(
-        sa.insert(models)
-        .values(
-            name=clean(new.name),
-            description=clean(new.description),
-            sha256=new.sha256,
-            size_bytes=new.size_bytes,
-            config=to_json_or_none(new.config),
-            only_train=new.only_train,
-            task_id=origin.task_id,
-            checkpoint_index=origin.checkpoint_index,
-            is_best=origin.is_best,
-            optional=to_json_or_none(origin.optional),
-            plugin_id=origin.plugin_id,
-            plugin_image=origin.plugin_image,
-            image_digest=origin.image_digest,
-            project_id=origin.project_id,
-            parent_model_id=origin.parent_model_id,
-            train_config=to_json_or_none(origin.train_config),
-            created_us=now,
-            updated_us=now,
-            upload_hash=upload_hash,
-        )
-        .returning(*models.c)
-    ).one()
-    return model_of(row)
+def _first_user(connection: sa.Connection, id_: int) -> int | None:
+    """A task that starts, or started, from this model."""
+    found: int | None = connection.execute(sa.select(tasks.c.id).where(tasks.c.model_id == id_).limit(1)).scalar()
+    return found

@@ -1,4 +1,4 @@
-"""A page of rows by number, with how many there are: what clients ask for that walk a list page by page."""
+"""A page of rows by number, with the number of all rows: for clients that read a list page by page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Page(Generic[Value]):
 def page_of(
     database: Database, found: sa.Select[Any], by: sa.Column[Any], *, limit: int, offset: int, ascending: bool
 ) -> Page[sa.Row[Any]]:
-    """Rows of `found` in the order of `by`, the numbers read first: long rows that are passed over are not."""
+    """Rows of `found` in the order of `by`. Their numbers are read first, so that skipped rows are not read."""
     numbers = found.with_only_columns(by).order_by(by.asc() if ascending else by.desc()).limit(limit).offset(offset)
     with database.reading() as connection:
         total = connection.execute(found.with_only_columns(sa.func.count(by))).scalar_one()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,9 @@ from agent.domain import Plugin
 from agent.errors import Conflict, NotFound
 from agent.store.columns import clean, from_json, from_us, now_us, to_json
 from agent.store.connect import Database
+from agent.store.listing import Listing, Question, Window, listed
 from agent.store.schema import plugins
+from agent.store.search import contains, words_of
 
 
 class Plugins:
@@ -33,7 +36,7 @@ class Plugins:
         folder: str | None,
         content_sha256: str | None,
     ) -> Plugin:
-        """Add this version, or replace what is known of it: image and tag say which it is."""
+        """Add this version, or replace the version of this image and tag."""
         now = now_us()
         said = {
             "title": clean(title),
@@ -60,9 +63,25 @@ class Plugins:
         return _plugin(row)
 
     def list(self) -> list[Plugin]:
-        """The one touched last comes first."""
+        """The plugin changed last comes first."""
         with self._db.reading() as connection:
             return [_plugin(row) for row in connection.execute(sa.select(plugins).order_by(*_NEWEST_FIRST))]
+
+    def search(self, words: str, window: Window, *, newest: bool = False) -> Listing[tuple[Plugin, int]]:
+        """The versions whose title, description or name has all the words, each with the number of versions of its
+        image; the one changed last comes first. With `newest` only the newest version of each image.
+        """
+        place = sa.func.row_number().over(partition_by=plugins.c.image, order_by=_NEWEST_FIRST).label("place")
+        versions = sa.func.count().over(partition_by=plugins.c.image).label("versions")
+        ranked = sa.select(*plugins.c, place, versions).subquery()
+        conditions = [_about(ranked, word) for word in words_of(words)]
+        if newest:
+            conditions.append(ranked.c.place == 1)
+        orders = {"changed": ranked.c.updated_us, "name": sa.func.lower(ranked.c.title)}
+        window = replace(window, sort=window.sort or "-changed")
+        with self._db.reading() as connection:
+            found = listed(connection, list(ranked.c), Question(ranked, conditions), window, orders)
+        return Listing([(_plugin(row), row.versions) for row in found.values], found.total, found.counts)
 
     def find(self, ref: str) -> Plugin:
         """By `image:tag`, by image (its newest tag) or by title (the newest version).
@@ -78,6 +97,11 @@ class Plugins:
             if rows:
                 return _plugin(rows[0])
         raise NotFound(f"There is no plugin {ref!r}, neither as image:tag, nor as image, nor as title.")
+
+
+def _about(table: sa.Subquery, word: str) -> sa.ColumnElement[bool]:
+    texts = (table.c.title, table.c.description, table.c.image + ":" + table.c.tag)
+    return sa.or_(*(contains(text, word) for text in texts))
 
 
 _NEWEST_FIRST = (plugins.c.updated_us.desc(), plugins.c.id.desc())

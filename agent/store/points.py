@@ -42,7 +42,7 @@ def pack_floats(numbers: Sequence[float | None]) -> bytes:
 
 
 def bounds(packed: bytes) -> tuple[float | None, float | None]:
-    """The least and the greatest number of packed floats; None where there is none."""
+    """The least and the greatest of packed floats; None when none of them is a number."""
     numbers: Sequence[float] = floats((packed,))
     if math.isnan(sum(numbers)):
         numbers = [number for number in numbers if number == number]

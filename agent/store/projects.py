@@ -1,34 +1,26 @@
-"""Projects in the library: datasets, images and their annotations, verbatim."""
+"""Projects in the library: imported whole, or created empty and changed piece by piece as the public API does.
+
+A changed project is no longer the folder it was imported from: its content hash is emptied, so that the same folder,
+brought again, becomes a project of its own.
+"""
 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain import Dataset, Image, NewImage, NewProject, Project
-from agent.errors import NotFound
-from agent.store.bulk import BulkInsert
-from agent.store.columns import clean, contains, from_json, from_json_or_none, from_us, now_us, to_json, to_json_or_none
+from agent.domain import NewProject, Project
+from agent.errors import Conflict, NotFound
+from agent.store.columns import clean, from_json_or_none, now_us, to_json
 from agent.store.connect import Database
-from agent.store.schema import datasets, images, projects
-
-_PAGE = 500  # images read at once: an annotation may be megabytes
-_IMAGE_COLUMNS = (
-    "dataset_id",
-    "name",
-    "sha256",
-    "size_bytes",
-    "width",
-    "height",
-    "mime",
-    "created_us",
-    "updated_us",
-    "annotation",
-    "meta",
-)
+from agent.store.image_rows import image_row, insert_images
+from agent.store.listing import Listing, Window
+from agent.store.project_rows import project_of
+from agent.store.project_search import ProjectQuestion, search_projects
+from agent.store.schema import datasets, projects, tasks
 
 
 class Projects:
@@ -73,22 +65,83 @@ class Projects:
                 )
         return project_of(row)
 
+    def create(self, name: str, description: str = "", meta: Mapping[str, Any] | None = None) -> Project:
+        """An empty project. Conflict when the name is taken."""
+        now = now_us()
+        with self._db.writing() as connection:
+            _require_free_project(connection, name)
+            row = connection.execute(
+                sa.insert(projects)
+                .values(
+                    name=clean(name),
+                    description=clean(description),
+                    meta=to_json(meta or {"classes": [], "tags": []}),
+                    content_sha256="",
+                    images_count=0,
+                    size_bytes=0,
+                    created_us=now,
+                    updated_us=now,
+                )
+                .returning(*projects.c)
+            ).one()
+        return project_of(row)
+
+    def edit(
+        self,
+        id: int,  # noqa: A002
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        meta: Mapping[str, Any] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Project:
+        """Change the arguments given; of `extra` the keys given. Conflict when the name is taken by another project."""
+        with self._db.writing() as connection:
+            changed: dict[str, Any] = {"updated_us": now_us()}
+            if name is not None:
+                _require_free_project(connection, name, except_id=id)
+                changed["name"] = clean(name)
+            if description is not None:
+                changed["description"] = clean(description)
+            if meta is not None:
+                changed |= {"meta": to_json(meta), "content_sha256": ""}
+            if extra is not None:
+                known = connection.execute(sa.select(projects.c.extra).where(projects.c.id == id)).scalar()
+                changed["extra"] = to_json({**(from_json_or_none(known) or {}), **extra})
+            row = connection.execute(
+                sa.update(projects).where(projects.c.id == id).values(changed).returning(*projects.c)
+            ).first()
+        if row is None:
+            raise NotFound(f"There is no project {id}.")
+        return project_of(row)
+
+    def remove(self, id: int) -> None:  # noqa: A002
+        """Forget a project and its images. Conflict while a task names it; NotFound."""
+        with self._db.writing() as connection:
+            used = connection.execute(
+                sa.select(tasks.c.id).where(sa.or_(tasks.c.project_id == id, tasks.c.result_project_id == id)).limit(1)
+            ).scalar()
+            if used is not None:
+                raise Conflict(f"Project {id} belongs to task {used}; it stays as long as the task is kept.")
+            if connection.execute(sa.delete(projects).where(projects.c.id == id)).rowcount == 0:
+                raise NotFound(f"There is no project {id}.")
+
     def get(self, id: int) -> Project:  # noqa: A002
         return self._one(projects.c.id == id, f"There is no project {id}.")
 
-    def list(
-        self, *, limit: int = 100, before_id: int | None = None, name: str | None = None, text: str | None = None
-    ) -> list[Project]:
-        """Newest first, of this exact name, with this text in the name where given."""
+    def list(self, *, limit: int = 100, before_id: int | None = None, name: str | None = None) -> list[Project]:
+        """Newest first, of this exact name where given."""
         found = sa.select(projects).order_by(projects.c.id.desc()).limit(limit)
         if before_id is not None:
             found = found.where(projects.c.id < before_id)
         if name is not None:
             found = found.where(projects.c.name == clean(name))
-        if text is not None:
-            found = found.where(contains(projects.c.name, text))
         with self._db.reading() as connection:
             return [project_of(row) for row in connection.execute(found)]
+
+    def search(self, question: ProjectQuestion, window: Window) -> tuple[Listing[Project], int]:
+        """The projects that fit the question, and the number of images of all of them; `counts` are by origin."""
+        return search_projects(self._db, question, window)
 
     def of_task(self, task_id: int) -> builtins.list[Project]:
         """The projects an inference made, in the order made."""
@@ -107,45 +160,16 @@ class Projects:
         """The newest of this exact name."""
         return self._one(projects.c.name == clean(name), f"There is no project named {name!r}.")
 
-    def datasets(self, project_id: int) -> builtins.list[Dataset]:
-        """In the order they were added."""
-        found = sa.select(datasets).where(datasets.c.project_id == project_id).order_by(datasets.c.id)
+    def count(self) -> int:
         with self._db.reading() as connection:
-            return [dataset_of(row) for row in connection.execute(found)]
+            return int(connection.execute(sa.select(sa.func.count()).select_from(projects)).scalar_one())
 
-    def dataset(self, id: int) -> Dataset:  # noqa: A002
+    def largest(self, limit: int) -> builtins.list[tuple[int, str, int, int]]:
+        """Id, name, images and bytes."""
+        found = sa.select(projects.c.id, projects.c.name, projects.c.images_count, projects.c.size_bytes)
+        ordered = found.order_by(projects.c.size_bytes.desc(), projects.c.id).limit(limit)
         with self._db.reading() as connection:
-            row = connection.execute(sa.select(datasets).where(datasets.c.id == id)).first()
-        if row is None:
-            raise NotFound(f"There is no dataset {id}.")
-        return dataset_of(row)
-
-    def images(self, dataset_id: int, *, after_id: int = 0, limit: int | None = None) -> Iterator[Image]:
-        """In the order they were added, read page by page: a project need not fit in memory."""
-        left = limit
-        while left is None or left > 0:
-            page = _PAGE if left is None else min(_PAGE, left)
-            found = (
-                sa.select(images)
-                .where(images.c.dataset_id == dataset_id, images.c.id > after_id)
-                .order_by(images.c.id)
-                .limit(page)
-            )
-            with self._db.reading() as connection:
-                rows = connection.execute(found).all()
-            for row in rows:
-                yield image_of(row)
-            if len(rows) < page:
-                return
-            after_id = rows[-1].id
-            left = None if left is None else left - len(rows)
-
-    def image(self, id: int) -> Image:  # noqa: A002
-        with self._db.reading() as connection:
-            row = connection.execute(sa.select(images).where(images.c.id == id)).first()
-        if row is None:
-            raise NotFound(f"There is no image {id}.")
-        return image_of(row)
+            return [(row[0], row[1], row[2], row[3]) for row in connection.execute(ordered)]
 
     def _one(self, condition: sa.ColumnElement[bool], missing: str) -> Project:
         found = sa.select(projects).where(condition).order_by(projects.c.id.desc()).limit(1)
@@ -156,67 +180,9 @@ class Projects:
         return project_of(row)
 
 
-def insert_images(database: Database) -> BulkInsert:
-    """The statement that takes the values of `image_row`, row after row."""
-    return BulkInsert(database, images, _IMAGE_COLUMNS)
-
-
-def image_row(dataset_id: int, image: NewImage, now: int) -> tuple[Any, ...]:
-    return (
-        dataset_id,
-        clean(image.name),
-        image.sha256,
-        image.size_bytes,
-        image.width,
-        image.height,
-        image.mime,
-        now,
-        now,
-        clean(image.annotation),
-        to_json_or_none(image.meta),
-    )
-
-
-def project_of(row: sa.Row[Any]) -> Project:
-    return Project(
-        id=row.id,
-        name=row.name,
-        description=row.description,
-        meta=from_json(row.meta),
-        content_sha256=row.content_sha256,
-        images_count=row.images_count,
-        size_bytes=row.size_bytes,
-        task_id=row.task_id,
-        created_at=from_us(row.created_us),
-        updated_at=from_us(row.updated_us),
-        extra=from_json_or_none(row.extra) or {},
-    )
-
-
-def dataset_of(row: sa.Row[Any]) -> Dataset:
-    return Dataset(
-        id=row.id,
-        project_id=row.project_id,
-        name=row.name,
-        images_count=row.images_count,
-        created_at=from_us(row.created_us),
-        updated_at=from_us(row.updated_us),
-        description=row.description or "",
-    )
-
-
-def image_of(row: sa.Row[Any]) -> Image:
-    return Image(
-        id=row.id,
-        dataset_id=row.dataset_id,
-        name=row.name,
-        sha256=row.sha256,
-        size_bytes=row.size_bytes,
-        width=row.width,
-        height=row.height,
-        mime=row.mime,
-        annotation=row.annotation,
-        created_at=from_us(row.created_us),
-        updated_at=from_us(row.updated_us),
-        meta=from_json_or_none(row.meta),
-    )
+def _require_free_project(connection: sa.Connection, name: str, *, except_id: int | None = None) -> None:
+    known = sa.select(projects.c.id).where(projects.c.name == clean(name))
+    if except_id is not None:
+        known = known.where(projects.c.id != except_id)
+    if (taken := connection.execute(known.limit(1)).scalar()) is not None:
+        raise Conflict(f"There is a project named {name!r} already ({taken}).")

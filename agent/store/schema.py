@@ -75,7 +75,7 @@ projects = Table(
     Column("updated_us", Us, nullable=False),
     Column("meta", Text, nullable=False),
     Column("extra", Text),
-    sqlite_autoincrement=True,  # an id is never given twice: labels, links and logs name it
+    sqlite_autoincrement=True,  # an id is never used twice, because labels, links and logs name it
 )
 
 datasets = Table(
@@ -134,7 +134,7 @@ models = Table(
     Column("upload_hash", Text, index=True, unique=True),  # the word under which its bytes may be uploaded, or were
     Column("pinned", Boolean, nullable=False, server_default=text("false")),
     Column("deleted_us", Us),  # in the trash since then
-    sqlite_autoincrement=True,  # an id is never given twice: labels, links and logs name it
+    sqlite_autoincrement=True,  # an id is never used twice, because labels, links and logs name it
 )
 
 tasks = Table(
@@ -161,7 +161,7 @@ tasks = Table(
     Column("created_us", Us, nullable=False),
     Column("started_us", Us),
     Column("finished_us", Us),
-    # Tallies of the event rows, written with them, so that a list of tasks reads no events.
+    # Counts of the event rows, written with them, so that a list of tasks reads no events.
     Column("lines_read", BigInteger, nullable=False, server_default="0"),
     Column("events_count", BigInteger, nullable=False, server_default="0"),
     Column("progress_subtask", Text),
@@ -181,7 +181,7 @@ tasks = Table(
         name="status",
     ),
     Index("ix_tasks_status_id", "status", "id"),
-    sqlite_autoincrement=True,  # an id is never given twice: labels, links and logs name it
+    sqlite_autoincrement=True,  # an id is never used twice, because labels, links and logs name it
 )
 
 events = Table(
@@ -197,14 +197,14 @@ events = Table(
     # Only for events whose raw text does not say them: the agent's own. The rest is parsed again when read.
     Column("message", Text),
     Column("fields", Text),
-    # The few rows people ask for by name, found without a walk over every metric line.
+    # The few rows people ask for by name, found without a walk over every metric line. The revisions give PostgreSQL
+    # the same conditions; naming them here would load its dialect in each command.
     Index(
         "ix_events_loud",
         "task_id",
         "seq",
         "level",
         sqlite_where=text("level >= 30"),
-        postgresql_where=text("level >= 30"),
     ),
     Index(
         "ix_events_rare_type",
@@ -212,7 +212,6 @@ events = Table(
         "event_type",
         "seq",
         sqlite_where=text("event_type IS NOT NULL AND event_type NOT IN ('METRICS', 'PROGRESS')"),
-        postgresql_where=text("event_type IS NOT NULL AND event_type NOT IN ('METRICS', 'PROGRESS')"),
     ),
     sqlite_with_rowid=False,  # rows lie in the order of (task_id, seq)
 )
@@ -294,9 +293,9 @@ tokens = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False),
-    Column("sha256", String(64), nullable=False, unique=True),  # of the secret, which nobody has but its owner
+    Column("sha256", String(64), nullable=False, unique=True),  # of the secret, which only its owner has
     Column("created_us", Us, nullable=False),
     Column("last_used_us", Us),
     Column("revoked_us", Us),
-    sqlite_autoincrement=True,  # an id is never given twice: sessions name it
+    sqlite_autoincrement=True,  # an id is never used twice, because sessions name it
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from agent.domain import Step, Task, TaskOptions, TaskStatus, TaskType
+from agent.errors import NotFound
 from agent.store.columns import from_json, from_json_or_none, from_us, from_us_or_none, to_json
 from agent.store.schema import tasks
 
@@ -22,7 +23,7 @@ _DEFAULT_OPTIONS = TaskOptions()
 
 
 class TaskSummary(msgspec.Struct, frozen=True, gc=False):
-    """A line of the task list: what a person looks for, read without configs and specs."""
+    """A line of the task list, read without configs and specs."""
 
     id: int
     type: TaskType
@@ -77,3 +78,18 @@ def to_summary(row: Iterable[Any]) -> TaskSummary:
     values[1], values[2], values[7] = _TYPES[values[1]], _STATUSES[values[2]], _STEPS[values[7]]
     values[-3:] = from_us(values[-3]), from_us_or_none(values[-2]), from_us_or_none(values[-1])
     return TaskSummary(*values)
+
+
+def lock_task(connection: sa.Connection, id_: int) -> sa.Row[Any]:
+    """The task's row, held until the transaction ends (SQLite holds the whole database anyway)."""
+    row = connection.execute(sa.select(*TASK_COLUMNS).where(tasks.c.id == id_).with_for_update()).first()
+    if row is None:
+        raise NotFound(f"There is no task {id_}.")
+    return row
+
+
+def change_task(connection: sa.Connection, id_: int, changed: Mapping[str, Any]) -> Task:
+    row = connection.execute(sa.update(tasks).where(tasks.c.id == id_).values(changed).returning(*TASK_COLUMNS)).first()
+    if row is None:
+        raise NotFound(f"There is no task {id_}.")
+    return to_task(row)

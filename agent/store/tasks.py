@@ -1,4 +1,4 @@
-"""Tasks: wished for, claimed by an agent, moved from status to status, ended."""
+"""Tasks: submitted, moved from status to status, ended. `task_claims.py` says which agent runs them."""
 
 from __future__ import annotations
 
@@ -9,38 +9,37 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain import FINAL, NewTask, Step, Task, TaskOptions, TaskStatus, TaskType, may_become
+from agent.domain import NewTask, Step, Task, TaskStatus, may_become
 from agent.errors import Conflict, NotFound
-from agent.store.agents import agent_name
-from agent.store.columns import (
-    clean,
-    contains,
-    now_us,
-    to_json,
-)
-from agent.store.connect import Database
+from agent.store.append import add_closing_note
+from agent.store.columns import clean, now_us, to_json
 from agent.store.failures import taken_over
+from agent.store.listing import Listing, Window
 from agent.store.paging import Page, page_of
 from agent.store.schema import models, plugins, projects, tasks
-from agent.store.task_rows import SUMMARY_COLUMNS, TASK_COLUMNS, TaskSummary, to_summary, to_task
+from agent.store.task_claims import UNCLAIMED, TaskClaims, lease_until_us
+from agent.store.task_rows import (
+    SUMMARY_COLUMNS,
+    TASK_COLUMNS,
+    TaskSummary,
+    change_task,
+    lock_task,
+    to_summary,
+    to_task,
+)
+from agent.store.task_search import TaskQuestion, search_tasks
 
-_LIVE = [status for status in TaskStatus if status not in FINAL and status is not TaskStatus.QUEUED]
 
-
-class Tasks:
-    def __init__(self, database: Database) -> None:
-        self._db = database
-
+class Tasks(TaskClaims):
     def add(
         self, new: NewTask, *, agent_id: str | None = None, lease_s: float = 30, only_for: str | None = None
     ) -> Task:
-        """A queued task, or one that `agent_id` has taken already, so that no other agent can come first.
+        """Add a queued task, or with `agent_id` a task that this agent has claimed, so that no other agent comes first.
 
-        A queued task is taken by the first agent that is free, with `only_for` by the first of that name.
-
+        The first free agent takes a queued task; with `only_for` the first free agent of that name.
         NotFound when its plugin, project or model is not in the store.
         """
-        taken = {"agent_id": agent_id, "lease_until_us": _lease(lease_s)} if agent_id is not None else {}
+        taken = {"agent_id": agent_id, "lease_until_us": lease_until_us(lease_s)} if agent_id is not None else {}
         with self._db.writing() as connection:
             for noun, table, wanted in (
                 ("plugin", plugins, new.plugin_id),
@@ -69,26 +68,28 @@ class Tasks:
         return to_task(row)
 
     def request_stop(self, id: int) -> Task:  # noqa: A002
-        """Ask for the end: a queued task ends at once, a running one becomes terminating. Idempotent."""
+        """Ask for the end: a queued task ends at once, a running one becomes terminating. Idempotent.
+
+        The log of a queued task that an agent has begun and given back gets its last event here: no agent will end it.
+        """
         with self._db.writing() as connection:
-            row = _locked(connection, id)
+            row = lock_task(connection, id)
             status = TaskStatus(row.status)
             if status.is_final:
                 return to_task(row)
             changed: dict[str, Any] = {"stop_requested": True}
             if status is TaskStatus.QUEUED:
+                reason = "stopped_by_user"
+                add_closing_note(self._db, connection, id, "TASK_STOPPED", {"stopped": "by_user", "reason": reason})
                 changed |= {
                     "status": TaskStatus.STOPPED.value,
-                    "reason": "stopped_by_user",
+                    "reason": reason,
                     "message": "Stopped before it started.",
                     "finished_us": now_us(),
                 }
             elif may_become(status, TaskStatus.TERMINATING):
                 changed["status"] = TaskStatus.TERMINATING.value
-            return _changed(connection, id, changed)
-
-    def set_options(self, id: int, options: TaskOptions) -> None:  # noqa: A002
-        self._set(id, options=to_json(asdict(options)))
+            return change_task(connection, id, changed)
 
     def get(self, id: int) -> Task:  # noqa: A002
         with self._db.reading() as connection:
@@ -98,23 +99,17 @@ class Tasks:
         return to_task(row)
 
     def list(
-        self,
-        *,
-        statuses: Collection[TaskStatus] | None = None,
-        type: TaskType | None = None,  # noqa: A002
-        name_part: str | None = None,
-        limit: int = 100,
-        before_id: int | None = None,
+        self, *, statuses: Collection[TaskStatus] | None = None, limit: int = 100, before_id: int | None = None
     ) -> list[Task]:
-        """Newest first. `name_part` is found in whatever case."""
+        """Newest first."""
         found = _page(sa.select(*TASK_COLUMNS), statuses, limit, before_id)
-        if type is not None:
-            found = found.where(tasks.c.type == type.value)
-        if name_part is not None:
-            found = found.where(contains(tasks.c.name, name_part))
         with self._db.reading() as connection:
             rows = connection.execute(found).all()
         return [to_task(row) for row in rows]
+
+    def search(self, question: TaskQuestion, window: Window) -> Listing[Task]:
+        """The tasks that fit the question; `counts` are by status, whatever statuses are asked for."""
+        return search_tasks(self._db, question, window)
 
     def page(self, *, limit: int, offset: int = 0, ascending: bool = False) -> Page[Task]:
         """`limit` tasks after `offset`, by id."""
@@ -130,95 +125,16 @@ class Tasks:
             rows = connection.execute(found).all()
         return [to_summary(row) for row in rows]
 
-    def stop_requested(self, id: int) -> bool:  # noqa: A002
+    def stop_requested(self, id: int, *, agent_id: str | None = None) -> bool:  # noqa: A002
+        """With `agent_id`, TakenOver unless the task is this agent's."""
+        found = sa.select(tasks.c.stop_requested, tasks.c.agent_id).where(tasks.c.id == id)
         with self._db.reading() as connection:
-            wanted: bool | None = connection.execute(sa.select(tasks.c.stop_requested).where(tasks.c.id == id)).scalar()
-        if wanted is None:
+            row = connection.execute(found).first()
+        if row is None:
             raise NotFound(f"There is no task {id}.")
-        return wanted
-
-    def held_by(self, agent_id: str) -> builtins.list[Task]:
-        """Tasks this agent claimed that have not ended, oldest first: what to look after following a restart."""
-        found = (
-            sa.select(*TASK_COLUMNS).where(tasks.c.status.in_(_LIVE), tasks.c.agent_id == agent_id).order_by(tasks.c.id)
-        )
-        with self._db.reading() as connection:
-            return [to_task(row) for row in connection.execute(found)]
-
-    def claim(self, agent_id: str, *, task_id: int | None = None, lease_s: float = 30) -> Task | None:
-        """Take the oldest queued task that may be this agent's, or this one if it is still queued: None without one.
-
-        One short exclusive transaction: of any number of agents exactly one gets a task. The claim holds
-        for `lease_s` seconds and is kept by `renew`.
-        """
-        oldest = sa.select(tasks.c.id).where(tasks.c.status == TaskStatus.QUEUED.value).order_by(tasks.c.id).limit(1)
-        if task_id is not None:
-            oldest = oldest.where(tasks.c.id == task_id)
-        else:
-            oldest = oldest.where(tasks.c.only_for.is_(None) | (tasks.c.only_for == agent_name(agent_id)))
-        with self._db.reading() as connection:  # most looks find nothing: no need to hold up a writer for them
-            if connection.execute(oldest).first() is None:
-                return None
-        with self._db.writing() as connection:
-            found = connection.execute(oldest.with_for_update(skip_locked=True)).scalar()
-            if found is None:
-                return None
-            return _changed(
-                connection,
-                found,
-                {"status": TaskStatus.CONSUMED.value, "agent_id": agent_id, "lease_until_us": _lease(lease_s)},
-            )
-
-    def renew(self, agent_id: str, lease_s: float = 30) -> None:
-        """Keep the claim on every task this agent has that has not ended."""
-        with self._db.writing() as connection:
-            connection.execute(
-                sa.update(tasks)
-                .where(tasks.c.status.in_(_LIVE), tasks.c.agent_id == agent_id)
-                .values(lease_until_us=_lease(lease_s))
-            )
-
-    def holders(self) -> set[str]:
-        """The agents that have a task which has not ended."""
-        found = sa.select(tasks.c.agent_id).where(tasks.c.status.in_(_LIVE), tasks.c.agent_id.is_not(None)).distinct()
-        with self._db.reading() as connection:
-            return set(connection.execute(found).scalars())
-
-    def lost(self, *, gone: Collection[str] = (), alive: Collection[str] = ()) -> builtins.list[Task]:
-        """Tasks that nobody runs though they have not ended, oldest first; see `take_over`."""
-        found = sa.select(*TASK_COLUMNS).where(tasks.c.status.in_(_LIVE), _unattended(gone, alive)).order_by(tasks.c.id)
-        with self._db.reading() as connection:
-            return [to_task(row) for row in connection.execute(found)]
-
-    def take_over(
-        self,
-        agent_id: str,
-        lease_s: float = 30,
-        *,
-        gone: Collection[str] = (),
-        alive: Collection[str] = (),
-        task_id: int | None = None,
-    ) -> builtins.list[Task]:
-        """Claim tasks whose agent has not renewed in time, oldest first. They keep their status and step.
-
-        An agent in `gone` is known to be dead: its lease is not waited for. One in `alive` is known to live,
-        late as it may be (a machine that slept). With `task_id` this task only.
-        """
-        lost = (
-            sa.select(tasks.c.id)
-            .where(tasks.c.status.in_(_LIVE), tasks.c.agent_id != agent_id, _unattended(gone, alive))
-            .order_by(tasks.c.id)
-        )
-        if task_id is not None:
-            lost = lost.where(tasks.c.id == task_id)
-        with self._db.reading() as connection:
-            if connection.execute(lost.limit(1)).first() is None:
-                return []
-        with self._db.writing() as connection:
-            return [
-                _changed(connection, id_, {"agent_id": agent_id, "lease_until_us": _lease(lease_s)})
-                for id_ in connection.execute(lost.with_for_update(skip_locked=True)).scalars().all()
-            ]
+        if agent_id is not None and row.agent_id != agent_id:
+            raise taken_over(id)
+        return bool(row.stop_requested)
 
     def become(
         self,
@@ -235,7 +151,7 @@ class Tasks:
         With `agent_id`, TakenOver unless the task is this agent's.
         """
         with self._db.writing() as connection:
-            row = _locked(connection, id)
+            row = lock_task(connection, id)
             if agent_id is not None and row.agent_id != agent_id:
                 raise taken_over(id)
             current = TaskStatus(row.status)
@@ -252,12 +168,12 @@ class Tasks:
                 changed["started_us"] = now_us()
             if status.is_final:
                 changed |= {"finished_us": now_us(), "lease_until_us": None}
-            if status is TaskStatus.QUEUED:  # given back
-                changed |= {"agent_id": None, "lease_until_us": None}
-            return _changed(connection, id, changed)
+            if status is TaskStatus.QUEUED:
+                changed |= UNCLAIMED
+            return change_task(connection, id, changed)
 
-    def set_step(self, id: int, step: Step) -> None:  # noqa: A002
-        self._set(id, step=int(step))
+    def set_step(self, id: int, step: Step, *, agent_id: str | None = None) -> None:  # noqa: A002
+        self._set(id, agent_id, step=int(step))
 
     def launching(
         self,
@@ -266,13 +182,14 @@ class Tasks:
         engine: str,
         spec: Mapping[str, Any],
         image_digest: str | None,
+        agent_id: str | None = None,
     ) -> None:
         """Record how the container of a task is about to be started, so that a restarted agent knows where to look."""
-        self._set(id, engine=engine, container_spec=to_json(spec), image_digest=image_digest)
+        self._set(id, agent_id, engine=engine, container_spec=to_json(spec), image_digest=image_digest)
 
-    def launched(self, id: int, *, container_id: str) -> None:  # noqa: A002
+    def launched(self, id: int, *, container_id: str, agent_id: str | None = None) -> None:  # noqa: A002
         """Record the container of a task: it runs."""
-        self._set(id, container_id=container_id)
+        self._set(id, agent_id, container_id=container_id)
 
     def decide(
         self,
@@ -283,23 +200,27 @@ class Tasks:
         exit_code: int | None,
         agent_id: str | None = None,
     ) -> None:
-        """Record why a task ends while it has yet to be tidied up after; `become` makes the end final.
+        """Record why a task ends, before its container and folder are removed; `become` makes the end final.
 
-        A `reason` in a task that has not ended says so. With `agent_id`, TakenOver unless the task is this agent's.
+        A task with a `reason` that has not ended is at this point. With `agent_id`, TakenOver unless the task is this
+        agent's.
         """
         with self._db.writing() as connection:
-            row = _locked(connection, id)
+            row = lock_task(connection, id)
             if agent_id is not None and row.agent_id != agent_id:
                 raise taken_over(id)
             said = clean(message) if message is not None else None
-            _changed(connection, id, {"reason": reason, "message": said, "exit_code": exit_code})
+            change_task(connection, id, {"reason": reason, "message": said, "exit_code": exit_code})
 
-    def set_result_project(self, id: int, project_id: int) -> None:  # noqa: A002
-        self._set(id, result_project_id=project_id)
+    def set_result_project(self, id: int, project_id: int, *, agent_id: str | None = None) -> None:  # noqa: A002
+        self._set(id, agent_id, result_project_id=project_id)
 
-    def _set(self, id_: int, **changed: Any) -> None:
+    def _set(self, id_: int, agent_id: str | None = None, **changed: Any) -> None:
+        """With `agent_id`, TakenOver unless the task is this agent's."""
         with self._db.writing() as connection:
-            _changed(connection, id_, changed)
+            if agent_id is not None and lock_task(connection, id_).agent_id != agent_id:
+                raise taken_over(id_)
+            change_task(connection, id_, changed)
 
 
 def _page(
@@ -310,27 +231,3 @@ def _page(
     if before_id is not None:
         found = found.where(tasks.c.id < before_id)
     return found.order_by(tasks.c.id.desc()).limit(limit)
-
-
-def _locked(connection: sa.Connection, id_: int) -> sa.Row[Any]:
-    """The task's row, held until the transaction ends (SQLite holds the whole database anyway)."""
-    row = connection.execute(sa.select(*TASK_COLUMNS).where(tasks.c.id == id_).with_for_update()).first()
-    if row is None:
-        raise NotFound(f"There is no task {id_}.")
-    return row
-
-
-def _changed(connection: sa.Connection, id_: int, changed: Mapping[str, Any]) -> Task:
-    row = connection.execute(sa.update(tasks).where(tasks.c.id == id_).values(changed).returning(*TASK_COLUMNS)).first()
-    if row is None:
-        raise NotFound(f"There is no task {id_}.")
-    return to_task(row)
-
-
-def _unattended(gone: Collection[str], alive: Collection[str]) -> sa.ColumnElement[bool]:
-    ran_out = sa.and_(tasks.c.lease_until_us < now_us(), tasks.c.agent_id.not_in(alive))
-    return sa.or_(ran_out, tasks.c.agent_id.in_(gone))
-
-
-def _lease(lease_s: float) -> int:
-    return now_us() + int(lease_s * 1_000_000)

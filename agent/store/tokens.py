@@ -1,7 +1,7 @@
 """Tokens people made for programs and for each other. Only hashes are kept.
 
-A plain SHA-256 is enough: a slow hash buys time against guessing words a person chose, but these tokens are 256
-random bits, and nobody counts through a millionth of them with any hash. So a check costs one look at an index.
+A plain SHA-256 is enough: a slow hash protects words that a person chose, but these tokens are 256 random bits, which
+cannot be guessed with any hash. So a check costs one index lookup.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from agent.store.columns import clean, from_us, from_us_or_none, int64, key, now
 from agent.store.connect import Database
 from agent.store.schema import tokens
 
-PREFIX = "slt_"  # lets a person, and a scanner for leaked secrets, see what it is
+PREFIX = "slt_"  # by which people and scanners for leaked secrets recognize a token
 LENGTH = len(PREFIX) + 43  # 32 bytes in base64
 _USED_EVERY_US = 60_000_000  # how exactly the time of the last use is kept: a busy client writes once a minute
 
@@ -43,7 +43,7 @@ class Tokens:
         self._db = database
 
     def create(self, name: str) -> tuple[Token, str]:
-        """A new token with its secret, which nobody can ask for again. Conflict when the name is in use."""
+        """Create a token and return its secret, which cannot be read later. Conflict if the name is in use."""
         secret = PREFIX + secrets.token_urlsafe(32)
         name = key(clean(name).strip())
         with self._db.writing() as connection:
@@ -59,7 +59,7 @@ class Tokens:
             return [_token(row) for row in connection.execute(sa.select(*_COLUMNS).order_by(tokens.c.id))]
 
     def revoke(self, id: int) -> Token:  # noqa: A002
-        """It opens nothing from now on. Idempotent; NotFound when there never was one."""
+        """Make the token useless from now on. Idempotent; NotFound for an id that was never given."""
         with self._db.writing() as connection:
             at = sa.func.coalesce(tokens.c.revoked_us, now_us())
             changed = sa.update(tokens).where(tokens.c.id == int64(id)).values(revoked_us=at).returning(*_COLUMNS)
@@ -67,6 +67,13 @@ class Tokens:
             if row is None:
                 raise NotFound(f"There is no token {id}; see `agent token list`.")
             return _token(row)
+
+    def forget_all(self) -> None:
+        """Remove every token, revoked ones too, and every byte of them: for a database that goes to other hands."""
+        with self._db.writing() as connection:
+            if self._db.is_sqlite:
+                connection.exec_driver_sql("PRAGMA secure_delete = ON")  # zeros instead of free pages
+            connection.execute(sa.delete(tokens))
 
     def find(self, secret: str) -> Token | None:
         """The token with that secret, unless it was revoked. Notes the use, once a minute."""
@@ -85,13 +92,13 @@ class Tokens:
         return _token(row[:-1])
 
     def is_valid(self, id: int) -> bool:  # noqa: A002
-        """Whether there is such a token that was not revoked."""
+        """Whether this token exists and was not revoked."""
         found = sa.select(tokens.c.id).where(tokens.c.id == int64(id), tokens.c.revoked_us.is_(None))
         with self._db.reading() as connection:
             return connection.execute(found).first() is not None
 
     def _used(self, id_: int) -> None:
-        with self._db.writing() as connection:
+        with self._db.writing(durable=False) as connection:
             connection.execute(sa.update(tokens).where(tokens.c.id == id_).values(last_used_us=now_us()))
 
 

@@ -1,4 +1,4 @@
-"""Waking readers when somebody commits, in this process or another one.
+"""Waking readers after a commit of this process or of another process.
 
 SQLite: beside the database lies `<name>-changed`, eight bytes that every commit of a store overwrites.
 They are the version a reader compares, so no commit between "looked" and "waits" is missed; watchdog
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.errors import StorageFailed
+from agent.fs.watching import new_observer
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -34,7 +35,7 @@ class Changes(Protocol):
         """A number that differs after every commit."""
 
     def committed(self) -> None:
-        """Called by whoever committed, after the commit."""
+        """Wake the readers. The writer calls this after its commit."""
 
     def wait(self, since: int, timeout_s: float) -> bool:
         """Whether the version is another than `since`, now or within the time. False once closed."""
@@ -49,8 +50,11 @@ class FileChanges:
         self._path = path
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except PermissionError:  # a reader of somebody else's store
-            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except PermissionError as refused:  # this process may only read the store, or not even that
+            try:
+                self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                raise refused from None
         self._changed = threading.Condition()
         self._observer: BaseObserver | None = None
         self._poll_s = 0.0  # 0: not watching yet
@@ -84,7 +88,6 @@ class FileChanges:
 
     def _watch(self) -> None:
         from watchdog.events import FileSystemEvent, FileSystemEventHandler
-        from watchdog.observers import Observer
 
         notify = self._notify
 
@@ -94,7 +97,7 @@ class FileChanges:
 
         observer: BaseObserver | None = None
         try:
-            observer = Observer()
+            observer = new_observer()
             observer.schedule(Touched(), str(self._path))
             observer.start()
         except OSError:  # the user's limit of inotify instances or watches is used up

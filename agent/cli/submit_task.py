@@ -1,0 +1,200 @@
+"""The work of `agent submit-train` and `agent submit-inference`: from a command line to a task, run or queued."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import typer
+
+from agent import library
+from agent.cli import show
+from agent.cli.follow import Watch
+from agent.cli.installation import open_installation, spawn_agent
+from agent.cli.signals import interruptible
+from agent.cli.task import how_to_go_on, say_end, summary
+from agent.domain import CheckpointState, NewTask, Plugin, Task, TaskOptions, TaskType
+from agent.errors import BadInput, Invalid, NotFound
+from agent.formats.json_errors import NotJson
+from agent.formats.json_text import parse
+from agent.installation import Installation
+from agent.liveness import agents_alive
+from agent.submission import TaskRequest, config_notes, new_task
+from agent.task_options import RequestedOptions, is_hardened, resolve_options
+
+if TYPE_CHECKING:
+    from agent.engines import ImageInfo
+    from agent.run.dry_run import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A command line, before folders are imported and names resolved."""
+
+    type: TaskType
+    plugin: str
+    projects: Sequence[str]
+    models: Sequence[str]  # empty: start from random weights
+    name: str | None
+    config: Path | None
+    preset: str | None
+    overrides: Sequence[str]
+    options: RequestedOptions
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What the command does with the task."""
+
+    bases: Mapping[str, str]  # for building the plugin's image
+    detach: bool
+    dry_run: bool
+    json: bool
+
+
+def submit_task(asked: Asked, how: How) -> None:
+    """Queue the task, or run it in this process, or show its plan. Raises typer.Exit with the task's exit code."""
+    from agent.engines.docker import DockerEngine  # late: only submitting needs engines, and they are slow to import
+    from agent.run.dry_run import plan
+    from agent.run.outcome import exit_code
+
+    with open_installation() as installation:
+        request, plugin = _request(installation, asked)
+        new = new_task(installation.store, installation.settings, request)
+        engine = installation.open_engine(new.options.engine, installation.settings)
+        is_hardened(new.options, installation.settings, engine.name)  # refuses processes before anything is queued
+        for line in config_notes(plugin, new):
+            show.err.print(f"Note: {line}", markup=False)
+        if how.dry_run:
+            _show_plan(plan(new, installation, engine.info()), as_json=how.json)
+            return
+        if isinstance(engine, DockerEngine) and plugin.folder is not None:
+            from agent.engines.docker_build import ensure_built
+
+            ensure_built(
+                plugin,
+                engine,
+                recipes=installation.settings.builds,
+                bases=how.bases,
+                on_line=lambda line: show.err.print(line, markup=False, end="", style="dim"),
+            )
+        if how.detach:
+            task = installation.store.tasks.add(new)
+            if not _agent_alive(installation):
+                spawn_agent(installation.settings, task.id)
+            show.as_json(task) if how.json else show.out.print(str(task.id), markup=False)
+            return
+        task = _foreground(installation, new, quiet=how.json)
+        if how.json:
+            show.as_json(summary(installation.store, task))
+        else:
+            say_end(task)
+            _say_results(installation, task)
+    raise typer.Exit(exit_code(task))
+
+
+def _request(installation: Installation, asked: Asked) -> tuple[TaskRequest, Plugin]:
+    """The request with plugin, project and model as values of the library: folders and tars are imported."""
+    store, artifacts, settings = installation.store, installation.artifacts, installation.settings
+    options = resolve_options(asked.options, settings)
+    plugin = library.resolve_plugin(
+        store, asked.plugin, settings.registry, find_image=lambda name: _find_image(installation, options, name)
+    )
+    project = library.resolve_project(store, artifacts, _single(asked.projects, "project"), note=show.note)
+    if asked.models:
+        model = library.resolve_model(store, artifacts, _single(asked.models, "model"))
+    else:
+        model = library.empty_model(store, artifacts)
+    request = TaskRequest(
+        type=asked.type,
+        plugin=plugin,
+        project=project,
+        model=model,
+        name=asked.name,
+        config=_config(asked.config) if asked.config else None,
+        preset=asked.preset,
+        overrides=asked.overrides,
+        options=asked.options,
+    )
+    return request, plugin
+
+
+def _single(references: Sequence[str], noun: str) -> str:
+    if len(references) != 1:
+        raise BadInput(f"{len(references)} {noun}s were given; a task works with exactly one --{noun}")
+    return references[0]
+
+
+def _find_image(installation: Installation, options: TaskOptions, name: str) -> ImageInfo:
+    """The image of this name. NotFound for a text that can only be an id or a title, and for the process engine."""
+    if options.engine == "process" or not set(name) & set(":/"):
+        raise NotFound(f"There is no plugin {name!r}; see `agent plugin list`, or give a plugin's folder")
+    return installation.open_engine("docker", installation.settings).image(name, options.pull)
+
+
+def _config(path: Path) -> Any:
+    try:
+        return parse(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"cannot read the config {path}: {error.strerror}") from None
+    except NotJson as error:
+        raise Invalid("the config", [error.problem(str(path))]) from None
+
+
+def _foreground(installation: Installation, new: NewTask, *, quiet: bool) -> Task:
+    """Run the task in a thread of this process while the main thread watches the store and the keyboard."""
+    from agent.worker.loop import run_new
+
+    ids: list[int] = []
+
+    def left() -> str:
+        return how_to_go_on(ids[0]) if ids else "nothing was queued"
+
+    with interruptible(leaves=False, left=left) as shutdown, ThreadPoolExecutor(1, thread_name_prefix="task") as pool:
+        added: SimpleQueue[Task | None] = SimpleQueue()
+        running = pool.submit(run_new, installation, new, shutdown, added.put)
+        running.add_done_callback(lambda _: added.put(None))  # the thread may fail before it adds the task
+        task = added.get()
+        if task is not None:
+            ids.append(task.id)
+        if task is not None and not quiet:
+            show.err.print(f"task {task.id}: {task.name}", markup=False)
+            Watch(
+                installation.store, task.id, show.err, gone=running.done, stopping=lambda: shutdown.is_asked
+            ).until_end()
+        return running.result()
+
+
+def _agent_alive(installation: Installation) -> bool:
+    """Whether an agent will take the task: an agent that takes tasks from the queue, not a task of its own."""
+    return bool(agents_alive(installation.store, takes="queue"))
+
+
+def _say_results(installation: Installation, task: Task) -> None:
+    if task.result_project_id is not None:
+        show.err.print(f"  predictions: project {task.result_project_id}", markup=False)
+    kept = [c for c in installation.store.checkpoints.list(task.id) if c.state is CheckpointState.PUBLISHED]
+    if kept:
+        best = library.best_of_task(installation.store, task.id)
+        if best in kept:
+            which = f"the best is {best.index}: model {best.model_id}, also called task:{task.id}/best"
+        else:
+            which = f"the latest is {kept[-1].index}: model {kept[-1].model_id}"
+        show.err.print(f"  {len(kept)} checkpoints; {which}", markup=False)
+
+
+def _show_plan(made: Plan, *, as_json: bool) -> None:
+    if as_json:
+        show.as_json(made)
+        return
+    show.table(("IN /sly_task_data", ""), made.layout, empty="")
+    show.out.print(f"\ntask_config.json: {orjson.dumps(made.config).decode()}\n", markup=False)
+    for remark in made.remarks:
+        show.out.print(remark, markup=False)
+    show.out.print(f"engine: {made.engine}", markup=False)
+    show.as_json(made.container)

@@ -1,0 +1,95 @@
+"""The commands by name. Their modules, and all that those import, are loaded when a command is called.
+
+So help and a mistyped name load no command, and a command loads what it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+class Place(NamedTuple):
+    """Where a command stands: a function, or a group, of a module; and what `agent --help` says of it."""
+
+    module: str
+    name: str
+    help: str  # short: its line is not wrapped
+    hidden: bool = False
+
+
+COMMANDS = {
+    "submit-train": Place("submit", "submit_train", "Train a model on a project with a plugin."),
+    "submit-inference": Place("submit", "submit_inference", "Apply a model to a project with a plugin."),
+    "build": Place("plugin", "build", "Build a plugin's image, as the official script does."),
+    "up": Place("serve", "up", "Start the web page and an agent on this machine."),
+    "run": Place("serve", "run", "Take and run queued tasks until interrupted."),
+    "web": Place("serve", "web", "The web of `agent up`.", hidden=True),
+    "down": Place("down", "down", "End the agents of this installation; tasks go on."),
+    "doctor": Place("doctor", "doctor", "Look at everything that a task needs."),
+    "diagnose": Place("doctor", "diagnose", "Pack what a report of a bug needs, without secrets."),
+    "clean": Place("clean", "clean", "Remove what ended tasks and processes have left."),
+    "retention": Place("retention", "retention", "Carry the retention policy out."),
+    "backup": Place("backup", "backup", "Write library and tasks to one file."),
+    "restore": Place("backup", "restore", "Make an installation of a backup."),
+    "task": Place("task", "app", "Tasks: what ran, what it printed, what it made."),
+    "project": Place("project", "app", "Projects in the library: images with annotations."),
+    "model": Place("model", "app", "Model states: weights with config.json."),
+    "plugin": Place("plugin", "app", "Plugins this installation knows."),
+    "token": Place("token", "app", "Tokens: who may use the web and its API."),
+}
+
+
+class Commands(TyperGroup):
+    """The group `agent`. It lists its commands by the table, and loads the one that is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands: Any = _Loaded()
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as the group is asked
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as the group is asked
+        """The command as help and completion show it."""
+        place = COMMANDS.get(cmd_name)
+        return place and TyperCommand(cmd_name, help=place.help, hidden=place.hidden)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command and load(name or ""), rest
+
+
+class _Loaded(Mapping[str, Any]):
+    """The commands by name, each loaded when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        return load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+def load(name: str) -> Any:
+    """The command of this name, with its parameters."""
+    place = COMMANDS[name]
+    found = getattr(import_module(f"agent.cli.{place.module}"), place.name)
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    if isinstance(found, typer.Typer):
+        alone.add_typer(found, name=name, help=place.help)
+    else:
+        alone.command(name)(found)
+    alone.callback()(_nothing)  # makes it a group, in which the command keeps its name
+    group: Any = typer.main.get_command(alone)
+    return group.commands[name]
+
+
+def _nothing() -> None:
+    """What a group does before its command."""

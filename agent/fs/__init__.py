@@ -1,0 +1,1 @@
+"""Files, folders and names on this machine's disks."""

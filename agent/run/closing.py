@@ -1,0 +1,137 @@
+"""The end of a run, whatever happened: uploads done, container gone, folder tidied, one closing event last of all.
+
+`outcome.py` decides what the end is. Whoever sees the closing event may start the next task from the result at once.
+"""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from agent.domain import TaskStatus
+from agent.errors import AgentError, EngineUnavailable, StorageFailed, TakenOver
+from agent.events.model import Level
+from agent.run.cancellation import Cancelled, Cause, cancellation
+from agent.run.machine import is_at_fault
+from agent.run.outcome import Outcome, outcome_of
+
+if TYPE_CHECKING:
+    from agent.run.run import Run
+
+
+def close(run: Run, error: BaseException | None) -> bool:
+    """End a run that raised `error`, or nothing; whether the error ends here: expected failures do, bugs go on.
+
+    A task that is left (`Cause.leaves_the_task`) keeps its container, and the error goes on. Raises the error that
+    keeps the end from being recorded. The container stays then, ended, with its log: the agent that goes on with the
+    task reads from it what could not be recorded now.
+    """
+    first = error
+    if run.is_patient and isinstance(error, (EngineUnavailable, StorageFailed)):
+        error = _wait(run, error)
+    cancelled = cancellation(error)
+    if cancelled is not None and cancelled.cause.leaves_the_task:
+        _leave(run)
+        if error is not first and error is not None:
+            raise error from first
+        return False
+    outcome = outcome_of(error, run.exit_code)
+    try:
+        if error is not None:
+            outcome = _finish_uploads(run, outcome)
+        _record(run, outcome, error)
+    except TakenOver:
+        run.uploader.abandon()
+        raise
+    except BaseException:
+        with suppress(AgentError):
+            if (container := run.started_container()) is not None:
+                container.kill()
+        run.uploader.abandon()
+        raise
+    return error is None or isinstance(error, AgentError)
+
+
+def _wait(run: Run, error: AgentError) -> AgentError:
+    """Keep a task that this machine cannot run now. Gives the cancellation for that, or for a stop; else the error.
+
+    Raises StorageFailed when the store refuses: the task is this agent's still, and is tried again.
+    """
+    if run.was_launched and not isinstance(error, EngineUnavailable):
+        return error  # results that cannot be kept
+    try:
+        run.interrupts.raise_if_cancelled()
+        if run.was_launched:
+            run.note_wait(f"waits for its engine: {error}")
+            return Cancelled(Cause.POSTPONED, str(error))
+        run.folder.clean()  # it may be what fills the disk
+        if not is_at_fault(error, run.installation):
+            return error
+        run.note_wait(f"waits in the queue: {error}")
+        if run.installation.store.tasks.give_back(run.task.id, run.task.agent_id):
+            return Cancelled(Cause.GIVEN_BACK, str(error))
+        run.interrupts.raise_if_cancelled()
+    except (Cancelled, TakenOver) as demanded:
+        return demanded
+    except StorageFailed:
+        run.uploader.abandon()
+        raise
+    return error
+
+
+def _leave(run: Run) -> None:
+    """Commit the lines that were read. The next agent reads on behind them, and uploads the rest."""
+    with suppress(AgentError):  # another agent has the task, or the store refuses: then they are read again
+        run.recorder.flush()
+    run.uploader.abandon()
+
+
+def _finish_uploads(run: Run, outcome: Outcome) -> Outcome:
+    """What was saved before the failure stays saved. Its own failure counts only for a task that went well so far."""
+    try:
+        run.uploader.finish()
+    except TakenOver:
+        raise
+    except Exception as failure:  # noqa: BLE001 - the first failure is why the task ends
+        return outcome_of(failure, run.exit_code) if outcome.status is TaskStatus.FINISHED else outcome
+    return outcome
+
+
+def _record(run: Run, outcome: Outcome, error: BaseException | None) -> None:
+    tasks, task_id, agent_id = run.installation.store.tasks, run.task.id, run.task.agent_id
+    reason, message, exit_code = outcome.reason, outcome.message or None, outcome.exit_code
+    run.recorder.flush()  # lines that could not be committed before are in the container's log only
+    tasks.decide(task_id, reason=reason, message=message, exit_code=exit_code, agent_id=agent_id)
+    _tidy(run, outcome)
+    fields: dict[str, Any] = {"reason": reason}
+    if outcome.status is TaskStatus.FINISHED:
+        run.note_once("TASK_END", "TASK_FINISHED", **fields)
+    elif outcome.status is TaskStatus.STOPPED:
+        run.note_once("TASK_END", "TASK_STOPPED", stopped="by_user", **fields)
+    else:
+        fields["exc_str"] = outcome.message
+        if reason == "internal_error" and error is not None:
+            fields["stack"] = traceback.format_exception(error)
+        run.note_once("TASK_END", "TASK_CRASHED", level=Level.FATAL, **fields)
+    tasks.become(task_id, outcome.status, reason=reason, message=message, exit_code=exit_code, agent_id=agent_id)
+
+
+def _tidy(run: Run, outcome: Outcome) -> None:
+    """No container left, the folder kept or cleaned as the settings say. Reports, never fails the task."""
+    settings = run.installation.settings
+    failed = outcome.status is TaskStatus.ERROR
+    clean = settings.delete_task_dir_on_failure if failed else settings.delete_task_dir_on_finish
+    try:
+        if (container := run.started_container()) is not None:
+            container.kill()
+            container.remove()
+    except AgentError as error:  # an engine that does not answer now; the sweep asks it again
+        run.recorder.note(f"could not tidy up after the task: {error}", level=Level.WARN)
+    if clean and (left := run.folder.clean()):
+        run.recorder.note(f"could not tidy up after the task: {left[0]} cannot be deleted", level=Level.WARN)
+    elif not clean and not failed:  # a failed task's folder is kept until the settings say otherwise
+        try:
+            run.folder.keep()
+        except OSError as error:
+            run.recorder.note(f"a later clean may remove {run.folder.path}: {error.strerror}", level=Level.WARN)

@@ -1,0 +1,98 @@
+"""The plan of a task for `--dry-run`: the staged layout and the exact container.
+
+Reads the library and the engine's description of itself. Writes nothing, starts nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from agent.domain import EngineInfo, NewTask, Step, Task, TaskStatus, TaskType
+from agent.formats.archive import list_archive
+from agent.formats.project_layout import dataset_path
+from agent.run.container_spec import as_json, container_spec, remarks
+
+if TYPE_CHECKING:
+    from agent.installation import Installation
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`layout`: paths below /sly_task_data, each with its content; `container`: the specification as JSON data."""
+
+    layout: tuple[tuple[str, str], ...]
+    config: dict[str, Any]
+    engine: str
+    container: dict[str, Any]
+    remarks: tuple[str, ...]
+
+
+def plan(new: NewTask, installation: Installation, info: EngineInfo) -> Plan:
+    """What `run_task` would stage and launch for this task. The task's id is 0."""
+    task = _as_task(new)
+    plugin = installation.store.plugins.get(new.plugin_id)
+    spec = container_spec(
+        task,
+        plugin,
+        installation.settings.tasks_on_host / "0",
+        engine=info,
+        settings=installation.settings,
+        data_read_only=info.can_mount_over and not new.options.writable_data,
+    )
+    said = remarks(task, info, installation.settings)
+    return Plan(_layout(new, installation), dict(new.config), info.name, as_json(spec), said)
+
+
+def _layout(new: NewTask, installation: Installation) -> tuple[tuple[str, str], ...]:
+    project = installation.store.projects.get(new.project_id)
+    model = installation.store.models.get(new.model_id)
+    rows = [("task_config.json", "the task's config"), ("task_settings.json", "the same, under its old name")]
+    rows.append((f"data/{project.name}/meta.json", f"{len(project.meta.get('classes', ()))} classes"))
+    for dataset in installation.store.datasets.list(project.id):
+        folder = f"data/{project.name}/{dataset_path(dataset.name)}"
+        rows += [
+            (f"{folder}/img/", f"{dataset.images_count} images"),
+            (f"{folder}/ann/", f"{dataset.images_count} annotations"),
+        ]
+    with installation.artifacts.open(model.sha256) as tar:
+        rows += [
+            (f"model/{member.name}", f"{member.size_bytes} bytes")
+            for member in list_archive(tar).members
+            if not member.is_folder
+        ]
+    rows.append(("results/", "empty"))
+    if new.type is TaskType.TRAIN:
+        rows.append(("tmp/", "empty"))
+    return tuple(rows)
+
+
+def _as_task(new: NewTask) -> Task:
+    return Task(
+        id=0,
+        type=new.type,
+        status=TaskStatus.QUEUED,
+        name=new.name,
+        plugin_id=new.plugin_id,
+        project_id=new.project_id,
+        model_id=new.model_id,
+        config=new.config,
+        options=new.options,
+        step=Step.NOTHING,
+        engine=None,
+        container_id=None,
+        container_spec=None,
+        image_digest=None,
+        stop_requested=False,
+        reason=None,
+        message=None,
+        exit_code=None,
+        lines_read=0,
+        events_count=0,
+        agent_id=None,
+        result_project_id=None,
+        created_at=datetime.now(UTC),
+        started_at=None,
+        finished_at=None,
+    )

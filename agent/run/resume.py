@@ -1,0 +1,66 @@
+"""Going on with a task whose agent died: its container, found by its labels, or why there is none to go on with."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from agent.domain import Step
+from agent.errors import AgentError, EngineUnavailable, PluginFailed
+from agent.installation import container_labels
+from agent.run.cancellation import Cancelled, Cause
+
+if TYPE_CHECKING:
+    from agent.engines import Container
+    from agent.run.run import Run
+
+ENGINE_PATIENCE_S = 120.0  # for an engine that restarts together with the agent: a container may be waiting there
+
+
+def decided(run: Run) -> Cancelled:
+    """The outcome that an agent recorded and did not live to close the task with; its container is to be removed."""
+    with suppress(AgentError):  # else the sweep removes it
+        run.container = look_for_container(run)
+    run.exit_code = run.task.exit_code
+    return Cancelled(Cause.ALREADY_DECIDED, run.task.message or "", reason=run.task.reason)
+
+
+def find_container(run: Run) -> Container | None:
+    """As `Run.find_container`, for a task that another agent had before."""
+    task = run.task
+    container = None if task.engine is None else _wait_for_container(run)
+    if task.step >= Step.MAIN:
+        run.exit_code = 0  # else MAIN would not be complete
+        return container
+    run.interrupts.recall()
+    if container is not None:
+        run.recorder.note("TASK_MISSED", event_type="MISSED_TASK_FOUND", fields={"container": container.id})
+        run.installation.store.tasks.launched(task.id, container_id=container.id, agent_id=task.agent_id)
+    elif task.container_id is not None:
+        run.interrupts.raise_if_cancelled()
+        raise PluginFailed(
+            "the container vanished while no agent was watching; what it printed before is kept",
+            reason="container_lost",
+        )
+    return container
+
+
+def look_for_container(run: Run) -> Container | None:
+    """The task's container, running or ended. Raises EngineUnavailable."""
+    # Labels as launched: the settings they are made from may have changed since.
+    labels = (run.task.container_spec or {}).get("labels") or container_labels(run.task, run.installation.settings)
+    found = run.engine.find(labels)
+    return found[0] if found else None
+
+
+def _wait_for_container(run: Run) -> Container | None:
+    deadline = time.monotonic() + ENGINE_PATIENCE_S
+    while True:
+        try:
+            return look_for_container(run)
+        except EngineUnavailable as away:
+            if run.interrupts.shuts_down_within(1.0):
+                raise Cancelled.left(run.task.id) from away  # also where tasks are to be stopped: nothing was seen
+            if run.is_patient or time.monotonic() > deadline:  # an agent that is patient runs other tasks meanwhile
+                raise

@@ -1,0 +1,275 @@
+"""One run of one task: the verbs of `run_task`, and what they share.
+
+Entering a run cannot fail, and leaving it always goes through `closing.py`, which records the end. `outcome.py` decides
+how the task ended. An agent may be killed between any two lines below, so each change is either repeated without harm
+by the agent that goes on, or recorded before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from agent.checkpoints.publisher import Uploader
+from agent.domain import CheckpointState, ExitResult, Step, Task, TaskStatus, TaskType
+from agent.errors import Conflict, CouldNotStart, EngineUnavailable, PluginFailed, TakenOver
+from agent.events.model import Level, Stream
+from agent.formats.task_dir import TaskDir
+from agent.recorder import Recorder
+from agent.run import resume
+from agent.run.closing import close
+from agent.run.container_spec import as_json, container_spec, remarks
+from agent.run.hints import Facts
+from agent.run.interrupts import Interrupts
+from agent.run.outcome import plugin_failure, training_failure
+from agent.submission import check_mode, config_notes
+
+if TYPE_CHECKING:
+    from agent.domain import EngineInfo
+    from agent.engines import Container, Engine
+    from agent.installation import Installation
+    from agent.run.collect import Collected
+    from agent.run.shutdown import Shutdown
+    from agent.run.stage import Staged
+    from agent.store import Store
+
+WAITS = "TASK_WAITS"  # the type of the agent's note why a task waits
+
+
+class Run:
+    """A task being run: its folder, recorder, uploader and container. Leaving the `with` block records the end."""
+
+    def __init__(self, task: Task, installation: Installation, shutdown: Shutdown, *, is_patient: bool = False) -> None:
+        """With `is_patient` the task waits for a machine that cannot run it now; else it fails at once."""
+        store, settings = installation.store, installation.settings
+        self.task = task
+        self.is_patient = is_patient
+        self.installation = installation
+        self.is_resumed = task.status is not TaskStatus.CONSUMED or task.reason is not None
+        self.plugin = store.plugins.get(task.plugin_id)  # a task keeps what it names from being deleted
+        self.project = store.projects.get(task.project_id)
+        self.model = store.models.get(task.model_id)
+        last_seq = store.events.last_seq(task.id)
+        self.was_begun = last_seq > 0
+        self.has_waited = self.was_begun and _has_waited(store, task.id)
+        self.folder = TaskDir(settings.tasks / str(task.id))
+        self.recorder = Recorder(
+            store,
+            task.id,
+            lines_read=task.lines_read,
+            last_seq=last_seq,
+            log_path=self.folder.log_path(datetime.now().astimezone()),
+            agent_id=task.agent_id,
+        )
+        self.uploader = Uploader(
+            task,
+            self.plugin,
+            store=store,
+            artifacts=installation.artifacts,
+            recorder=self.recorder,
+            results=self.folder.results,
+            project_name=self.project.name,
+        )
+        self.interrupts = Interrupts(task, installation, self.recorder, shutdown)
+        self.container: Container | None = None
+        self.may_have_started = False  # an engine that fails to start a container may have started it all the same
+        self.exit_code: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        return close(self, error)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine the task was launched on, or the engine it asks for. Raises EngineUnavailable."""
+        return self.installation.open_engine(self.task.engine or self.task.options.engine, self.installation.settings)
+
+    @cached_property
+    def engine_info(self) -> EngineInfo:
+        return self.engine.info()
+
+    # ---------------------------------------------------------------- verbs, in order
+
+    def begin(self) -> None:
+        """Record the start, or that this agent goes on with another agent's task and what that agent left unsaved.
+
+        Raises Cancelled for a stop that came between claim and start, and for a task whose outcome is decided.
+        """
+        if self.is_resumed:
+            self.uploader.recover()
+        if self.task.reason is not None:
+            raise resume.decided(self)
+        if not self.is_resumed:
+            self._record_start()
+        if self.note_once("TASK_START", "TASK_STARTED"):
+            self.recorder.note(
+                "TASK_MSG",
+                fields={"task_type": self.task.type, "config": self.task.config, "options": asdict(self.task.options)},
+            )
+        if not self.has_waited:
+            self.recorder.note("LAST_COMPLETE_STEP", fields={"step": self.task.step.name})
+
+    def _record_start(self) -> None:
+        try:
+            self.installation.store.tasks.become(self.task.id, TaskStatus.STARTED, agent_id=self.task.agent_id)
+        except TakenOver:
+            raise
+        except Conflict:  # a task that is to be stopped cannot become started
+            self.interrupts.raise_if_cancelled()
+            raise
+
+    def find_container(self) -> Container | None:
+        """The container that an agent before this one started; None when there was none.
+
+        Raises PluginFailed when it is gone, EngineUnavailable when the engine stays away, Cancelled when this agent
+        ends before the engine has answered.
+        """
+        if self.is_resumed:
+            self.container = resume.find_container(self)
+        return self.container
+
+    @contextmanager
+    def step(self, step: Step) -> Iterator[None]:
+        """Record the start and the completion of a step."""
+        if not self.has_waited or step is not Step.DOWNLOAD:
+            self.recorder.note("BEFORE_STEP", fields={"step": step.name})
+        yield
+        self.note_once("STEP_DONE", "STEP_COMPLETE", step=step.name)
+        self.installation.store.tasks.set_step(self.task.id, step, agent_id=self.task.agent_id)
+
+    def pull_image(self) -> str | None:
+        """Have the plugin's image on the engine; gives its digest, or the hash of the folder where folders run.
+
+        Raises BadInput when the plugin cannot do this kind of task, CouldNotStart, Cancelled.
+        """
+        check_mode(self.plugin, self.task.type)
+        if self.engine.name != "process":
+            pull = self.task.options.pull
+            return self.interrupts.result_of(lambda: self.engine.image(self.plugin.reference, pull)).digest
+        if self.plugin.folder is None:
+            if self.task.options.engine == "auto" and self.installation.settings.engine == "auto":
+                raise EngineUnavailable(
+                    f"no Docker engine answers, and plugin {self.plugin.reference} is known by its image only; "
+                    "start the engine, or submit with --plugin FOLDER"
+                )
+            raise CouldNotStart(
+                f"plugin {self.plugin.reference} is known by its image only, but the process engine runs folders; "
+                "submit with --plugin FOLDER, or use the docker engine"
+            )
+        return self.plugin.content_sha256
+
+    def start(self, staged: Staged, image_digest: str | None) -> Container:
+        """Create and start the container. Raises Cancelled, CouldNotStart, BadInput."""
+        self.interrupts.raise_if_cancelled()
+        store, settings = self.installation.store, self.installation.settings
+        spec = container_spec(
+            self.task,
+            self.plugin,
+            settings.tasks_on_host / str(self.task.id),
+            engine=self.engine_info,
+            settings=settings,
+            data_read_only=staged.data_method == "hardlink",
+        )
+        for line in remarks(self.task, self.engine_info, settings):
+            self.recorder.note(line)
+        for line in config_notes(self.plugin, self.task):
+            self.recorder.note(line, Level.WARN)
+        self.uploader.image_digest = image_digest
+        self.recorder.note(
+            "CONTAINER_START", fields={"image": spec.image, "digest": image_digest, "engine": self.engine.name}
+        )
+        self.uploader.watch()
+        # Before the start, so that the agent that goes on after a crash in between looks at the right engine.
+        store.tasks.launching(
+            self.task.id,
+            engine=self.engine.name,
+            spec=as_json(spec),
+            image_digest=image_digest,
+            agent_id=self.task.agent_id,
+        )
+        self.may_have_started = True
+        self.container = self.engine.start(spec)
+        store.tasks.launched(self.task.id, container_id=self.container.id, agent_id=self.task.agent_id)
+        return self.container
+
+    def require_success(self, result: ExitResult, collected: Collected) -> None:
+        """Record how the container ended. Raises Cancelled when it was killed, PluginFailed when it failed."""
+        self.exit_code = result.exit_code
+        self.recorder.note(
+            "CONTAINER_END", fields={"exit_code": result.exit_code, "out_of_memory": result.out_of_memory}
+        )
+        if result.remark:
+            self.recorder.note(result.remark, Level.WARN)
+        if result.exit_code == 0 and result.error:
+            self.recorder.note(f"the container ended well, but {result.error}", Level.WARN)
+        if self.interrupts.cancelled is not None:
+            raise self.interrupts.cancelled
+        entry = f"/workdir/src/{self.task.type.value}.py"
+        facts = Facts(self.task.config, has_model=self._has_model())
+        if (failure := plugin_failure(result, collected, entry=entry, facts=facts)) is not None:
+            raise failure
+        if lost := result.lost or collected.lost:
+            raise PluginFailed(lost, reason="output_lost")
+
+    def _has_model(self) -> bool:
+        try:
+            return any(self.folder.model.iterdir())
+        except OSError:
+            return True
+
+    def publish(self) -> None:
+        """Give the result its name. Raises PluginFailed when there is none, or when a part of it was not kept."""
+        store = self.installation.store
+        if self.task.type is TaskType.INFERENCE:
+            project = self.uploader.result_project()
+            store.tasks.set_result_project(self.task.id, project.id, agent_id=self.task.agent_id)
+            return
+        checkpoints = store.checkpoints.list(self.task.id)
+        published = [c for c in checkpoints if c.state is CheckpointState.PUBLISHED and c.model_id is not None]
+        if published:
+            last = max(published, key=lambda checkpoint: checkpoint.seq)
+            assert last.model_id is not None
+            store.models.rename(last.model_id, self.task.name)
+        if (failure := training_failure(checkpoints)) is not None:
+            raise failure
+
+    # ---------------------------------------------------------------- for the end of a run
+
+    @property
+    def was_launched(self) -> bool:
+        """Whether a container of the task may exist."""
+        return self.may_have_started or self.task.engine is not None
+
+    def note_wait(self, why: str) -> None:
+        """Note why the task waits, unless the last note says so already: the log does not tell of each attempt."""
+        last = self.installation.store.events.after(self.task.id, newest_first=True, limit=1)
+        if [(event.event_type, event.message) for event in last] != [(WAITS, why)]:
+            self.recorder.note(why, Level.WARN, WAITS)
+
+    def started_container(self) -> Container | None:
+        """The task's container, looked for if its start failed half-way. Raises EngineUnavailable."""
+        return self.container or (resume.look_for_container(self) if self.may_have_started else None)
+
+    def note_once(self, message: str, event_type: str, *, level: Level = Level.INFO, **fields: Any) -> bool:
+        """Note an event that a task has once, unless an agent before this one noted it; whether it was noted now."""
+        if self.was_begun:
+            step = fields.get("step")
+            for event in self.installation.store.events.each(self.task.id, event_type=event_type):
+                if event.stream is Stream.AGENT and (step is None or (event.fields or {}).get("step") == step):
+                    return False
+        self.recorder.note(message, level, event_type, fields or None)
+        return True
+
+
+def _has_waited(store: Store, task_id: int) -> bool:
+    """Whether the last attempt to run the task ended because this machine could not run it."""
+    return any(event.event_type == WAITS for event in store.events.after(task_id, newest_first=True, limit=1))

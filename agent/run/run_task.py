@@ -1,0 +1,63 @@
+"""The life of one task, top to bottom: DOWNLOAD → MAIN → UPLOAD, and one end, recorded last.
+
+The output is read to its end before the container is waited for, else the last lines could be lost. Uploads
+finish before the closing event, because the user who sees it may start the next task from the result at once.
+The verbs are in `run.py`, the recording of the end in `closing.py`; the task's `reason` says why it ended
+(docs/reference/tasks.md).
+"""
+
+from __future__ import annotations
+
+from agent.domain import Step, Task
+from agent.installation import Installation
+from agent.logs import about_task
+from agent.run.collect import collect
+from agent.run.run import Run
+from agent.run.shutdown import Shutdown
+from agent.run.stage import stage
+
+
+def run_task(
+    task: Task, installation: Installation, *, shutdown: Shutdown | None = None, is_patient: bool = False
+) -> Task:
+    """Run a task this agent has claimed, or go on with a task that a dead agent left; gives it as it ended.
+
+    `shutdown`, asked for by another thread, leaves the task or ends it as `stopped` with reason `agent_stopped`. No
+    expected failure of the task raises: how it ended is in its status, reason and message. Raises TakenOver when
+    another agent has the task now, Cancelled when this agent left it, and StorageFailed when the end could not be
+    recorded. The task has not ended then, and running it again goes on from here. With `is_patient`, a task that this
+    machine cannot run now does not end: Cancelled says whether it is queued again or still this agent's.
+    """
+    with (
+        about_task(task.id),
+        Run(task, installation, shutdown or Shutdown(), is_patient=is_patient) as run,
+    ):  # records the end, always
+        run.begin()
+        container = run.find_container()
+        if container is None and task.step < Step.MAIN:
+            with run.step(Step.DOWNLOAD):
+                image_digest = run.pull_image()
+                staged = stage(
+                    task,
+                    run.project,
+                    run.model,
+                    store=installation.store,
+                    artifacts=installation.artifacts,
+                    task_dir=run.folder,
+                    shared_ok=run.engine_info.can_mount_over,
+                    keep_going=run.interrupts.raise_if_cancelled,
+                )
+            container = run.start(staged, image_digest)
+        if container is not None and task.step < Step.MAIN:
+            with run.step(Step.MAIN), run.interrupts.watching(container, lambda: run.uploader.failure):
+                collected = collect(
+                    run.interrupts.output(container),
+                    run.recorder,
+                    on_checkpoint=run.uploader.checkpoint,
+                    on_applied=run.uploader.applied,
+                )
+                run.require_success(container.wait(), collected)
+        with run.step(Step.UPLOAD):
+            run.uploader.finish()
+            run.publish()
+    return installation.store.tasks.get(task.id)

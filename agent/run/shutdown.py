@@ -1,0 +1,40 @@
+"""The end of an agent, as it is asked for: its running tasks are left to the next agent, or stopped first."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Shutdown:
+    """Asked for from any thread or signal handler, and never taken back.
+
+    `leaves`: running tasks go on in their containers, and the next agent goes on with them. `stops`: they are stopped
+    and recorded as such. An agent that is asked for both stops them.
+    """
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._stops = False
+
+    def leave(self) -> None:
+        self._asked.set()
+
+    def stop_tasks(self) -> None:
+        self._stops = True
+        self._asked.set()
+
+    @property
+    def is_asked(self) -> bool:
+        return self._asked.is_set()
+
+    @property
+    def leaves(self) -> bool:
+        return self._asked.is_set() and not self._stops
+
+    @property
+    def stops(self) -> bool:
+        return self._asked.is_set() and self._stops
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait so long, or until the shutdown is asked for; whether it is."""
+        return self._asked.wait(seconds)

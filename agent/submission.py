@@ -1,0 +1,193 @@
+"""From a request to a task that can be queued, or a sentence that says why not.
+
+The command line, the REST API and the public API build the same `TaskRequest`, so all of them refuse the same input in
+the same words. Only ids, names and references to checkpoints are resolved here: importing a folder is the command
+line's business (`library.references`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from agent.domain import Model, NewTask, Plugin, Project, Task, TaskType
+from agent.errors import BadInput, NotFound
+from agent.formats.config_keys import unknown_keys
+from agent.formats.json_values import storable_problem
+from agent.fs.names import name_problem, read_number, shown
+from agent.library.task_models import find_checkpoint_model
+from agent.task_options import RequestedOptions, resolve_options
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+    from agent.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRequest:
+    """A task as asked for: plugin, project and model as values, ids or names, the model also as `task:1/best`.
+
+    `config` is the object for task_config.json; without it the preset of that title; without either the plugin's first
+    preset for the mode, or `{}`. `overrides` are `a.b=value` texts, applied last.
+    """
+
+    type: TaskType | str
+    plugin: Plugin | int | str
+    project: Project | int | str | Sequence[int | str]
+    model: Model | int | str | Sequence[int | str]
+    name: str | None = None  # of the result
+    config: Any = None
+    preset: str | None = None
+    overrides: Sequence[str] = ()
+    options: RequestedOptions = field(default_factory=RequestedOptions)
+
+
+def new_task(store: Store, settings: Settings, request: TaskRequest) -> NewTask:
+    """Check a request, and give the task to queue with `store.tasks.add`. Raises BadInput, NotFound, Conflict."""
+    try:
+        kind = TaskType(request.type)
+    except ValueError:
+        raise BadInput(f"task type {request.type!r} is not one of: train, inference") from None
+    plugin = request.plugin if isinstance(request.plugin, Plugin) else _plugin(store, request.plugin)
+    project = request.project
+    if not isinstance(project, Project):
+        project = _project(store, _single(project, "projects", kind))
+    model = request.model if isinstance(request.model, Model) else _model(store, _single(request.model, "models", kind))
+    check_mode(plugin, kind)
+    if kind is TaskType.INFERENCE and model.only_train:
+        raise BadInput(
+            f"model {model.name!r} ({model.id}) is for transfer learning only; choose another model for inference"
+        )
+    config = choose_config(plugin, kind, config=request.config, preset=request.preset)
+    for text in request.overrides:
+        set_key(config, text)
+    _require_storable(config)
+    name = (request.name or default_name(kind, plugin, project)).strip()
+    check_name(name)
+    return NewTask(
+        type=kind,
+        name=name,
+        plugin_id=plugin.id,
+        project_id=project.id,
+        model_id=model.id,
+        config=config,
+        options=resolve_options(request.options, settings),
+    )
+
+
+def check_mode(plugin: Plugin, kind: TaskType) -> None:
+    """Raise BadInput unless the plugin has the entry point for this kind of task."""
+    if kind.value not in plugin.modes:
+        has = ", ".join(plugin.modes) or "none"
+        raise BadInput(
+            f"plugin {plugin.reference} has no mode {kind.value!r} (its modes: {has}); "
+            f"it needs src/{kind.value}.py and an image built with that label",
+            reason="mode_missing",
+        )
+
+
+def choose_config(plugin: Plugin, kind: TaskType, *, config: Any = None, preset: str | None = None) -> dict[str, Any]:
+    """The task's config before overrides: `config`, the preset of that title, or the first preset of its kind. Pure."""
+    if config is not None and preset is not None:
+        raise BadInput("give a config or a preset, not both")
+    if config is not None:
+        if not isinstance(config, Mapping):
+            raise BadInput(f"the task config must be a JSON object, not {_json_kind(config)}")
+        _require_storable(config)
+        return deepcopy(dict(config))
+    presets = [item for item in plugin.configs if item.get("type") == kind.value]
+    if preset is not None:
+        for item in presets:
+            if item.get("title") == preset:
+                return deepcopy(dict(item["config"]))
+        known = ", ".join(repr(item.get("title")) for item in presets) or "none"
+        raise NotFound(f"plugin {plugin.reference} has no {kind.value} preset {preset!r}; it has: {known}")
+    return deepcopy(dict(presets[0]["config"])) if presets else {}
+
+
+def config_notes(plugin: Plugin, task: NewTask | Task) -> tuple[str, ...]:
+    """A sentence for each key of the task's config that no preset of its kind has. Pure."""
+    return unknown_keys(task.config, [item["config"] for item in plugin.configs if item.get("type") == task.type.value])
+
+
+def set_key(config: dict[str, Any], text: str) -> None:
+    """Apply `a.b=value` to `config`, in place. A value that is JSON counts as JSON; any other text is a string."""
+    path, equals, value = text.partition("=")
+    keys = path.split(".")
+    if not equals or not all(keys):
+        raise BadInput(f"--set {text!r} is not key=value; write for instance lr=0.001 or batch_size.train=8")
+    target = config
+    for depth, key in enumerate(keys[:-1], 1):
+        inner = target.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise BadInput(f"--set {text!r}: {'.'.join(keys[:depth])} is {_json_kind(inner)}, not an object")
+        target = inner
+    try:
+        target[keys[-1]] = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        target[keys[-1]] = value
+
+
+def _require_storable(config: Mapping[str, Any]) -> None:
+    """BadInput for a config on which a plugin's reader, or one of ours, might fail."""
+    if problem := storable_problem(config):
+        raise BadInput(f"the task config {problem}")
+
+
+def default_name(kind: TaskType, plugin: Plugin, project: Project) -> str:
+    return f"{project.name} {plugin.title}" if kind is TaskType.TRAIN else f"{project.name} predictions"
+
+
+def check_name(name: str) -> None:
+    """Raise BadInput unless the result's name can be a folder's name and a line of text."""
+    if problem := name_problem(name):
+        raise BadInput(f"the result's name {shown(name[:80])!r} {problem}; choose another with --name")
+
+
+def _single(references: int | str | Sequence[int | str], noun: str, kind: TaskType) -> int | str:
+    if isinstance(references, (int, str)):
+        return references
+    if len(references) != 1:
+        work = "Training" if kind is TaskType.TRAIN else "Inference"
+        raise BadInput(f"{len(references)} {noun} were given; {work} works only with exactly one")
+    return references[0]
+
+
+def _id(reference: int | str) -> int | None:
+    return reference if isinstance(reference, int) else read_number(reference)
+
+
+def _plugin(store: Store, reference: int | str) -> Plugin:
+    number = _id(reference)
+    return store.plugins.get(number) if number is not None else store.plugins.find(str(reference))
+
+
+def _project(store: Store, reference: int | str) -> Project:
+    number = _id(reference)
+    return store.projects.get(number) if number is not None else store.projects.find(str(reference))
+
+
+def _model(store: Store, reference: int | str) -> Model:
+    if isinstance(reference, str) and (model := find_checkpoint_model(store, reference)) is not None:
+        return model
+    number = _id(reference)
+    return store.models.get(number) if number is not None else store.models.find(str(reference))
+
+
+_JSON_KINDS = {
+    type(None): "null",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+}
+
+
+def _json_kind(value: Any) -> str:
+    return _JSON_KINDS.get(type(value), type(value).__name__)

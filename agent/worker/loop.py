@@ -1,0 +1,286 @@
+"""Claim → run → again: the agent's life, its heartbeat, and the tasks it takes over from dead agents.
+
+An agent is one process. Its id is new at every start, so a lease names exactly the process that holds a task.
+When that process dies, another agent takes the task over with its container: at once where it can see the death
+(`liveness.py`), else when the lease has run out.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from agent import liveness
+from agent.domain import NewTask, Task, engine_wanted
+from agent.errors import AgentError, Conflict, EngineUnavailable, TakenOver
+from agent.logs import about_task
+from agent.maintenance.housekeeping import Housekeeping
+from agent.run.cancellation import Cancelled, Cause
+from agent.run.run_task import run_task
+from agent.worker.conditions import STORAGE, Conditions, pauses
+
+if TYPE_CHECKING:
+    from agent.installation import Installation
+    from agent.run.shutdown import Shutdown
+
+LEASE_S = 30.0
+BEAT_S = 5.0  # a lease survives five missed beats
+IDLE_WAIT_S = 2.0  # a new task wakes the loop at once; a death wakes nobody, so a death is noticed this late
+LOOK_S = 1.0  # how often to look for deaths while commits wake the loop all the time
+THREADS = 1000  # tasks taken over with a running container come on top of the limit: nobody else reads their output
+
+log = logging.getLogger("agent")
+
+
+class Presence:
+    """An agent as the store lists it."""
+
+    def __init__(self, installation: Installation, info: Mapping[str, Any]) -> None:
+        self._store = installation.store
+        self._name = installation.settings.name
+        self._info: Mapping[str, Any] = {
+            **liveness.this_process(),
+            "home": str(installation.settings.home),
+            "engine": installation.settings.engine,
+            **info,
+        }
+        self.id = f"{self._name}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+    def beat(self) -> None:
+        self._store.agents.beat(self.id, self._name, self._info)
+
+    def tell(self, troubles: Mapping[str, str]) -> None:
+        """Let others see why queued tasks wait: what is wrong here, by engine (`liveness.why_waiting`)."""
+        if self._info.get("waiting", {}) != troubles:
+            self._info = {**self._info, "waiting": dict(troubles)}
+            with suppress(AgentError):  # the next beat tells it
+                self.beat()
+
+
+@contextmanager
+def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
+    """A heartbeat in the background: lists the agent and keeps its leases while the block runs.
+
+    `info` tells other processes which tasks this agent takes: `takes` is "queue" for whatever is queued, "one" for a
+    single task, whose number is `task` where it is known before it starts.
+    """
+    store, presence = installation.store, Presence(installation, info)
+    agent_id = presence.id
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(BEAT_S):
+            try:
+                presence.beat()
+                store.tasks.renew(agent_id, LEASE_S)
+            except Exception as error:  # noqa: BLE001 - a busy store: the next beat comes before the lease ends
+                log.warning("heartbeat missed: %s", error)
+
+    presence.beat()
+    with suppress(AgentError):
+        liveness.forget_dead_agents(store)
+    for path in installation.artifacts.half_made.sweep():
+        log.warning("a killed process has left %s, and it cannot be deleted", path)
+    heart = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    heart.start()
+    try:
+        yield presence
+    finally:
+        stop.set()
+        heart.join()
+        # An agent that leaves tasks behind stays listed, as a dead agent does: the next agent on this machine sees at
+        # once that its process is gone, and agents elsewhere, which do not see the container, wait for the lease.
+        with suppress(AgentError):
+            if agent_id not in store.tasks.holders():
+                store.agents.leave(agent_id)
+
+
+def run_one(installation: Installation, task_id: int, shutdown: Shutdown, *, is_patient: bool = False) -> Task:
+    """Run exactly this task in this process, queued or left behind by a dead agent: `agent run --task`.
+
+    Gives the task as it ended. With `is_patient` it waits until this machine can run the task. Raises Conflict when the
+    task has ended or another agent runs it, and as `run_task`.
+    """
+    with alive(installation, takes="one", task=task_id) as presence:
+        wait_s = pauses()
+        while True:
+            task = _claim_or_take_over(installation, presence.id, task_id)
+            try:
+                return run_task(task, installation, shutdown=shutdown, is_patient=is_patient)
+            except Cancelled as cancelled:
+                if not cancelled.cause.waits:
+                    raise
+                log.warning("task %s waits: %s", task_id, cancelled)
+                presence.tell({STORAGE: str(cancelled)})
+            if shutdown.wait(next(wait_s)):
+                raise Cancelled.left(task_id)
+            if (task := installation.store.tasks.get(task_id)).status.is_final:
+                return task
+            presence.tell({})
+
+
+def _claim_or_take_over(installation: Installation, agent_id: str, task_id: int) -> Task:
+    tasks = installation.store.tasks
+    held = [task for task in tasks.held_by(agent_id) if task.id == task_id]
+    claimed = tasks.claim(agent_id, task_id=task_id, lease_s=LEASE_S) if not held else None
+    found = held or ([claimed] if claimed is not None else _take_over(installation, agent_id, task_id))
+    if not found:
+        raise Conflict(f"task {task_id} is not free: {_why_not(installation, task_id)}")
+    return found[0]
+
+
+def run_new(
+    installation: Installation, submission: NewTask, shutdown: Shutdown, on_added: Callable[[Task], object]
+) -> Task:
+    """Add a task that is this process's from the start, and run it: the foreground of `agent submit-train`.
+
+    Gives the task as it ended. Raises as `run_task`.
+    """
+    with alive(installation, takes="one") as presence:
+        task = installation.store.tasks.add(submission, agent_id=presence.id, lease_s=LEASE_S)
+        on_added(task)
+        return run_task(task, installation, shutdown=shutdown)
+
+
+def run_forever(installation: Installation, shutdown: Shutdown, *, parallel: int = 1) -> list[int]:
+    """Take and run queued tasks until `shutdown` is asked for. Gives the tasks that go on without this agent."""
+    with (
+        alive(installation, takes="queue") as presence,
+        ThreadPoolExecutor(THREADS, thread_name_prefix="task") as pool,
+    ):
+        log.info("agent %s is ready for tasks", presence.id)
+        work = _Work(installation, presence, Conditions(installation, pool), parallel)
+        housekeeping = Housekeeping(installation)
+        while not shutdown.is_asked:
+            housekeeping.start_round_when_due(pool)
+            work.settle()
+            task = work.next()
+            if task is not None:
+                with about_task(task.id):
+                    log.info("task %s: taken (%s, %s)", task.id, task.type.value, task.status.value)
+                work.running[task.id] = pool.submit(run_task, task, installation, shutdown=shutdown, is_patient=True)
+            elif len(work.running) >= parallel:
+                wait(work.running.values(), timeout=LOOK_S, return_when=FIRST_COMPLETED)
+            else:
+                installation.store.wait_for_change(IDLE_WAIT_S if not work.running else LOOK_S)
+        wait(work.running.values())
+        work.settle()
+        return work.left
+
+
+@dataclass(slots=True)
+class _Retry:
+    at: float = 0.0  # time.monotonic()
+    pauses: Iterator[float] = field(default_factory=pauses)
+
+
+class _Work:
+    """The tasks this agent runs, and the choice of its next task."""
+
+    def __init__(self, installation: Installation, presence: Presence, conditions: Conditions, parallel: int) -> None:
+        self.running: dict[int, Future[Task]] = {}
+        self.left: list[int] = []  # tasks that go on without this agent
+        self._installation = installation
+        self._presence = presence
+        self._agent_id = presence.id
+        self._conditions = conditions
+        self._parallel = parallel
+        self._looked = -LOOK_S
+        self._retries: dict[int, _Retry] = {}
+
+    def next(self) -> Task | None:
+        """A task whose agent died or whose end is still to be recorded, else the oldest queued task; None: later."""
+        try:
+            if time.monotonic() - self._looked >= LOOK_S:
+                taken = _take_over(self._installation, self._agent_id)
+                for task in (*taken, *self._installation.store.tasks.held_by(self._agent_id)):
+                    if self._may_run(task):
+                        return task
+                self._looked = time.monotonic()
+            if len(self.running) < self._parallel:
+                return self._claim()
+        except AgentError as error:  # a busy store
+            log.warning("could not ask for a task: %s", error)
+            self._looked = time.monotonic()
+        return None
+
+    def _claim(self) -> Task | None:
+        """The oldest queued task that this machine can run now."""
+        tasks, setting = self._installation.store.tasks, self._installation.settings.engine
+        met = self._conditions.met(tasks.engines_wanted(self._agent_id, setting))
+        self._presence.tell(self._conditions.troubles)
+        return tasks.claim(self._agent_id, lease_s=LEASE_S, engines=met, setting=setting) if met else None
+
+    def _may_run(self, task: Task) -> bool:
+        if task.id in self.running:
+            return False
+        if (retry := self._retries.get(task.id)) is not None and time.monotonic() < retry.at:
+            return False
+        return task.engine is not None or len(self.running) < self._parallel
+
+    def settle(self) -> None:
+        """Log the end of each task whose thread is done."""
+        for task_id in [task_id for task_id, future in self.running.items() if future.done()]:
+            with about_task(task_id):
+                self._settle(task_id, self.running.pop(task_id))
+
+    def _settle(self, task_id: int, future: Future[Task]) -> None:
+        error = future.exception()
+        if error is None:
+            ended = future.result()
+            self._retries.pop(task_id, None)
+            self._conditions.passed(self._engine_wanted(ended))
+            log.info("task %s: %s (%s)", task_id, ended.status.value, ended.reason)
+            return
+        if isinstance(error, Cancelled) and error.cause is Cause.AGENT_LEFT:
+            self.left.append(task_id)
+            log.info("%s", error)
+            return
+        if isinstance(error, Cancelled) and error.cause is Cause.GIVEN_BACK:
+            self._retries.pop(task_id, None)
+            self._refused(task_id, error)
+            return
+        if isinstance(error, TakenOver):
+            self._retries.pop(task_id, None)
+            log.warning("task %s: %s", task_id, error)
+            return
+        # The task has not ended, or its end may not be recorded. It is still this agent's, and `next` finds it again.
+        retry = self._retries.setdefault(task_id, _Retry())
+        retry.at = time.monotonic() + next(retry.pauses)
+        if isinstance(error, AgentError):
+            log.warning("task %s: %s", task_id, error)
+        else:
+            log.error("task %s: its thread failed: %s", task_id, error, exc_info=error)
+
+    def _refused(self, task_id: int, given_back: Cancelled) -> None:
+        """This machine could not start the task. Tasks with the same needs wait as well, for a moment at least."""
+        log.warning("task %s is queued again: %s", task_id, given_back)
+        needs = STORAGE
+        if isinstance(given_back.__cause__, EngineUnavailable):
+            with suppress(AgentError):
+                needs = self._engine_wanted(self._installation.store.tasks.get(task_id))
+        self._conditions.refused(needs, str(given_back))
+
+    def _engine_wanted(self, task: Task) -> str:
+        plugin = self._installation.store.plugins.get(task.plugin_id)
+        return engine_wanted(task.options.engine, self._installation.settings.engine, plugin)
+
+
+def _take_over(installation: Installation, agent_id: str, task_id: int | None = None) -> list[Task]:
+    known = liveness.known_agents(installation.store)
+    return installation.store.tasks.take_over(agent_id, LEASE_S, gone=known.gone, alive=known.alive, task_id=task_id)
+
+
+def _why_not(installation: Installation, task_id: int) -> str:
+    task = installation.store.tasks.get(task_id)
+    if task.status.is_final:
+        return f"it has ended ({task.status.value})"
+    return f"agent {task.agent_id} runs it; follow it with `agent task wait {task_id}`"
