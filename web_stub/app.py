@@ -1,11 +1,10 @@
-"""create_app: the routers, the guard before them, and one table from errors to statuses."""
+"""create_app: the routers, the middleware before them, and the table from errors to statuses."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +16,23 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.responses import Response
 
+from agent import version
 from agent.errors import AgentError, Invalid, StoreBusy
+from agent.formats.json_errors import explain
 from agent.settings import Settings
 from web_stub import health, pages, public_api, rest
-from web_stub.access import Access, installation_token
+from web_stub.auth.middleware import AccessMiddleware, Hosts
+from web_stub.auth.tokens import Access, open_access
+from web_stub.budget import TooBusy, Turns
+from web_stub.charts.cache import PointsCache
 from web_stub.context import Web
-from web_stub.digest import Digests
-from web_stub.guard import Guard, Hosts, error_response
-from web_stub.live import Hub
-from web_stub.points import PointsCache
-from web_stub.thumbnails import Thumbnails
-from web_stub.views import TaskViews
+from web_stub.event_stream import Hub
+from web_stub.gallery.statistics import StatisticsCache
+from web_stub.gallery.thumbnails import Thumbnails
+from web_stub.gallery.workers import Workers
+from web_stub.json_response import error_response
+from web_stub.log_counts import LogCounts
+from web_stub.task_cards import TaskCards
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
@@ -41,22 +46,27 @@ _NOT_GZIPPED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/x-tar", "applicati
 
 def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access: Access | None = None) -> FastAPI:
     """The whole web over an open store. The caller closes the store after the app has ended."""
-    access = access or Access(installation_token(settings), store.tokens)
+    access = access or open_access(settings, store.tokens)
     hub = Hub(store)
     app = FastAPI(
         title="Supervisely, local",
-        version=version("supervisely-local"),
+        version=version(),
         description="Tasks, their events, metrics and checkpoints; models, projects and plugins of this installation.",
-        docs_url=None,  # its page loads scripts from elsewhere
+        docs_url=None,  # FastAPI's page loads scripts from other sites
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        lifespan=_closing(hub),
+        lifespan=_closing(lambda: _close(app)),
         generate_unique_id_function=_operation_name,
     )
     points = PointsCache(store)
     cache = settings.home / "cache"
-    digests, thumbnails = Digests(store, cache / "statistics"), Thumbnails(artifacts, cache / "thumbnails")
-    app.state.web = Web(store, artifacts, settings, access, hub, points, TaskViews(store), digests, thumbnails)
+    workers = app.state.workers = Workers()
+    statistics = StatisticsCache(store, cache / "statistics", workers)
+    thumbnails = Thumbnails(artifacts, cache / "thumbnails", workers)
+    app.state.turns = Turns()
+    app.state.web = Web(
+        store, artifacts, settings, access, hub, points, TaskCards(store), LogCounts(store), statistics, thumbnails
+    )
     app.state.readiness = health.Readiness(app.state.web)
     app.include_router(rest.router, prefix="/api")
     app.include_router(public_api.router, prefix=public_api.PREFIX, include_in_schema=False)
@@ -66,18 +76,26 @@ def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=_NOT_GZIPPED)
-    app.add_middleware(Guard, access=access, hosts=Hosts(settings.web_host, settings.web_hosts))
+    app.add_middleware(AccessMiddleware, access=access, hosts=Hosts(settings.web_host, settings.web_hosts))
     _describe(app)
     return app
 
 
-def _closing(hub: Hub) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+def _closing(close: Callable[[], None]) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        hub.close()
+        close()
 
     return lifespan
+
+
+def _close(app: FastAPI) -> None:
+    web: Web = app.state.web
+    web.hub.close()
+    with app.state.workers.closing():  # so that what waits for a worker ends
+        web.thumbnails.close()
+        web.statistics.close()
 
 
 # ---------------------------------------------------------------- errors
@@ -85,39 +103,44 @@ def _closing(hub: Hub) -> Callable[[FastAPI], contextlib.AbstractAsyncContextMan
 
 async def _agent_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AgentError)
-    if error.http_status >= 500:
+    if error.http_status >= 500 and not isinstance(error, TooBusy):
         logger.error("%s", error)
+    if pages.wants_page(request):
+        return pages.error_page(request, error.http_status, str(error))
     details: dict[str, object] = {"reason": error.reason}
     if isinstance(error, Invalid):
         details["problems"] = [
             {"file": p.file, "place": p.place, "sentence": p.sentence, "remedy": p.remedy} for p in error.problems
         ]
-    return error_response(_status(request, error.http_status, again=isinstance(error, StoreBusy)), str(error), details)
+    return error_response(
+        _status(request, error.http_status, again=isinstance(error, StoreBusy | TooBusy)), str(error), details
+    )
 
 
 def _status(request: Request, status: int, *, again: bool = False) -> int:
-    """A 2019 client repeats what got a 5xx for two hours: it sees one only where trying again can help."""
+    """A 2019 client repeats a request that got a 5xx for two hours, so it gets a 5xx only where that can help."""
     if not request.url.path.startswith(public_api.PREFIX):
         return status
     is_final = status >= 500 and status != 501 and not again
-    return 400 if is_final or status == 409 else status  # 400 is what clients know for a taken name
+    return 400 if is_final or status == 409 else status  # clients know 400 for a name that is taken
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = [_problem(item) for item in error.errors()]
+    problems = [_problem(item, error.body) for item in error.errors()]
     if pages.wants_page(request):
         return pages.error_page(request, 400, f"{'; '.join(problems)}.")
     return error_response(400, "; ".join(problems), {"reason": "bad_input", "problems": problems})
 
 
-def _problem(item: dict[str, Any]) -> str:
+def _problem(item: dict[str, Any], body: object) -> str:
     place, *path = [str(part) for part in item["loc"]]
     if item["type"] == "json_invalid":
-        return f"the body is not JSON: {item['ctx']['error']} at position {path[0] if path else 0}"
+        wrong = explain(str(body).encode(errors="replace"), ValueError())
+        return str(wrong.problem("the body")).removesuffix(".")
     name = ".".join(path) or place
-    said = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return f"{name}: {said[:1].lower()}{said[1:]}" if path else f"the {place}: {said[:1].lower()}{said[1:]}"
+    message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return f"{name if path else f'the {place}'}: {message[:1].lower()}{message[1:]}"
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -125,7 +148,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     sentence = {
         404: f"there is nothing at {request.url.path}",
         405: f"{request.url.path} does not take {request.method}",
-        400: "the body cannot be read: it is no JSON in UTF-8, or nested too deeply",  # FastAPI's only one
+        400: "the body cannot be read: it is no JSON in UTF-8, or nested too deeply",  # the only 400 of FastAPI itself
     }.get(error.status_code, str(error.detail))
     if pages.wants_page(request):
         return pages.error_page(request, error.status_code, sentence)
@@ -155,13 +178,13 @@ def _operation_name(route: APIRoute) -> str:
 
 
 def _describe(app: FastAPI) -> None:
-    """The OpenAPI: how to authorize, and one error shape instead of FastAPI's own 422."""
-    made = app.openapi
+    """Complete the OpenAPI: how to authorize, and our own error shape instead of FastAPI's 422."""
+    original = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is not None:
             return app.openapi_schema
-        schema: dict[str, Any] = made()
+        schema: dict[str, Any] = original()
         components = schema.setdefault("components", {})
         components["securitySchemes"] = {
             "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},

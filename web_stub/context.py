@@ -1,4 +1,4 @@
-"""What every route may reach, made once by `app.py`."""
+"""The parts of the web that every route may use, made once by `app.py`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from agent.settings import Settings
-from web_stub.access import Access
-from web_stub.digest import Digests
-from web_stub.points import PointsCache
-from web_stub.thumbnails import Thumbnails
-from web_stub.views import TaskViews
+from web_stub.auth.tokens import Access
+from web_stub.charts.cache import PointsCache
+from web_stub.gallery.statistics import StatisticsCache
+from web_stub.gallery.thumbnails import Thumbnails
+from web_stub.log_counts import LogCounts
+from web_stub.task_cards import TaskCards
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
     from agent.store import Store
-    from web_stub.live import Hub
+    from web_stub.event_stream import Hub
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,9 @@ class Web:
     access: Access
     hub: Hub
     points: PointsCache
-    views: TaskViews
-    digests: Digests
+    cards: TaskCards
+    log_counts: LogCounts
+    statistics: StatisticsCache
     thumbnails: Thumbnails
 
 

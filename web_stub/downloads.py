@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from agent.artifacts import Artifacts
 
 _CHUNK = 1 << 20
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+_DIGITS = 18  # more name a position behind the end of every file; `int` refuses thousands of them
 
 
 def blob_response(request: Request, artifacts: Artifacts, sha256: str, *, media_type: str, filename: str) -> Response:
-    """The whole blob, the range asked for, or 304. Several ranges in one request get the whole. Raises NotFound."""
+    """The whole blob, the range asked for, or 304. A request for several ranges gets the whole. Raises NotFound."""
     size = artifacts.size(sha256)
     etag = f'"{sha256}"'
     headers = {
@@ -51,18 +52,25 @@ def byte_range(header: str, size: int) -> tuple[int, int] | str | None:
     match = _RANGE.fullmatch(header.strip())
     if match is None or match.groups() == ("", ""):
         return None
-    first, last = match.groups()
-    if not first:
-        return (max(0, size - int(last)), size) if int(last) and size else "unsatisfiable"
-    start = int(first)
-    stop = min(int(last) + 1, size) if last else size
-    if last and int(last) < start:
+    first, last = (_position(digits) for digits in match.groups())
+    if first is None:
+        return (max(0, size - last), size) if last and size else "unsatisfiable"
+    start = first
+    stop = size if last is None else min(last + 1, size)
+    if last is not None and last < start:
         return None
     return (start, stop) if start < size else "unsatisfiable"
 
 
+def _position(digits: str) -> int | None:
+    digits = digits.lstrip("0") or digits[:1]
+    if len(digits) > _DIGITS:
+        return int("9" * _DIGITS)
+    return int(digits) if digits else None
+
+
 def disposition(filename: str) -> str:
-    """Content-Disposition for any name: a plain one for old clients, the true one for the rest (RFC 6266)."""
+    """Content-Disposition for any name: an ASCII name for old clients, the true name for others (RFC 6266)."""
     plain = re.sub(r"[^A-Za-z0-9 ._()-]", "_", filename)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 

@@ -1,4 +1,4 @@
-"""Serving the app: one uvicorn, which ends promptly also while event streams are open."""
+"""Serving the app: a uvicorn that ends promptly, even while event streams are open."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
-from agent.errors import CouldNotStart
 from agent.settings import Settings
-from web_stub.access import Access, installation_token, meaning_of_exposure
 from web_stub.app import create_app
+from web_stub.auth.exposure import meaning_of_exposure
+from web_stub.auth.tokens import open_access
+from web_stub.connections import HEAD_LIMIT_BYTES, BoundedProtocol, Connections, connections_allowed
 from web_stub.context import Web
+from web_stub.listener import BACKLOG, listen, url_of
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
@@ -24,11 +27,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _GRACE_S = 5  # for downloads in progress when the server is told to end
+_TICKS_A_SECOND = 10  # of uvicorn's main loop
+_ACCEPTED_AT_ONCE = 64  # asyncio accepts so many before it closes any: a burst must not use up the descriptors
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The server as it listens: `url` for programs, `login_url` good for one login, `stop` ends it from any thread."""
+    """A server that listens: `url` for programs, `login_url` for a single login, `stop` ends it from any thread."""
 
     url: str
     login_url: str
@@ -36,17 +41,25 @@ class Served:
 
 
 class _Server(uvicorn.Server):
-    """Ends the event streams first: uvicorn would wait for them as for any response."""
+    """Closes what takes too long, and ends the event streams first: uvicorn waits for them as for any response."""
 
-    def __init__(self, config: uvicorn.Config, web: Web, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, connections: Connections, web: Web, ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self._connections = connections
         self._web = web
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(BACKLOG)  # asyncio has made the kernel's queue as short as its own
         if self.started:
             self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS_A_SECOND == 0:
+            self._connections.sweep(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await asyncio.to_thread(self._web.hub.close)
@@ -58,20 +71,24 @@ def serve(
     artifacts: Artifacts,
     settings: Settings,
     *,
+    listener: socket.socket | None = None,
     ready: Callable[[Served], None] | None = None,
 ) -> None:
     """Listen on settings.web_host:web_port (0: any free port) until told to stop, by signal or `Served.stop`.
 
-    In the main thread SIGINT and SIGTERM end it, and are raised again afterwards for the caller; in another
-    thread only `stop` does. `ready` is called once it accepts connections. Raises CouldNotStart, and BadInput where
-    it would listen beyond loopback without a token somebody chose.
+    With a `listener`, which is then closed at the end, that one is used instead.
+
+    In the main thread SIGINT and SIGTERM end it, and are raised again afterwards for the caller; in another thread only
+    `stop` ends it. `ready` is called as soon as it accepts connections. Raises CouldNotStart; and BadInput where it
+    would listen beyond loopback with a token that was not chosen.
     """
     if meaning := meaning_of_exposure(settings):
         logger.warning("%s", meaning)
-    access = Access(installation_token(settings), store.tokens)
+    access = open_access(settings, store.tokens)
     app = create_app(store, artifacts, settings, access=access)
-    listener = _listen(settings.web_host, settings.web_port)
-    url = _url(settings.web_host, listener.getsockname()[1])
+    listener = listener or listen(settings.web_host, settings.web_port)
+    url = url_of(settings.web_host, listener)
+    connections = Connections(connections_allowed(), settings.proxy_networks)
 
     def stop() -> None:
         server.should_exit = True
@@ -82,41 +99,21 @@ def serve(
 
     config = uvicorn.Config(
         app,
-        log_config=None,  # whoever starts us has set up logging
+        log_config=None,  # the caller has set up logging
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
         timeout_keep_alive=15,
+        http=cast("Any", partial(BoundedProtocol, connections)),  # uvicorn only calls it
+        ws="none",
+        h11_max_incomplete_event_size=HEAD_LIMIT_BYTES,
+        backlog=_ACCEPTED_AT_ONCE,
+        proxy_headers=bool(settings.proxy_networks),
+        forwarded_allow_ips=settings.trusted_proxies,
     )
-    server = _Server(config, app.state.web, started)
+    server = _Server(config, connections, app.state.web, started)
     try:
         server.run(sockets=[listener])
     finally:
         app.state.web.hub.close()
         listener.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as e:
-        raise CouldNotStart(f"{host!r} is not an address to listen on: {e.strerror}; set AGENT_WEB_HOST") from e
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(2048)
-    except OSError as e:
-        listener.close()
-        raise CouldNotStart(
-            f"cannot listen on {host} port {port}: {e.strerror}; is another server running? Set AGENT_WEB_PORT"
-        ) from e
-    return listener
-
-
-def _url(host: str, port: int) -> str:
-    """An address a person can open: the loopback where the server listens everywhere."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"http://{f'[{name}]' if ':' in name and not name.startswith('[') else name}:{port}"

@@ -1,179 +1,290 @@
-// All charts of a task: their points, the window they share, and what arrives while the task runs.
+// The curves of a task: what is drawn of them stands in the address; points are asked for where a chart is seen, and new
+// points are added while the task runs.
 
-import { ask, attempt } from "./api.js";
-import { $ } from "./dom.js";
-import { Chart } from "./chart.js";
-import { isFinal } from "./format.js";
+/** @import { ChartData, ChartSeries, NewPoints, Series, SeriesList, TaskCard } from "./types" */
+import { Address } from "./address.js";
+import { ask, attempt, isAbort } from "./api.js";
+import { ChartList } from "./chart_list.js";
+import { $, button, input, valueOf } from "./dom.js";
+import { ignoreEnter, onPause } from "./pieces.js";
+import { isFinal } from "./pure/format.js";
+import { groupsOf, listOf, listText, toggled } from "./pure/metric_groups.js";
+import { byMetric, continues, extend, firstX, pointsQuery, shifted, smoothHere, span } from "./pure/series.js";
+import { CHART_DEFAULTS, viewOf, zoomText } from "./pure/view.js";
 
 const POINTS = 1500; // of each series, at first; twice as many before the server thins them again
-const KIND_ORDER = { train: 0, val: 1 };
+const AT_ONCE = 60; // series in a question
 const AGAIN_MS = 5000; // compared tasks that still run are asked for anew; their streams stay closed
+const DRAW_MS = 100;
+const LOAD_MS = 300;
+const SLIDE_MS = 150; // a slider that moves asks no more often
+const SEARCH_MS = 150;
+const SEARCH_FROM = 7; // metrics
+
+/**
+ * A task whose curves are drawn. Its times are counted from `start`, in seconds; `points` are by the id of the series.
+ * @typedef {object} Run
+ * @property {number} id
+ * @property {TaskCard | null} card of a compared task
+ * @property {number | null} start
+ * @property {Map<number, Series>} series
+ * @property {Map<number, ChartSeries>} points
+ */
+
+/** @param {number} id @param {TaskCard | null} card @param {string | null} startedAt @returns {Run} */
+const runOf = (id, card, startedAt) =>
+  ({ id, card, start: startedAt ? Date.parse(startedAt) / 1000 : null, series: new Map(), points: new Map() });
 
 export class Charts {
+  /** @type {Run} */ #own;
+  /** @type {Run[]} */ #others = [];
+  /** Parts that arrived while an answer was on its way. @type {NewPoints[][]} */ #meanwhile = [];
+  #inFlight = 0;
+  #turn = 0; // grows with every view; an answer for an older view is dropped
+  /** Series whose points fit the view. @type {Set<number>} */ #fresh = new Set();
+  /** @type {AbortController} */ #request = new AbortController();
+  #othersTurn = 0;
+  #againTimer = 0;
+  #drawTimer = 0;
+  #loadTimer = 0;
+  #slideTimer = 0;
+  /** The smoothing of a slider that moves. @type {number | null} */ #sliding = null;
+
+  /**
+   * @param {number} taskId
+   * @param {string | null} startedAt
+   */
   constructor(taskId, startedAt) {
-    this.taskId = taskId;
-    this.start = startedAt ? Date.parse(startedAt) / 1000 : null;
-    this.series = new Map(); // id → {id, kind, name, count, in_window, shown, gaps, last_seq, x, y}
-    this.charts = new Map(); // metric → Chart
-    this.others = []; // compared tasks: {card, start, series}
-    this.meanwhile = null; // parts that arrived while an answer was on its way
-    this.options = { axis: "epoch", log: false, smoothing: 0, window: null };
+    this.#own = runOf(taskId, null, startedAt);
+    this.address = new Address(CHART_DEFAULTS, () => this.#changed());
+    this.list = new ChartList({
+      sync: `task-${taskId}`,
+      onSeen: () => { this.draw(); this.#load(); },
+      zoom: (from, to) => this.#zoom(from, to),
+      pin: (name) => this.#turnOver("pin", name),
+      fold: (group) => this.#turnOver("fold", group),
+    });
     this.#controls();
     addEventListener("themechange", () => this.draw());
   }
 
-  /** Points of the window from the server; what arrives meanwhile is asked for again. */
-  async load() {
-    this.request?.abort();
-    const request = (this.request = new AbortController());
-    this.meanwhile ??= [];
-    const { axis, window } = this.options;
-    const query = new URLSearchParams({ x: axis, max_points: POINTS });
-    if (window) {
-      query.set("from", window[0] + this.#offset());
-      query.set("to", window[1] + this.#offset());
-    }
-    let data;
-    try {
-      data = await ask(`/api/tasks/${this.taskId}/points?${query}`, { signal: request.signal });
-    } catch (error) {
-      if (this.request === request) this.meanwhile = null; // a newer request keeps gathering
-      throw error;
-    }
-    if (this.request !== request) return undefined;
-    if (axis === "time" && this.start === null) {
-      this.start = Math.min(...data.series.filter((s) => s.x.length).map((s) => s.x[0]));
-    }
-    this.series = new Map(data.series.map((one) => [one.id, { ...one, x: one.x.map((x) => x - this.#offset()) }]));
-    const missed = this.meanwhile;
-    this.meanwhile = null;
-    this.draw();
-    for (const parts of missed) this.append(parts);
-    return this.#loadOthers();
+  get #view() {
+    const view = viewOf(this.address.values);
+    return this.#sliding === null ? view : { ...view, smoothing: this.#sliding };
   }
 
-  /** Lay the curves of these tasks over this one's. */
-  compare(cards) {
-    this.others = cards.map((card) => this.others.find((other) => other.card.id === card.id)
-      ?? { card, start: card.started_at ? Date.parse(card.started_at) / 1000 : 0, series: [] });
-    this.draw();
-    return this.#loadOthers();
+  /** Series that are new or have changed. @param {Series[]} items */
+  know(items) {
+    const before = this.#own.series.size;
+    for (const one of items) this.#own.series.set(one.id, one);
+    if (this.#own.series.size !== before) this.#arrange();
   }
 
-  async #loadOthers() {
-    clearTimeout(this.again);
-    const turn = (this.othersTurn = (this.othersTurn ?? 0) + 1);
-    const { axis, window } = this.options;
-    await Promise.all(this.others.map(async (other) => {
-      const offset = axis === "time" ? other.start : 0;
-      const query = new URLSearchParams({ x: axis, max_points: POINTS });
-      if (window) {
-        query.set("from", window[0] + offset);
-        query.set("to", window[1] + offset);
-      }
-      const { series } = await ask(`/api/tasks/${other.card.id}/points?${query}`);
-      if (turn === this.othersTurn) other.series = series.map((one) => ({ ...one, x: one.x.map((x) => x - offset) }));
-    }));
-    if (turn !== this.othersTurn || !this.others.length) return;
-    this.draw();
-    if (!this.others.some(({ card }) => !isFinal(card.status))) return;
-    this.again = setTimeout(() => attempt(async () => {
-      await Promise.all(this.others.filter(({ card }) => !isFinal(card.status)).map(async (other) => { other.card = await ask(`/api/tasks/${other.card.id}`); }));
-      await this.#loadOthers();
+  /** Draw the curves of these tasks over the curves of the page's task. @param {TaskCard[]} cards */
+  async compare(cards) {
+    this.#others = cards.map((card) => this.#others.find(({ id }) => id === card.id) ?? runOf(card.id, card, card.started_at));
+    const turn = this.#othersTurn += 1;
+    await Promise.all(this.#others.filter(({ series }) => !series.size).map((run) => this.#know(run)));
+    if (turn !== this.#othersTurn) return;
+    this.#arrange();
+    this.#follow(turn);
+  }
+
+  /** @param {Run} run */
+  async #know(run) {
+    /** @type {SeriesList} */
+    const { items } = await ask(`/api/tasks/${run.id}/series`);
+    run.series = new Map(items.map((one) => [one.id, one]));
+  }
+
+  /** Ask for compared tasks that still run again, from time to time. @param {number} turn */
+  #follow(turn) {
+    clearTimeout(this.#againTimer);
+    const running = this.#others.filter(({ card }) => card && !isFinal(card.status));
+    if (!running.length) return;
+    this.#againTimer = setTimeout(() => attempt(async () => {
+      await Promise.all(running.map(async (run) => {
+        run.card = await ask(`/api/tasks/${run.id}`);
+        await this.#know(run);
+        for (const id of run.series.keys()) this.#fresh.delete(id);
+      }));
+      if (turn !== this.#othersTurn) return;
+      this.#arrange();
+      this.#follow(turn);
     }), AGAIN_MS);
   }
 
-  /** New points from the stream: added to the curves, or reason to load them anew. */
+  /** Put the charts into their groups, and load what is seen. */
+  #arrange() {
+    const { words, pinned, turned } = this.#view;
+    const names = [...new Set(this.#runs.flatMap(({ series }) => [...series.values()].map(({ name }) => name)))];
+    const groups = groupsOf(names, { words, pinned, turned });
+    this.list.show(groups, pinned);
+    $("metric-search").hidden = names.length < SEARCH_FROM && !words;
+    $("metrics-none").hidden = groups.length > 0 || names.length === 0;
+    $("charts").dataset.drawn = String(names.length);
+    this.draw();
+    this.#load();
+  }
+
+  get #runs() { return [this.#own, ...this.#others]; }
+
+  /** Ask for the points of the charts that are seen and have none for this view. */
+  #load() {
+    const seen = new Set(this.list.seen);
+    for (const run of this.#runs) {
+      const wanted = [...run.series.values()].filter(({ id, name }) => seen.has(name) && !this.#fresh.has(id));
+      for (let i = 0; i < wanted.length; i += AT_ONCE) this.#ask(run, wanted.slice(i, i + AT_ONCE).map(({ id }) => id));
+    }
+  }
+
+  /** @param {Run} run @param {number[]} ids of series */
+  #ask(run, ids) {
+    const turn = this.#turn;
+    const { signal } = this.#request;
+    for (const id of ids) this.#fresh.add(id);
+    const query = pointsQuery(this.#view, POINTS, this.#offset(run), ids);
+    this.#inFlight += 1;
+    attempt(async () => {
+      try {
+        /** @type {ChartData} */
+        const { series } = await ask(`/api/tasks/${run.id}/points?${query}`, { signal });
+        if (turn === this.#turn) this.#take(run, series);
+      } catch (error) {
+        if (turn === this.#turn && !isAbort(error)) for (const id of ids) this.#fresh.delete(id);
+        throw error;
+      } finally {
+        this.#inFlight -= 1;
+        if (!this.#inFlight) this.#meanwhile = [];
+      }
+    });
+  }
+
+  /** @param {Run} run @param {ChartSeries[]} series */
+  #take(run, series) {
+    if (this.#view.axis === "time") run.start ??= firstX(series);
+    for (const one of shifted(series, this.#offset(run))) run.points.set(one.id, one);
+    if (run === this.#own) for (const parts of this.#meanwhile) this.#extend(parts);
+    this.draw();
+  }
+
+  /** New points from the stream: added to the curves, or reason to load them anew. @param {NewPoints[]} parts */
   append(parts) {
-    if (this.meanwhile) {
-      this.meanwhile.push(parts); // the answer on its way may or may not hold them
-      return undefined;
-    }
-    const fits = parts.every(({ series, epoch }) => {
-      const one = this.series.get(series);
-      return one && (this.options.axis !== "epoch" || epoch.every((x) => x !== null && !(x < one.x.at(-1))));
-    });
-    if (!fits) return this.#loadSoon();
+    if (this.#inFlight) this.#meanwhile.push(parts); // the answer on its way may or may not hold them
+    this.#extend(parts);
+    this.#drawTimer ||= setTimeout(() => { this.#drawTimer = 0; this.draw(); }, DRAW_MS);
+  }
+
+  /** @param {NewPoints[]} parts */
+  #extend(parts) {
+    const { axis, window, smoothing } = this.#view;
+    const { points } = this.#own;
     for (const part of parts) {
-      const one = this.series.get(part.series);
-      part.seq.forEach((seq, i) => {
-        if (seq <= one.last_seq) return;
-        one.last_seq = seq;
-        one.count += 1;
-        if (this.options.window) return; // a window stays as it is
-        const x = { epoch: part.epoch[i], step: one.count, time: part.time_us[i] / 1e6 - this.#offset() }[this.options.axis];
-        one.x.push(x);
-        one.y.push(part.value[i]);
-        one.in_window += 1;
-        one.shown += 1;
-        if (part.value[i] === null) one.gaps += 1;
-      });
-      if (one.shown > 2 * POINTS) this.#loadSoon();
+      const one = points.get(part.series);
+      if (!one) continue; // asked for when its chart is seen
+      const goesOn = continues([part], points, axis);
+      if (goesOn) extend(one, part, { axis, hasWindow: window !== null, offset: this.#offset(this.#own), smoothing });
+      if (!goesOn || one.shown > 2 * POINTS) this.#loadSoon(part.series);
     }
-    return this.#drawSoon();
   }
 
+  /** @param {number} id of a series */
+  #loadSoon(id) {
+    this.#fresh.delete(id);
+    this.#loadTimer ||= setTimeout(() => { this.#loadTimer = 0; this.#load(); }, LOAD_MS);
+  }
+
+  /** Draw what is seen. */
   draw() {
-    const byName = new Map();
-    for (const one of this.series.values()) {
-      if (one.x.length) byName.set(one.name, [...(byName.get(one.name) ?? []), one]);
+    const others = this.#others.map(({ id, points }) => ({ card: { id }, series: [...points.values()] }));
+    const metrics = byMetric(this.#own.points.values(), others);
+    if (!metrics.size) return;
+    const { axis, log, smoothing, window } = this.#view;
+    const whole = span([...metrics.values()].flat());
+    for (const [name, curves] of metrics) {
+      if (this.list.isSeen(name)) this.list.chart(name)?.draw(curves, { axis, log, smoothing, window: window ?? whole });
     }
-    this.others.forEach(({ card, series }, i) => {
-      for (const one of series.filter(({ x }) => x.length)) {
-        byName.set(one.name, [...(byName.get(one.name) ?? []), { ...one, label: `#${card.id} ${one.kind}`, tone: `c${i + 1}` }]);
-      }
-    });
-    const drawn = [...byName.values()].flat();
-    const span = [Math.min(...drawn.map((one) => one.x[0])), Math.max(...drawn.map((one) => one.x.at(-1)))];
-    for (const [name, series] of byName) {
-      series.sort((a, b) => (a.tone ?? "").localeCompare(b.tone ?? "") || (KIND_ORDER[a.kind] ?? 2) - (KIND_ORDER[b.kind] ?? 2)); // its own before compared ones
-      if (!this.charts.has(name)) {
-        const chart = new Chart(name, `task-${this.taskId}`, (from, to) => this.zoom(from, to));
-        this.charts.set(name, chart);
-        $("charts").append(chart.root);
-      }
-      this.charts.get(name).draw(series, { ...this.options, window: this.options.window ?? span });
+  }
+
+  /** Draw another smoothing: curves that have all their points at once, the others when the server has answered. */
+  #smoothen() {
+    this.#drop();
+    const { smoothing } = this.#view;
+    for (const { points } of this.#runs) {
+      for (const one of points.values()) if (smoothHere(one, smoothing)) this.#fresh.add(one.id);
     }
-    for (const [name, chart] of this.charts) {
-      if (byName.has(name)) continue; // a metric that only a compared task had
-      chart.close();
-      this.charts.delete(name);
-    }
-    $("chart-controls").hidden = byName.size === 0;
-    $("charts").dataset.drawn = byName.size;
+    this.draw();
   }
 
-  zoom(from, to) {
-    this.options.window = from === null ? null : [from, to];
-    $("reset-zoom").disabled = from === null;
-    this.draw(); // with the points at hand, until the exact ones are here
-    attempt(() => this.load());
+  /** Answers on their way are not for this view any more. */
+  #drop() {
+    this.#turn += 1;
+    this.#request.abort();
+    this.#request = new AbortController();
+    this.#fresh.clear();
   }
 
-  #offset() {
-    return this.options.axis === "time" ? (this.start ?? 0) : 0;
+  /** The view has changed, by a control or by Back: load it. The points at hand are drawn until its points have come. */
+  #changed() {
+    this.#showControls();
+    this.#drop();
+    this.#arrange();
+    if (!this.#own.series.size) this.#ask(this.#own, []); // a first point may have come since the page was made
   }
 
-  #drawSoon() {
-    this.frame ??= setTimeout(() => { this.frame = undefined; this.draw(); }, 100);
+  /**
+   * @param {number | null} from
+   * @param {number | null} to
+   */
+  #zoom(from, to) {
+    this.address.set({ zoom: zoomText(from, to) });
+    this.#changed();
   }
 
-  #loadSoon() {
-    this.loading ??= setTimeout(() => { this.loading = undefined; attempt(() => this.load()); }, 300);
+  /** @param {"pin" | "fold"} which @param {string} name of a metric or group */
+  #turnOver(which, name) {
+    this.address.set({ [which]: listText(toggled(listOf(this.address.values[which]), name)) });
+    this.#arrange();
   }
+
+  /** Seconds from a time on the axis to the server's time. @param {Run} run */
+  #offset(run) { return this.#view.axis === "time" ? run.start ?? 0 : 0; }
 
   #controls() {
     $("axis").addEventListener("change", (event) => {
-      Object.assign(this.options, { axis: event.target.value, window: null });
-      $("reset-zoom").disabled = true;
-      attempt(() => this.load());
+      this.address.set({ axis: valueOf(event), zoom: "" });
+      for (const run of this.#runs) run.points.clear(); // they have places on another axis
+      this.#changed();
     });
-    $("log-axis").addEventListener("change", (event) => { this.options.log = event.target.checked; this.draw(); });
-    $("smoothing").addEventListener("input", (event) => {
-      this.options.smoothing = Number(event.target.value);
-      $("smoothing-value").textContent = event.target.value;
+    input("log-axis").addEventListener("change", () => {
+      this.address.set({ log: input("log-axis").checked ? "1" : "" });
       this.draw();
     });
-    $("reset-zoom").addEventListener("click", () => this.zoom(null, null));
+    input("smoothing").addEventListener("input", () => {
+      this.#sliding = Number(input("smoothing").value);
+      $("smoothing-value").textContent = input("smoothing").value;
+      this.#smoothen();
+      this.#slideTimer ||= setTimeout(() => {
+        this.#slideTimer = 0;
+        this.#sliding = null;
+        this.address.set({ smooth: input("smoothing").value });
+        this.#load();
+      }, SLIDE_MS);
+    });
+    button("reset-zoom").addEventListener("click", () => this.#zoom(null, null));
+    onPause(input("metric-search"), SEARCH_MS, (metrics) => { this.address.set({ metrics }); this.#arrange(); });
+    ignoreEnter(input("metric-search"));
+    addEventListener("pageshow", () => this.#showControls()); // a browser may fill in old values by itself
+    this.#showControls();
+  }
+
+  #showControls() {
+    const { axis, log, smoothing, window, words } = this.#view;
+    for (const radio of $("axis").querySelectorAll("input")) radio.checked = radio.value === axis;
+    input("log-axis").checked = log;
+    input("smoothing").value = String(smoothing);
+    $("smoothing-value").textContent = String(smoothing);
+    button("reset-zoom").disabled = window === null;
+    if (input("metric-search").value.trim() !== words) input("metric-search").value = words;
   }
 }

@@ -1,78 +1,113 @@
-// Choosing tasks whose curves lie over this one's. The choice stands in the address, so it can be sent and reloaded.
+// Choosing tasks whose curves are drawn over the curves of the page's task. The choice stands in the address, so that
+// the address can be sent and reloaded.
 
+/** @import { TaskCard } from "./types" */
 import { ask, attempt } from "./api.js";
-import { $, el } from "./dom.js";
-import * as show from "./format.js";
+import { $, button, dialog, el, fill, input } from "./dom.js";
+import { Finder } from "./finder.js";
+import { ignoreEnter, onPause } from "./pieces.js";
+import { MOST, comparedIds, comparingAddress, describe } from "./pure/compared.js";
 
-const MOST = 5; // as many as there are colours that differ
+const PAUSE_MS = 200;
+const PAGE = "50";
 
 export class Compare {
-  /** `charts.compare(cards)` draws them; a card is what the task list shows. */
+  /** Tasks that are compared now. @type {TaskCard[]} */ #cards = [];
+  /** Trainings with metrics. @type {Finder<TaskCard>} */
+  #finder = new Finder("/api/tasks", { type: "train", has_metrics: "true", limit: PAGE }, ({ items }) => items);
+  #isAsked = false;
+
+  /**
+   * @param {number} taskId
+   * @param {{compare: (cards: TaskCard[]) => Promise<void>}} charts draws them
+   */
   constructor(taskId, charts) {
     this.taskId = taskId;
     this.charts = charts;
-    this.cards = [];
-    this.offered = [];
-    $("compare-open").addEventListener("click", () => this.#open());
-    $("compare-search").addEventListener("input", () => this.#list());
-    $("compare-search").addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
-    $("compare-clear").addEventListener("click", () => { this.#set([]); this.#list(); });
+    button("compare-open").addEventListener("click", () => this.#open());
+    onPause(input("compare-search"), PAUSE_MS, (words) => this.#find(words));
+    ignoreEnter(input("compare-search"));
+    button("compare-more").addEventListener("click", () => attempt(async () => {
+      if (await this.#finder.more()) this.#list();
+    }));
+    button("compare-clear").addEventListener("click", () => { this.#set([]); this.#list(); });
+    addEventListener("popstate", () => attempt(() => this.start()));
   }
 
   /** The tasks named in the address. */
   async start() {
-    const wanted = new URLSearchParams(location.search).get("compare")?.split(",").filter((id) => /^\d{1,15}$/.test(id)) ?? [];
-    const ids = [...new Set(wanted.map(Number))].filter((id) => id !== this.taskId).slice(0, MOST);
+    const ids = comparedIds(location.search, this.taskId);
+    if (ids.join() === this.#cards.map((card) => card.id).join()) return;
     const cards = await Promise.all(ids.map((id) => attempt(() => ask(`/api/tasks/${id}`))));
-    const found = cards.filter(Boolean);
-    if (found.length) this.#set(found);
+    this.#set(cards.filter(Boolean));
   }
 
-  async #open() {
-    $("compare").showModal();
+  #open() {
+    dialog("compare").showModal();
     this.#list();
-    const page = await attempt(() => ask("/api/tasks?type=train&limit=300"));
-    this.offered = (page?.items ?? []).filter((card) => card.id !== this.taskId && card.metrics.length);
-    this.isRead = true;
-    this.#list();
+    this.#find(input("compare-search").value.trim());
+  }
+
+  /** @param {string} words */
+  #find(words) {
+    attempt(async () => {
+      if (!await this.#finder.find(words)) return;
+      this.#isAsked = true;
+      this.#list();
+    });
   }
 
   #list() {
-    const words = $("compare-search").value.trim().toLowerCase().split(/\s+/);
-    const fitting = this.offered.filter((card) => words.every((word) => `${card.id} ${card.name} ${card.plugin.name} ${card.project.name}`.toLowerCase().includes(word)));
-    $("compare-list").replaceChildren(...fitting.map((card) => this.#choice(card)));
-    if (!fitting.length) $("compare-list").append(el("p.quiet", {}, !this.isRead ? "Looking …" : this.offered.length ? "Nothing matches." : "No other training here has reported metrics yet."));
-    $("compare-count").textContent = this.cards.length >= MOST ? `${MOST} are the most at once` : "";
-    $("compare-clear").disabled = this.cards.length === 0;
+    const { items, hasMore } = this.#finder;
+    const others = items.filter((card) => card.id !== this.taskId);
+    const list = $("compare-list");
+    const { scrollTop } = list;
+    fill(list, ...items.map((card) => this.#choice(card)), !others.length && el("p.quiet", {}, this.#none()));
+    list.scrollTop = scrollTop;
+    const most = this.#cards.length >= MOST ? ` · ${MOST} are the most at once` : "";
+    $("compare-count").textContent = this.#isAsked ? `${this.#finder.text("training")}${most}` : "";
+    button("compare-more").hidden = !hasMore;
+    button("compare-clear").disabled = this.#cards.length === 0;
   }
 
+  #none() {
+    if (!this.#isAsked) return "Looking …";
+    return this.#finder.words ? "Nothing else matches." : "No other training here has reported metrics yet.";
+  }
+
+  /** @param {TaskCard} card */
   #choice(card) {
-    const checked = this.cards.some((one) => one.id === card.id);
-    const box = el("input", { type: "checkbox", checked, disabled: !checked && this.cards.length >= MOST });
+    const isOwn = card.id === this.taskId;
+    const checked = isOwn || this.#cards.some((one) => one.id === card.id);
+    const box = el("input", { type: "checkbox", checked, disabled: isOwn || (!checked && this.#cards.length >= MOST) });
+    box.dataset.id = String(card.id);
     box.addEventListener("change", () => {
-      this.#set(box.checked ? [...this.cards, card] : this.cards.filter((one) => one.id !== card.id));
-      const top = $("compare-list").scrollTop;
+      this.#set(box.checked ? [...this.#cards, card] : this.#cards.filter((one) => one.id !== card.id));
       this.#list();
-      $("compare-list").scrollTop = top;
-      $("compare-list").querySelector(`[data-id="${card.id}"]`)?.focus();
+      /** @type {HTMLElement | null} */ ($("compare-list").querySelector(`[data-id="${card.id}"]`))?.focus();
     });
-    box.dataset.id = card.id;
-    const metric = card.metrics.find((one) => one.kind === "val") ?? card.metrics[0];
     return el("label.choice", {}, box, el("span.number", {}, card.id), el("span.title", {}, card.name),
-      el("span.under", {}, `${card.plugin.name} · ${card.project.name} · ${card.status} · ${metric.kind} ${metric.name} ${show.number(metric.value)}`));
+      el("span.under", {}, isOwn ? "this task" : describe(card)));
   }
 
+  /** @param {TaskCard[]} cards */
   #set(cards) {
-    this.cards = cards;
-    const address = new URL(location);
-    if (cards.length) address.searchParams.set("compare", cards.map((card) => card.id).join(","));
-    else address.searchParams.delete("compare");
-    history.replaceState(null, "", address.href.replaceAll("%2C", ","));
+    this.#cards = cards;
+    history.replaceState(history.state, "", comparingAddress(location.href, cards.map((card) => card.id)));
     $("compared").hidden = cards.length === 0;
-    $("compared").replaceChildren(el("span.quiet", {}, "With"), ...cards.map((card, i) => el("span.compared-one", {},
-      el(`i.dot.k-c${i + 1}`), el("a", { href: `/tasks/${card.id}` }, `#${card.id} ${card.name}`),
-      el("button", { type: "button", "aria-label": `Do not compare with ${card.name}`, onclick: () => this.#set(this.cards.filter((one) => one !== card)) }, "×"))),
-    el("span.quiet.kinds", {}, "train dashed, val solid"));
+    fill($("compared"), el("span.quiet", {}, "With"), ...cards.map((card, i) => this.#compared(card, i)),
+      el("span.quiet.kinds", {}, "train dashed, val solid"));
     attempt(() => this.charts.compare(cards));
+  }
+
+  /**
+   * @param {TaskCard} card
+   * @param {number} i its place, which gives the colour
+   */
+  #compared(card, i) {
+    const remove = () => this.#set(this.#cards.filter((one) => one !== card));
+    return el("span.compared-one", {},
+      el(`i.dot.k-c${i + 1}`), el("a", { href: `/tasks/${card.id}` }, `#${card.id} ${card.name}`),
+      el("button", { type: "button", "aria-label": `Do not compare with ${card.name}`, onclick: remove }, "×"));
   }
 }

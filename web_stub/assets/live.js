@@ -1,58 +1,85 @@
-// An event stream that heals: the browser reconnects by itself, and where it gives up we start anew.
+// Listening to an event stream of the server, and the light that says whether it comes.
 
-import { ask } from "./api.js";
-import { $ } from "./dom.js";
+import { ask, say } from "./api.js";
+import { theOutlet } from "./live_outlets.js";
 
-const light = $("live");
+/**
+ * What a tab says to the worker that holds the connection.
+ * @typedef {{kind: "follow", id: number, address: string, after: number} | {kind: "leave", id: number}
+ *   | {kind: "wake"} | {kind: "pong"}} FromTab
+ */
+/**
+ * What the worker says to a tab; `cursor` is "" for a message without a number.
+ * @typedef {{kind: "message", id: number, name: string, text: string, cursor: string}
+ *   | {kind: "state", id: number, state: "on" | "off" | "out"} | {kind: "ping"} | {kind: "dropped"}} ToTab
+ */
 
+/**
+ * The light at the top of the page.
+ * @param {"on" | "off" | "over"} state
+ * @param {string} text
+ */
 function show(state, text) {
-  if (!light) return;
+  const light = document.getElementById("live");
+  if (!light?.lastElementChild) return;
   light.hidden = false;
   light.dataset.state = state;
   light.lastElementChild.textContent = text;
 }
 
-/** Listen to `url(cursor)`; `handlers` by message name get the data. Returns a function that ends it. */
-export function listen(url, cursor, handlers, { onResume } = {}) {
-  let source;
-  let wait = 1000;
-  let timer;
-  let broken = false;
-  const open = () => {
-    source = new EventSource(url(cursor));
-    source.onopen = () => {
-      show("on", "Live");
-      wait = 1000;
-      if (broken && onResume) onResume();
-      broken = false;
-    };
-    source.onerror = () => {
-      broken = true;
-      show("off", "Reconnecting");
-      if (source.readyState !== EventSource.CLOSED) return; // the browser tries by itself
-      timer = setTimeout(async () => {
-        await ask("/api/info").catch(() => {}); // a session that ended leads to the login
-        open();
-      }, wait);
-      wait = Math.min(wait * 2, 30_000);
-    };
-    for (const [name, handle] of Object.entries(handlers)) {
-      source.addEventListener(name, (message) => {
-        if (message.lastEventId) cursor = Number(message.lastEventId);
-        if (name === "end") {
-          close();
-          show("over", "Complete");
-        }
-        handle(JSON.parse(message.data));
-      });
-    }
+/**
+ * Listen to an event stream until its message `end`, or until the page is left.
+ * @param {string} address of the stream under /api
+ * @param {number} after the event with this number
+ * @param {Record<string, (data: any) => void>} handlers by the name of the message
+ * @param {{onResume?: () => void}} [options] `onResume` follows a break
+ * @returns {() => void} ends it
+ */
+export function listen(address, after, handlers, { onResume } = {}) {
+  let isBroken = false;
+  const listener = {
+    address,
+    after,
+    /** @param {string} name @param {string} text */
+    take(name, text) {
+      const data = JSON.parse(text);
+      if (name === "refused") {
+        stop();
+        show("off", "Not live");
+        say(data.error);
+      }
+      if (name === "end") {
+        stop();
+        show("over", "Complete");
+      }
+      handlers[name]?.(data);
+    },
+    /** @param {"on" | "off" | "out"} state */
+    tell(state) {
+      if (state === "on") {
+        show("on", "Live");
+        if (isBroken) onResume?.();
+        isBroken = false;
+        return;
+      }
+      isBroken = true;
+      show("off", state === "off" ? "Reconnecting" : "Reload the page");
+      if (state === "out") ask("/api/info").catch(() => {}); // a session that ended leads to the login
+    },
   };
-  const close = () => {
-    clearTimeout(timer);
-    source?.close();
+  const leave = () => theOutlet().leave(listener);
+  const again = (/** @type {PageTransitionEvent} */ event) => {
+    if (!event.persisted) return;
+    isBroken = true;
+    theOutlet().follow(listener);
   };
-  open();
-  addEventListener("pagehide", close);
-  addEventListener("pageshow", (event) => { if (event.persisted) { broken = true; open(); } });
-  return close;
+  const stop = () => {
+    removeEventListener("pagehide", leave);
+    removeEventListener("pageshow", again);
+    leave();
+  };
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", again);
+  theOutlet().follow(listener);
+  return stop;
 }

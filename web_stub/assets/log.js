@@ -1,157 +1,281 @@
-// The log: its end, followed; any line by its number; or the lines of the whole log that match a search.
+// The log: its end, followed; the lines around any line; those that fit a filter. The server filters the whole log, and
+// counts in it. The filter stands in the address.
 
+/** @import { Event, LineCount, Page } from "./types" */
+import { Address } from "./address.js";
 import { ask, attempt } from "./api.js";
-import { $, el } from "./dom.js";
-import * as show from "./format.js";
+import { $, el, fill, input, select } from "./dom.js";
+import { onPause } from "./pieces.js";
+import * as show from "./pure/format.js";
+import { LOG_DEFAULTS, besideMessage, footText, isWanted, lineQuery, linkedLine } from "./pure/log_lines.js";
+import { marked } from "./pure/search.js";
 
 const PAGE = 300;
-const SEVERAL = 1000; // lines looked through at a time for those that are wanted
+const AROUND = 150; // lines on either side of a line that is linked to
 const KEPT = 3000; // lines in the page at once
-const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"];
-const NOISE = ["METRICS", "PROGRESS"];
+const NEAR = 80; // pixels from an end where further lines are asked for
+const PAUSE_MS = 250;
+const COUNT_MS = 500;
 
 export class Log {
+  #box = $("log");
+  #first = 0; // number of the first line here, and of the last: 0 without a line
+  #last = 0;
+  #hasEarlier = false;
+  #hasLater = false;
+  #matching = 0;
+  #missing = 0; // a line that is linked to and that the log does not have
+  #turn = 0; // grows with every question; the answer to an older question is dropped
+  #wasTop = 0;
+  #isBusy = false;
+  #countTimer = 0;
+  #askTimer = 0;
+  /** Lines from the stream while an answer is on its way. @type {Event[] | null} */ #meanwhile = null;
+
+  /**
+   * @param {number} taskId
+   * @param {number} lastSeq number of the last line so far
+   */
   constructor(taskId, lastSeq) {
     this.taskId = taskId;
-    this.box = $("log");
     this.lastSeq = lastSeq;
-    this.searching = "";
-    this.box.addEventListener("scroll", () => this.#scrolled());
-    for (const id of ["log-level", "log-metrics"]) $(id).addEventListener("change", () => attempt(() => this.load()));
-    $("log-follow").addEventListener("change", () => { if (this.follows) attempt(() => this.load()); });
-    let timer;
-    $("log-search").addEventListener("input", (event) => {
-      clearTimeout(timer);
-      timer = setTimeout(() => { this.searching = event.target.value.trim(); attempt(() => this.load()); }, 250);
-    });
+    this.address = new Address(LOG_DEFAULTS, () => this.#changed());
+    this.#box.addEventListener("scroll", () => this.#scrolled());
+    select("log-level").addEventListener("change", () => this.#choose({ level: select("log-level").value }));
+    input("log-metrics").addEventListener("change", () => this.#choose({ lines: input("log-metrics").checked ? "all" : "" }));
+    onPause(input("log-search"), PAUSE_MS, (text) => { if (text !== this.#filter.text) this.#choose({ text }); });
+    input("log-follow").addEventListener("change", () => this.#follow());
     addEventListener("hashchange", () => attempt(() => this.load()));
+    addEventListener("pageshow", () => this.#controls()); // a browser may fill in old values by itself
+    this.#controls();
   }
 
-  get follows() { return $("log-follow").checked && !this.searching; }
+  get #filter() { return this.address.values; }
 
-  /** The end of the log, the lines around #L12, or what the search finds. */
+  get #follows() { return input("log-follow").checked; }
+
+  /** @param {Partial<typeof LOG_DEFAULTS>} changes */
+  #choose(changes) {
+    this.address.set(changes);
+    this.#changed();
+  }
+
+  #changed() {
+    this.#controls();
+    attempt(() => this.load());
+  }
+
+  #controls() {
+    const { level, text, lines } = this.#filter;
+    select("log-level").value = level;
+    if (select("log-level").value !== level) select("log-level").value = LOG_DEFAULTS.level;
+    input("log-metrics").checked = lines === "all";
+    if (input("log-search").value.trim() !== text) input("log-search").value = text;
+  }
+
+  /** Follow the end: no line is linked to any more. */
+  #follow() {
+    if (!this.#follows) return;
+    history.replaceState(history.state, "", location.pathname + location.search);
+    attempt(() => this.load());
+  }
+
+  /** The end of what fits the filter, or the lines around #L12. */
   async load() {
-    const linked = Number(/^#L(\d+)$/.exec(location.hash)?.[1] ?? 0);
-    if (this.searching) return this.#search();
-    if (linked) $("log-follow").checked = false;
-    const after = linked ? Math.max(0, linked - PAGE / 2) : 0;
-    const items = linked ? await this.#page({ after, limit: PAGE }) : (await this.#page({ newest: true, limit: PAGE })).reverse();
-    this.box.replaceChildren(...items.filter((e) => this.#wanted(e)).map((e) => this.#line(e)));
-    this.firstSeq = items[0]?.seq ?? 1;
-    this.nextSeq = items.at(-1)?.seq ?? 0;
-    // metric lines may fill thousands of numbers: look further back until there is something to read
-    for (let i = 0; i < 5 && this.firstSeq > 1 && this.box.scrollHeight <= this.box.clientHeight; i += 1) {
-      await this.#earlier(SEVERAL);
+    const turn = this.#turn += 1;
+    this.#meanwhile = [];
+    this.#missing = 0;
+    try {
+      const linked = linkedLine(location.hash);
+      if (linked) input("log-follow").checked = false;
+      if (linked) await this.#around(linked, turn);
+      else await this.#end(turn);
+    } finally {
+      if (turn === this.#turn) this.#meanwhile = null;
     }
-    if (linked) document.getElementById(`L${linked}`)?.scrollIntoView({ block: "center" });
-    else this.#toEnd();
-    return this.#foot();
+    this.#countSoon(0);
   }
 
-  /** Lines from the stream. */
-  append(events) {
-    this.lastSeq = Math.max(this.lastSeq, events.at(-1).seq);
-    if (this.follows && (this.nextSeq ?? 0) < this.lastSeq) {
-      const fresh = events.filter((e) => e.seq > this.nextSeq);
-      this.box.append(...fresh.filter((e) => this.#wanted(e)).map((e) => this.#line(e)));
-      this.nextSeq = events.at(-1).seq;
-      while (this.box.childElementCount > KEPT) this.box.firstChild.remove();
-      if (this.box.firstChild) this.firstSeq = Number(this.box.firstChild.id.slice(1));
-      this.#toEnd();
-    }
+  /** @param {number} turn */
+  async #end(turn) {
+    const upto = this.lastSeq;
+    const { items, next } = await this.#page({ newest: true, limit: PAGE });
+    if (turn !== this.#turn) return;
+    this.#put(items.reverse(), { hasEarlier: next !== null, hasLater: false });
+    this.#last = Math.max(this.#last, upto); // nothing that fits lies between
+    const missed = this.#meanwhile ?? [];
+    this.#meanwhile = null;
+    this.append(missed);
+    this.#toEnd();
+  }
+
+  /** The line itself is shown whatever the filter says. @param {number} seq @param {number} turn */
+  async #around(seq, turn) {
+    const [earlier, line, later] = await Promise.all([
+      this.#page({ before: seq, newest: true, limit: AROUND }),
+      ask(`/api/tasks/${this.taskId}/events?after=${seq - 1}&before=${seq + 1}`),
+      this.#page({ after: seq, limit: AROUND }),
+    ]);
+    if (turn !== this.#turn) return;
+    this.#missing = line.items.length ? 0 : seq;
+    this.#put([...earlier.items.reverse(), ...line.items, ...later.items],
+      { hasEarlier: earlier.next !== null, hasLater: later.next !== null });
+    if (!this.#hasLater) this.#last = Math.max(this.#last, seq);
+    const linked = document.getElementById(`L${seq}`);
+    if (linked) this.#box.scrollTop = linked.offsetTop - this.#box.offsetTop - this.#box.clientHeight / 2;
+    this.#wasTop = this.#box.scrollTop;
     this.#foot();
   }
 
-  async #page(query) {
-    const level = $("log-level").value;
-    const params = new URLSearchParams(query);
-    if (this.searching && level !== "trace") params.set("level", level);
-    return (await ask(`/api/tasks/${this.taskId}/events?${params}`)).items;
+  /** @param {Event[]} items @param {{hasEarlier: boolean, hasLater: boolean}} more */
+  #put(items, { hasEarlier, hasLater }) {
+    fill(this.#box, ...items.map((line) => this.#line(line)));
+    this.#first = items[0]?.seq ?? 0;
+    this.#last = items.at(-1)?.seq ?? 0;
+    this.#hasEarlier = hasEarlier;
+    this.#hasLater = hasLater;
   }
 
-  async #search() {
-    const words = this.searching;
-    const items = await this.#page({ newest: true, limit: PAGE, text: words });
-    if (words !== this.searching) return;
-    this.box.replaceChildren(...items.reverse().map((e) => this.#line(e, words)));
-    this.#toEnd();
-    const many = items.length === PAGE ? `the newest ${PAGE}` : show.count(items.length);
-    $("log-foot").textContent = `${many} of ${show.count(this.lastSeq)} lines contain “${words}”`;
+  /** Lines from the stream. @param {Event[]} events in the order printed */
+  append(events) {
+    this.lastSeq = Math.max(this.lastSeq, events.at(-1)?.seq ?? 0);
+    if (this.#meanwhile) {
+      this.#meanwhile.push(...events); // the answer on its way may or may not hold them
+      return;
+    }
+    const { text, level, lines } = this.#filter;
+    const fresh = events.filter(({ seq }) => seq > this.#last);
+    if (!fresh.length) return this.#foot();
+    if (!this.#follows) this.#hasLater = true;
+    else if (text) this.#askTimer ||= setTimeout(() => { this.#askTimer = 0; attempt(() => this.#newest()); }, PAUSE_MS);
+    else this.#addEnd(fresh.filter((line) => isWanted(line, level, lines === "all")), this.lastSeq);
+    this.#countSoon(COUNT_MS);
+    return this.#foot();
   }
 
-  #wanted(event) {
-    if (NOISE.includes(event.event_type) && !$("log-metrics").checked) return false;
-    return LEVELS.indexOf(event.level) >= LEVELS.indexOf($("log-level").value);
+  /** New lines that have the text: only the server knows how lines are written. */
+  async #newest() {
+    const turn = this.#turn;
+    const upto = this.lastSeq;
+    const { items } = await this.#page({ after: this.#last, limit: KEPT });
+    if (turn === this.#turn && this.#follows) this.#addEnd(items, upto);
   }
 
-  #line(event, words) {
-    const message = words ? marked(event.message, words) : [event.message];
+  /** @param {Event[]} items @param {number} upto every line up to this number has been looked at */
+  #addEnd(items, upto) {
+    this.#box.append(...items.map((line) => this.#line(line)));
+    this.#last = Math.max(this.#last, upto, items.at(-1)?.seq ?? 0);
+    this.#first ||= items[0]?.seq ?? 0;
+    while (this.#box.childElementCount > KEPT) {
+      this.#box.firstElementChild?.remove();
+      this.#hasEarlier = true;
+    }
+    if (this.#box.firstElementChild) this.#first = Number(this.#box.firstElementChild.id.slice(1));
+    if (items.length) this.#toEnd();
+  }
+
+  /**
+   * @param {{after?: number, before?: number, limit: number, newest?: true}} place
+   * @returns {Promise<Page<Event>>}
+   */
+  #page(place) { return ask(`/api/tasks/${this.taskId}/events?${lineQuery(this.#filter, place)}`); }
+
+  /** @param {Event} event */
+  #line(event) {
+    const message = marked(event.message, this.#filter.text).map(({ text, isHit }) => (isHit ? el("mark", {}, text) : text));
     const text = el("span.text", {}, el("bdi", {}, ...message)); // a mark that turns text turns nothing beside it
-    const { stack, ...body } = event.body ?? {};
-    const fields = Object.entries({ ...body, ...event.fields });
-    if (fields.length) text.append(el("span.fields", {}, `  ${fields.map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`).join("  ")}`));
-    if (stack) text.append(`\n${stack.join("\n")}`);
+    const { fields, stack } = besideMessage(event);
+    if (fields) text.append(el("span.fields", {}, `  ${fields}`));
+    if (stack.length) text.append(`\n${stack.join("\n")}`);
     if (event.parse_error) text.append(el("span.fields", {}, `  (${event.parse_error})`));
-    const here = location.hash === `#L${event.seq}`;
-    return el(`div.line.${event.level}.${event.stream}${here ? ".here" : ""}`, { id: `L${event.seq}` },
+    const isHere = location.hash === `#L${event.seq}`;
+    return el(`div.line.${event.level}.${event.stream}${isHere ? ".here" : ""}`, { id: `L${event.seq}` },
       el("a.n", { href: `#L${event.seq}`, "aria-label": `Link to line ${event.seq}` }, event.seq),
       el("time", { datetime: event.time, title: show.dateTime(event.time) }, show.clock(event.time)),
       el("span.level", {}, event.level), text);
   }
 
-  #toEnd() { this.box.scrollTop = this.box.scrollHeight; }
+  #toEnd() {
+    this.#box.scrollTop = this.#box.scrollHeight;
+    this.#wasTop = this.#box.scrollTop;
+  }
 
   #scrolled() {
-    const { scrollTop, scrollHeight, clientHeight } = this.box;
-    const atEnd = scrollTop + clientHeight >= scrollHeight - 24;
-    if (!atEnd && $("log-follow").checked && scrollTop < (this.was ?? 0)) $("log-follow").checked = false;
-    this.was = scrollTop;
-    if (scrollTop < 80 && !this.busy && !this.searching && this.firstSeq > 1) attempt(() => this.#earlier(SEVERAL));
-    if (atEnd && !this.busy && !this.searching && !this.follows && this.nextSeq < this.lastSeq) attempt(() => this.#later());
+    const { scrollTop, scrollHeight, clientHeight } = this.#box;
+    const isAtEnd = scrollTop + clientHeight >= scrollHeight - 24;
+    const follow = input("log-follow");
+    if (!isAtEnd && follow.checked && scrollTop < this.#wasTop) follow.checked = false;
+    this.#wasTop = scrollTop;
+    if (this.#isBusy) return;
+    if (scrollTop < NEAR && this.#hasEarlier) attempt(() => this.#earlier());
+    else if (isAtEnd && this.#hasLater) attempt(() => this.#later());
   }
 
-  async #earlier(most = PAGE) {
-    this.busy = true;
-    try {
-      const items = await this.#page({ after: Math.max(0, this.firstSeq - most - 1), limit: Math.min(most, this.firstSeq - 1) });
+  #earlier() {
+    return this.#busily(() => this.#page({ before: this.#first, newest: true, limit: PAGE }), ({ items, next }) => {
+      this.#hasEarlier = next !== null;
       if (!items.length) return;
-      const height = this.box.scrollHeight;
-      this.box.prepend(...items.filter((e) => this.#wanted(e)).map((e) => this.#line(e)));
-      this.firstSeq = items[0].seq;
-      this.box.scrollTop += this.box.scrollHeight - height;
+      const height = this.#box.scrollHeight;
+      this.#box.prepend(...items.reverse().map((line) => this.#line(line)));
+      this.#first = items[0].seq;
+      this.#box.scrollTop += this.#box.scrollHeight - height;
+      this.#wasTop = this.#box.scrollTop;
+    });
+  }
+
+  #later() {
+    return this.#busily(() => this.#page({ after: this.#last, limit: PAGE }), ({ items, next }) => {
+      this.#box.append(...items.map((line) => this.#line(line)));
+      this.#last = items.at(-1)?.seq ?? this.#last;
+      this.#hasLater = next !== null;
+    });
+  }
+
+  /**
+   * One load by scrolling at a time.
+   * @param {() => Promise<Page<Event>>} load
+   * @param {(page: Page<Event>) => void} take
+   */
+  async #busily(load, take) {
+    const turn = this.#turn;
+    this.#isBusy = true;
+    try {
+      const page = await load();
+      if (turn === this.#turn) take(page);
       this.#foot();
     } finally {
-      this.busy = false;
+      this.#isBusy = false;
     }
   }
 
-  async #later() {
-    this.busy = true;
-    try {
-      const items = await this.#page({ after: this.nextSeq, limit: PAGE });
-      this.box.append(...items.filter((e) => this.#wanted(e)).map((e) => this.#line(e)));
-      this.nextSeq = items.at(-1)?.seq ?? this.nextSeq;
-    } finally {
-      this.busy = false;
-    }
+  /** Count the lines that fit. @param {number} ms from now, unless it is going to be counted anyway */
+  #countSoon(ms) {
+    this.#countTimer ||= setTimeout(() => attempt(async () => {
+      const turn = this.#turn;
+      try {
+        /** @type {LineCount} */
+        const counted = await ask(`/api/tasks/${this.taskId}/events/count?${lineQuery(this.#filter, {})}`);
+        if (turn !== this.#turn) return;
+        this.#matching = counted.count;
+        this.lastSeq = Math.max(this.lastSeq, counted.all);
+        this.#foot();
+      } finally {
+        this.#countTimer = 0;
+        if (turn !== this.#turn) this.#countSoon(0);
+      }
+    }), ms);
   }
 
   #foot() {
-    const [shown, all] = [this.box.childElementCount, this.lastSeq];
-    const some = `${show.count(shown)} of ${show.count(all)} lines`;
-    const foot = this.firstSeq > 1 ? `${some} here; scroll up for earlier ones` : `${some}; the others are metric lines, or below the level`;
-    $("log-foot").textContent = !all ? "Nothing printed yet" : shown >= all ? `All ${show.count(all)} lines` : foot;
+    const shown = this.#box.childElementCount;
+    $("log-foot").textContent = footText({
+      shown,
+      matching: Math.max(this.#matching, shown),
+      all: this.lastSeq,
+      text: this.#filter.text,
+      missing: this.#missing,
+      hasEarlier: this.#hasEarlier,
+      hasLater: this.#hasLater,
+    });
   }
-}
-
-function* marked(text, words) {
-  const low = text.toLowerCase();
-  const find = words.toLowerCase();
-  let from = 0;
-  for (let at = low.indexOf(find); at >= 0; at = low.indexOf(find, from)) {
-    yield text.slice(from, at);
-    yield el("mark", {}, text.slice(at, at + find.length));
-    from = at + find.length;
-  }
-  yield text.slice(from);
 }

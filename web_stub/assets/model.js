@@ -1,59 +1,82 @@
-// One model: what is in its tar, where it comes from, what was made of it.
+// One model: the files in its tar, its origin, the tasks that started from it.
 
-import { ask } from "./api.js";
-import { $, el, firstData, json } from "./dom.js";
-import * as show from "./format.js";
+/** @import { LineageTask, ModelFile, ModelFiles, ModelPage, Ref, TaskCard } from "./types" */
+/** @import { Child } from "./dom.js" */
+import { ask, sentenceOf } from "./api.js";
+import { $, el, fill, firstData, json } from "./dom.js";
 import "./frame.js";
 import { keep } from "./keeping.js";
+import { status } from "./pieces.js";
+import * as show from "./pure/format.js";
+import { metricTexts, originText, valMetrics } from "./pure/provenance.js";
 
+/** @type {ModelPage} */
 const { model, lineage } = firstData();
 
-const link = (one) => el("a", { href: `/models/${one.id}` }, one.name);
+/**
+ * @param {string} place
+ * @param {Ref} to
+ */
+const link = (place, to) => el("a", { href: `/${place}/${to.id}` }, to.name);
 
-/** A task between two models: its name, what it ran on, how it went. */
-function task(card, verb) {
-  return el("li.step", {}, el("div.what", {}, `${verb} `, el("a", { href: `/tasks/${card.id}` }, card.name), el(`span.status.is-${card.status}`, {}, card.status)),
-    el("div.under", {}, `${card.plugin.name} on `, el("a", { href: `/projects/${card.project.id}` }, card.project.name)));
-}
+/** A task between two models: its name, how it went. @param {string} verb @param {TaskCard} card */
+const what = (verb, card) => el("div.what", {}, `${verb} `, link("tasks", card), status(card.status));
 
-function children({ task: card, models }) {
-  const best = models.find((one) => one.is_best)?.id; // newest first
-  const isTraining = card.type === "train";
+/** @param {Child[]} children */
+const under = (...children) => el("div.under", {}, ...children);
+
+/** The task that made the model. @param {TaskCard} card */
+const maker = (card) => el("li.step", {}, what("Trained by", card),
+  under(`${card.plugin.name} on `, link("projects", card.project)));
+
+/** A task that started from the model, and the models it made. @param {LineageTask} use */
+function user({ task: card, models, models_count: count }) {
+  const best = models.find((one) => one.is_best); // newest first
+  const result = card.result_project_id;
   return el("li.step", {},
-    el("div.what", {}, isTraining ? "Training " : "Inference ", el("a", { href: `/tasks/${card.id}` }, card.name), el(`span.status.is-${card.status}`, {}, card.status)),
-    el("div.under", {}, `${card.plugin.name} on ${card.project.name}`,
-      card.result_project_id && el("span", {}, ", gave ", el("a", { href: `/projects/${card.result_project_id}` }, `project ${card.result_project_id}`))),
-    models.length > 0 && el("div.made", {}, ...models.map((one) => el("a.tag.made-one", { href: `/models/${one.id}`, title: one.name }, one.checkpoint_index ?? one.name, one.id === best ? " · best" : ""))));
+    what(card.type === "train" ? "Training" : "Inference", card),
+    under(`${card.plugin.name} on ${card.project.name}`,
+      result && el("span", {}, ", gave ", el("a", { href: `/projects/${result}` }, `project ${result}`))),
+    models.length > 0 && el("div.made", {}, ...models.map((one) =>
+      el("a.tag.made-one", { href: `/models/${one.id}`, title: one.name },
+        one.checkpoint_index ?? one.name, one === best && " · best")),
+      count > models.length && el("span.quiet", {}, `the newest ${models.length} of ${show.count(count)}`)));
 }
 
 function line() {
-  const out = lineage.ancestors.map((one) => el("li.node", {}, link(one), el("div.under", {}, one.task_id === null ? "Brought along" : `Checkpoint ${one.checkpoint_index} of task ${one.task_id}`)));
-  if (lineage.made_by) out.push(task(lineage.made_by, "Trained by"));
-  const made = model.provenance.task_id === null ? "Brought along" : `Checkpoint ${model.provenance.checkpoint_index ?? "?"} of task ${model.provenance.task_id}`;
-  const metrics = Object.entries(model.provenance.optional?.val_metrics ?? {}).filter(([, value]) => typeof value === "number");
-  out.push(el("li.node.this", { "aria-current": "true" }, el("strong", {}, model.name),
-    el("div.under", {}, [made, ...metrics.map(([name, value]) => `${name}\u00a0${show.number(value)}`)].join(" · "))));
-  out.push(...(lineage.used_by.length ? lineage.used_by.map(children) : [el("li.step.quiet", {}, "No task has started from it yet.")]));
-  $("lineage").replaceChildren(...out);
+  const { ancestors, made_by: made, used_by: users, used_by_count: count } = lineage;
+  const { task_id: task, checkpoint_index: index, optional } = model.provenance;
+  const facts = [originText(task, index), ...metricTexts(valMetrics(optional))];
+  fill($("lineage"),
+    ...ancestors.map((one) =>
+      el("li.node", {}, link("models", one), under(originText(one.task_id, one.checkpoint_index)))),
+    made && maker(made),
+    el("li.node.this", { "aria-current": "true" }, el("strong", {}, model.name), under(facts.join(" · "))),
+    ...(users.length ? users.map(user) : [el("li.step.quiet", {}, "No task has started from it yet.")]),
+    count > users.length && el("li.step.quiet", {}, `The newest ${users.length} of ${show.counted(count, "task")} that start from it`));
 }
+
+/** @param {ModelFile} file */
+const fileRow = (file) => el("tr", {}, el("td.mono", {}, file.name), el("td.right", {}, show.bytes(file.size_bytes)));
 
 async function files() {
   try {
+    /** @type {ModelFiles} */
     const { items, count, size_bytes: size } = await ask(`/api/models/${model.id}/files`);
-    $("files-count").textContent = count ? `${show.count(count)} file${count === 1 ? "" : "s"}, ${show.bytes(size)}` : "";
-    $("files").replaceChildren(count
-      ? el("table", {}, el("tbody", {}, ...items.map((file) => el("tr", {}, el("td.mono", {}, file.name), el("td.right", {}, show.bytes(file.size_bytes))))))
-      : el("p.quiet", {}, "No files: plugins start from random weights, if they can."));
-    if (count > items.length) $("files").append(el("p.quiet", {}, `and ${show.count(count - items.length)} more`));
+    $("files-count").textContent = count ? `${show.counted(count, "file")}, ${show.bytes(size)}` : "";
+    fill($("files"), count
+      ? el("table", {}, el("tbody", {}, ...items.map(fileRow)))
+      : el("p.quiet", {}, "No files: plugins start from random weights, if they can."),
+    count > items.length && el("p.quiet", {}, `and ${show.count(count - items.length)} more`));
   } catch (error) {
-    $("files").replaceChildren(el("p.quiet", {}, error.message));
+    fill($("files"), el("p.quiet", {}, sentenceOf(error)));
   }
 }
 
 $("size").textContent = show.bytes(model.size_bytes);
 $("created").textContent = show.dateTime(model.created_at);
-$("config").replaceChildren(model.config ? json(model.config) : el("span.quiet", {}, "The tar has none."));
-if (model.provenance.train_config) $("train-config").replaceChildren(json(model.provenance.train_config));
+fill($("config"), model.config ? json(model.config) : el("span.quiet", {}, "The tar has none."));
+if (model.provenance.train_config) fill($("train-config"), json(model.provenance.train_config));
 keep(model);
 line();
 files();

@@ -1,112 +1,71 @@
-// The list of models: new ones appear, a search looks through all of them.
+// The list of models: new models appear, and the server searches all models.
 
-import { ask, attempt } from "./api.js";
+/** @import { Model, ModelsPage } from "./types" */
 import { $, el, firstData } from "./dom.js";
-import * as show from "./format.js";
 import "./frame.js";
-import { listen } from "./live.js";
-import { bestOfTasks, origin } from "./origin.js";
+import { List } from "./list.js";
+import { metric } from "./pieces.js";
+import * as show from "./pure/format.js";
+import { sum } from "./pure/list_state.js";
+import { valMetrics } from "./pure/provenance.js";
 
-const GROUPS = [
-  ["all", "All", () => true],
-  ["trained", "Trained here", (model) => model.provenance.task_id !== null],
-  ["uploaded", "Brought along", (model) => model.provenance.task_id === null],
-];
 const SHOWN_METRICS = 3;
 
-const first = firstData();
-const models = new Map(first.models.map((model) => [model.id, model]));
-const rows = new Map();
-let found = null; // what a search gave; null: no search
-let group = "all";
-let words = "";
-let cursor = first.models.length >= first.limit ? first.models.at(-1).id : null;
-let foundCursor = null;
+/** @type {ModelsPage} */
+const { answer, limit } = firstData();
 
-function metrics(model) {
-  const all = Object.entries(model.provenance.optional?.val_metrics ?? {}).filter(([, value]) => typeof value === "number");
-  return el("div.metrics", {}, ...all.slice(0, SHOWN_METRICS).map(([name, value]) => el("span.metric.k-val", {}, el("i.dot"), el("span", {}, name), el("b", {}, show.number(value)))));
+/** Where a model comes from, with a link. @param {Model} model */
+function origin({ provenance: { task_id: task, checkpoint_index: index } }) {
+  if (task === null) return el("span.quiet", {}, "Brought along");
+  const checkpoint = index === null ? "" : `Checkpoint ${index} of `;
+  return el("span", {}, checkpoint, el("a", { href: `/tasks/${task}` }, `task ${task}`));
 }
 
-function row(model, isBest) {
-  return el("div.row", { "data-best": String(isBest) },
-    el("div.name", {},
-      el("div", {}, el("span.number", {}, model.id), el("a", { href: `/models/${model.id}` }, model.name),
-        isBest && el("span.tag.best", {}, "best"), model.only_train && el("span.tag.only-train", {}, "transfer learning only")),
-      el("div.under", {}, model.provenance.plugin_image ?? "plugin not known")),
-    el("div.from", {}, origin(model), el("small", { title: show.dateTime(model.created_at) }, show.ago(model.created_at))),
-    metrics(model),
-    el("div.right.time", {}, show.bytes(model.size_bytes)),
-    el("div.row-actions", {},
-      el("a.button.small", { href: `/tasks/new?type=train&model=${model.id}`, "aria-label": `Train from ${model.name}` }, "Train"),
-      model.only_train
-        ? el("span.button.small.off", { title: "For transfer learning only" }, "Infer")
-        : el("a.button.small", { href: `/tasks/new?type=inference&model=${model.id}`, "aria-label": `Use ${model.name} for inference` }, "Infer"),
-      el("a.button.small", { href: model.download, download: true, "aria-label": `Download ${model.name}` }, "Download")));
+/** @param {Model} model */
+function actions({ id, name, only_train: isTrainOnly, download }) {
+  const next = (/** @type {string} */ type) => `/tasks/new?type=${type}&model=${id}`;
+  return el("div.row-actions", {},
+    el("a.button.small", { href: next("train"), "aria-label": `Train from ${name}` }, "Train"),
+    isTrainOnly
+      ? el("span.button.small.off", { title: "For transfer learning only" }, "Infer")
+      : el("a.button.small", { href: next("inference"), "aria-label": `Use ${name} for inference` }, "Infer"),
+    el("a.button.small", { href: download, download: true, "aria-label": `Download ${name}` }, "Download"));
 }
 
-function draw() {
-  const all = found ?? [...models.values()].sort((a, b) => b.id - a.id);
-  const best = bestOfTasks(models.values());
-  const wanted = all.filter((GROUPS.find(([key]) => key === group))[2]);
-  $("rows").replaceChildren(...wanted.map((model) => {
-    const fits = rows.get(model.id)?.dataset.best === String(best.has(model.id));
-    if (!fits) rows.set(model.id, row(model, best.has(model.id)));
-    return rows.get(model.id);
-  }));
-  $("chips").replaceChildren(...GROUPS.map(([key, title, test]) => el("button.chip", {
-    type: "button",
-    "aria-pressed": String(key === group),
-    onclick: () => { group = key; draw(); $("chips").querySelector("[aria-pressed=true]").focus(); },
-  }, title, " ", el("b", {}, all.filter(test).length))));
-  const more = found ? foundCursor : cursor;
-  $("summary").textContent = more ? `the newest ${show.count(all.length)}` : "";
-  $("list").hidden = wanted.length === 0;
-  $("none").hidden = wanted.length > 0;
-  $("none-title").textContent = models.size ? "No model matches" : "No models yet";
-  $("none-text").textContent = models.size ? "Choose another group or search for less." : "Upload a model state, or train one: every checkpoint of a training becomes a model here.";
-  $("none-action").hidden = models.size > 0;
-  $("more").hidden = more === null;
-}
+/**
+ * @param {Model} model
+ * @param {string} mark "best" for the best one of its task
+ */
+const row = (model, mark) => el("div.row", {},
+  el("div.name", {},
+    el("div", {}, el("span.number", {}, model.id), el("a", { href: `/models/${model.id}` }, model.name),
+      mark === "best" && el("span.tag.best", {}, "best"),
+      model.only_train && el("span.tag.only-train", {}, "transfer learning only")),
+    el("div.under", {}, model.provenance.plugin_image ?? "plugin not known")),
+  el("div.from", {}, origin(model), el("small", { title: show.dateTime(model.created_at) }, show.ago(model.created_at))),
+  el("div.metrics", {}, ...valMetrics(model.provenance.optional).slice(0, SHOWN_METRICS)
+    .map(([name, value]) => metric("val", name, value))),
+  el("div.right.time", {}, show.bytes(model.size_bytes)),
+  actions(model));
 
-async function search() {
-  const asked = words;
-  const page = asked ? await ask(`/api/models?${new URLSearchParams({ text: asked, limit: first.limit })}`) : { items: null, next: null };
-  if (asked !== words) return;
-  found = page.items;
-  foundCursor = page.next;
-  draw();
-}
-
-let timer;
-$("search").addEventListener("input", (event) => {
-  words = event.target.value.trim();
-  clearTimeout(timer);
-  timer = setTimeout(() => attempt(search), 200);
-});
-$("more").addEventListener("click", () => attempt(async () => {
-  const query = new URLSearchParams({ limit: first.limit, cursor: found ? foundCursor : cursor });
-  if (found) query.set("text", words);
-  const page = await ask(`/api/models?${query}`);
-  if (found) {
-    found = [...found, ...page.items];
-    foundCursor = page.next;
-  } else {
-    for (const model of page.items) models.set(model.id, model);
-    cursor = page.next;
-  }
-  draw();
-}));
-draw();
-listen(() => `/api/models/stream?limit=${first.limit}`, null, {
-  models: ({ models: changed }) => {
-    const fresh = changed.filter((model) => !models.has(model.id));
-    for (const model of changed) {
-      models.set(model.id, model);
-      rows.delete(model.id);
-    }
-    if (words) attempt(search);
-    else draw();
-    for (const model of fresh) rows.get(model.id)?.classList.add("fresh");
+new List({
+  groups: [
+    { key: "all", title: "All", query: {}, count: sum },
+    { key: "trained", title: "Trained here", query: { origin: "made" }, count: ({ made }) => made },
+    { key: "uploaded", title: "Brought along", query: { origin: "brought" }, count: ({ brought }) => brought },
+  ],
+  sorts: [["name", "Name"], ["-size", "Largest"], ["-task", "Task"], ["id", "Oldest first"]],
+  first: answer,
+  limit,
+  rows: $("rows"),
+  box: $("list"),
+  row,
+  marks: (/** @type {ModelsPage["answer"]} */ { best }) => {
+    const isBest = new Set(best);
+    return ({ id }) => (isBest.has(id) ? "best" : "");
   },
+  noun: "model",
+  none: "Upload a model state, or train one: every checkpoint of a training becomes a model here.",
+  address: "/api/models",
+  live: { address: "models/stream", name: "models" },
 });

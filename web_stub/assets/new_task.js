@@ -1,118 +1,157 @@
 // New task: plugin, project, model, config, how to run; then the server has the last word.
 
+/** @import { ModelChoice, ModelList, NewTaskPage, PluginChoice, PluginList, Preset, ProjectChoice, TaskType } from "./types" */
 import { ask, attempt } from "./api.js";
-import { $, el, firstData } from "./dom.js";
+import { $, button, el, fill, firstData, input, select, valueOf } from "./dom.js";
 import { Editor } from "./editor.js";
-import * as show from "./format.js";
+import { Finder } from "./finder.js";
 import "./frame.js";
-import { pretty } from "./json_text.js";
-import { bestOfTasks } from "./origin.js";
 import { Picker } from "./picker.js";
+import * as show from "./pure/format.js";
+import { pretty } from "./pure/json_text.js";
+import { originText } from "./pure/provenance.js";
+import { at } from "./pure/site.js";
+import { fieldsOf, hasMore, optionsOf, requestText, suggestedName } from "./pure/task_request.js";
 import { hideRefusal, showRefusal } from "./refused.js";
 
 const OWN = "own"; // the preset's value for a config that is nobody's preset
-const GIB = 2 ** 30;
+const TEXTS = /** @type {const} */ (["engine", "gpus", "pull", "memory", "time-limit", "idle-limit", "grace", "env"]);
+const CHECKS = /** @type {const} */ (["writable", "hardened"]);
 
+/** @type {NewTaskPage} */
 const first = firstData();
-const { wish } = first;
-let type = wish.type;
+const { draft } = first;
+let { type } = draft;
 let untouched = ""; // the text a preset gave: as long as it stands, another preset may replace it
 
-const best = bestOfTasks(first.models.map((one) => ({ id: one.id, provenance: one })));
 const editor = new Editor(() => presetShown());
+const [name, submit] = [input("name"), button("submit")];
 
+/** Presets of plugins that were chosen, by the id of the plugin. */
+const known = new Map(Object.entries(first.presets).map(([id, presets]) => [Number(id), presets]));
+
+/**
+ * The first items are in the page.
+ * @template {{id: number}} T
+ * @param {"plugins" | "projects" | "models"} noun
+ * @param {(answer: any) => T[]} itemsOf
+ */
+function finder(noun, itemsOf) {
+  /** @type {Finder<T>} */
+  const found = new Finder(`/api/${noun}`, { limit: String(first.choices) }, itemsOf);
+  found.start(/** @type {any} */ (first[noun]));
+  return found;
+}
+
+/** @type {Picker<PluginChoice>} */
 const plugins = new Picker($("plugin"), {
   name: "plugin-id",
   label: "Plugin",
-  items: first.plugins,
-  describe: (one) => ({ title: one.name, under: one.reference, off: one.modes.includes(type) ? "" : `${one.reference} has no ${type === "train" ? "training" : "inference"}` }),
+  noun: "plugin",
+  finder: finder("plugins", (/** @type {PluginList} */ { items }) =>
+    items.map(({ id, title, image, tag, modes }) => ({ id, name: title, reference: `${image}:${tag}`, modes }))),
+  describe: (one) => {
+    const none = `${one.reference} has no ${type === "train" ? "training" : "inference"}`;
+    return { title: one.name, under: one.reference, off: one.modes.includes(type) ? "" : none };
+  },
   empty: ["No plugins yet. Add one from a terminal: ", el("code", {}, "agent plugin add FOLDER")],
   onPick: () => { presets(); names(); },
 });
+
+/** @type {Picker<ProjectChoice>} */
 const projects = new Picker($("project"), {
   name: "project-id",
   label: "Project",
-  items: first.projects,
-  describe: (one) => ({ title: one.name, under: `${show.count(one.images_count)} image${one.images_count === 1 ? "" : "s"} · ${one.task_id ? `made by task ${one.task_id}` : `added ${show.ago(one.created_at)}`}` }),
-  find: first.projects.length < first.choices ? null : async (words) => (await ask(`/api/projects?${new URLSearchParams({ text: words })}`)).items,
+  noun: "project",
+  finder: finder("projects", ({ items }) => items),
+  describe: (one) => {
+    const origin = one.task_id ? `made by task ${one.task_id}` : `added ${show.ago(one.created_at)}`;
+    return { title: one.name, under: `${show.counted(one.images_count, "image")} · ${origin}` };
+  },
   empty: ["No projects yet. Add one from a terminal: ", el("code", {}, "agent project add FOLDER")],
   onPick: () => names(),
 });
+
+/** @type {Picker<ModelChoice>} */
 const models = new Picker($("model"), {
   name: "model-id",
   label: "Model to start from",
-  items: first.models,
+  noun: "model",
+  finder: finder("models", (/** @type {ModelList} */ { items, best }) =>
+    items.map(({ id, name, only_train, size_bytes, provenance: { task_id, checkpoint_index } }) => (
+      { id, name, only_train, size_bytes, task_id, checkpoint_index, is_best: best.includes(id) }))),
   describe: (one) => ({
     title: one.name,
-    tags: [best.has(one.id) && el("span.tag.best", {}, "best"), one.only_train && el("span.tag.only-train", {}, "transfer learning only")].filter(Boolean),
-    under: `${one.task_id ? `Checkpoint ${one.checkpoint_index} of task ${one.task_id}` : "Brought along"} · ${show.bytes(one.size_bytes)}`,
+    tags: [
+      one.is_best && el("span.tag.best", {}, "best"),
+      one.only_train && el("span.tag.only-train", {}, "transfer learning only"),
+    ],
+    under: `${originText(one.task_id, one.checkpoint_index)} · ${show.bytes(one.size_bytes)}`,
     off: one.only_train && type === "inference" ? "For transfer learning only: inference is refused" : "",
   }),
   empty: ["No models yet. ", el("a", { href: "/models/upload" }, "Upload a .tar")],
-  find: first.models.length < first.choices ? null : async (words) => (await ask(`/api/models?${new URLSearchParams({ text: words })}`)).items.map((one) => ({ ...one, ...one.provenance, id: one.id })),
-  onPick: () => {},
 });
 
-/** The presets of the plugin for this kind of task; the first is taken unless the text is the person's own. */
+/** The presets of the plugin for this kind of task. @returns {Preset[]} */
+const fitting = () => (known.get(plugins.chosen ?? 0) ?? []).filter((one) => one.type === type);
+
+/** Offer the presets of the chosen plugin, which the server is asked for. */
 function presets() {
-  const fitting = (plugins.item?.presets ?? []).filter((one) => one.type === type);
-  $("preset").replaceChildren(...fitting.map((one, i) => el("option", { value: String(i) }, one.title)), el("option", { value: OWN }, fitting.length ? "Own" : "None: write it yourself"));
-  if (editor.text.trim() === "" || editor.text === untouched) use(fitting[0]?.text ?? "{}");
+  const { chosen } = plugins;
+  if (chosen === null || known.has(chosen)) offer();
+  else {
+    attempt(async () => {
+      known.set(chosen, await ask(`/plugins/${chosen}/presets`));
+      if (plugins.chosen === chosen) offer();
+    });
+  }
+}
+
+/** The first preset is taken unless the text is the person's own. */
+function offer() {
+  const offered = fitting();
+  fill($("preset"), ...offered.map((one, i) => el("option", { value: String(i) }, one.title)),
+    el("option", { value: OWN }, offered.length ? "Own" : "None: write it yourself"));
+  if (editor.text.trim() === "" || editor.text === untouched) use(offered[0]?.text ?? "{}");
   presetShown();
 }
 
+/** @param {string} text of a preset */
 function use(text) {
   untouched = text;
   editor.set(text);
 }
 
 function presetShown() {
-  const fitting = (plugins.item?.presets ?? []).filter((one) => one.type === type);
-  const at = fitting.findIndex((one) => one.text === editor.text);
-  $("preset").value = at < 0 ? OWN : String(at);
+  const at = fitting().findIndex((one) => one.text === editor.text);
+  select("preset").value = at < 0 ? OWN : String(at);
 }
 
-/** What the server would call the result. */
-function names() {
-  const [plugin, project] = [plugins.item, projects.item];
-  if (!project) $("name").placeholder = "";
-  else if (type === "train") $("name").placeholder = plugin ? `${project.name} ${plugin.name}` : "";
-  else $("name").placeholder = `${project.name} predictions`;
-}
+function names() { name.placeholder = suggestedName(type, plugins.item, projects.item); }
 
+/** @param {TaskType} wanted */
 function kind(wanted) {
   type = wanted;
-  document.querySelector(`#type input[value=${type}]`).checked = true;
-  $("submit").textContent = type === "train" ? "Start training" : "Start inference";
+  for (const radio of $("type").querySelectorAll("input")) radio.checked = radio.value === type;
+  submit.textContent = type === "train" ? "Start training" : "Start inference";
   $("model-title").textContent = type === "train" ? "Model to start from" : "Model to apply";
   for (const picker of [plugins, models]) {
-    if (picker.item && picker.describe(picker.item).off) picker.chosen = null;
-    picker.draw();
+    picker.choose(picker.off ? null : /** @type {any} */ (picker.item));
   }
   presets();
   names();
 }
 
-function environment() {
-  const lines = $("env").value.split("\n").map((line) => line.trim()).filter(Boolean);
-  const wrong = lines.find((line) => !/^[^=\s]+=/.test(line));
-  if (wrong) throw new Error(`The environment line “${wrong}” is not NAME=VALUE.`);
-  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
-}
+/** @param {string} id of a field that holds a text */
+const field = (id) => /** @type {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} */ ($(id));
 
 function options() {
-  const out = { writable_data: $("writable").checked, hardened: $("hardened").checked, env: environment() };
-  for (const id of ["engine", "gpus", "pull"]) if ($(id).value.trim()) out[id] = $(id).value.replaceAll(" ", "");
-  if ($("memory").value) out.memory_bytes = Math.round(Number($("memory").value) * GIB);
-  if ($("time-limit").value) out.time_limit_s = Number($("time-limit").value) * 60;
-  if ($("idle-limit").value) out.idle_limit_s = Number($("idle-limit").value) * 60;
-  if ($("grace").value) out.stop_grace_s = Number($("grace").value);
-  return out;
+  const texts = TEXTS.map((id) => [id, field(id).value.trim()]);
+  return optionsOf(Object.fromEntries([...texts, ...CHECKS.map((id) => [id, input(id).checked])]));
 }
 
-/** The request as text: the config goes as it was written, so that 1.0 stays 1.0 and keys keep their order. */
 function request() {
-  for (const [picker, what] of [[plugins, "plugin"], [projects, "project"], [models, "model"]]) {
+  for (const [picker, what] of /** @type {const} */ ([[plugins, "plugin"], [projects, "project"], [models, "model"]])) {
     if (!picker.item) throw new Error(`Choose a ${what} first.`);
   }
   const wrong = editor.mistake;
@@ -120,65 +159,91 @@ function request() {
     editor.goTo(wrong);
     throw new Error(`The config is not valid, line ${wrong.line}, column ${wrong.column}: ${wrong.sentence}.`);
   }
-  const rest = { type, plugin: plugins.chosen, project: projects.chosen, model: models.chosen, name: $("name").value.trim() || null, options: options() };
-  return `${JSON.stringify(rest).slice(0, -1)},"config":${editor.text}}`;
+  const [plugin, project, model] = [plugins.chosen, projects.chosen, models.chosen];
+  return requestText({ type, plugin, project, model, name: name.value.trim() || null, options: options() }, editor.text);
 }
 
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();
+  if (submit.disabled) return;
   hideRefusal("refused");
-  $("submit").disabled = true;
+  submit.disabled = true;
   try {
     const task = await ask("/api/tasks", { method: "POST", text: request() });
-    location.href = `/tasks/${task.id}`;
+    location.href = at(`/tasks/${task.id}`);
   } catch (error) {
     showRefusal("refused", error, "The task was not submitted");
-  } finally {
-    $("submit").disabled = false;
+    submit.disabled = false; // not after a success: another click, while the task's page loads, would queue another task
   }
 });
-$("type").addEventListener("change", (event) => kind(event.target.value));
+addEventListener("pageshow", (event) => { if (event.persisted) submit.disabled = false; });
+$("type").addEventListener("change", (event) => kind(/** @type {TaskType} */ (valueOf(event))));
 $("preset").addEventListener("change", (event) => {
-  const fitting = plugins.item.presets.filter((one) => one.type === type);
-  if (event.target.value !== OWN) use(fitting[Number(event.target.value)].text);
+  const preset = fitting()[Number(valueOf(event))];
+  if (preset) use(preset.text);
   else editor.area.focus();
 });
 $("tidy").addEventListener("click", () => attempt(() => {
   const wrong = editor.mistake;
-  if (wrong) return editor.goTo(wrong);
+  if (wrong) {
+    editor.goTo(wrong);
+    return;
+  }
   editor.set(pretty(editor.text));
-  return presetShown();
+  presetShown();
 }));
 
 function fillIn() {
-  const { options: given } = wish;
-  if (wish.name) $("name").value = wish.name;
-  $("hardened").checked = first.defaults.hardened;
-  $("gpus").placeholder = `as the agent is set (${first.defaults.gpus})`;
+  const { options: given } = draft;
+  if (draft.name) name.value = draft.name;
+  input("hardened").checked = first.defaults.hardened;
+  input("gpus").placeholder = `as the agent is set (${first.defaults.gpus})`;
   if (given) {
-    for (const id of ["engine", "gpus", "pull"]) if (given[id] !== first.defaults[id]) $(id).value = given[id];
-    $("writable").checked = given.writable_data;
-    $("hardened").checked = given.hardened;
-    if (given.memory_bytes) $("memory").value = given.memory_bytes / GIB;
-    if (given.time_limit_s) $("time-limit").value = given.time_limit_s / 60;
-    if (given.idle_limit_s) $("idle-limit").value = given.idle_limit_s / 60;
-    if (given.stop_grace_s) $("grace").value = given.stop_grace_s;
-    $("env").value = Object.entries(given.env).map(([name, value]) => `${name}=${value}`).join("\n");
-    $("more-options").open = Boolean(given.writable_data || given.hardened || given.memory_bytes || given.time_limit_s || given.idle_limit_s || given.stop_grace_s || $("env").value || $("pull").value);
+    const fields = fieldsOf(given, first.defaults);
+    for (const id of TEXTS) field(id).value = fields[id];
+    for (const id of CHECKS) input(id).checked = fields[id];
+    $("more-options", HTMLDetailsElement).open = hasMore(fields);
   }
-  if (wish.config !== null) editor.set(wish.config);
-  plugins.choose(wish.plugin ?? first.plugins.find((one) => one.modes.includes(type))?.id);
-  projects.choose(wish.project ?? (first.projects.length === 1 ? first.projects[0].id : null));
-  models.choose(wish.model ?? (first.models.length === 1 ? first.models[0].id : null));
+  if (draft.config !== null) editor.set(draft.config);
+  plugins.choose(first.chosen.plugin);
+  projects.choose(first.chosen.project);
+  models.choose(first.chosen.model);
   kind(type);
-  if (wish.task) {
+  if (draft.task) {
     $("from").hidden = false;
-    $("from").replaceChildren("Filled in from ", el("a", { href: `/tasks/${wish.task}` }, `task ${wish.task}`), ". Change what you like; that task stays as it is.");
+    const task = el("a", { href: `/tasks/${draft.task}` }, `task ${draft.task}`);
+    fill($("from"), "Filled in from ", task, ". Change what you like; that task stays as it is.");
   }
   $("notes").hidden = first.notes.length === 0;
-  $("notes").replaceChildren(...first.notes.map((note) => el("p", {}, note)));
-  $("agents").textContent = first.agents ? "" : "No agent has reported lately: the task waits in the queue until one is started with agent run.";
+  fill($("notes"), ...first.notes.map((note) => el("p", {}, note)));
+  $("agents").textContent = first.agents
+    ? "" : "No agent has reported lately: the task waits in the queue until one is started with agent run.";
   $("agents").hidden = first.agents > 0;
 }
 
+/** What a person has changed goes with the entry of the browser's history: a reload and Back bring it again. */
+function keep() {
+  const fields = [...TEXTS.map((id) => [id, field(id).value]), ...CHECKS.map((id) => [id, input(id).checked])];
+  const chosen = { plugin: plugins.item, project: projects.item, model: models.item };
+  const draft = { type, chosen, name: name.value, config: editor.text, untouched, fields: Object.fromEntries(fields) };
+  history.replaceState({ ...history.state, draft }, "");
+}
+
+function bringAgain() {
+  const kept = history.state?.draft;
+  if (!kept) return;
+  plugins.choose(kept.chosen.plugin);
+  projects.choose(kept.chosen.project);
+  models.choose(kept.chosen.model);
+  untouched = kept.untouched;
+  editor.set(kept.config);
+  kind(kept.type);
+  name.value = kept.name;
+  for (const id of TEXTS) field(id).value = kept.fields[id];
+  for (const id of CHECKS) input(id).checked = kept.fields[id];
+  $("more-options", HTMLDetailsElement).open = hasMore(kept.fields);
+}
+
 fillIn();
+bringAgain();
+for (const event of ["input", "change"]) $("form").addEventListener(event, keep);

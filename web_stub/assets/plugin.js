@@ -1,11 +1,11 @@
 // One plugin: colours for its presets, times as a person reads them.
 
-import { json } from "./dom.js";
-import * as show from "./format.js";
+import { fill, json } from "./dom.js";
 import "./frame.js";
+import * as show from "./pure/format.js";
 
-for (const element of document.querySelectorAll("[data-json]")) element.replaceChildren(json(JSON.parse(element.textContent)));
-for (const element of document.querySelectorAll("[data-time]")) {
+for (const element of document.querySelectorAll("[data-json]")) fill(element, json(JSON.parse(element.textContent)));
+for (const element of document.querySelectorAll("time")) {
   element.textContent = show.ago(element.dateTime);
   element.title = show.dateTime(element.dateTime);
 }

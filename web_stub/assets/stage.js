@@ -1,253 +1,222 @@
 // The stage: one or two canvases with the same image at the same place, moved by wheel, pointer, fingers and keys.
 
+/** @import { Label } from "./labels.js" */
+/** @import { Box, Size } from "./pure/shapes.js" */
+/** @import { View } from "./pure/viewport.js" */
+/** @import { Layer, Look } from "./stage_drawing.js" */
+import { context2d, el } from "./dom.js";
 import { covers } from "./labels.js";
+import { fitted, isInside, kept, lookingAt, placeAt, wheelFactor, zoomed } from "./pure/viewport.js";
+import { drawPane } from "./stage_drawing.js";
 
-const LARGEST = 64; // screen pixels for one of the image
-const PIXELS_FROM = 3; // from this size on, pixels are drawn as squares
+const NEAR = 6; // screen pixels from a line or dot that still meet it
 
-/** Where the image lies in every pane. `x`, `y`: its corner in the pane, `scale`: screen pixels for one of it. */
+/**
+ * A pane to show: its title, the title at its right end, its layers, where a swipe stands (0 to 1).
+ * @typedef {{title?: string, right?: string, swipe?: number, layers: Layer[]}} WantedPane
+ * @typedef {ReturnType<Stage["makePane"]>} Pane
+ * @typedef {{pane: Pane, px: number, py: number}} Pointer
+ * @typedef {{label: Label | null, x: number, y: number}} Found a pixel of the image, and the topmost label on it
+ */
+
 export class Stage {
+  /** @type {Pane[]} */ panes = [];
+  /** @type {Map<number, Pointer>} */ #pointers = new Map();
+  #isScheduled = false;
+  isFitted = true;
+
+  /**
+   * @param {HTMLElement} element
+   * @param {{onZoom: (scale: number) => void, onHover: (found: Found | null) => void}} listeners
+   */
   constructor(element, { onZoom, onHover }) {
-    Object.assign(this, { element, onZoom, onHover, panes: [], scale: 1, x: 0, y: 0, isFitted: true, size: { width: 1, height: 1 } });
-    this.opacity = 0.45;
-    this.isShown = () => true;
-    this.highlighted = null;
-    this.pointers = new Map();
-    this.observer = new ResizeObserver(() => { if (this.isFitted) this.fit(); else this.draw(); });
-    this.observer.observe(element);
+    this.element = element;
+    this.onZoom = onZoom;
+    this.onHover = onHover;
+    /** @type {Look} */
+    this.look = {
+      view: { x: 0, y: 0, scale: 1 }, size: { width: 1, height: 1 }, image: null,
+      opacity: 0.45, isShown: () => true, highlighted: null,
+    };
+    new ResizeObserver(() => { if (this.isFitted) this.fit(); else this.draw(); }).observe(element);
     addEventListener("themechange", () => this.draw());
     this.#listen();
   }
 
-  /** One pane for each title: {title, layers: [{labels} or {picture}], swipe}. */
-  show(image, size, panes) {
-    const isNew = size.width !== this.size.width || size.height !== this.size.height;
-    Object.assign(this, { image, size });
-    while (this.panes.length > panes.length) this.panes.pop().box.remove();
-    while (this.panes.length < panes.length) this.panes.push(this.#pane());
-    panes.forEach((wanted, i) => {
+  /**
+   * @param {HTMLImageElement | null} image
+   * @param {Size} size
+   * @param {WantedPane[]} wanted
+   */
+  show(image, size, wanted) {
+    const { size: before } = this.look;
+    const isNew = size.width !== before.width || size.height !== before.height;
+    Object.assign(this.look, { image, size });
+    for (const extra of this.panes.splice(wanted.length)) extra.box.remove();
+    while (this.panes.length < wanted.length) this.panes.push(this.makePane());
+    wanted.forEach(({ title = "", right = "", swipe = null, layers }, i) => {
       const pane = this.panes[i];
-      Object.assign(pane, { swipe: null }, wanted);
-      pane.caption.textContent = wanted.title ?? "";
-      pane.caption.hidden = !wanted.title;
-      pane.second.textContent = wanted.right ?? "";
-      pane.second.hidden = !wanted.right;
-      pane.handle.hidden = wanted.swipe === undefined || wanted.swipe === null;
+      Object.assign(pane, { swipe, layers });
+      pane.caption.textContent = title;
+      pane.caption.hidden = !title;
+      pane.second.textContent = right;
+      pane.second.hidden = !right;
+      pane.handle.hidden = swipe === null;
     });
-    this.element.dataset.panes = panes.length;
+    this.element.dataset.panes = String(wanted.length);
     if (isNew || this.isFitted) this.fit();
     else this.draw();
   }
 
-  #pane() {
-    const make = (tag, name) => Object.assign(document.createElement(tag), { className: name });
-    const pane = { box: make("div", "pane"), canvas: make("canvas", ""), caption: make("span", "pane-title"), second: make("span", "pane-title pane-right"), handle: make("input", "swipe") };
-    Object.assign(pane.handle, { type: "range", min: 0, max: 1, step: 0.005, value: 0.5 });
-    pane.handle.setAttribute("aria-label", "Where ground truth ends and predictions begin");
-    pane.handle.addEventListener("input", () => { pane.swipe = Number(pane.handle.value); this.draw(); });
-    pane.box.append(pane.canvas, pane.caption, pane.second, pane.handle);
+  makePane() {
+    const canvas = el("canvas");
+    const handle = el("input.swipe", { type: "range", min: "0", max: "1", step: "0.005", value: "0.5" });
+    handle.setAttribute("aria-label", "Where ground truth ends and predictions begin");
+    const pane = {
+      box: el("div.pane"), canvas, context: context2d(canvas),
+      caption: el("span.pane-title"), second: el("span.pane-title.pane-right"), handle,
+      layers: /** @type {Layer[]} */ ([]), swipe: /** @type {number | null} */ (null),
+    };
+    handle.addEventListener("input", () => { pane.swipe = Number(handle.value); this.draw(); });
+    pane.box.append(canvas, pane.caption, pane.second, handle);
     this.element.append(pane.box);
-    pane.context = pane.canvas.getContext("2d");
     return pane;
   }
 
-  get pane() {
-    const { width, height } = this.panes[0].box.getBoundingClientRect();
+  /** The size of a pane on the screen; all panes are equally large. Without an image, the size of the stage. */
+  get room() {
+    const { width, height } = (this.panes[0]?.box ?? this.element).getBoundingClientRect();
     return { width, height };
   }
 
   fit() {
     this.isFitted = true;
     if (!this.panes.length) return;
-    const { width, height } = this.pane;
-    if (!width || !height) return;
-    const gap = Math.min(16, width / 20);
-    this.scale = Math.min((width - 2 * gap) / this.size.width, (height - 2 * gap) / this.size.height, 8);
-    this.x = (width - this.size.width * this.scale) / 2;
-    this.y = (height - this.size.height * this.scale) / 2;
+    const { room } = this;
+    if (!room.width || !room.height) return;
+    this.look.view = fitted(room, this.look.size);
     this.draw();
   }
 
-  /** Zoom by a factor, keeping still what is at (px, py) of the pane, or at its middle. */
-  zoom(factor, px = this.pane.width / 2, py = this.pane.height / 2) {
-    const least = Math.min(0.02, this.scale);
-    const scale = Math.max(least, Math.min(LARGEST, this.scale * factor));
-    this.x = px - ((px - this.x) * scale) / this.scale;
-    this.y = py - ((py - this.y) * scale) / this.scale;
-    this.scale = scale;
+  /** @param {View} view */
+  #see(view) {
+    this.look.view = view;
     this.isFitted = false;
     this.draw();
   }
 
+  /**
+   * Zoom by a factor, keeping still the place at (px, py) of the pane, or its middle.
+   * @param {number} factor
+   * @param {number} [px]
+   * @param {number} [py]
+   */
+  zoom(factor, px = this.room.width / 2, py = this.room.height / 2) {
+    this.#see(zoomed(this.look.view, factor, px, py));
+  }
+
+  /**
+   * @param {number} dx
+   * @param {number} dy
+   */
   move(dx, dy) {
-    this.x += dx;
-    this.y += dy;
-    this.isFitted = false;
-    this.draw();
+    const { x, y, scale } = this.look.view;
+    this.#see({ x: x + dx, y: y + dy, scale });
   }
 
-  /** Bring a box of the image into view. */
-  lookAt([left, top, right, bottom]) {
-    const { width, height } = this.pane;
-    const scale = Math.min((width * 0.7) / Math.max(4, right - left), (height * 0.7) / Math.max(4, bottom - top), 16);
-    this.scale = scale;
-    this.x = width / 2 - ((left + right) / 2) * scale;
-    this.y = height / 2 - ((top + bottom) / 2) * scale;
-    this.isFitted = false;
+  /** Bring a box of the image into view. @param {Box} box */
+  lookAt(box) { this.#see(lookingAt(box, this.room)); }
+
+  /** @param {Label | null} label */
+  highlight(label) {
+    if (this.look.highlighted === label) return;
+    this.look.highlighted = label;
     this.draw();
   }
 
   draw() {
-    if (this.scheduled) return;
-    this.scheduled = requestAnimationFrame(() => {
-      this.scheduled = 0;
-      const { width, height } = this.size;
-      // Never lost: some of the image stays in the pane
-      const pane = this.pane;
-      this.x = Math.max(48 - width * this.scale, Math.min(pane.width - 48, this.x));
-      this.y = Math.max(48 - height * this.scale, Math.min(pane.height - 48, this.y));
-      for (const one of this.panes) this.#draw(one);
-      this.onZoom(this.scale);
+    if (this.#isScheduled || !this.panes.length) return;
+    this.#isScheduled = true;
+    requestAnimationFrame(() => {
+      this.#isScheduled = false;
+      this.look.view = kept(this.look.view, this.room, this.look.size);
+      for (const pane of this.panes) drawPane(pane, pane.box.getBoundingClientRect(), this.look);
+      this.onZoom(this.look.view.scale);
     });
   }
 
-  #draw(pane) {
-    const { width, height } = pane.box.getBoundingClientRect();
-    const dense = devicePixelRatio || 1;
-    const { canvas, context } = pane;
-    if (canvas.width !== Math.round(width * dense) || canvas.height !== Math.round(height * dense)) {
-      canvas.width = Math.round(width * dense);
-      canvas.height = Math.round(height * dense);
+  /**
+   * The label on top at a place of a pane; null outside of the image.
+   * @param {Pointer} place
+   * @returns {Found | null}
+   */
+  labelAt({ pane, px, py }) {
+    const { view, size, isShown } = this.look;
+    const [x, y] = placeAt(view, px, py);
+    const isParted = pane.swipe !== null && pane.layers.length === 2;
+    const layers = isParted ? [pane.layers[px < (pane.swipe ?? 0) * this.room.width ? 0 : 1]] : pane.layers;
+    for (const { labels } of [...layers].reverse()) {
+      const label = labels.filter(isShown).findLast((one) => covers(one, x, y, NEAR / view.scale, pane.context));
+      if (label) return { label, x: Math.floor(x), y: Math.floor(y) };
     }
-    context.resetTransform();
-    context.clearRect(0, 0, canvas.width, canvas.height);
-    context.setTransform(dense * this.scale, 0, 0, dense * this.scale, dense * this.x, dense * this.y);
-    context.imageSmoothingEnabled = this.scale < PIXELS_FROM;
-    context.imageSmoothingQuality = "high";
-    if (this.image) context.drawImage(this.image, 0, 0, this.size.width, this.size.height);
-    pane.layers.forEach((layer, i) => {
-      context.save();
-      context.beginPath();
-      context.rect(0, 0, this.size.width, this.size.height);
-      context.clip();
-      if (pane.swipe !== null) {
-        const cut = (pane.swipe * width - this.x) / this.scale;
-        context.beginPath();
-        if (i === 0) context.rect(-1e6, -1e6, 1e6 + cut, 2e6);
-        else context.rect(cut, -1e6, 2e6, 2e6);
-        context.clip();
-      }
-      if (layer.picture) {
-        context.globalAlpha = Math.min(1, this.opacity * 1.6);
-        context.imageSmoothingEnabled = false;
-        context.drawImage(layer.picture, 0, 0, this.size.width, this.size.height);
-      } else {
-        for (const label of layer.labels) if (!label.broken && this.isShown(label)) this.#label(context, label);
-      }
-      context.restore();
-    });
-    if (pane.swipe !== null) this.#divider(context, pane.swipe * width * dense, canvas.height, dense);
+    return isInside(size, x, y) ? { label: null, x: Math.floor(x), y: Math.floor(y) } : null;
   }
 
-  #divider(context, x, height, dense) {
-    context.resetTransform();
-    context.fillStyle = "rgb(0 0 0 / 45%)";
-    context.fillRect(x - 2 * dense, 0, 4 * dense, height);
-    context.fillStyle = "#fff";
-    context.fillRect(x - dense, 0, 2 * dense, height);
-  }
-
-  #label(context, label) {
-    const isChosen = this.highlighted === label;
-    const fill = isChosen ? Math.min(1, this.opacity + 0.3) : this.opacity;
-    const stroke = this.opacity === 0 && !isChosen ? 0 : Math.min(1, fill + 0.45);
-    context.imageSmoothingEnabled = false;
-    if (label.mask) {
-      context.globalAlpha = fill;
-      context.drawImage(label.mask.canvas, label.mask.x, label.mask.y);
-    }
-    context.fillStyle = label.color;
-    context.lineJoin = "round";
-    context.lineCap = "round";
-    if (label.path) {
-      context.globalAlpha = fill;
-      if (!label.open && !label.mask) context.fill(label.path, "evenodd");
-      const width = isChosen ? 3 : label.open ? 2.5 : 1.5;
-      for (const [color, more, alpha] of [["#fff", 1.5, 0.55], [label.color, 0, 1]]) { // light around it: seen on any ground
-        context.globalAlpha = stroke * alpha;
-        context.strokeStyle = color;
-        context.lineWidth = (width + more) / this.scale;
-        context.stroke(label.path);
-      }
-    }
-    context.globalAlpha = stroke;
-    for (const [x, y] of label.dots) {
-      context.beginPath();
-      context.arc(x, y, (isChosen ? 7 : 5) / this.scale, 0, 2 * Math.PI);
-      context.fill();
-      context.lineWidth = 1.5 / this.scale;
-      context.strokeStyle = "#fff";
-      context.stroke();
-    }
-  }
-
-  /** The label on top at a place of a pane. */
-  labelAt(pane, px, py) {
-    const [x, y] = [(px - this.x) / this.scale, (py - this.y) / this.scale];
-    const side = pane.swipe !== null && pane.layers.length === 2 ? (px < pane.swipe * this.pane.width ? [pane.layers[0]] : [pane.layers[1]]) : pane.layers;
-    for (const layer of [...side].reverse()) {
-      const labels = (layer.labels ?? []).filter((label) => this.isShown(label));
-      const hit = labels.findLast((label) => covers(label, x, y, 6 / this.scale, pane.context));
-      if (hit) return { label: hit, x: Math.floor(x), y: Math.floor(y) };
-    }
-    const inside = x >= 0 && y >= 0 && x < this.size.width && y < this.size.height;
-    return inside ? { label: null, x: Math.floor(x), y: Math.floor(y) } : null;
-  }
-
+  /** Where an event meets a pane; null while no image is shown. @param {MouseEvent} event @returns {Pointer | null} */
   #at(event) {
-    const pane = this.panes.find((one) => one.box.contains(event.target)) ?? this.panes[0];
+    const target = /** @type {Node} */ (event.target);
+    const pane = this.panes.find((one) => one.box.contains(target)) ?? this.panes[0];
+    if (!pane) return null;
     const { left, top } = pane.box.getBoundingClientRect();
     return { pane, px: event.clientX - left, py: event.clientY - top };
   }
 
+  /** Zoom at the place of an event. @param {MouseEvent} event @param {number} factor */
+  #zoomAt(event, factor) {
+    const at = this.#at(event);
+    if (at) this.zoom(factor, at.px, at.py);
+  }
+
   #listen() {
-    const { element, pointers } = this;
+    const { element } = this;
     element.addEventListener("wheel", (event) => {
       event.preventDefault();
-      const { px, py } = this.#at(event);
-      this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : event.ctrlKey ? 0.01 : 0.0016)), px, py);
+      this.#zoomAt(event, wheelFactor(event));
     }, { passive: false });
     element.addEventListener("pointerdown", (event) => {
-      if (event.target.matches("input")) return;
-      event.target.setPointerCapture(event.pointerId);
-      pointers.set(event.pointerId, this.#at(event));
+      const target = /** @type {Element} */ (event.target);
+      const at = this.#at(event);
+      if (!at || target.matches("input")) return;
+      target.setPointerCapture(event.pointerId);
+      this.#pointers.set(event.pointerId, at);
       element.classList.add("moving");
     });
-    element.addEventListener("pointermove", (event) => {
-      const now = this.#at(event);
-      const before = pointers.get(event.pointerId);
-      if (!before) {
-        this.onHover(this.labelAt(now.pane, now.px, now.py));
-        return;
-      }
-      if (pointers.size === 2) {
-        const other = [...pointers].find(([id]) => id !== event.pointerId)[1];
-        const distance = (one) => Math.hypot(one.px - other.px, one.py - other.py) || 1;
-        this.zoom(distance(now) / distance(before), (now.px + other.px) / 2, (now.py + other.py) / 2);
-        this.move((now.px - before.px) / 2, (now.py - before.py) / 2);
-      } else this.move(now.px - before.px, now.py - before.py);
-      pointers.set(event.pointerId, now);
-    });
-    const lift = (event) => {
-      pointers.delete(event.pointerId);
-      if (!pointers.size) element.classList.remove("moving");
+    element.addEventListener("pointermove", (event) => this.#moved(event));
+    const lift = (/** @type {PointerEvent} */ event) => {
+      this.#pointers.delete(event.pointerId);
+      if (!this.#pointers.size) element.classList.remove("moving");
     };
     element.addEventListener("pointerup", lift);
     element.addEventListener("pointercancel", lift);
     element.addEventListener("pointerleave", () => this.onHover(null));
-    element.addEventListener("dblclick", (event) => {
-      const { px, py } = this.#at(event);
-      this.zoom(2, px, py);
-    });
+    element.addEventListener("dblclick", (event) => this.#zoomAt(event, 2));
+  }
+
+  /** A pointer moved: over the image, with the image, or as one of two fingers. @param {PointerEvent} event */
+  #moved(event) {
+    const now = this.#at(event);
+    if (!now) return;
+    const before = this.#pointers.get(event.pointerId);
+    if (!before) {
+      this.onHover(this.labelAt(now));
+      return;
+    }
+    const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1];
+    if (other && this.#pointers.size === 2) {
+      const distance = (/** @type {Pointer} */ one) => Math.hypot(one.px - other.px, one.py - other.py) || 1;
+      this.zoom(distance(now) / distance(before), (now.px + other.px) / 2, (now.py + other.py) / 2);
+      this.move((now.px - before.px) / 2, (now.py - before.py) / 2);
+    } else this.move(now.px - before.px, now.py - before.py);
+    this.#pointers.set(event.pointerId, now);
   }
 }

@@ -1,76 +1,80 @@
-// Uploading a tar: dropped or chosen, with a bar; what is wrong with it is told in full.
+// Uploading a tar: dropped or chosen, with a bar; a refusal is shown in full.
 
 import { Refused, csrf } from "./api.js";
-import { $ } from "./dom.js";
-import * as show from "./format.js";
+import { $, button, input, select } from "./dom.js";
+import { at } from "./pure/site.js";
 import "./frame.js";
+import { fileText, modelName, percent, progressText } from "./pure/upload_text.js";
 import { hideRefusal, showRefusal } from "./refused.js";
 
 const TITLE = $("drop-title").textContent;
 const HINT = $("drop-hint").textContent;
+/** @type {File | null} */
 let file = null;
-let nameIsOurs = true;
+let isNameOurs = true;
+/** @type {XMLHttpRequest | null} */
 let request = null;
 
+/** @param {File | undefined} chosen */
 function choose(chosen) {
   file = chosen ?? null;
   hideRefusal("refused");
   $("drop").classList.toggle("has-file", file !== null);
   $("drop-title").textContent = file ? file.name : TITLE;
-  $("drop-hint").textContent = file ? `${show.bytes(file.size)}, changed ${show.ago(new Date(file.lastModified).toISOString())}. Drop or choose another to replace it.` : HINT;
-  if (file && nameIsOurs) $("name").value = file.name.replace(/\.(tar|tgz|tar\.(gz|xz|bz2|zst))$/i, "");
-  $("send").disabled = file === null;
+  $("drop-hint").textContent = file ? fileText(file) : HINT;
+  if (file && isNameOurs) input("name").value = modelName(file.name);
+  button("send").disabled = file === null;
 }
 
+/** @param {boolean} isBusy */
 function busy(isBusy) {
-  for (const id of ["file", "name", "plugin", "only-train"]) $(id).disabled = isBusy;
-  $("send").disabled = isBusy || file === null;
-  $("send").textContent = isBusy ? "Uploading" : "Upload";
+  for (const id of ["file", "name", "only-train"]) input(id).disabled = isBusy;
+  select("plugin").disabled = isBusy;
+  button("send").disabled = isBusy || file === null;
+  button("send").textContent = isBusy ? "Uploading" : "Upload";
   $("cancel").hidden = !isBusy;
   $("progress-line").hidden = !isBusy;
 }
 
-/** fetch tells nothing of what was sent so far, so the old way. */
-function send() {
-  const query = new URLSearchParams({ name: $("name").value.trim() || file.name, only_train: $("only-train").checked });
-  if ($("plugin").value) query.set("plugin", $("plugin").value);
+/** By XMLHttpRequest, because fetch does not report how much was sent. @param {File} sent */
+function send(sent) {
+  const name = input("name").value.trim() || sent.name;
+  const query = new URLSearchParams({ name, only_train: String(input("only-train").checked) });
+  if (select("plugin").value) query.set("plugin", select("plugin").value);
   const began = performance.now();
-  request = new XMLHttpRequest();
-  request.open("POST", `/api/models?${query}`);
-  request.setRequestHeader("x-csrf-token", csrf);
-  request.setRequestHeader("content-type", "application/x-tar");
-  request.responseType = "json";
-  request.upload.addEventListener("progress", ({ loaded, total }) => {
-    const s = (performance.now() - began) / 1000;
-    $("progress").value = (100 * loaded) / Math.max(1, total);
-    const rate = loaded / Math.max(0.001, s);
-    $("progress-text").textContent = loaded < total
-      ? `${show.bytes(loaded)} of ${show.bytes(total)} · ${show.bytes(rate)}/s · ${show.duration((1000 * (total - loaded)) / rate)} left`
-      : `${show.bytes(total)} sent; the tar is being checked …`;
+  const going = request = new XMLHttpRequest();
+  going.open("POST", at(`/api/models?${query}`));
+  going.setRequestHeader("x-csrf-token", csrf);
+  going.setRequestHeader("content-type", "application/x-tar");
+  going.responseType = "json";
+  going.upload.addEventListener("progress", ({ loaded, total }) => {
+    $("progress", HTMLProgressElement).value = percent(loaded, total);
+    $("progress-text").textContent = progressText(loaded, total, performance.now() - began);
   });
-  request.addEventListener("load", () => {
+  going.addEventListener("load", () => {
     busy(false);
-    if (request.status === 201) location.href = `/models/${request.response.id}`;
-    else if (request.status === 401) location.href = "/login?next=/models/upload";
-    else showRefusal("refused", new Refused(request.status, request.response), `${file.name} was not accepted`);
+    if (going.status === 201) location.href = at(`/models/${going.response.id}`);
+    else if (going.status === 401) location.href = at("/login?next=/models/upload");
+    else showRefusal("refused", new Refused(going.status, going.response), `${sent.name} was not accepted`);
   });
-  request.addEventListener("error", () => {
+  going.addEventListener("error", () => {
     busy(false);
-    showRefusal("refused", new Error("The connection broke, or the file was changed while it was read. Nothing was kept; try again."), "The upload did not arrive");
+    const sentence = "The connection broke, or the file was changed while it was read. Nothing was kept; try again.";
+    showRefusal("refused", new Error(sentence), "The upload did not arrive");
   });
-  request.addEventListener("abort", () => busy(false));
+  going.addEventListener("abort", () => busy(false));
   busy(true);
-  request.send(file);
+  going.send(sent);
 }
 
-$("file").addEventListener("change", (event) => choose(event.target.files[0]));
-$("name").addEventListener("input", () => { nameIsOurs = $("name").value === ""; });
+input("file").addEventListener("change", () => choose(input("file").files?.[0]));
+input("name").addEventListener("input", () => { isNameOurs = input("name").value === ""; });
 $("upload").addEventListener("submit", (event) => {
   event.preventDefault();
   hideRefusal("refused");
-  if (file) send();
+  if (file) send(file);
 });
-$("cancel").addEventListener("click", () => request.abort());
+$("cancel").addEventListener("click", () => request?.abort());
 for (const name of ["dragenter", "dragover"]) {
   addEventListener(name, (event) => { event.preventDefault(); $("drop").classList.add("over"); });
 }
@@ -78,7 +82,8 @@ addEventListener("dragleave", (event) => { if (event.relatedTarget === null) $("
 addEventListener("drop", (event) => {
   event.preventDefault(); // a tar dropped beside the box must not replace the page
   $("drop").classList.remove("over");
-  if ($("file").disabled || !event.dataTransfer.files.length) return;
-  choose(event.dataTransfer.files[0]);
+  const dropped = event.dataTransfer?.files[0];
+  if (input("file").disabled || !dropped) return;
+  choose(dropped);
   $("name").focus();
 });

@@ -1,8 +1,8 @@
-"""What stands before every request: the host it names, who sends it, how large it is.
+"""Checks before every request: its host, its token or session, its size.
 
-One plain ASGI layer, so that nothing is routed, parsed or read before it has been let in. API paths
-want a token (or a page's session), pages want a session, changes made with a session want its CSRF
-token. Every answer leaves with the security headers; one that lasts ends when its token is revoked.
+A single plain ASGI layer, so that no request is routed, parsed or read before it is admitted. API paths need a token
+(or a page's session), pages need a session, changes made with a session need its CSRF token. Every answer gets the
+security headers; an answer that lasts, as a stream does, ends when its token is revoked.
 """
 
 from __future__ import annotations
@@ -10,35 +10,44 @@ from __future__ import annotations
 import ipaddress
 import time
 from contextlib import suppress
-from http.cookies import CookieError, SimpleCookie
+from typing import Any
 from urllib.parse import quote, urlsplit
 
-import orjson
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.errors import AgentError, BadInput
-from web_stub.access import INSTALLATION, Access, TooManyGuesses, is_loopback
+from agent.fs.names import read_number
+from web_stub.auth.addresses import is_foreign, relative
+from web_stub.auth.cookie import read_cookie
+from web_stub.auth.exposure import is_loopback
+from web_stub.auth.peer import holder_of
+from web_stub.auth.tokens import INSTALLATION, Access, TooManyGuesses
+from web_stub.json_response import error_response
 
-BODY_LIMIT_BYTES = 16 << 20  # JSON: a large config is kilobytes
+BODY_LIMIT_BYTES = 16 << 20  # JSON: even a large config has only kilobytes
 UPLOAD_LIMIT_BYTES = 64 << 30
 UPLOAD_PATHS = ("/api/models", "/public/api/v3/models.upload", "/public/api/v3/images.bulk.upload")
 LABELS_LIMIT_BYTES = 512 << 20  # fifty annotations at once, each with the masks of a large image
 LABELS_PATHS = ("/public/api/v3/annotations.bulk.add",)
+OPEN_LIMIT_BYTES = 16 << 10  # from clients that may have no token: a login is two short texts
+HEADER_LIMIT = 8 << 10  # characters of a header or a path: parsers behind this layer may need quadratic time
+_COOKIE_LIMIT = 64 << 10  # a browser sends along the cookies of every other server on this host
 
-RECHECK_S = 1.0  # how long an answer under way may go on after its token was revoked
-SECRET_LENGTH = 512  # characters; a longer token or cookie is nobody's
+RECHECK_S = 1.0  # an answer may go on for so long after its token was revoked
+SECRET_LENGTH = 512  # characters; a longer token or cookie is refused unread
 
 _API = ("/api/", "/public/api/")
 _API_ITSELF = {"/api", "/public/api", "/metrics"}
-_OPEN = {"/login", "/health", "/healthz", "/readyz", "/favicon.ico"}
+_PROBES = {"/health", "/healthz", "/readyz"}
+_OPEN = {"/login", "/favicon.ico", *_PROBES}
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
     "content-security-policy": _POLICY,
@@ -51,22 +60,25 @@ _HEADERS = {
 }
 
 
+CUT_OFF = "cut_off"  # in the scope of a request, where its server can: breaks its answer off
+
+
 class TooLarge(BadInput):
-    """More bytes than this address takes."""
+    """The body is larger than this address takes."""
 
     http_status = 413
     reason = "too_large"
 
 
 class Hosts:
-    """Which `Host` headers are ours. A name of another is a web site that had its DNS point here."""
+    """The `Host` headers that name this server. Any other may be a web site whose DNS was pointed at this machine."""
 
     def __init__(self, bound_to: str, further: str = "") -> None:
         self._beyond_loopback = not is_loopback(bound_to)
         self._names = {"localhost", bound_to.lower(), *(n.strip().lower() for n in further.split(",") if n.strip())}
 
     def allow(self, header: str) -> bool:
-        """Loopback names always; addresses and names without a dot when listening beyond loopback."""
+        """Always for loopback names; for addresses and names without a dot when listening beyond loopback."""
         try:
             name = (urlsplit(f"//{header}").hostname or "").lower()
         except ValueError:
@@ -76,60 +88,71 @@ class Hosts:
         return self._beyond_loopback and bool(name) and ("." not in name or _is_address(name))
 
 
-class Guard:
+class AccessMiddleware:
     def __init__(self, app: ASGIApp, *, access: Access, hosts: Hosts) -> None:
         self.app = app
         self.access = access
         self.hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":  # there are none, so nobody is let in to look for one
+        if scope["type"] == "websocket":  # the app has none
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        send = _with_security_headers(send, scope["path"])
+        send = _with_security_headers(send, scope)
         try:
             refusal = await self._refusal(scope, Headers(scope=scope))
         except TooManyGuesses as error:
-            # A 2019 client repeats what got a 429 for two hours, so it is told what it would be told in its turn.
+            # A 2019 client repeats a request that got a 429 for two hours, so it gets the 401 of a wrong token at once.
             status = 401 if scope["path"].startswith("/public/") else error.http_status
             refusal = error_response(status, str(error), {"reason": error.reason})
             refusal.headers["retry-after"] = str(error.retry_after_s)
-        except AgentError as error:  # the store, where the tokens are, refuses
+        except AgentError as error:  # of the store, which holds the tokens
             refusal = error_response(error.http_status, str(error), {"reason": error.reason})
         if refusal is not None:
             await refusal(scope, receive, send)
             return
         receive, send = _bounded(scope, receive, send)
-        token_id = scope.get("token_id", INSTALLATION)
-        if token_id == INSTALLATION:
+        # The session is read. FastAPI would parse all cookies before each handler, in quadratic time on older Pythons.
+        scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"cookie"]}
+        if scope.get("token_id", INSTALLATION) == INSTALLATION and scope.get("session_cookie") is None:
             await self.app(scope, receive, send)
             return
         with suppress(_Revoked, ClientDisconnect):
-            await self.app(scope, receive, self._while_valid(token_id, send))
+            await self.app(scope, receive, self._while_valid(scope, send))
 
     async def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         path, method = scope["path"], scope["method"]
-        if not self.hosts.allow(headers.get("host", "")):
-            return error_response(400, "this server does not answer to that host name; add it to AGENT_WEB_HOSTS")
-        length = headers.get("content-length", "0")
-        if length.isdigit() and int(length[:20]) > _limit(path):
-            return _too_large(path)
-        if path.startswith("/assets/"):
+        if (refusal := self._refusal_of_form(scope, headers)) is not None:
+            return refusal
+        if path.startswith("/assets/") or (path in _PROBES and method in _SAFE_METHODS):  # probes wait for nothing
             return None
         cookie = await self._session(scope, headers)
         scope["session_cookie"] = cookie
         if path.startswith(_API) or path in _API_ITSELF:
             return await self._api_refusal(scope, headers, cookie)
         if path in _OPEN:
-            return _cross_site(headers) if method not in _SAFE_METHODS else None
+            return _cross_site(scope, headers) if method not in _SAFE_METHODS else None
         return self._page_refusal(scope, headers, cookie)
+
+    def _refusal_of_form(self, scope: Scope, headers: Headers) -> Response | None:
+        """What is refused whoever asks: long paths and headers, foreign hosts, large bodies."""
+        if len(scope["path"]) > HEADER_LIMIT:
+            return error_response(414, f"a path of more than {HEADER_LIMIT} characters leads nowhere here")
+        if name := _too_long_header(scope):
+            return error_response(431, f"the header {name} is longer than this server reads")
+        if not self.hosts.allow(headers.get("host", "")):
+            return error_response(400, "this server does not answer to that host name; add it to AGENT_WEB_HOSTS")
+        length = headers.get("content-length", "0")
+        if (read_number(length[:18]) or 0) > _limit(scope["path"]):
+            return _too_large(scope["path"])
+        return None
 
     def _page_refusal(self, scope: Scope, headers: Headers, cookie: str | None) -> Response | None:
         if cookie is not None:
-            return self._change_refusal(scope["method"], headers, cookie)
+            return self._change_refusal(scope, headers, cookie)
         if scope["method"] not in _SAFE_METHODS:
             return error_response(401, "this needs a session: log in first")
         query = scope["query_string"].decode("latin-1")
@@ -144,42 +167,55 @@ class Guard:
                 token_id = await self.access.admit(given, address_of(scope))
             if token_id is None:
                 return _unauthorized("the token is not one of this server, or was revoked")
-            scope["token_id"] = token_id
+            scope["token_id"], scope["session_cookie"] = token_id, None
             return None
         if cookie is not None and not scope["path"].startswith("/public/"):
-            return self._change_refusal(scope["method"], headers, cookie)
+            return self._change_refusal(scope, headers, cookie)
         return _unauthorized("this needs a token, as header x-api-key or Authorization: Bearer")
 
-    def _change_refusal(self, method: str, headers: Headers, cookie: str) -> Response | None:
-        if method in _SAFE_METHODS:
+    def _change_refusal(self, scope: Scope, headers: Headers, cookie: str) -> Response | None:
+        if scope["method"] in _SAFE_METHODS:
             return None
         if not self.access.csrf_is_good(cookie, headers.get("x-csrf-token", "")):
             return error_response(403, "a change made with a session needs the page's x-csrf-token; reload the page")
-        return _cross_site(headers)
+        return _cross_site(scope, headers)
 
     async def _session(self, scope: Scope, headers: Headers) -> str | None:
-        try:
-            morsel = SimpleCookie(headers.get("cookie", "")).get(self.access.cookie_name)
-        except CookieError:
+        cookie = read_cookie(headers.get("cookie", ""), self._cookie_name(scope))
+        if cookie is None or len(cookie) > SECRET_LENGTH:
             return None
-        if morsel is None or len(morsel.value) > SECRET_LENGTH:
-            return None
-        token_id = self.access.token_of(morsel.value)
+        token_id = self.access.sessions.token_of(cookie, holder_of(scope))
         if token_id is None or not await self.access.is_valid(token_id):
             return None
         scope["token_id"] = token_id
-        return morsel.value
+        return cookie
 
-    def _while_valid(self, token_id: int, send: Send) -> Send:
-        """Sending that ends with the token: a stream opened before a revocation does not outlive it."""
+    def _cookie_name(self, scope: Scope) -> str:
+        return self.access.tls_cookie_name if scope.get("scheme") == "https" else self.access.cookie_name
+
+    async def _is_valid(self, scope: Scope) -> bool:
+        cookie = scope.get("session_cookie")
+        is_on = cookie is None or self.access.sessions.is_on(cookie)
+        return is_on and await self.access.is_valid(scope["token_id"])
+
+    def _while_valid(self, scope: Scope, send: Send) -> Send:
+        """Sending that ends with the token or the session, so that no stream and no download outlives it.
+
+        A stream of events ends in good order. Anything else is broken off, or half of it would pass for the whole.
+        """
         checked = time.monotonic()
-        started = False
+        started = is_stream = False
 
         async def checking(message: Message) -> None:
-            nonlocal checked, started
+            nonlocal checked, started, is_stream
+            if message["type"] == "http.response.start":
+                is_stream = Headers(raw=message["headers"]).get("content-type", "").startswith("text/event-stream")
             if started and time.monotonic() - checked >= RECHECK_S:
-                if not await self.access.is_valid(token_id):
-                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                if not await self._is_valid(scope):
+                    if is_stream or CUT_OFF not in scope:
+                        await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    else:
+                        scope[CUT_OFF]()
                     raise _Revoked
                 checked = time.monotonic()
             started = True
@@ -189,19 +225,13 @@ class Guard:
 
 
 class _Revoked(OSError):
-    """Starlette takes it for a client that went away, and lets go of what it was sending."""
+    """Starlette takes it for a client that has gone, and stops sending."""
 
 
 def address_of(scope: Scope) -> str:
-    """Where a request comes from; what a proxy on this machine says of it is believed (uvicorn's rule)."""
+    """The client's address; that of its proxy's client, where AGENT_TRUSTED_PROXIES names the proxy."""
     client = scope.get("client")
     return client[0] if client else ""
-
-
-def error_response(status: int, sentence: str, details: dict[str, object] | None = None) -> Response:
-    """The one shape of every refusal: {"error": sentence, "details": {"message": sentence, ...}}."""
-    body = {"error": sentence, "details": {"message": sentence, **(details or {})}}
-    return Response(orjson.dumps(body, default=str), status_code=status, media_type="application/json")
 
 
 def _unauthorized(sentence: str) -> Response:
@@ -212,18 +242,14 @@ def _unauthorized(sentence: str) -> Response:
 
 def _too_large(path: str) -> Response:
     response = error_response(413, f"the body is larger than the {_limit(path)} bytes this address takes")
-    response.headers["connection"] = "close"  # or the client would send the rest of it
+    response.headers["connection"] = "close"  # or the client would send the rest of the body
     return response
 
 
-def _cross_site(headers: Headers) -> Response | None:
-    """A refusal when a browser says that another site sends this change."""
-    origin = headers.get("origin")
-    try:
-        foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
-    except ValueError:
-        foreign = True
-    if foreign or headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+def _cross_site(scope: Scope, headers: Headers) -> Response | None:
+    """A refusal, when a browser says that another site sends this change."""
+    server: Any = scope.get("server") or ("", None)
+    if is_foreign(headers, server[1]):
         return error_response(403, "another web site may not change anything here")
     return None
 
@@ -233,14 +259,24 @@ def _bearer(header: str) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
+def _too_long_header(scope: Scope) -> str:
+    """The name of a header that is longer than its limit; "" where each is within it."""
+    for name, value in scope["headers"]:
+        if len(value) > (_COOKIE_LIMIT if name == b"cookie" else HEADER_LIMIT):
+            return str(name[:100], "latin-1")
+    return ""
+
+
 def _limit(path: str) -> int:
+    if path in _OPEN:
+        return OPEN_LIMIT_BYTES
     if path.rstrip("/") in UPLOAD_PATHS:
         return UPLOAD_LIMIT_BYTES
     return LABELS_LIMIT_BYTES if path in LABELS_PATHS else BODY_LIMIT_BYTES
 
 
 def _bounded(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """Count the body as it comes. Beyond the limit reading fails, and whatever is answered becomes a 413."""
+    """Count the body as it comes. Beyond the limit reading fails, and any answer becomes a 413."""
     path = scope["path"]
     read = 0
     refused = False
@@ -264,13 +300,17 @@ def _bounded(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]
     return counting, answering
 
 
-def _with_security_headers(send: Send, path: str) -> Send:
+def _with_security_headers(send: Send, scope: Scope) -> Send:
+    """Also makes the target of a redirect relative, whoever made it."""
+
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
-            headers.setdefault("cache-control", "no-cache" if path.startswith("/assets/") else "no-store")
+            headers.setdefault("cache-control", "no-cache" if scope["path"].startswith("/assets/") else "no-store")
+            if location := headers.get("location"):
+                headers["location"] = relative(location, scope, Headers(scope=scope).get("host", ""))
         await send(message)
 
     return guarded

@@ -1,6 +1,6 @@
-"""Slowing down whoever guesses tokens. Nobody is locked out: a guess waits for its turn, an address's turns come back.
+"""Slows down guesses of tokens. No address is locked out: a guess waits for its turn, and turns come back with time.
 
-Pure but for its memory. Used by one event loop, so it needs no lock.
+Pure except for its memory. One event loop uses it, so it needs no lock.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ import ipaddress
 import time
 from collections.abc import Callable
 
+from cachetools import LRUCache
+
 BURST = 20  # guesses an address may make at once: a person mistyping never notices
-EVERY_S = 0.5  # then one each half second, a hundred and seventy thousand a day
-LINE = 10  # guesses that may wait for their turn; further ones are told to come back
-_ADDRESSES = 10_000
+EVERY_S = 0.5  # then a guess each half second, a hundred and seventy thousand a day
+LINE = 10  # guesses that may wait for their turn; further guesses are refused for now
+_ADDRESSES = 10_000  # remembered; the address seen longest ago is forgotten first
 
 
 class Throttle:
     def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._free_at: dict[str, float] = {}  # source → when all its guesses will have had their turn
+        # source → when all its guesses will have had their turn
+        self._free_at: LRUCache[str, float] = LRUCache(_ADDRESSES)
 
     def turn(self, address: str) -> float | None:
         """Take the next turn of an address; seconds until it comes, None when too many wait already."""
@@ -27,21 +30,18 @@ class Throttle:
         wait_s = free_at - now - BURST * EVERY_S
         if wait_s > LINE * EVERY_S:
             return None
-        self._free_at.pop(source, None)  # to the end: the first ones are those seen longest ago
         self._free_at[source] = free_at
-        if len(self._free_at) > _ADDRESSES:
-            del self._free_at[next(iter(self._free_at))]
         return max(0.0, wait_s)
 
-    def give_back(self, address: str) -> None:
-        """It was no guess."""
+    def return_turn(self, address: str) -> None:
+        """The last turn of an address was used by a right token, which does not count as a guess."""
         source = source_of(address)
         if source in self._free_at:
             self._free_at[source] -= EVERY_S
 
 
 def source_of(address: str) -> str:
-    """Who stands behind an address: of IPv6 the network, for one host has as many addresses as it likes."""
+    """An address whose guesses count together: of IPv6 the whole /64 network, for a host chooses freely within it."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,18 +1,18 @@
 """Points of series, kept as arrays between requests.
 
-Points are only ever added, so what was read once stays true: a request reads the rows written since
-the last one and nothing else. The least recently used series go first when the memory bound is met.
+Points are only ever added, so a request reads the rows written since the last request and nothing else. When the
+memory bound is met, the least recently used series go first.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import numpy as np
+from cachetools import LRUCache
 
-from web_stub.charts import Floats, Ints
+from web_stub.charts.statistics import Floats, Ints
 
 if TYPE_CHECKING:
     from agent.store import Store
@@ -21,7 +21,7 @@ _BYTES_PER_POINT = 32  # four columns of eight bytes
 
 
 class SeriesPoints:
-    """One series in the order printed: sequence number, epoch, value (NaN: not a number), time in µs."""
+    """A series in the order printed: sequence number, epoch, value (NaN: not a number), time in µs."""
 
     __slots__ = ("_columns", "count", "lock")
 
@@ -55,7 +55,7 @@ class SeriesPoints:
         return len(self._columns[0]) * _BYTES_PER_POINT
 
     def extend(self, store: Store, series_id: int) -> None:
-        """Read what is new. Views handed out before stay as they are."""
+        """Read the new points. Arrays that were handed out before stay as they are."""
         if self.count == 0:
             whole = store.metrics.points_arrays(series_id)
             self._columns = (
@@ -93,24 +93,23 @@ class PointsCache:
 
     def __init__(self, store: Store, *, limit_bytes: int = 512 << 20) -> None:
         self._store = store
-        self._limit = limit_bytes
-        self._series: OrderedDict[int, SeriesPoints] = OrderedDict()
+        # A single series beyond the limit is kept alone.
+        self._series: LRUCache[int, SeriesPoints] = LRUCache(
+            limit_bytes, getsizeof=lambda series: min(series.capacity_bytes, limit_bytes)
+        )
         self._lock = threading.Lock()
 
-    def read(self, series_id: int) -> tuple[Ints, Floats, Floats, Ints]:
-        """Everything committed so far: (seq, epoch, value, time_us), equally long, read-only by convention."""
+    def read(self, series_id: int, *, last_seq: int | None = None) -> tuple[Ints, Floats, Floats, Ints]:
+        """Everything committed so far: (seq, epoch, value, time_us), equally long, read-only by convention.
+
+        With `last_seq` at least up to that event: a series that has it is not read again.
+        """
         with self._lock:
             kept = self._series.setdefault(series_id, SeriesPoints())
-            self._series.move_to_end(series_id)
         with kept.lock:
-            kept.extend(self._store, series_id)
+            if last_seq is None or kept.last_seq < last_seq:
+                kept.extend(self._store, series_id)
             columns = kept.seq, kept.epoch, kept.value, kept.time_us
-        self._forget()
-        return columns
-
-    def _forget(self) -> None:
         with self._lock:
-            total = sum(series.capacity_bytes for series in self._series.values())
-            while total > self._limit and len(self._series) > 1:
-                _, oldest = self._series.popitem(last=False)
-                total -= oldest.capacity_bytes
+            self._series[series_id] = kept  # once more, now with its new size
+        return columns

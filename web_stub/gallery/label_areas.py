@@ -1,53 +1,74 @@
-"""How many pixels of its image a label covers. Pure, and total: a label nobody can read covers nothing.
+"""The number of pixels that a label covers on its image. Pure.
 
-Coordinates name pixels: a rectangle has the pixels from its first to its last corner, a polygon the plane
-between its points (contract: project_format.md 4). What lies outside of the image does not count.
+Coordinates name pixels: a rectangle has the pixels from its first to its last corner, a polygon the plane between its
+points (contract: project_format.md 4). Pixels outside of the image do not count. A label is broken where the SDK could
+not read it (`agent/formats/shapes.py`).
 """
 
 from __future__ import annotations
 
-import base64
-import io
 import math
-import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PIL import Image
-from PIL.PngImagePlugin import PngImageFile
-
-MAX_MASK_PIXELS = 1 << 27
-_MAX_PNG_BYTES = 64 << 20
-_PNG = b"\x89PNG\r\n\x1a\n"
+from agent.formats.label_shapes import shape_of
+from agent.formats.mask import MAX_PIXELS, BadMask, decode_mask
 
 Point = tuple[float, float]
+_FEWEST = {"line": 2, "point": 1, "polygon": 1}  # points
+_FACES = 3  # of a cuboid
 
 
 class BrokenLabel(ValueError):
     """A label whose geometry cannot be read."""
 
 
-def covered(label: Mapping[str, Any], shape: str, width: int, height: int) -> float:
-    """Pixels of a (width, height) image that the label covers. `shape` is its class's. Raises BrokenLabel."""
-    if "bitmap" in label:
-        return _mask_pixels(label["bitmap"], width, height)
+def covered(label: Mapping[str, Any], class_shape: str, width: int, height: int) -> float:
+    """Pixels of a (width, height) image that the label covers. `class_shape`: of its class. Raises BrokenLabel."""
+    shape = shape_of(label, class_shape)
+    if shape == "bitmap":
+        return _mask_pixels(label.get("bitmap"), width, height)
+    if shape == "graph":
+        return _graph(label.get("nodes"))
     points = label.get("points")
+    if shape == "cuboid":
+        return _cuboid(_points(points), label.get("faces"), width, height)
     if not isinstance(points, Mapping):
-        if isinstance(label.get("nodes"), Mapping):
-            return 0.0
         raise BrokenLabel
     exterior = _points(points.get("exterior"))
-    if not exterior:
-        raise BrokenLabel
-    said = label.get("geometryType") or label.get("shape") or shape
-    if said == "rectangle" and len(exterior) == 2:
+    if shape == "rectangle":
         return _rectangle_pixels(exterior, width, height)
-    if said in ("line", "point") or len(exterior) < 3:
-        return 0.0
+    if shape not in _FEWEST or len(exterior) < _FEWEST[shape]:
+        raise BrokenLabel
     holes = points.get("interior")
+    if shape != "polygon" or len(exterior) < 3:
+        return 0.0
     inside = sum(_polygon_area(_points(hole), width, height) for hole in holes) if isinstance(holes, list) else 0.0
     return max(0.0, _polygon_area(exterior, width, height) - inside)
+
+
+def is_mask(label: Mapping[str, Any], class_shape: str) -> bool:
+    """Whether the label's pixels are those of a bitmap, which takes a worker to decode."""
+    return shape_of(label, class_shape) == "bitmap"
+
+
+def _graph(nodes: object) -> float:
+    if not isinstance(nodes, Mapping) or not nodes:
+        raise BrokenLabel
+    for node in nodes.values():
+        _point(node.get("loc") if isinstance(node, Mapping) else None)
+    return 0.0
+
+
+def _cuboid(points: Sequence[Point], faces: object, width: int, height: int) -> float:
+    """The areas of the faces, which lie side by side."""
+    if not isinstance(faces, list) or len(faces) != _FACES:
+        raise BrokenLabel
+    try:
+        rings = [[points[number] for number in face] for face in faces]
+    except (TypeError, IndexError) as error:
+        raise BrokenLabel from error
+    return sum(_polygon_area(ring, width, height) for ring in rings)
 
 
 def _points(value: object) -> list[Point]:
@@ -59,12 +80,14 @@ def _points(value: object) -> list[Point]:
 def _point(value: object) -> Point:
     match value:
         case [int() | float() as x, int() | float() as y, *_] if math.isfinite(x) and math.isfinite(y):
-            return float(x), float(y)
+            return float(round(x)), float(round(y))  # as the SDK reads fractions: half to even
         case _:
             raise BrokenLabel
 
 
 def _rectangle_pixels(corners: Sequence[Point], width: int, height: int) -> float:
+    if len(corners) != 2:
+        raise BrokenLabel
     (x0, y0), (x1, y1) = corners
     left, right = max(0.0, min(x0, x1)), min(width - 1.0, max(x0, x1))
     top, bottom = max(0.0, min(y0, y1)), min(height - 1.0, max(y0, y1))
@@ -83,13 +106,13 @@ def _polygon_area(ring: Sequence[Point], width: int, height: int) -> float:
     total = 0.0
     for (x0, y0), (x1, y1) in zip(inside, [*inside[1:], *inside[:1]], strict=True):
         total += x0 * y1 - x1 * y0
-    if not math.isfinite(total):  # points at the end of what a number can hold
+    if not math.isfinite(total):  # coordinates so large that their products overflow
         raise BrokenLabel
     return min(abs(total) / 2, float(width * height))
 
 
 def _cut(ring: Sequence[Point], axis: int, limit: float, *, keep_below: bool) -> list[Point]:
-    """The part of a ring on one side of a line. Parts that fall apart stay joined by edges along that line."""
+    """The part of a ring on a side of a line. Separate pieces stay joined by edges along that line."""
     kept: list[Point] = []
     for here, following in zip(ring, [*ring[1:], *ring[:1]], strict=True):
         is_in = (here[axis] <= limit) if keep_below else (here[axis] >= limit)
@@ -103,12 +126,23 @@ def _cut(ring: Sequence[Point], axis: int, limit: float, *, keep_below: bool) ->
     return kept
 
 
+def mask_pixels(bitmap: object, width: int, height: int) -> float | None:
+    """`covered` for a label with this bitmap; None for a broken bitmap."""
+    try:
+        return _mask_pixels(bitmap, width, height)
+    except BrokenLabel:
+        return None
+
+
 def _mask_pixels(bitmap: object, width: int, height: int) -> float:
     if not isinstance(bitmap, Mapping) or not isinstance(bitmap.get("data"), str):
         raise BrokenLabel
     x, y = (round(number) for number in _point(bitmap.get("origin")))
-    # A mask may hang over its image's edges, but one of another order of size is nobody's work.
-    mask = decoded_mask(bitmap["data"], min(MAX_MASK_PIXELS, 4 * width * height + (1 << 16)))
+    try:
+        # A mask may reach beyond its image's edges, but no tool makes a mask of another order of size.
+        mask = decode_mask(bitmap["data"], min(MAX_PIXELS, 4 * width * height + (1 << 16)))
+    except BadMask as error:
+        raise BrokenLabel from error
     if x < 0 or y < 0 or x + mask.width > width or y + mask.height > height:
         box = (max(0, -x), max(0, -y), min(mask.width, width - x), min(mask.height, height - y))
         if box[0] >= box[2] or box[1] >= box[3]:
@@ -116,20 +150,3 @@ def _mask_pixels(bitmap: object, width: int, height: int) -> float:
         mask = mask.crop(box)
     histogram = mask.histogram()
     return float(sum(histogram[1:]))
-
-
-def decoded_mask(data: str, most_pixels: int = MAX_MASK_PIXELS) -> Image.Image:
-    """A bitmap's data → an image of mode L that is not 0 where the mask is. Raises BrokenLabel."""
-    try:
-        packed = base64.b64decode(data, validate=True)
-        png = packed if packed.startswith(_PNG) else zlib.decompressobj().decompress(packed, _MAX_PNG_BYTES)
-        with PngImageFile(io.BytesIO(png)) as image:  # `Image.open` would warn of sizes by a limit that is not ours
-            if image.width * image.height > most_pixels:
-                raise BrokenLabel
-            if image.mode == "P" and "transparency" not in image.info:
-                return image.convert("L")
-            if image.mode in ("P", "LA", "RGBA", "PA"):
-                return image.convert("RGBA").getchannel("A")
-            return image.convert("L")
-    except (ValueError, zlib.error, OSError, SyntaxError, struct.error) as error:
-        raise BrokenLabel from error

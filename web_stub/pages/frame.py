@@ -1,9 +1,12 @@
-"""What every page shares: the templates, the frame's facts, and how an error looks."""
+"""The frame of every page: templates, the values they all need, errors."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.templating import Jinja2Templates
@@ -11,8 +14,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 from starlette.responses import Response
 
+from agent.errors import NotFound
+from web_stub.auth.addresses import to_root
 from web_stub.context import Web
-from web_stub.jsons import encode
+from web_stub.json_response import encode
+from web_stub.parameters import LARGEST_ID
+
+_Entity = TypeVar("_Entity")
 
 
 def data_island(value: Any) -> Markup:
@@ -34,7 +42,7 @@ _templates.env.filters["island"] = data_island
 
 
 def page(request: Request, name: str, *, status: int = 200, **context: Any) -> Response:
-    """The template, with what the frame around it needs."""
+    """The template, filled in, with the frame around it."""
     web: Web = request.app.state.web
     cookie = request.scope.get("session_cookie")
     shared = {
@@ -42,12 +50,22 @@ def page(request: Request, name: str, *, status: int = 200, **context: Any) -> R
         "csrf": web.access.csrf_token(cookie) if cookie else "",
         "agent_name": web.settings.name,
         "here": request.url.path,
+        "root": to_root(request.scope),
+        "server_time_ms": time.time_ns() // 1_000_000,
     }
     return _templates.TemplateResponse(request, name, {**shared, **context}, status_code=status)
 
 
+def find(get: Callable[[int], _Entity], id_: int, noun: str) -> _Entity:
+    """The entity whose id stands in an address. Raises NotFound, which becomes an error page."""
+    if 0 < id_ <= LARGEST_ID:
+        with suppress(NotFound):
+            return get(id_)
+    raise NotFound(f"There is no {noun} {id_} in this installation.")
+
+
 def wants_page(request: Request) -> bool:
-    """Whether an error is for a person: not an API path, and a browser asks."""
+    """Whether a browser asks for a page, so that an error should be a page too."""
     is_api = request.url.path.startswith(("/api", "/public/api", "/assets"))
     return not is_api and "text/html" in request.headers.get("accept", "")
 

@@ -10,21 +10,24 @@ from starlette.responses import Response
 from agent.domain import Plugin
 from agent.errors import NotFound
 from web_stub.context import Web, WebDep
-from web_stub.json_text import pretty
-from web_stub.markdown import render_markdown
-from web_stub.pages.frame import error_page, page
-from web_stub.rest.lineage import lineage
-from web_stub.views import model_view
+from web_stub.json_response import json_response
+from web_stub.lineage import lineage_of
+from web_stub.lists import ModelListQuery, PluginListQuery, model_list, plugin_list
+from web_stub.pages.frame import find, page
+from web_stub.pages.markdown import render_markdown
+from web_stub.pages.pretty_json import pretty
+from web_stub.resources.models import Model
 
 FIRST_MODELS = 100
+FIRST_PLUGINS = 60
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/models")
 def models_page(request: Request, web: WebDep) -> Response:
-    models = [model_view(model) for model in web.store.models.list(limit=FIRST_MODELS)]
-    return page(request, "models.html", first={"models": models, "limit": FIRST_MODELS})
+    answer = model_list(web.store, ModelListQuery(limit=FIRST_MODELS))
+    return page(request, "models.html", first={"answer": answer, "limit": FIRST_MODELS})
 
 
 @router.get("/models/upload")
@@ -34,26 +37,21 @@ def upload_page(request: Request, web: WebDep, plugin: int = 0) -> Response:
 
 @router.get("/models/{model_id}")
 def model_page(request: Request, web: WebDep, model_id: int) -> Response:
-    try:
-        model = web.store.models.get(model_id)
-    except (NotFound, OverflowError):
-        return error_page(request, 404, f"There is no model {model_id} in this installation.")
-    first = {"model": model_view(model), "lineage": lineage(web, model)}
+    model = find(web.store.models.get, model_id, "model")
+    first = {"model": Model.of(model), "lineage": lineage_of(model, web.store, web.cards)}
     return page(request, "model.html", first=first, model=model, plugin=_plugin_of(web, model.provenance.plugin_id))
 
 
 @router.get("/plugins")
 def plugins_page(request: Request, web: WebDep) -> Response:
-    return page(request, "plugins.html", plugins=_newest(web.store.plugins.list()))
+    answer = plugin_list(web.store, PluginListQuery(limit=FIRST_PLUGINS, newest=True))
+    return page(request, "plugins.html", first={"answer": answer, "limit": FIRST_PLUGINS})
 
 
 @router.get("/plugins/{plugin_id}")
 def plugin_page(request: Request, web: WebDep, plugin_id: int) -> Response:
-    try:
-        plugin = web.store.plugins.get(plugin_id)
-    except (NotFound, OverflowError):
-        return error_page(request, 404, f"There is no plugin {plugin_id} in this installation.")
-    versions = [one for one in web.store.plugins.list() if one.image == plugin.image]
+    plugin = find(web.store.plugins.get, plugin_id, "plugin")
+    versions = [version for version in web.store.plugins.list() if version.image == plugin.image]
     return page(
         request,
         "plugin.html",
@@ -64,8 +62,14 @@ def plugin_page(request: Request, web: WebDep, plugin_id: int) -> Response:
     )
 
 
+@router.get("/plugins/{plugin_id}/presets")
+def plugin_presets(web: WebDep, plugin_id: int) -> Response:
+    """For the form of a new task, which shows the presets of the chosen plugin."""
+    return json_response(presets(find(web.store.plugins.get, plugin_id, "plugin")))
+
+
 def presets(plugin: Plugin) -> list[dict[str, Any]]:
-    """What a person can start from, each with its config as text."""
+    """The plugin's presets, each with its config as text."""
     return [
         {
             "title": str(preset.get("title", "")),
@@ -74,14 +78,6 @@ def presets(plugin: Plugin) -> list[dict[str, Any]]:
         }
         for preset in plugin.configs
     ]
-
-
-def _newest(plugins: list[Plugin]) -> list[dict[str, Any]]:
-    """One entry an image: its newest version and how many there are."""
-    found: dict[str, dict[str, Any]] = {}
-    for plugin in plugins:  # the one touched last comes first
-        found.setdefault(plugin.image, {"plugin": plugin, "versions": 0})["versions"] += 1
-    return list(found.values())
 
 
 def _plugin_of(web: Web, plugin_id: int | None) -> Plugin | None:

@@ -15,13 +15,13 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from markupsafe import Markup, escape
 
-_LIMIT = 256 * 1024  # characters: a README is a page or two, an image's label may hold anything
+_LIMIT = 256 * 1024  # characters: a README has a page or two, but a label of an image may hold anything
 _HEADINGS = {"h1": "h3", "h2": "h4", "h3": "h5", "h4": "h6", "h5": "h6", "h6": "h6"}  # below the page's own
 _OUTWARD = ("http://", "https://", "mailto:")
 
 
 def render_markdown(text: str) -> Markup:
-    """The text as HTML; one that is too long for a README as it is written."""
+    """The text as HTML; a text that is too long for a README as it is written."""
     if len(text) > _LIMIT:
         return Markup("<pre>{}</pre>").format(text)
     return Markup(_MARKDOWN.render(text))  # noqa: S704 - raw HTML is off, every text is escaped
@@ -40,7 +40,7 @@ def _link_open(
     token = tokens[at]
     if str(token.attrGet("href") or "").lower().startswith(_OUTWARD):
         token.attrSet("rel", "noopener noreferrer")
-    else:  # a file of the plugin, which is not here
+    else:  # a file of the plugin, which the server does not have
         token.attrs.pop("href", None)
     return renderer.renderToken(tokens, at, options, env)
 
@@ -49,11 +49,11 @@ def _image(
     renderer: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: MutableMapping[str, Any]
 ) -> str:
     token = tokens[at]
-    said = escape(renderer.renderInlineAsText(token.children or [], options, env) or "picture")
+    description = escape(renderer.renderInlineAsText(token.children or [], options, env) or "picture")
     source = str(token.attrGet("src") or "")
     if source.lower().startswith(("http://", "https://")):
-        return Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(source, said)
-    return said
+        return Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(source, description)
+    return description
 
 
 def _cell_open(

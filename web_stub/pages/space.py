@@ -1,4 +1,4 @@
-"""The page that shows what takes the space; measuring may take a moment, so its script asks for the figures."""
+"""The page of disk space. Measuring may take a moment, so the page's script asks for the figures."""
 
 from __future__ import annotations
 

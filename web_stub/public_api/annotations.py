@@ -1,4 +1,4 @@
-"""Annotations: kept in pixels, spoken in the coordinates of whoever asks."""
+"""Annotations: kept in pixels, given in the coordinates that the client uses."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from starlette.responses import Response
 
 from agent.domain import Image
 from agent.errors import BadInput, Invalid, NotFound
-from agent.formats.annotation import Meta, annotation_problems, check_meta
-from agent.formats.json_text import compact
+from agent.formats.annotation import Frame, annotation_problems
+from agent.formats.json_values import compact
+from agent.formats.label_shapes import with_geometry
+from agent.formats.meta import Meta, check_meta
+from web_stub.budget import BudgetRoute, large, while_wanted
 from web_stub.context import Web, WebDep
-from web_stub.public_api.coordinates import to_pixels, to_subpixels, with_geometry
+from web_stub.gallery.annotations import read_annotation
+from web_stub.public_api.coordinates import BROKEN, to_pixels, to_subpixels
+from web_stub.public_api.envelope import Body, Id, ListBody, View, list_reply, page_reply, reply, time_text
 from web_stub.public_api.image_view import empty_annotation
-from web_stub.public_api.images import MAX_FILES
-from web_stub.public_api.wire import Body, Id, ListBody, View, list_reply, reply, time_text
+from web_stub.public_api.images import MAX_FILES, MAX_IDS
 
-router = APIRouter()
+router = APIRouter(route_class=BudgetRoute)
 
 
 class OneAnnotation(Body):
@@ -53,7 +57,7 @@ class OfImage(Asked):
 
 class OfImages(Asked):
     dataset_id: Id | None = None
-    image_ids: list[Id]
+    image_ids: Annotated[list[Id], Field(max_length=MAX_IDS)]
 
 
 class OfDataset(ListBody):
@@ -61,19 +65,20 @@ class OfDataset(ListBody):
 
 
 @router.post("/annotations.bulk.add")
+@large
 def bulk_add(web: WebDep, body: AddAnnotations) -> Response:
     """Replace the annotations of these images, all or none."""
-    images = {image.id: image for image in web.store.edits.images_by_id([one.image_id for one in body.annotations])}
+    images = {image.id: image for image in web.store.images.by_id([given.image_id for given in body.annotations])}
     metas = Metas(web)
     texts: dict[int, str] = {}
-    for one in body.annotations:
-        image = images.get(one.image_id)
+    for given in while_wanted(body.annotations):
+        image = images.get(given.image_id)
         if image is None:
-            raise BadInput(f"there is no image {one.image_id}")
+            raise BadInput(f"there is no image {given.image_id}")
         if body.dataset_id is not None and image.dataset_id != body.dataset_id:
             raise BadInput(f"image {image.id} is in dataset {image.dataset_id}, not in {body.dataset_id}")
-        texts[image.id] = _kept(one.annotation, metas[image.dataset_id], image, subpixels=body.has_subpixels)
-    web.store.edits.annotate(texts)
+        texts[image.id] = _kept(given.annotation, metas[image.dataset_id], image, subpixels=body.has_subpixels)
+    web.store.images.annotate(texts)
     return reply({"success": True})
 
 
@@ -87,16 +92,17 @@ def _kept(annotation: Mapping[str, Any], meta: Meta, image: Image, *, subpixels:
     try:
         full["objects"] = [{"description": "", "tags": [], **label} for label in full["objects"]]
         text = orjson.dumps(to_pixels(full, meta.shapes) if subpixels else full)
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
+    except BROKEN as error:
         raise BadInput(f"{where} has a broken shape: {error}") from error
-    if problems := annotation_problems(text, meta, f"{image.name}.json"):
+    if problems := annotation_problems(text, meta, f"{image.name}.json", Frame(image.width, image.height)):
         raise Invalid(where, problems)
     return text.decode() if text.isascii() else compact(orjson.loads(text))
 
 
 @router.post("/annotations.bulk.info")
+@large
 def bulk_info(web: WebDep, body: OfImages) -> Response:
-    images = web.store.edits.images_by_id(body.image_ids)
+    images = web.store.images.by_id(body.image_ids)
     known = {image.id for image in images}
     if missing := [id_ for id_ in body.image_ids if id_ not in known]:
         raise NotFound(f"There is no image {missing[0]}.")
@@ -105,25 +111,31 @@ def bulk_info(web: WebDep, body: OfImages) -> Response:
 
 @router.post("/annotations.info")
 def annotations_info(web: WebDep, body: OfImage) -> Response:
-    return reply(_views(web, [web.store.projects.image(body.image_id)], subpixels=body.wants_subpixels)[0])
+    return reply(_views(web, [web.store.images.get(body.image_id)], subpixels=body.wants_subpixels)[0])
 
 
 @router.post("/annotations.list")
+@large
 def annotations_list(web: WebDep, body: OfDataset) -> Response:
-    """In pixels for everybody: no client converts what this method gives."""
-    web.store.projects.dataset(body.dataset_id)
-    return list_reply(_views(web, web.store.projects.images(body.dataset_id), subpixels=False), body)
+    """In pixels for every client: none converts the reply of this method."""
+    web.store.datasets.get(body.dataset_id)
+    if body.filter or body.sort is not None:
+        return list_reply(_views(web, web.store.images.of_dataset(body.dataset_id), subpixels=False), body)
+    total, found = web.store.images.page(body.dataset_id, offset=body.offset, limit=body.page_size)
+    return page_reply(_views(web, found, subpixels=False), total, body)
 
 
 def _views(web: Web, images: Iterable[Image], *, subpixels: bool) -> list[View]:
     metas = Metas(web)
-    return [annotation_view(image, metas[image.dataset_id].shapes, subpixels=subpixels) for image in images]
+    return [
+        annotation_view(image, metas[image.dataset_id].shapes, subpixels=subpixels) for image in while_wanted(images)
+    ]
 
 
 def annotation_view(image: Image, shapes: Mapping[str, str], *, subpixels: bool) -> View:
-    """An annotation item. Every object says its shape, whoever wrote it."""
-    annotation = orjson.loads(image.annotation) if image.annotation else {}
-    annotation = with_geometry({**empty_annotation(image.width, image.height), **annotation}, shapes)
+    """An annotation item, in which every object names its shape."""
+    stored = {**empty_annotation(image.width, image.height), **(read_annotation(image.annotation) or {})}
+    annotation = with_geometry(stored, shapes)
     if subpixels:
         annotation = to_subpixels(annotation, shapes)
     return {
@@ -143,6 +155,6 @@ class Metas(dict[int, Meta]):
         self._web = web
 
     def __missing__(self, dataset_id: int) -> Meta:
-        dataset = self._web.store.projects.dataset(dataset_id)
+        dataset = self._web.store.datasets.get(dataset_id)
         self[dataset_id], _ = check_meta(self._web.store.projects.get(dataset.project_id).meta)
         return self[dataset_id]

@@ -12,14 +12,16 @@ from starlette.responses import Response
 
 from agent.domain import Image
 from agent.errors import BadInput, Invalid, NotFound
-from agent.formats.annotation import Meta, annotation_problems, check_meta
-from agent.formats.json_text import compact
+from agent.formats.annotation import annotation_problems
+from agent.formats.json_values import compact
+from agent.formats.meta import check_meta
+from agent.formats.meta_ids import tag_ids, with_ids
+from web_stub.budget import BudgetRoute, large
 from web_stub.context import Web, WebDep
+from web_stub.public_api.envelope import Body, Id, reply
 from web_stub.public_api.image_view import empty_annotation
-from web_stub.public_api.metas import tag_ids, with_ids
-from web_stub.public_api.wire import Body, Id, reply
 
-router = APIRouter()
+router = APIRouter(route_class=BudgetRoute)
 
 _MAX_IMAGES = 10_000  # clients send a hundred at a time
 
@@ -36,10 +38,11 @@ class RemoveTags(Body):
 
 
 @router.post("/image-tags.bulk.add-to-image")
+@large
 def add_to_image(web: WebDep, body: AddTag) -> Response:
-    """Put a tag of the project's meta on images, all or none; where it is already, its value is replaced."""
+    """Put a tag of the project's meta on images, all or none; an image that has it gets the new value."""
     known = _Tags(web, body.ids)
-    meta, name = known.find(body.tag_id)
+    meta, name = known.meta, known.name(body.tag_id)
     tag = {"name": name, "value": body.value}
 
     def change(image: Image) -> str:
@@ -48,41 +51,42 @@ def add_to_image(web: WebDep, body: AddTag) -> Response:
             raise Invalid(f"tag {name!r} on image {image.id} ({image.name!r})", problems)
         return text.decode()
 
-    web.store.edits.reannotate(body.ids, change)
+    web.store.images.reannotate(body.ids, change)
     return reply({"success": True})
 
 
 @router.post("/image-tags.bulk.remove-from-images")
+@large
 def remove_from_images(web: WebDep, body: RemoveTags) -> Response:
-    """Take tags off images; where one is not, nothing changes."""
+    """Take tags off images; an image without the tag stays as it is."""
     known = _Tags(web, body.ids)
-    names = {known.find(id_)[1] for id_ in body.tag_ids}
-    web.store.edits.reannotate(
+    names = {known.name(id_) for id_ in body.tag_ids}
+    web.store.images.reannotate(
         body.ids, lambda image: _with_tags(image, lambda tags: [t for t in tags if _name(t) not in names]).decode()
     )
     return reply({"success": True})
 
 
 class _Tags:
-    """The tags of the one project that all these images belong to."""
+    """The tags of the project that all these images belong to."""
 
     def __init__(self, web: Web, image_ids: list[int]) -> None:
-        images = web.store.edits.images_by_id(image_ids)
+        images = web.store.images.by_id(image_ids)
         if missing := sorted(set(image_ids) - {image.id for image in images}):
             raise NotFound(f"There is no image {missing[0]}.")
-        projects = {web.store.projects.dataset(id_).project_id for id_ in {image.dataset_id for image in images}}
+        projects = {web.store.datasets.get(id_).project_id for id_ in {image.dataset_id for image in images}}
         if len(projects) != 1:
             raise BadInput("a tag is put on images of one project at a time, at least one")
         self._project = web.store.projects.get(projects.pop())
+        self.meta, _ = check_meta(self._project.meta)
         meta = with_ids(self._project.meta, self._project.id, known=self._project.meta)
         self._names = {id_: name for name, id_ in tag_ids(meta).items()}
 
-    def find(self, tag_id: int) -> tuple[Meta, str]:
-        """The project's meta and the tag's name. Raises NotFound."""
+    def name(self, tag_id: int) -> str:
+        """The tag's name. Raises NotFound."""
         if tag_id not in self._names:
             raise NotFound(f"Project {self._project.id} ({self._project.name!r}) has no tag {tag_id}.")
-        meta, _ = check_meta(self._project.meta)
-        return meta, self._names[tag_id]
+        return self._names[tag_id]
 
 
 def _with_tags(image: Image, change: Callable[[list[Any]], Iterable[Any]]) -> bytes:

@@ -1,20 +1,21 @@
-"""An image as clients read it, and the annotation of one that has none."""
+"""An image as clients read it, and the annotation of an image that has none."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
-
 from agent.domain import Image
+from agent.formats.meta_ids import tag_ids, with_ids
+from web_stub.budget import while_wanted
 from web_stub.context import Web
-from web_stub.public_api.metas import tag_ids, with_ids
-from web_stub.public_api.wire import USER_ID, View, image_hash, time_text
+from web_stub.gallery.annotations import read_annotation
+from web_stub.public_api.envelope import USER_ID, View, image_hash, time_text
 
 
 def image_view(image: Image, tag_ids: Mapping[str, int]) -> View:
-    objects, tags = _labels(image.annotation)
+    annotation = read_annotation(image.annotation) or {}
+    objects, tags = (value if isinstance(value := annotation.get(key), list) else [] for key in ("objects", "tags"))
     return {
         "id": image.id,
         "name": image.name,
@@ -40,23 +41,11 @@ def image_view(image: Image, tag_ids: Mapping[str, int]) -> View:
 def mime_of(name: str, mime: str) -> str:
     """The kind in the spelling of the name's extension: a client appends `.<subtype>` to names that end otherwise.
 
-    For JPEG it knows the other spellings itself, all but `jfif`.
+    Of the spellings of JPEG the client knows all but `jfif`.
     """
     suffix = name.rpartition(".")[2].lower()
     spellings = {"image/tiff": ("tif", "tiff"), "image/jpeg": ("jfif",)}
     return f"image/{suffix}" if suffix in spellings.get(mime, ()) else mime
-
-
-def _labels(annotation: str) -> tuple[list[Any], list[Any]]:
-    """Objects and image tags of a stored annotation; none where there is none."""
-    try:
-        known = orjson.loads(annotation)
-    except orjson.JSONDecodeError:
-        return [], []
-    if not isinstance(known, dict):
-        return [], []
-    objects, tags = known.get("objects"), known.get("tags")
-    return objects if isinstance(objects, list) else [], tags if isinstance(tags, list) else []
 
 
 def _tag_view(tag: Any, image: Image, tag_ids: Mapping[str, int]) -> View:
@@ -76,14 +65,14 @@ class TagIds(dict[int, dict[str, int]]):
         self._web = web
 
     def __missing__(self, dataset_id: int) -> dict[str, int]:
-        project = self._web.store.projects.get(self._web.store.projects.dataset(dataset_id).project_id)
+        project = self._web.store.projects.get(self._web.store.datasets.get(dataset_id).project_id)
         self[dataset_id] = tag_ids(with_ids(project.meta, project.id, known=project.meta))
         return self[dataset_id]
 
 
 def image_views(web: Web, images: Iterable[Image]) -> list[View]:
     ids = TagIds(web)
-    return [image_view(image, ids[image.dataset_id]) for image in images]
+    return [image_view(image, ids[image.dataset_id]) for image in while_wanted(images)]
 
 
 def empty_annotation(width: int, height: int) -> dict[str, Any]:

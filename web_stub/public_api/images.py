@@ -1,8 +1,9 @@
-"""Images: bytes by hash, entries in datasets, downloads one by one and many at once."""
+"""Images: bytes by hash, entries in datasets, downloads of a single image and of many."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -13,15 +14,16 @@ from starlette.responses import Response
 from agent.domain import NewImage
 from agent.errors import BadInput, NotFound
 from agent.formats.image_header import ImageHeader, NotAnImage, known_format, read_image_header
-from agent.formats.json_text import compact
+from agent.formats.json_values import compact
+from agent.fs.names import read_number
 from agent.store import NamesTaken
+from web_stub.budget import BudgetRoute, large, while_wanted
 from web_stub.context import Web, WebDep
 from web_stub.downloads import blob_response
-from web_stub.guard import error_response
-from web_stub.public_api.image_view import empty_annotation, image_views
-from web_stub.public_api.multipart import Piece, blobs_reply, images_reply, pieces
-from web_stub.public_api.wire import (
+from web_stub.json_response import error_response
+from web_stub.public_api.envelope import (
     Body,
+    Filter,
     Id,
     IdBody,
     JsonObject,
@@ -34,13 +36,16 @@ from web_stub.public_api.wire import (
     require_name,
     sha256_of,
 )
+from web_stub.public_api.image_view import empty_annotation, image_views
+from web_stub.public_api.multipart import Piece, blobs_reply, images_reply, pieces
 
 if TYPE_CHECKING:
     from agent.artifacts import BlobWriter
 
-router = APIRouter()
+router = APIRouter(route_class=BudgetRoute)
 
 MAX_FILES = 1000  # clients send fifty at a time
+MAX_IDS = 100_000  # clients ask for fifty at a time, and for a thousand at most
 _SORT: dict[str | None, Any] = {
     "name": "name",
     "createdAt": "created",
@@ -72,7 +77,7 @@ class AddImages(Body):
 
 class ManyImages(Body):
     dataset_id: Id | None = None
-    image_ids: list[Id]
+    image_ids: Annotated[list[Id], Field(max_length=MAX_IDS)]
 
 
 class ManyHashes(Body):
@@ -88,9 +93,10 @@ class EditImage(IdBody):
 
 
 @router.post("/images.internal.hashes.list")
+@large
 def hashes_list(web: WebDep, hashes: list[str]) -> Response:
     """Which of these hashes are stored already."""
-    return reply([h for h in hashes if (sha := sha256_of(h)) is not None and web.artifacts.exists(sha)])
+    return reply([h for h in while_wanted(hashes) if (sha := sha256_of(h)) is not None and web.artifacts.exists(sha)])
 
 
 @router.post("/images.bulk.upload")
@@ -106,7 +112,7 @@ async def bulk_upload(web: WebDep, request: Request) -> Response:
                 if len(hashes) >= MAX_FILES:
                     raise BadInput(f"images.bulk.upload takes at most {MAX_FILES} files at once")
                 _require_image(piece)
-                writer = stack.enter_context(web.artifacts.writer())
+                writer = stack.enter_context(web.artifacts.writer(what="upload"))
             await run_in_threadpool(writer.write, piece.data)
             if piece.ends:
                 await run_in_threadpool(stack.close)
@@ -126,12 +132,13 @@ def _require_image(piece: Piece) -> None:
 
 
 @router.post("/images.bulk.add")
+@large
 def bulk_add(web: WebDep, body: AddImages) -> Response:
     """Entries for stored bytes, in the order asked; size and kind are read from the bytes."""
-    new = [_new_image(web, image) for image in body.images]
+    new = [_new_image(web, image) for image in while_wanted(body.images)]
     try:
-        added = web.store.edits.add_images(body.dataset_id, new)
-    except NamesTaken as error:  # later clients can rename, skip or replace when they are told which
+        added = web.store.images.add(body.dataset_id, new)
+    except NamesTaken as error:  # later clients rename, skip or replace those they are told
         errors = [{"id": id_, "name": name} for name, id_ in error.taken.items()]
         return error_response(400, str(error), {"reason": error.reason, "type": "NONUNIQUE", "errors": errors})
     return reply(image_views(web, added))
@@ -143,7 +150,7 @@ def _new_image(web: Web, image: OneImage) -> NewImage:
         raise BadInput("an image has no title")
     require_name("image", name)
     if image.image_id is not None:
-        known = web.store.projects.image(image.image_id)
+        known = web.store.images.get(image.image_id)
         size = (known.width, known.height)
         return NewImage(name, known.sha256, known.size_bytes, *size, known.mime, _empty(*size), image.meta)
     if image.hash is None:
@@ -169,21 +176,21 @@ def _header(web: Web, sha256: str, name: str) -> ImageHeader:
 
 
 @router.post("/images.list")
+@large
 def images_list(web: WebDep, body: ImagesOf) -> Response:
     if body.dataset_id is None:
         if body.project_id is None:
             raise BadInput("images.list needs a datasetId or a projectId")
         web.store.projects.get(body.project_id)
-        datasets = web.store.projects.datasets(body.project_id)
-        return list_reply(image_views(web, (i for d in datasets for i in web.store.projects.images(d.id))), body)
-    web.store.projects.dataset(body.dataset_id)
-    wanted = {(rule.field, rule.operator): rule.value for rule in body.filter}
-    if not wanted.keys() <= {("id", "="), ("id", "in"), ("name", "="), ("name", "in")}:
-        return list_reply(image_views(web, web.store.projects.images(body.dataset_id)), body)
-    total, found = web.store.edits.image_page(
+        datasets = web.store.datasets.list(body.project_id)
+        return list_reply(image_views(web, (i for d in datasets for i in web.store.images.of_dataset(d.id))), body)
+    web.store.datasets.get(body.dataset_id)
+    if not all(rule.field in ("id", "name") and rule.operator in ("=", "in") for rule in body.filter):
+        return list_reply(image_views(web, web.store.images.of_dataset(body.dataset_id)), body)
+    total, found = web.store.images.page(
         body.dataset_id,
-        ids=_wanted(wanted, "id", int),
-        names=_wanted(wanted, "name", str),
+        ids=_wanted(body.filter, "id", int),
+        names=_wanted(body.filter, "name", str),
         sort=_SORT.get(body.sort, "id"),
         descending=body.sort_order == "desc",
         offset=body.offset,
@@ -192,37 +199,43 @@ def images_list(web: WebDep, body: ImagesOf) -> Response:
     return page_reply(image_views(web, found), total, body)
 
 
-def _wanted(rules: dict[tuple[str, str], Any], field: str, kind: type) -> list[Any] | None:
+def _wanted(rules: Sequence[Filter], field: str, kind: type) -> set[Any] | None:
     """Values a field may have; None when no rule is about it. Several rules must all hold."""
-    lists = [[value] if operator == "=" else value for (name, operator), value in rules.items() if name == field]
+    lists = [[rule.value] if rule.operator == "=" else rule.value for rule in rules if rule.field == field]
     if not lists:
         return None
     if not all(isinstance(values, list) for values in lists):
         raise BadInput(f"the filter on {field!r} needs a list of values for 'in'")
     if kind is int:  # as environments give them
-        lists = [[int(v) if isinstance(v, str) and v.isdecimal() else v for v in values] for values in lists]
+        lists = [[_as_number(v) for v in values] for values in lists]
     if not all(type(v) is kind for values in lists for v in values):
         raise BadInput(f"the filter on {field!r} needs values of type {kind.__name__}")
     if kind is int and any(abs(value) >= 2**63 for values in lists for value in values):
-        return []
-    return [value for value in lists[0] if all(value in values for values in lists)]
+        return set()
+    return set.intersection(*map(set, lists))
+
+
+def _as_number(value: Any) -> Any:
+    number = read_number(value) if isinstance(value, str) else None
+    return value if number is None else number
 
 
 @router.post("/images.info")
 def images_info(web: WebDep, body: IdBody) -> Response:
-    return reply(image_views(web, [web.store.projects.image(body.id)])[0])
+    return reply(image_views(web, [web.store.images.get(body.id)])[0])
 
 
 @router.post("/images.editInfo")
 def images_edit(web: WebDep, body: EditImage) -> Response:
     if body.name is not None:
         require_name("image", body.name)
-    return reply(image_views(web, [web.store.edits.edit_image(body.id, name=body.name, meta=body.meta)])[0])
+    return reply(image_views(web, [web.store.images.edit(body.id, name=body.name, meta=body.meta)])[0])
 
 
 @router.post("/images.bulk.remove")
+@large
 def bulk_remove(web: WebDep, body: ManyImages) -> Response:
-    web.store.edits.remove_images(body.image_ids)
+    web.store.images.remove(body.image_ids)
     return reply({"success": True})
 
 
@@ -231,16 +244,17 @@ def bulk_remove(web: WebDep, body: ManyImages) -> Response:
 
 @router.post("/images.download")
 def images_download(web: WebDep, request: Request, body: IdBody) -> Response:
-    image = web.store.projects.image(body.id)
+    image = web.store.images.get(body.id)
     response = blob_response(request, web.artifacts, image.sha256, media_type=image.mime, filename=image.name)
     response.headers["x-content-checksum-sha256"] = image_hash(image.sha256)  # later clients check it
     return response
 
 
 @router.post("/images.bulk.download")
+@large
 def bulk_download(web: WebDep, body: ManyImages) -> Response:
     """Every image as a part of a multipart body, named by its id."""
-    images = web.store.edits.images_by_id(body.image_ids)
+    images = web.store.images.by_id(body.image_ids)
     known = {image.id for image in images}
     if missing := [id_ for id_ in body.image_ids if id_ not in known]:
         raise BadInput(f"there is no image {missing[0]}")
@@ -250,6 +264,7 @@ def bulk_download(web: WebDep, body: ManyImages) -> Response:
 
 
 @router.post("/images.bulk.download-by-hash")
+@large
 def bulk_download_by_hash(web: WebDep, body: ManyHashes) -> Response:
     """The bytes of these hashes as parts of a multipart body, each named by its hash."""
     found: dict[str, str] = {}

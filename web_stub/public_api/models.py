@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -16,15 +11,11 @@ from starlette.responses import Response
 from agent import library
 from agent.domain import Model, NewModel, Provenance
 from agent.errors import BadInput, NotFound
-from agent.formats.disk import writing
-from agent.settings import Settings
+from web_stub.budget import BudgetRoute, large
 from web_stub.context import Web, WebDep
 from web_stub.downloads import blob_response
-from web_stub.public_api.multipart import pieces
-from web_stub.public_api.plugins import PluginNumbers
-from web_stub.public_api.projects import MANY, OfWorkspace
-from web_stub.public_api.structure import require_workspace
-from web_stub.public_api.wire import (
+from web_stub.public_api.account import require_workspace
+from web_stub.public_api.envelope import (
     TEAM_ID,
     USER_ID,
     WORKSPACE_ID,
@@ -38,8 +29,12 @@ from web_stub.public_api.wire import (
     require_name,
     time_text,
 )
+from web_stub.public_api.multipart import pieces
+from web_stub.public_api.plugins import PluginNumbers
+from web_stub.public_api.projects import MANY, OfWorkspace
+from web_stub.uploads import state_upload
 
-router = APIRouter()
+router = APIRouter(route_class=BudgetRoute)
 
 _HASH_LIMIT = 1000  # bytes; ours are shorter
 
@@ -78,10 +73,10 @@ def model_view(model: Model, plugins: PluginNumbers) -> View:
 
 
 @router.post("/models.list")
+@large
 def models_list(web: WebDep, body: OfWorkspace) -> Response:
     require_workspace(body.workspace_id)
-    name = next((rule.value for rule in body.filter if rule.field == "name" and rule.operator == "="), None)
-    name = name if isinstance(name, str) else None
+    name = body.wanted_name
     plugins = PluginNumbers(web)
     if len(body.filter) > (name is not None) or not body.is_by_number:
         found = web.store.models.list(limit=MANY, name=name)
@@ -92,19 +87,19 @@ def models_list(web: WebDep, body: OfWorkspace) -> Response:
 
 @router.post("/models.info")
 def models_info(web: WebDep, body: IdBody) -> Response:
-    return reply(model_view(web.store.models.get(body.id), PluginNumbers(web)))
+    return reply(model_view(_get(web, body.id), PluginNumbers(web)))
 
 
 @router.post("/models.info.deployed")
 def models_info_deployed(web: WebDep, body: IdBody) -> Response:
     """Tasks that serve this model: none, this local instance deploys nothing."""
-    web.store.models.get(body.id)
+    _get(web, body.id)
     return reply([])
 
 
 @router.post("/models.download")
 def models_download(web: WebDep, request: Request, body: IdBody) -> Response:
-    model = web.store.models.get(body.id)
+    model = _get(web, body.id)
     return blob_response(
         request, web.artifacts, model.sha256, media_type="application/x-tar", filename=f"{model.name}.tar"
     )
@@ -112,13 +107,16 @@ def models_download(web: WebDep, request: Request, body: IdBody) -> Response:
 
 @router.post("/models.remove")
 def models_remove(web: WebDep, body: IdBody) -> Response:
-    library.remove_model(web.store, web.artifacts, body.id)
+    """To the trash, where clients do not see it any more; never a model that is pinned or that a task starts from."""
+    _get(web, body.id)
+    web.store.models.remove(body.id)
+    web.hub.touch()
     return reply({"success": True})
 
 
 @router.post("/models.create-from-checkpoint")
 def models_create_from_checkpoint(web: WebDep, body: FromCheckpoint) -> Response:
-    """One more model with the state of a checkpoint, under a name of its own; done at once, so there is no task."""
+    """A further model with the state of a checkpoint, under its own name. Done at once, so the reply names no task."""
     require_name("model", body.name)
     checkpoint = web.store.checkpoints.get(body.id)
     if checkpoint.task_id != body.task_id or checkpoint.model_id is None:
@@ -134,7 +132,7 @@ def models_create_from_checkpoint(web: WebDep, body: FromCheckpoint) -> Response
 
 @router.post("/models.hash.create")
 def models_hash_create(web: WebDep, body: HashFor) -> Response:
-    """A place for a model of this task; it is seen as soon as its tar was uploaded under this hash."""
+    """Reserve a model of this task: clients see it when its tar has been uploaded under this hash."""
     task = web.store.tasks.get(body.task_id)
     origin = Provenance(
         task_id=task.id,
@@ -154,46 +152,36 @@ async def models_upload(web: WebDep, request: Request) -> Response:
     """Multipart: the text `hash` and the file `weights`, a model state tar, in any order."""
     given = bytearray()
     seen = False
-    with _private_folder(web.settings) as folder:
-        tar = folder / "weights.tar"
-        with tar.open("wb") as out:
-            async for piece in pieces(request):
-                if piece.name == "hash":
-                    given += piece.data
-                    if len(given) > _HASH_LIMIT:
-                        raise BadInput("models.upload: the part 'hash' is longer than any hash")
-                elif piece.name == "weights":
-                    seen = True
-                    await run_in_threadpool(_write, out, piece.data)
+    async with state_upload(request, web.artifacts, name="weights") as upload:
+        async for piece in pieces(request):
+            if piece.name == "hash":
+                given += piece.data
+                if len(given) > _HASH_LIMIT:
+                    raise BadInput("models.upload: the part 'hash' is longer than any hash")
+            elif piece.name == "weights":
+                seen = True
+                await run_in_threadpool(upload.write, piece.data)
         if not given or not seen:
             raise BadInput("models.upload takes the text part 'hash' and the file part 'weights'")
-        word = given.decode("utf-8", "replace")
-        model = await run_in_threadpool(_fill, web, word, tar)
+        model = await run_in_threadpool(_fill, web, given.decode("utf-8", "replace"), upload)
     web.hub.touch()
     return reply(model_view(model, PluginNumbers(web)))
 
 
-def _fill(web: Web, upload_hash: str, tar: Path) -> Model:
+def _get(web: Web, model_id: int) -> Model:
+    """The model, unless it was removed. NotFound."""
+    model = web.store.models.get(model_id)
+    if model.deleted_at is not None:
+        raise NotFound(f"Model {model_id} was removed; `agent model restore {model_id}` brings it back.")
+    return model
+
+
+def _fill(web: Web, upload_hash: str, upload: library.StateUpload) -> Model:
     try:
         web.store.models.reserved(upload_hash)
     except NotFound:  # a 404 would be None to some clients
         raise BadInput("models.upload: this hash was not made by models.hash.create of this server") from None
-    return library.fill_model(web.store, web.artifacts, upload_hash, tar)
-
-
-def _write(out: BinaryIO, data: bytes) -> None:
-    with writing("the upload"):
-        out.write(data)
-
-
-@contextlib.contextmanager
-def _private_folder(settings: Settings) -> Iterator[Path]:
-    """A folder beside the library, gone afterwards."""
-    place = settings.home / "uploads"
-    with writing(str(place)):
-        place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place) as private:
-        yield Path(private)
+    return library.fill_model(web.store, web.artifacts, upload_hash, upload)
 
 
 def _reference(web: Web, plugin_id: int) -> str | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agent.domain import Image
 
 _CHUNK = 1 << 20
-_HEADER_LIMIT = 8 << 10  # bytes
+_HEADERS_LIMIT = 8 << 10  # bytes of all headers of a part
 
 
 @dataclass(slots=True)
@@ -66,13 +66,14 @@ class _Reader:
         self._pending = bytearray()
         self._header = bytearray()
         self._value = bytearray()
+        self._headers_left = _HEADERS_LIMIT
         self._complete = False
         self._parser = MultipartParser(
             boundary,
             {
                 "on_part_begin": self._begin,
-                "on_header_field": lambda data, start, end: _gather(self._header, data[start:end]),
-                "on_header_value": lambda data, start, end: _gather(self._value, data[start:end]),
+                "on_header_field": lambda data, start, end: self._gather(self._header, data[start:end]),
+                "on_header_value": lambda data, start, end: self._gather(self._value, data[start:end]),
                 "on_header_end": self._header_end,
                 "on_headers_finished": self._headers_end,
                 "on_part_data": self._data,
@@ -93,6 +94,13 @@ class _Reader:
 
     def _begin(self) -> None:
         self._part = _Part()
+        self._headers_left = _HEADERS_LIMIT
+
+    def _gather(self, header: bytearray, data: bytes) -> None:
+        header += data
+        self._headers_left -= len(data) + 1  # an empty header counts too
+        if self._headers_left < 0:
+            raise BadInput(f"a part of the multipart body has headers of more than {_HEADERS_LIMIT} bytes")
 
     def _header_end(self) -> None:
         self._part.headers[bytes(self._header).lower()] = bytes(self._value)
@@ -120,12 +128,6 @@ class _Reader:
         self._complete = True
 
 
-def _gather(header: bytearray, data: bytes) -> None:
-    header += data
-    if len(header) > _HEADER_LIMIT:
-        raise BadInput("a part of the multipart body has a header longer than any")
-
-
 def images_reply(artifacts: Artifacts, images: Sequence[Image]) -> StreamingResponse:
     """The images as parts named by their ids, streamed; a client finds `name="<id>"` (contract: web_api.md 3)."""
     parts = [(f'name="{image.id}"; filename="{image.id}"', image.mime, image.sha256) for image in images]
@@ -147,7 +149,7 @@ def _parts_reply(artifacts: Artifacts, parts: Sequence[tuple[str, str, str]]) ->
     ]
     blobs = [sha256 for _, _, sha256 in parts]
     end = f"--{boundary}--\r\n".encode()
-    # What is lost is found out before the first byte is sent.
+    # A blob that is lost is found out before the first byte is sent.
     sizes = [artifacts.size(sha256) for sha256 in blobs]
     length = sum(map(len, heads)) + sum(sizes) + len(blobs) * 2 + len(end)
 

@@ -1,4 +1,4 @@
-"""Methods of the real instance that a local one does not have, and how a refusal looks."""
+"""Methods of the real instance that a local one does not have, and their refusals."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 from starlette.responses import Response
 
-from web_stub.guard import error_response
-from web_stub.public_api.wire import NotOffered
+from web_stub.json_response import error_response
+from web_stub.public_api.envelope import NotOffered
 
-# What the official clients call, by their names of 2019 to 2026, and why it is not here.
+# Reason → methods that official clients of 2019 to 2026 call.
 _BY_REASON = {
     "models are not deployed as services here; run an inference task on a project": (
         "tasks.run.deploy tasks.request.direct models.infer"
@@ -61,7 +61,7 @@ _NOUNS = frozenset(_FOREIGN.split())
 
 
 def why_missing(method: str) -> str | None:
-    """Why a method of the real instance is not here; None for one that no client knows either. Pure."""
+    """The reason why a local instance lacks a method; None for a method that no client knows. Pure."""
     if method.partition(".")[0] in _NOUNS:
         return "it has nothing to do with training and inference on images"
     return _WHY.get(method)

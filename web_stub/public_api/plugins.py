@@ -1,4 +1,4 @@
-"""Plugins: an image with its tags is one plugin there; we keep a row a tag."""
+"""Plugins. A plugin of the API is an image with all its tags; the store has a row for each tag."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from agent import library
 from agent.domain import Model, Plugin
 from agent.errors import NotFound
+from web_stub.budget import BudgetRoute, large
 from web_stub.context import Web, WebDep
-from web_stub.public_api.structure import OfTeam, require_team
-from web_stub.public_api.wire import TEAM_ID, View, list_reply, time_text
+from web_stub.public_api.account import OfTeam, require_team
+from web_stub.public_api.envelope import TEAM_ID, View, list_reply, time_text
 
-router = APIRouter()
+router = APIRouter(route_class=BudgetRoute)
 
 
 def plugin_versions(web: Web, plugin_id: int) -> list[Plugin]:
@@ -28,17 +30,16 @@ class PluginNumbers:
     """The id under which the plugin of a version, or of a model, is listed. Made once for a whole list."""
 
     def __init__(self, web: Web) -> None:
-        groups = _grouped(web.store.plugins.list())
-        self._by_version = {plugin.id: _number(group) for group in groups for plugin in group}
-        self._only = _number(groups[0]) if len(groups) == 1 else None
+        self._store, self._plugins = web.store, web.store.plugins.list()
+        self._by_version = {plugin.id: _number(group) for group in _grouped(self._plugins) for plugin in group}
 
     def of_version(self, plugin_id: int) -> int | None:
         return self._by_version.get(plugin_id)
 
     def of_model(self, model: Model) -> int | None:
-        """Of a model that came without one: the only plugin there is."""
-        known = model.provenance.plugin_id
-        return self._only if known is None else self._by_version.get(known)
+        """For a model that names none: the plugin to which it most probably belongs."""
+        found = library.plugin_of_model(self._store, model, self._plugins)
+        return None if found is None else self._by_version.get(found)
 
 
 def plugin_view(versions: Sequence[Plugin]) -> View:
@@ -60,13 +61,14 @@ def plugin_view(versions: Sequence[Plugin]) -> View:
 
 
 @router.post("/plugins.list")
+@large
 def plugins_list(web: WebDep, body: OfTeam) -> Response:
     require_team(body.team_id)
     return list_reply([plugin_view(versions) for versions in _grouped(web.store.plugins.list())], body)
 
 
 def _grouped(plugins: Sequence[Plugin]) -> list[list[Plugin]]:
-    """A plugin there is an image here with its tags; we keep a row a tag."""
+    """Rows by image, the newest version of each first."""
     by_image: dict[str, list[Plugin]] = {}
     for plugin in plugins:
         by_image.setdefault(plugin.image, []).append(plugin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from fastapi import APIRouter
@@ -9,11 +10,12 @@ from starlette.responses import Response
 
 from agent.domain import Project
 from agent.errors import BadInput
-from agent.formats.names import brief, text_problem
+from agent.formats.meta_ids import with_ids
+from agent.fs.names import brief, text_problem
+from web_stub.budget import BudgetRoute, large
 from web_stub.context import Web, WebDep
-from web_stub.public_api.metas import with_ids
-from web_stub.public_api.structure import require_workspace
-from web_stub.public_api.wire import (
+from web_stub.public_api.account import require_workspace
+from web_stub.public_api.envelope import (
     TEAM_ID,
     USER_ID,
     WORKSPACE_ID,
@@ -29,7 +31,7 @@ from web_stub.public_api.wire import (
     time_text,
 )
 
-router = APIRouter()
+router = APIRouter(route_class=BudgetRoute)
 
 MANY = 1_000_000  # more projects than one installation has
 
@@ -69,7 +71,7 @@ class MetaUpdate(IdBody):
 
 
 def project_view(project: Project) -> View:
-    """All but `datasetsCount`, which only those that are shown get (`counted`)."""
+    """Without `datasetsCount`, which `counted` adds to the projects that are shown."""
     return {
         "id": project.id,
         "name": project.name,
@@ -92,23 +94,19 @@ def project_view(project: Project) -> View:
 
 
 def counted(web: Web, view: View) -> View:
-    return {**view, "datasetsCount": len(web.store.projects.datasets(view["id"]))}
+    return {**view, "datasetsCount": len(web.store.datasets.list(view["id"]))}
 
 
 @router.post("/projects.list")
+@large
 def projects_list(web: WebDep, body: OfWorkspace) -> Response:
     require_workspace(body.workspace_id)
-    return list_reply([project_view(p) for p in _by_name(web, body)], body, lambda view: counted(web, view))
+    found = web.store.projects.list(limit=MANY, name=body.wanted_name)
+    return list_reply([project_view(project) for project in found], body, lambda view: counted(web, view))
 
 
 def _view(web: Web, project: Project) -> View:
     return counted(web, project_view(project))
-
-
-def _by_name(web: Web, body: ListBody) -> list[Project]:
-    """All projects, or only those of the name the filter asks for: what every client does before it creates one."""
-    name = next((rule.value for rule in body.filter if rule.field == "name" and rule.operator == "="), None)
-    return web.store.projects.list(limit=MANY, name=name if isinstance(name, str) else None)
 
 
 @router.post("/projects.info")
@@ -122,38 +120,39 @@ def projects_add(web: WebDep, body: NewProject) -> Response:
     if body.type not in (None, "images"):
         raise BadInput(f"this local instance has projects of images only, not of type {body.type!r}")
     require_name("project", body.name)
-    return reply(_view(web, web.store.edits.create(body.name, body.description or "")))
+    return reply(_view(web, web.store.projects.create(body.name, body.description or "")))
 
 
 @router.post("/projects.editInfo")
 def projects_edit(web: WebDep, body: EditProject) -> Response:
     if body.name is not None:
         require_name("project", body.name)
-    said = {"readme": body.readme, "customData": body.custom_data}
-    extra = {key: value for key, value in said.items() if value is not None}
-    edits = web.store.edits
-    return reply(_view(web, edits.edit(body.id, name=body.name, description=body.description, extra=extra or None)))
+    given = {"readme": body.readme, "customData": body.custom_data}
+    extra = {key: value for key, value in given.items() if value is not None}
+    project = web.store.projects.edit(body.id, name=body.name, description=body.description, extra=extra or None)
+    return reply(_view(web, project))
 
 
 @router.post("/projects.remove")
-@router.post("/projects.archive")  # what clients since 6.74 call for it: to the bin, which we do not have
+@router.post("/projects.archive")  # clients since 6.74 call this; the real instance moves it to a bin
 def projects_remove(web: WebDep, body: IdBody) -> Response:
-    web.store.edits.remove(body.id)
+    web.store.projects.remove(body.id)
     return reply({"success": True})
 
 
 @router.post("/projects.remove.permanently")
+@large
 def projects_remove_many(web: WebDep, body: ManyProjects) -> Response:
     for project in body.projects:
-        web.store.edits.remove(project.id)
+        web.store.projects.remove(project.id)
     return reply({"success": True})
 
 
 @router.post("/projects.settings.update")
 def projects_settings_update(web: WebDep, body: Settings) -> Response:
-    """Grouping of images, which is about the labelling tool: kept, and given back with the project."""
+    """The grouping of images in the labelling tool: kept, and returned with the project."""
     known = web.store.projects.get(body.id).extra.get("settings", {})
-    return reply(_view(web, web.store.edits.edit(body.id, extra={"settings": {**known, **body.settings}})))
+    return reply(_view(web, web.store.projects.edit(body.id, extra={"settings": {**known, **body.settings}})))
 
 
 @router.post("/projects.meta")
@@ -163,10 +162,11 @@ def projects_meta(web: WebDep, body: IdBody) -> Response:
 
 
 @router.post("/projects.meta.update")
+@large
 def projects_meta_update(web: WebDep, body: MetaUpdate) -> Response:
     check_meta(body.meta)
     known = web.store.projects.get(body.id).meta
-    return reply(dict(web.store.edits.edit(body.id, meta=with_ids(body.meta, body.id, known=known)).meta))
+    return reply(dict(web.store.projects.edit(body.id, meta=with_ids(body.meta, body.id, known=known)).meta))
 
 
 def check_meta(meta: dict[str, Any]) -> None:
@@ -182,13 +182,14 @@ def check_meta(meta: dict[str, Any]) -> None:
             if problem := text_problem(given):
                 raise BadInput(f"meta.{key}: the {name} {brief(given)!r} {problem}; rename it")
         if len(set(names)) < len(names):
-            raise BadInput(f"meta.{key} has two entries named {max(names, key=names.count)!r}")
+            raise BadInput(f"meta.{key} has two entries named {Counter(names).most_common(1)[0][0]!r}")
     for item in meta.get("classes") or []:
         if not isinstance(item, dict) or not isinstance(item.get("shape"), str):
             raise BadInput(f"class {brief(repr(item))} in meta.classes has no shape")
 
 
 @router.post("/advanced.object_classes.list")
+@large
 def classes_list(web: WebDep, body: OfProject) -> Response:
     """The classes of a project's meta, as entities."""
     project = web.store.projects.get(body.project_id)
@@ -197,6 +198,7 @@ def classes_list(web: WebDep, body: OfProject) -> Response:
 
 
 @router.post("/tags.list")
+@large
 def tags_list(web: WebDep, body: OfProject) -> Response:
     project = web.store.projects.get(body.project_id)
     found = with_ids(project.meta, project.id, known=project.meta)["tags"]

@@ -1,8 +1,8 @@
-"""Tasks: run a plugin, look, stop, training metrics."""
+"""Tasks: queued, listed, stopped; their checkpoints, logs and metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -10,23 +10,17 @@ from fastapi import APIRouter, Query
 from pydantic import BeforeValidator
 from starlette.responses import Response, StreamingResponse
 
-from agent import wishes
-from agent.domain import Checkpoint, Plugin, Task, TaskOptions
+from agent.domain import Checkpoint, Plugin, Task
 from agent.errors import BadInput, NotFound
 from agent.events.model import Metrics
 from agent.store import StoredEvent, agent_name
+from agent.submission import TaskRequest, new_task
+from web_stub.budget import BudgetRoute, large
 from web_stub.context import Web, WebDep
-from web_stub.jsons import encode
-from web_stub.public_api.plugins import PluginNumbers, plugin_versions
-from web_stub.public_api.projects import MANY, OfWorkspace
-from web_stub.public_api.structure import (
-    agent_number,
-    named_agent,
-    require_workspace,
-    team_view,
-    workspace_view,
-)
-from web_stub.public_api.wire import (
+from web_stub.json_response import encode
+from web_stub.public_api.account import require_workspace, team_view, workspace_view
+from web_stub.public_api.agents import agent_number, named_agent
+from web_stub.public_api.envelope import (
     TEAM_ID,
     USER_ID,
     WORKSPACE_ID,
@@ -35,28 +29,27 @@ from web_stub.public_api.wire import (
     IdBody,
     View,
     list_reply,
+    null_is_empty,
     page_reply,
     reply,
     time_text,
 )
+from web_stub.public_api.plugins import PluginNumbers, plugin_versions
+from web_stub.public_api.projects import MANY, OfWorkspace
 
-router = APIRouter()
+router = APIRouter(route_class=BudgetRoute)
 
-_ROWS = 5000  # metric lines read at a time
-
-
-def _listed(value: Any) -> Any:
-    return [] if value is None else value
+_CHUNK = 256 << 10  # bytes of a streamed reply sent at once
 
 
 class RunPlugin(Body):
     task_type: str
-    agent_id: Id | None = None  # a listed agent has the task to itself, else the first free one takes it
+    agent_id: Id | None = None  # a listed agent gets the task; without one the first free agent takes it
     plugin_id: Id | None = None
     version: str | None = None
     config: Any = None
-    projects: Annotated[list[Id], BeforeValidator(_listed)]
-    models: Annotated[list[Id], BeforeValidator(_listed)]
+    projects: Annotated[list[Id], BeforeValidator(null_is_empty)]
+    models: Annotated[list[Id], BeforeValidator(null_is_empty)]
     name: str | None = None
 
 
@@ -93,30 +86,33 @@ def task_view(task: Task, plugins: PluginNumbers) -> View:
 
 
 @router.post("/tasks.run.plugin")
+@large
 def run_plugin(web: WebDep, body: RunPlugin) -> Response:
-    settings = web.settings
-    new = wishes.new_task(
-        web.store,
+    request = TaskRequest(
         type=body.task_type,
         plugin=_plugin(web, body),
         project=body.projects,
         model=body.models,
         name=body.name,
         config=body.config if body.config is not None else {},
-        options=TaskOptions(engine=settings.engine, gpus=settings.gpus, pull=settings.pull),
     )
-    task = web.store.tasks.add(new, only_for=named_agent(web, body.agent_id))
+    task = web.store.tasks.add(new_task(web.store, web.settings, request), only_for=named_agent(web, body.agent_id))
     web.hub.touch()
     return reply({"taskId": task.id})
 
 
 def _plugin(web: Web, body: RunPlugin) -> Plugin:
-    """The version asked for, else the newest; clients take the plugin from the model, which may not know it."""
+    """The version asked for, else the newest. Clients take the plugin's id from the model, which may lack it."""
     plugin_id = body.plugin_id
     if plugin_id is None and len(body.models) == 1:
         plugin_id = PluginNumbers(web).of_model(web.store.models.get(body.models[0]))
     if plugin_id is None:
-        raise BadInput("the model does not say which plugin it belongs to; name one with pluginId")
+        models = ", ".join(map(str, body.models)) or "none"
+        titles = ", ".join(sorted({plugin.title for plugin in web.store.plugins.list()})) or "none"
+        raise BadInput(
+            f"no plugin is named, and the model ({models}) does not say which it belongs to; the plugins here are: "
+            f"{titles}. Say it once with `agent model add TAR --plugin TITLE`, or name one with pluginId"
+        )
     versions = plugin_versions(web, plugin_id)
     if body.version is None:
         return versions[0]
@@ -133,6 +129,7 @@ def tasks_info(web: WebDep, body: IdBody) -> Response:
 
 
 @router.post("/tasks.list")
+@large
 def tasks_list(web: WebDep, body: OfWorkspace) -> Response:
     require_workspace(body.workspace_id)
     plugins = PluginNumbers(web)
@@ -143,6 +140,7 @@ def tasks_list(web: WebDep, body: OfWorkspace) -> Response:
 
 
 @router.post("/tasks.checkpoints.list")
+@large
 def tasks_checkpoints(web: WebDep, body: IdBody) -> Response:
     """The checkpoints a training reported, in order; those with a `modelId` can be used."""
     web.store.tasks.get(body.id)
@@ -165,7 +163,7 @@ def _checkpoint_view(checkpoint: Checkpoint) -> View:
     }
 
 
-@router.get("/tasks.log.download")  # the one method that clients get, with its arguments in the address
+@router.get("/tasks.log.download")  # clients send a GET for this method alone, with its arguments in the address
 def tasks_log(
     web: WebDep,
     id: Annotated[int, Query(ge=0, le=2**63 - 1)],  # noqa: A002 - the wire's word
@@ -175,15 +173,17 @@ def tasks_log(
     """The lines of a task as objects, oldest first; of more than `limit` the newest."""
     web.store.tasks.get(id)
     since = since_time.replace(tzinfo=UTC) if since_time is not None and since_time.tzinfo is None else since_time
-    rows = web.store.events.after(id, limit=limit, newest_first=True)
-    return reply([_line_view(row) for row in reversed(rows) if since is None or row.time > since])
+    first = web.store.events.nth_newest(id, limit)
+    rows = web.store.events.each(id, max(0, first - 1))
+    views = (_line_view(row) for row in rows if since is None or row.time > since)
+    return StreamingResponse(_json_list(views), media_type="application/json")
 
 
 def _line_view(row: StoredEvent) -> View:
-    """A line with the keys a plugin gave it, under the names the log always has."""
-    said = {"level": row.level.name.lower(), "message": row.message, "timestamp": time_text(row.time)}
+    """A line with the plugin's own keys, which never replace those of the log."""
+    known = {"level": row.level.name.lower(), "message": row.message, "timestamp": time_text(row.time)}
     event_type = {"event_type": f"EventType.{row.event_type}"} if row.event_type else {}
-    return {**(row.fields or {}), **said, **event_type, "task_id": row.task_id}
+    return {**(row.fields or {}), **known, **event_type, "task_id": row.task_id}
 
 
 @router.post("/tasks.stop")
@@ -216,15 +216,23 @@ def train_metrics(web: WebDep, body: MetricsOf) -> Response:
         if task_id is None:
             raise NotFound(f"Model {body.model_id} was made by no task.")
     web.store.tasks.get(task_id)
-    return StreamingResponse(_metrics(web, task_id), media_type="application/json")
+    return StreamingResponse(_json_list(_metrics(web, task_id)), media_type="application/json")
 
 
-def _metrics(web: Web, task_id: int) -> Iterator[bytes]:
-    cursor, comma = 0, b"["
-    while rows := web.store.events.after(task_id, cursor, event_type="METRICS", limit=_ROWS):
-        cursor = rows[-1].seq
-        for row in rows:
-            if isinstance(row.body, Metrics):
-                yield comma + encode({"type": row.body.kind, "epoch": row.body.epoch, "metrics": row.body.values})
-                comma = b","
-    yield b"[]" if comma == b"[" else b"]"
+def _metrics(web: Web, task_id: int) -> Iterator[View]:
+    for row in web.store.events.each(task_id, event_type="METRICS"):
+        if isinstance(row.body, Metrics):
+            yield {"type": row.body.kind, "epoch": row.body.epoch, "metrics": row.body.values}
+
+
+def _json_list(items: Iterable[View]) -> Iterator[bytes]:
+    """A JSON array, in chunks: of any length in constant memory."""
+    chunk = bytearray(b"[")
+    comma = b""
+    for item in items:
+        chunk += comma + encode(item)
+        comma = b","
+        if len(chunk) >= _CHUNK:
+            yield bytes(chunk)
+            chunk.clear()
+    yield bytes(chunk + b"]")

@@ -9,52 +9,69 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from agent.errors import BadInput, NotFound
-from web_stub.charts import MIN_POINTS, Floats, chart
+from agent.store import Series as StoredSeries
+from web_stub.budget import BudgetRoute, large, while_wanted
+from web_stub.charts.downsample import MIN_POINTS, chart
+from web_stub.charts.statistics import Floats
 from web_stub.context import Web, WebDep
-from web_stub.jsons import encode
-from web_stub.rest import schema
-from web_stub.rest.tasks import TaskId
-from web_stub.views import View, series_view
+from web_stub.json_response import json_response
+from web_stub.parameters import Id
+from web_stub.resources.metrics import ChartData, ChartSeries, Series, SeriesList
 
-router = APIRouter(tags=["metrics"])
+router = APIRouter(route_class=BudgetRoute, tags=["metrics"])
+
+_MAX_POINTS = 2_000_000  # of all series in an answer, which is then about 50 MB
 
 Axis = Literal["epoch", "step", "time"]
 
 
-@router.get("/tasks/{task_id}/series", response_model=schema.SeriesList)
-def list_series(web: WebDep, task_id: TaskId) -> View:
+@router.get("/tasks/{task_id}/series", response_model=SeriesList)
+@large
+def list_series(web: WebDep, task_id: Id) -> Response:
     """The metric series of a task with their counts and last values."""
     web.store.tasks.get(task_id)
-    return {"items": [series_view(series) for series in web.store.metrics.series(task_id)]}
+    return json_response(SeriesList(items=[Series.of(series) for series in web.store.metrics.series(task_id)]))
 
 
-@router.get("/tasks/{task_id}/points", response_model=schema.ChartData)
+@router.get("/tasks/{task_id}/points", response_model=ChartData)
+@large
 def get_points(
     web: WebDep,
-    task_id: TaskId,
+    task_id: Id,
     series: Annotated[list[int] | None, Query(description="ids; all of the task when left out")] = None,
     x: Annotated[Axis, Query(description="step counts points from 1; time is seconds since 1970")] = "epoch",
-    max_points: Annotated[int, Query(ge=MIN_POINTS, le=1_000_000, description="of each series")] = 2000,
+    max_points: Annotated[
+        int, Query(ge=MIN_POINTS, le=1_000_000, description="of each series; of very many series fewer")
+    ] = 2000,
     start: Annotated[float | None, Query(alias="from", description="left edge of the window, in x")] = None,
     end: Annotated[float | None, Query(alias="to", description="right edge of the window, in x")] = None,
+    thin: Annotated[
+        Literal["extremes", "mean"], Query(description="what a series beyond max_points becomes")
+    ] = "extremes",
+    smoothing: Annotated[float, Query(ge=0, le=0.9999, description="weight of the past in `smooth`")] = 0.0,
 ) -> Response:
-    """Points to draw: exact where they fit, otherwise thinned so that ends, extremes and gaps stay.
+    """Points to draw: exact where they fit, otherwise thinned so that ends, extremes and gaps stay, or means of all.
 
-    With a window the nearest point on either side comes along and is not counted in `shown`.
+    Smoothing goes over every point of the series, whatever is drawn of it. With a window the nearest point on either
+    side comes along and is not counted in `shown`.
     """
     web.store.tasks.get(task_id)
     if any(edge is not None and not np.isfinite(edge) for edge in (start, end)):
         raise BadInput("from and to must be numbers")
-    known = {item.id: item for item in web.store.metrics.series(task_id)}
+    known = {found.id: found for found in web.store.metrics.series(task_id)}
     for wanted in series or ():
         if wanted not in known:
             raise NotFound(f"task {task_id} has no series {wanted}")
-    drawn = [_drawn(web, known[i], x, max_points, (start, end)) for i in dict.fromkeys(series or known)]
-    return Response(encode({"x": x, "series": drawn}), media_type="application/json")
+    shown = list(dict.fromkeys(series or known))
+    if shown:
+        max_points = max(MIN_POINTS, min(max_points, _MAX_POINTS // len(shown)))
+    how = {"max_points": max_points, "window": (start, end), "as_means": thin == "mean", "smoothing": smoothing}
+    drawn = [_drawn(web, known[i], x, how) for i in while_wanted(shown)]
+    return json_response(ChartData(x=x, series=drawn))
 
 
-def _drawn(web: Web, series: Any, axis: Axis, max_points: int, window: tuple[float | None, float | None]) -> View:
-    seq, epoch, value, time_us = web.points.read(series.id)
+def _drawn(web: Web, series: StoredSeries, axis: Axis, how: Any) -> ChartSeries:
+    seq, epoch, value, time_us = web.points.read(series.id, last_seq=series.last_seq)
     x: Floats
     match axis:
         case "epoch":
@@ -63,17 +80,5 @@ def _drawn(web: Web, series: Any, axis: Axis, max_points: int, window: tuple[flo
             x = np.arange(1, len(seq) + 1, dtype=np.float64)
         case "time":
             x = time_us / 1e6
-    picture = chart(x, value, max_points=max_points, window=window)
-    return {
-        "id": series.id,
-        "kind": series.kind,
-        "name": series.name,
-        "count": len(seq),
-        "in_window": picture.in_window,
-        "shown": picture.shown,
-        "gaps": picture.gaps,
-        "exact": picture.is_exact,
-        "last_seq": int(seq[-1]) if len(seq) else 0,
-        "x": picture.x.tolist(),
-        "y": picture.y.tolist(),  # NaN becomes null
-    }
+    drawn = chart(x, value, **how)
+    return ChartSeries.of(series, drawn, count=len(seq), last_seq=int(seq[-1]) if len(seq) else 0)

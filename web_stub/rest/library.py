@@ -1,38 +1,42 @@
-"""The rest of the library: plugins and agents; and what this server is."""
+"""Plugins and agents, and this server itself."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
 
+from web_stub.budget import BudgetRoute, large
 from web_stub.context import WebDep
-from web_stub.rest import schema
-from web_stub.views import View, agent_view, plugin_view
+from web_stub.json_response import json_response
+from web_stub.lists import PluginListQuery, plugin_list
+from web_stub.parameters import Id
+from web_stub.resources.installation import Agent, AgentList, Info, Plugin, PluginList
 
-router = APIRouter()
-
-Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
-
-
-@router.get("/plugins", response_model=schema.PluginList, tags=["plugins"])
-def list_plugins(web: WebDep) -> View:
-    return {"items": [plugin_view(plugin) for plugin in web.store.plugins.list()]}
+router = APIRouter(route_class=BudgetRoute)
 
 
-@router.get("/plugins/{plugin_id}", response_model=schema.Plugin, tags=["plugins"])
-def get_plugin(web: WebDep, plugin_id: Id) -> View:
-    return plugin_view(web.store.plugins.get(plugin_id))
+@router.get("/plugins", response_model=PluginList, tags=["plugins"])
+@large
+def list_plugins(web: WebDep, query: Annotated[PluginListQuery, Query()]) -> Response:
+    """Plugin versions; the version changed last comes first."""
+    return json_response(plugin_list(web.store, query))
 
 
-@router.get("/agents", response_model=schema.AgentList, tags=["agents"])
-def list_agents(web: WebDep) -> View:
+@router.get("/plugins/{plugin_id}", response_model=Plugin, tags=["plugins"])
+def get_plugin(web: WebDep, plugin_id: Id) -> Response:
+    return json_response(Plugin.of(web.store.plugins.get(plugin_id)))
+
+
+@router.get("/agents", response_model=AgentList, tags=["agents"])
+def list_agents(web: WebDep) -> Response:
     """Every agent that ever reported to this store, with the time it was last seen."""
-    return {"items": [agent_view(agent) for agent in web.store.agents.list()]}
+    return json_response(AgentList(items=[Agent.of(agent) for agent in web.store.agents.list()]))
 
 
-@router.get("/info", response_model=schema.Info, tags=["server"])
-def get_info(request: Request) -> View:
+@router.get("/info", response_model=Info, tags=["server"])
+def get_info(request: Request) -> Response:
     """This server's version and clock."""
-    return {"version": request.app.version, "time": datetime.now(UTC)}
+    return json_response(Info(version=request.app.version, time=datetime.now(UTC)))

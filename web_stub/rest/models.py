@@ -1,11 +1,7 @@
-"""Models: list, look at, upload a tar, download one."""
+"""Models: lists, properties, files, lineage; tars up and down."""
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -13,19 +9,23 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from agent import library
-from agent.domain import Model, Provenance
-from agent.errors import BadInput, DiskFull, StorageFailed
-from agent.settings import Settings
+from agent import domain, library
+from agent.domain import Provenance
+from agent.errors import BadInput
+from agent.formats import model_state
+from web_stub.budget import BudgetRoute, large
 from web_stub.context import WebDep
 from web_stub.downloads import blob_response
-from web_stub.rest import schema
-from web_stub.rest.library import Id
-from web_stub.rest.tasks import Cursor
-from web_stub.views import View, model_view
+from web_stub.json_response import json_response
+from web_stub.lineage import lineage_of
+from web_stub.lists import ModelListQuery, model_list
+from web_stub.parameters import LARGEST_ID, Id
+from web_stub.resources.models import Lineage, Model, ModelFile, ModelFiles, ModelList
+from web_stub.uploads import state_upload
 
-router = APIRouter(tags=["models"])
+router = APIRouter(route_class=BudgetRoute, tags=["models"])
 
+_FILES = 1000  # listed of a tar
 _WRITE = 4 << 20  # bytes gathered before the disk is asked
 _TAR_BODY = {
     "requestBody": {
@@ -41,45 +41,60 @@ _TAR: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/models", response_model=schema.ModelList)
-def list_models(
-    web: WebDep,
-    name: Annotated[str | None, Query(description="exactly this name")] = None,
-    task: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="made by this task")] = None,
-    text: Annotated[str | None, Query(max_length=200, description="part of the name")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Cursor = None,
-) -> View:
-    """Models, newest first."""
-    found = web.store.models.list(limit=limit + 1, before_id=cursor, name=name, task_id=task, text=text or None)
-    shown = found[:limit]
-    return {"items": [model_view(m) for m in shown], "next": shown[-1].id if len(found) > limit else None}
+@router.get("/models", response_model=ModelList)
+@large
+def list_models(web: WebDep, query: Annotated[ModelListQuery, Query()]) -> Response:
+    """Models, newest first unless sorted by name, size or task."""
+    return json_response(model_list(web.store, query))
 
 
-@router.get("/models/{model_id}", response_model=schema.Model)
-def get_model(web: WebDep, model_id: Id) -> View:
-    return model_view(web.store.models.get(model_id))
+@router.get("/models/{model_id}", response_model=Model)
+def get_model(web: WebDep, model_id: Id) -> Response:
+    return json_response(Model.of(web.store.models.get(model_id)))
 
 
-@router.post("/models", response_model=schema.Model, status_code=201, openapi_extra=_TAR_BODY)
+@router.get("/models/{model_id}/files", response_model=ModelFiles)
+@large
+def list_files(web: WebDep, model_id: Id) -> Response:
+    """What is in the tar, in its order. Only headers are read, so large weights cost nothing."""
+    model = web.store.models.get(model_id)
+    with web.artifacts.open(model.sha256) as tar:
+        found = model_state.members(tar)
+    files = [ModelFile(name=member.name, size_bytes=member.size_bytes) for member in found[:_FILES]]
+    size_bytes = sum(member.size_bytes for member in found)
+    return json_response(ModelFiles(items=files, count=len(found), size_bytes=size_bytes))
+
+
+@router.get("/models/{model_id}/lineage", response_model=Lineage)
+@large
+def get_lineage(web: WebDep, model_id: Id) -> Response:
+    """The models it was trained from, the task that made it, and the tasks that start from it."""
+    return json_response(lineage_of(web.store.models.get(model_id), web.store, web.cards))
+
+
+@router.post("/models", response_model=Model, status_code=201, openapi_extra=_TAR_BODY)
 async def upload_model(
     web: WebDep,
     request: Request,
     name: Annotated[str, Query(min_length=1, max_length=255)],
     only_train: Annotated[bool, Query(description="for transfer learning only: refused for inference")] = False,
-    plugin: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="the plugin it was made for, by id")] = None,
-) -> View:
-    """Add a model state. The body is the tar itself; it is checked whole and every problem is listed."""
+    plugin: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="the plugin it was made for, by id")] = None,
+) -> Response:
+    """Add a model state. The body is the tar itself; it is checked whole and every problem is listed.
+
+    A state that is known already belongs to `plugin` then, unless it belongs to another: then it is added once more.
+    """
     origin = Provenance()
     if plugin is not None:
         known = await run_in_threadpool(web.store.plugins.get, plugin)
-        origin = Provenance(plugin_id=known.id, plugin_image=known.reference, image_digest=known.image_digest)
-    async with _received(request, web.settings) as tar:
-        model: Model = await run_in_threadpool(
-            library.add_model, web.store, web.artifacts, tar, name=name, only_train=only_train, provenance=origin
+        origin = library.origin_of(known)
+    async with state_upload(request, web.artifacts, name=name) as upload:
+        await _receive(request, upload)
+        model: domain.Model = await run_in_threadpool(
+            library.add_model, web.store, web.artifacts, upload, name=name, only_train=only_train, provenance=origin
         )
     web.hub.touch()
-    return model_view(model)
+    return json_response(Model.of(model), 201)
 
 
 @router.get("/models/{model_id}/download", response_class=Response, responses=_TAR)
@@ -91,25 +106,15 @@ def download_model(web: WebDep, request: Request, model_id: Id) -> Response:
     )
 
 
-@contextlib.asynccontextmanager
-async def _received(request: Request, settings: Settings) -> AsyncIterator[Path]:
-    """The body in a file that is gone afterwards."""
-    folder = settings.home / "uploads"
+async def _receive(request: Request, upload: library.StateUpload) -> None:
+    """Write the body into the upload as it comes, a few megabytes at a time."""
+    pending = bytearray()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as private, Path(private, "upload.tar").open("wb") as file:
-            pending = bytearray()
-            async for chunk in request.stream():
-                pending += chunk
-                if len(pending) >= _WRITE:
-                    await run_in_threadpool(file.write, bytes(pending))
-                    pending.clear()
-            await run_in_threadpool(file.write, bytes(pending))
-            await run_in_threadpool(file.flush)
-            yield Path(file.name)
+        async for chunk in request.stream():
+            pending += chunk
+            if len(pending) >= _WRITE:
+                await run_in_threadpool(upload.write, bytes(pending))
+                pending.clear()
     except ClientDisconnect:
         raise BadInput("the upload ended before the whole tar was there; send it again") from None
-    except OSError as e:
-        if e.errno == 28:  # ENOSPC
-            raise DiskFull(f"no space left in {folder} for the upload; make room or move AGENT_HOME") from e
-        raise StorageFailed(f"the upload cannot be kept in {folder}: {e.strerror}") from e
+    await run_in_threadpool(upload.write, bytes(pending))

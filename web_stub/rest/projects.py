@@ -1,95 +1,106 @@
-"""Projects: their images, what is on them, what inference made of them, and all of it as a tar."""
+"""Projects: their images, statistics, results of inference, and the whole project as a tar."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from agent import library
-from web_stub import gallery
-from web_stub.context import WebDep
+from agent import domain, library
+from web_stub.budget import BudgetRoute, large, unless_gone
+from web_stub.context import Web, WebDep
 from web_stub.downloads import disposition
-from web_stub.gallery_views import image_view, project_card, result_view, statistics_view
-from web_stub.rest import gallery_schema, schema
-from web_stub.rest.library import Id
-from web_stub.rest.tasks import Cursor
-from web_stub.views import View, dataset_view, project_view
+from web_stub.gallery import find
+from web_stub.json_response import json_response
+from web_stub.lists import ProjectListQuery, project_list
+from web_stub.parameters import LARGEST_ID, Cursor, Id
+from web_stub.resources.images import Image, ImageList
+from web_stub.resources.projects import (
+    Dataset,
+    DatasetList,
+    ProjectCardList,
+    ProjectDetail,
+    Result,
+    ResultList,
+    Statistics,
+)
 
-router = APIRouter(tags=["projects"])
+router = APIRouter(route_class=BudgetRoute, tags=["projects"])
 
 _TAR: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-tar": {}}, "description": "The tar"}}
 
 
 def _filter(
-    dataset: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="of this dataset, by id")] = None,
+    dataset: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="of this dataset, by id")] = None,
     title: Annotated[str | None, Query(alias="class", max_length=500, description="with an object of it")] = None,
     tag: Annotated[str | None, Query(max_length=500, description="with this tag, or an object that has it")] = None,
     text: Annotated[str, Query(max_length=500, description="in the image's name")] = "",
-) -> gallery.Filter:
-    return gallery.Filter(dataset, title, tag, text)
+) -> find.Filter:
+    return find.Filter(dataset, title, tag, text)
 
 
-FilterDep = Annotated[gallery.Filter, Depends(_filter)]
+FilterDep = Annotated[find.Filter, Depends(_filter)]
 
 
-@router.get("/projects", response_model=gallery_schema.ProjectCardList)
-def list_projects(
-    web: WebDep,
-    text: Annotated[str | None, Query(max_length=200, description="part of the name")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Cursor = None,
-) -> View:
-    """Projects, newest first."""
-    found = web.store.projects.list(limit=limit + 1, before_id=cursor, text=text or None)
-    shown = found[:limit]
-    return {"items": [project_card(p, web.store) for p in shown], "next": shown[-1].id if len(found) > limit else None}
+@router.get("/projects", response_model=ProjectCardList)
+@large
+def list_projects(web: WebDep, query: Annotated[ProjectListQuery, Query()]) -> Response:
+    """Projects, newest first unless sorted by name, images or size."""
+    return json_response(project_list(web.store, query))
 
 
-@router.get("/projects/{project_id}", response_model=schema.ProjectDetail)
-def get_project(web: WebDep, project_id: Id) -> View:
+@router.get("/projects/{project_id}", response_model=ProjectDetail)
+def get_project(web: WebDep, project_id: Id) -> Response:
     """A project with its meta: classes and tags."""
-    project = web.store.projects.get(project_id)
-    return {**project_view(project), "meta": dict(project.meta)}
+    return json_response(ProjectDetail.of(web.store.projects.get(project_id)))
 
 
-@router.get("/projects/{project_id}/datasets", response_model=schema.DatasetList)
-def list_datasets(web: WebDep, project_id: Id) -> View:
+@router.get("/projects/{project_id}/datasets", response_model=DatasetList)
+@large
+def list_datasets(web: WebDep, project_id: Id) -> Response:
     web.store.projects.get(project_id)
-    return {"items": [dataset_view(dataset) for dataset in web.store.projects.datasets(project_id)]}
+    datasets = web.store.datasets.list(project_id)
+    return json_response(DatasetList(items=[Dataset.of(dataset) for dataset in datasets]))
 
 
-@router.get("/projects/{project_id}/images", response_model=gallery_schema.ImageList)
-def list_images(
+@router.get("/projects/{project_id}/images", response_model=ImageList)
+async def list_images(
     web: WebDep,
+    request: Request,
     project_id: Id,
     by: FilterDep,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    cursor: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="`next` of the page before")] = None,
-) -> View:
+    cursor: Cursor = None,
+) -> Response:
     """Images in the project's order: dataset by dataset. `total` counts all that match."""
-    project = web.store.projects.get(project_id)
-    datasets = {dataset.id: dataset for dataset in web.store.projects.datasets(project_id)}
-    found = gallery.find(web.store, web.digests, project, by, cursor=cursor, limit=limit)
-    return {
-        "items": [image_view(i, datasets[i.dataset_id]) for i in found.images if i.dataset_id in datasets],
-        "next": found.next_id,
-        "total": found.total,
-    }
+    project = await run_in_threadpool(web.store.projects.get, project_id)
+    if by.needs_statistics:
+        await unless_gone(request, web.statistics.prepared(project))
+    return await run_in_threadpool(_images_page, web, project, by, cursor, limit)
 
 
-@router.get("/projects/{project_id}/statistics", response_model=gallery_schema.Statistics)
-def get_statistics(web: WebDep, project_id: Id) -> View:
+def _images_page(web: Web, project: domain.Project, by: find.Filter, cursor: int | None, limit: int) -> Response:
+    datasets = {dataset.id: dataset for dataset in web.store.datasets.list(project.id)}
+    found = find.find(web.store, web.statistics, project, by, cursor=cursor, limit=limit)
+    images = [Image.of(image, datasets[image.dataset_id]) for image in found.images if image.dataset_id in datasets]
+    return json_response(ImageList(items=images, next=found.next_id, total=found.total))
+
+
+@router.get("/projects/{project_id}/statistics", response_model=Statistics)
+async def get_statistics(web: WebDep, request: Request, project_id: Id) -> Response:
     """Objects, images and covered area of each class, and uses of each tag. Counted once, then kept."""
-    return statistics_view(web.digests.of(web.store.projects.get(project_id)))
+    project = await run_in_threadpool(web.store.projects.get, project_id)
+    return json_response(Statistics.of(await unless_gone(request, web.statistics.prepared(project))))
 
 
-@router.get("/projects/{project_id}/results", response_model=gallery_schema.ResultList)
-def list_results(web: WebDep, project_id: Id) -> View:
+@router.get("/projects/{project_id}/results", response_model=ResultList)
+def list_results(web: WebDep, project_id: Id) -> Response:
     """Projects that inference made of this one, newest first."""
     web.store.projects.get(project_id)
-    return {"items": [result_view(result) for result in web.store.gallery.results_of(project_id)]}
+    results = web.store.gallery.results_of(project_id)
+    return json_response(ResultList(items=[Result.of(result) for result in results]))
 
 
 @router.get("/projects/{project_id}/download", response_class=StreamingResponse, responses=_TAR)

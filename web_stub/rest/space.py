@@ -1,110 +1,52 @@
-"""What takes the space, and models in and out of the trash."""
+"""Disk space, and models in and out of the trash."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
-import msgspec
 from fastapi import APIRouter
-from pydantic import Field
 from starlette.responses import Response
 
-from agent.space import measure
-from web_stub.context import WebDep
-from web_stub.jsons import encode
-from web_stub.rest import schema
-from web_stub.rest.library import Id
-from web_stub.rest.schema import Out
-from web_stub.views import View, model_view
+from agent import domain
+from agent.library.usage import measure
+from web_stub.budget import BudgetRoute, large
+from web_stub.context import Web, WebDep
+from web_stub.json_response import json_response
+from web_stub.parameters import Id
+from web_stub.resources.installation import Space
+from web_stub.resources.models import Model
 
-router = APIRouter(tags=["space"])
-
-
-class TaskSpace(Out):
-    id: int
-    name: str
-    status: str
-    folder_bytes: int
-    models: int
-    models_bytes: int
-
-
-class ModelSpace(Out):
-    id: int
-    name: str
-    size_bytes: int
-    task_id: int | None
-    pinned: bool
-
-
-class ProjectSpace(Out):
-    id: int
-    name: str
-    images_count: int
-    size_bytes: int
-
-
-class TrashSpace(Out):
-    id: int
-    name: str
-    size_bytes: int
-    until: datetime
-
-
-class ImageSpace(Out):
-    name: str
-    size_bytes: int
-
-
-class ImagesSeen(Out):
-    seen_at: datetime
-    items: list[ImageSpace]
-
-
-class Space(Out):
-    disk_total_bytes: int
-    disk_free_bytes: int
-    store_bytes: int | None = Field(description="null for a database server")
-    blobs_count: int
-    blobs_bytes: int
-    unnamed_bytes: int = Field(description="of blobs that no model and no image names")
-    folders_bytes: int = Field(description="of all task folders")
-    tasks: list[TaskSpace]
-    models: list[ModelSpace]
-    projects: list[ProjectSpace]
-    trash: list[TrashSpace]
-    images: ImagesSeen | None = Field(description="as an agent last saw them; null when none has looked")
+router = APIRouter(route_class=BudgetRoute, tags=["space"])
 
 
 @router.get("/space", response_model=Space)
+@large
 def get_space(web: WebDep) -> Response:
     """Measured now: the largest tasks, models and projects, the trash, images built here."""
-    found = msgspec.to_builtins(measure(web.store, web.artifacts, web.settings))
-    return Response(encode(found), media_type="application/json")
+    return json_response(Space.of(measure(web.store, web.artifacts, web.settings)))
 
 
-@router.delete("/models/{model_id}", response_model=schema.Model)
-def remove_model(web: WebDep, model_id: Id) -> View:
+@router.delete("/models/{model_id}", response_model=Model)
+def remove_model(web: WebDep, model_id: Id) -> Response:
     """To the trash; never one that is pinned or that a task starts from."""
-    model = web.store.retention.trash(model_id)
-    web.hub.touch()
-    return model_view(model)
+    return _changed(web, web.store.models.remove(model_id))
 
 
-@router.post("/models/{model_id}/restore", response_model=schema.Model)
-def restore_model(web: WebDep, model_id: Id) -> View:
+@router.post("/models/{model_id}/restore", response_model=Model)
+def restore_model(web: WebDep, model_id: Id) -> Response:
     """Out of the trash; one that is not in it stays as it is."""
-    model = web.store.retention.restore(model_id)
-    web.hub.touch()
-    return model_view(model)
+    return _changed(web, web.store.models.restore(model_id))
 
 
-@router.post("/models/{model_id}/pin", response_model=schema.Model)
-def pin_model(web: WebDep, model_id: Id) -> View:
+@router.post("/models/{model_id}/pin", response_model=Model)
+def pin_model(web: WebDep, model_id: Id) -> Response:
     """Kept whatever the retention policy says."""
-    return model_view(web.store.retention.pin(model_id))
+    return _changed(web, web.store.models.pin(model_id))
 
 
-@router.post("/models/{model_id}/unpin", response_model=schema.Model)
-def unpin_model(web: WebDep, model_id: Id) -> View:
-    return model_view(web.store.retention.pin(model_id, pinned=False))
+@router.post("/models/{model_id}/unpin", response_model=Model)
+def unpin_model(web: WebDep, model_id: Id) -> Response:
+    return _changed(web, web.store.models.pin(model_id, pinned=False))
+
+
+def _changed(web: Web, model: domain.Model) -> Response:
+    web.hub.touch()
+    return json_response(Model.of(model))

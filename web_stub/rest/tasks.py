@@ -5,104 +5,130 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
-from agent import wishes
-from agent.domain import TaskStatus, TaskType
 from agent.errors import BadInput
 from agent.events.model import Level, Stream
+from agent.store import READ_BYTES, SHOWN_BYTES, Lines
+from agent.submission import config_notes, new_task
+from web_stub.budget import BudgetRoute, large
 from web_stub.context import Web, WebDep
-from web_stub.jsons import encode
-from web_stub.rest import schema
-from web_stub.views import View, checkpoint_view, event_view, progress_view
+from web_stub.json_response import json_response
+from web_stub.lists import TaskListQuery, task_list
+from web_stub.parameters import LARGEST_ID, Id
+from web_stub.resources.tasks import (
+    CheckpointList,
+    Event,
+    EventLine,
+    EventList,
+    LineCount,
+    Progress,
+    ProgressList,
+    QueuedTask,
+    TaskDetail,
+    TaskList,
+)
+from web_stub.rest.payloads import NewTask
+from web_stub.task_cards import checkpoints_of
 
-router = APIRouter(tags=["tasks"])
+router = APIRouter(route_class=BudgetRoute, tags=["tasks"])
 
-TaskId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-Cursor = Annotated[int | None, Query(ge=1, le=2**63 - 1, description="`next` of the page before")]
-_LOG_ROWS = 5000
-
-
-@router.get("/tasks", response_model=schema.TaskList)
-def list_tasks(
-    web: WebDep,
-    status: Annotated[list[TaskStatus] | None, Query()] = None,
-    type: Annotated[TaskType | None, Query()] = None,  # noqa: A002 - the wire's word
-    text: Annotated[str | None, Query(max_length=200, description="part of the name")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Cursor = None,
-) -> Response:
-    """Tasks, newest first."""
-    found = web.store.tasks.list(
-        statuses=status or None, type=type, name_part=text or None, limit=limit + 1, before_id=cursor
-    )
-    shown = found[:limit]
-    answer = {"items": web.views.cards(shown), "next": shown[-1].id if len(found) > limit else None}
-    return Response(encode(answer), media_type="application/json")  # as it is: validating a thousand cards takes longer
+_LOG_CHUNK = 256 << 10  # bytes of the log sent at once
 
 
-@router.post("/tasks", response_model=schema.TaskDetail, status_code=201)
-def submit_task(web: WebDep, wish: schema.NewTask) -> View:
-    """Queue a task. An agent takes it as soon as one is free."""
-    new = wishes.new_task(
-        web.store,
-        type=wish.type,
-        plugin=wish.plugin,
-        project=wish.project,
-        model=wish.model,
-        name=wish.name,
-        config=wish.config,
-        preset=wish.preset,
-        overrides=wish.overrides,
-        options=wish.options.over(
-            web.settings.engine, web.settings.gpus, web.settings.pull, hardened=web.settings.hardened
-        ),
-    )
-    task = web.store.tasks.add(new)
+@router.get("/tasks", response_model=TaskList)
+@large
+def list_tasks(web: WebDep, query: Annotated[TaskListQuery, Query()]) -> Response:
+    """Tasks, newest first unless sorted by name, status, started, finished or duration."""
+    return json_response(task_list(web.store, web.cards, query))
+
+
+@router.post("/tasks", response_model=QueuedTask, status_code=201)
+@large
+def submit_task(web: WebDep, asked: NewTask) -> Response:
+    """Queue a task. An agent takes it as soon as one is free. `notes` say what in the request may be a slip."""
+    task = web.store.tasks.add(new_task(web.store, web.settings, asked.request()))
     web.hub.touch()
-    return web.views.detail(task)
+    notes = config_notes(web.store.plugins.get(task.plugin_id), task)
+    return json_response(web.cards.queued(task, notes), 201)
 
 
-@router.get("/tasks/{task_id}", response_model=schema.TaskDetail)
-def get_task(web: WebDep, task_id: TaskId) -> View:
-    return web.views.detail(web.store.tasks.get(task_id))
+@router.get("/tasks/{task_id}", response_model=TaskDetail)
+def get_task(web: WebDep, task_id: Id) -> Response:
+    return json_response(web.cards.detail(web.store.tasks.get(task_id)))
 
 
-@router.post("/tasks/{task_id}/stop", response_model=schema.TaskDetail)
-def stop_task(web: WebDep, task_id: TaskId) -> View:
+@router.post("/tasks/{task_id}/stop", response_model=TaskDetail)
+def stop_task(web: WebDep, task_id: Id) -> Response:
     """Ask for the stop. A queued task is stopped at once, a running one as soon as its agent sees it; twice is fine."""
     task = web.store.tasks.request_stop(task_id)
     web.hub.touch()
-    return web.views.detail(task)
+    return json_response(web.cards.detail(task))
 
 
-@router.get("/tasks/{task_id}/events", response_model=schema.EventList, response_model_exclude_unset=True)
+_LevelName = Annotated[str | None, Query(description="this level and above: trace … fatal")]
+_TypeName = Annotated[str | None, Query(max_length=100, description="METRICS, CHECKPOINT, …")]
+_Text = Annotated[str | None, Query(max_length=500, description="part of the message")]
+_Metrics = Annotated[bool, Query(description="false: without the lines of metrics and progress")]
+
+
+@router.get("/tasks/{task_id}/events", response_model=EventList)
+@large
 def list_events(
     web: WebDep,
-    task_id: TaskId,
-    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="events with a larger number")] = 0,
+    task_id: Id,
+    after: Annotated[int, Query(ge=0, le=LARGEST_ID, description="events with a larger number")] = 0,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="events with a smaller number")] = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 500,
-    level: Annotated[str | None, Query(description="this level and above: trace … fatal")] = None,
-    type: Annotated[str | None, Query(max_length=100, description="METRICS, CHECKPOINT, …")] = None,  # noqa: A002
-    text: Annotated[str | None, Query(max_length=500, description="part of the message")] = None,
-    newest: Annotated[bool, Query(description="the newest first; `after` still bounds them")] = False,
+    level: _LevelName = None,
+    type: _TypeName = None,  # noqa: A002 - the wire's word
+    text: _Text = None,
+    metrics: _Metrics = True,
+    newest: Annotated[bool, Query(description="the newest first; `after` and `before` still bound them")] = False,
     raw: Annotated[bool, Query(description="with each line as the plugin wrote it")] = False,
-) -> View:
-    """The numbered lines of a task, in the order they were read."""
+) -> Response:
+    """The numbered lines of a task, in the order they were read. A page has at most 16 MiB of lines, 4 with `raw`.
+
+    Of a line beyond 16,384 characters the beginning is given, and `parse_error` says so, unless `raw` is asked for.
+    """
     web.store.tasks.get(task_id)
-    rows = web.store.events.after(
+    rows, has_more = web.store.events.page(
         task_id,
         after,
-        limit=limit + 1,
+        before_seq=before,
+        limit=limit,
         min_level=_level(level),
-        event_type=type.removeprefix("EventType.") if type else None,
+        event_type=_event_type(type),
         text=text or None,
+        without_metrics=not metrics,
         newest_first=newest,
+        whole=raw,
+        max_bytes=READ_BYTES if raw else SHOWN_BYTES,
     )
-    shown = rows[:limit]
-    more = len(rows) > limit and not newest
-    return {"items": [event_view(row, raw=raw) for row in shown], "next": shown[-1].seq if more else None}
+    lines = [Event.of(row, raw=row.raw) if raw else EventLine.of(row) for row in rows]
+    return json_response({"items": lines, "next": lines[-1].seq if has_more else None})
+
+
+@router.get("/tasks/{task_id}/events/count", response_model=LineCount)
+@large
+def count_events(
+    web: WebDep,
+    task_id: Id,
+    level: _LevelName = None,
+    type: _TypeName = None,  # noqa: A002 - the wire's word
+    text: _Text = None,
+    metrics: _Metrics = True,
+) -> Response:
+    """How many of the task's lines match."""
+    web.store.tasks.get(task_id)
+    lines = Lines(min_level=_level(level), event_type=_event_type(type), text=text or None, without_metrics=not metrics)
+    count, total = web.log_counts.count(task_id, lines)
+    return json_response(LineCount(count=count, all=total))
+
+
+def _event_type(name: str | None) -> str | None:
+    return name.removeprefix("EventType.") if name else None
 
 
 def _level(name: str | None) -> Level | None:
@@ -114,17 +140,19 @@ def _level(name: str | None) -> Level | None:
         raise BadInput(f"level {name!r} is not one of: {', '.join(level.name.lower() for level in Level)}") from None
 
 
-@router.get("/tasks/{task_id}/progress", response_model=schema.ProgressList)
-def list_progress(web: WebDep, task_id: TaskId) -> View:
+@router.get("/tasks/{task_id}/progress", response_model=ProgressList)
+@large
+def list_progress(web: WebDep, task_id: Id) -> Response:
     """Every progress bar of the task, in order of first appearance."""
     web.store.tasks.get(task_id)
-    return {"items": [progress_view(bar) for bar in web.store.progress.list(task_id)]}
+    return json_response(ProgressList(items=[Progress.of(bar) for bar in web.store.progress.list(task_id)]))
 
 
-@router.get("/tasks/{task_id}/checkpoints", response_model=schema.CheckpointList)
-def list_checkpoints(web: WebDep, task_id: TaskId) -> View:
+@router.get("/tasks/{task_id}/checkpoints", response_model=CheckpointList)
+@large
+def list_checkpoints(web: WebDep, task_id: Id) -> Response:
     web.store.tasks.get(task_id)
-    return {"items": [checkpoint_view(item, web.store) for item in web.store.checkpoints.list(task_id)]}
+    return json_response(CheckpointList(items=checkpoints_of(web.store, task_id)))
 
 
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}, "description": "One line each"}}
@@ -133,7 +161,7 @@ _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}, "
 @router.get("/tasks/{task_id}/log", response_class=StreamingResponse, responses=_TEXT)
 def download_log(
     web: WebDep,
-    task_id: TaskId,
+    task_id: Id,
     agent: Annotated[bool, Query(description="with the agent's own lines")] = False,
 ) -> StreamingResponse:
     """The raw log: every line as the plugin wrote it, both streams, in the order read."""
@@ -147,8 +175,11 @@ def download_log(
 
 
 def _log_lines(web: Web, task_id: int, *, with_agent: bool) -> Iterator[bytes]:
-    cursor = 0
-    while rows := web.store.events.after(task_id, cursor, limit=_LOG_ROWS):
-        cursor = rows[-1].seq
-        lines = [row.raw or row.message for row in rows if with_agent or row.stream is not Stream.AGENT]
-        yield "".join(f"{line}\n" for line in lines).encode(errors="replace")
+    chunk = bytearray()
+    for row in web.store.events.each(task_id):
+        if with_agent or row.stream is not Stream.AGENT:
+            chunk += f"{row.raw or row.message}\n".encode(errors="replace")
+            if len(chunk) >= _LOG_CHUNK:
+                yield bytes(chunk)
+                chunk.clear()
+    yield bytes(chunk)

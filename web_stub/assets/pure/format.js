@@ -1,10 +1,27 @@
 // Numbers, sizes and times as a person reads them.
 
+/** @import { Progress, TaskCard } from "../types" */
+import { now as serverNow } from "./clock.js";
+
 const plain = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
+/** @param {number} n */
 export const count = (n) => plain.format(n);
 
-/** Four significant digits; very small and very large ones by power of ten. */
+/**
+ * A count with its noun: `1 image`, `2,000 images`.
+ * @param {number} n
+ * @param {string} noun
+ */
+export const counted = (n, noun) => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
+
+/** With a large first letter. @param {string} text */
+export const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/**
+ * Four significant digits; very small and very large numbers by power of ten.
+ * @param {number | null | undefined} value
+ */
 export function number(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "NaN";
   const size = Math.abs(value);
@@ -14,15 +31,7 @@ export function number(value) {
   return value.toFixed(size >= 1000 ? 1 : size >= 100 ? 2 : size >= 1 ? 3 : 4);
 }
 
-/** A label beside an axis whose labels are `step` apart: as many digits as the step itself has. */
-export function tick(value, step) {
-  const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e6)) return value.toExponential(size < 1e-4 ? 1 : 2).replace("e+", "e").replace(/\.0+e/, "e");
-  let digits = 0;
-  while (digits < 8 && Math.abs(Math.round(step * 10 ** digits) - step * 10 ** digits) > 1e-6) digits += 1;
-  return value.toFixed(digits);
-}
-
+/** @param {number} n */
 export function bytes(n) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let i = 0;
@@ -30,15 +39,33 @@ export function bytes(n) {
   return `${i === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)} ${units[i]}`;
 }
 
+/**
+ * A part of a whole, 0 to 1, in percent; a part that is not zero never reads as zero.
+ * @param {number} part
+ */
+export function share(part) {
+  if (part === 0) return "–";
+  return part < 0.001 ? "<0.1%" : `${(100 * part).toFixed(part < 0.1 ? 1 : 0)}%`;
+}
+
+/**
+ * The two largest units that are not zero.
+ * @param {number} ms
+ */
 export function duration(ms) {
   if (ms < 950) return `${Math.max(0, Math.round(ms))} ms`;
   const s = Math.round(ms / 1000);
+  /** @type {[number, string][]} */
   const parts = [[Math.floor(s / 86400), "d"], [Math.floor(s / 3600) % 24, "h"], [Math.floor(s / 60) % 60, "m"], [s % 60, "s"]];
   const first = parts.findIndex(([value]) => value > 0);
   return parts.slice(first, first + 2).map(([value, unit], i) => (i ? String(value).padStart(2, "0") : value) + unit).join(" ");
 }
 
-export function ago(iso, now = Date.now()) {
+/**
+ * @param {string} iso
+ * @param {number} [now] in ms, by the server's clock
+ */
+export function ago(iso, now = serverNow()) {
   const ms = now - Date.parse(iso);
   if (ms < 45_000) return "just now";
   if (ms < 3_600_000) return `${Math.max(1, Math.round(ms / 60_000))} min ago`;
@@ -46,16 +73,24 @@ export function ago(iso, now = Date.now()) {
   return new Date(iso).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
 }
 
+/** @param {string} iso */
 export const clock = (iso) => new Date(iso).toLocaleTimeString("en-GB");
 
+/** @param {string} iso */
 export const dateTime = (iso) => new Date(iso).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
-/** How long a task has run, or ran. */
-export function taskDuration(task, now = Date.now()) {
+/**
+ * How long a task has run, or ran, in ms; null before its start.
+ * @param {Pick<TaskCard, "started_at" | "finished_at">} task
+ * @param {number} [now] in ms, by the server's clock
+ */
+export function taskDuration(task, now = serverNow()) {
   if (!task.started_at) return null;
   return (task.finished_at ? Date.parse(task.finished_at) : now) - Date.parse(task.started_at);
 }
 
+/** @param {string} status of a task */
 export const isFinal = (status) => ["finished", "error", "stopped"].includes(status);
 
+/** @param {Pick<Progress, "current" | "total">} bar */
 export const percent = (bar) => (bar.total > 0 ? Math.min(100, (100 * bar.current) / bar.total) : 0);

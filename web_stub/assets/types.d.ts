@@ -1,0 +1,509 @@
+// The answers of the server, for the type checker alone: no page loads this file. Names, fields and types are those of the
+// OpenAPI under /api, and a test compares them; times are ISO 8601 texts. The data that pages come with stands last.
+
+export type TaskType = "train" | "inference";
+export type TaskStatus = "queued" | "consumed" | "started" | "deployed" | "terminating" | "finished" | "error" | "stopped";
+export type CheckpointState = "snapshot" | "published" | "failed";
+
+export interface Ref {
+  id: number;
+  name: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  next: number | null;
+}
+
+export interface Progress {
+  subtask: string;
+  current: number;
+  total: number;
+  current_label: string | null;
+  total_label: string | null;
+}
+
+export interface LastMetric {
+  kind: string;
+  name: string;
+  value: number | null;
+}
+
+export interface TaskCard {
+  id: number;
+  type: TaskType;
+  status: TaskStatus;
+  name: string;
+  plugin: Ref;
+  project: Ref;
+  model: Ref;
+  step: string;
+  engine: string | null;
+  stop_requested: boolean;
+  waits_for: string | null;
+  reason: string | null;
+  message: string | null;
+  exit_code: number | null;
+  lines_read: number;
+  result_project_id: number | null;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  progress: Progress | null;
+  metrics: LastMetric[];
+  metrics_count: number;
+}
+
+export interface TaskList extends Page<TaskCard> {
+  total: number;
+  counts: Record<string, number>;
+}
+
+export interface Options {
+  engine: string;
+  gpus: string;
+  pull: string;
+  writable_data: boolean;
+  stop_grace_s: number;
+  memory_bytes: number | null;
+  hardened: boolean;
+  time_limit_s: number | null;
+  idle_limit_s: number | null;
+  env: Record<string, string>;
+}
+
+export interface TaskDetail extends TaskCard {
+  config: Record<string, unknown>;
+  options: Options;
+  container_spec: Record<string, unknown> | null;
+}
+
+export interface Event {
+  seq: number;
+  time: string;
+  stream: "agent" | "stdout" | "stderr";
+  level: string;
+  message: string;
+  event_type: string | null;
+  body: Record<string, unknown> | null;
+  fields: Record<string, unknown> | null;
+  parse_error: string | null;
+}
+
+export interface LineCount {
+  count: number;
+  all: number;
+}
+
+export interface Series {
+  id: number;
+  kind: string;
+  name: string;
+}
+
+export interface SeriesList {
+  items: Series[];
+}
+
+export interface ChartSeries {
+  id: number;
+  kind: string;
+  name: string;
+  count: number;
+  in_window: number;
+  shown: number;
+  gaps: number;
+  last_seq: number;
+  x: number[];
+  y: (number | null)[];
+  low: (number | null)[] | null;
+  high: (number | null)[] | null;
+  smooth: (number | null)[] | null;
+  numbers: number;
+  smooth_last: number | null;
+}
+
+export interface ChartData {
+  series: ChartSeries[];
+}
+
+export interface Checkpoint {
+  id: number;
+  index: number;
+  is_best: boolean;
+  optional: Record<string, unknown> | null;
+  state: CheckpointState;
+  reason: string | null;
+  model_id: number | null;
+  size_bytes: number;
+  download: string | null;
+}
+
+export interface Provenance {
+  task_id: number | null;
+  checkpoint_index: number | null;
+  is_best: boolean | null;
+  optional: Record<string, unknown> | null;
+  plugin_image: string | null;
+  train_config: Record<string, unknown> | null;
+}
+
+export interface Model {
+  id: number;
+  name: string;
+  size_bytes: number;
+  config: Record<string, unknown> | null;
+  only_train: boolean;
+  provenance: Provenance;
+  pinned: boolean;
+  deleted_at: string | null;
+  download: string;
+  created_at: string;
+}
+
+export interface ModelList extends Page<Model> {
+  total: number;
+  counts: Record<string, number>;
+  best: number[];
+}
+
+export interface ModelFile {
+  name: string;
+  size_bytes: number;
+}
+
+export interface ModelFiles {
+  items: ModelFile[];
+  count: number;
+  size_bytes: number;
+}
+
+export interface LineageModel {
+  id: number;
+  name: string;
+  checkpoint_index: number | null;
+  is_best: boolean | null;
+  task_id: number | null;
+}
+
+export interface LineageTask {
+  task: TaskCard;
+  models: LineageModel[];
+  models_count: number;
+}
+
+export interface Lineage {
+  ancestors: LineageModel[];
+  made_by: TaskCard | null;
+  used_by: LineageTask[];
+  used_by_count: number;
+}
+
+export interface ClassRef {
+  title: string;
+  shape: string;
+  color: string;
+}
+
+export interface Project {
+  id: number;
+  name: string;
+  images_count: number;
+  size_bytes: number;
+  task_id: number | null;
+  created_at: string;
+}
+
+export interface ProjectDetail extends Project {
+  meta: Record<string, unknown>;
+}
+
+export interface ProjectCard extends Project {
+  datasets_count: number;
+  classes: ClassRef[];
+  cover: string[];
+  source: Ref | null;
+}
+
+export interface ProjectCardList extends Page<ProjectCard> {
+  total: number;
+  counts: Record<string, number>;
+  images_count: number;
+}
+
+export interface Dataset {
+  id: number;
+  name: string;
+  images_count: number;
+}
+
+export interface Image {
+  id: number;
+  dataset: Ref;
+  name: string;
+  width: number;
+  height: number;
+  size_bytes: number;
+  mime: string;
+  objects: number | null;
+  file: string;
+  picture: string;
+  thumbnail: string;
+  created_at: string;
+}
+
+export interface ImageList extends Page<Image> {
+  total: number;
+}
+
+export interface ImagePlace {
+  position: number | null;
+  total: number;
+  previous: number | null;
+  next: number | null;
+}
+
+export interface ImageDetail extends Image {
+  place: ImagePlace;
+}
+
+export interface ClassCount {
+  title: string;
+  shape: string;
+  color: string;
+  objects: number;
+  images: number;
+  area_share: number;
+}
+
+export interface TagCount {
+  name: string;
+  value_type: string;
+  color: string;
+  images: number;
+  objects: number;
+}
+
+export interface Statistics {
+  images: number;
+  labeled_images: number;
+  objects: number;
+  broken: number;
+  classes: ClassCount[];
+  tags: TagCount[];
+}
+
+export interface Plugin {
+  id: number;
+  title: string;
+  description: string;
+  image: string;
+  tag: string;
+  modes: string[];
+  configs: Record<string, unknown>[];
+}
+
+export interface PluginList {
+  items: Plugin[];
+  total: number;
+  versions: Record<string, number>;
+}
+
+export interface TaskSpace {
+  id: number;
+  name: string;
+  status: string;
+  folder_bytes: number;
+  models: number;
+  models_bytes: number;
+}
+
+export interface ModelSpace {
+  id: number;
+  name: string;
+  size_bytes: number;
+  task_id: number | null;
+  pinned: boolean;
+}
+
+export interface ProjectSpace {
+  id: number;
+  name: string;
+  images_count: number;
+  size_bytes: number;
+}
+
+export interface TrashSpace {
+  id: number;
+  name: string;
+  size_bytes: number;
+  until: string;
+}
+
+export interface ImageSpace {
+  name: string;
+  size_bytes: number;
+}
+
+export interface ImagesSeen {
+  seen_at: string;
+  items: ImageSpace[];
+}
+
+export interface HalfMadeSpace {
+  what: string;
+  size_bytes: number;
+  since: string;
+  is_left: boolean;
+}
+
+export interface Space {
+  disk_total_bytes: number;
+  disk_free_bytes: number;
+  store_bytes: number | null;
+  blobs_bytes: number;
+  unnamed_bytes: number;
+  folders_bytes: number;
+  half_made: HalfMadeSpace[];
+  tasks_count: number;
+  models_count: number;
+  projects_count: number;
+  tasks: TaskSpace[];
+  models: ModelSpace[];
+  projects: ProjectSpace[];
+  trash: TrashSpace[];
+  images: ImagesSeen | null;
+}
+
+export interface Problem {
+  file?: string;
+  place?: string;
+  sentence?: string;
+  remedy?: string;
+}
+
+// ---------------------------------------------------------------- messages of event streams
+
+/** Points of one series in one batch of lines; the arrays are equally long. */
+export interface NewPoints {
+  series: number;
+  seq: number[];
+  epoch: (number | null)[];
+  value: (number | null)[];
+  time_us: number[];
+}
+
+export interface TaskBatch {
+  events: Event[];
+  points: NewPoints[];
+}
+
+export interface TaskState {
+  task: TaskCard;
+  progress: Progress[];
+  progress_count: number;
+  checkpoints: Checkpoint[];
+  series: Series[];
+}
+
+// ---------------------------------------------------------------- data that pages come with
+
+/** `answer` is that of an address without a query. */
+export interface TasksPage {
+  answer: TaskList;
+  limit: number;
+}
+
+export interface TaskPage extends TaskState {
+  task: TaskDetail;
+  last_seq: number;
+}
+
+export interface ModelsPage {
+  answer: ModelList;
+  limit: number;
+}
+
+export interface PluginsPage {
+  answer: PluginList;
+  limit: number;
+}
+
+export interface ModelPage {
+  model: Model;
+  lineage: Lineage;
+}
+
+export interface ProjectsPage {
+  answer: ProjectCardList;
+  limit: number;
+}
+
+/** A project whose labels can be compared with those of the page's project. */
+export interface OtherProject extends Ref {
+  role: "truth" | "predictions" | "sibling";
+}
+
+export interface ProjectPage {
+  project: ProjectCard & ProjectDetail;
+  others: OtherProject[];
+  datasets: Dataset[];
+}
+
+export interface ImagePage {
+  project: ProjectCard & ProjectDetail;
+  others: OtherProject[];
+  image_id: number;
+}
+
+export interface Preset {
+  title: string;
+  type: string;
+  text: string;
+}
+
+export interface PluginChoice extends Ref {
+  reference: string;
+  modes: string[];
+}
+
+/** The first items to choose from, and the number of all. */
+export interface Choices<T> {
+  items: T[];
+  total: number;
+}
+
+export interface ProjectChoice extends Ref {
+  images_count: number;
+  task_id: number | null;
+  created_at: string;
+}
+
+export interface ModelChoice extends Ref {
+  only_train: boolean;
+  task_id: number | null;
+  checkpoint_index: number | null;
+  is_best: boolean;
+  size_bytes: number;
+}
+
+export interface TaskDraft {
+  type: TaskType;
+  name: string | null;
+  config: string | null;
+  options: Options | null;
+  task: number | null;
+}
+
+export interface NewTaskPage {
+  plugins: Choices<PluginChoice>;
+  projects: Choices<ProjectChoice>;
+  models: Choices<ModelChoice>;
+  chosen: { plugin: PluginChoice | null; project: ProjectChoice | null; model: ModelChoice | null };
+  presets: Record<number, Preset[]>;
+  choices: number;
+  draft: TaskDraft;
+  notes: string[];
+  agents: number;
+  defaults: Pick<Options, "engine" | "gpus" | "pull" | "hardened">;
+}

@@ -1,0 +1,1 @@
+"""Access: tokens and sessions, the middleware that checks them, and the limit on guesses."""

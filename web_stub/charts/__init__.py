@@ -1,0 +1,1 @@
+"""Metric series made small enough to draw, and kept for the next request."""

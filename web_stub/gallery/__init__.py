@@ -1,0 +1,1 @@
+"""Images of projects: search, annotations, statistics, thumbnails."""

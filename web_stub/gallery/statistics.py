@@ -1,0 +1,243 @@
+"""Statistics of a project: objects, images and area of each class, images and objects of each tag.
+
+Counting reads every annotation, so the result is kept in memory and as a file under the installation's home. Its
+key is the project's content: a project that has changed is counted again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from cachetools import LRUCache
+
+from agent.domain import Image, Project
+from agent.formats.label_shapes import objects_of
+from agent.fs.atomic import write_atomically
+from web_stub.budget import TooBusy
+from web_stub.gallery.annotations import dicts, read_annotation, tag_names, text
+from web_stub.gallery.decode import NoPicture
+from web_stub.gallery.label_areas import BrokenLabel, covered, is_mask, mask_pixels
+from web_stub.shared_work import SharedWork
+
+if TYPE_CHECKING:
+    from agent.store import Store
+    from web_stub.gallery.workers import Workers
+
+MaskPixels = Callable[[Sequence[Any], int, int], Sequence[float | None]]  # bitmaps, width, height → pixels of each
+
+_VERSION = 2  # of the files
+_IN_MEMORY = 8  # projects
+_AT_ONCE, _WAITING = 1, 100  # projects that are being counted, or wait to be
+
+
+class ClassCount(msgspec.Struct):
+    title: str
+    shape: str  # "" for a class that the project's meta does not know
+    color: str
+    objects: int = 0
+    images: int = 0
+    pixels: float = 0.0  # of all its objects; a pixel that two of them cover counts twice
+
+
+class TagCount(msgspec.Struct):
+    name: str
+    value_type: str
+    color: str
+    images: int = 0
+    objects: int = 0
+
+
+class ImageRow(msgspec.Struct, array_like=True):
+    """An image, to be found by its objects and tags: positions in the lists of classes and tags of the project."""
+
+    id: int
+    dataset_id: int
+    name: str
+    classes: tuple[int, ...]
+    tags: tuple[int, ...]
+
+
+class ProjectStatistics(msgspec.Struct):
+    images: int
+    labeled_images: int
+    objects: int
+    broken: int  # annotations and labels that cannot be read
+    pixels: int  # of all images
+    classes: list[ClassCount]
+    tags: list[TagCount]
+    rows: list[ImageRow]  # in the project's order
+
+    def having(self, title: str | None, tag: str | None) -> Iterator[ImageRow]:
+        """Images with an object of that class and that tag, on themselves or on an object."""
+        wanted_class = _place([c.title for c in self.classes], title)
+        wanted_tag = _place([t.name for t in self.tags], tag)
+        for row in self.rows:
+            if (title is None or wanted_class in row.classes) and (tag is None or wanted_tag in row.tags):
+                yield row
+
+
+class StatisticsCache:
+    """Statistics by project. A single thread counts a project; others that ask for it wait."""
+
+    def __init__(self, store: Store, folder: Path, workers: Workers) -> None:
+        self._store = store
+        self._folder = folder
+        self._workers = workers
+        self._work: SharedWork[ProjectStatistics] = SharedWork("statistics", threads=_AT_ONCE, most=_WAITING)
+        self._lock = threading.Lock()  # around both dictionaries
+        self._kept: LRUCache[str, ProjectStatistics] = LRUCache(_IN_MEMORY)
+        self._is_closing = False
+        self._counting: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
+
+    async def prepared(self, project: Project) -> ProjectStatistics:
+        """The same as `of`, without a thread that waits: counting a large project takes minutes. Raises TooBusy."""
+        with self._lock:
+            kept = self._kept.get(_key(project))
+        return kept or await self._work.result(_key(project), lambda: self.of(project))
+
+    def close(self) -> None:
+        self._is_closing = True
+        self._work.close()
+        self._is_closing = False
+
+    def of(self, project: Project) -> ProjectStatistics:
+        key = _key(project)
+        with self._lock:
+            counting = self._counting[project.id]
+        with counting:
+            with self._lock:
+                statistics = self._kept.get(key)
+            if statistics is None:
+                statistics = self._read(key)
+                if statistics is None:
+                    statistics = count(project, self._images(project), self._mask_pixels)
+                    self._write(project, key, statistics)
+                with self._lock:
+                    self._kept[key] = statistics
+            return statistics
+
+    def _images(self, project: Project) -> Iterator[Image]:
+        for dataset in self._store.datasets.list(project.id):
+            for image in self._store.images.of_dataset(dataset.id):
+                if self._is_closing:
+                    raise TooBusy("the server is being stopped")
+                yield image
+
+    def _mask_pixels(self, bitmaps: Sequence[Any], width: int, height: int) -> Sequence[float | None]:
+        try:
+            return self._workers.mask_pixels(bitmaps, width, height)
+        except NoPicture:  # too large a job for a worker
+            return [None] * len(bitmaps)
+
+    def _read(self, key: str) -> ProjectStatistics | None:
+        try:
+            return msgspec.json.decode((self._folder / f"{key}.json").read_bytes(), type=ProjectStatistics)
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def _write(self, project: Project, key: str, statistics: ProjectStatistics) -> None:
+        with suppress(OSError):  # counted again next time
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for old in self._folder.glob(f"{project.id}-*.json"):
+                old.unlink(missing_ok=True)
+            write_atomically(self._folder / f"{key}.json", msgspec.json.encode(statistics), durable=False)
+
+
+def _key(project: Project) -> str:
+    content = project.content_sha256[:32] or f"at{project.updated_at.timestamp():.6f}"
+    return f"{project.id}-{content}-{project.images_count}-v{_VERSION}"
+
+
+def masks_here(bitmaps: Sequence[Any], width: int, height: int) -> list[float | None]:
+    """The pixels of each bitmap, counted in this process: for annotations that are trusted. Pure."""
+    return [mask_pixels(bitmap, width, height) for bitmap in bitmaps]
+
+
+def count(project: Project, images: Iterator[Image], mask_pixels: MaskPixels = masks_here) -> ProjectStatistics:
+    """Statistics of these images, in their order, under the project's meta. Takes any annotation."""
+    counter = _Counter(project.meta, mask_pixels)
+    for image in images:
+        counter.add(image)
+    return counter.counted
+
+
+class _Counter:
+    def __init__(self, meta: Mapping[str, Any], mask_pixels: MaskPixels) -> None:
+        self._mask_pixels = mask_pixels
+        self.counted = ProjectStatistics(0, 0, 0, 0, 0, [], [], [])
+        self._classes: dict[str, int] = {}
+        self._tags: dict[str, int] = {}
+        for item in dicts(meta.get("classes")):
+            self._class(text(item.get("title")), text(item.get("shape")), text(item.get("color")))
+        for item in dicts(meta.get("tags")):
+            self._tag(text(item.get("name")), text(item.get("value_type")), text(item.get("color")))
+
+    def add(self, image: Image) -> None:
+        counted = self.counted
+        annotation = read_annotation(image.annotation)
+        if annotation is None:
+            counted.broken += 1
+            annotation = {}
+        tags = set(self._tags_of(annotation))
+        for place in tags:
+            counted.tags[place].images += 1
+        classes: set[int] = set()
+        labels = objects_of(annotation)
+        shapes = [self.counted.classes[self._class(text(label.get("classTitle")))].shape for label in labels]
+        masked = [is_mask(label, shape) for label, shape in zip(labels, shapes, strict=True)]
+        bitmaps = [label.get("bitmap") for label, has_mask in zip(labels, masked, strict=True) if has_mask]
+        masks = iter(self._mask_pixels(bitmaps, image.width, image.height) if bitmaps else ())
+        for label, has_mask in zip(labels, masked, strict=True):
+            place = self._class(text(label.get("classTitle")))
+            classes.add(place)
+            known = counted.classes[place]
+            known.objects += 1
+            pixels = next(masks) if has_mask else _pixels(label, known.shape, image)
+            if pixels is None:
+                counted.broken += 1
+            else:
+                known.pixels += pixels
+            for tag in set(self._tags_of(label)):
+                counted.tags[tag].objects += 1
+                tags.add(tag)
+        for place in classes:
+            counted.classes[place].images += 1
+        counted.images += 1
+        counted.labeled_images += bool(labels)
+        counted.objects += len(labels)
+        counted.pixels += image.width * image.height
+        row = ImageRow(image.id, image.dataset_id, image.name, tuple(sorted(classes)), tuple(sorted(tags)))
+        counted.rows.append(row)
+
+    def _class(self, title: str, shape: str = "", color: str = "") -> int:
+        if title not in self._classes:
+            self._classes[title] = len(self.counted.classes)
+            self.counted.classes.append(ClassCount(title, shape, color))
+        return self._classes[title]
+
+    def _tag(self, name: str, value_type: str = "", color: str = "") -> int:
+        if name not in self._tags:
+            self._tags[name] = len(self.counted.tags)
+            self.counted.tags.append(TagCount(name, value_type, color))
+        return self._tags[name]
+
+    def _tags_of(self, tagged: Mapping[str, Any]) -> Iterator[int]:
+        for name in tag_names(tagged):
+            yield self._tag(name)
+
+
+def _pixels(label: Mapping[str, Any], shape: str, image: Image) -> float | None:
+    try:
+        return covered(label, shape, image.width, image.height)
+    except BrokenLabel:
+        return None
+
+
+def _place(names: list[str], name: str | None) -> int:
+    return names.index(name) if name in names else -1

@@ -1,0 +1,38 @@
+"""The socket that the web listens on. Loads no web framework: `agent up` opens it for each start of its web."""
+
+from __future__ import annotations
+
+import socket
+
+from agent.errors import CouldNotStart
+
+BACKLOG = 2048  # connections that the kernel holds until they are accepted
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen on host:port (0: any free port). Raises CouldNotStart."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError) as e:
+        reason = getattr(e, "strerror", None) or e
+        raise CouldNotStart(f"{host!r} is not an address to listen on: {reason}; set AGENT_WEB_HOST") from e
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as e:
+        listener.close()
+        raise CouldNotStart(
+            f"cannot listen on {host} port {port}: {e.strerror}; is another server running? Set AGENT_WEB_PORT"
+        ) from e
+    return listener
+
+
+def url_of(host: str, listener: socket.socket) -> str:
+    """An address that a browser can open: the loopback where the server listens on every address."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
+    port = listener.getsockname()[1]
+    return f"http://{f'[{name}]' if ':' in name and not name.startswith('[') else name}:{port}"

@@ -1,0 +1,240 @@
+"""Tasks with their bars, events and checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+import msgspec
+from pydantic import Field
+
+from agent import domain
+from agent.domain import CheckpointState, TaskStatus, TaskType
+from agent.events.model import Level, Stream
+from agent.store import Series, StoredEvent
+from web_stub.resources.resource import Ref, Resource
+
+StreamName = Literal["agent", "stdout", "stderr"]
+
+_LEVELS = {level: level.name.lower() for level in Level}
+_STREAMS: dict[Stream, StreamName] = {Stream.AGENT: "agent", Stream.STDOUT: "stdout", Stream.STDERR: "stderr"}
+
+
+class Progress(Resource):
+    subtask: str
+    current: int
+    total: int
+    current_label: str | None
+    total_label: str | None
+    updated_at: datetime
+
+
+class ProgressList(Resource):
+    items: list[Progress]
+
+
+class LastMetric(Resource):
+    kind: str
+    name: str
+    epoch: float | None
+    value: float | None
+    count: int
+
+    @classmethod
+    def of(cls, series: Series) -> Self:
+        return super().of(series, epoch=series.last_epoch, value=series.last_value)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The results of a task so far: its newest bar, the last values of its metrics, the number of its checkpoints."""
+
+    progress: Progress | None
+    metrics: list[LastMetric]
+    metrics_count: int
+    checkpoints: int
+
+
+class TaskCard(Resource):
+    id: int
+    type: TaskType
+    status: TaskStatus
+    name: str
+    plugin: Ref
+    project: Ref
+    model: Ref
+    step: str
+    engine: str | None
+    agent_id: str | None
+    stop_requested: bool
+    waits_for: Annotated[str | None, Field(description="why a queued task is not started; null: it waits for its turn")]
+    reason: str | None
+    message: str | None
+    exit_code: int | None
+    lines_read: int
+    events_count: int
+    result_project_id: int | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: Progress | None
+    metrics: Annotated[list[LastMetric], Field(description="the first hundred series of the task")]
+    metrics_count: Annotated[int, Field(description="of all series of the task")]
+    checkpoints: int
+
+    @classmethod
+    def of(cls, task: domain.Task, outcome: Outcome, **given: Any) -> Self:
+        """`given` are the references. Written out, which is three times as fast: a list shows a thousand cards."""
+        return cls(
+            id=task.id,
+            type=task.type,
+            status=task.status,
+            name=task.name,
+            step=task.step.name,
+            engine=task.engine,
+            agent_id=task.agent_id,
+            stop_requested=task.stop_requested,
+            reason=task.reason,
+            message=task.message,
+            exit_code=task.exit_code,
+            lines_read=task.lines_read,
+            events_count=task.events_count,
+            result_project_id=task.result_project_id,
+            created_at=task.created_at,
+            started_at=task.started_at,
+            finished_at=task.finished_at,
+            progress=outcome.progress,
+            metrics=outcome.metrics,
+            metrics_count=outcome.metrics_count,
+            checkpoints=outcome.checkpoints,
+            **given,
+        )
+
+
+class TaskList(Resource):
+    items: list[TaskCard]
+    next: Annotated[int | None, Field(description="the cursor of the next page; null on the last one")]
+    total: Annotated[int, Field(description="of all tasks that match, on all pages")]
+    counts: Annotated[dict[TaskStatus, int], Field(description="by status, of those that match but for `status`")]
+
+
+class Options(Resource):
+    engine: str
+    gpus: str
+    pull: str
+    writable_data: bool
+    stop_grace_s: float
+    memory_bytes: int | None
+    hardened: bool
+    time_limit_s: float | None
+    idle_limit_s: float | None
+    env: dict[str, str]
+
+
+class TaskDetail(TaskCard):
+    config: dict[str, Any]
+    options: Options
+    container_id: str | None
+    container_spec: dict[str, Any] | None
+    image_digest: str | None
+
+    @classmethod
+    def of(cls, task: domain.Task, outcome: Outcome, **given: Any) -> Self:
+        return super().of(
+            task,
+            outcome,
+            config=task.config,
+            options=Options.of(task.options),
+            container_id=task.container_id,
+            container_spec=task.container_spec,
+            image_digest=task.image_digest,
+            **given,
+        )
+
+
+class QueuedTask(TaskDetail):
+    """A task that was asked for just now."""
+
+    notes: Annotated[list[str], Field(description="sentences about what was asked for and may be a slip; often none")]
+
+
+class EventLine(Resource):
+    """A numbered line. `body` is what a known event says, `fields` are the other keys of its JSON object."""
+
+    seq: int
+    time: datetime
+    stream: StreamName
+    level: str
+    message: str
+    event_type: str | None
+    body: dict[str, Any] | None
+    fields: Mapping[str, Any] | None
+    parse_error: str | None
+
+    @classmethod
+    def of(cls, row: StoredEvent, **given: Any) -> Self:
+        """Written out, which is three times as fast: streams carry thousands a second."""
+        return cls(
+            seq=row.seq,
+            time=row.time,
+            stream=_STREAMS[row.stream],
+            level=_LEVELS[row.level],
+            message=row.message,
+            event_type=row.event_type,
+            body=msgspec.to_builtins(row.body),
+            fields=row.fields or None,
+            parse_error=row.parse_error,
+            **given,
+        )
+
+
+class Event(EventLine):
+    raw: str | None = None
+
+
+class EventList(Resource):
+    items: list[Event]
+    next: Annotated[
+        int | None, Field(description="`after` (or `before`) of the next page; null when this is the end for now")
+    ]
+
+
+class LineCount(Resource):
+    count: Annotated[int, Field(description="of the lines that match")]
+    all: int
+
+
+class Checkpoint(Resource):
+    id: int
+    task_id: int
+    seq: int
+    index: int
+    subdir: str
+    is_best: bool
+    optional: dict[str, Any] | None
+    state: CheckpointState
+    reason: str | None
+    model_id: int | None
+    model_name: str | None
+    size_bytes: int
+    sha256: str | None
+    download: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, checkpoint: domain.Checkpoint, model: domain.Model | None) -> Self:
+        """Size and hash are those of its `model` state, while the library has one."""
+        return super().of(
+            checkpoint,
+            model_id=model.id if model else None,
+            model_name=model.name if model else None,
+            size_bytes=model.size_bytes if model else checkpoint.size_bytes,
+            sha256=model.sha256 if model else None,
+            download=f"/api/models/{model.id}/download" if model else None,
+        )
+
+
+class CheckpointList(Resource):
+    items: list[Checkpoint]

@@ -1,0 +1,91 @@
+"""The bodies that the REST API takes, checked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from agent.domain import TaskType
+from agent.submission import TaskRequest
+from agent.task_options import RequestedOptions
+from web_stub.json_response import strict
+from web_stub.parameters import LARGEST_ID
+
+_Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+
+
+class In(BaseModel):
+    """Unknown keys are refused: a misspelt one would silently do nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewOptions(In):
+    """How the task is run. What is left out follows the agent's settings."""
+
+    engine: Literal["auto", "docker", "process"] | None = None
+    gpus: Annotated[str, Field(pattern=r"^(auto|none|all|[0-9]+(,[0-9]+)*)$")] | None = None
+    pull: Literal["missing", "always", "never"] | None = None
+    writable_data: bool = False
+    stop_grace_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    memory_bytes: Annotated[int, Field(ge=6 << 20, le=2**60)] | None = None
+    hardened: bool | None = None
+    time_limit_s: Annotated[float, Field(ge=1, le=1e8, description="from the task's start")] | None = None
+    idle_limit_s: Annotated[float, Field(ge=1, le=1e8, description="without a line of output")] | None = None
+    env: Annotated[dict[str, str], AfterValidator(strict)] = Field(default_factory=dict)
+
+
+Reference = Annotated[_Id | Annotated[str, Field(min_length=1, max_length=500)], AfterValidator(strict)]
+
+
+class NewTask(In):
+    """What to run. Plugin, project and model by id or name; a config, or a preset's title, or the first preset."""
+
+    type: TaskType
+    plugin: Reference
+    project: Reference
+    model: Reference
+    name: Annotated[str, Field(max_length=255), AfterValidator(strict)] | None = None
+    config: Annotated[dict[str, Any], AfterValidator(strict)] | None = None
+    preset: str | None = None
+    overrides: Annotated[list[str], AfterValidator(strict)] = Field(default_factory=list, examples=[["lr=0.001"]])
+    options: NewOptions = Field(default_factory=NewOptions)
+
+    def request(self) -> TaskRequest:
+        """The same as the command line and the public API make of what they are asked."""
+        options = self.options
+        return TaskRequest(
+            type=self.type,
+            plugin=self.plugin,
+            project=self.project,
+            model=self.model,
+            name=self.name,
+            config=self.config,
+            preset=self.preset,
+            overrides=self.overrides,
+            options=RequestedOptions(
+                engine=options.engine,
+                gpus=options.gpus,
+                pull=options.pull,
+                writable_data=options.writable_data,
+                stop_grace_s=options.stop_grace_s,
+                memory_bytes=options.memory_bytes,
+                hardened=options.hardened,
+                time_limit_s=options.time_limit_s,
+                idle_limit_s=options.idle_limit_s,
+                env=options.env,
+            ),
+        )
+
+
+class StreamPlace(In):
+    """A stream, and how much of it is known."""
+
+    address: Annotated[str, Field(max_length=4000, examples=["tasks/7/stream", "models/stream?limit=50"])]
+    after: Annotated[int, Field(ge=0, le=LARGEST_ID, description="of a task: start behind this event")] = 0
+    mark: Annotated[str, Field(max_length=100, description="the last mark that came; empty for none")] = ""
+
+
+class JointStream(In):
+    streams: Annotated[list[StreamPlace], Field(min_length=1, max_length=500)]

@@ -1,0 +1,120 @@
+"""Cards of tasks. The outcome of a task that has ended no longer changes, so it is kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cachetools import LRUCache
+
+from agent.domain import Task, TaskStatus
+from agent.liveness import agents_alive, why_waiting
+from web_stub.resources.metrics import Series
+from web_stub.resources.resource import Ref
+from web_stub.resources.tasks import Checkpoint, LastMetric, Outcome, Progress, QueuedTask, TaskCard, TaskDetail
+
+if TYPE_CHECKING:
+    from agent.store import Store
+
+BARS_SHOWN = 100  # of a task, those that moved last
+_METRICS = 100  # of a card, the first
+_REMOVED = "(removed)"
+_Detail = TypeVar("_Detail", bound=TaskDetail)
+
+
+class TaskCards:
+    """Makes cards from the store. Safe to use from several threads."""
+
+    def __init__(self, store: Store, *, keep: int = 20_000) -> None:
+        self._store = store
+        self._outcomes: LRUCache[int, Outcome] = LRUCache(keep)
+        self._lock = threading.Lock()
+
+    def card(self, task: Task) -> TaskCard:
+        return self.cards([task])[0]
+
+    def cards(self, tasks: Iterable[Task]) -> list[TaskCard]:
+        """Cards of several tasks, in a few questions to the store however many they are."""
+        tasks = list(tasks)
+        refs, waits, outcomes = _Refs(self._store, tasks), _Waits(self._store), self._outcomes_of(tasks)
+        return [TaskCard.of(task, outcomes[task.id], waits_for=waits.of(task), **refs.of(task)) for task in tasks]
+
+    def detail(self, task: Task) -> TaskDetail:
+        return self._detailed(TaskDetail, task)
+
+    def queued(self, task: Task, notes: Iterable[str]) -> QueuedTask:
+        """The answer to a request for a task; `notes` are about the request."""
+        return self._detailed(QueuedTask, task, notes=list(notes))
+
+    def _detailed(self, kind: type[_Detail], task: Task, **given: Any) -> _Detail:
+        refs, waits, outcomes = _Refs(self._store, [task]), _Waits(self._store), self._outcomes_of([task])
+        return kind.of(task, outcomes[task.id], waits_for=waits.of(task), **refs.of(task), **given)
+
+    def _outcomes_of(self, tasks: Sequence[Task]) -> dict[int, Outcome]:
+        with self._lock:
+            found = {task.id: self._outcomes[task.id] for task in tasks if task.id in self._outcomes}
+        missing = [task for task in tasks if task.id not in found]
+        ids = [task.id for task in missing]
+        bars, counts = self._store.progress.newest_of_tasks(ids), self._store.checkpoints.counts(ids)
+        series = self._store.metrics.first_of_tasks(ids, _METRICS)
+        for task in missing:
+            first, count = series.get(task.id, ([], 0))
+            found[task.id] = Outcome(
+                progress=Progress.of(bars[task.id]) if task.id in bars else None,
+                metrics=[LastMetric.of(one) for one in first],
+                metrics_count=count,
+                checkpoints=counts.get(task.id, 0),
+            )
+        with self._lock:
+            self._outcomes.update({task.id: found[task.id] for task in missing if task.status.is_final})
+        return found
+
+
+def task_parts(store: Store, task_id: int) -> dict[str, Any]:
+    """The parts of a task that a page draws besides its card and its events: bars, checkpoints, series."""
+    return {
+        "progress": [Progress.of(bar) for bar in store.progress.newest(task_id, BARS_SHOWN)],
+        "progress_count": store.progress.count(task_id),
+        "checkpoints": checkpoints_of(store, task_id),
+        "series": [Series.of(series) for series in store.metrics.series(task_id)],
+    }
+
+
+def checkpoints_of(store: Store, task_id: int) -> list[Checkpoint]:
+    """In the order reported, with the properties of the models they became."""
+    found = store.checkpoints.list(task_id)
+    models = store.models.by_id([known.model_id for known in found if known.model_id is not None])
+    return [Checkpoint.of(known, models.get(known.model_id) if known.model_id else None) for known in found]
+
+
+class _Refs:
+    """The plugin, project and model of each of these tasks."""
+
+    def __init__(self, store: Store, tasks: Sequence[Task]) -> None:
+        names = store.names
+        self._plugins = names.plugins({task.plugin_id for task in tasks})
+        self._projects = names.projects({task.project_id for task in tasks})
+        self._models = names.models({task.model_id for task in tasks})
+
+    def of(self, task: Task) -> dict[str, Ref]:
+        return {
+            "plugin": Ref(id=task.plugin_id, name=self._plugins.get(task.plugin_id, _REMOVED)),
+            "project": Ref(id=task.project_id, name=self._projects.get(task.project_id, _REMOVED)),
+            "model": Ref(id=task.model_id, name=self._models.get(task.model_id, _REMOVED)),
+        }
+
+
+class _Waits:
+    """Why queued tasks wait. The agents are read once, and only where a task is queued."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._agents = cache(lambda: agents_alive(store))
+        self._plugin = cache(store.plugins.get)
+
+    def of(self, task: Task) -> str | None:
+        if task.status is not TaskStatus.QUEUED:
+            return None
+        return why_waiting(self._agents(), task, self._plugin(task.plugin_id)) or None
