@@ -1,7 +1,7 @@
-"""Ratios against peers and limits. `python -m benchmarks [NAME ...]` runs them all, or those named.
+"""Ratios against peers and limits. `python -m benchmarks [NAME ...]` runs all benchmarks, or the named benchmarks.
 
-A benchmark is a module here with `measure(rounds) -> Iterable[Ratio]`. What is compared is measured in turns,
-on the same machine and the same input, so that a ratio says something where seconds do not.
+A benchmark is a module of this package with `measure(rounds) -> Iterable[Ratio]`. It measures this project and the peer
+alternately, on the same machine and the same input, because a ratio depends less on the machine than seconds do.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """How ours compares, once per round. Above 1 is better than the peer, or than the limit."""
+    """The ratio of this project to a peer or a limit, for each round. Above 1 is better than the peer or the limit."""
 
     name: str
     ours: str
     peer: str
     values: tuple[float, ...]
-    wanted: float  # the least ratio that is good enough
+    wanted: float  # the lowest acceptable ratio
     remark: str = ""
 
     @property

@@ -1,4 +1,4 @@
-"""Run the benchmarks and print a table of ratios. Ends with 1 when one is below what is wanted."""
+"""Run the benchmarks and print a table of ratios. The exit code is 1 if a ratio is below the wanted value."""
 
 from __future__ import annotations
 

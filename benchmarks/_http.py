@@ -1,4 +1,4 @@
-"""One connection to a server, kept open between questions as a browser keeps it."""
+"""A connection to a server that stays open between requests, as in a browser."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Connection:
         self._headers = dict(headers)
 
     def ask(self, path: str, body: Any = None) -> tuple[float, bytes]:
-        """Seconds until the whole answer was there, and the answer. With a body, sent as JSON, it is a POST."""
+        """Seconds until the whole answer has arrived, and the answer. A body is sent as JSON, by POST."""
         while True:
             is_reused = self._http.sock is not None
             start = time.perf_counter()
@@ -30,7 +30,7 @@ class Connection:
                 said = answer.read()
             except ConnectionError:
                 self._http.close()
-                if is_reused:  # a server closes what was idle for some seconds
+                if is_reused:  # a server closes connections that were idle for some seconds
                     continue
                 raise
             took = time.perf_counter() - start

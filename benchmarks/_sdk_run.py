@@ -1,7 +1,7 @@
-"""One measured run on either SDK, in a process of its own: `python _sdk_run.py official|ours masks|batch FOLDER`.
+"""A measured run on either SDK, in a process of its own: `python _sdk_run.py official|ours masks|batch FOLDER`.
 
-Prints the seconds that the work itself took. Starts in the environment of that SDK, so it may import nothing else
-of this project than the oracle's way to find the SDK's modules.
+It prints the seconds of the work itself. It runs in the environment of that SDK, so the only module of this project
+that it may import is the oracle, which finds the modules of the SDK.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def masks(sdk: oracle_nn.Sdk, folder: Path) -> float:
     ids = {item.name: index for index, item in enumerate(project.meta.obj_classes)}
     dataset = sdk.nn("dataset").SlyDataset(project.meta, [], (480, 640), ids, -1)
     paths = [dataset_.get_item_paths(name).ann_path for dataset_ in project for name in dataset_]
-    dataset.make_gt((480, 640), dataset.load_annotation(paths[0]))  # what loads lazily is loaded
+    dataset.make_gt((480, 640), dataset.load_annotation(paths[0]))  # load the lazy modules
     start = time.process_time()
     for path in paths:
         dataset.make_gt((480, 640), dataset.load_annotation(path))
@@ -32,11 +32,11 @@ def masks(sdk: oracle_nn.Sdk, folder: Path) -> float:
 
 
 def batch(sdk: oracle_nn.Sdk, _: Path) -> float:
-    """BatchInferenceApplier with a model that takes 5 ms per image, off the interpreter as a GPU would."""
+    """BatchInferenceApplier with a model that takes 5 ms per image without the interpreter lock, like a GPU."""
     base = sdk.nn("hosted.inference_single_image").SingleImageInferenceBase
     sly = sdk.sly
 
-    class Model(base):  # type: ignore[misc]
+    class Model(base):  # type: ignore[valid-type, misc]  # known at run time
         def inference(self, image: Any, ann: Any) -> Any:  # noqa: ARG002 - the official signature
             time.sleep(MODEL_S)
             obj_class = self.out_class_mapping[1]

@@ -1,8 +1,8 @@
-"""An MLflow tracking server with as much in it, from an environment of its own, and what its page asks of it.
+"""An MLflow tracking server with the same amount of data, in an environment of its own, and the requests of its page.
 
-The five million points go into its SQLite file by plain SQL, in the shape its own API leaves them: through that
-API, where a thousand points a request is the most, they would take more than an hour. Schema, experiment and runs
-are MLflow's own doing.
+The benchmark writes the five million points to MLflow's SQLite file by plain SQL, in the form that MLflow's API writes.
+Through that API, which takes at most a thousand points per request, it would take more than an hour. MLflow itself
+creates the schema, the experiment and the runs.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ from benchmarks._http import Connection
 
 ENVIRONMENT = Path(__file__).parents[1] / ".build" / "mlflow"
 REQUIREMENT = "mlflow>=3.17.2,<3.18"
-BROWSER_CONNECTIONS = 6  # at once to one server
+BROWSER_CONNECTIONS = 6  # at a time to a server
 LOG_EVERY_S = 0.1
 _STARTS_WITHIN_S = 120
 _METRICS_INDEXES = {"index_metrics_run_uuid": "run_uuid", "index_metrics_run_uuid_key_step": "run_uuid, key, step"}
 
 
 def make_environment() -> None:
-    """Once for all runs of the benchmark."""
-    complete = ENVIRONMENT / ".complete"  # written last: an interrupted installation is started over
+    """Make the environment, once for all runs of the benchmark."""
+    complete = ENVIRONMENT / ".complete"  # written last: an interrupted installation starts again
     ENVIRONMENT.parent.mkdir(exist_ok=True)
     with FileLock(f"{ENVIRONMENT}.lock"):
         if not complete.exists():
             subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
-            install = [ENVIRONMENT / "bin/python", "-m", "pip", "install", "-q", REQUIREMENT]
+            install: list[str | Path] = [ENVIRONMENT / "bin/python", "-m", "pip", "install", "-q", REQUIREMENT]
             subprocess.run(install, check=True, stdout=sys.stderr)
             complete.touch()
 
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Mlflow]:
-    """`mlflow server` as it comes, on an SQLite file."""
+    """`mlflow server` with default settings, on an SQLite file."""
     folder.mkdir()
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
-    command = [
+    command: list[str | Path] = [
         ENVIRONMENT / "bin/mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
         "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts"),
     ]  # fmt: skip
@@ -82,7 +82,7 @@ def serving(folder: Path) -> Iterator[Mlflow]:
 
 
 class Mlflow:
-    """The server as a browser and a training reach it. Safe from several threads, each with its own connection."""
+    """The server as a browser and a training use it. Several threads may use it; each has its own connection."""
 
     def __init__(self, database: Path, address: tuple[str, int]) -> None:
         self.address = address
@@ -115,15 +115,15 @@ class Mlflow:
         return run
 
     def log(self, run: str, metrics: list[dict[str, Any]]) -> None:
-        """At most a thousand."""
+        """Log at most a thousand metrics."""
         self._get("/api/2.0/mlflow/runs/log-batch", {"run_id": run, "metrics": metrics})
 
     def fill(self, run: str, values: NDArray[np.float64], runs: int) -> None:
-        """A metric for every column of (steps, metrics), and so many runs beside it, each with a metric."""
+        """Write a metric for every column of (steps, metrics), and `runs` further runs with a metric each."""
         now_ms = time.time_ns() // 1_000_000
         with closing(sqlite3.connect(self._database, timeout=60)) as database:
             database.execute("PRAGMA synchronous=OFF")
-            for index in _METRICS_INDEXES:  # made at once afterwards: half the time
+            for index in _METRICS_INDEXES:  # creating the indexes afterwards takes half the time
                 database.execute(f"DROP INDEX {index}")
             for number, column in enumerate(values.T):
                 key = f"metric{number:02}"
@@ -144,7 +144,7 @@ class Mlflow:
             database.commit()
 
     def _fill_runs(self, database: sqlite3.Connection, template: str, runs: int) -> None:
-        """Copies of a run, older than it."""
+        """Write copies of a run that are older than the run."""
         columns = [row[1] for row in database.execute("PRAGMA table_info(runs)")]
         chosen = ", ".join(
             {"run_uuid": "printf('%032x', i)", "start_time": "start_time - i"}.get(c, c) for c in columns
@@ -167,7 +167,7 @@ class Mlflow:
         )
 
     def charts_s(self, run: str, metrics: int, points: int) -> float:
-        """Seconds until the page has a chart for each metric: it asks for each of them, six at once."""
+        """Seconds until the page has a chart for each metric: a request for each metric, six at a time."""
 
         def ask(number: int) -> int:
             query = f"run_ids={run}&metric_key=metric{number:02}&max_results={points}"
@@ -181,7 +181,7 @@ class Mlflow:
         return took
 
     def list_s(self, runs: int) -> float:
-        """Seconds for the newest runs, as the page's first look at an experiment."""
+        """Seconds for the newest runs, as in the first request of the page for an experiment."""
         wanted = {"experiment_ids": ["0"], "max_results": runs, "order_by": ["attributes.start_time DESC"]}
         start = time.perf_counter()
         found = json.loads(self._get("/api/2.0/mlflow/runs/search", wanted))
@@ -190,10 +190,10 @@ class Mlflow:
         return took
 
     async def watch(self, run: str, watchers: int, lines: int) -> list[tuple[float, float]]:
-        """(logged, seen) of a metric logged a thousand times a second, at each of its watchers.
+        """(logged, seen) of a metric that is logged a thousand times a second, for each watcher.
 
-        There are no event streams: each watcher asks for the run again as soon as it was answered, which is the best
-        it can do. It sees the newest value, so what lies between two answers counts as seen with the second.
+        MLflow has no event streams, so each watcher polls: it requests the run again as soon as it has an answer. An
+        answer holds the newest value only; the values before count as seen with it.
         """
         logged: list[float] = []
         logging = threading.Thread(target=self._log_all, args=(run, lines, logged))

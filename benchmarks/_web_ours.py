@@ -1,7 +1,7 @@
-"""An installation with much in it, its web server in a process of its own, and clients of that server.
+"""An installation with much data, its web server in a process of its own, and clients of that server.
 
-`python -m benchmarks._web_ours STORE_URL TASK LINES` is a plugin that prints and the agent that records it: the real
-path from bytes to committed rows, without an engine.
+`python -m benchmarks._web_ours STORE_URL TASK LINES` is a plugin that prints, and the agent that records it: the real
+code from bytes to committed rows, without an engine.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from agent.collect import collect
 from agent.domain import TaskStatus
 from agent.engines import Frame
 from agent.events.model import Stream
 from agent.events.parse import parse_line
-from agent.record import Recorder
+from agent.recorder import Recorder
+from agent.run.collect import collect
 from agent.settings import Settings
 from agent.store import EventRow, open_store
 from benchmarks._http import Connection
@@ -42,7 +42,7 @@ _LOGIN_LINK = re.compile(r"open http://([\d.]+):(\d+)/")
 
 
 def metric_values() -> NDArray[np.float64]:
-    """What the long task printed, (steps, series): walks with a spike here and there."""
+    """The values of the long task, (steps, series): random walks with a few spikes."""
     random = np.random.default_rng(5)
     walks = random.normal(0, 0.01, (STEPS, SERIES)).cumsum(axis=0)
     walks[random.integers(0, STEPS, 50), random.integers(0, SERIES, 50)] += 10
@@ -51,7 +51,7 @@ def metric_values() -> NDArray[np.float64]:
 
 
 def fill(home: Path, values: NDArray[np.float64], tasks: int) -> tuple[int, int]:
-    """A long task and many others, among them one that runs: (the long one, the running one)."""
+    """Write a long task and many other tasks, one of them running; return the ids of the long and the running one."""
     home.mkdir()
     with open_store(Settings(home=home).store) as store:
         fill_task_list(store, tasks - 2)
@@ -62,7 +62,10 @@ def fill(home: Path, values: NDArray[np.float64], tasks: int) -> tuple[int, int]
         names = [f"metric{number:02}" for number in range(SERIES)]
         for start in range(0, STEPS, _BATCH):
             rows = [
-                EventRow(start + n + 1, parse_line(_line((start + n) / 1000, dict(zip(names, row, strict=True))), 2, n))
+                EventRow(
+                    start + n + 1,
+                    parse_line(_line((start + n) / 1000, dict(zip(names, row, strict=True))), Stream.STDERR, n),
+                )
                 for n, row in enumerate(values[start : start + _BATCH].tolist())
             ]
             store.events.append(long, rows, lines_read=rows[-1].seq)
@@ -76,7 +79,7 @@ def _line(epoch: float, values: dict[str, float]) -> str:
 
 
 class Web:
-    """The server as its clients reach it, over one connection that stays open."""
+    """The server as its clients use it, over a connection that stays open."""
 
     def __init__(self, home: Path, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None
@@ -87,14 +90,14 @@ class Web:
         self._connection = Connection(self.address, {"x-api-key": self.token})
 
     def ask(self, path: str) -> tuple[float, Any]:
-        """Seconds until the whole answer was there, and what it says."""
+        """Seconds until the whole answer has arrived, and its content."""
         took, said = self._connection.ask(path)
         return took, orjson.loads(said)
 
 
 @contextmanager
 def serving(home: Path) -> Iterator[Web]:
-    """`agent up` with the page alone."""
+    """`agent up` without an agent."""
     command = [sys.executable, "-m", "agent.cli", "up", "--no-agent", "--port", "0"]
     environ = {key: value for key, value in os.environ.items() if not key.startswith("AGENT_")}
     process = subprocess.Popen(
@@ -107,16 +110,16 @@ def serving(home: Path) -> Iterator[Web]:
         process.communicate(timeout=60)
 
 
-# ---------------------------------------------------------------- a task that prints while others listen
+# ---------------------------------------------------------------- a task that prints while clients listen
 
 
 def print_metrics(store_url: str, task_id: int, lines: int) -> None:
-    """Print and record a metric every millisecond; its epoch is the moment at which it was printed."""
+    """Print and record a metric every millisecond; its epoch is the time at which it was printed."""
     with open_store(store_url) as store:
         log_path = Path(store_url.removeprefix("sqlite:///")).with_suffix(".txt")
         recorder = Recorder(store, task_id, lines_read=0, last_seq=0, log_path=log_path)
         collect(_printed(lines), recorder, on_checkpoint=print, on_applied=print)
-        recorder.close()
+        recorder.flush()
         store.tasks.become(task_id, TaskStatus.FINISHED)
 
 
@@ -128,15 +131,15 @@ def _printed(lines: int) -> Iterator[list[Frame]]:
         yield [(int(Stream.STDERR), "".join(f"{line}\n" for line in burst).encode())]
 
 
-@functools.lru_cache(maxsize=256)  # every stream receives the same messages; reading them once is enough
+@functools.lru_cache(maxsize=256)  # every stream receives the same messages, so each is read once
 def _events(data: bytes) -> tuple[list[int], list[float]]:
-    """Their numbers, and when they were printed."""
+    """The numbers of the events in a message, and the times at which they were printed."""
     events = orjson.loads(data)["events"]
     return [event["seq"] for event in events], [event["body"]["epoch"] for event in events]
 
 
 async def _listen(web: Web, task_id: int, listening: asyncio.Semaphore) -> tuple[list[int], list[tuple[float, float]]]:
-    """One stream to its end: numbers of the events in the order received, and (printed, received) of each message."""
+    """Read a stream to its end: the numbers of its events in order, and (printed, received) of each message."""
     reader, writer = await asyncio.open_connection(*web.address, limit=1 << 24)
     path = f"/api/tasks/{task_id}/stream?after=0"
     writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nx-api-key: {web.token}\r\n\r\n".encode())
@@ -154,7 +157,7 @@ async def _listen(web: Web, task_id: int, listening: asyncio.Semaphore) -> tuple
             _, is_batch, data = message.partition(b"event: batch\ndata: ")
             if is_batch:
                 received = time.time()
-                seqs, printed = _events(data)
+                seqs, printed = _events(data.partition(b"\nid: ")[0])
                 numbers += seqs
                 moments += [(moment, received) for moment in printed]
     writer.close()
@@ -162,7 +165,7 @@ async def _listen(web: Web, task_id: int, listening: asyncio.Semaphore) -> tuple
 
 
 async def listen(web: Web, home: Path, task_id: int, streams: int, lines: int) -> list[tuple[float, float]]:
-    """(printed, received) of every event at every stream, having checked that each had all of them in order."""
+    """(printed, received) of every event at every stream; raises unless every stream had all events in order."""
     listening = asyncio.Semaphore(0)
     listeners = [asyncio.create_task(_listen(web, task_id, listening)) for _ in range(streams)]
     for _ in range(streams):

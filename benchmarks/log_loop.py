@@ -1,8 +1,8 @@
 """From the engine's stream to committed rows, against `docker logs CONTAINER > /dev/null` over the same lines.
 
-The container prints 200,000 lines as an official plugin does: mostly METRICS, with PROGRESS, logs and text
-between them. Its image is made of the host's own `cat` and the libraries that one needs, so nothing is pulled.
-Every round starts a fresh process of ours with a fresh database, with docker's own client before and after it.
+The container prints 200,000 lines like an official plugin: mostly METRICS, with PROGRESS, logs and text between
+them. Its image holds only the host's `cat` and its libraries, so nothing is pulled. Every round starts a new
+process of this project with a new database, and runs docker's own client before and after it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from agent.collect import collect
 from agent.domain import ContainerSpec, Mount, NewModel, NewProject, NewTask, TaskType
 from agent.engines import Container
 from agent.engines.docker import DockerEngine
-from agent.record import Recorder
+from agent.recorder import Recorder
+from agent.run.collect import collect
 from agent.store import Store, open_store
 from benchmarks import Ratio
 
@@ -44,7 +44,7 @@ def measure(rounds: int) -> Iterable[Ratio]:
     try:
         container = print_lines(engine, folder)
         try:
-            docker_logs(container.id)  # warms the page cache
+            docker_logs(container.id)  # fills the page cache
             peer, ours, memory_mb = [docker_logs(container.id)], [], []
             for number in range(rounds):
                 took, megabytes = in_a_process(container.id, folder / f"{number}.db")
@@ -70,7 +70,7 @@ def measure(rounds: int) -> Iterable[Ratio]:
 
 
 def lines(count: int) -> Iterator[str]:
-    """What a training prints; 205 bytes a line on average."""
+    """The lines of a training, 205 bytes per line on average."""
     chance = random.Random(7)
     stamp = '"timestamp": "2026-11-22T09:28:39.527Z", "level": "info"}'
     for n in range(count):
@@ -107,7 +107,7 @@ def print_lines(engine: DockerEngine, folder: Path) -> Container:
 
 
 def make_image() -> bool:
-    """The image with `cat`; whether it had to be made."""
+    """Make the image with `cat` if it does not exist; return whether it was made."""
     if subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, check=False).returncode == 0:
         return False
     cat = shutil.which("cat")
@@ -123,7 +123,7 @@ def make_image() -> bool:
 
 
 def docker_logs(container_id: str) -> float:
-    """Seconds docker's own client takes."""
+    """Seconds that docker's own client takes."""
     with Path("/dev/null").open("wb") as nowhere:
         start = time.perf_counter()
         subprocess.run(["docker", "logs", container_id], stdout=nowhere, stderr=nowhere, check=True)
@@ -131,7 +131,7 @@ def docker_logs(container_id: str) -> float:
 
 
 def in_a_process(container_id: str, database: Path) -> tuple[float, float]:
-    """Seconds and peak megabytes of ours, in a process of its own; checks that every line became a row."""
+    """Seconds and peak megabytes of this project, in a new process; checks that every line became a row."""
     command = [sys.executable, "-m", "benchmarks.log_loop", container_id, str(database)]
     said = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     assert said["rows"] == LINES, said
@@ -145,7 +145,7 @@ def collect_once(container_id: str, database: Path) -> dict[str, float]:
         recorder = Recorder(store, new_task(store), lines_read=0, last_seq=0, log_path=database.with_suffix(".txt"))
         start = time.perf_counter()
         collected = collect(container.output(), recorder, on_checkpoint=print, on_applied=print)
-        recorder.close()
+        recorder.flush()
         took = time.perf_counter() - start
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds": took, "peak_mb": peak_mb, "rows": collected.lines}

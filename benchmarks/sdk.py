@@ -1,7 +1,7 @@
 """supervisely_lib against the official package (6.73.357, in an environment of its own) on the same project.
 
-The project: 200 images of 640 x 480 with ten polygons and three masks each. Both sides write their log lines to
-/dev/null. The official classes run with the two repairs that make them run at all (tests/interop/oracle_nn.py).
+The project has 200 images of 640 x 480 with ten polygons and three masks each. Both SDKs write their log lines to
+/dev/null. The official classes run with the two repairs without which they do not run (tests/interop/oracle_nn.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from PIL import Image
 
 from benchmarks import Ratio
 from supervisely_lib.geometry.bitmap import Bitmap
-from tests.interop import conftest as official
+from tests.interop import environments as official
 from tests.interop.nn_cases import plain
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +30,7 @@ PEER = f"official {official.VERSION}"
 
 
 def measure(rounds: int) -> Iterable[Ratio]:
-    python = str(official._environment(official.VERSION))
+    python = str(official.environment(official.VERSION))
     folder = Path(tempfile.mkdtemp(prefix="bench-sdk-"))
     try:
         write_task(folder / "task")
@@ -43,13 +43,13 @@ def measure(rounds: int) -> Iterable[Ratio]:
 
 
 def imports(rounds: int, python: str) -> Iterable[Ratio]:
-    """Whole processes, in seconds of CPU: other work on the machine must not decide it."""
+    """Whole processes, in seconds of CPU, so that other programs on the machine do not matter."""
     bare, ours, theirs = [], [], []
     for _ in range(rounds + 1):
         bare.append(process_s(sys.executable, "pass"))
         ours.append(process_s(sys.executable, "import supervisely_lib as sly"))
         theirs.append(process_s(python, "import supervisely as sly"))
-    bare, ours, theirs = bare[1:], ours[1:], theirs[1:]  # the first one reads the disk
+    bare, ours, theirs = bare[1:], ours[1:], theirs[1:]  # the first run reads the disk
     yield Ratio("import", shown(ours), PEER + shown(theirs), ratios(theirs, ours), 10)
     yield Ratio("import", shown(ours), "1.5 x a bare start" + shown(bare), ratios([1.5 * s for s in bare], ours), 1)
 
@@ -85,7 +85,7 @@ def run_s(which: str, python: str, what: str, folder: Path) -> float:
 
 
 def environ() -> dict[str, str]:
-    return {**official._environ(), "PYTHONPATH": str(ROOT)}
+    return {**official.environ(), "PYTHONPATH": str(ROOT)}
 
 
 def ratios(theirs: list[float], ours: list[float]) -> tuple[float, ...]:
@@ -97,7 +97,7 @@ def shown(seconds: list[float]) -> str:
 
 
 def compare_results(folder: Path) -> None:
-    """A faster run that writes something else would be no run."""
+    """Both SDKs must write the same results, or the times cannot be compared."""
     for theirs in sorted((folder / "official" / "results").rglob("*.json")):
         ours = folder / "ours" / theirs.relative_to(folder / "official")
         if plain(json.loads(ours.read_text())) != plain(json.loads(theirs.read_text())):

@@ -1,7 +1,7 @@
-"""The store's hot paths, against plain sqlite3 and against limits.
+"""The performance of the store, against plain sqlite3 and against limits.
 
-Appending is compared with `executemany` of the very same rows into the very same table: what is lost between
-the two is what the points, the tallies and the conversion of events cost.
+Appending is compared with `executemany` of the same rows into the same table. The difference is the cost of the
+points, the counts and the conversion of events.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks import Ratio
 
 ROWS, BATCH = 100_000, 4000
 WANTED_ROWS_PER_S = 150_000
-SERIES, POINTS = 20, 250_000  # of one task
+SERIES, POINTS = 20, 250_000  # per task
 CHART_LIMIT_S = 0.3
 TASKS, LISTED, LIST_LIMIT_S = 10_000, 1000, 0.05
 WAKE_LIMIT_S = 0.01
@@ -68,7 +68,7 @@ def measure(rounds: int) -> Iterable[Ratio]:
 
 
 def append(folder: Path, batches: Sequence[Sequence[EventRow]]) -> tuple[float, float]:
-    """Seconds ours and the peer's, each in a fresh database made by the same migration."""
+    """Seconds of this project and of the peer, each with a new database made by the same migration."""
     folder.mkdir()
     with open_store(f"sqlite:///{folder / 'ours.db'}") as store:
         task_id = new_task(store)
@@ -120,9 +120,9 @@ def charts(store: Store, rounds: int) -> Ratio:
 
 
 def fill_task_list(store: Store, tasks: int) -> None:
-    """So many tasks that ended, each with a bar and a metric, the way a training leaves them."""
+    """Write ended tasks, each with a progress bar and a metric, as after a training."""
     template = new_task(store)
-    with store._db.writing() as connection:  # ten thousand transactions would only measure the disk
+    with store._db.writing() as connection:  # a single transaction, because ten thousand would only measure the disk
         connection.exec_driver_sql(
             "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO tasks "
             "(type, status, name, plugin_id, project_id, model_id, created_us, started_us, finished_us, reason, "
@@ -146,7 +146,7 @@ def fill_task_list(store: Store, tasks: int) -> None:
 
 
 def task_list(store: Store, rounds: int) -> Ratio:
-    """As many as one request may ask for, of ten times as many."""
+    """List the largest page of a request, of ten times as many tasks."""
     fill_task_list(store, TASKS)
     took = []
     for _ in range(rounds + 1):
@@ -160,7 +160,7 @@ def task_list(store: Store, rounds: int) -> Ratio:
 
 
 def wake_up(store: Store, rounds: int) -> Ratio:
-    """From the end of another connection's commit to the reader that waited for it."""
+    """The time from the end of a commit on another connection until the waiting reader wakes."""
     assert store._db.path is not None
     took = []
     with open_store(f"sqlite:///{store._db.path}") as other:

@@ -1,7 +1,7 @@
-"""The web where it has much to show, against limits and against an MLflow server with as much in it.
+"""The web with much data, against limits and against an MLflow server with the same amount of data.
 
-Five million points in a task, ten thousand tasks, two hundred event streams: all over real connections to a server
-in a process of its own, which is asked in turns with MLflow's.
+The data is five million points in a task, ten thousand tasks, and two hundred event streams. All requests go over real
+connections to a server in a process of its own, alternately with MLflow's server.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from benchmarks import Ratio, _web_mlflow, _web_ours
 from benchmarks._web_mlflow import Mlflow
 from benchmarks._web_ours import SERIES, STEPS, Web
 
-POINTS = 2000  # at most, of a series
+POINTS = 2000  # at most, per series
 CHART_LIMIT_S = 0.3
 TASKS, SHOWN, LIST_LIMIT_S = 10_000, 100, 0.05
 STREAMS, LINES, STREAM_LIMIT_S = 200, 5000, 1.0
-MLFLOW_CHARTS, MLFLOW_LINES = 2, 2000  # it takes half a minute each
+MLFLOW_CHARTS, MLFLOW_LINES = 2, 2000  # rounds and lines; each round takes half a minute
 PARTS = 5
-_ASKED = 5  # times in a round; its median counts
+_ASKED = 5  # requests per round; the median counts
 
 
 def measure(rounds: int) -> Iterable[Ratio]:
@@ -47,7 +47,7 @@ def measure(rounds: int) -> Iterable[Ratio]:
 
 
 def charts(web: Web, task_id: int, mlflow: Mlflow, run: str, rounds: int) -> Iterable[Ratio]:
-    """Everything a task's page draws: a request of ours, one for each metric of theirs."""
+    """All charts of a task's page: a single request of this project, a request per metric of MLflow."""
     address = f"/api/tasks/{task_id}/points?max_points={POINTS}"
     first, data = web.ask(address)
     if [(one["count"], one["shown"] <= POINTS) for one in data["series"]] != [(STEPS, True)] * SERIES:
@@ -63,15 +63,15 @@ def charts(web: Web, task_id: int, mlflow: Mlflow, run: str, rounds: int) -> Ite
 
 
 def check_zoom(web: Web, task_id: int, values: NDArray[np.float64]) -> Ratio:
-    """Narrower and narrower windows end at the very points that were printed, or this raises."""
+    """Check that narrower and narrower windows end at exactly the points that were printed; else raise an error."""
     exact = 0
     for width in (STEPS // 2, 20_000, POINTS - 2, 100, 1):
         for start in (0, STEPS // 3, STEPS - width):
-            stop = start + width  # of the steps, half open; a step is a thousandth of an epoch
+            stop = start + width  # steps, half open; a step is a thousandth of an epoch
             window = f"from={start / 1000!r}&to={(stop - 1) / 1000!r}"
             _, data = web.ask(f"/api/tasks/{task_id}/points?max_points={POINTS}&{window}")
             for column, one in enumerate(data["series"]):
-                steps = slice(max(0, start - 1), stop + 1)  # a neighbour on either side
+                steps = slice(max(0, start - 1), stop + 1)  # with a neighbour on either side
                 printed = list(
                     zip((np.arange(STEPS)[steps] / 1000).tolist(), values[steps, column].tolist(), strict=True)
                 )
@@ -88,7 +88,7 @@ def check_zoom(web: Web, task_id: int, values: NDArray[np.float64]) -> Ratio:
 
 
 def task_list(web: Web, mlflow: Mlflow, rounds: int) -> Iterable[Ratio]:
-    """The newest hundred of ten thousand, as the first page shows them; and those with a word in their name."""
+    """The newest hundred of ten thousand tasks, as on the first page; and the tasks with a word in their name."""
     address = f"/api/tasks?limit={SHOWN}"
     first, data = web.ask(address)
     if len(data["items"]) != SHOWN:
@@ -107,7 +107,10 @@ def task_list(web: Web, mlflow: Mlflow, rounds: int) -> Iterable[Ratio]:
 
 
 def streams(web: Web, home: Path, task_id: int, mlflow: Mlflow) -> Iterable[Ratio]:
-    """From a metric printed to each of those who listen. All of them receive all of it, in order, or this raises."""
+    """The time from printing a metric to its arrival at each client.
+
+    Raises unless all clients get all metrics in order.
+    """
     ours = by_part(asyncio.run(_web_ours.listen(web, home, task_id, STREAMS, LINES)))
     theirs = by_part(asyncio.run(mlflow.watch(mlflow.new_run("watched"), STREAMS, MLFLOW_LINES)))
     name, what = f"{STREAMS} streams, 1,000 metrics/s", "printed → received"
@@ -122,13 +125,13 @@ def streams(web: Web, home: Path, task_id: int, mlflow: Mlflow) -> Iterable[Rati
 
 
 def by_part(moments: Iterable[tuple[float, float]]) -> list[list[float]]:
-    """Latencies in seconds of the first fifth of what was printed, of the second, and so on."""
+    """Latencies in seconds, for each fifth of the printed metrics."""
     latencies = np.array(sorted(moments))
     return [(part[:, 1] - part[:, 0]).tolist() for part in np.array_split(latencies, PARTS)]
 
 
 def within(limit_s: float, took: list[float]) -> tuple[str, tuple[float, ...]]:
-    """The limit as a peer, and the ratios to it."""
+    """A limit in the role of the peer, and the ratios to it."""
     return f"{limit_s * 1000:.0f} ms", tuple(limit_s / seconds for seconds in took)
 
 

@@ -1,9 +1,9 @@
-"""A sample project from a real photograph: the Greek coins that scikit-image ships, cut into tiles.
+"""A sample project from a photograph: the Greek coins of scikit-image, cut into tiles.
 
     python -m plugin_example.samples.coins DIR
 
-The labels are derived from the photograph by the watershed transform. Training tiles come from
-the left two thirds and overlap each other; validation tiles come from the right third alone, so no pixel is in both.
+The watershed transform derives the labels from the photograph. Training tiles come from the left two thirds and
+overlap each other; validation tiles come from the right third only, so no pixel is in both.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ TRAIN = sly.TagMeta("train", sly.TagValueType.NONE, color=[0, 184, 148])
 VAL = sly.TagMeta("val", sly.TagValueType.NONE, color=[108, 92, 231])
 
 TILE_PX = 96
-TRAIN_STEP_PX = 48  # half a tile: every coin is seen whole, and cut in several ways
+TRAIN_STEP_PX = 48  # half a tile: tiles show every coin whole, and cut in several ways
 SPLIT = 2 / 3  # of the photograph's width
-SMALLEST_COIN_PX = 60  # of a coin cut by a tile's border; less tells nobody that it is one
+SMALLEST_COIN_PX = 60  # smallest visible part of a coin at the border of a tile; a smaller part gets no label
 
 
 def coins_in(photo: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Number every coin: photo (H, W) gray → (H, W), 0 for the cloth between them."""
-    # Late: scikit-image takes a second to load and only this sample needs it.
+    # Imported late: scikit-image takes a second to load, and only this sample needs it.
     from scipy import ndimage
     from skimage.filters import sobel
     from skimage.morphology import remove_small_objects
     from skimage.segmentation import watershed
 
     seeds = np.zeros(photo.shape, np.int32)
-    seeds[photo < 30], seeds[photo > 150] = 1, 2  # surely cloth, surely metal
+    seeds[photo < 30], seeds[photo > 150] = 1, 2  # certainly cloth, certainly metal
     metal = ndimage.binary_fill_holes(watershed(sobel(photo), seeds) == 2)
     numbered, _ = ndimage.label(remove_small_objects(metal, max_size=SMALLEST_COIN_PX))
     return np.asarray(numbered, np.int32)
 
 
 def tile_corners(height: int, left: int, right: int, step: int) -> list[tuple[int, int]]:
-    """Top left corners of the tiles that cover a band of columns; the last ones are moved back to fit."""
+    """Top left corners of the tiles that cover a band of columns; the last tiles are moved back into the band."""
     rows = [*range(0, height - TILE_PX, step), height - TILE_PX]
     cols = [*range(left, right - TILE_PX, step), right - TILE_PX]
     return [(row, col) for row in rows for col in cols]
@@ -52,7 +52,7 @@ def tile_corners(height: int, left: int, right: int, step: int) -> list[tuple[in
 
 def write_coins(directory: Path) -> sly.Project:
     """Cut the photograph into a new project. Raises FileExistsError if the directory is not empty."""
-    from skimage import data  # late, as above
+    from skimage import data  # imported late, as above
 
     photo = data.coins()  # (303, 384) gray
     numbered = coins_in(photo)

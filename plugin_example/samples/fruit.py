@@ -2,8 +2,8 @@
 
     python -m plugin_example.samples.fruit DIR --images 60 --seed 7
 
-DIR becomes a Supervisely project of that name. Image i depends on the seed and i alone, so a longer
-project starts with the images of a shorter one. Every fifth image is tagged `val`, the others `train`.
+DIR becomes a Supervisely project of that name. Image i depends only on the seed and on i, so a longer
+project starts with the images of a shorter project. Every fifth image has the tag `val`, the others `train`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 FRUIT = ("apple", "banana", "pineapple")
 CARD = "price card"
 
-# One class of each kind a segmentation plugin has to understand.
+# A class of each shape that a segmentation plugin has to support.
 CLASSES = [
     sly.ObjClass("apple", sly.Bitmap, color=[214, 48, 49]),
     sly.ObjClass("banana", sly.Polygon, color=[253, 203, 110]),
@@ -45,7 +45,7 @@ DATASETS = {"kitchen": ("wood", "cloth"), "market": ("paper", "gravel")}
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """What lies in a scene. `mask` (H, W) is what is seen of it; a rectangle's is its whole extent."""
+    """An object in a scene. `mask` (H, W) is its visible part; for a rectangle it is the whole extent."""
 
     class_name: str
     mask: Mask
@@ -59,7 +59,7 @@ class Scene:
 
 
 def draw_scene(rng: Rng, background: str, first_fruit: str) -> Scene:
-    """Paint one picture: three to five fruit on a background, on every second one a card below them."""
+    """Paint an image: three to five fruit on a background, and in every second image a card below them."""
     size = (int(rng.integers(200, 280)), int(rng.integers(240, 340)))
     warmth = rng.uniform(0, 0.2)
     light = Light(rng.uniform(0, 2 * np.pi), np.array([1, 1 - warmth / 2, 1 - warmth], np.float32))
@@ -68,7 +68,7 @@ def draw_scene(rng: Rng, background: str, first_fruit: str) -> Scene:
     if rng.random() < 0.5:
         names.insert(0, CARD)
 
-    extents: list[Mask] = []  # whole things, hidden parts included
+    extents: list[Mask] = []  # whole objects, hidden parts included
     for name in names:
         layer, pose = _placed(rng, size, name, light, extents)
         picture = laid_over(picture, layer, light, height=pose.radius * (0.03 if name == CARD else 0.15))
@@ -84,7 +84,7 @@ def draw_scene(rng: Rng, background: str, first_fruit: str) -> Scene:
 
 
 def _placed(rng: Rng, size: tuple[int, int], name: str, light: Light, below: list[Mask]) -> tuple[Layer, Pose]:
-    """The thing at the first of some random poses that leaves at least half of everything below it in sight."""
+    """The object at the first of some random poses at which at least half of every object below stays visible."""
     for _ in range(30):
         pose = Pose(
             row=rng.uniform(0.12, 0.88) * size[0],
@@ -103,7 +103,7 @@ def _share_in_sight(mask: Mask, above: list[Mask]) -> float:
 
 
 def labels_of(thing: Thing) -> list[sly.Label]:
-    """The thing as labels of its class; a polygon cut in two by what lies on it gives two labels."""
+    """The object as labels of its class; a polygon that another object cuts in two gives two labels."""
     obj_class = next(known for known in CLASSES if known.name == thing.class_name)
     if not thing.mask.any():
         return []
@@ -118,6 +118,7 @@ def labels_of(thing: Thing) -> list[sly.Label]:
 def write_fruit(directory: Path, images: int = 60, seed: int = 7) -> sly.Project:
     """Draw `images` scenes into a new project. Raises FileExistsError if the directory is not empty."""
     meta = sly.ProjectMeta(sly.ObjClassCollection(CLASSES), sly.TagMetaCollection(TAGS))
+    tag_metas = {tag_meta.name: tag_meta for tag_meta in TAGS}
     project = new_project(directory, meta)
     datasets: dict[str, sly.Dataset] = {}
     for index in range(images):
@@ -126,8 +127,8 @@ def write_fruit(directory: Path, images: int = 60, seed: int = 7) -> sly.Project
         scene = draw_scene(rng, backgrounds[rng.integers(2)], first_fruit=FRUIT[index % 3])
 
         tags = [
-            sly.Tag(meta.get_tag_meta("val" if index % 5 == 1 else "train")),
-            sly.Tag(meta.get_tag_meta("background"), value=scene.background),
+            sly.Tag(tag_metas["val" if index % 5 == 1 else "train"]),
+            sly.Tag(tag_metas["background"], value=scene.background),
         ]
         labels = [label for thing in scene.things for label in labels_of(thing)]
         ann = sly.Annotation(scene.picture.shape[:2], labels=labels, img_tags=sly.TagCollection(tags))

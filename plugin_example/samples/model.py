@@ -2,8 +2,8 @@
 
     python -m plugin_example.samples.model DIR
 
-A training needs a model to start from, even where there is none yet. The plugin finds no `model.pt` in
-this one and starts from random weights; the first checkpoint is a real model.
+A training needs a model to start from. The plugin finds no `model.pt` in this model and starts from random
+weights; the first checkpoint is a real model.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import argparse
 import json
 from pathlib import Path
 
-EMPTY = {"settings": {}, "classes": [], "class_title_to_idx": {}}
+EMPTY: dict[str, object] = {"settings": {}, "classes": [], "class_title_to_idx": {}}
 
 
 def write_empty_model(directory: Path) -> Path:

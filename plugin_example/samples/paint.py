@@ -1,6 +1,6 @@
-"""Brushes of the fruit sample: textures, light and shapes on arrays. Pure: all randomness is the `rng` given.
+"""Drawing functions of the fruit sample: textures, light and shapes on arrays. Pure: randomness comes from `rng` only.
 
-Pictures are float32 (H, W, 3) RGB in [0, 1]; a `Layer` is one painted thing with its coverage.
+Images are float32 (H, W, 3) RGB in [0, 1]; a `Layer` is a painted object with its coverage.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 Rng = np.random.Generator
 
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where a thing lies: centre and radius in pixels, angle in radians."""
+    """The pose of an object: centre and radius in pixels, angle in radians."""
 
     row: float
     col: float
@@ -25,7 +25,7 @@ class Pose:
     angle: float
 
     def grid(self, size: tuple[int, int]) -> tuple[Array, Array]:
-        """Coordinates u (across) and v (down) of every pixel in the thing's own frame, in radii: two (H, W)."""
+        """Coordinates u (across) and v (down) of every pixel in the object's own frame, in radii: two (H, W)."""
         rows, cols = np.mgrid[: size[0], : size[1]].astype(np.float32)
         across, down = (cols - self.col) / self.radius, (rows - self.row) / self.radius
         cos, sin = np.cos(self.angle), np.sin(self.angle)
@@ -34,7 +34,7 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """A lamp above the table: its direction in the picture (radians) and the colour it gives white paper."""
+    """A lamp above the table: its direction in the image (radians) and the colour of white paper in its light."""
 
     angle: float
     colour: Array
@@ -72,7 +72,7 @@ def noise(rng: Rng, size: tuple[int, int], cell: float, octaves: int = 3, stretc
 
 
 def inside(distance: Array, radius: float) -> Array:
-    """Coverage of where `distance` (in radii, negative inside) is below zero, one pixel soft: (H, W)."""
+    """Coverage of the area in which `distance` (in radii) is negative, with an edge that is one pixel soft: (H, W)."""
     return np.clip(0.5 - distance * radius, 0, 1)
 
 
@@ -87,12 +87,12 @@ def lit(colour: Array, normal: tuple[Array, Array, Array], light: Light, gloss: 
 
 
 def turned(x: Array, y: Array, angle: float) -> tuple[Array, Array]:
-    """A direction in a thing's own frame → in the picture's frame."""
+    """A direction in the object's own frame → the direction in the frame of the image."""
     return x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)
 
 
 def laid_over(picture: Array, layer: Layer, light: Light, height: float) -> Array:
-    """The picture with the layer on it, and its shadow beside it; `height` in pixels."""
+    """The image with the layer on it, and the shadow of the layer; `height` in pixels."""
     shift = np.array([[1, 0, -np.cos(light.angle) * height], [0, 1, -np.sin(light.angle) * height]], np.float32)
     shadow = cv2.warpAffine(layer.cover, shift, layer.cover.shape[::-1])
     shadow = cv2.GaussianBlur(shadow, (0, 0), max(height / 2, 1.0))
@@ -100,6 +100,6 @@ def laid_over(picture: Array, layer: Layer, light: Light, height: float) -> Arra
 
 
 def covered(picture: Array, layer: Layer) -> Array:
-    """The picture (H, W, 3) with the layer painted over it."""
+    """The image (H, W, 3) with the layer painted over it."""
     cover = layer.cover[..., None]
     return picture * (1 - cover) + layer.colour * cover

@@ -1,4 +1,4 @@
-"""What the sample projects share: a new project on disk, masks as polygons."""
+"""Functions that the sample projects share: a new project on disk, masks as polygons."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ def new_project(directory: Path, meta: sly.ProjectMeta) -> sly.Project:
 
 
 def mask_to_polygons(mask: NDArray[np.bool_], smallest_px: int = 12) -> list[sly.Polygon]:
-    """One polygon per connected part of a mask (H, W), with its holes; parts and holes below the size are left out."""
+    """A polygon for each connected part of a mask (H, W), with its holes. Smaller parts and holes are left out."""
     polygons = []
     for outline in _outlines(mask, smallest_px):
         solid = cv2.fillPoly(np.zeros(mask.shape, np.uint8), [outline], 1).astype(bool)
-        # Outlines of the holes themselves, not of the rim around them: rasterising clears exactly their pixels.
+        # These are outlines of the holes, not of the rim around them, so rasterising clears exactly the pixels of the
+        # holes.
         holes = [_points(hole) for hole in _outlines(solid & ~mask, smallest_px)]
         polygons.append(sly.Polygon(_points(outline), holes))
     return polygons

@@ -1,4 +1,4 @@
-"""What the fruit lies on: four families of backgrounds, each with several colours. Pure."""
+"""Backgrounds of the fruit sample: four kinds, each with several colours. Pure."""
 
 from __future__ import annotations
 

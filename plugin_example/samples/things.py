@@ -1,4 +1,4 @@
-"""The painters of the fruit sample: each gives one thing, lit and with a soft edge, at a pose. Pure."""
+"""The objects of the fruit sample: each function paints an object with light and a soft edge at a pose. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def apple(rng: Rng, size: tuple[int, int], pose: Pose, light: Light) -> Layer:
 def banana(rng: Rng, size: tuple[int, int], pose: Pose, light: Light) -> Layer:
     """A bent tube with ridges, brown spots, dark ends."""
     u, v = pose.grid(size)
-    bend = rng.uniform(0.9, 1.5)  # radius of the arc the middle line lies on
+    bend = rng.uniform(0.9, 1.5)  # radius of the arc of the middle line
     half_arc = 1.0 / bend
     rho, phi = np.hypot(u, v + bend * 0.75), np.arctan2(u, v + bend * 0.75)
     along = phi / half_arc  # -1 … 1 from end to end
@@ -84,7 +84,7 @@ def pineapple(rng: Rng, size: tuple[int, int], pose: Pose, light: Light) -> Laye
 
 
 def price_card(rng: Rng, size: tuple[int, int], pose: Pose, light: Light) -> Layer:
-    """A paper card with a price and a bar code; never turned, so that a rectangle fits it exactly."""
+    """A paper card with a price and a bar code; it is never rotated, so a rectangle fits it exactly."""
     height, width = int(pose.radius), int(pose.radius * rng.uniform(1.3, 1.8))
     top, left = int(pose.row - height / 2), int(pose.col - width / 2)
     paper = [rgb("#F4F1E8"), rgb("#CFE3F2"), rgb("#F6D9E0")][rng.integers(3)]

@@ -1,4 +1,4 @@
-"""Samples of a project as tensors, some of them turned, scaled and tinted on the way."""
+"""Samples of a project as tensors, with augmentation: rotated, scaled, tinted."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ class SegmentationDataset(SlyDataset):
     """`dataset[i]` → image (3, H, W) float32 in [0, 1], target (H, W) int64 class ids.
 
     Randomness comes from torch's generator, which the data loader seeds in each of its workers: with one
-    seed a training sees the same pictures every time.
+    seed a training sees the same images every time.
     """
 
     def __init__(self, *args, augment=False, **kwargs):
@@ -26,7 +26,7 @@ class SegmentationDataset(SlyDataset):
 
 
 def augmented(rng, image, target):
-    """image (H, W, 3) uint8, target (H, W) int64 → the same, mirrored, turned, scaled, moved and tinted."""
+    """image (H, W, 3) uint8, target (H, W) int64 → both mirrored, rotated, scaled and moved, the image also tinted."""
     height, width = target.shape
     if rng.random() < 0.5:
         image, target = image[:, ::-1], target[:, ::-1]
@@ -35,7 +35,7 @@ def augmented(rng, image, target):
     turn[:, 2] += rng.uniform(-0.1, 0.1, 2) * (width, height)
 
     def moved(pixels, how):
-        # The border is mirrored: an image without black corners is one that may turn up in inference.
+        # The border is mirrored, because images in an inference have no black corners either.
         return cv2.warpAffine(pixels, turn, (width, height), flags=how, borderMode=cv2.BORDER_REFLECT_101)
 
     image = moved(np.ascontiguousarray(image), cv2.INTER_LINEAR)

@@ -1,8 +1,8 @@
-"""Apply a trained model to the project in the task folder. Run by the agent; talks to it in log lines."""
+"""Apply a trained model to the project in the task folder. The agent runs this script and reads its log lines."""
 
 import os
 
-# Torch reads it when it is loaded. Without it, waiting threads burn a shared CPU: ten times slower.
+# Torch reads this variable at its import. Without it, waiting threads keep a shared CPU busy: ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import supervisely_lib as sly
@@ -44,7 +44,7 @@ class SegmentationInference(SingleImageInferenceBase):
         return sly.Annotation(
             img_size=image.shape[:2],
             labels=segmentation_array_to_sly_bitmaps(self.out_class_mapping, scores.argmax(axis=2)),
-            # What the sliding window adds up where its windows overlap.
+            # The sliding window adds these up where windows overlap.
             pixelwise_scores_labels=segmentation_scores_to_per_class_labels(self.out_class_mapping, scores),
         )
 

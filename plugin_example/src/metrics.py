@@ -1,4 +1,4 @@
-"""What the training minimises, and what it is judged by."""
+"""The loss of the training, and the metric of its validation."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from torch import Tensor
 
-IGNORED = -1  # target of neutral pixels: neither right nor wrong
+IGNORED = -1  # target of neutral pixels, which count as neither correct nor wrong
 
 
 def segmentation_loss(scores: Tensor, target: Tensor) -> Tensor:
     """Cross entropy + Dice: scores (B, C, H, W), target (B, H, W) class ids → scalar.
 
-    Cross entropy alone is content with the background, which is most of every picture. Dice weighs each
-    class by its own area, so a small fruit counts as much as the table.
+    Cross entropy alone favours the background, which covers most of every image. Dice weighs each class by its
+    own area, so a small fruit counts as much as the table.
     """
-    counted = (target != IGNORED).sum().clamp(min=1)  # one at least: a batch may be neutral everywhere
+    counted = (target != IGNORED).sum().clamp(min=1)  # at least 1, because all pixels of a batch may be neutral
     cross_entropy = F.cross_entropy(scores, target, ignore_index=IGNORED, reduction="sum") / counted
     return cross_entropy + dice_loss(scores, target)
 
@@ -50,7 +50,7 @@ class Confusion:
         return _mean_iou(self.counts)
 
     def mean_iou_of_always(self, class_id: int) -> float:
-        """What a predictor would get that knows one class only."""
+        """The mean IoU of a predictor that always predicts the same class."""
         blind = torch.zeros_like(self.counts)
         blind[:, class_id] = self.counts.sum(dim=1)
         return _mean_iou(blind)

@@ -2,7 +2,7 @@
 
 What is unusual about it:
 - the first convolution already works at half the resolution, and the last step enlarges the class scores
-  by two: four times less work, at the price of outlines that are two pixels soft
+  by two: a quarter of the work, but outlines are two pixels soft
 - group normalisation instead of batch normalisation: the same in training and inference, with any batch size
 - the decoder adds the shortcut to its own map instead of stacking the two
 - images come as bytes / 255; the normalisation of colours is part of the network
@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from torch import Tensor, nn
 
-STRIDE = 16  # the deepest map is this many times smaller than the image: its sides have to be multiples
+STRIDE = 16  # the image is this many times larger than the deepest map: its sides have to be multiples of it
 
 
 class Block(nn.Module):
-    """Two 3×3 convolutions beside a shortcut: (B, C, H, W) → (B, C_out, H, W)."""
+    """Two 3×3 convolutions with a shortcut: (B, C, H, W) → (B, C_out, H, W)."""
 
     def __init__(self, channels: int, channels_out: int) -> None:
         super().__init__()
@@ -71,5 +71,5 @@ def doubled(x: Tensor) -> Tensor:
 
 
 def best_device() -> torch.device:
-    """The first GPU this process may see; the CPU where there is none."""
+    """The first GPU that is visible to this process, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,9 +1,9 @@
-"""Train the network on the project in the task folder. Run by the agent; talks to it in log lines."""
+"""Train the network on the project in the task folder. The agent runs this script and reads its log lines."""
 
 import math
 import os
 
-# Torch reads it when it is loaded. Without it, waiting threads burn a shared CPU: ten times slower.
+# Torch reads this variable at its import. Without it, waiting threads keep a shared CPU busy: ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import supervisely_lib as sly
@@ -41,16 +41,16 @@ class SegmentationTrainer(SuperviselyModelTrainer):
     def get_default_config():
         return {
             DATASET_TAGS: {TRAIN: "train", VAL: "val"},
-            "special_classes": {"background": "background", "neutral": "neutral"},  # unlabelled; not to be judged
-            INPUT_SIZE: {WIDTH: 128, HEIGHT: 128},  # multiples of 16; larger when small things matter
-            BATCH_SIZE: {TRAIN: 8, VAL: 8},  # as large as the memory allows; then a larger lr, too
+            "special_classes": {"background": "background", "neutral": "neutral"},  # unlabelled pixels; ignored pixels
+            INPUT_SIZE: {WIDTH: 128, HEIGHT: 128},  # multiples of 16; larger for small objects
+            BATCH_SIZE: {TRAIN: 8, VAL: 8},  # as large as the memory allows; a larger batch needs a larger lr
             EPOCHS: 24,
             VAL_EVERY: 1,  # epochs between two checkpoints; 0.5 is twice per epoch
             LR: 0.003,
-            "lr_schedule": "cosine",  # falls to zero; "constant" to stop whenever you like
-            "width": 16,  # channels of the first layer: 32 is four times slower and knows more
+            "lr_schedule": "cosine",  # falls to zero; with "constant" you can stop at any time
+            "width": 16,  # channels of the first layer: 32 is four times slower and learns more
             "augment": True,
-            "data_workers": 2,  # processes that read images; 0 reads them between the steps
+            "data_workers": 2,  # processes that read images; with 0 the training process reads them
             "seed": 0,
             "gpu_devices": [0],
             WEIGHTS_INIT_TYPE: TRANSFER_LEARNING,  # CONTINUE_TRAINING keeps the last layer as well
@@ -163,7 +163,7 @@ class SegmentationTrainer(SuperviselyModelTrainer):
         sly.logger.info("Training is finished.", extra=summary)
 
     def _lr_factor(self, steps):
-        """Step → share of the learning rate: a short rise from zero, then the schedule's fall."""
+        """Step → share of the learning rate: a short rise from zero, then the fall of the schedule."""
         rise = max(steps // 20, 1)
 
         def factor(step):

@@ -1,7 +1,7 @@
-"""From boxes to the maps a network is to give, and from its maps back to boxes.
+"""Conversion of boxes to the target maps of the network, and of its output maps to boxes.
 
 A box is four edges in pixels of the network's input: top, left, bottom, right. Edges lie between pixels, so the
-box of one pixel has sides of length one.
+box of a single pixel has sides of length one.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from torch import Tensor
 
 from model import CELL
 
-MOST_FOUND = 100  # in one picture
-SAME_THING = 0.6  # boxes of one class that overlap more are one thing, found twice
+MOST_FOUND = 100  # per image
+SAME_THING = 0.6  # boxes of the same class with more overlap count as the same object
 
 
 class Things(NamedTuple):
-    """What is to be seen in one picture."""
+    """The true objects in an image."""
 
     boxes: Tensor  # (N, 4)
     classes: Tensor  # (N,) ids
 
 
 class Found(NamedTuple):
-    """What was found in one picture, the surest first."""
+    """The detected objects in an image, the most confident first."""
 
     boxes: Tensor  # (K, 4)
     classes: Tensor  # (K,) ids
@@ -34,24 +34,27 @@ class Found(NamedTuple):
 
 
 class Maps(NamedTuple):
-    """What the network is to give for one picture."""
+    """The target output of the network for an image."""
 
     heat: Tensor  # (C, h, w): 1 in the cell of a centre, falling off around it
-    boxes: Tensor  # (4, h, w): the box that a cell near a centre belongs to
-    weight: Tensor  # (h, w): how much that box matters there; 0 away from centres
+    boxes: Tensor  # (4, h, w): the box of each cell near a centre
+    weight: Tensor  # (h, w): the weight of the box in the loss; 0 away from centres
 
 
 def maps_of(things: Things, num_classes: int, size: tuple[int, int]) -> Maps:
-    """`size`: (H, W) of the image. Where things overlap, cells belong to the smaller one."""
+    """The target maps of objects.
+
+    `size`: (H, W) of the image. Where objects overlap, a cell belongs to the smaller object.
+    """
     device = things.boxes.device
     rows, cols = (torch.arange(side // CELL, device=device) for side in size)
     maps = Maps(*(torch.zeros(count, len(rows), len(cols), device=device) for count in (num_classes, 4, 1)))
     sides = things.boxes[:, 2:] - things.boxes[:, :2]  # (N, 2)
     for at in sides.prod(dim=1).argsort(descending=True).tolist():
         box = things.boxes[at]
-        centre = ((box[:2] + box[2:]) / 2 / CELL).floor()  # of the cell that holds it
+        centre = ((box[:2] + box[2:]) / 2 / CELL).floor()  # the cell that holds the centre
         centre = torch.minimum(centre, centre.new_tensor([len(rows) - 1, len(cols) - 1]))
-        spread = (0.5 * sides[at] / CELL + 1) / 6  # (2,): half the box counts as around its centre
+        spread = (0.5 * sides[at] / CELL + 1) / 6  # (2,): the peak covers half of the box
         bumps = [torch.exp(-(((line - mid) / wide) ** 2) / 2)
                  for line, mid, wide in zip((rows, cols), centre, spread, strict=True)]  # fmt: skip
         bump = bumps[0][:, None] * bumps[1][None, :]  # (h, w)
@@ -65,7 +68,7 @@ def maps_of(things: Things, num_classes: int, size: tuple[int, int]) -> Maps:
 
 
 def boxes_of(sides: Tensor) -> Tensor:
-    """Ways to the four sides (B, 4, h, w), seen from the centres of the cells → boxes (B, 4, h, w)."""
+    """Distances from the centres of the cells to the four sides (B, 4, h, w) → boxes (B, 4, h, w)."""
     height, width = sides.shape[2:]
     rows, cols = ((torch.arange(count, device=sides.device) + 0.5) * CELL for count in (height, width))
     up, left, down, right = sides.unbind(dim=1)
@@ -75,7 +78,7 @@ def boxes_of(sides: Tensor) -> Tensor:
 
 @torch.no_grad()
 def found_in(heat: Tensor, sides: Tensor, least_score: float) -> list[Found]:
-    """The network's maps for a batch → what stands out in each picture."""
+    """The network's maps for a batch → the detected objects of each image."""
     scores = heat.sigmoid()  # (B, C, h, w)
     is_peak = (scores == F.max_pool2d(scores, 3, stride=1, padding=1)) & (scores >= least_score)
     found = []
@@ -89,7 +92,7 @@ def found_in(heat: Tensor, sides: Tensor, least_score: float) -> list[Found]:
 
 
 def _not_twice(found: Found) -> Tensor:
-    """Positions of those that overlap no surer one of their class too much: (K,) of K found."""
+    """Positions of the objects that do not overlap a more confident object of their class too much."""
     same = (iou(found.boxes, found.boxes) > SAME_THING) & (found.classes[:, None] == found.classes)
     kept: list[int] = []
     for at in range(len(same)):
@@ -99,12 +102,12 @@ def _not_twice(found: Found) -> Tensor:
 
 
 def iou(boxes: Tensor, others: Tensor) -> Tensor:
-    """Intersection over union of each box with each other one: (N, 4), (M, 4) → (N, M) in [0, 1]."""
+    """Intersection over union of each box with each other box: (N, 4), (M, 4) → (N, M) in [0, 1]."""
     return paired_iou(boxes.T[:, :, None], others.T[:, None, :])
 
 
 def paired_iou(boxes: Tensor, others: Tensor) -> Tensor:
-    """Intersection over union of boxes in the same place: (4, …), (4, …) → (…)."""
+    """Intersection over union of boxes at the same position: (4, …), (4, …) → (…)."""
     (top, left, bottom, right), (top_2, left_2, bottom_2, right_2) = boxes, others
     height = (torch.minimum(bottom, bottom_2) - torch.maximum(top, top_2)).clamp(min=0)
     width = (torch.minimum(right, right_2) - torch.maximum(left, left_2)).clamp(min=0)

@@ -1,4 +1,4 @@
-"""Samples of a project as tensors and boxes, some of them mirrored, scaled and tinted on the way."""
+"""Samples of a project as tensors and boxes, with augmentation: mirrored, scaled, moved, tinted."""
 
 import cv2
 import numpy as np
@@ -8,14 +8,14 @@ from supervisely_lib.nn.dataset import SlyDataset
 
 from boxes import Things
 
-LEAST_IN_SIGHT = 0.4  # of a thing's box, to still be a thing when a picture is moved
+LEAST_IN_SIGHT = 0.4  # visible share of a box below which augmentation drops the object
 
 
 class DetectionDataset(SlyDataset):
-    """`dataset[i]` → image (3, H, W) float32 in [0, 1], Things: the boxes around its labels, of whatever shape.
+    """`dataset[i]` → image (3, H, W) float32 in [0, 1], Things: the boxes around its labels of any shape.
 
     Randomness comes from torch's generator, which the data loader seeds in each of its workers: with one
-    seed a training sees the same pictures every time.
+    seed a training sees the same images every time.
     """
 
     def __init__(self, *args, augment=False, **kwargs):
@@ -36,14 +36,14 @@ class DetectionDataset(SlyDataset):
     def _boxes(self, ann):
         """Boxes (N, 4) and class ids (N,) of an annotation, in pixels of its image."""
         boxes = [label.geometry.to_bbox() for label in ann.labels]
-        # The last row and column belong to a rectangle; the edge lies behind them.
+        # A rectangle includes its last row and column; its edges lie one pixel further.
         edges = [(box.top, box.left, box.bottom + 1, box.right + 1) for box in boxes]
         ids = [self._class_mapping[label.obj_class.name] for label in ann.labels]
         return np.array(edges, np.float64).reshape(-1, 4), np.array(ids, np.int64)
 
 
 def augmented(rng, image, boxes):
-    """image (H, W, 3) uint8, boxes (N, 4) → the same, mirrored, scaled, moved and tinted, and which are still seen."""
+    """image (H, W, 3) uint8, boxes (N, 4) → both mirrored, scaled, moved and tinted, and which boxes stay visible."""
     height, width = image.shape[:2]
     if rng.random() < 0.5:
         image = image[:, ::-1]
@@ -51,7 +51,7 @@ def augmented(rng, image, boxes):
 
     scale = rng.uniform(0.8, 1.3)
     down, right = (1 - scale) / 2 * np.array([height, width]) + rng.uniform(-0.15, 0.15, 2) * (height, width)
-    # Grey beyond the border: a mirrored one would show things without boxes.
+    # The border is filled with gray: a mirrored border would show objects without boxes.
     matrix = np.array([[scale, 0, right], [0, scale, down]])
     image = cv2.warpAffine(np.ascontiguousarray(image), matrix, (width, height), borderValue=(128, 128, 128))
     moved = boxes * scale + np.array([down, right, down, right])
@@ -72,6 +72,6 @@ def image_to_tensor(image):
 
 
 def as_batch(samples):
-    """Samples → images (B, 3, H, W) and a list of Things: pictures hold different numbers of them."""
+    """Samples → images (B, 3, H, W) and a list of Things, because images have different numbers of objects."""
     images, things = zip(*samples, strict=True)
     return torch.stack(images), list(things)

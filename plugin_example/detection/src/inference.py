@@ -1,8 +1,8 @@
-"""Apply a trained detector to the project in the task folder. Run by the agent; talks to it in log lines."""
+"""Apply a trained detector to the project in the task folder. The agent runs this script and reads its log lines."""
 
 import os
 
-# Torch reads it when it is loaded. Without it, waiting threads burn a shared CPU: ten times slower.
+# Torch reads this variable at its import. Without it, waiting threads keep a shared CPU busy: ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
@@ -52,14 +52,14 @@ class DetectionInference(SingleImageInferenceBase):
         (found,) = found_in(heat, sides, self._config[LEAST_CONFIDENCE])
 
         edges = found.boxes.cpu().numpy() / np.tile(self.input_size, 2)  # in [0, 1] of the image
-        # The last row and column belong to a rectangle: one pixel less than where the box ends.
+        # A rectangle includes its last row and column: one pixel less than the edge of the box.
         last = np.maximum(edges[:, 2:] - 1 / np.array(image.shape[:2]), edges[:, :2])
         prediction = DetectionNetworkPrediction(
             boxes=np.concatenate([edges[:, :2], last], axis=1),
             scores=found.scores.cpu().numpy(),
             classes=found.classes.cpu().numpy(),
         )
-        # What is found was sure enough already.
+        # -1: the model has already dropped the boxes with a low score.
         labels = detection_preds_to_sly_rects(self.out_class_mapping, prediction, image.shape, -1, self.confidence)
         return sly.Annotation(img_size=image.shape[:2], labels=labels)
 

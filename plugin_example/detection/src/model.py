@@ -1,9 +1,9 @@
-"""A small detector without anchors: a heat map per class with a peak at the centre of each thing, and the way from
-there to the four sides of its box.
+"""A small detector without anchors: a heat map per class with a peak at the centre of each object, and the distances
+from the centre to the four sides of its box.
 
 What is unusual about it:
-- a thing is a point: no anchors, no proposals, and little left for non-maximum suppression
-- boxes are learnt around each centre, not on it alone: several times more to learn from in every picture
+- an object is a point: no anchors, no proposals, and little work for non-maximum suppression
+- boxes are learnt in the cells around each centre too, so every image gives several times more training data
 - group normalisation instead of batch normalisation: the same in training and inference, with any batch size
 - images come as bytes / 255; the normalisation of colours is part of the network
 """
@@ -14,15 +14,15 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from torch import Tensor, nn
 
-CELL = 4  # the maps are this many times smaller than the image
-STRIDE = 16  # and the deepest one inside this many times: the image's sides have to be multiples
+CELL = 4  # the image is this many times larger than the maps
+STRIDE = 16  # and this many times larger than the deepest inner map: its sides have to be multiples of it
 
-RARE = -2.2  # a cell's first score, before the sigmoid: one in ten, because most cells are no centre
-USUAL_PX = 16  # a first guess of the way to a side; the network learns factors of it
+RARE = -2.2  # initial score of a cell before the sigmoid, about 0.1: most cells are not a centre
+USUAL_PX = 16  # initial distance to a side; the network learns a factor of it
 
 
 class Block(nn.Module):
-    """Two 3×3 convolutions beside a shortcut: (B, C, H, W) → (B, C_out, H, W)."""
+    """Two 3×3 convolutions with a shortcut: (B, C, H, W) → (B, C_out, H, W)."""
 
     def __init__(self, channels: int, channels_out: int) -> None:
         super().__init__()
@@ -49,13 +49,14 @@ class DetectionNet(nn.Module):
         self.up_4 = Block(4 * width, 2 * width)
         self.last = Block(2 * width, 2 * width)
         self._head_layer = nn.Conv2d(2 * width, num_classes, 1)
-        self.sides = nn.Conv2d(2 * width, 4, 1)  # knows no classes, so it moves on to other ones
+        self.sides = nn.Conv2d(2 * width, 4, 1)  # independent of classes, so transfer learning keeps it
         nn.init.constant_(self._head_layer.bias, RARE)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """image (B, 3, H, W) float32 in [0, 1] → heat (B, C, H/4, W/4), before the sigmoid, and sides (B, 4, H/4, W/4).
 
-        The sides are pixels from a cell's centre up, left, down and right; more than 0. H and W are multiples of 16.
+        The sides are distances in pixels from a cell's centre up, left, down and right, greater than 0. H and W are
+        multiples of 16.
         """
         x = F.relu(self.stem((image - 0.45) / 0.25))  # (B, w, H/2, W/2)
         b = self.down_4(halved(x))  # (B, 2w, H/4, W/4)
@@ -78,5 +79,5 @@ def doubled(x: Tensor) -> Tensor:
 
 
 def best_device() -> torch.device:
-    """The first GPU this process may see; the CPU where there is none."""
+    """The first GPU that is visible to this process, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

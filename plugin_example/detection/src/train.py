@@ -1,9 +1,9 @@
-"""Train the detector on the project in the task folder. Run by the agent; talks to it in log lines."""
+"""Train the detector on the project in the task folder. The agent runs this script and reads its log lines."""
 
 import math
 import os
 
-# Torch reads it when it is loaded. Without it, waiting threads burn a shared CPU: ten times slower.
+# Torch reads this variable at its import. Without it, waiting threads keep a shared CPU busy: ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import supervisely_lib as sly
@@ -34,7 +34,7 @@ from dataset import DetectionDataset, as_batch
 from metrics import detection_loss, mean_average_precision, same_guess
 from model import STRIDE, DetectionNet, best_device
 
-ANY_SCORE = 0.01  # precision at every recall is judged; what is less sure than this does not change it
+ANY_SCORE = 0.01  # boxes with a lower score do not change the average precision
 
 
 class DetectionTrainer(SuperviselyModelTrainer):
@@ -42,14 +42,14 @@ class DetectionTrainer(SuperviselyModelTrainer):
     def get_default_config():
         return {
             DATASET_TAGS: {TRAIN: "train", VAL: "val"},
-            INPUT_SIZE: {WIDTH: 128, HEIGHT: 128},  # multiples of 16; larger when small things matter
-            BATCH_SIZE: {TRAIN: 8, VAL: 8},  # as large as the memory allows; then a larger lr, too
+            INPUT_SIZE: {WIDTH: 128, HEIGHT: 128},  # multiples of 16; larger for small objects
+            BATCH_SIZE: {TRAIN: 8, VAL: 8},  # as large as the memory allows; a larger batch needs a larger lr
             EPOCHS: 40,
             VAL_EVERY: 2,  # epochs between two checkpoints; 0.5 is twice per epoch
-            LR: 0.003,  # at its highest; it rises and falls over the training
-            "width": 16,  # channels of the first layer: 32 is four times slower and knows more
+            LR: 0.003,  # the maximum; the rate rises and falls during the training
+            "width": 16,  # channels of the first layer: 32 is four times slower and learns more
             "augment": True,
-            "data_workers": 2,  # processes that read images; 0 reads them between the steps
+            "data_workers": 2,  # processes that read images; with 0 the training process reads them
             "seed": 0,
             "gpu_devices": [0],
             WEIGHTS_INIT_TYPE: TRANSFER_LEARNING,  # CONTINUE_TRAINING keeps the classes as well
@@ -65,7 +65,7 @@ class DetectionTrainer(SuperviselyModelTrainer):
             raise ValueError("val_every is more than epochs: there would be no validation and no checkpoint.")
 
     def get_start_class_id(self):
-        return 0  # where nothing is, nothing is found: there is no background to keep an id for
+        return 0  # a detector predicts no background, so no id is reserved for it
 
     def _determine_model_classes(self):
         self._determine_model_classes_detection()
@@ -140,7 +140,7 @@ class DetectionTrainer(SuperviselyModelTrainer):
         return metrics
 
     def _blind_average_precision(self):
-        """What a predictor would get that never looks: the same boxes in every picture."""
+        """The average precision of a predictor that ignores the image and gives the same boxes every time."""
         guess = same_guess([things for _, batch in self.train_loader for things in batch], self.num_classes)
         things = [of_picture for _, batch in self.val_loader for of_picture in batch]
         return mean_average_precision([guess] * len(things), things)
@@ -156,7 +156,8 @@ class DetectionTrainer(SuperviselyModelTrainer):
         for epoch in range(epochs):
             for iteration, (images, things) in enumerate(self.train_loader, start=1):
                 images, things = self._on_device(images, things)
-                loss = self.loss(*self.model(images), things, self._input_size)
+                heat, sides = self.model(images)  # (B, C, H/4, W/4), (B, 4, H/4, W/4)
+                loss = self.loss(heat, sides, things, self._input_size)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -181,7 +182,7 @@ class DetectionTrainer(SuperviselyModelTrainer):
 
 
 def lr_factor(steps):
-    """Step → share of the learning rate: a short rise from zero, then down to it again."""
+    """Step → share of the learning rate: a short rise from zero, then a fall to zero."""
     rise = max(steps // 20, 1)
     return lambda step: (0.5 + 0.5 * math.cos(math.pi * step / steps)) * min((step + 1) / rise, 1.0)
 
