@@ -1,21 +1,23 @@
-"""`make chaos`: real tasks while agents, containers, the engine's connection and the web are killed at random.
+"""`make chaos`: real tasks among hostile plugins and clients, while agents, containers, the engine's connection and the
+web are killed at random.
 
     python -m tests.chaos [--seconds 180] [--seed 1] [--engine process|docker|both] [--kills 1]
 
-The seed decides what is killed in which order; when it meets which task is up to the machine. Afterwards every task
-is counted (`audit.py`). The report is printed and kept in .build/chaos/; the exit code is 0 when nothing was lost.
+The seed decides which process or connection is killed, and in which order; the machine decides which task a kill
+meets. Afterwards `audit.py` counts every task. The report is printed and kept in .build/chaos/; the exit code is 0 if
+nothing was lost.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+from agent.fs.disk import remove_tree
 from tests.chaos.monkey import Monkey
-from tests.small import ROOT
+from tests.support.inputs import ROOT
 
 
 def main() -> int:
@@ -32,8 +34,8 @@ def main() -> int:
     if report.kills < asked.kills:
         report.problems.append(f"only {report.kills} kills, and {asked.kills} are wanted")
     (folder / "report.txt").write_text(report.text())
-    if not report.problems:  # else it shows what happened
-        shutil.rmtree(folder / "home")
+    if not report.problems:  # else the folder shows what happened
+        remove_tree(folder / "home")  # hostile plugins nest folders deeper than Python's stack
     print(report.text())
     print(f"kept in {folder}")
     return 1 if report.problems else 0

@@ -1,34 +1,33 @@
-"""What must be true of an installation after anything happened to it: nothing lost, nothing twice, nothing left."""
+"""Checks of an installation after any incident: nothing is lost, nothing is recorded twice, nothing is left over."""
 
 from __future__ import annotations
 
 import hashlib
 import tarfile
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import psutil
 
-from agent.artifacts import Artifacts, open_artifacts
+from agent.artifacts import Artifacts
 from agent.domain import CheckpointState, Task, TaskStatus, TaskType
 from agent.engines import Engine
 from agent.events.model import Stream
-from agent.house import House
-from agent.launch import ECOSYSTEM, ecosystem_token
+from agent.fs.names import read_number
+from agent.installation import Installation, half_made_in, installation_labels
 from agent.store import Store, StoredEvent
 
 CLOSING = {"TASK_FINISHED", "TASK_STOPPED", "TASK_CRASHED"}
-SWEPT_AFTER_S = 20.0
-RUN_VARIABLE = "SLY_RUN_ID"  # in the environment of whatever the process engine starts
+RUN_VARIABLE = "SLY_RUN_ID"  # in the environment of every process that the process engine starts
 
 
 @dataclass
 class Count:
-    """What was looked at, so that a report can say how much was proven."""
+    """The numbers of checked items, so that a report can say how much was checked."""
 
     tasks: int = 0
     lines: int = 0
@@ -38,22 +37,35 @@ class Count:
     ends: Counter[str] = field(default_factory=Counter)
 
 
-def audit(house: House, engines: list[Engine], count: Count | None = None) -> list[str]:
-    """Every way in which the installation is not as it should be, one sentence each. All tasks must have ended."""
+def audit(
+    installation: Installation,
+    engines: list[Engine],
+    count: Count | None = None,
+    *,
+    may_fail: Collection[str] = (),
+    passed_over: Collection[int] = (),
+) -> list[str]:
+    """Every way in which the installation is not as it should be, one sentence each. All tasks must have ended.
+
+    `may_fail`: reasons for which a checkpoint or a result may not have been kept. `passed_over`: tasks of which nothing
+    is counted.
+    """
     count = count or Count()
     problems: list[str] = []
-    for task in house.store.tasks.list(limit=10_000):
-        problems += [f"task {task.id}: {problem}" for problem in _task(house, task, count)]
-    return problems + list(_leftovers(house, engines))
+    for task in installation.store.tasks.list(limit=10_000):
+        if task.id in passed_over:
+            continue
+        problems += [f"task {task.id}: {problem}" for problem in _task(installation, task, count, may_fail)]
+    return problems + list(_leftovers(installation, engines, may_fail))
 
 
-def _task(house: House, task: Task, count: Count) -> Iterator[str]:
+def _task(installation: Installation, task: Task, count: Count, may_fail: Collection[str]) -> Iterator[str]:
     count.tasks += 1
     count.ends[f"{task.status.value} ({task.reason})"] += 1
     if not task.status.is_final:
         yield f"is {task.status.value}"
         return
-    events = list(_events(house.store, task.id))
+    events = list(_events(installation.store, task.id))
     if [event.seq for event in events] != list(range(1, len(events) + 1)):
         yield "its events are not numbered one after the other"
     if task.events_count != len(events):
@@ -62,11 +74,11 @@ def _task(house: House, task: Task, count: Count) -> Iterator[str]:
     if task.lines_read != len(printed):
         yield f"counts {task.lines_read} lines and has {len(printed)}"
     yield from _closing(task, events)
-    yield from _lines(house.store, task, printed, count)
+    yield from _lines(installation.store, task, printed, count)
     if task.type is TaskType.TRAIN:
-        yield from _checkpoints(house, task, printed, count)
+        yield from _checkpoints(installation, task, printed, count, may_fail)
     else:
-        yield from _project(house, task, printed, count)
+        yield from _project(installation, task, printed, count, may_fail)
 
 
 def _events(store: Store, task_id: int) -> Iterator[StoredEvent]:
@@ -94,11 +106,11 @@ def _closing(task: Task, events: list[StoredEvent]) -> Iterator[str]:
 
 
 def _lines(store: Store, task: Task, printed: list[StoredEvent], count: Count) -> Iterator[str]:
-    """The counted plugin's numbers on each stream: 1, 2, 3 … without a gap, to the end when it ended well."""
+    """Check the counted plugin's numbers on each stream: 1, 2, 3 … without a gap, to the end if it succeeded."""
     for stream, word in ((Stream.STDOUT, "out"), (Stream.STDERR, "err")):
         said = [event.raw for event in printed if event.stream is stream and event.raw.startswith(f"{word} ")]
         if said and task.status is not TaskStatus.FINISHED and said[-1] != f"{word} {len(said)}":
-            said.pop()  # killed in the middle of a line
+            said.pop()  # the plugin was killed in the middle of a line
         numbers = [int(raw.split()[1]) for raw in said]
         count.lines += len(numbers)
         if numbers != list(range(1, len(numbers) + 1)):
@@ -115,22 +127,25 @@ def _lines(store: Store, task: Task, printed: list[StoredEvent], count: Count) -
         yield f"{len(epochs)} points of {reported} reported"
 
 
-def _checkpoints(house: House, task: Task, printed: list[StoredEvent], count: Count) -> Iterator[str]:
+def _checkpoints(
+    installation: Installation, task: Task, printed: list[StoredEvent], count: Count, may_fail: Collection[str]
+) -> Iterator[str]:
     reported = [e.seq for e in printed if e.event_type == "CHECKPOINT"]
-    rows = house.store.checkpoints.list(task.id)
+    rows = installation.store.checkpoints.list(task.id)
     count.checkpoints += len(rows)
     if [row.seq for row in rows] != reported:
         yield f"{len(reported)} checkpoints reported, {len(rows)} kept"
-    models = house.store.models.list(task_id=task.id, limit=10_000)
+    models = installation.store.models.list(task_id=task.id, limit=10_000)
+    rows = [row for row in rows if row.state is not CheckpointState.FAILED or row.reason not in may_fail]
     if len(models) != len(rows) or {row.model_id for row in rows} != {model.id for model in models}:
         yield f"{len(rows)} checkpoints and {len(models)} models"
     for row in rows:
         if row.state is not CheckpointState.PUBLISHED or row.model_id is None:
             yield f"checkpoint {row.index} is {row.state.value} ({row.reason})"
             continue
-        model = house.store.models.get(row.model_id)
+        model = installation.store.models.get(row.model_id)
         wanted = (b"%08d" % row.index) * task.config.get("checkpoint_eighths", 100)
-        if problem := _bad_tar(house.artifacts, model.sha256, wanted):
+        if problem := _bad_tar(installation.artifacts, model.sha256, wanted):
             yield f"checkpoint {row.index}: {problem}"
     named = [model.id for model in models if model.name == task.name]
     if task.status is TaskStatus.FINISHED and named != [rows[-1].model_id]:
@@ -139,7 +154,7 @@ def _checkpoints(house: House, task: Task, printed: list[StoredEvent], count: Co
 
 def _bad_tar(artifacts: Artifacts, sha256: str, wanted: bytes) -> str:
     with artifacts.open(sha256) as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+        if hashlib.file_digest(cast(Any, file), "sha256").hexdigest() != sha256:
             return "its tar is damaged"
         file.seek(0)
         with tarfile.open(fileobj=file, mode="r:") as tar:
@@ -149,38 +164,48 @@ def _bad_tar(artifacts: Artifacts, sha256: str, wanted: bytes) -> str:
     return ""
 
 
-def _project(house: House, task: Task, printed: list[StoredEvent], count: Count) -> Iterator[str]:
+def _project(
+    installation: Installation, task: Task, printed: list[StoredEvent], count: Count, may_fail: Collection[str]
+) -> Iterator[str]:
     reported = sum(e.event_type == "MODEL_APPLIED" for e in printed)
-    made = house.store.projects.of_task(task.id)
+    made = installation.store.projects.of_task(task.id)
     count.projects += len(made)
-    if len(made) != reported:
+    may_miss = bool(may_fail) and task.status is not TaskStatus.FINISHED and len(made) < reported
+    if len(made) != reported and not may_miss:
         yield f"{reported} result projects reported, {len(made)} made"
     if task.status is TaskStatus.FINISHED and task.result_project_id != made[-1].id:
         yield f"its result is project {task.result_project_id}"
 
 
-def _leftovers(house: House, engines: list[Engine]) -> Iterator[str]:
-    settings = house.settings
+def _leftovers(installation: Installation, engines: list[Engine], may_fail: Collection[str]) -> Iterator[str]:
+    settings = installation.settings
     for engine in engines:
-        for container in engine.find({"ecosystem": ECOSYSTEM, "ecosystem_token": ecosystem_token(settings)}):
+        for container in engine.find(installation_labels(settings)):
             yield f"container {container.id} of task {container.task_id} is left on {engine.name}"
     for folder in (settings.home / "processes").glob("*"):
         yield f"{folder} is left"
     for folder in settings.tasks.glob("*"):
-        task = house.store.tasks.get(int(folder.name)) if folder.name.isdigit() else None
+        if folder.suffix == ".snapshots" and "checkpoint_incomplete" in may_fail:
+            continue  # of checkpoints that were set aside
+        number = read_number(folder.name)
+        task = installation.store.tasks.get(number) if number is not None else None
         kept = task is not None and task.status is TaskStatus.ERROR  # as the settings say
-        if task is None or (not kept and [entry.name for entry in folder.iterdir()] != ["logs"]):
-            yield f"{folder} is left: {sorted(entry.name for entry in folder.iterdir())}"
-    open_artifacts(settings.artifacts)  # sweeps
-    for half in (Path(settings.artifacts) / "half").glob("*"):
-        if half.suffix != ".lock" and time.time() - half.stat().st_ctime > SWEPT_AFTER_S:
-            yield f"{half} is left"
+        entries = sorted(entry.name for entry in folder.iterdir())
+        if not entries and may_fail:  # a copy of the log, whose lines the store has
+            continue
+        if task is None or (not kept and entries != ["logs"]):
+            yield f"{folder} is left: {entries}"
+    half_made = half_made_in(settings)
+    half_made.sweep()
+    for thing in half_made.found():
+        if thing.is_left:
+            yield f"{thing.what} {thing.path} is left"
     for process in _runs_of(settings.home):
         yield f"process {process.pid} is left: {process.name()}"
 
 
 def end_runs_of(folder: Path) -> None:
-    """Kill what an engine below this folder has left running, for instance after a failed test."""
+    """Kill the processes that an engine below this folder has left, for example after a failed test."""
     for process in _runs_of(folder):
         with suppress(psutil.Error):
             process.kill()

@@ -1,10 +1,10 @@
-"""`make endurance`: a day in miniature. Millions of lines through one task, hundreds of tasks through one agent.
+"""`make endurance`: millions of lines in a task, and hundreds of tasks in an agent.
 
     python -m tests.chaos.endurance [--lines 10000000] [--tasks 500]
 
-Watched from outside: the agent's resident memory while it records, and after every tenth of the tasks what it holds
-(memory, open files, threads) and what lies about (processes, temporary files, folders). The figures are printed; the
-exit code is 0 when nothing grew and nothing is missing.
+The program observes the agent from outside: its resident memory while it records, and after every tenth of the tasks
+its memory, open files and threads, and the processes, temporary files and folders that exist. It prints the figures;
+the exit code is 0 if nothing grew and nothing is missing.
 """
 
 from __future__ import annotations
@@ -25,31 +25,32 @@ import psutil
 
 from agent import library
 from agent.artifacts import open_artifacts
-from agent.domain import Task, TaskOptions, TaskStatus
+from agent.domain import Task, TaskStatus
 from agent.engines.process import ProcessEngine
-from agent.house import House
+from agent.installation import Installation
 from agent.settings import Settings
 from agent.store import open_store
-from agent.wishes import new_task
+from agent.submission import TaskRequest, new_task
+from agent.task_options import RequestedOptions
 from tests.chaos.audit import audit
-from tests.small import COUNTED, HUNGRY, ROOT, Cli, write_model, write_project
+from tests.support.inputs import COUNTED, HUNGRY, ROOT, Cli, write_model, write_project
 
 LINES, TASKS = 10_000_000, 500
-WARM_TASKS = 10  # what is loaded late is loaded by then
+WARM_TASKS = 10  # after these tasks all late imports are done
 _LOOK_S = 0.1
 _REST_S = 10.0
 _STALLED_S = 120.0
-_SLACK_MB = 24.0  # between two looks, for what waits to be committed
+_SLACK_MB = 24.0  # allowed difference between two measurements, for lines that wait to be committed
 _MB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What one agent holds at a moment, and what lies about of it."""
+    """The resources of an agent at a moment, and its leftovers."""
 
     done: int  # lines or tasks
     rss_mb: float
-    files: int  # open, but for the database: its connections are opened as they are needed and then kept
+    files: int  # open files without the database, whose connections are opened when needed and then kept
     threads: int
     processes: int  # its children
     temporary: int  # entries of its temporary folder
@@ -81,20 +82,24 @@ class Report:
 
 
 def many_lines(folder: Path, lines: int) -> Report:
-    """One training that prints so many lines, as fast as it can; looked at after every tenth of them."""
-    with _installation(folder, HUNGRY) as (house, submit), _agent(folder) as look:
+    """Run a training that prints `lines` lines as fast as it can; measure after every tenth of them."""
+    with _prepared_installation(folder, HUNGRY) as (installation, submit), _agent(folder) as look:
         started = time.monotonic()
         task = submit({"behaviour": "talk", "count": lines - 1})  # and one line about its checkpoint
         held: list[Held] = []
+
+        def lines_are_read(enough: int) -> Callable[[], bool]:
+            return lambda: installation.store.tasks.get(task.id).lines_read >= enough
+
         for part in range(1, 10):
-            _until(house, lambda enough=lines * part // 10: house.store.tasks.get(task.id).lines_read >= enough)
-            held.append(look(house.store.tasks.get(task.id).lines_read))
-        _until(house, lambda: house.store.tasks.get(task.id).status.is_final)
+            _until(installation, lines_are_read(lines * part // 10))
+            held.append(look(installation.store.tasks.get(task.id).lines_read))
+        _until(installation, lambda: installation.store.tasks.get(task.id).status.is_final)
         seconds = time.monotonic() - started
-        ended = house.store.tasks.get(task.id)
+        ended = installation.store.tasks.get(task.id)
         held.append(look(ended.lines_read))
-        counted = sum(series.count for series in house.store.metrics.series(task.id))
-    problems = _fatter(held[0], held[-2])  # how many files are open changes from moment to moment
+        counted = sum(series.count for series in installation.store.metrics.series(task.id))
+    problems = _fatter(held[0], held[-2])  # memory only: the number of open files changes from moment to moment
     if ended.status is not TaskStatus.FINISHED or ended.lines_read != lines:
         problems.append(f"the task is {ended.status.value} ({ended.message}) with {ended.lines_read:,} lines")
     if counted != (wanted := sum(number % 4 != 3 for number in range(lines - 1))):
@@ -104,28 +109,30 @@ def many_lines(folder: Path, lines: int) -> Report:
 
 
 def many_tasks(folder: Path, tasks: int) -> Report:
-    """So many short trainings, one after the other, through one agent; looked at after every tenth of them."""
-    with _installation(folder, COUNTED) as (house, submit), _agent(folder) as look:
+    """Run `tasks` short trainings, one after the other, in an agent; measure after every tenth of them."""
+    with _prepared_installation(folder, COUNTED) as (installation, submit), _agent(folder) as look:
         started = time.monotonic()
         held: list[Held] = []
         looked_at = [WARM_TASKS, *range(max(WARM_TASKS, tasks // 10) * 2, tasks, max(WARM_TASKS, tasks // 10)), tasks]
         for number in looked_at:
             for _ in range(number - (held[-1].done if held else 0)):
                 submit({"lines": 2, "checkpoint_every": 1})
-            _until(house, lambda: not _alive(house))
+            _until(installation, lambda: not _alive(installation))
             held.append(_at_rest(look, number, held))
         seconds = time.monotonic() - started
-    with _house(folder) as house:
-        engine = ProcessEngine(house.settings.home / "processes")
-        problems = [*_fatter(held[0], held[-1]), *_grown(held[0], held[-1]), *audit(house, [engine])]
-        unfinished = [task for task in house.store.tasks.list(limit=tasks) if task.status is not TaskStatus.FINISHED]
+    with _installation(folder) as installation:
+        engine = ProcessEngine(installation.settings.home / "processes")
+        problems = [*_fatter(held[0], held[-1]), *_grown(held[0], held[-1]), *audit(installation, [engine])]
+        unfinished = [
+            task for task in installation.store.tasks.list(limit=tasks) if task.status is not TaskStatus.FINISHED
+        ]
         problems += [f"task {task.id} ended as {task.reason}: {task.message}" for task in unfinished]
     what = f"{tasks} tasks through one agent, {seconds / tasks:.2f} s each"
     return Report(what, seconds, tuple(held), tuple(problems))
 
 
 def _at_rest(look: Callable[[int], Held], done: int, before: list[Held]) -> Held:
-    """A task is over a moment before its last thread is."""
+    """Wait for the threads of the task: they end a moment after the task."""
     deadline = time.monotonic() + _REST_S
     time.sleep(_LOOK_S if before else 1.0)
     now = look(done)
@@ -147,34 +154,36 @@ def _grown(before: Held, after: Held) -> list[str]:
 
 
 @contextmanager
-def _house(folder: Path) -> Iterator[House]:
+def _installation(folder: Path) -> Iterator[Installation]:
     settings = Settings(home=folder / "home", engine="process")
     settings.home.mkdir(parents=True, exist_ok=True)
     with open_store(settings.store) as store:
-        yield House(store, open_artifacts(settings.artifacts), settings)
+        yield Installation(store, open_artifacts(settings.artifacts), settings)
 
 
 @contextmanager
-def _installation(folder: Path, plugin_folder: Path) -> Iterator[tuple[House, Callable[[dict[str, object]], Task]]]:
-    """An installation with a plugin, a project and a model, and a way to ask for a training."""
-    with _house(folder) as house:
-        plugin = library.add_plugin_folder(house.store, plugin_folder, "local")
-        project = library.add_project(house.store, house.artifacts, write_project(folder / "fruit"))
-        model = library.add_model(house.store, house.artifacts, write_model(folder / "start"))
+def _prepared_installation(
+    folder: Path, plugin_folder: Path
+) -> Iterator[tuple[Installation, Callable[[dict[str, object]], Task]]]:
+    """An installation with a plugin, a project and a model, and a function that queues a training."""
+    with _installation(folder) as installation:
+        plugin = library.add_plugin_folder(installation.store, plugin_folder, "local")
+        project = library.add_project(installation.store, installation.artifacts, write_project(folder / "fruit"))
+        model = library.add_model(installation.store, installation.artifacts, write_model(folder / "start"))
 
         def submit(config: dict[str, object]) -> Task:
-            wish = new_task(
-                house.store, type="train", plugin=plugin, project=project, model=model, name="endurance",
-                config=config, options=TaskOptions(engine="process"),
+            request = TaskRequest(
+                type="train", plugin=plugin, project=project, model=model, name="endurance", config=config,
+                options=RequestedOptions(engine="process"),
             )  # fmt: skip
-            return house.store.tasks.add(wish)
+            return installation.store.tasks.add(new_task(installation.store, installation.settings, request))
 
-        yield house, submit
+        yield installation, submit
 
 
 @contextmanager
 def _agent(folder: Path) -> Iterator[Callable[[int], Held]]:
-    """`agent run` in a process of its own; gives a way to look at it."""
+    """`agent run` in a process of its own; gives a function that measures it."""
     temporary = folder / "tmp"
     temporary.mkdir()
     environ = {**Cli.clean_env(), "AGENT_HOME": str(folder / "home"), "TMPDIR": str(temporary)}
@@ -206,17 +215,17 @@ def _agent(folder: Path) -> Iterator[Callable[[int], Held]]:
             process.wait(60)
 
 
-def _alive(house: House) -> bool:
+def _alive(installation: Installation) -> bool:
     live = [status for status in TaskStatus if not status.is_final]
-    return bool(house.store.tasks.list(statuses=live, limit=1))
+    return bool(installation.store.tasks.list(statuses=live, limit=1))
 
 
-def _until(house: House, reached: Callable[[], bool]) -> None:
-    """Wait for it. RuntimeError when nothing at all was committed for two minutes."""
-    seen, moved = house.store.version(), time.monotonic()
+def _until(installation: Installation, reached: Callable[[], bool]) -> None:
+    """Wait for a condition. RuntimeError if nothing was committed for two minutes."""
+    seen, moved = installation.store.version(), time.monotonic()
     while not reached():
         time.sleep(_LOOK_S)
-        if (now := house.store.version()) != seen:
+        if (now := installation.store.version()) != seen:
             seen, moved = now, time.monotonic()
         if time.monotonic() - moved > _STALLED_S:
             raise RuntimeError("nothing happened for two minutes")

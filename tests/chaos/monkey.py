@@ -1,4 +1,4 @@
-"""Keeps tasks running and kills what runs them; then counts."""
+"""Keeps tasks running among hostile neighbours, and kills the processes and connections that run them; then counts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,26 +15,34 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from agent import library
 from agent.artifacts import open_artifacts
-from agent.domain import FINAL, Task, TaskOptions, TaskStatus
+from agent.domain import FINAL, Plugin, Task, TaskStatus
 from agent.engines import Engine
 from agent.engines.docker import DockerEngine
 from agent.errors import EngineUnavailable
-from agent.house import House
-from agent.leftovers import sweep
+from agent.installation import Installation
+from agent.maintenance.housekeeping import Housekeeping
 from agent.settings import Settings
 from agent.store import open_store
-from agent.wishes import new_task
+from agent.submission import TaskRequest, new_task
+from agent.task_options import RequestedOptions
 from tests.chaos.audit import Count, audit
+from tests.chaos.latency import Latencies, measure, slow
 from tests.chaos.proxy import Proxy
-from tests.small import COUNTED, ROOT, Cli, write_model, write_project
+from tests.support.inputs import COUNTED, HOSTILE, ROOT, Cli, write_model, write_project
 
-AGENTS = 2  # that take what comes; those of foreground tasks come on top
-TASKS = 5  # alive at the same time
+HOSTILE_WAYS = ("deep", "links", "flood", "checkpoints")
+QUIET_S = (5.0, 12.0)  # without kills, alone and among hostile neighbours; less in a short run
+LATE_LINE_S, LATE_ANSWER_S = 5.0, 3.0  # for nineteen of twenty, on a machine with other work
+OURS = {"internal_error", "storage_failed", "store_busy", "disk_full", "container_lost"}  # whatever a plugin does
+TOKEN = "the-token-of-the-monkey"
+AGENTS = 2  # agents that take any queued task; foreground tasks have further agents
+TASKS = 5  # running at the same time
 SETTLE_S = 240.0  # for the last tasks to end
 BASE_IMAGE = "supervisely-local/base:0.1.0"
 
@@ -45,6 +54,9 @@ class Report:
     engines: tuple[str, ...] = ()
     actions: Counter[str] = field(default_factory=Counter)
     count: Count = field(default_factory=Count)
+    hostile: Counter[str] = field(default_factory=Counter)  # ends of hostile tasks
+    alone: Latencies = field(default_factory=Latencies)
+    among_hostile: Latencies = field(default_factory=Latencies)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -57,7 +69,10 @@ class Report:
         found = "\n".join(f"  {problem}" for problem in self.problems) or "  nothing lost, nothing twice, nothing left"
         return (
             f"chaos: seed {self.seed}, {self.seconds:.0f} s, engines {', '.join(self.engines)}\n"
+            f"an ordinary task and client, alone: {self.alone.text()}\n"
+            f"among hostile neighbours: {self.among_hostile.text()}\n"
             f"{self.kills} times something was killed:\n{actions}\n"
+            f"hostile tasks: {dict(self.hostile)}\n"
             f"{self.count.tasks} tasks:\n{ends}\n"
             f"{self.count.lines} numbered lines, {self.count.points} points, {self.count.checkpoints} checkpoints, "
             f"{self.count.projects} result projects counted\n"
@@ -73,6 +88,11 @@ class Monkey:
         self._agents: list[subprocess.Popen[bytes]] = []
         self._foreground: list[subprocess.Popen[bytes]] = []
         self._web: subprocess.Popen[bytes] | None = None
+        self._clients: subprocess.Popen[bytes] | None = None
+        self._hostile: list[int] = []
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
         self._asked_to_stop: set[int] = set()
         self._container_killed: set[int] = set()
         home = folder / "home"
@@ -84,16 +104,20 @@ class Monkey:
         self._engines = names if self._docker is not None else ("process",)
         self._proxy = None
         self._env = {**Cli.clean_env(), "AGENT_HOME": str(home), "AGENT_WEB_PORT": "0", "AGENT_LOG_LEVEL": "debug"}
+        self._env["AGENT_TOKEN"] = TOKEN
         if self._docker is not None:
             self._proxy = Proxy(Path(f"/tmp/chaos-{os.getpid()}.sock"), self._docker.host.removeprefix("unix://"))
             self._env["DOCKER_HOST"] = self._proxy.url
         self._settings = Settings(home=home)
-        self._house = House(open_store(self._settings.store), open_artifacts(self._settings.artifacts), self._settings)
-        self._plugin = library.add_plugin_folder(self._house.store, COUNTED, "local")
+        self._installation = Installation(
+            open_store(self._settings.store), open_artifacts(self._settings.artifacts), self._settings
+        )
+        self._plugin = library.add_plugin_folder(self._installation.store, COUNTED, "local")
+        self._hostile_plugin = library.add_plugin_folder(self._installation.store, HOSTILE, "local")
         write_project(folder / "fruit")
         write_model(folder / "start")
-        self._project = library.add_project(self._house.store, self._house.artifacts, folder / "fruit")
-        self._model = library.add_model(self._house.store, self._house.artifacts, folder / "start")
+        self._project = library.add_project(self._installation.store, self._installation.artifacts, folder / "fruit")
+        self._model = library.add_model(self._installation.store, self._installation.artifacts, folder / "start")
         self._log = (folder / "agents.log").open("ab")
 
     def run(self, seconds: float) -> Report:
@@ -101,8 +125,9 @@ class Monkey:
         if self._docker is not None:
             self._build()
         try:
-            self._start_web()
             end = time.monotonic() + seconds
+            self._start_web()
+            self._look_at_latencies(min(1.0, seconds / 60))
             while time.monotonic() < end:
                 self._keep_going()
                 time.sleep(self._random.uniform(0.1, 1.5))
@@ -112,25 +137,54 @@ class Monkey:
             self._settle()
         finally:
             self._end()
-        engines: list[Engine] = [self._house.open_engine("process", self._settings)]
+        engines: list[Engine] = [self._installation.open_engine("process", self._settings)]
         if self._docker is not None:
             engines.append(self._docker)
         self._report.engines = self._engines
         self._report.seconds = time.monotonic() - started
-        sweep(self._house)  # as the next agent does
-        self._report.problems += audit(self._house, engines, self._report.count)
+        Housekeeping(self._installation).sweep()  # as the next agent does
+        self._report.problems += audit(
+            self._installation, engines, self._report.count, passed_over=frozenset(self._hostile)
+        )
         self._report.problems += self._untrue()
-        self._house.store.close()
+        self._installation.store.close()
         return self._report
 
-    # ---------------------------------------------------------------- what should happen
+    # ---------------------------------------------------------------- the expected operation
 
     def _build(self) -> None:
         subprocess.run([ROOT / "scripts" / "base-image.sh", BASE_IMAGE], check=True, capture_output=True)
-        Cli(self._settings.home, {}).run("build", COUNTED, "--base", f"base-py={BASE_IMAGE}")
+        for plugin in (COUNTED, HOSTILE):
+            Cli(self._settings.home, {}).run("build", plugin, "--base", f"base-py={BASE_IMAGE}")
+
+    def _look_at_latencies(self, share: float) -> None:
+        """Nothing is killed meanwhile."""
+        config = {"lines": 100_000, "checkpoint_every": 100, "pause": 0.05, "ticks": 1}
+        task = self._add("train", config, self._plugin, self._engines[0], "ticks")
+        self._agents = [self._start("run", "--parallel", "3")]
+        while self._installation.store.tasks.get(task.id).lines_read < 20:
+            self._installation.store.wait_for_change(1)
+        store, report = self._installation.store, self._report
+        report.alone = measure(store, task.id, self._port, QUIET_S[0] * share)
+        self._clients = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.hostile", str(self._port), TOKEN], cwd=ROOT, stderr=self._log
+        )
+        self._queue_hostile()
+        self._queue_hostile()
+        report.among_hostile = measure(store, task.id, self._port, QUIET_S[1] * share)
+        for what, samples, limit_s in (
+            ("lines", report.among_hostile.lines, LATE_LINE_S),
+            ("answers", report.among_hostile.health, LATE_ANSWER_S),
+        ):
+            if slow(samples) > limit_s:
+                report.problems.append(
+                    f"{what} of the others came late among hostile neighbours: {slow(samples):.1f} s"
+                )
+        self._asked_to_stop.add(task.id)
+        store.tasks.request_stop(task.id)
 
     def _keep_going(self) -> None:
-        """As many agents and tasks as there should be."""
+        """Start agents and tasks until their numbers are as wanted."""
         self._agents = [agent for agent in self._agents if agent.poll() is None]
         self._foreground = [process for process in self._foreground if process.poll() is None]
         while len(self._agents) < AGENTS:
@@ -138,11 +192,13 @@ class Monkey:
         for _ in range(TASKS - len(self._alive())):
             if self._random.random() < 0.3:
                 self._foreground.append(self._submit())
-                break  # it takes a second to appear
+                break  # a task takes a second to appear
             self._queue()
+        if not any(task.id in self._hostile for task in self._alive()):
+            self._queue_hostile()
 
     def _alive(self) -> list[Task]:
-        return self._house.store.tasks.list(statuses=[s for s in TaskStatus if s not in FINAL], limit=1000)
+        return self._installation.store.tasks.list(statuses=[s for s in TaskStatus if s not in FINAL], limit=1000)
 
     def _config(self) -> dict[str, int | float]:
         return {
@@ -153,14 +209,23 @@ class Monkey:
         }
 
     def _queue(self) -> None:
-        store, number = self._house.store, self._random.getrandbits(32)
         kind = "train" if self._random.random() < 0.75 else "inference"
-        options = TaskOptions(engine=self._random.choice(self._engines))
-        wish = new_task(
-            store, type=kind, plugin=self._plugin, project=self._project, model=self._model,
-            name=f"net {number}", config=self._config(), options=options,
+        engine = self._random.choice(self._engines)
+        self._add(kind, self._config(), self._plugin, engine, f"net {self._random.getrandbits(32)}")
+
+    def _queue_hostile(self) -> None:
+        way = HOSTILE_WAYS[len(self._hostile) % len(HOSTILE_WAYS)]
+        engine = self._random.choice(self._engines)
+        task = self._add("train", {"behaviour": way}, self._hostile_plugin, engine, f"hostile {way}")
+        self._hostile.append(task.id)
+
+    def _add(self, kind: str, config: dict[str, Any], plugin: Plugin, engine: str, name: str) -> Task:
+        request = TaskRequest(
+            type=kind, plugin=plugin, project=self._project, model=self._model, name=name, config=config,
+            options=RequestedOptions(engine=engine),
         )  # fmt: skip
-        store.tasks.add(wish)
+        store = self._installation.store
+        return store.tasks.add(new_task(store, self._settings, request))
 
     def _submit(self) -> subprocess.Popen[bytes]:
         sets = [part for key, value in self._config().items() for part in ("--set", f"{key}={value}")]
@@ -177,18 +242,22 @@ class Monkey:
         )  # fmt: skip
 
     def _start_web(self) -> None:
-        self._web = self._start("up", "--no-agent", "--port", "0")
+        self._web = self._start("up", "--no-agent", "--port", str(self._port))
 
     def _settle(self) -> None:
-        """Wait until all tasks have ended; the agents live on until then."""
+        """Wait until all tasks have ended; the agents run until then."""
         end = time.monotonic() + SETTLE_S
         while self._alive() and time.monotonic() < end:
             self._agents = [agent for agent in self._agents if agent.poll() is None]
             while len(self._agents) < AGENTS:
                 self._agents.append(self._start("run", "--parallel", "2"))
-            self._house.store.wait_for_change(1.0)
+            self._installation.store.wait_for_change(1.0)
 
     def _end(self) -> None:
+        if self._clients is not None:
+            if self._clients.poll() is not None:
+                self._report.problems.append("the hostile clients have ended early")
+            _kill(self._clients)
         processes = [*self._agents, *self._foreground, *([self._web] if self._web else [])]
         processes = [process for process in processes if process.poll() is None]
         for process in processes:
@@ -209,13 +278,17 @@ class Monkey:
         self._log.close()
 
     def _untrue(self) -> list[str]:
-        """Ends that nobody caused."""
+        """Ends of tasks that no kill and no stop explains."""
         problems = []
-        for task in self._house.store.tasks.list(limit=10_000):
+        for task in self._installation.store.tasks.list(limit=10_000):
+            if task.id in self._hostile:
+                self._report.hostile[f"{task.name.removeprefix('hostile ')}: {task.reason}"] += 1
+                if not task.status.is_final or task.reason in OURS:
+                    problems.append(f"hostile task {task.id}, {task.name}: {task.status.value} ({task.message})")
+                continue
             true = {
                 "finished": True,
                 "stopped_by_user": task.id in self._asked_to_stop,
-                "agent_stopped": bool(self._report.actions["end an agent"]),
                 "plugin_killed": task.id in self._container_killed,
                 "engine_unavailable": task.options.engine == "docker"
                 and bool(self._report.actions["refuse the engine"]),
@@ -226,7 +299,7 @@ class Monkey:
             problems.append(f"{len(re.findall(rb'^Traceback', log, re.MULTILINE))} tracebacks in agents.log")
         return problems
 
-    # ---------------------------------------------------------------- what goes wrong
+    # ---------------------------------------------------------------- the incidents
 
     def _actions(self) -> list[Callable[[], bool]]:
         often = [self._kill_an_agent, self._kill_a_foreground_agent] * 3
@@ -251,11 +324,11 @@ class Monkey:
             return False
         task = self._random.choice(alive)
         self._asked_to_stop.add(task.id)
-        self._house.store.tasks.request_stop(task.id)
+        self._installation.store.tasks.request_stop(task.id)
         return True
 
     def _end_an_agent(self) -> bool:
-        """SIGTERM: what it runs is stopped and recorded as such."""
+        """SIGTERM: the agent leaves its tasks, and the next agent goes on with them."""
         if not self._agents:
             return False
         self._random.choice(self._agents).send_signal(signal.SIGTERM)
@@ -283,7 +356,7 @@ class Monkey:
         return self._proxy.cut() > 0
 
     def _refuse_the_engine(self) -> bool:
-        """The engine is gone for a moment, as when it is restarted."""
+        """Refuse connections to the engine for a moment, as during a restart."""
         assert self._proxy is not None
         self._proxy.refuse_for(self._random.uniform(0.5, 3))
         return True

@@ -1,4 +1,4 @@
-"""A socket in front of the engine's, whose connections can be cut and which can refuse new ones."""
+"""A socket in front of the engine's socket. It can cut connections and refuse new connections."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> int:
-        """Cut every connection; how many there were."""
+        """Cut every connection and return their number."""
         with self._lock:
             victims, self._open = self._open, set()
         for victim in victims:
@@ -31,7 +31,7 @@ class Proxy:
         return len(victims) // 2
 
     def refuse_for(self, seconds: float) -> None:
-        """Cut every connection and refuse new ones for so long."""
+        """Cut every connection and refuse new connections for this time."""
         self._refusing_until = time.monotonic() + seconds
         self.cut()
 

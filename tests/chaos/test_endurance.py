@@ -1,4 +1,4 @@
-"""A day in miniature, in seconds. `make endurance` runs the same with ten million lines and five hundred tasks."""
+"""A short endurance run. `make endurance` runs the same with ten million lines and five hundred tasks."""
 
 from __future__ import annotations
 

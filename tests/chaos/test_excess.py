@@ -1,4 +1,4 @@
-"""Plugins that take too much, disks that have too little, databases that are held or damaged by others."""
+"""Plugins that use too much, full disks, databases that other processes hold or have damaged."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -18,7 +19,7 @@ from agent.artifacts import open_artifacts
 from agent.domain import CheckpointState, TaskStatus
 from agent.store import open_store
 from tests.chaos.audit import end_runs_of
-from tests.small import HUNGRY, Cli, write_model, write_project
+from tests.support.inputs import HUNGRY, Cli, write_model, write_project
 
 pytestmark = pytest.mark.chaos
 
@@ -85,16 +86,18 @@ def test_a_disk_that_fills_up_ends_the_task_and_harms_nothing(
         published = [c for c in store.checkpoints.list(1) if c.state is CheckpointState.PUBLISHED]
         assert published
         for checkpoint in published:
+            assert checkpoint.model_id is not None
             model = store.models.get(checkpoint.model_id)
             with artifacts.open(model.sha256) as tar:
-                assert hashlib.file_digest(tar, "sha256").hexdigest() == model.sha256
+                assert hashlib.file_digest(cast(Any, tar), "sha256").hexdigest() == model.sha256
         assert not [c for c in store.checkpoints.list(1) if c.state is CheckpointState.SNAPSHOT]
         last = store.events.after(1, newest_first=True, limit=1)[0]
+        assert last.fields is not None
         assert (last.event_type, last.fields["reason"]) == ("TASK_CRASHED", "disk_full")
 
 
 def test_a_database_without_room_for_the_end_gets_it_when_there_is_room(inputs, small_disk):
-    """Nothing can be recorded on a full disk; nothing is lost either."""
+    """On a full disk the end cannot be recorded; the next agent records it later."""
     tight = Cli(small_disk / "here", {"AGENT_ENGINE": "process", "AGENT_MIN_FREE": "0"})
     done = tight.run("submit-train", *inputs, "--set", "behaviour=fill_log", code=5)
     assert "full" in done.stderr
@@ -118,7 +121,9 @@ def test_a_checkpoint_every_100_ms_that_is_deleted_at_once_is_kept_each_time(cli
     artifacts = open_artifacts(str(cli.home / "artifacts"))
     for index, model in zip((0, 29), models, strict=True):
         with artifacts.open(model["sha256"]) as file, tarfile.open(fileobj=file) as tar:
-            assert tar.extractfile("model.pt").read(8) == b"%08d" % index
+            weights = tar.extractfile("model.pt")
+            assert weights is not None
+            assert weights.read(8) == b"%08d" % index
 
 
 def test_a_line_of_100_mb_costs_no_memory_and_hides_nothing(cli, inputs):
@@ -132,7 +137,7 @@ def test_a_line_of_100_mb_costs_no_memory_and_hides_nothing(cli, inputs):
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(600_000, before + 1)
 
 
-def test_a_flood_arrives_line_by_line(cli, inputs):
+def test_output_without_pause_arrives_line_by_line(cli, inputs):
     task = cli.json("submit-train", *inputs, "--set", "behaviour=flood", "--set", "count=300000")
     assert (task["status"], task["lines_read"]) == ("finished", 300_001)
     with open_store(f"sqlite:///{cli.home / 'store.db'}") as store:
@@ -147,14 +152,14 @@ def test_a_flood_arrives_line_by_line(cli, inputs):
 
 
 def test_a_database_that_another_process_holds_delays_a_task_and_loses_nothing(cli, inputs):
-    """The other process lets go when the task has tried for a while."""
+    """The other process releases the database after the task has waited for a while."""
     process = cli.start("submit-train", *inputs, "--set", "count=20")
     for line in process.stderr:
         if "checkpoint 3" in line:
             break
     other = sqlite3.connect(cli.home / "store.db", isolation_level=None, timeout=30)
     other.execute("BEGIN IMMEDIATE")
-    threading.Event().wait(11)  # longer than the store's own patience
+    threading.Event().wait(11)  # longer than the store's own timeout
     other.execute("COMMIT")
     other.close()
     _, said = process.communicate(timeout=60)
@@ -162,7 +167,7 @@ def test_a_database_that_another_process_holds_delays_a_task_and_loses_nothing(c
     assert [c["state"] for c in cli.json("task", "checkpoints", 1)] == ["published"] * 20
 
 
-def test_a_damaged_database_is_said_and_left_as_it_is(cli, inputs):
+def test_a_damaged_database_is_reported_and_not_changed(cli, inputs):
     cli.run("task", "list")
     database = cli.home / "store.db"
     damaged = b"this is no database" * 1000

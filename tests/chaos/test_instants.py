@@ -1,4 +1,4 @@
-"""An agent killed at any instant of a task's life: another one ends the task as if nothing had happened."""
+"""An agent is killed or stopped at any instant of a task: the task ends, and nothing of it is lost."""
 
 from __future__ import annotations
 
@@ -7,76 +7,108 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from agent import library
 from agent.artifacts import open_artifacts
-from agent.domain import Task, TaskOptions, TaskStatus
-from agent.house import House
-from agent.loop import run_one
+from agent.domain import Task, TaskStatus
+from agent.installation import Installation
+from agent.run.shutdown import Shutdown
 from agent.settings import Settings
 from agent.store import open_store
-from agent.wishes import new_task
+from agent.task_options import RequestedOptions
+from agent.worker.loop import run_one
 from tests.chaos.audit import Count, audit
-from tests.small import COUNTED, ROOT, Cli, write_model, write_project
+from tests.support.inputs import COUNTED, ROOT, Cli, write_model, write_project
+from tests.support.tasks import queue_task
 
 pytestmark = pytest.mark.chaos
 
 Queue = Callable[[str], Task]
-DEATHS = 6  # per kind; `make chaos` dies more often
+DEATHS = 6  # per kind of task; `make chaos` kills more often
 
 
 @pytest.fixture
-def house(tmp_path) -> Iterator[House]:
+def installation(tmp_path) -> Iterator[Installation]:
     settings = Settings(home=tmp_path / "home", engine="process")
     settings.home.mkdir()
     with open_store(settings.store) as store:
-        yield House(store, open_artifacts(settings.artifacts), settings)
+        yield Installation(store, open_artifacts(settings.artifacts), settings)
 
 
 @pytest.fixture
-def queue(house, tmp_path) -> Queue:
-    plugin = library.add_plugin_folder(house.store, COUNTED, "local")
-    project = library.add_project(house.store, house.artifacts, write_project(tmp_path / "fruit"))
-    model = library.add_model(house.store, house.artifacts, write_model(tmp_path / "start"))
+def queue(installation, tmp_path) -> Queue:
+    plugin = library.add_plugin_folder(installation.store, COUNTED, "local")
+    project = library.add_project(installation.store, installation.artifacts, write_project(tmp_path / "fruit"))
+    model = library.add_model(installation.store, installation.artifacts, write_model(tmp_path / "start"))
 
     def queue(kind: str) -> Task:
-        number = len(house.store.tasks.list())
-        options = TaskOptions(engine="process")
-        wish = new_task(
-            house.store, type=kind, plugin=plugin, project=project, model=model, name=f"net {number}", options=options
-        )
-        return house.store.tasks.add(wish)
+        number = len(installation.store.tasks.list())
+        return queue_task(
+            installation, type=kind, plugin=plugin, project=project, model=model, name=f"net {number}",
+            options=RequestedOptions(engine="process"),
+        )  # fmt: skip
 
     return queue
 
 
-def die(house: House, task: Task, instant: int) -> subprocess.CompletedProcess[str]:
-    """Run the task in an agent that kills itself at that instant; 0: never."""
-    env = {**Cli.clean_env(), "AGENT_HOME": str(house.settings.home), "AGENT_ENGINE": "process"}
-    command = [sys.executable, "-m", "tests.chaos.dying", str(task.id), str(instant)]
+def run(installation: Installation, task: Task, instant: int, how: str) -> subprocess.CompletedProcess[str]:
+    """Run the task in an agent; `how` happens at instant `at`, as `dying.py` describes; 0: never."""
+    env = {**Cli.clean_env(), "AGENT_HOME": str(installation.settings.home), "AGENT_ENGINE": "process"}
+    command = [sys.executable, "-m", "tests.chaos.dying", str(task.id), str(instant), how]
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=120)
 
 
-@pytest.mark.parametrize("kind", ["train", "inference"])
-def test_whenever_the_agent_is_killed_nothing_is_lost_and_nothing_is_there_twice(house, queue, kind):
-    lived = die(house, queue(kind), 0)
+def some_instants(installation: Installation, task: Task) -> list[int]:
+    """Some instants of a run like this task's, in order."""
+    lived = run(installation, task, 0, "kill")
     assert lived.returncode == 0, lived.stderr
-    instants = int(lived.stdout)
     seed = int(os.environ.get("CHAOS_SEED", "5"))
+    return sorted(random.Random(seed).sample(range(1, int(lived.stdout)), DEATHS))
+
+
+@pytest.mark.parametrize("kind", ["train", "inference"])
+def test_whenever_the_agent_is_killed_nothing_is_lost_and_nothing_is_there_twice(installation, queue, kind):
     died = 0
-    for instant in sorted(random.Random(seed).sample(range(1, instants), DEATHS)):
+    for instant in some_instants(installation, queue(kind)):
         task = queue(kind)
-        done = die(house, task, instant)
+        done = run(installation, task, instant, "kill")
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
         died += done.returncode != 0
-        if not house.store.tasks.get(task.id).status.is_final:
-            run_one(house, task.id, threading.Event())
-        assert house.store.tasks.get(task.id).status is TaskStatus.FINISHED, instant
+        if not installation.store.tasks.get(task.id).status.is_final:
+            run_one(installation, task.id, Shutdown())
+        assert installation.store.tasks.get(task.id).status is TaskStatus.FINISHED, instant
     count = Count()
-    assert audit(house, [house.open_engine("process", house.settings)], count) == []
-    assert died >= DEATHS - 2  # how many instants there are differs a little from run to run
+    assert audit(installation, [installation.open_engine("process", installation.settings)], count) == []
+    assert died >= DEATHS - 2  # the number of instants differs a little from run to run
     assert count.lines > DEATHS * 10
+
+
+def test_whenever_an_agent_leaves_the_next_agent_finishes_the_task(installation, queue):
+    left = 0
+    for instant in some_instants(installation, queue("train")):
+        task = queue("train")
+        done = run(installation, task, instant, "leave")
+        assert done.returncode == 0 or "goes on without this agent" in done.stderr, done.stderr
+        if not installation.store.tasks.get(task.id).status.is_final:
+            left += 1
+            run_one(installation, task.id, Shutdown())
+        assert installation.store.tasks.get(task.id).status is TaskStatus.FINISHED, instant
+    assert audit(installation, [installation.open_engine("process", installation.settings)]) == []
+    assert left > 0
+
+
+@pytest.mark.parametrize(("how", "kind"), [("stop", "train"), ("shutdown", "inference")])
+def test_whenever_a_task_is_stopped_it_ends_as_stopped_and_what_it_saved_is_kept(installation, queue, how, kind):
+    stopped = 0
+    for instant in some_instants(installation, queue(kind)):
+        task = queue(kind)
+        done = run(installation, task, instant, how)
+        assert done.returncode == 0 or "it has ended (stopped)" in done.stderr, done.stderr  # before it was claimed
+        ended = installation.store.tasks.get(task.id)
+        assert ended.status in (TaskStatus.STOPPED, TaskStatus.FINISHED), (instant, ended.reason, ended.message)
+        stopped += ended.status is TaskStatus.STOPPED
+    assert audit(installation, [installation.open_engine("process", installation.settings)]) == []
+    assert stopped > 0

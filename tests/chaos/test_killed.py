@@ -1,4 +1,4 @@
-"""Agents as a user starts and kills them: what the next one does, and what is said meanwhile."""
+"""A user starts and kills agents: the work of the next agent, and the messages meanwhile."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import subprocess
 import time
 from contextlib import closing
 
+import psutil
 import pytest
 
 from agent.artifacts import open_artifacts
-from agent.house import House
+from agent.installation import Installation
 from agent.settings import Settings
 from agent.store import open_store
 from tests.chaos.audit import audit, end_runs_of
-from tests.small import COUNTED, ODD, Cli, write_model, write_project
+from tests.support.inputs import COUNTED, ODD, Cli, write_model, write_project
 
 pytestmark = pytest.mark.chaos
 
@@ -36,7 +37,7 @@ def inputs(tmp_path):
 
 @pytest.fixture
 def start(cli, inputs):
-    """Submit in the foreground and wait for the first checkpoint; gives the process. Ended after the test."""
+    """Submit in the foreground, wait for the first checkpoint and give the process. It is ended after the test."""
     started = []
 
     def start(*args: str) -> subprocess.Popen[str]:
@@ -57,13 +58,13 @@ def start(cli, inputs):
 
 @pytest.fixture
 def check(cli):
-    """Count everything; then nothing is left running either."""
+    """Count everything, and check that no process is left."""
 
     def check() -> None:
         settings = Settings(home=cli.home, engine="process")
         with open_store(settings.store) as store:
-            house = House(store, open_artifacts(settings.artifacts), settings)
-            assert audit(house, [house.open_engine("process", settings)]) == []
+            installation = Installation(store, open_artifacts(settings.artifacts), settings)
+            assert audit(installation, [installation.open_engine("process", settings)]) == []
 
     yield check
     end_runs_of(cli.home)
@@ -113,7 +114,7 @@ def test_a_lost_task_can_be_stopped(cli, start, check):
 
 def test_a_second_ctrl_c_is_instant_and_leaves_the_task_to_the_next_agent(cli, start, check):
     process = start(*SHORT, "--stop-grace", "60")
-    process.send_signal(signal.SIGSTOP)  # both signals come before it can follow the first
+    process.send_signal(signal.SIGSTOP)  # so both signals arrive before it handles the first
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGCONT)
     process.send_signal(signal.SIGTERM)
@@ -142,15 +143,15 @@ def test_sigterm_leaves_no_container_no_file_and_a_true_status(cli, start, check
         (("--set", "lines=10", "--set", "pause=600", "--idle-limit", "1"), "idle_limit"),
     ],
 )
-def test_a_limit_ends_a_task_with_its_name(cli, inputs, check, args, reason):
+def test_a_limit_that_ends_a_task_is_its_reason(cli, inputs, check, args, reason):
     task = cli.json("submit-train", *inputs, *args, code=1)
     assert (task["status"], task["reason"]) == ("error", reason)
     assert f"--{reason.replace('_', '-')}" in task["message"]
     check()
 
 
-def test_a_grace_period_lets_a_plugin_say_goodbye(cli, tmp_path, check):
-    # counted has no handler for SIGTERM, odd's sleep neither: python ends by the signal, at once
+def test_a_grace_period_lets_a_plugin_end_itself(cli, tmp_path, check):
+    # Neither `counted` nor the sleep of `odd` has a handler for SIGTERM: the signal ends python at once.
     inputs = ("--plugin", ODD, "--project", write_project(tmp_path / "p"), "--model", write_model(tmp_path / "m"))
     process = cli.start("submit-train", *inputs, "--set", "behaviour=sleep", "--stop-grace", "30")
     for line in process.stderr:
@@ -181,11 +182,15 @@ def test_an_agent_that_slept_through_its_lease_keeps_its_task(cli, start, check)
     process = start(*SHORT)
     with closing(sqlite3.connect(cli.home / "store.db", isolation_level=None)) as lock:
         lock.execute("PRAGMA busy_timeout=20000")
-        lock.execute("BEGIN IMMEDIATE")  # so that it does not fall asleep with the database in its hands
+        lock.execute("BEGIN IMMEDIATE")  # so that SIGSTOP does not stop it while it holds the database
         process.send_signal(signal.SIGSTOP)
+        while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:  # a signal takes effect a moment later
+            time.sleep(0.01)
         lock.execute("ROLLBACK")
     with open_store(Settings(home=cli.home).store) as store:
-        store.tasks.renew(store.tasks.get(1).agent_id, lease_s=-1)  # as if it had slept for long
+        sleeper = store.tasks.get(1).agent_id
+        assert sleeper is not None
+        store.tasks.renew(sleeper, lease_s=-1)  # as if it had slept for long
         agent = cli.start("run")
         try:
             store.agents.list()
@@ -211,5 +216,5 @@ def test_the_lists_of_agents_do_not_grow(cli, start):
         cli.run("task", "wait", number, code=4)
     cli.run("task", "list")
     with open_store(Settings(home=cli.home).store) as store:
-        while len(store.agents.list()) > 1:  # the last one to help is leaving
+        while len(store.agents.list()) > 1:  # the last agent that helped is ending
             store.wait_for_change(1)

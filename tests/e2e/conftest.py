@@ -1,4 +1,7 @@
-"""A real engine, a base image and the command line on top of them; skipped where there is none, failed there in CI."""
+"""A real engine, a base image and the command line on top of them.
+
+Without an engine tests are skipped; in CI they fail.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,10 @@ from agent.domain import ContainerSpec, Hardening, Mount
 from agent.engines.docker import DockerEngine
 from agent.engines.docker_container import DockerContainer
 from agent.errors import EngineUnavailable
-from tests.browser import Site, open_browser, open_site
-from tests.small import ODD, ROOT, Cli
+from tests.support.browser import Site, open_browser, open_site
+from tests.support.inputs import ODD, ROOT, Cli
+
+pytest.register_assert_rewrite("tests.support.engine_contract", "tests.support.output")
 
 BASE_IMAGE = "supervisely-local/base:0.1.0"
 TEST_LABEL = {"ecosystem": "supervisely-local-tests"}
@@ -72,7 +77,7 @@ def task_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(docker_engine: DockerEngine, base_image: str, task_folder: Path) -> Iterator[Start]:
-    """Start a container that runs a shell script; all of them are removed after the test."""
+    """Start a container that runs a shell script; all containers are removed after the test."""
     started: list[DockerContainer] = []
 
     def start(
@@ -113,7 +118,7 @@ def start(docker_engine: DockerEngine, base_image: str, task_folder: Path) -> It
 
 @pytest.fixture(scope="session")
 def odd_image(docker_engine: DockerEngine, base_image: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The image of tests/plugins/odd, built as a user builds it."""
+    """The image of tests/plugins/odd, built by the command of a user."""
     Cli(tmp_path_factory.mktemp("build"), {}).run("build", ODD, "--base", f"base-py={base_image}")
 
 

@@ -1,4 +1,4 @@
-"""Official plugins build unchanged, as the official script builds them; what is missing is said with the remedy."""
+"""Official plugins build unchanged, as with the official script; a missing part is explained with a remedy."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.build import build_plugin, ensure_built
 from agent.domain import Plugin
+from agent.engines.build_recipe import BuildRecipe, load_recipe
+from agent.engines.docker_build import build_plugin, ensure_built
 from agent.errors import BuildFailed, Conflict, ImageNotFound
 from agent.formats.plugin import read_plugin_folder
 
@@ -51,19 +52,18 @@ def plugin(tmp_path, docker_engine):
 
 @pytest.fixture
 def build(docker_engine, base_image):
-    lines = []
+    lines: list[str] = []
 
     def build(plugin, bases=("base-pytorch",), **options):
         return build_plugin(
             read_plugin_folder(plugin),
             registry=REGISTRY,
-            bases=dict.fromkeys(bases, base_image),
+            recipe=BuildRecipe(bases=dict.fromkeys(bases, base_image), **options),
             on_line=lines.append,
             engine=docker_engine,
-            **options,
         )
 
-    build.lines = lines
+    build.lines = lines  # type: ignore[attr-defined]
     return build
 
 
@@ -101,7 +101,7 @@ def test_a_base_behind_an_argument_names_the_argument_too(plugin, build, base_im
     build(plugin, bases=(), build_args={"BASE_IMAGE": base_image})
 
 
-def test_a_base_nobody_asks_for_is_noted(plugin, build):
+def test_a_base_that_the_dockerfile_does_not_use_is_noted(plugin, build):
     build(plugin, bases=("base-pytorch", "base-tensorflow"))
     assert any("does not ask for local/base-tensorflow:5.8.0" in line for line in build.lines)
 
@@ -154,14 +154,27 @@ def as_added(folder):
     )  # fmt: skip
 
 
-def test_an_unchanged_plugin_is_not_built_again_and_a_changed_one_as_before(plugin, build, docker_engine, base_image):
-    (plugin / "Dockerfile").write_text(OFFICIAL.replace("COPY $", "ARG FLAVOUR\nRUN echo $FLAVOUR > /flavour\nCOPY $"))
-    reference = build(plugin, build_args={"FLAVOUR": "sweet"})
+def test_an_unchanged_plugin_is_not_built_again_and_a_changed_one_as_before(
+    plugin, build, docker_engine, base_image, tmp_path
+):
+    (plugin / "Dockerfile").write_text(
+        OFFICIAL.replace("COPY $", "ARG FLAVOUR\nRUN echo $FLAVOUR > /flavour\nCOPY wheels* /wheels/\nCOPY $")
+    )
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels/some.whl").write_bytes(b"1")
+    recipe = BuildRecipe(
+        bases={"base-pytorch": base_image}, build_args={"FLAVOUR": "sweet"}, include=[tmp_path / "wheels"]
+    )
+    reference = build(plugin, build_args=recipe.build_args, include=recipe.include)
+    recipe.save(tmp_path / "recipes", reference)
     digest = docker_engine.image(reference).digest
-    lines = []
+    lines: list[str] = []
 
     def ensure():
-        return ensure_built(as_added(plugin), docker_engine, bases={}, on_line=lines.append)
+        lines.clear()
+        return ensure_built(
+            as_added(plugin), docker_engine, recipes=tmp_path / "recipes", bases={}, on_line=lines.append
+        )
 
     assert ensure() == reference
     assert lines == []
@@ -172,8 +185,88 @@ def test_an_unchanged_plugin_is_not_built_again_and_a_changed_one_as_before(plug
     assert lines
     assert run(docker_engine, reference, "cat /flavour; python /workdir/src/train.py") == "sweet\nchanged\n"
 
+    (tmp_path / "wheels/some.whl").write_bytes(b"2")  # an added file
+    assert ensure() == reference
+    assert run(docker_engine, reference, "cat /wheels/some.whl") == "2"
+    assert ensure() == reference
+    assert lines == []
+
+
+def test_a_changed_sdk_of_the_context_is_built_into_the_image(plugin, build, docker_engine, base_image, tmp_path):
+    (tmp_path / "supervisely_lib").mkdir()
+    sdk = tmp_path / "supervisely_lib" / "__init__.py"
+    sdk.write_text("print('first')")
+    recipe = BuildRecipe(bases={"base-pytorch": base_image}, context=tmp_path)
+    reference = build(plugin, context=tmp_path)
+    recipe.save(tmp_path / "recipes", reference)
+
+    sdk.write_text("print('second')")
+    recipes = tmp_path / "recipes"
+    ensure_built(as_added(plugin), docker_engine, recipes=recipes, bases={}, on_line=lambda line: None)
+
+    assert run(docker_engine, reference, "python train.py").startswith("second\n")
+
+
+def test_an_image_says_neither_where_nor_with_which_arguments_it_was_built(plugin, build, docker_engine, tmp_path):
+    (tmp_path / "wheels").mkdir()
+
+    reference = build(plugin, build_args={"PIP_INDEX_URL": "https://me:secret@host"}, include=[tmp_path / "wheels"])
+
+    labels = docker_engine.image(reference, pull="never").labels
+    texts = [*labels.values(), *(decoded(text) for text in labels.values())]
+    assert not [text for text in texts if "secret" in text or str(tmp_path) in text]
+
+
+def decoded(text):
+    try:
+        return base64.b64decode(text).decode(errors="replace")
+    except ValueError:
+        return ""
+
+
+def test_a_recipe_is_kept_for_its_owner_only(tmp_path):
+    recipe = BuildRecipe({"base": "image:1"}, {"TOKEN": "t"}, tmp_path / "context", [tmp_path])
+    recipe.save(tmp_path / "builds", "local/net:1")
+
+    assert load_recipe(tmp_path / "builds", "local/net:1") == recipe
+    assert load_recipe(tmp_path / "builds", "local/other:1") == BuildRecipe()
+    (file,) = (tmp_path / "builds").iterdir()
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_a_plugin_with_the_sdk_in_its_folder_builds_as_the_generic_guide_says(plugin, build, docker_engine):
+    (plugin / "Dockerfile").write_text(
+        "FROM supervisely-local/base:0.1.0\n"
+        "ENV PYTHONPATH /workdir:/workdir/src:/workdir/supervisely_lib/worker_proto\nCOPY . /workdir\n"
+    )
+    (plugin / "supervisely_lib").mkdir()
+    (plugin / "supervisely_lib" / "__init__.py").write_text("")
+
+    reference = build(plugin, bases=())
+
+    assert run(docker_engine, reference, "python -u /workdir/src/train.py") == "/workdir/supervisely_lib/__init__.py\n"
+
+
+@pytest.mark.parametrize("name", ["example/nowhere:9", "example/nowhere"])
+def test_a_literal_base_is_replaced_and_its_name_is_left_alone(plugin, build, docker_engine, name):
+    (plugin / "Dockerfile").write_text(
+        OFFICIAL.replace("FROM ${REGISTRY}/base-pytorch:${TAG}", "FROM example/nowhere:9 AS base\nFROM base")
+    )
+
+    reference = build(plugin, bases=(name,))
+
+    assert "/workdir/src" in run(docker_engine, reference, "pwd")
+    assert not docker_engine.client.images.list(name="example/nowhere")
+
+
+def test_a_missing_literal_base_is_explained_with_the_option_to_pass(plugin, build):
+    (plugin / "Dockerfile").write_text("FROM example/nowhere:9\nCOPY . /workdir\n")
+
+    with pytest.raises(ImageNotFound, match=r"pass `--base example/nowhere:9=IMAGE`"):
+        build(plugin, bases=())
+
 
 def test_a_version_that_moved_on_asks_for_the_plugin_to_be_added_again(plugin, docker_engine):
     moved = replace(as_added(plugin), tag="5.7.0")
     with pytest.raises(Conflict, match="agent plugin add"):
-        ensure_built(moved, docker_engine, bases={}, on_line=lambda line: None)
+        ensure_built(moved, docker_engine, recipes=plugin, bases={}, on_line=lambda line: None)

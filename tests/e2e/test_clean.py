@@ -1,4 +1,4 @@
-"""`agent clean` on a real engine: ours goes, everybody else's stays, and root's files go too."""
+"""`agent clean` on a real engine removes what belongs to this installation, root's files too, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ import pytest
 
 from agent.domain import NewTask, TaskStatus
 from agent.engines.docker import DockerEngine
-from agent.formats.disk import remove_tree
-from agent.launch import ECOSYSTEM, ecosystem_token
+from agent.fs.disk import remove_tree
+from agent.installation import installation_labels
 from agent.settings import Settings
 from agent.store import open_store
-from tests.small import ODD, Cli, write_model, write_project
+from tests.support.inputs import ODD, Cli, write_model, write_project
 
 pytestmark = pytest.mark.docker
 
 
 @pytest.fixture
 def plugin(tmp_path, docker_engine):
-    """A plugin of this test's own: its image may be removed."""
+    """A plugin of this test only, so its image may be removed."""
     folder = tmp_path / "plugin"
     shutil.copytree(ODD, folder)
     reference = f"nn-clean-{uuid.uuid4().hex[:8]}:0.1.0"
     (folder / "VERSION").write_text(reference)
     yield folder
-    docker_engine.remove_image(f"local/{reference}")  # should the test have failed before
+    docker_engine.remove_image(f"local/{reference}")  # if the test has failed before
 
 
 def test_containers_and_images_of_this_installation_go_and_no_others(
@@ -43,8 +43,8 @@ def test_containers_and_images_of_this_installation_go_and_no_others(
     task = cli.json("submit-train", *args, "--model", write_model(tmp_path / "start"), "--set", "epochs=1")
     settings = Settings(home=home, token=(home / "token").read_text() if (home / "token").exists() else "")
     store = open_store(settings.store)
-    waiting = store.tasks.add(store_wish(store, task["id"]))
-    token = {"ecosystem": ECOSYSTEM, "ecosystem_token": ecosystem_token(settings)}
+    waiting = store.tasks.add(the_same_task_again(store, task["id"]))
+    token = installation_labels(settings)
     ended = start(
         "sleep 600", name=f"clean-ended-{os.getpid()}", labels={**token, "task_id": str(task["id"])}, image=base_image
     )
@@ -76,8 +76,8 @@ def test_containers_and_images_of_this_installation_go_and_no_others(
     assert docker_engine.image(base_image, pull="never")
 
 
-def store_wish(store, task_id):
-    """The same wish again."""
+def the_same_task_again(store, task_id):
+    """A new task like an old one."""
     old = store.tasks.get(task_id)
     assert old.status is TaskStatus.FINISHED
     return NewTask(old.type, old.name, old.plugin_id, old.project_id, old.model_id, old.config, old.options)
@@ -97,7 +97,7 @@ def test_what_root_locked_away_is_deleted_by_an_ordinary_user(start, task_folder
         results = Path("results")
         assert remove_tree(results)  # it is root's
         engine = DockerEngine()
-        engine.give_back(str(task_folder), {"ecosystem": "supervisely-local-tests"})
+        engine.restore_ownership(str(task_folder), {"ecosystem": "supervisely-local-tests"})
         engine.close()
         assert remove_tree(results) == []
 

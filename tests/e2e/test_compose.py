@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import tarfile
 import time
@@ -17,16 +18,16 @@ from typing import NoReturn
 
 import pytest
 
-from tests.small import ODD, ROOT, Cli, write_model, write_project
+from tests.support.inputs import ODD, ROOT, Cli, write_model, write_project
 
 pytestmark = pytest.mark.docker
-PORT = 18121
 
 
 class Compose:
     def __init__(self, folder: Path, base_image: str) -> None:
         self.token = secrets.token_hex(16)
         self.folder = folder
+        self.port = _free_port()  # several checkouts may run this test at once
         self.command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
         if subprocess.run([*self.command, "version"], capture_output=True, check=False).returncode:
             _absent("neither docker-compose nor docker compose is installed")
@@ -34,7 +35,7 @@ class Compose:
             **os.environ,
             "AGENT_TOKEN": self.token,
             "SLY_LOCAL_DIR": str(folder),
-            "SLY_LOCAL_PORT": str(PORT),
+            "SLY_LOCAL_PORT": str(self.port),
             "BASE_IMAGE": base_image,
             "COMPOSE_PROJECT_NAME": f"slylocal{secrets.token_hex(3)}",
         }
@@ -51,9 +52,16 @@ class Compose:
         return self.run("exec", "-T", "agent", "agent", *args)
 
     def get(self, path: str) -> bytes:
-        request = urllib.request.Request(f"http://127.0.0.1:{PORT}{path}", headers={"x-api-key": self.token})
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"x-api-key": self.token})
         with urllib.request.urlopen(request, timeout=10) as reply:
             return reply.read()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 def _absent(reason: str) -> NoReturn:

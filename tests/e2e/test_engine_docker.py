@@ -1,29 +1,41 @@
-"""The docker engine with real containers: every byte, every way to end, nothing left behind."""
+"""The docker engine with real containers: the contract of engines, and properties of Docker only."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import textwrap
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from agent.domain import ContainerSpec, ExitResult, Mount
+from agent.domain import ContainerSpec, Mount
 from agent.engines.docker import DockerEngine
 from agent.errors import CouldNotStart, EngineUnavailable, ImageNotFound
+from tests.e2e.conftest import TEST_LABEL
+from tests.support.engine_contract import RealEngineContract, Rig, python, task_mounts
+from tests.support.output import joined, printed, read_until
 
 pytestmark = pytest.mark.docker
 
 
-def printed(container, stream=None):
-    frames = [frame for batch in container.output() for frame in batch]
-    return b"".join(payload for number, payload in frames if stream in (None, number))
+@pytest.fixture
+def rig(docker_engine: DockerEngine, base_image: str, task_folder: Path) -> Iterator[Rig]:
+    spec = ContainerSpec(
+        image=base_image, entrypoint=(), name=f"engine-contract-{os.getpid()}", env={"LOG_LEVEL": "DEBUG"},
+        labels={**TEST_LABEL, "rig": uuid4().hex}, mounts=task_mounts(task_folder), shm_bytes=1 << 30, gpus=None,
+        runtime=None,
+    )  # fmt: skip
+    same = "from agent.engines.docker import DockerEngine; engine = DockerEngine()"
+    rig = Rig(docker_engine, spec, task_folder, in_another_process=same)
+    yield rig
+    rig.remove_all()
 
 
-def python(code):
-    return f"python -u - <<'CODE'\n{textwrap.dedent(code)}\nCODE"
+class TestDockerEngine(RealEngineContract):
+    pass
 
 
 def test_lines_longer_than_the_log_drivers_16_kib_arrive_whole(start):
@@ -31,86 +43,7 @@ def test_lines_longer_than_the_log_drivers_16_kib_arrive_whole(start):
     assert printed(container).decode() == "a" * 100_000 + "ä" * 50_000 + "\nnext\n"
 
 
-def test_last_line_without_newline_is_kept(start):
-    assert printed(start("printf 'one\\ntwo'")) == b"one\ntwo"
-
-
-def test_both_streams_are_told_apart_and_each_keeps_its_order(start):
-    container = start("for i in $(seq 500); do echo out $i; echo err $i >&2; done")
-    frames = [frame for batch in container.output() for frame in batch]
-    for stream, word in ((1, "out"), (2, "err")):
-        expected = "".join(f"{word} {i}\n" for i in range(1, 501))
-        assert b"".join(data for number, data in frames if number == stream).decode() == expected
-
-
-def test_a_line_is_seen_while_the_container_runs(start, task_folder):
-    container = start("echo ready; while [ ! -e /sly_task_data/go ]; do sleep 0.05; done; echo done")
-    output = container.output()
-    assert next(output) == [(1, b"ready\n")]
-    (task_folder / "go").touch()
-    assert b"".join(payload for batch in output for _, payload in batch) == b"done\n"
-
-
-def test_output_starts_at_the_first_byte_for_every_reader_and_after_the_end(start):
-    container = start("echo one; echo two >&2")
-    first = printed(container)
-    container.wait()
-    assert printed(container) == first
-    assert sorted(first.splitlines()) == [b"one", b"two"]
-
-
-@pytest.mark.parametrize(
-    ("script", "code", "signal"),
-    [("true", 0, None), ("exit 7", 7, None), ("python -c 'import os; os.abort()'", 134, 6)],
-)
-def test_the_exit_code_is_reported(start, script, code, signal):
-    container = start(script)
-    printed(container)
-    result = container.wait()
-    assert (result.exit_code, result.signal) == (code, signal)
-
-
-def test_killing_ends_the_output_and_may_be_repeated(start):
-    container = start("echo ready; sleep 600")
-    output = container.output()
-    next(output)
-    container.kill()
-    assert list(output) == []
-    container.kill()
-    assert container.wait() == ExitResult(137)
-
-
-ENDS_ITSELF = """
-    import signal, time
-    def end(*_):
-        print("saving")
-        raise SystemExit(3)
-    signal.signal(signal.SIGTERM, end)
-    print("ready")
-    time.sleep(600)
-"""
-
-
-@pytest.mark.parametrize("how", ["", "exec "])  # python below a waiting sh, and in its place
-def test_a_grace_period_lets_the_plugin_end_by_itself(start, how):
-    container = start(how + python(ENDS_ITSELF))
-    output = container.output()
-    next(output)
-    container.kill(grace_s=10)
-    assert b"".join(payload for batch in output for _, payload in batch) == b"saving\n"
-    assert container.wait().exit_code == 3
-
-
-def test_a_plugin_that_ignores_the_request_is_killed_when_the_grace_period_is_over(start):
-    container = start("trap '' TERM; echo ready; sleep 600")
-    output = container.output()
-    next(output)
-    container.kill(grace_s=0.3)
-    list(output)
-    assert container.wait().exit_code == 137
-
-
-def test_running_out_of_memory_is_told_from_being_killed(start):
+def test_running_out_of_memory_is_distinguished_from_a_kill(start):
     container = start(python("hoard = [bytearray(1 << 20) for _ in range(500)]"), memory_bytes=64 << 20)
     printed(container)
     result = container.wait()
@@ -120,7 +53,7 @@ def test_running_out_of_memory_is_told_from_being_killed(start):
 def test_a_container_removed_by_somebody_else_ends_like_a_killed_one(start, docker_engine):
     container = start("echo ready; sleep 600")
     output = container.output()
-    next(output)
+    read_until(output, b"ready\n")
     docker_engine.client.api.remove_container(container.id, force=True)
     assert list(output) == []
     result = container.wait()
@@ -130,23 +63,7 @@ def test_a_container_removed_by_somebody_else_ends_like_a_killed_one(start, dock
     container.remove()
 
 
-def test_removing_twice_is_no_error_and_leaves_nothing(start, docker_engine):
-    container = start("sleep 600", labels={"task_id": "41"})
-    container.remove()
-    container.remove()
-    assert docker_engine.find({"task_id": "41", "ecosystem": "supervisely-local-tests"}) == []
-
-
-def test_a_leftover_of_the_same_name_makes_way(start, docker_engine):
-    old = start("sleep 600", labels={"task_id": "42"})
-    new = start("echo new", labels={"task_id": "42"})
-    (found,) = docker_engine.find({"task_id": "42", "ecosystem": "supervisely-local-tests"})
-    assert found.id == new.id != old.id
-    assert found.task_id == 42
-    assert printed(found) == b"new\n"
-
-
-def test_a_missing_image_is_said_with_what_to_do(docker_engine, start):
+def test_a_missing_image_is_explained_with_a_remedy(docker_engine, start):
     with pytest.raises(ImageNotFound, match=r"no image nobody/has:this.*pulling is switched off"):
         docker_engine.image("nobody/has:this", pull="never")
     with pytest.raises(ImageNotFound, match="agent build"):
@@ -189,19 +106,11 @@ def test_a_task_folder_the_engine_cannot_see_is_explained(docker_engine, base_im
         docker_engine.start(spec)
 
 
-def test_data_is_read_only_and_results_are_writable(start, task_folder):
-    script = "touch /sly_task_data/data/x 2>/dev/null && echo open; touch /sly_task_data/y && echo written"
-    container = start(script)
-    assert printed(container) == b"written\n"
-    assert (task_folder / "y").exists()
-    assert (task_folder / "data" / "image.png").read_bytes() == b"pixels"
-
-
 def test_logs_stay_readable_whatever_the_daemons_default_driver_is(start, docker_engine):
     container = start("df -k /dev/shm | tail -1; tty")
     facts = docker_engine.client.api.inspect_container(container.id)
     assert facts["HostConfig"]["LogConfig"] == {
-        "Type": "json-file",  # whatever rotates or drops is named, or the daemon's default would hold
+        "Type": "json-file",  # every option that rotates or drops is set, or the daemon's default would apply
         "Config": {"max-size": "1000g", "max-file": "1", "mode": "blocking", "compress": "false"},
     }
     assert facts["HostConfig"]["ShmSize"] == 1 << 30
@@ -233,29 +142,27 @@ def test_an_agent_that_is_not_root_gets_its_files_back_from_inside_a_container(s
     assert (entry.st_uid, entry.st_gid) == (12345, 12346)
 
 
-def test_an_engine_that_is_not_there_is_said_with_remedies(monkeypatch, tmp_path):
+def test_an_engine_that_does_not_answer_is_explained_with_remedies(monkeypatch, tmp_path):
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
     with pytest.raises(EngineUnavailable, match=r"docker\.sock \(no such socket\).*AGENT_ENGINE=process"):
         DockerEngine()
 
 
-def test_a_container_outlives_the_agent_that_started_it(docker_engine, base_image, task_folder):
-    """Another process starts it and dies without a word; this one finds it and reads from the first byte."""
-    script = "echo first; while [ ! -e /sly_task_data/go ]; do sleep 0.05; done; echo last"
-    code = f"""
-        import os
-        from agent.domain import ContainerSpec, Mount
-        from agent.engines.docker import DockerEngine
-        spec = ContainerSpec(image="{base_image}", entrypoint=("sh", "-c", {script!r}),
-            name="engine-test-outlives", env={{}}, labels={{"ecosystem": "supervisely-local-tests", "task_id": "44"}},
-            mounts=(Mount({str(task_folder)!r}, "/sly_task_data"),), shm_bytes=1 << 20, gpus=None, runtime=None)
-        next(DockerEngine().start(spec).output())
-        os._exit(9)
-    """
-    died = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
-    assert died.returncode == 9
-    (container,) = docker_engine.find({"task_id": "44", "ecosystem": "supervisely-local-tests"})
-    (task_folder / "go").touch()
-    assert printed(container) == b"first\nlast\n"
-    assert container.wait().exit_code == 0
-    container.remove()
+@pytest.mark.parametrize("grace_s", [0, 5], ids=["killed", "asked to end"])
+def test_a_container_that_somebody_restarts_is_read_to_its_last_end(start, docker_engine, grace_s):
+    ends_well = "trap 'echo asked; exit 0' TERM"
+    lines = "i=0; while [ $i -lt 15 ]; do echo line $i; i=$((i+1)); sleep 0.1; done"
+    container = start(f"{ends_well}; {lines}; echo end")
+    output = container.output()
+    seen = read_until(output, b"line 4\n")
+    restart = threading.Thread(target=docker_engine.client.api.restart, args=(container.id, grace_s))
+    restart.start()
+    seen += joined(output)
+    restart.join()
+
+    end = container.wait()
+    assert seen == docker_engine.client.api.logs(container.id)
+    assert seen.count(b"line 0\n") == 2
+    assert seen.endswith(b"line 14\nend\n")
+    assert end.exit_code == 0
+    assert "started the container again" in end.remark

@@ -1,7 +1,7 @@
 """Plugins written as in 2019 run unchanged: with the SDK's base classes, and with a training loop of their own.
 
-They were written from the SDK's contract alone and use its names only. Each goes the whole way through the
-agent: train from weights that others made, go on from a checkpoint, annotate.
+They were written from the SDK's contract only and use only its names. Each plugin runs in the agent: train from
+weights of another model, continue from a checkpoint, annotate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import supervisely_lib as sly
-from tests.small import ROOT, Cli
+from tests.support.inputs import ROOT, Cli
 
 PLUGINS = ROOT / "tests" / "plugins"
 TITLES = ["ball", "meadow", "sky"]
@@ -27,7 +27,7 @@ NAMES = ("easy", "own_loop")
 
 @pytest.fixture(scope="module")
 def balls(tmp_path_factory) -> Path:
-    """Six small pictures in which every pixel has a class, as the tutorials ask for."""
+    """Six small images in which every pixel has a class, as the tutorials require."""
     colors = {"ball": [200, 40, 40], "meadow": [40, 160, 60], "sky": [120, 180, 240]}
     classes = {title: sly.ObjClass(title, sly.Rectangle, color) for title, color in colors.items()}
     tags = {name: sly.TagMeta(name, sly.TagValueType.NONE) for name in ("train", "val")}
@@ -37,7 +37,7 @@ def balls(tmp_path_factory) -> Path:
     dataset = project.create_dataset("park")
     rng = np.random.default_rng(0)
     for at in range(6):
-        horizon, top, left = rng.integers(20, 40), rng.integers(5, 45), rng.integers(5, 75)
+        horizon, top, left = int(rng.integers(20, 40)), int(rng.integers(5, 45)), int(rng.integers(5, 75))
         shapes = [
             ("sky", sly.Rectangle(0, 0, horizon - 1, 89)),
             ("meadow", sly.Rectangle(horizon, 0, 59, 89)),
@@ -62,7 +62,7 @@ def cli(tmp_path_factory) -> Cli:
 
 
 def start_model(name: str, folder: Path) -> Path:
-    """What the tutorials give away to start from: weights for other classes, their last layer included."""
+    """The start model of the tutorials: weights for other classes, with their last layer."""
     torch.manual_seed(7)
     net = runpy.run_path(str(PLUGINS / name / "src" / "net.py"))
     model = net["Net"](num_classes=7, width=12) if name == "easy" else net["TwoViews"](num_classes=7)
@@ -74,7 +74,7 @@ def start_model(name: str, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(cli, balls, tmp_path_factory):
-    """Name of a plugin → its training, with the weights that come with it; each is run once."""
+    """Name of a plugin → its training, from the plugin's start weights; each training runs once."""
 
     @cache
     def submit(name: str) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def points(cli: Cli, task_id: int, kind: str) -> list[float]:
 
 
 def share_right(project: sly.Project) -> float:
-    """Of the pixels that were annotated."""
+    """The share of annotated pixels with the correct class."""
     right, seen = 0, 0
     for dataset in project:
         for name in dataset:

@@ -1,4 +1,4 @@
-"""Hardened containers, for real: what is gone, what still works, and whose the files are."""
+"""Hardened containers on a real engine: the missing rights, working plugins, and the owner of files."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import textwrap
 import pytest
 
 from agent.domain import Hardening
-from agent.launch import HARDENED_TMPFS
-from tests.small import ODD, Cli, write_model, write_project
+from agent.task_options import HARDENED_TMPFS
+from tests.support.inputs import ODD, Cli, write_model, write_project
+from tests.support.output import joined, printed, read_until
 
 LOOK = """
     import os, socket
@@ -40,10 +41,10 @@ def test_nothing_but_the_task_folder_and_tmp_is_left_open(start, task_folder, do
         os.chown(path, 12345, 12346)
     walls = Hardening(user="12345:12346", pids=50, cpus=0.5, tmpfs=HARDENED_TMPFS)
     container = start(f"python - <<'X'\n{textwrap.dedent(LOOK)}\nX", memory_bytes=128 << 20, hardening=walls)
-    printed = b"".join(data for batch in container.output() for _, data in batch).decode()
-    assert container.wait().exit_code == 0, printed
+    found = printed(container).decode()
+    assert container.wait().exit_code == 0, found
     none = "0" * 16
-    assert dict(line.split(" ", 1) for line in printed.splitlines()) == {
+    assert dict(line.split(" ", 1) for line in found.splitlines()) == {
         "capabilities": f"{none} {none} {none}",
         "no_new_privileges": "1",
         "interfaces": "lo",
@@ -67,9 +68,9 @@ def test_a_hardened_plugin_is_asked_to_end_before_it_is_killed(start, task_folde
     script = "trap 'echo saving; exit 3' TERM; echo ready; while :; do sleep 0.1; done"
     container = start(script, hardening=Hardening(user=owner, pids=50, cpus=1, tmpfs=HARDENED_TMPFS))
     output = container.output()
-    assert next(output) == [(1, b"ready\n")]
+    assert read_until(output, b"\n") == b"ready\n"
     container.kill(grace_s=20)
-    assert b"saving" in b"".join(data for batch in output for _, data in batch)
+    assert b"saving" in joined(output)
     assert container.wait().exit_code == 3
 
 

@@ -1,4 +1,4 @@
-"""Whole tasks, as a user submits them, through real engines: every line and checkpoint arrives."""
+"""Whole tasks of a user on real engines: every line and every checkpoint arrives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tarfile
 
 import pytest
 
-from tests.small import ODD, Cli, write_model, write_project
+from tests.support.inputs import ODD, Cli, write_model, write_project
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_every_point_and_checkpoint_arrives_and_trains_on(cli, inputs, tmp_path)
     )
 
     tar = tmp_path / "net.tar"
-    cli.run("model", "export", models[0]["id"], "-o", tar)
+    cli.run("model", "export", f"task:{task['id']}/best", "-o", tar)  # the plugin called its first the best
     with tarfile.open(tar, "r:") as archive:
         assert sorted(archive.getnames()) == ["config.json", "model.pt"]
 
@@ -180,7 +180,7 @@ def test_bad_input_is_refused_in_one_sentence_before_anything_runs(cli, inputs, 
 
 
 @pytest.mark.docker
-def test_running_out_of_memory_is_said_with_its_name(odd_image, inputs, tmp_path):
+def test_running_out_of_memory_is_the_reason_of_the_task(odd_image, inputs, tmp_path):
     cli = Cli(tmp_path / "home", {"AGENT_ENGINE": "docker"})
     task = submit(cli, inputs, "--set", "behaviour=oom", "--memory", "64M", code=1)
     assert (task["status"], task["reason"]) == ("error", "out_of_memory")
@@ -188,7 +188,7 @@ def test_running_out_of_memory_is_said_with_its_name(odd_image, inputs, tmp_path
 
 
 @pytest.mark.docker
-def test_an_image_nobody_has_is_said_before_anything_is_queued(docker_engine, inputs, tmp_path):
+def test_a_missing_image_is_refused_before_anything_is_queued(docker_engine, inputs, tmp_path):
     cli = Cli(tmp_path / "home", {"AGENT_ENGINE": "docker"})
     project, model = inputs
     args = ("--project", project, "--model", model)
@@ -210,7 +210,7 @@ def test_an_image_without_its_entry_point_is_the_plugins_failure(odd_image, base
     assert (task["status"], task["reason"]) == ("error", "entry_missing")
 
 
-def test_no_engine_is_said_with_the_way_out(inputs, tmp_path):
+def test_a_missing_engine_is_explained_with_a_remedy(inputs, tmp_path):
     cli = Cli(tmp_path / "home", {"AGENT_ENGINE": "docker", "DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"})
     project, model = inputs
     said = cli.run("submit-train", "--plugin", ODD, "--project", project, "--model", model, code=3).stderr

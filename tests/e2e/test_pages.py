@@ -1,20 +1,23 @@
-"""The pages in a real browser: curves drawn, live, readable in both schemes, nothing in the console."""
+"""The pages in a real browser: curves are drawn and live, text is readable in both schemes, the console is empty."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import COUNT_PIXELS, DESK, PHONE, canvas_of, keep_picture
-from tests.demo_store import crash, fill, finish, new_task, train
-from tests.web_server import TOKEN
+from tests.support.browser import COUNT_PIXELS, DESK, PHONE, canvas_of, keep_picture
+from tests.support.demo_store import crash, fill, finish, new_task, train
+from tests.support.many import copy_tasks, put_series
+from tests.support.web_server import TOKEN
 
 pytestmark = pytest.mark.chromium
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-def test_a_task_shows_its_train_and_val_curves(site, request, scheme, viewport):
+def test_a_task_shows_its_train_and_val_curves(site, scheme, viewport):
     story = site.started("fruit-unet, from the best checkpoint")
     train(story, site.artifacts, epochs=14.4, seed=11)
     site.page.emulate_media(color_scheme=scheme)
@@ -30,19 +33,17 @@ def test_a_task_shows_its_train_and_val_curves(site, request, scheme, viewport):
     assert site.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the window"
     expect(site.page.locator("#live")).to_have_attribute("data-state", "on")
     is_desk = viewport is DESK
-    keep_picture(
-        site, f"task{'' if scheme == 'light' else '-dark'}{'' if is_desk else '-phone'}", request, docs=is_desk
-    )
+    keep_picture(site, f"task{'' if scheme == 'light' else '-dark'}{'' if is_desk else '-phone'}")
     assert site.complaints == []
 
 
-def test_the_list_shows_every_kind_of_task(site, request):
+def test_the_list_shows_every_kind_of_task(site):
     fill(site.store, site.artifacts)
     site.page.emulate_media(color_scheme="light")
     site.page.set_viewport_size(DESK)
     site.go("/tasks")
     expect(site.page.locator("#rows .row")).to_have_count(8)
-    keep_picture(site, "tasks", request, docs=True)
+    keep_picture(site, "tasks")
     site.page.get_by_role("button", name="Failed").click()
     expect(site.page.locator("#rows .row")).to_have_count(2)
     site.page.get_by_role("searchbox").fill("yolo")
@@ -51,7 +52,7 @@ def test_the_list_shows_every_kind_of_task(site, request):
     assert site.complaints == []
 
 
-def test_the_list_fits_on_a_phone(site, request):
+def test_the_list_fits_on_a_phone(site):
     fill(site.store, site.artifacts)
     site.page.emulate_media(color_scheme="dark")
     site.page.set_viewport_size(PHONE)
@@ -59,7 +60,7 @@ def test_the_list_fits_on_a_phone(site, request):
     expect(site.page.locator("#rows .row")).to_have_count(8)
     search, rows = site.page.get_by_role("searchbox").bounding_box(), site.page.locator("#list").bounding_box()
     waiting, running = site.page.locator(".row .time").all()[:2]
-    keep_picture(site, "tasks-dark-phone", request)
+    keep_picture(site, "tasks-dark-phone")
 
     assert site.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert search["width"] == rows["width"]
@@ -77,12 +78,6 @@ def test_many_checkpoints_leave_the_config_in_reach_and_the_log_says_what_it_lea
 
     assert checkpoints.evaluate("box => box.scrollHeight > box.clientHeight")
     assert main.bounding_box()["height"] < 2.2 * DESK["height"]
-    expect(site.page.locator("#log-foot")).to_contain_text("scroll up for earlier ones")
-    for _ in range(40):
-        if "scroll up" not in site.page.locator("#log-foot").inner_text():
-            break
-        site.page.locator("#log").evaluate("box => { box.scrollTop = 0; }")
-        site.page.wait_for_timeout(50)
     expect(site.page.locator("#log-foot")).to_contain_text("the others are metric lines, or below the level")
     assert site.complaints == []
 
@@ -150,7 +145,7 @@ def test_smoothing_and_a_log_scale_redraw_the_chart(site):
     assert site.complaints == []
 
 
-def test_a_failure_is_readable(site, request):
+def test_a_failure_is_readable(site):
     story = site.started("fruit-unet batch 64")
     train(story, site.artifacts, epochs=1.4)
     crash(story)
@@ -159,28 +154,57 @@ def test_a_failure_is_readable(site, request):
 
     expect(site.page.locator("#trouble")).to_contain_text("exit code 1")
     expect(site.page.locator("#trace .last")).to_contain_text("RuntimeError: CUDA out of memory")
-    keep_picture(site, "task-failed", request)
+    keep_picture(site, "task-failed")
     assert site.complaints == []
 
 
-def test_the_log_is_searched_whole_and_linked_by_line(site):
+def test_the_log_is_filtered_whole_and_linked_by_line(site):
     story = site.started()
-    story.say("the needle <b>is</b> here", "warn")
+    story.say("the needle <b>is</b> here", "error")
     needle = story.seq
-    for i in range(3000):
+    metric = story.metrics("train", 1, loss=0.5)
+    for i in range(20_000):
         story.raw(f"hay {i}")
     story.flush()
+    page = site.page
     site.go(f"/tasks/{story.task_id}")
-    log = site.page.locator("#log")
-    expect(log).to_contain_text("hay 2999")
-    site.page.get_by_label("Search the whole log").fill("needle")
+    log, foot = page.locator("#log"), page.locator("#log-foot")
+    expect(log).to_contain_text("hay 19999")
+    total = f"{story.seq:,}"
+    expect(foot).to_contain_text(f"300 of {story.seq - 3:,} lines here; scroll up for earlier ones")
+    page.get_by_label("Lowest level shown").select_option("Errors")
     expect(log.locator(".line")).to_have_count(1)
     expect(log).to_contain_text("the needle <b>is</b> here")
+    expect(foot).to_contain_text(f"1 of {total} lines fit the filter")
+    page.get_by_label("Lowest level shown").select_option("All levels")
+    page.get_by_label("Search the whole log").fill("HAY 19")
+    expect(foot).to_contain_text(f"1,111 of {total} lines contain")
+    page.reload()
+    expect(page.get_by_label("Search the whole log")).to_have_value("HAY 19")
+    expect(page.get_by_label("Lowest level shown")).to_have_value("trace")
+    story.raw("hay 1900 again")
+    story.raw("nothing of the kind")
+    story.flush()
+    expect(log.locator(".line").last).to_contain_text("hay 1900 again")
 
     site.go("/tasks")
-    site.go(f"/tasks/{story.task_id}#L{needle}")
-    expect(log.locator(".line.here")).to_contain_text("needle")
+    site.go(f"/tasks/{story.task_id}?level=error#L{metric}")
+    expect(log.locator(".line.here")).to_contain_text("metrics")
     expect(log.locator(".line.here")).to_be_in_viewport()
+    expect(page.get_by_label("Follow")).not_to_be_checked()
+    page.get_by_label("Follow").check()
+    page.get_by_label("Lowest level shown").select_option("Info and above")
+    expect(log).to_contain_text("nothing of the kind")
+    expect(page.get_by_label("Follow")).to_be_checked()
+    story.raw("a line to follow")
+    story.flush()
+    expect(log.locator(".line").last).to_contain_text("a line to follow")
+    log.locator(".line .n").nth(5).click()
+    expect(log.locator(".line.here")).to_have_count(1)
+    expect(page.get_by_label("Follow")).not_to_be_checked()
+    site.go(f"/tasks/{story.task_id}#L{needle + 10**6}")
+    page.reload()
+    expect(foot).to_contain_text("There is no line")
     assert site.complaints == []
 
 
@@ -242,4 +266,101 @@ def test_an_empty_installation_says_how_to_begin(site):
     site.go("/tasks")
 
     expect(site.page.locator("#none")).to_contain_text("agent submit-train")
+    assert site.complaints == []
+
+
+def test_a_thousand_tasks_are_searched_sorted_and_paged_whole(site):
+    oldest = new_task(site.store, site.library, "needle")
+    site.store.tasks.request_stop(oldest.id)
+    copy_tasks(site.store, oldest.id, 1013)
+    new_task(site.store, site.library, "waiting")
+    page = site.page
+    site.go("/tasks")
+    expect(page.locator("#summary")).to_have_text("1–100 of 1,015 tasks · 1 running or waiting")
+    expect(page.locator("#chips")).to_contain_text("All 1,015")
+    page.get_by_role("searchbox").fill("NEEDLE")
+    expect(page.locator("#rows .row")).to_have_count(1)
+    expect(page.locator("#summary")).to_have_text("1 task")
+    page.get_by_role("searchbox").fill("")
+    page.get_by_label("Sort").select_option("Oldest first")
+    page.get_by_role("button", name="Stopped").click()
+    expect(page.locator("#rows .name").first).to_contain_text("needle")
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("#summary")).to_have_text("101–102 of 102 tasks")
+    address = page.url
+    page.get_by_role("link", name="run 1009", exact=True).click()
+    page.go_back()
+    expect(page).to_have_url(address)
+    expect(page.locator("#page-of")).to_have_text("Page 2 of 2")
+    expect(page.get_by_label("Sort")).to_have_value("id")
+    page.go_back()
+    expect(page.locator("#summary")).to_have_text("1–100 of 102 tasks")
+    assert site.complaints == []
+
+
+def test_any_of_hundreds_of_trainings_is_found_to_compare_with(site):
+    story = site.started("the page's own")
+    train(story, site.artifacts, epochs=1)
+    other = site.started("needle")
+    train(other, site.artifacts, epochs=1)
+    copy_tasks(site.store, story.task_id, 400)
+    site.go(f"/tasks/{story.task_id}")
+    site.page.get_by_role("button", name="Compare").click()
+    dialog = site.page.get_by_role("dialog")
+    expect(dialog.locator("#compare-count")).to_have_text("50 of 402 trainings")
+    dialog.get_by_role("button", name="Show more").click()
+    expect(dialog.locator("#compare-count")).to_have_text("100 of 402 trainings")
+    dialog.get_by_role("searchbox").fill("needle")
+    expect(dialog.locator("#compare-count")).to_have_text("1 training")
+    dialog.get_by_role("checkbox").check()
+    dialog.get_by_role("button", name="Done").click()
+    expect(site.page.locator("#compared")).to_contain_text("needle")
+    assert site.complaints == []
+
+
+def test_smoothing_and_zoom_stay_true_to_every_point_and_to_the_address(site):
+    """Spikes in one percent of 200,000 points: a line over thinned points would lie at 2.4, not at 0.149."""
+    story = site.started("spiky")
+    put_series(site.store, story.task_id, "loss", [5.0 if i % 100 == 0 else 0.1 for i in range(200_000)])
+    page = site.page
+    site.go(f"/tasks/{story.task_id}?smooth=0.99")
+    chart = page.locator(".chart")
+    expect(chart.locator(".foot")).to_contain_text("mean and range of 200,000 points")
+    plot = chart.locator(".u-over")
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
+    values = chart.locator(".values")
+    expect(values).to_contain_text(re.compile(r"train0\.1\d+0\.1000 to 5 · smoothed 0\.1(4|5)"))
+    chart.focus()
+    for _ in range(9):
+        page.keyboard.press("+")
+    expect(chart.locator(".foot")).to_contain_text(re.compile("train: all [34]"))
+    page.mouse.move(box["x"] + box["width"] / 2 + 3, box["y"] + 100)
+    expect(values).to_contain_text(re.compile(r"train(0\.1000|5) ?smoothed 0\.1[2-7]"))  # as at this point
+    page.get_by_label("Log scale").check()
+    page.locator("#axis").get_by_text("Step").click()
+    expect(page).to_have_url(re.compile(r"\?smooth=0\.99&log=1&axis=step$"))
+    page.get_by_role("link", name="Fruit on the table").click()
+    page.go_back()
+    expect(page.get_by_label("Log scale")).to_be_checked()
+    expect(page.get_by_role("radio", name="Step")).to_be_checked()
+    expect(page.locator("#smoothing")).to_have_value("0.99")
+    expect(chart.locator(".foot")).to_contain_text("mean and range of 200,000 points")
+    assert site.complaints == []
+
+
+def test_constants_single_points_and_extreme_numbers_are_seen_on_every_scale(site):
+    story = site.started("odd")
+    odd = {"four": 1e-4, "three": 1e-3, "huge": 1e308, "tiny": 5e-324}
+    for epoch in range(5):
+        story.metrics("train", epoch, **odd, between=[float("nan"), 7.0][epoch % 2])
+    story.metrics("val", 2, single=0.25)
+    story.flush()
+    for query in ("", "?log=1", "?smooth=0.9", "?log=1&smooth=0.9&axis=step"):
+        site.go(f"/tasks/{story.task_id}{query}")
+        for name, tone in {**dict.fromkeys([*odd, "between"], "--train"), "single": "--val"}.items():
+            canvas = canvas_of(site.page, name)
+            canvas.scroll_into_view_if_needed()
+            assert canvas.evaluate(COUNT_PIXELS, tone) > 5, (name, query)
     assert site.complaints == []

@@ -1,4 +1,4 @@
-"""Texts of strangers in a real browser: they are read, never run."""
+"""Hostile texts in a real browser: they are shown, never run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from playwright.sync_api import expect
 
 from agent.domain import NewModel, Provenance
 from agent.events.model import Stream
-from tests.data.hostile_streams import HTML, STREAMS
-from tests.demo_store import state_tar
-from tests.integration.test_hostile_plugins import EVIL, README
+from tests.integration.library.test_hostile_plugins import EVIL, README
+from tests.support.demo_store import state_tar
+from tests.support.hostile_streams import HTML, STREAMS
 
 pytestmark = pytest.mark.chromium
 
@@ -41,7 +41,7 @@ def test_a_log_of_markup_and_escapes_is_shown_as_the_text_it_is(site):
 
 
 def test_a_line_that_turns_text_turns_nothing_beside_it(site):
-    """What stands behind it on its line, and the next line, stand where they would without it."""
+    """The text after the mark, and the next line, are at the same place as without the mark."""
     story = site.started()
     story.raw("plain", Stream.STDERR)
     story.say("a\u202egpj.exe", after="it")
@@ -59,7 +59,7 @@ def test_a_line_that_turns_text_turns_nothing_beside_it(site):
     assert site.complaints == []
 
 
-def test_what_plugins_and_models_are_called_and_say_is_text(site):
+def test_names_and_texts_of_plugins_and_models_are_shown_as_text(site):
     plugin = site.store.plugins.put(
         title=EVIL,
         description=EVIL,

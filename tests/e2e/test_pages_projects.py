@@ -1,4 +1,4 @@
-"""The pages of projects in a real browser: images found, labels drawn where they are, predictions beside them."""
+"""The pages of projects in a real browser: search, labels at their place, predictions beside the ground truth."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from playwright.sync_api import expect
 from agent import library
 from agent.domain import NewTask, TaskType
 from plugin_example.samples.fruit import CARD, write_fruit
-from tests.browser import DESK, PHONE, keep_picture
-from tests.labeled_project import HOSTILE, PREDICTED, add, annotation, fields, predictions
+from tests.support.browser import DESK, PHONE, keep_picture
+from tests.support.labeled_project import HOSTILE, PREDICTED, add, annotation, fields, predictions
 
 pytestmark = pytest.mark.chromium
 
-# Colour at the middle of a pixel of the fitted image, as it stands on a pane's canvas.
+# The colour at the middle of a pixel of the fitted image, on the canvas of a pane.
 PIXEL = """
 ([pane, x, y]) => {
   const {width, height} = document.querySelectorAll(".pane")[pane].getBoundingClientRect();
@@ -31,7 +31,7 @@ PIXEL = """
   return [...copy.getImageData(0, 0, 1, 1).data].slice(0, 3);
 }
 """
-# For each pane, where on its middle line the image begins.
+# For each pane, the position on its middle line at which the image begins.
 BEGINS = """
 () => [...document.querySelectorAll(".pane canvas")].map((canvas) => {
   const copy = new OffscreenCanvas(canvas.width, 1).getContext("2d");
@@ -217,7 +217,7 @@ def test_annotations_from_strangers_break_nothing(site, at):
     assert site.complaints == []
 
 
-def test_an_annotation_that_is_none_is_said_so(site, at):
+def test_a_broken_annotation_is_named_on_the_page(site, at):
     project = add(site.store, site.artifacts, "Cut", {"ds": {"a.png": '{"objects": ['}})
     at(f"/projects/{project.id}/images")
 
@@ -248,7 +248,7 @@ def fruit_folder(tmp_path_factory):
 
 
 def seen(folder: Path, into: Path) -> Path:
-    """Predictions as a hasty model makes them: a little beside, price cards and every seventh fruit missed."""
+    """Predictions of an inaccurate model: slightly moved, without price cards and without every seventh fruit."""
     shutil.copytree(folder, into)
     meta = json.loads((into / "meta.json").read_text())
     meta["classes"] = [one | {"title": f"{one['title']}_nn"} for one in meta["classes"] if one["title"] != CARD]
@@ -273,10 +273,10 @@ def seen(folder: Path, into: Path) -> Path:
 
 
 @pytest.mark.parametrize(("scheme", "viewport"), [("light", DESK), ("dark", DESK), ("light", PHONE)])
-def test_the_pages_look_finished(site, request, fruit_folder, tmp_path, scheme, viewport):
+def test_the_pages_look_finished(site, fruit_folder, tmp_path, scheme, viewport):
     project = library.add_project(site.store, site.artifacts, fruit_folder)
-    wish = NewTask(TaskType.INFERENCE, "Seen", site.library.plugin_id, project.id, site.library.model_id, {})
-    task = site.store.tasks.add(wish)
+    new = NewTask(TaskType.INFERENCE, "Seen", site.library.plugin_id, project.id, site.library.model_id, {})
+    task = site.store.tasks.add(new)
     made = library.add_project(
         site.store,
         site.artifacts,
@@ -296,5 +296,5 @@ def test_the_pages_look_finished(site, request, fruit_folder, tmp_path, scheme, 
             drawn(site)
         is_wider = site.page.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert not is_wider, f"{name} is wider than the window"
-        keep_picture(site, f"{name}{suffix}", request, docs=viewport is DESK and name != "projects")
+        keep_picture(site, f"{name}{suffix}")
     assert site.complaints == []

@@ -1,4 +1,4 @@
-"""What takes the space, in a real browser; a model comes back from the trash with one click."""
+"""The page of disk usage in a real browser; a click restores a model from the trash."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import pytest
 from playwright.sync_api import expect
 
 from agent.domain import NewModel
-from agent.space import ImageSpace, note_images
-from tests.browser import DESK, PHONE, keep_picture
-from tests.demo_store import finish, state_tar, train
+from agent.library.usage import ImageSpace, note_images
+from tests.support.browser import DESK, PHONE, keep_picture
+from tests.support.demo_store import finish, state_tar, train
 
 INSIDE = "a => a.getBoundingClientRect().right <= a.parentElement.getBoundingClientRect().right + 1"
 
 pytestmark = pytest.mark.chromium
 
 
-def test_what_takes_the_space_is_shown_and_a_removed_model_comes_back(site, request):
+def test_what_takes_the_space_is_shown_and_a_removed_model_comes_back(site):
     for n in range(3):
         story = site.started(f"fruit {n}")
         train(story, site.artifacts, epochs=2)
@@ -25,8 +25,8 @@ def test_what_takes_the_space_is_shown_and_a_removed_model_comes_back(site, requ
         (folder / "model.pt").write_bytes(b"x" * 3_000_000 * (n + 1))
     blob = site.artifacts.put_bytes(b"w" * 2_500_000)
     removed = site.store.models.add(NewModel("<b>unwanted</b>", blob.sha256, blob.size_bytes, None))
-    site.store.retention.trash(removed.id)
-    site.store.retention.pin(site.library.model_id)
+    site.store.models.remove(removed.id)
+    site.store.models.pin(site.library.model_id)
     note_images(site.settings.home, [ImageSpace("local/nn-unet:5.8.0", 1_500_000_000)])
 
     site.go("/tasks")
@@ -42,7 +42,7 @@ def test_what_takes_the_space_is_shown_and_a_removed_model_comes_back(site, requ
         assert site.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
         last = site.page.get_by_role("navigation").get_by_role("link", name="Space")
         assert last.evaluate(INSIDE)
-        keep_picture(site, f"space-{name}", request)
+        keep_picture(site, f"space-{name}")
     site.page.set_viewport_size(DESK)
 
     expect(site.page.locator("#trash")).to_contain_text("<b>unwanted</b>")
@@ -63,13 +63,13 @@ def test_a_model_is_pinned_removed_and_restored_on_its_page(site):
     site.page.get_by_role("button", name="Unpin").click()
     site.page.get_by_role("button", name="Remove").click()
     expect(site.page.locator("#in-trash")).to_be_visible()
-    assert [one.id for one in site.store.retention.trashed()] == [model.id]
+    assert [one.id for one in site.store.models.trashed()] == [model.id]
     site.page.reload()
     site.page.get_by_role("button", name="Restore").click()
     expect(site.page.locator("#in-trash")).to_be_hidden()
-    assert site.store.retention.trashed() == []
+    assert site.store.models.trashed() == []
 
-    site.store.retention.pin(model.id)  # by somebody else, meanwhile
+    site.store.models.pin(model.id)  # by somebody else, meanwhile
     site.page.get_by_role("button", name="Remove").click()
     expect(site.page.locator("#toasts")).to_contain_text("unpin")
     assert [c for c in site.complaints if "409" not in c] == []

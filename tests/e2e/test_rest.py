@@ -1,4 +1,4 @@
-"""A task submitted on the command line, seen over REST; and one submitted over REST, run by `agent up`."""
+"""A task that the command line submits, read over REST; and a task that REST submits and `agent up` runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from tests.small import ODD, write_model, write_project
+from tests.support.inputs import ODD, write_model, write_project
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ def up(cli):
     """`agent up` as a user starts it, on a free port; a client with the installation's token."""
     process = cli.start("up", "--port", "0")
     try:
-        said = []
+        said: list[str] = []
         while not (said and (found := re.match(r"open (http://\S+?)/login", said[-1]))):
             said.append(process.stderr.readline())
             assert said[-1], "".join(said)
@@ -71,16 +71,16 @@ def test_a_task_submitted_over_rest_runs_and_streams_to_its_end(cli, up, tmp_pat
     model = cli.json("model", "add", write_model(tmp_path / "start"))
     refused = up.client.post("/api/tasks", json={"type": "train", "plugin": 99, "project": 1, "model": 1})
     assert (refused.status_code, "99" in refused.json()["error"]) == (404, True)
-    wish = {"type": "train", "plugin": "Odd", "project": project["id"], "model": model["id"], "name": "over rest"}
-    made = up.client.post("/api/tasks", json=wish)
+    payload = {"type": "train", "plugin": "Odd", "project": project["id"], "model": model["id"], "name": "over rest"}
+    made = up.client.post("/api/tasks", json=payload)
     assert made.status_code == 201, made.text
     task_id = made.json()["id"]
 
     statuses = []
     with up.client.stream("GET", f"/api/tasks/{task_id}/stream") as stream:
         for line in stream.iter_lines():
-            if line.startswith("data:") and '"status"' in line:
-                statuses.append(re.search(r'"status":\s*"(\w+)"', line)[1])
+            if line.startswith("data:") and (status := re.search(r'"status":\s*"(\w+)"', line)):
+                statuses.append(status[1])
                 if statuses[-1] in {"finished", "error", "stopped"}:
                     break
     assert statuses[-1] == "finished"

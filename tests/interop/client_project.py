@@ -1,4 +1,4 @@
-"""An official client of the public API: a generated project goes up and comes back every way the client knows.
+"""An official client of the public API uploads a generated project and downloads it in every way that it has.
 
 Run by an interpreter that has the official package: `client_project.py ADDRESS TOKEN FOLDER`. Prints one JSON
 object: what it saw, and under `differences` every way in which what came back is not what went up.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ MANY = 620  # images of the second dataset: more than a page of the server
 
 
 def generate(folder: Path) -> sly.Project:
-    """Every shape and every kind of tag; names with spaces and beyond ASCII; two datasets."""
+    """Every shape and every kind of tag; names with spaces and beyond ASCII; datasets in datasets, three levels."""
     graph = sly.geometry.graph.KeypointsTemplate() if hasattr(sly.geometry.graph, "KeypointsTemplate") else None
     classes = [
         sly.ObjClass("mask", sly.Bitmap, color=[10, 20, 30]),
@@ -46,6 +48,10 @@ def generate(folder: Path) -> sly.Project:
         image = np.random.default_rng(index).integers(0, 255, (24 + index, 32, 3), dtype=np.uint8)
         suffix = (".png", ".jpg", ".bmp", ".jpeg")[index]
         shapes.add_item_np(f"picture {index} é{suffix}", image, ann=annotation(meta, image.shape[:2], index))
+    for level in ("inner", "inner/datasets/innermost"):
+        nested = project.create_dataset(level, f"shapes/datasets/{level}")
+        image = np.full((20, 26, 3), len(level), np.uint8)
+        nested.add_item_np("same name.png", image, ann=annotation(meta, image.shape[:2], 1))
     many = project.create_dataset("many small")
     for index in range(MANY):
         pixel = np.full((2, 3, 3), index % 7, np.uint8)
@@ -89,7 +95,7 @@ def annotation(meta: sly.ProjectMeta, size: tuple[int, int], index: int) -> sly.
 
 
 def plain(label: sly.Label) -> object:
-    """What a label says, without ids and times of the server."""
+    """The content of a label, without ids and times of the server."""
     names = ("points", "bitmap", "nodes", "classTitle", "description", "geometryType")
     said = label.to_json()
     tags = sorted((tag.name, str(tag.value)) for tag in label.tags)
@@ -129,11 +135,13 @@ def difference(there: sly.Project, here: sly.Project, way: str) -> list[str]:
 
 
 def downloads(api: sly.Api, project_id: int, folder: Path) -> dict[str, Path]:
-    """The project, downloaded every way this client knows."""
-    ways = {"download_project": lambda to: sly.download_project(api, project_id, to, log_progress=False)}
+    """The project, downloaded in every way that this client has."""
+    ways: dict[str, Callable[[str], object]] = {
+        "download_project": lambda to: sly.download_project(api, project_id, to, log_progress=False)
+    }
     for name in ("download", "download_async", "download_fast"):
         if (function := getattr(sly, name, None) or getattr(sly.project.download, name, None)) is not None:
-            ways[name] = lambda to, function=function: function(api, project_id, to, log_progress=False)
+            ways[name] = partial(function, api, project_id, log_progress=False)
     for name, way in ways.items():
         way(str(folder / name))
     return {name: folder / name for name in ways}
@@ -159,6 +167,7 @@ def main() -> None:
         ids.append((project_id, name))
     project_id = ids[0][0]
     differences = []
+    tree = [["/".join(parents), dataset.name, dataset.items_count] for parents, dataset in api.dataset.tree(project_id)]
     ways = downloads(api, project_id, folder)
     for way, place_of in ways.items():
         differences += difference(sly.Project(str(place_of), sly.OpenMode.READ), project, way)
@@ -179,7 +188,9 @@ def main() -> None:
     hashed = str(folder / "by hash.png")
     api.image.download_paths_by_hashes([by_name.hash], [hashed])
     api.image.remove_batch([image.id for image in images[:3]])
-    api.dataset.update(datasets[0].id, name="renamed")
+    shapes = next(dataset for dataset in datasets if dataset.name == "shapes")
+    inner = api.dataset.get_info_by_name(project_id, "inner", parent_id=shapes.id)
+    api.dataset.update(shapes.id, name="renamed")
     api.project.update(ids[1][0], name="other name", description="words")
     custom = {"from": "here"}
     api.project.update_custom_data(ids[1][0], custom)
@@ -191,6 +202,8 @@ def main() -> None:
         "ways": list(ways),
         "differences": differences,
         "project": {"name": info.name, "items": info.items_count, "size": info.size, "type": str(info.type)},
+        "tree": sorted(tree),
+        "top datasets": sorted(dataset.name for dataset in datasets),
         "images": len(images),
         "ids ascend": [image.id for image in images] == sorted(image.id for image in images),
         "after removal": api.dataset.get_info_by_id(images[0].dataset_id).images_count,
@@ -199,7 +212,10 @@ def main() -> None:
         "tagged": [[tag["name"] for tag in annotation["tags"]] for annotation in tagged],
         "by hash": Path(hashed).read_bytes() == api.image.download_bytes(by_name.dataset_id, [by_name.id])[0],
         "missing": missing,
-        "renamed": api.dataset.get_info_by_id(datasets[0].id).name,
+        "renamed": api.dataset.get_info_by_id(shapes.id).name,
+        "moved along": [
+            [*parents, dataset.name] for parents, dataset in api.dataset.tree(project_id) if dataset.id == inner.id
+        ],
         "edited": [api.project.get_info_by_id(ids[1][0]).name, api.project.get_custom_data(ids[1][0]) == custom],
         "agents": len(api.agent.get_list(team.id)),
         "plugins": len(api.plugin.get_list(team.id)),

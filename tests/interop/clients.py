@@ -8,11 +8,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.interop.conftest import HERE, QUIET
+from tests.interop.environments import QUIET
+from tests.interop.program import HERE
 
 
 def run_client(python: Path, script: str, address: str, token: str, home: Path) -> Any:
-    """What the client printed last, as JSON. It gets a home of its own and knows no proxy and no other server."""
+    """The last output of the client, as JSON. The client gets a home of its own, no proxy and no other server."""
     environ = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     done = subprocess.run(
         [str(python), str(HERE / script), address, token, str(home / "work")],

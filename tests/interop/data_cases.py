@@ -16,7 +16,7 @@ GRAPH = {
     "edges": [{"src": "0", "dst": "1", "color": "#00FF05"}, {"src": "1", "dst": "3", "color": "#00FF07"}],
 }
 
-META = {
+META: dict[str, Any] = {
     "classes": [
         {"title": shape, "shape": shape, "color": f"#1020{i:02X}", "geometry_config": GRAPH if shape == "graph" else {}}
         for i, shape in enumerate(SHAPES)
@@ -55,7 +55,9 @@ def geometry_json(rng: random.Random, shape: str, low: int, high: int) -> dict[s
         return {"bitmap": {"origin": origin, "data": sly.Bitmap.data_2_base64(mask)}}
     if shape == "graph":
         ids = rng.sample(range(4), rng.randint(1, 4))
-        nodes = {str(i): {"loc": loc} for i, loc in zip(ids, _points(rng, len(ids), low, high), strict=True)}
+        nodes: dict[str, Any] = {
+            str(i): {"loc": loc} for i, loc in zip(ids, _points(rng, len(ids), low, high), strict=True)
+        }
         for node in nodes.values():
             if rng.random() < 0.2:
                 node["disabled"] = True
@@ -112,7 +114,7 @@ def annotation_json(rng: random.Random, size: list[int]) -> dict[str, Any]:
         shape = rng.choice(SHAPES)
         low, high = rng.choice([(0, min(size) - 1), (-12, max(size) + 12)])
         title = "whatever" if rng.random() < 0.2 and shape != "graph" else shape
-        item = {"classTitle": title, "description": rng.choice(["", "text"]), "tags": _tags(rng)}
+        item: dict[str, Any] = {"classTitle": title, "description": rng.choice(["", "text"]), "tags": _tags(rng)}
         item |= geometry_json(rng, shape, low, high)
         if title == "whatever" or rng.random() < 0.5:
             item |= {"shape": shape, "geometryType": shape}

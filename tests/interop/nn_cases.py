@@ -82,9 +82,9 @@ def mode_settings(rng: random.Random, name: str, size: tuple[int, int], titles: 
         window = (rng.randint(5, size[0]), rng.randint(5, size[1]))
         overlap = (rng.randrange(window[0] + 1), rng.randrange(window[1] + 1)) if rng.random() < 0.6 else (0, 0)
         # Thousands of windows of one pixel's stride teach nothing more.
-        overlap = tuple(min(part, max(side - 4, 0)) for part, side in zip(overlap, window, strict=True))
+        rows, cols = (min(part, max(side - 4, 0)) for part, side in zip(overlap, window, strict=True))
         settings["window"] = {"height": window[0], "width": window[1]}
-        settings["min_overlap"] = {"y": overlap[0], "x": overlap[1]}
+        settings["min_overlap"] = {"y": rows, "x": cols}
     if name == "sliding_window_det" and rng.random() < 0.7:
         settings["nms_after"] = {"enable": True, "iou_threshold": rng.choice([0.0, 0.1, 0.35, 1])}
     if name != "full_image" and rng.random() < 0.6:
@@ -178,7 +178,7 @@ _LATER |= {"applicable_type", "target_type", "classes_titles"}
 def plain(value: Any) -> Any:
     """JSON without the keys that came after 2019 and hold nothing here."""
     if isinstance(value, dict):
-        empty = {"classes": [], "description": ""}
+        empty = {"classes": [], "description": "", "save_probabilities": False}
         return {key: plain(item) for key, item in value.items() if key not in _LATER and empty.get(key, ...) != item}
     if isinstance(value, list):
         return [plain(item) for item in value]

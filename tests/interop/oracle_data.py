@@ -36,7 +36,7 @@ class Experiments:
         return self.shape_class(name).from_json(data)
 
     def geometry(self, shape: str, data: dict[str, Any], size: list[int], steps: list[list[Any]]) -> Any:
-        """A shape through transformations, each [method, arguments]; then all that can be seen of it."""
+        """A shape after transformations, each [method, arguments]; then all its properties."""
         geometries = [self.shape(shape, data)]
         for method, arguments in steps:
             geometries = [moved for one in geometries for moved in self._step(one, method, arguments)]
@@ -143,7 +143,7 @@ class Experiments:
             datasets[dataset].add_item_np(name, pixels, annotation)
 
     def measures(self, meta: dict[str, Any], pairs: list[list[Any]]) -> Any:
-        """Quality measures of predictions against ground truth."""
+        """Quality metrics of predictions against ground truth."""
         project_meta = self.names.ProjectMeta.from_json(meta)
         names = {item.name: item.name for item in project_meta.obj_classes}
         pixel_accuracy = self.module("metric.pixel_accuracy").PixelAccuracyMetric

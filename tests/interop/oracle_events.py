@@ -1,4 +1,4 @@
-"""Say everything a plugin can say, through the SDK of the given import name. What counts is stderr."""
+"""Log every kind of line of a plugin through the SDK of the given import name. The tests read stderr."""
 
 from __future__ import annotations
 

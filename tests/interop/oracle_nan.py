@@ -1,4 +1,4 @@
-"""Report metrics that are no numbers, through the SDK of the given import name."""
+"""Report metrics that are not numbers, through the SDK of the given import name."""
 
 from __future__ import annotations
 

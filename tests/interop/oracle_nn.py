@@ -37,7 +37,7 @@ def ours() -> Sdk:
 
 
 def official() -> Sdk:
-    """The official package, with the two things it needs to run its legacy modes here at all."""
+    """The official package, with the two repairs without which its legacy modes do not run."""
     import collections
     import collections.abc
 
@@ -51,7 +51,7 @@ def official() -> Sdk:
 
 
 class FakeModel:
-    """Finds things that depend on the pixels it is shown, and on nothing else."""
+    """A model whose results depend on the pixels of its input only."""
 
     def __init__(self, sdk: Sdk, meta: Any, finds: list[str]) -> None:
         self._sdk, self.model_out_meta, self._finds = sdk, meta, finds

@@ -28,7 +28,7 @@ def train(sdk: oracle_nn.Sdk) -> None:
     planner_type = sdk.nn("training.eval_planner").EvalPlanner
     progress = sdk.module("task.progress")
 
-    class Trainer(base):  # type: ignore[misc]
+    class Trainer(base):  # type: ignore[valid-type, misc]  # known at run time
         def _determine_model_classes(self) -> None:
             self._determine_model_classes_segmentation(bkg_input_idx=0)
 
@@ -71,7 +71,7 @@ def train(sdk: oracle_nn.Sdk) -> None:
 def infer(sdk: oracle_nn.Sdk) -> None:
     base = sdk.nn("hosted.inference_single_image").SingleImageInferenceBase
 
-    class Model(base):  # type: ignore[misc]
+    class Model(base):  # type: ignore[valid-type, misc]  # known at run time
         def inference(self, image: Any, ann: Any) -> Any:
             return oracle_nn.FakeModel(sdk, self.model_out_meta, ["boxes", "masks"]).inference(image, ann)
 
@@ -80,7 +80,7 @@ def infer(sdk: oracle_nn.Sdk) -> None:
 
 
 if __name__ == "__main__":
-    wish = json.load(sys.stdin)
-    chosen = oracle_nn.official() if wish["sdk"] == "official" else oracle_nn.ours()
-    at(chosen, wish["task"])
-    {"train": train, "infer": infer}[wish["run"]](chosen)
+    job = json.load(sys.stdin)
+    chosen = oracle_nn.official() if job["sdk"] == "official" else oracle_nn.ours()
+    at(chosen, job["task"])
+    {"train": train, "infer": infer}[job["run"]](chosen)

@@ -13,10 +13,10 @@ import pytest
 
 from tests.e2e.conftest import base_image, docker_engine, odd_image
 from tests.interop.clients import run_client
-from tests.interop.conftest import VERSION
+from tests.interop.environments import VERSION
 from tests.interop.projects_seen import CHECKS, Seen, check_round_trip, projects_seen
-from tests.small import ODD, Cli, write_model
-from tests.web_server import TOKEN
+from tests.support.inputs import ODD, Cli, write_model
+from tests.support.web_server import TOKEN
 
 __all__ = ["base_image", "docker_engine", "odd_image"]  # fixtures: the engine and an image for it
 

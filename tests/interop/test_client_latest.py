@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.conftest import NEWEST
+from tests.interop.environments import NEWEST
 from tests.interop.projects_seen import CHECKS, Seen, check_round_trip, projects_seen
 
 pytestmark = pytest.mark.official

@@ -1,4 +1,4 @@
-"""Shapes, annotations, metas, projects and measures are what the official SDK makes of them."""
+"""Shapes, annotations, metas, projects and metrics are equal to those of the official SDK."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.interop import data_cases
+from tests.support.fuzzing import fuzz
 
 pytestmark = pytest.mark.official
 
@@ -49,7 +50,7 @@ def test_json_area_box_and_pixels_of_a_shape_agree_after_any_transformation(both
     assert compared > 350
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(8)
 @given(
     masks=st.lists(
         st.integers(1, 40).flatmap(
@@ -162,7 +163,7 @@ def test_a_project_written_by_either_is_the_same_for_both(
     assert theirs_by_ours["ok"]["meta"] == theirs_by_them["ok"]["meta"]
 
 
-def test_measures_agree(both: Both) -> None:
+def test_the_metrics_of_both_sdks_agree(both: Both) -> None:
     rng = random.Random(3)
     meta = {**data_cases.META, "classes": data_cases.META["classes"][:3]}  # bitmap, polygon, rectangle
     names = {item["title"] for item in meta["classes"]}

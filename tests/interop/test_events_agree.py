@@ -1,4 +1,4 @@
-"""Every line of our SDK is the official one's, byte for byte, up to the timestamp and the lines of tracebacks."""
+"""Every line of this SDK equals the official line byte for byte, except the timestamp and the lines of tracebacks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def both(run_official: Run) -> tuple[list[str], list[str]]:
     return lines(run_official, "supervisely_lib"), lines(run_official, "supervisely")
 
 
-def test_all_lines_are_equal(both: tuple[list[str], list[str]]) -> None:
+def test_every_log_line_equals_the_official_line(both: tuple[list[str], list[str]]) -> None:
     ours, theirs = both
 
     assert len(theirs) > 400

@@ -1,4 +1,4 @@
-"""A plugin's programs say the same lines and leave the same files on either SDK."""
+"""A plugin's programs print the same lines and write the same files with either SDK."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def runs(tmp_path: Path, run_official: Callable[..., subprocess.CompletedProcess
     def run(sdk: str, program: str) -> list[dict[str, Any]]:
         task = tmp_path / sdk
         shutil.copytree(tmp_path / "template", task)
-        wish = json.dumps({"sdk": sdk, "task": str(task), "run": program})
+        job = json.dumps({"sdk": sdk, "task": str(task), "run": program})
         if sdk == "official":
-            done = run_official("oracle_nn_run.py", stdin=wish)
+            done = run_official("oracle_nn_run.py", stdin=job)
         else:
             done = subprocess.run(
                 [sys.executable, str(HERE / "oracle_nn_run.py")],
-                input=wish,
+                input=job,
                 capture_output=True,
                 text=True,
                 check=False,

@@ -1,4 +1,4 @@
-"""A plugin that imports the official package runs through the agent; all it reports arrives."""
+"""A plugin that imports the official package runs in the agent; all its reports arrive."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.small import Cli, write_model, write_project
+from tests.support.inputs import Cli, write_model, write_project
 
 pytestmark = pytest.mark.official
 PLUGIN = "tests/plugins/official"

@@ -1,26 +1,27 @@
-"""A site of one's own in a real browser: what page tests share. Its fixtures are in `e2e/conftest.py`."""
+"""A site with its own installation in a real browser, for tests of pages. The fixtures are in `e2e/conftest.py`."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from agent.artifacts import Artifacts, open_artifacts
 from agent.settings import Settings
 from agent.store import Store, open_store
-from tests.demo_store import Library, Story, fill_library, new_task, start
-from tests.web_server import TOKEN, Server
+from tests.support.demo_store import Library, Story, fill_library, new_task, start
+from tests.support.web_server import TOKEN, Server
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / ".build" / "pictures"
 CHROMIUM = "/usr/bin/chromium"
+NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -30,9 +31,9 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+DESK, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 
-# How many pixels of the canvas have a colour, given by its name in the style sheet. Lines are drawn soft.
+# The number of canvas pixels with a colour, whose name is in the style sheet. Lines have soft edges.
 COUNT_PIXELS = """
 (canvas, name) => {
   const probe = document.createElement("canvas").getContext("2d");
@@ -52,12 +53,13 @@ COUNT_PIXELS = """
 
 
 def open_browser(profile: Path) -> Iterator[BrowserContext]:
-    """Debian's Chromium; the test is skipped where there is none, and fails there in CI."""
+    """Debian's Chromium. Without it the test is skipped; in CI it fails."""
     if not Path(CHROMIUM).exists():
         reason = f"there is no {CHROMIUM}; on Debian: apt-get install chromium"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    expect.set_options(timeout=30_000)  # milliseconds; a busy machine needs seconds for the scripts of a first page
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             profile, executable_path=CHROMIUM, headless=True, args=ARGUMENTS, viewport=DESK
@@ -76,9 +78,21 @@ class Site:
     page: Page
     restart: Callable[[], None]
     complaints: list[str] = field(default_factory=list)
+    cut_off: list[str] = field(default_factory=list)  # addresses of scripts and sheets that the browser gave up
 
     def go(self, path: str) -> None:
-        self.page.goto(self.server.url + path)
+        """Open a page, again when the browser gave up because a container of another test changed the networks."""
+        for _ in range(5):
+            self.cut_off.clear()
+            try:
+                self.page.goto(self.server.url + path)
+            except PlaywrightError as error:
+                if NETWORK_CHANGED not in str(error):
+                    raise
+                continue
+            if not self.cut_off:  # else a script of the page may be missing
+                return
+        pytest.fail(f"the networks of this machine changed while {path} was loaded, five times")
 
     def started(self, name: str = "fruit") -> Story:
         return start(self.store, new_task(self.store, self.library, name))
@@ -98,7 +112,18 @@ def open_site(browser: BrowserContext, tmp_path: Path) -> Iterator[Site]:
             made.server = Server(store, artifacts, settings.model_copy(update={"web_port": port}))
 
         made = Site(store, artifacts, fill_library(store, artifacts), settings, server, page, restart)
-        page.on("console", lambda m: made.complaints.append(m.text) if m.type in ("error", "warning") else None)
+
+        def keep(message: ConsoleMessage) -> None:
+            # Tests that start containers run beside this one. The page has to live with it; the browser reports it.
+            if message.type in ("error", "warning") and NETWORK_CHANGED not in message.text:
+                made.complaints.append(message.text)
+
+        def note(request: Request) -> None:
+            if request.resource_type in ("script", "stylesheet") and NETWORK_CHANGED in (request.failure or ""):
+                made.cut_off.append(request.url)
+
+        page.on("console", keep)
+        page.on("requestfailed", note)
         page.on("pageerror", lambda error: made.complaints.append(str(error)))
         assert server.served is not None
         page.goto(server.served.login_url)
@@ -111,11 +136,9 @@ def canvas_of(page: Page, metric: str) -> Any:
     return page.locator(".chart", has=page.get_by_role("heading", name=metric, exact=True)).locator("canvas").first
 
 
-def keep_picture(site: Site, name: str, request: pytest.FixtureRequest, *, docs: bool = False) -> None:
-    """A picture among the build's artefacts; refreshed in docs/pictures by --refresh-pictures."""
+def keep_picture(site: Site, name: str) -> None:
+    """Save a picture of the page in the build folder, for a reviewer."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     file = PICTURES / f"{name}.png"
     site.page.screenshot(path=file)
     assert file.stat().st_size > 20_000
-    if docs and request.config.getoption("--refresh-pictures"):
-        shutil.copy(file, ROOT / "docs" / "pictures" / file.name)

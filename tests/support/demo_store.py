@@ -1,7 +1,7 @@
-"""A store as it looks after some days of work, for developing pages and for tests of them.
+"""A store as after some days of work, to develop and test pages.
 
-Everything goes through the store's own door, in the order an agent would write it. Seeded: the same
-store every time. `python -m tests.demo_store FOLDER` serves it.
+All rows are written by the methods of the store, in the order in which an agent writes them. A fixed seed gives
+the same store every time. `python -m tests.support.demo_store FOLDER` serves it.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def fill_library(store: Store, artifacts: Any, *, project: str = "Fruit on the t
 
 
 def new_task(store: Store, library: Library, name: str, kind: TaskType = TaskType.TRAIN) -> Task:
-    wish = NewTask(kind, name, library.plugin_id, library.project_id, library.model_id, CONFIG)
-    return store.tasks.add(wish)
+    new = NewTask(kind, name, library.plugin_id, library.project_id, library.model_id, CONFIG)
+    return store.tasks.add(new)
 
 
 class Story:
@@ -107,7 +107,7 @@ class Story:
         self.rows: list[EventRow] = []
 
     def say(self, message: str, level: str = "info", *, stream: Stream = Stream.STDERR, **fields: Any) -> int:
-        """A JSON line as the SDK prints it; its number."""
+        """Write a JSON line as the SDK prints it; return its number."""
         return self.raw(json.dumps({"message": message, **fields, "level": level}), stream)
 
     def raw(self, line: str, stream: Stream = Stream.STDOUT) -> int:
@@ -165,7 +165,7 @@ def start(store: Store, task: Task) -> Story:
 def train(
     story: Story, artifacts: Any, *, epochs: float, of: int = 20, per_epoch: int = 30, seed: int = 1, nan_at: int = -1
 ) -> None:
-    """Iterations with falling loss, validation twice an epoch, a checkpoint for each epoch."""
+    """Write iterations with falling loss, a validation twice per epoch, and a checkpoint for each epoch."""
     rng = random.Random(seed)
     best = math.inf
     index = 0
@@ -247,7 +247,7 @@ def crash(story: Story) -> None:
 
 
 def fill(store: Store, artifacts: Any) -> None:
-    """Nine tasks of every kind; the last one running."""
+    """Write nine tasks of every kind; the last task is running."""
     library = fill_library(store, artifacts)
     coins = fill_library(store, artifacts, project="Coins, photographed")
     long = start(store, new_task(store, library, "fruit-unet baseline"))
@@ -283,7 +283,7 @@ def fill(store: Store, artifacts: Any) -> None:
 
 
 def serve_demo(folder: Path) -> None:
-    """The demo on port 8123; the running task goes on training, a line a moment."""
+    """Serve the demo on port 8123; the running task goes on and prints a line from time to time."""
     import threading
 
     from agent.artifacts import open_artifacts

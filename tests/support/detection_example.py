@@ -1,16 +1,20 @@
-"""The detector example's modules. Half of them are named like the first example's, so they are imported aside."""
+"""The modules of the detector example.
+
+Some have the same names as modules of the other example, so the import is separate.
+"""
 
 from __future__ import annotations
 
 import importlib
 import sys
+from types import ModuleType
 
-from tests.example_runs import DETECTION
+from tests.support.example_runs import DETECTION
 
 _NAMES = ("model", "boxes", "metrics", "dataset", "train", "inference")
 
 
-def _imported() -> list[object]:
+def _imported() -> list[ModuleType]:
     source = str(DETECTION / "src")
     others = {name: sys.modules.pop(name) for name in _NAMES if name in sys.modules}
     sys.path.insert(0, source)

@@ -1,4 +1,4 @@
-"""The example plugins, run as the agent runs them: a script of theirs in a process of its own, on a task folder."""
+"""Run the example plugins like the agent: a script of the plugin in a process of its own, on a task folder."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 SEGMENTATION = REPOSITORY / "plugin_example"
 DETECTION = SEGMENTATION / "detection"
 
 
 @dataclass(frozen=True)
 class Run:
-    """How a plugin's process ended and what it printed."""
+    """The exit code and the output of a plugin's process."""
 
     task: Path
     exit_code: int
@@ -50,8 +50,8 @@ def presets(plugin: Path, kind: str) -> dict[str, dict[str, Any]]:
     return {preset["title"]: preset["config"] for preset in listed if preset["type"] == kind}
 
 
-def sample(name: str, *arguments: str | Path) -> None:
-    """Write one of the example's sample projects."""
+def sample(name: str, *arguments: str | Path | int) -> None:
+    """Write a sample project of the example."""
     command = [sys.executable, "-m", f"plugin_example.samples.{name}", *map(str, arguments)]
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
 
@@ -75,14 +75,14 @@ def run(plugin: Path, script: str, task: Path, config: Mapping[str, Any]) -> Run
 
 
 def train(plugin: Path, task: Path, project: Path, model: Path | None, **config: Any) -> Run:
-    """Lay out a task folder and train on it; no model is an empty folder."""
+    """Lay out a task folder and train on it; without a model, `model/` is empty."""
     shutil.copytree(project, task / "data" / project.name)
     shutil.copytree(model, task / "model") if model else (task / "model").mkdir()
     return run(plugin, "train.py", task, {"data_workers": 0, **config})
 
 
 def infer(plugin: Path, task: Path, config: Mapping[str, Any]) -> Run:
-    """Apply the model of a task folder to its project; it has to end well."""
+    """Apply the model of a task folder to its project; the script must succeed."""
     ended = run(plugin, "inference.py", task, config)
     assert ended.exit_code == 0, ended.tail
     return ended
@@ -106,7 +106,7 @@ def with_class_list_as(model: Path, key: str, folder: Path) -> Path:
 
 
 def saved_loss(run: Run, checkpoint: Path) -> float:
-    """The validation loss that was reported with a checkpoint."""
+    """The validation loss in the report of a checkpoint."""
     (report,) = (record for record in run.of_type("CHECKPOINT") if record["subdir"] == checkpoint.name)
     loss: float = report["optional"]["val_metrics"]["loss"]
     return loss

@@ -1,7 +1,7 @@
-"""The doors through which strangers bring things, each of one installation: command line, REST, public API.
+"""The ways by which input from outside comes into an installation: command line, REST, public API.
 
-Each gives (whether it was taken, what was said of it), and holds the door to what is documented: exit code 2,
-status 400 or 413, an error of one shape, and nothing left behind.
+Each returns (whether the input was accepted, the message), and checks the documented refusal: exit code 2, status 400
+or 413, an error of the documented form, and nothing left behind.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from fastapi.testclient import TestClient
 
 from agent.artifacts import open_artifacts
 from agent.cli import app as cli
+from agent.cli.failures import guarded
 from agent.settings import Settings
 from agent.store import open_store
-from tests.demo_store import fill_library
 from tests.integration.web.conftest import Site
-from tests.web_server import TOKEN
+from tests.support.demo_store import fill_library
+from tests.support.web_server import TOKEN
 from web_stub.app import create_app
 
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One for all tests of a module: none of them may leave anything in it."""
+    """An installation for all tests of a module: no test may leave anything in it."""
     settings = Settings(home=tmp_path_factory.mktemp("installation") / "home", token=TOKEN, web_port=0)
     settings.home.mkdir()
     artifacts = open_artifacts(settings.artifacts)
@@ -56,7 +57,7 @@ class Doors:
         """`agent ARGS`, in this process."""
         self.patch.setenv("AGENT_HOME", str(self.site.settings.home))
         self.patch.setattr(sys, "argv", ["agent", *map(str, args)])
-        code = cli.run(cli.app)
+        code = guarded(lambda: cli.run(cli.app))
         said = self.capsys.readouterr()
         assert code in (0, 2), said.err
         assert not code or said.err.startswith("agent: ")
@@ -70,7 +71,7 @@ class Doors:
         return self._answer(answer, good=201)
 
     def public_model(self, tar: Path) -> tuple[bool, str]:
-        """As official clients upload one: a reserved hash, then multipart."""
+        """Upload a model like official clients: reserve a hash, then send multipart."""
         made = self.site.client.post("/public/api/v3/models.hash.create", json={"taskId": self.task()}).json()
         with tar.open("rb") as body:
             answer = self.site.client.post(
@@ -79,10 +80,10 @@ class Doors:
         return self._answer(answer, good=200)
 
     def task(self) -> int:
-        """Some task's id."""
+        """The id of a task."""
         if not (known := self.site.store.tasks.list(limit=1)):
-            wish = {"type": "train", "plugin": 1, "project": 1, "model": 1}
-            assert self.site.client.post("/api/tasks", json=wish).status_code == 201
+            payload = {"type": "train", "plugin": 1, "project": 1, "model": 1}
+            assert self.site.client.post("/api/tasks", json=payload).status_code == 201
             known = self.site.store.tasks.list(limit=1)
         return known[0].id
 
@@ -99,7 +100,7 @@ class Doors:
         return self._answer(self.site.client.post(path, json=body), good=201)
 
     def kept(self) -> tuple[Any, ...]:
-        """What the installation holds: rows of the library, and every file but the database and its locks."""
+        """The content of the installation: rows of the library, and every file except the database and its locks."""
         store, home = self.site.store, self.site.settings.home
         files = sorted(str(file.relative_to(home)) for file in home.rglob("*") if file.is_file())
         own = (".db", "lock", "artifacts/stores/")

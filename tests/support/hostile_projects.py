@@ -1,4 +1,4 @@
-"""What strangers may put into a project folder: each with the one sentence it must be answered with."""
+"""Hostile project folders, each with the sentence of its refusal."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def text(name: str, edit: Callable[[str], str]) -> Callable[[Path], object]:
 
 
 def more(name: str, members: str) -> Callable[[Path], object]:
-    """The same object with these members at its end."""
+    """The object with these members added at its end."""
     return text(name, lambda old: f"{old[:-1]}, {members}}}")
 
 
@@ -119,7 +119,7 @@ PROJECTS: dict[str, Spoilt] = {
         f"{IMAGE}: is not an image of a known format (JPEG, PNG, BMP, WebP, TIFF).", image(b"<script>alert(1)</script>")
     ),
     "image is an SVG": Spoilt("is not an image of a known format", image(b"<svg xmlns='http://www.w3.org/2000/svg'/>")),
-    "image is cut": Spoilt(f"{IMAGE}: has a broken image header.", image(png(8, 6)[:20])),
+    "image is cut": Spoilt(f"{IMAGE}: ends early. Copy or download it again.", image(png(8, 6)[:20])),
     "image of four billion squared": Spoilt("claims 4294967295×4294967295 pixels", image(png(0xFFFFFFFF, 0xFFFFFFFF))),
     "image of two billion squared": Spoilt(
         "claims 2000000000×2000000000 pixels; more than 1,073,741,824 cannot be decoded.",
@@ -127,7 +127,6 @@ PROJECTS: dict[str, Spoilt] = {
     ),
     "image with a hole": Spoilt(f"{IMAGE}: is larger than 16 GiB, which no image is.", sparse(IMAGE, 1 << 40)),
     "image without pixels": Spoilt("has a broken image header", image(png(0, 6))),
-    "bomb in an image's comment": Spoilt(f"{IMAGE}: has a broken image header.", image(png(8, 6, BOMB))),
     "image of another size": Spoilt("size: is 8×6 but the image is 9×6 (width×height).", image(png(9, 6))),
     "wrong extension": Spoilt(
         "ds0/img/im0_0.gif: has an annotation but no supported extension.",

@@ -1,4 +1,4 @@
-"""What a plugin may print: each with the sentence the log shows, and what is said to be wrong with it."""
+"""Hostile lines of a plugin, each with the message that the log shows, and its parse error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Output:
-    """Bytes of one line; `message` is the event's, `wrong` is part of its parse error, empty where it has none."""
+    """The bytes of a line. `message` is the event's message; `wrong` is a part of its parse error, or empty."""
 
     line: bytes
     message: str

@@ -1,4 +1,4 @@
-"""Small inputs on disk: a project, a model state, and the command line as a user runs it."""
+"""Small inputs on disk: a project and a model state; and the command line as a user runs it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-ODD = Path(__file__).parent / "plugins" / "odd"
+from tests.support.forked import run_forked
+
+ODD = Path(__file__).parents[1] / "plugins" / "odd"
 COUNTED = ODD.parent / "counted"
 HUNGRY = ODD.parent / "hungry"
-ROOT = Path(__file__).parents[1]
+HOSTILE = ODD.parent / "hostile"
+ROOT = Path(__file__).parents[2]
 
 
 def write_project(folder: Path, *, images: int = 3, datasets: int = 1) -> Path:
@@ -39,7 +43,7 @@ def write_project(folder: Path, *, images: int = 3, datasets: int = 1) -> Path:
 
 
 def write_model(folder: Path, weights: bytes = b"start") -> Path:
-    """A model state folder as the odd plugin reads it."""
+    """A folder of a model state for the odd plugin."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"settings": {}, "classes": [], "class_title_to_idx": {}}))
     (folder / "model.pt").write_bytes(weights)
@@ -54,14 +58,18 @@ class Cli:
     env: Mapping[str, str]
 
     def run(self, *args: object, code: int | None = 0, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "agent.cli", *map(str, args)],
-            env={**self.clean_env(), **self.env, "AGENT_HOME": str(self.home)},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        words, env = [*map(str, args)], {**self.clean_env(), **self.env, "AGENT_HOME": str(self.home)}
+        if all(name.startswith(("AGENT_", "DOCKER_HOST")) for name in self.env):
+            done = run_forked(words, env, timeout)
+        else:
+            done = subprocess.run(
+                [sys.executable, "-m", "agent.cli", *words],
+                env=env,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
+            )
         if code is not None:
             assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
@@ -82,3 +90,19 @@ class Cli:
     @staticmethod
     def clean_env() -> dict[str, str]:
         return {key: value for key, value in os.environ.items() if not key.startswith("AGENT_")}
+
+
+@contextmanager
+def nested_deep(folder: Path, levels: int = 2200) -> Iterator[None]:
+    """Folders in folders below `folder`, deeper than Python's stack and than any path; gone afterwards."""
+    deepest = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for _ in range(levels):
+            os.mkdir("x", dir_fd=deepest)
+            inner = os.open("x", os.O_RDONLY | os.O_DIRECTORY, dir_fd=deepest)
+            os.close(deepest)
+            deepest = inner
+        os.close(deepest)
+        yield
+    finally:  # pytest itself could not delete them
+        subprocess.run(["rm", "-rf", str(folder / "x")], check=True)

@@ -1,4 +1,4 @@
-"""A project whose every pixel is known, predictions for it, and annotations nobody should write."""
+"""A project whose pixels are all known, predictions for it, and broken annotations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image as Picture
 from agent.artifacts import Artifacts
 from agent.domain import NewImage, NewProject, NewTask, Project, TaskStatus, TaskType
 from agent.store import Store
-from tests.demo_store import Library
+from tests.support.demo_store import Library
 
 SIZE = (80, 60)
 COLORS = {"leaf": "#FF0000", "plot": "#00FF00", "box": "#0000FF", "path": "#FF00FF", "spot": "#00FFFF"}
@@ -59,7 +59,7 @@ EVERY_SHAPE = [
     shape("path", [[40, 40], [70, 40]]),
     shape("spot", [[60, 52]]),
 ]
-SEEN_META = {  # the model knows two of the classes, and gives them a suffix
+SEEN_META = {  # the model has two of the classes, with a suffix
     "classes": [{"title": f"{t}_nn", "shape": "bitmap", "color": COLORS[t]} for t in ("leaf", "plot")],
     "tags": META["tags"],
 }
@@ -124,9 +124,9 @@ def fields(store: Store, artifacts: Artifacts) -> Project:
 
 
 def predictions(store: Store, artifacts: Artifacts, library: Library, of: Project) -> Project:
-    """What inference made of `fields`: a left half of the leaf, and the plot without its hole."""
-    wish = NewTask(TaskType.INFERENCE, "Fields, seen", library.plugin_id, of.id, library.model_id, {})
-    task = store.tasks.add(wish)
+    """Predictions for `fields`: the left half of the leaf, and the plot without its hole."""
+    new = NewTask(TaskType.INFERENCE, "Fields, seen", library.plugin_id, of.id, library.model_id, {})
+    task = store.tasks.add(new)
     store.tasks.claim("an-agent", task_id=task.id)
     store.tasks.become(task.id, TaskStatus.STARTED)
     images = {"north": {"a.png": annotation(PREDICTED), "b.png": annotation([])}, "south": {"a.png": annotation([])}}

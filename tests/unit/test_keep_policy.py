@@ -1,31 +1,27 @@
-"""Which checkpoints a policy keeps: examples, and what holds for every policy and every training."""
+"""The checkpoints that a policy keeps: examples, and rules for every policy and every training."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.keep import Keep, parse_keep, to_remove
-
-
-@dataclass(frozen=True)
-class Point:
-    model_id: int
-    task_id: int = 1
-    position: int = 0
-    is_best: bool = False
-    is_last: bool = False
-    pinned: bool = False
-    used: bool = False
+from agent.keep_policy import Keep, KeptCheckpoint, parse_keep, to_remove
 
 
 def training(count, *, best=(), task_id=1, **special):
     """Checkpoints 1 to `count`, whose model ids are task_id * 1000 + position."""
-    points = [Point(task_id * 1000 + n, task_id, n, is_best=n in best, is_last=n == count) for n in range(1, count + 1)]
-    return [replace(p, **{key: True for key, where in special.items() if p.position in where}) for p in points]
+    points = [
+        KeptCheckpoint(
+            task_id * 1000 + n, task_id, "net", 10, n, is_best=n in best, is_last=n == count, pinned=False, used=False
+        )
+        for n in range(1, count + 1)
+    ]
+    marks: list[dict[str, Any]] = [{key: True for key in special if p.position in special[key]} for p in points]
+    return [replace(p, **marked) for p, marked in zip(points, marks, strict=True)]
 
 
 def left(points, policy):
@@ -61,7 +57,7 @@ def test_every_training_is_judged_by_itself():
 @pytest.mark.parametrize(
     "text", ["best", "best=", "best=-1", "best=1,best=2", "every=0", "newest=3", "best=1;latest=2", "best=x"]
 )
-def test_what_is_no_policy_is_refused_with_an_example(text):
+def test_a_text_that_is_not_a_policy_is_refused_with_an_example(text):
     with pytest.raises(ValueError, match="best=3,latest=2,every=10"):
         parse_keep(text)
 
@@ -74,7 +70,8 @@ number = st.none() | st.integers(0, 6)
 policies = st.builds(Keep, best=number, latest=number, every=st.none() | st.integers(1, 6))
 points = st.lists(
     st.builds(
-        Point, model_id=st.just(0), task_id=st.integers(1, 3), position=st.integers(1, 20), is_best=st.booleans(),
+        KeptCheckpoint, model_id=st.just(0), name=st.just("net"), size_bytes=st.just(10),
+        task_id=st.integers(1, 3), position=st.integers(1, 20), is_best=st.booleans(),
         is_last=st.booleans(), pinned=st.booleans(), used=st.booleans(),
     ),
     max_size=30, unique_by=lambda p: (p.task_id, p.position),
@@ -82,7 +79,7 @@ points = st.lists(
 
 
 @given(points, policies, st.randoms())
-def test_the_promises_hold_for_every_policy(found, keep, random):
+def test_every_policy_keeps_pinned_used_and_last_checkpoints_in_any_order(found, keep, random):
     gone = set(to_remove(found, keep))
     stay = [p for p in found if p.model_id not in gone]
     assert not any(p.pinned or p.used or p.is_last for p in found if p.model_id in gone)

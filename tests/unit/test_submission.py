@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 
 from agent.domain import Model, Plugin, Project, Provenance, TaskType
 from agent.errors import BadInput, NotFound
-from agent.wishes import check_name, choose_config, new_task, set_key
+from agent.settings import Settings
+from agent.submission import TaskRequest, check_name, choose_config, new_task, set_key
+from agent.task_options import RequestedOptions
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PLUGIN = Plugin(
@@ -36,25 +39,30 @@ PROJECT = Project(2, "fruit", "", {"classes": []}, "0" * 64, 3, 10, None, NOW, N
 MODEL = Model(3, "start", "", "1" * 64, 10, {}, False, Provenance(), NOW, NOW)
 
 
-def wish(**changes):
-    asked = {"type": "train", "plugin": PLUGIN, "project": PROJECT, "model": MODEL, **changes}
-    return new_task(None, **asked)
+@pytest.fixture(autouse=True)
+def home(monkeypatch):
+    monkeypatch.setenv("AGENT_HOME", "/no/such/home")
+
+
+def task(**changes):
+    request = TaskRequest(**{"type": "train", "plugin": PLUGIN, "project": PROJECT, "model": MODEL, **changes})
+    return new_task(cast(Any, None), Settings(gpus="none"), request)
 
 
 def test_without_a_config_the_first_preset_of_the_mode_is_used():
-    assert wish().config == {"epochs": 1, "batch_size": {"train": 2}}
-    assert wish(type="inference").config == {"mode": {"name": "full_image"}}
+    assert task().config == {"epochs": 1, "batch_size": {"train": 2}}
+    assert task(type="inference").config == {"mode": {"name": "full_image"}}
 
 
 def test_a_preset_is_chosen_by_title_and_an_unknown_one_lists_the_known():
-    assert wish(preset="full").config == {"epochs": 9}
+    assert task(preset="full").config == {"epochs": 9}
     with pytest.raises(NotFound, match="'fast', 'full'"):
-        wish(preset="nope")
+        task(preset="nope")
 
 
 def test_overrides_reach_into_objects_and_leave_the_preset_alone():
-    task = wish(overrides=["batch_size.train=8", "lr=1e-3", "name=abc", "tags.val=x"])
-    assert task.config == {"epochs": 1, "batch_size": {"train": 8}, "lr": 0.001, "name": "abc", "tags": {"val": "x"}}
+    made = task(overrides=["batch_size.train=8", "lr=1e-3", "name=abc", "tags.val=x"])
+    assert made.config == {"epochs": 1, "batch_size": {"train": 8}, "lr": 0.001, "name": "abc", "tags": {"val": "x"}}
     assert PLUGIN.configs[0]["config"] == {"epochs": 1, "batch_size": {"train": 2}}
 
 
@@ -75,26 +83,33 @@ def test_a_config_that_is_not_an_object_is_refused(config):
         assert choose_config(replace(PLUGIN, configs=()), TaskType.TRAIN) == {}
         return
     with pytest.raises(BadInput, match="must be a JSON object"):
-        wish(config=config)
+        task(config=config)
 
 
 def test_a_mode_the_image_lacks_is_refused_before_anything_is_queued():
     with pytest.raises(BadInput, match="no mode 'inference'") as error:
-        wish(type="inference", plugin=replace(PLUGIN, modes=("train",)))
+        task(type="inference", plugin=replace(PLUGIN, modes=("train",)))
     assert error.value.reason == "mode_missing"
 
 
 def test_a_model_for_transfer_learning_only_is_refused_for_inference():
     only = replace(MODEL, only_train=True)
-    assert wish(model=only)
+    assert task(model=only)
     with pytest.raises(BadInput, match="transfer learning only"):
-        wish(type="inference", model=only)
+        task(type="inference", model=only)
 
 
 @pytest.mark.parametrize("what", ["project", "model"])
 def test_two_projects_or_models_are_refused(what):
     with pytest.raises(BadInput, match="exactly one"):
-        wish(**{what: [1, 2]})
+        task(**{what: [1, 2]})
+
+
+def test_the_options_are_resolved_and_refused_with_the_rest():
+    assert task().options.gpus == "none"
+    assert task(options=RequestedOptions(gpus="0")).options.gpus == "0"
+    with pytest.raises(BadInput, match="auto, docker or process"):
+        task(options=RequestedOptions(engine="podman"))
 
 
 @given(st.text(max_size=300))

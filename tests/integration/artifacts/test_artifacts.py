@@ -1,4 +1,4 @@
-"""Bytes by their hash: the same promises for a folder and for a remote."""
+"""The artifacts: the same tests for a folder and for a remote."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-import agent.artifacts.local
 from agent.artifacts import open_artifacts
-from agent.artifacts.collect import locked
+from agent.artifacts.garbage import locked
 from agent.artifacts.local import LocalArtifacts
 from agent.artifacts.place import Placer
 from agent.errors import BadInput, DiskFull, NotFound, StorageFailed
@@ -42,6 +41,34 @@ def local(tmp_path):
 
 def files(folder):
     return [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"]
+
+
+def test_a_batch_is_there_when_its_block_ends_and_not_before(artifacts, tmp_path):
+    for number in range(20):
+        (tmp_path / f"{number}").write_bytes(b"%d" % (number % 15) * 100)
+    known = artifacts.put_bytes(b"3" * 100)
+    with artifacts.batch() as batch, ThreadPoolExecutor(4) as pool:
+        blobs = list(pool.map(batch.put_file, [tmp_path / f"{number}" for number in range(20)]))
+        assert [artifacts.exists(blob.sha256) for blob in blobs[:5]] == [False, False, False, True, False]
+    assert len(set(blobs)) == 15
+    assert known in blobs
+    for blob in blobs:
+        with artifacts.open(blob.sha256, verify=True) as opened:
+            assert len(opened.read()) == blob.size_bytes
+
+
+def test_of_a_batch_that_raises_nothing_is_kept(artifacts, local, tmp_path):
+    (tmp_path / "file").write_bytes(DATA)
+
+    def fail(batch):
+        batch.put_file(tmp_path / "file")
+        raise KeyError
+
+    for place in (artifacts, local):
+        with pytest.raises(KeyError), place.batch() as batch:
+            fail(batch)
+        assert not place.exists(SHA)
+    assert files(local.root) == []
 
 
 def test_bytes_files_and_pieces_are_the_same_blob(artifacts, tmp_path):
@@ -82,7 +109,7 @@ def test_an_unknown_blob_is_not_found_everywhere(artifacts, tmp_path):
 
 
 @pytest.mark.parametrize("sha", ["", "abc", "../" * 22 + "etc/passwd", SHA.upper(), SHA + "\n"])
-def test_what_is_no_hash_never_becomes_a_path(artifacts, sha):
+def test_a_text_that_is_not_a_hash_never_becomes_a_path(artifacts, sha):
     for ask in (artifacts.exists, artifacts.size, artifacts.open, artifacts.path, artifacts.delete):
         with pytest.raises(NotFound, match="is not a sha256, so there is no such blob"):
             ask(sha)
@@ -208,15 +235,19 @@ def test_damage_is_found_when_asked_for(local):
         local.open(SHA, verify=True)
 
 
-def test_what_crashed_writers_left_is_swept_and_what_living_ones_write_is_not(local, monkeypatch):
-    monkeypatch.setattr(agent.artifacts.local, "_STALE_S", -1.0)
-    half = local.root / "half"
-    (half / "left").write_bytes(DATA)
-    with local.writer() as out:
+def test_what_is_being_written_is_listed_and_no_sweep_touches_it(local, tmp_path):
+    (tmp_path / "file").write_bytes(DATA)
+    with local.writer(what="upload") as out, local.batch() as batch:
         out.write(DATA)
-        LocalArtifacts(local.root)
-        assert len(list(half.glob("*"))) == 1
+        batch.put_file(tmp_path / "file")
+        assert local.half_made.sweep() == []
+        assert [(thing.what, thing.is_left) for thing in local.half_made.found()] == [
+            ("upload", False),
+            ("import", False),
+        ]
     assert out.blob.sha256 == SHA
+    assert local.half_made.found() == []
+    assert list(local.half_made.folder.iterdir()) == []
 
 
 def _put_many(root, barrier):
@@ -265,7 +296,7 @@ def test_a_full_disk_is_disk_full_and_leaves_nothing(tmp_path):
             lambda: artifacts.put_file(tmp_path / "big"),
             write,
         ):
-            with pytest.raises(DiskFull, match=r"There is no space left to write an artifact\. Free some space"):
+            with pytest.raises(DiskFull, match=r"There is no space left to write an artifact.*Free some space"):
                 put()
             assert files(small) == []
         blob = LocalArtifacts(tmp_path / "roomy").put_bytes(os.urandom(2 << 20))
@@ -276,14 +307,14 @@ def test_a_full_disk_is_disk_full_and_leaves_nothing(tmp_path):
         subprocess.run(["umount", small], check=True)
 
 
-def test_a_place_that_cannot_be_used_is_said(tmp_path):
+def test_an_unusable_folder_of_artifacts_is_explained(tmp_path):
     (tmp_path / "file").touch()
 
     with pytest.raises(StorageFailed, match=r"Cannot write the artifacts folder .*: Not a directory"):
         open_artifacts(str(tmp_path / "file" / "artifacts"))
 
 
-def test_a_remote_without_its_driver_is_said_without_the_secret(tmp_path):
+def test_a_remote_without_its_driver_is_explained_without_the_secret(tmp_path):
     pytest.importorskip("fsspec")
     with pytest.raises(StorageFailed) as caught:
         open_artifacts("nosuch://user:secret@host/bucket", cache_dir=tmp_path / "cache")
@@ -301,7 +332,9 @@ def test_a_remote_is_read_by_another_machine_through_its_own_cache(tmp_path):
     assert other.path(SHA) is None
     with other.open(SHA) as opened:
         assert opened.read() == DATA
-    assert other.path(SHA).read_bytes() == DATA
+    cached = other.path(SHA)
+    assert cached is not None
+    assert cached.read_bytes() == DATA
 
 
 def test_damage_on_the_way_from_a_remote_is_found(tmp_path):

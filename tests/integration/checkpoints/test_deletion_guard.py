@@ -1,15 +1,19 @@
-"""A folder written, reported and deleted by another process faster than anybody could look."""
+"""Another process writes, reports and deletes a folder faster than the agent can read it."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
-import agent.shadow
-from agent.shadow import Shadow
+import agent.checkpoints.deletion_guard
+from agent.checkpoints.deletion_guard import DeletionGuard
+from agent.fs.disk import remove_tree
+from tests.support.inputs import nested_deep
 
 PLUGIN = """
 import os, shutil, sys
@@ -27,7 +31,7 @@ for index in range(20):
 @pytest.fixture
 def shadow(tmp_path):
     (tmp_path / "results").mkdir()
-    made = Shadow(tmp_path / "results", tmp_path / "keep")
+    made = DeletionGuard(tmp_path / "results", tmp_path / "keep")
     made.start()
     yield made
     made.stop()
@@ -41,12 +45,21 @@ def asked(shadow):
     return shadow
 
 
+def wait_for(is_so, seconds=20.0):
+    until = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < until:
+        threading.Event().wait(0.005)
+    assert is_so()
+
+
 def run(code, *args):
-    done = subprocess.run([sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, check=True, timeout=60
+    )
     return done.stdout.split()
 
 
-def test_what_is_deleted_at_once_is_there_whole_for_every_report(asked, tmp_path):
+def test_a_checkpoint_that_is_deleted_at_once_is_kept_whole_for_every_report(asked, tmp_path):
     results = tmp_path / "results"
     for index in run(PLUGIN, results, "00000000"):
         place = asked.deleted(results / "00000000")
@@ -83,24 +96,22 @@ def test_a_temporary_file_that_was_listed_and_renamed_is_no_loss(asked, tmp_path
 
 
 def test_where_the_kernel_forbids_asking_new_files_are_linked_as_they_appear(tmp_path, monkeypatch):
-    def forbidden(folder):
+    def forbidden(_folder):
         raise PermissionError("fanotify_init")
 
-    monkeypatch.setattr(agent.shadow, "DirectoryOpenings", forbidden)
+    monkeypatch.setattr(agent.checkpoints.deletion_guard, "DirectoryOpenings", forbidden)
     results = tmp_path / "results"
     results.mkdir()
-    shadow = Shadow(results, tmp_path / "keep")
+    shadow = DeletionGuard(results, tmp_path / "keep")
     shadow.start()
     try:
         (results / "0").mkdir()
         (results / "0" / "model.pt").write_text("weights")
-        kept = tmp_path / "keep" / "1" / "model.pt"
-        for _ in range(500):
-            if kept.exists():
-                break
-            shadow._observer.join(0.01)
+        wait_for(lambda: any((tmp_path / "keep").glob("*/pieces/0/model.pt")))
         shutil.rmtree(results / "0")
-        assert (shadow.deleted(results / "0") / "model.pt").read_text() == "weights"
+        deleted = shadow.deleted(results / "0")
+        assert deleted is not None
+        assert (deleted / "model.pt").read_text() == "weights"
     finally:
         shadow.stop()
 
@@ -122,8 +133,8 @@ for index in range(5):
 """
 
 
-def test_what_is_deleted_file_by_file_is_there_whole_a_moment_later(shadow, tmp_path):
-    """Nothing is opened to delete it so, and nobody asks us; but there was a moment to link it."""
+def test_a_checkpoint_that_is_deleted_file_by_file_is_kept_whole(shadow, tmp_path):
+    """Such a deletion opens no folder, so the kernel asks no permission; but the guard has time to link the files."""
     for index in run(BY_NAME, tmp_path / "results"):
         place = shadow.deleted(tmp_path / "results" / index)
         assert sorted(file.name for file in place.iterdir()) == ["config.json", "model.pt"]
@@ -150,3 +161,16 @@ def test_an_agent_that_died_before_its_first_link_has_kept_nothing(shadow, tmp_p
     (tmp_path / "results" / "0" / "a").touch()
     shadow.start()
     assert shadow.deleted(tmp_path / "results" / "0") is None
+
+
+def test_a_plugin_that_nests_folders_without_end_is_not_kept_waiting(asked, tmp_path):
+    """The kernel lets whoever opens a folder wait for our answer, so no folder may end the thread that answers."""
+    folder = tmp_path / "results" / "0"
+    folder.mkdir()
+    (folder / "model.pt").write_text("weights")
+    with nested_deep(folder):
+        run("import os, sys; os.listdir(sys.argv[1])", folder)
+
+        assert asked.deleted(folder) is None
+        assert remove_tree(folder) == []
+    assert (asked.deleted(folder) / "model.pt").read_text() == "weights"

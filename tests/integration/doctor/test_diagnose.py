@@ -1,4 +1,4 @@
-"""`agent diagnose TASK` packs what a bug report needs, and none of the secrets that were planted everywhere."""
+"""`agent diagnose TASK` packs the facts for a bug report, and none of the secrets that the test has put everywhere."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import pytest
 
 from agent import library
 from agent.artifacts import open_artifacts
-from agent.collect import Recorder
-from agent.domain import TaskOptions
-from agent.events.model import Level
+from agent.events.model import Level, Stream
 from agent.events.parse import parse_line
+from agent.recorder import Recorder
+from agent.settings import Settings
 from agent.store import EventRow, open_store
-from agent.wishes import new_task
-from tests.small import ODD, Cli, write_model, write_project
+from agent.submission import TaskRequest, new_task
+from agent.task_options import RequestedOptions
+from tests.support.inputs import ODD, Cli, write_model, write_project
 
 PLANTED = {
     "installation": "installation-token-0123456789",
@@ -48,17 +49,20 @@ def task(agent, tmp_path):
     agent.home.mkdir(parents=True)
     artifacts = open_artifacts(str(agent.home / "artifacts"))
     with open_store(f"sqlite:///{agent.home / 'store.db'}") as store:
-        wish = new_task(
+        new = new_task(
             store,
-            type="train",
-            plugin=library.add_plugin_folder(store, ODD, "local"),
-            project=library.add_project(store, artifacts, write_project(tmp_path / "fruit")),
-            model=library.add_model(store, artifacts, write_model(tmp_path / "start")),
-            name="result",
-            config={"lr": 0.1, "wandb": {"api_key": PLANTED["config"]}},
-            options=TaskOptions(env={"FOO": PLANTED["option"], "MY_SECRET": PLANTED["option_short"]}),
+            Settings(home=agent.home),
+            TaskRequest(
+                type="train",
+                plugin=library.add_plugin_folder(store, ODD, "local"),
+                project=library.add_project(store, artifacts, write_project(tmp_path / "fruit")),
+                model=library.add_model(store, artifacts, write_model(tmp_path / "start")),
+                name="result",
+                config={"lr": 0.1, "wandb": {"api_key": PLANTED["config"]}},
+                options=RequestedOptions(env={"FOO": PLANTED["option"], "MY_SECRET": PLANTED["option_short"]}),
+            ),
         )
-        task = store.tasks.add(wish)
+        task = store.tasks.add(new)
         lines = [
             "an ordinary line",
             f"connecting with password={PLANTED['printed']} to /home/bob/data",
@@ -70,11 +74,11 @@ def task(agent, tmp_path):
             f"{'x' * 19_990}{PLANTED['option']}{'y' * 30_000}",
             f"db {PLANTED['store']}",
         ]
-        rows = [EventRow(seq, parse_line(line, 2, seq)) for seq, line in enumerate(lines, 1)]
+        rows = [EventRow(seq, parse_line(line, Stream.STDERR, seq)) for seq, line in enumerate(lines, 1)]
         store.events.append(task.id, rows, lines_read=len(rows))
         recorder = Recorder(store, task.id, lines_read=len(rows), last_seq=len(rows), log_path=tmp_path / "log.txt")
         recorder.note("TASK_MSG", Level.INFO, None, {"options": {"env": dict(task.options.env)}, "config": task.config})
-        recorder.close()
+        recorder.flush()
         (agent.home / "logs").mkdir()
         (agent.home / "logs" / f"agent-task-{task.id}.log").write_text(f"WARNING {PLANTED['installation']} refused\n")
         return store.tasks.get(task.id)
@@ -82,10 +86,11 @@ def task(agent, tmp_path):
 
 def members(path):
     with tarfile.open(path) as tar:
-        return {m.name.partition("/")[2]: tar.extractfile(m).read().decode() for m in tar.getmembers()}
+        files = [(member, tar.extractfile(member)) for member in tar.getmembers()]
+        return {member.name.partition("/")[2]: file.read().decode() for member, file in files if file is not None}
 
 
-def test_nothing_that_was_planted_is_in_any_member_and_what_is_needed_is(agent, task, tmp_path):
+def test_no_member_of_the_bundle_holds_a_secret_and_none_of_the_needed_facts_is_missing(agent, task, tmp_path):
     done = agent.run("diagnose", task.id, "-o", tmp_path / "report.tar.gz")
 
     packed = members(tmp_path / "report.tar.gz")
@@ -110,7 +115,7 @@ def test_nothing_that_was_planted_is_in_any_member_and_what_is_needed_is(agent, 
     assert (tmp_path / "report.tar.gz").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_file_that_exists_is_not_replaced_unasked(agent, task, tmp_path):
+def test_an_existing_file_is_replaced_only_with_force(agent, task, tmp_path):
     file = tmp_path / "report.tar.gz"
     file.write_text("mine")
 
@@ -119,5 +124,5 @@ def test_a_file_that_exists_is_not_replaced_unasked(agent, task, tmp_path):
     assert agent.json("diagnose", task.id, "--output", file, "--force")["size_bytes"] == file.stat().st_size
 
 
-def test_a_task_that_is_not_there_is_said(agent, tmp_path):
+def test_diagnosing_an_unknown_task_is_refused_with_a_sentence(agent, tmp_path):
     assert "no task 7" in agent.run("diagnose", 7, "-o", tmp_path / "x.tgz", code=2).stderr

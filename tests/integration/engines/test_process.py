@@ -1,4 +1,4 @@
-"""The process engine runs unmodified plugins as real processes, keeps every byte and leaves nothing behind."""
+"""The process engine with real processes: the contract of engines, and properties of processes only."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agent.domain import ContainerSpec, ExitResult, Mount
+from agent.domain import ContainerSpec, ExitResult
 from agent.engines.process import ProcessEngine
 from agent.errors import CouldNotStart
+from tests.support.engine_contract import RealEngineContract, Rig, task_mounts
+from tests.support.output import printed, read_until
 
 LABELS = {"ecosystem": "supervisely", "task_id": "7"}
 
@@ -28,16 +30,26 @@ def plugin(tmp_path):
 
 
 @pytest.fixture
-def task_folder(tmp_path):
-    folder = tmp_path / "task"
-    (folder / "data").mkdir(parents=True)
-    (folder / "data" / "image.png").write_bytes(b"pixels")
-    return folder
+def engine(tmp_path):
+    return ProcessEngine(tmp_path / "state")
 
 
 @pytest.fixture
-def engine(tmp_path):
-    return ProcessEngine(tmp_path / "state")
+def rig(engine, plugin, task_folder, tmp_path):
+    spec = ContainerSpec(
+        image="local/plugin:1", entrypoint=(), name="contract", env={"LOG_LEVEL": "DEBUG"},
+        labels={"ecosystem": "supervisely"}, mounts=task_mounts(task_folder), shm_bytes=1 << 30, gpus=None,
+        runtime=None, plugin_folder=str(plugin),
+    )  # fmt: skip
+    same = "from agent.engines.process import ProcessEngine\n"
+    same += f"engine = ProcessEngine(Path({str(tmp_path / 'state')!r}))"
+    rig = Rig(engine, spec, task_folder, in_another_process=same)
+    yield rig
+    rig.remove_all()
+
+
+class TestProcessEngine(RealEngineContract):
+    pass
 
 
 @pytest.fixture
@@ -49,7 +61,7 @@ def private_engine(engine):
 
 @pytest.fixture
 def start(plugin, task_folder, engine):
-    """Start a plugin whose src/train.py is this code; all are removed after the test."""
+    """Start a plugin whose src/train.py is this code; all plugins are removed after the test."""
     started = []
 
     def start(code, *, engine=engine, python=None, name="sly_task_7", **env):
@@ -60,10 +72,7 @@ def start(plugin, task_folder, engine):
             name=name,
             env={"LOG_LEVEL": "DEBUG", "LANG": "C.UTF-8", **env},
             labels=LABELS,
-            mounts=(
-                Mount(str(task_folder), "/sly_task_data"),
-                Mount(str(task_folder / "data"), "/sly_task_data/data", read_only=True),
-            ),
+            mounts=task_mounts(task_folder),
             shm_bytes=1 << 30,
             gpus=None,
             runtime=None,
@@ -79,13 +88,34 @@ def start(plugin, task_folder, engine):
         container.remove()
 
 
-def printed(container, stream=None):
-    frames = [frame for batch in container.output() for frame in batch]
-    return b"".join(payload for number, payload in frames if stream in (None, number))
+@pytest.mark.parametrize("target", ["{}", "./real", "../{.name}/real"], ids=["absolute", "relative", "dotted"])
+def test_links_on_the_way_to_the_home_change_nothing(private_engine, start, tmp_path, target):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real" if target == "{}" else target.format(tmp_path))
+    engine = ProcessEngine(tmp_path / "link" / "home" / "state")
+
+    container = start('print(open("/sly_task_data/data/image.png").read())', engine=engine)
+
+    assert engine.no_private_view == ""
+    assert printed(container) == b"pixels\n"
+    assert container.wait() == ExitResult(0)
 
 
-def test_a_plugin_with_hard_coded_paths_runs_unmodified_and_leaves_no_trace(private_engine, start, task_folder):
-    before = (os.listdir("/"), Path("/proc/self/mounts").read_text())
+def test_a_home_whose_path_no_path_variable_can_hold_is_refused(start, tmp_path):
+    with pytest.raises(CouldNotStart, match=r"holds a colon.*set AGENT_HOME"):
+        start("print()", engine=ProcessEngine(tmp_path / "a:b"))
+
+
+def test_a_plugin_with_hard_coded_paths_runs_unmodified_and_leaves_no_trace(
+    private_engine, start, task_folder, tmp_path
+):
+    def traces():
+        """The mounts and folders that a private view could leave on this machine. Other programs may mount too."""
+        mounts = Path("/proc/self/mounts").read_text().splitlines()
+        ours = (str(tmp_path), "/sly_task_data", "/workdir")
+        return os.listdir("/"), [line for line in mounts if any(place in line for place in ours)]
+
+    before = traces()
     container = start("""
         import os
         print(open("/sly_task_data/data/image.png").read(), os.getcwd(), os.environ["LOG_LEVEL"])
@@ -95,24 +125,12 @@ def test_a_plugin_with_hard_coded_paths_runs_unmodified_and_leaves_no_trace(priv
     assert printed(container) == b"pixels /workdir/src DEBUG\n"
     assert container.wait() == ExitResult(0)
     assert (task_folder / "result").read_text() == "kept"
-    assert (os.listdir("/"), Path("/proc/self/mounts").read_text()) == before
+    assert traces() == before
 
 
 def test_the_plugins_own_folder_is_not_written_to(private_engine, start, plugin):
     printed(start("open('/workdir/src/model.json', 'w').write('{}')"))
     assert [path.name for path in (plugin / "src").iterdir()] == ["train.py"]
-
-
-def test_data_is_read_only_where_it_is_asked_for(private_engine, start, task_folder):
-    container = start("""
-        for path in ("/sly_task_data/data/image.png", "/sly_task_data/data/new"):
-            try:
-                open(path, "w")
-            except OSError as error:
-                print(error.strerror)
-    """)
-    assert printed(container) == b"Read-only file system\n" * 2
-    assert (task_folder / "data" / "image.png").read_bytes() == b"pixels"
 
 
 def test_the_sdk_lies_beside_the_plugin_unless_it_brings_its_own(private_engine, start, plugin):
@@ -127,35 +145,6 @@ def test_the_python_path_of_the_dockerfile_is_used(private_engine, start, plugin
     (plugin / "Dockerfile").write_text("FROM a\nENV PYTHONPATH /workdir/src/slim:/workdir:$PYTHONPATH\n")
     container = start("import os; print(os.environ['PYTHONPATH'])")
     assert printed(container) == b"/workdir/src/slim:/workdir\n"
-
-
-def test_both_streams_are_told_apart_and_the_last_line_needs_no_newline(start):
-    container = start("""
-        import sys
-        for i in range(1000):
-            print("out", i, flush=True)
-            print("err", i, file=sys.stderr, flush=True)
-        sys.stdout.write("no newline")
-    """)
-    frames = [frame for batch in container.output() for frame in batch]
-    out, err = (b"".join(data for number, data in frames if number == stream).decode() for stream in (1, 2))
-    assert out == "".join(f"out {i}\n" for i in range(1000)) + "no newline"
-    assert err == "".join(f"err {i}\n" for i in range(1000))
-
-
-def test_a_line_is_seen_while_the_plugin_runs(start, task_folder, tmp_path):
-    go = tmp_path / "go"
-    container = start(f"""
-        import os, time
-        print("ready")
-        while not os.path.exists({str(go)!r}):
-            time.sleep(0.01)
-        print("done")
-    """)
-    output = container.output()
-    assert next(output) == [(1, b"ready\n")]
-    go.touch()
-    assert b"".join(payload for batch in output for _, payload in batch) == b"done\n"
 
 
 @pytest.mark.parametrize(
@@ -189,10 +178,7 @@ GRANDCHILD = """
 
 
 def grandchild_of(output):
-    text = b""
-    while b"grandchild" not in text or not text.endswith(b"\n"):
-        text += b"".join(payload for _, payload in next(output))
-    return int(text.split(b"grandchild ")[1].split()[0])
+    return int(read_until(output, b"\n").removeprefix(b"grandchild "))
 
 
 def test_killing_ends_grandchildren_in_sessions_of_their_own_too(start):
@@ -215,59 +201,10 @@ def test_what_a_plugin_leaves_running_ends_with_it(start):
     assert not psutil.pid_exists(pid)
 
 
-def test_a_grace_period_lets_the_plugin_end_by_itself(start):
-    container = start("""
-        import signal, time
-        def end(*_):
-            print("saving")
-            raise SystemExit(3)
-        signal.signal(signal.SIGTERM, end)
-        print("ready")
-        time.sleep(600)
-    """)
-    output = container.output()
-    next(output)
-    container.kill(grace_s=10)
-    assert b"".join(payload for batch in output for _, payload in batch) == b"saving\n"
-    assert container.wait().exit_code == 3
-
-
-def test_it_outlives_the_agent_and_is_found_again_and_read_from_the_first_byte(start, engine, tmp_path):
-    """The agent that started it is another process here, and dies without a word."""
-    go = tmp_path / "go"
-    first = start("pass")  # writes the plugin
-    first.remove()
-    plugin, task_folder = tmp_path / "plugin", tmp_path / "task"
-    (plugin / "src" / "train.py").write_text(
-        f"import os, time\nprint('first')\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)\nprint('last')\n"
-    )
-    agent = f"""
-        import os
-        from pathlib import Path
-        from agent.domain import ContainerSpec, Mount
-        from agent.engines.process import ProcessEngine
-        spec = ContainerSpec(image="local/plugin:1", entrypoint=("sh", "-c", "python -u /workdir/src/train.py"),
-            name="outlives", env={{}}, labels={LABELS!r}, mounts=(Mount({str(task_folder)!r}, "/sly_task_data"),),
-            shm_bytes=1, gpus=None, runtime=None, plugin_folder={str(plugin)!r})
-        next(ProcessEngine(Path({str(tmp_path / "state")!r})).start(spec).output())
-        os.kill(os.getpid(), 9)
-    """
-    died = subprocess.run([sys.executable, "-c", textwrap.dedent(agent)], check=False)
-    assert died.returncode == -signal.SIGKILL
-    (container,) = engine.find(LABELS)
-    assert container.task_id == 7
-    go.touch()
-    assert printed(container) == b"first\nlast\n"
-    assert container.wait() == ExitResult(0)
-    assert printed(container) == b"first\nlast\n"
-    container.remove()
-    assert engine.find(LABELS) == []
-
-
 def test_a_watcher_that_is_killed_takes_the_plugin_with_it(start, tmp_path):
     container = start("import os, time; print(os.getpid()); time.sleep(600)")
     output = container.output()
-    pid = int(next(output)[0][1])
+    pid = int(read_until(output, b"\n"))
     watcher = int((tmp_path / "state" / container.id / "pid").read_text())
     os.kill(watcher, signal.SIGKILL)
     assert list(output) == []
@@ -275,14 +212,6 @@ def test_a_watcher_that_is_killed_takes_the_plugin_with_it(start, tmp_path):
     assert (result.exit_code, bool(result.error)) == (137, True)
     with suppress(psutil.NoSuchProcess):
         psutil.Process(pid).wait(timeout=5)
-
-
-def test_a_leftover_of_the_same_name_makes_way(start, engine):
-    old = start("import time; time.sleep(600)")
-    new = start("print('new')")
-    (found,) = engine.find(LABELS)
-    assert found.id == new.id != old.id
-    assert printed(found) == b"new\n"
 
 
 def test_removing_twice_leaves_nothing(start, engine, tmp_path):
@@ -325,13 +254,13 @@ def test_the_agents_own_secrets_are_not_passed_on(start, monkeypatch):
     assert seen["MINE"] == "1"
 
 
-def test_an_interpreter_that_is_not_there_is_said(start, tmp_path):
+def test_a_missing_interpreter_is_explained(start, tmp_path):
     with pytest.raises(CouldNotStart, match="no Python interpreter at /no/such/python"):
         start("pass", python="/no/such/python")
     assert not list((tmp_path / "state").glob("*/container.json"))
 
 
-def test_a_plugin_known_by_its_image_only_is_refused_with_the_way_out(engine):
+def test_a_plugin_without_its_folder_is_refused_with_a_remedy(engine):
     spec = ContainerSpec(
         image="local/plugin:1", entrypoint=("sh",), name="x", env={}, labels={}, mounts=(),
         shm_bytes=1, gpus=None, runtime=None,

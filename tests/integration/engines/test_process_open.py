@@ -1,4 +1,4 @@
-"""Which engine is opened, and what is said about it."""
+"""The choice of the engine, and the message about it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def settings(tmp_path, monkeypatch):
 def test_auto_takes_processes_where_no_docker_engine_answers_and_says_so(settings):
     engine = open_engine("auto", settings())
     assert engine.name == "process"
-    assert engine.info().remark.startswith("No Docker engine answers")
+    assert engine.info().remark.startswith(
+        "The plugin runs as a process on this machine, because no Docker engine answers"
+    )
 
 
 def test_the_setting_decides_when_the_task_leaves_it_open(settings):
@@ -31,6 +33,6 @@ def test_the_setting_decides_when_the_task_leaves_it_open(settings):
         open_engine("docker", settings(engine="process"))
 
 
-def test_an_engine_nobody_knows_is_refused_with_the_choice(settings):
+def test_an_unknown_engine_is_refused_with_the_list_of_engines(settings):
     with pytest.raises(BadInput, match="auto, docker or process"):
         open_engine("podman", settings())

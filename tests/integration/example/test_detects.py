@@ -1,4 +1,4 @@
-"""The detector example learns and finds: its scripts run as the agent runs them, on drawn fruit, from no weights."""
+"""The detector example learns and detects: its scripts run as in a task, on drawn fruit, from random weights."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 import supervisely_lib as sly
 from supervisely_lib.metric.map_metric import AP, MAPMetric
 from supervisely_lib.metric.matching import get_labels_iou
-from tests import example_runs
-from tests.example_runs import (
+from tests.support import example_runs
+from tests.support.example_runs import (
     DETECTION,
     class_ids,
     presets,
@@ -24,7 +24,7 @@ from tests.example_runs import (
     with_class_list_as,
 )
 
-EPOCHS, VAL_EVERY = 16, 2
+EPOCHS, VAL_EVERY = 24, 2  # processors round differently: with 16 some learned too little
 PRESETS = presets(DETECTION, "inference")
 WHOLE = "Inference: whole image"
 TITLES = ["apple", "banana", "pineapple", "price card"]
@@ -53,7 +53,7 @@ def best_checkpoint(first):
     return first.best_checkpoint()
 
 
-def test_it_ends_well_and_warns_of_nothing(first):
+def test_the_training_succeeds_without_warnings(first):
     assert first.exit_code == 0, first.tail
     assert [line for line in first.lines if not line.startswith("{")] == []
     assert [record["message"] for record in first.records if record["level"] in {"warn", "error", "fatal"}] == []
@@ -66,7 +66,7 @@ def test_validation_loss_falls(first):
     assert losses[-1] < 0.75 * losses[0]
 
 
-def test_average_precision_clearly_beats_never_looking(first):
+def test_average_precision_is_clearly_better_than_a_guess_that_ignores_the_image(first):
     summary = next(record for record in first.records if record["message"] == "Training is finished.")
 
     print(f"AP {summary['best_average_precision']:.3f}, blind {summary['blind_average_precision']:.3f}")
@@ -91,7 +91,9 @@ def test_every_class_becomes_one_of_rectangles_and_ids_start_at_zero(best_checkp
     assert [(item["title"], item["shape"]) for item in config["classes"]] == [(t, "rectangle") for t in TITLES]
 
 
-def test_going_on_keeps_the_mapping_and_starts_at_the_checkpoints_loss(first, best_checkpoint, fruit, tmp_path):
+def test_continued_training_keeps_the_mapping_and_starts_at_the_checkpoints_loss(
+    first, best_checkpoint, fruit, tmp_path
+):
     model = with_class_list_as(best_checkpoint, "out_classes", tmp_path)
     # Steps of length zero: what is validated is what was loaded.
     more = train(tmp_path, fruit, model, epochs=1, val_every=1, weights_init_type="continue_training", lr=0)
@@ -106,7 +108,7 @@ def fruit_and_pears(fruit, tmp_path_factory):
     return with_class(fruit, "pear", tmp_path_factory.mktemp("projects"))
 
 
-def test_going_on_with_another_set_of_classes_is_refused(best_checkpoint, fruit_and_pears, tmp_path):
+def test_continued_training_with_other_classes_is_refused(best_checkpoint, fruit_and_pears, tmp_path):
     refused = train(tmp_path, fruit_and_pears, best_checkpoint, weights_init_type="continue_training")
 
     assert refused.exit_code == 1
@@ -114,7 +116,7 @@ def test_going_on_with_another_set_of_classes_is_refused(best_checkpoint, fruit_
     assert crash["exc_str"] == "Unable to continue_training, sets of classes for model and dataset do not match."
 
 
-def test_transfer_learning_takes_another_set_of_classes(first, best_checkpoint, fruit_and_pears, tmp_path):
+def test_transfer_learning_accepts_other_classes(first, best_checkpoint, fruit_and_pears, tmp_path):
     moved = train(tmp_path, fruit_and_pears, best_checkpoint, epochs=2, val_every=2)
 
     assert moved.exit_code == 0, moved.tail
@@ -128,7 +130,7 @@ def test_transfer_learning_takes_another_set_of_classes(first, best_checkpoint, 
 
 @pytest.fixture(scope="module")
 def task(best_checkpoint, tmp_path_factory):
-    """A task folder with the model and pictures it has never seen."""
+    """A task folder with the model and unseen images."""
     task = tmp_path_factory.mktemp("task")
     sample("fruit", task / "data" / "unseen", "--images", "12", "--seed", "8")
     shutil.copytree(best_checkpoint, task / "model")
@@ -137,7 +139,7 @@ def task(best_checkpoint, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def applied(task):
-    """Title of a preset → meta and annotations of what it gave; each is applied once."""
+    """Title of a preset → meta and annotations of its results; each preset runs once."""
 
     @cache
     def apply(title: str) -> tuple[sly.ProjectMeta, list[sly.Annotation]]:
@@ -155,7 +157,7 @@ def found_in(ann: sly.Annotation) -> list[sly.Label]:
 
 
 def average_precision(annotations: list[sly.Annotation]) -> float:
-    """As the SDK measures it, of `…_nn` against the boxes around the labels that were drawn."""
+    """The SDK's average precision of the `…_nn` labels against the boxes of the drawn labels."""
     measure = MAPMetric(dict(zip(TITLES, FOUND_TITLES, strict=True)), 0.5, confidence_tag_name="confidence_nn")
     for ann in annotations:
         drawn = [
@@ -167,14 +169,14 @@ def average_precision(annotations: list[sly.Annotation]) -> float:
     return measure.get_total_metrics()[AP]
 
 
-def test_things_never_seen_before_are_found(applied):
+def test_objects_in_unseen_images_are_found(applied):
     precision = average_precision(applied(WHOLE)[1])
 
     print(f"AP on unseen pictures {precision:.3f}")
     assert precision > 0.25
 
 
-def test_what_is_found_is_a_rectangle_with_its_score(applied):
+def test_detections_are_rectangles_with_a_score(applied):
     meta, annotations = applied(WHOLE)
     found = [label for ann in annotations for label in found_in(ann)]
 
@@ -200,7 +202,7 @@ def test_every_preset_finds_things_and_keeps_what_was_there(applied, task, title
     assert all(label.tags.has_key("confidence_nn") for label in found)
 
 
-def test_windows_that_overlap_do_not_give_a_thing_twice(applied):
+def test_overlapping_windows_give_each_object_once(applied):
     title = "Inference: sliding window"
     allowed = PRESETS[title]["mode"]["nms_after"]["iou_threshold"]
     of_one_class = [

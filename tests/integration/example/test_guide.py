@@ -1,4 +1,4 @@
-"""The plugin guide, followed: its files are written to an empty folder, its commands by hand are run in their order."""
+"""The plugin guide as a reader follows it: its files are written to an empty folder, its commands run in order."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ import pytest
 
 from agent.formats.plugin import check_plugin_folder
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 GUIDE = (REPOSITORY / "docs" / "write-a-plugin.md").read_text(encoding="utf-8")
 
 
 def shell_blocks(heading: str) -> list[str]:
-    """What the guide tells to type in a chapter."""
-    chapter = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", GUIDE, flags=re.DOTALL | re.MULTILINE).group(1)
-    return re.findall(r"```sh\n(.*?)```", chapter, flags=re.DOTALL)
+    """The shell commands of a chapter."""
+    chapter = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", GUIDE, flags=re.DOTALL | re.MULTILINE)
+    assert chapter is not None, heading
+    return re.findall(r"```sh\n(.*?)```", chapter[1], flags=re.DOTALL)
 
 
 def typed(desk: Path, blocks: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run the commands in one shell in the reader's folder; the first that fails ends it."""
+    """Run the commands in a shell in the reader's folder; the first failure ends the shell."""
     agent = f'agent() {{ PYTHONPATH="{REPOSITORY}" python -m agent.cli "$@"; }}'  # as if it were installed
     environment = {
         **os.environ,
@@ -43,7 +44,7 @@ def typed(desk: Path, blocks: list[str]) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
-    """A folder with the guide's plugin, and beside it what a clone of this repository has there."""
+    """A folder with the guide's plugin, and with the folders of a clone that the guide uses."""
     desk = tmp_path_factory.mktemp("desk")
     for path, text in re.findall(r"\*\*`([\w./]+)`\*\*\n\n```\w+\n(.*?)```", GUIDE, flags=re.DOTALL):
         file = desk / "my-plugin" / path
@@ -64,7 +65,7 @@ def test_the_agent_finds_nothing_wrong_with_the_folder(desk):
     assert [str(problem) for problem in check_plugin_folder(desk / "my-plugin")] == []
 
 
-def test_it_trains_and_infers_by_hand(desk, followed):
+def test_the_guides_commands_train_and_infer_by_hand(desk, followed):
     records = [json.loads(line) for line in followed.stderr.splitlines()]
     losses = [r["metrics"]["loss"] for r in records if r["message"] == "metrics" and r["type"] == "val"]
 
@@ -82,7 +83,7 @@ def test_the_result_is_a_project_with_the_predictions(desk, followed):
     assert {"apple", "apple_nn", "background_nn"} <= {item["title"] for item in meta["classes"]}
 
 
-def test_the_agent_trains_goes_on_infers_and_packs_as_told(desk, followed):
+def test_the_guides_agent_commands_train_continue_infer_and_pack(desk, followed):
     assert followed.returncode == 0, followed.stderr[-5000:]
     train, infer_and_go_on, *builds = shell_blocks("With the agent")
     ended = typed(desk, [train, infer_and_go_on, *shell_blocks("Weights from elsewhere"), "agent task list --json"])

@@ -1,4 +1,4 @@
-"""The example plugin annotates: its inference.py runs as the agent runs it, with every preset it ships."""
+"""The example plugin annotates: its inference.py runs as in a task, with every preset of the plugin."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import supervisely_lib as sly
-from tests import example_runs
-from tests.example_runs import SEGMENTATION, presets, sample, train, with_class_list_as
+from tests.support import example_runs
+from tests.support.example_runs import SEGMENTATION, presets, sample, train, with_class_list_as
 
 PRESETS = presets(SEGMENTATION, "inference")
 WHOLE = "Inference: whole image"
@@ -20,7 +20,7 @@ infer = partial(example_runs.infer, SEGMENTATION)
 
 @pytest.fixture(scope="module")
 def task(tmp_path_factory):
-    """A task folder with ten pictures and a model trained on them by heart."""
+    """A task folder with ten images and a model that is overfitted to them."""
     task, fruit = tmp_path_factory.mktemp("task"), tmp_path_factory.mktemp("drawn") / "fruit"
     sample("fruit", fruit, "--images", "10")
     config = {"epochs": 40, "val_every": 40, "augment": False, "batch_size": {"train": 4, "val": 4}}
@@ -33,7 +33,7 @@ def task(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def applied(task, tmp_path_factory):
-    """Title of a preset → the project it gave; each is applied once."""
+    """Title of a preset → its result project; each preset runs once."""
 
     @cache
     def apply(title: str) -> sly.Project:
@@ -45,7 +45,7 @@ def applied(task, tmp_path_factory):
     return apply
 
 
-def annotations(project: sly.Project) -> dict[str, sly.Annotation]:
+def annotations_of(project: sly.Project) -> dict[str, sly.Annotation]:
     return {
         name: sly.Annotation.load_json_file(dataset.get_ann_path(name), project.meta)
         for dataset in project
@@ -62,11 +62,11 @@ def drawn(ann: sly.Annotation, titles: list[str]) -> np.ndarray:
     return canvas
 
 
-def test_what_was_learnt_is_found_again(applied):
+def test_the_model_finds_the_objects_of_its_training_images(applied):
     titles = ["apple", "banana", "pineapple", "price card"]
     agreement = [
         (drawn(ann, titles) == drawn(ann, [f"{title}_nn" for title in titles])).mean()
-        for name, ann in annotations(applied(WHOLE)).items()
+        for name, ann in annotations_of(applied(WHOLE)).items()
         if ann.img_tags.has_key("train")
     ]
     assert len(agreement) == 8
@@ -76,7 +76,7 @@ def test_what_was_learnt_is_found_again(applied):
 @pytest.mark.parametrize("title", PRESETS)
 def test_every_preset_gives_a_whole_project(task, applied, title):
     given = sly.Project(str(task / "data" / "fruit"), sly.OpenMode.READ)
-    before, after = annotations(given), annotations(applied(title))
+    before, after = annotations_of(given), annotations_of(applied(title))
     assert before.keys() == after.keys()
     for name, ann in after.items():
         own = [label for label in ann.labels if label.obj_class.name in {c.name for c in given.meta.obj_classes}]
@@ -98,5 +98,5 @@ def test_a_model_that_lists_its_classes_by_the_other_name_is_read_as_well(task, 
     infer(tmp_path, PRESETS[WHOLE])
 
     given = sly.Project(str(tmp_path / "results" / "fruit"), sly.OpenMode.READ)
-    found, expected = annotations(given), annotations(applied(WHOLE))
+    found, expected = annotations_of(given), annotations_of(applied(WHOLE))
     assert {name: ann.to_json() for name, ann in found.items()} == {n: ann.to_json() for n, ann in expected.items()}

@@ -1,4 +1,4 @@
-"""The example plugin really learns: its train.py runs as the agent runs it, on drawn fruit, from no weights at all."""
+"""The example plugin learns: its train.py runs as in a task, on drawn fruit, from random weights."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from tests import example_runs
-from tests.example_runs import SEGMENTATION, class_ids, sample, saved_loss, with_class, with_class_list_as
+from tests.support import example_runs
+from tests.support.example_runs import SEGMENTATION, class_ids, sample, saved_loss, with_class, with_class_list_as
 
 EPOCHS, TRAIN_STEPS = 10, 4  # 40 images: 32 to learn from, in batches of 8
 
@@ -36,7 +36,7 @@ def best_checkpoint(first):
     return first.best_checkpoint()
 
 
-def test_it_ends_well_and_prints_nothing_but_json_lines(first):
+def test_the_training_succeeds_and_prints_only_json_lines(first):
     assert first.exit_code == 0, first.tail
     assert [line for line in first.lines if not line.startswith("{")] == []
     assert [record["message"] for record in first.records if record["level"] in {"warn", "error", "fatal"}] == []
@@ -105,7 +105,9 @@ def test_the_same_seed_starts_the_same_from_an_empty_model_folder(first, fruit, 
 
 
 @pytest.mark.parametrize("key", ["classes", "out_classes"])
-def test_going_on_keeps_the_mapping_and_starts_at_the_checkpoints_loss(first, best_checkpoint, fruit, tmp_path, key):
+def test_continued_training_keeps_the_mapping_and_starts_at_the_checkpoints_loss(
+    first, best_checkpoint, fruit, tmp_path, key
+):
     model = with_class_list_as(best_checkpoint, key, tmp_path)
     # Steps of length zero: what is validated is what was loaded.
     more = train(tmp_path, fruit, model, epochs=1, weights_init_type="continue_training", lr=0)
@@ -120,7 +122,7 @@ def fruit_and_pears(fruit, tmp_path_factory):
     return with_class(fruit, "pear", tmp_path_factory.mktemp("projects"))
 
 
-def test_going_on_with_another_set_of_classes_is_refused(best_checkpoint, fruit_and_pears, tmp_path):
+def test_continued_training_with_other_classes_is_refused(best_checkpoint, fruit_and_pears, tmp_path):
     refused = train(tmp_path, fruit_and_pears, best_checkpoint, epochs=1, weights_init_type="continue_training")
 
     assert refused.exit_code == 1
@@ -128,7 +130,7 @@ def test_going_on_with_another_set_of_classes_is_refused(best_checkpoint, fruit_
     assert crash["exc_str"] == "Unable to continue_training, sets of classes for model and dataset do not match."
 
 
-def test_transfer_learning_takes_another_set_of_classes(first, best_checkpoint, fruit_and_pears, tmp_path):
+def test_transfer_learning_accepts_other_classes(first, best_checkpoint, fruit_and_pears, tmp_path):
     moved = train(tmp_path, fruit_and_pears, best_checkpoint, epochs=2, weights_init_type="transfer_learning")
 
     assert moved.exit_code == 0, moved.tail

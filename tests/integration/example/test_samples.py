@@ -1,4 +1,4 @@
-"""The sample projects on disk: readable, complete, and the same every time."""
+"""The sample projects on disk are readable, complete, and the same every time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pytest
 
 import supervisely_lib as sly
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
-def sample(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def sample(name: str, *arguments: str | Path | int) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", f"plugin_example.samples.{name}", *map(str, arguments)]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
 
 
-def annotations(directory: Path) -> dict[str, tuple[sly.Annotation, tuple[int, ...]]]:
+def annotations_of(directory: Path) -> dict[str, tuple[sly.Annotation, tuple[int, ...]]]:
     """Item name → annotation and the picture's shape."""
     project = sly.read_single_project(str(directory.parent))
     items = {}
@@ -54,7 +54,7 @@ def coins(tmp_path_factory):
 
 
 def test_fruit_has_datasets_splits_and_every_kind_of_label(fruit):
-    items = annotations(fruit)
+    items = annotations_of(fruit)
     tags = ["val" if ann.img_tags.has_key("val") else "train" for ann, _ in items.values()]
     shapes = {type(label.geometry) for ann, _ in items.values() for label in ann.labels}
     holes = [label for ann, _ in items.values() for label in ann.labels if getattr(label.geometry, "interior", None)]
@@ -78,7 +78,7 @@ def test_fruit_is_the_same_for_a_seed_and_grows_at_its_end(fruit, tmp_path):
     assert [name for name in pictures if other[name] == short[name]] == []
 
 
-def test_a_folder_in_use_is_left_alone(fruit):
+def test_a_folder_that_is_not_empty_is_not_changed(fruit):
     before = fingerprint(fruit)
 
     ended = sample("fruit", fruit, "--images", 1)
@@ -103,8 +103,8 @@ def test_coins_are_cut_from_the_photograph_without_sharing_pixels(coins):
     assert (seen["train"] | seen["val"]).all()
 
 
-def test_coins_cover_what_shines(coins):
-    labelled = [(ann, name) for name, (ann, _) in annotations(coins).items()]
+def test_masks_of_coins_cover_the_bright_pixels(coins):
+    labelled = [(ann, name) for name, (ann, _) in annotations_of(coins).items()]
     shares = [sum(label.area for label in ann.labels) / (96 * 96) for ann, _ in labelled]
 
     assert len(labelled) > 25

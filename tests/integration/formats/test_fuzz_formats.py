@@ -1,4 +1,4 @@
-"""Any bytes in tars, annotations, masks and images: a value or a documented error, in bounded time and memory."""
+"""Any bytes in tars, annotations, masks and images give a value or a documented error, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from hypothesis import strategies as st
 
 import supervisely_lib as sly
 from agent.errors import Invalid
-from agent.formats.annotation import annotation_problems, read_meta
+from agent.formats.annotation import Frame, annotation_problems
 from agent.formats.archive import Limits, list_archive
 from agent.formats.image_header import NotAnImage, read_image_header
+from agent.formats.meta import read_meta
 from agent.formats.model_state import unpack
 from supervisely_lib.annotation.invalid import InvalidProjectFile
 from supervisely_lib.geometry.bitmap import Bitmap
 from supervisely_lib.geometry.mask_png import encode_mask
-from tests.data.hostile import ARCHIVES, extended, member, record, tar
-from tests.data.hostile_projects import png
-from tests.fuzzing import JSON_WORDS, bounded, fuzz, spoilt
+from tests.support.fuzzing import JSON_WORDS, bounded, fuzz, spoilt
+from tests.support.hostile_archives import ARCHIVES, extended, member, record, tar
+from tests.support.hostile_projects import png
 
 SMALL = [data for one in ARCHIVES.values() if len(data := next(one.pieces())) < 20_000]
 TARS = [
@@ -107,7 +108,9 @@ META: dict[str, Any] = {
     ],
     "tags": [{"name": "n", "value_type": "any_number"}, {"name": "one", "value_type": "oneof_string", "values": ["a"]}],
 }
-NUMBERS = st.integers(-3, 12) | st.floats() | st.sampled_from([10**18, -(2**63), True, None, "1", [], 1e308])
+NUMBERS: st.SearchStrategy[Any] = (
+    st.integers(-3, 12) | st.floats() | st.sampled_from([10**18, -(2**63), True, None, "1", [], 1e308])
+)
 POINTS = st.lists(st.lists(NUMBERS, max_size=3) | NUMBERS, max_size=6)
 VALUES = st.recursive(NUMBERS | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3), max_leaves=5)
 MASKS = st.sampled_from(["", "eJw=", "!", Bitmap.data_2_base64(np.eye(5, dtype=bool))]) | st.text(max_size=20)
@@ -146,7 +149,7 @@ def test_any_annotation_is_read_or_refused_by_the_agent_and_by_the_sdk(annotatio
     meta, wrong = read_meta(json.dumps(META).encode())
     assert wrong == []
     with bounded():
-        problems = annotation_problems(json.dumps(annotation).encode(), meta, "a.json", (8, 6))
+        problems = annotation_problems(json.dumps(annotation).encode(), meta, "a.json", Frame(8, 6))
     assert all(str(problem).isprintable() for problem in problems)
     sdk_meta = sly.ProjectMeta.from_json(META)
     with bounded(), contextlib.suppress(InvalidProjectFile):
@@ -167,7 +170,7 @@ def test_any_annotation_is_read_or_refused_by_the_agent_and_by_the_sdk(annotatio
 def test_any_bytes_for_meta_and_annotation_give_problems_not_tracebacks(data: bytes) -> None:
     with bounded():
         meta, problems = read_meta(data)
-        problems += annotation_problems(data, meta, "a.json", (8, 6))
+        problems += annotation_problems(data, meta, "a.json", Frame(8, 6))
     assert all(str(problem).isprintable() for problem in problems)
     with contextlib.suppress(ValueError, RecursionError), bounded():
         value = json.loads(data)
@@ -180,7 +183,7 @@ MASK_SEEDS = [encode_mask(np.eye(9, 14, dtype=bool)), png(8, 6), b""]
 
 @fuzz(200)
 @given(spoilt(MASK_SEEDS, words=[b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"\xff\xff\xff\xff", b"\0\0\0\0"]), st.booleans())
-def test_any_mask_is_decoded_or_a_value_error(data: bytes, packed: bool) -> None:
+def test_any_mask_is_decoded_or_raises_a_value_error(data: bytes, packed: bool) -> None:
     text = base64.b64encode(zlib.compress(data) if packed else data).decode()
     with bounded(), contextlib.suppress(ValueError, RuntimeError):
         assert Bitmap.base64_2_data(text).ndim == 2
@@ -200,7 +203,7 @@ def images() -> list[bytes]:
 @fuzz(250)
 @given(spoilt(images(), words=[b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"Exif\0\0", b"II*\0"]))
 @pytest.mark.filterwarnings("ignore")  # Pillow's, on damaged TIFFs
-def test_any_image_has_a_size_or_is_none(data: bytes) -> None:
+def test_any_bytes_of_an_image_give_a_size_or_a_refusal(data: bytes) -> None:
     with bounded(), contextlib.suppress(NotAnImage):
         header = read_image_header(io.BytesIO(data))
         assert header.width > 0

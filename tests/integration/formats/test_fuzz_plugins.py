@@ -1,4 +1,4 @@
-"""Any bytes in a plugin's files and labels: a plugin or its problems; any README: a page that does nothing."""
+"""Any bytes in a plugin's files and labels give a plugin or its problems; any README gives a page without scripts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from agent.errors import Invalid
 from agent.formats.plugin import labels_of, read_plugin_folder
 from agent.formats.plugin_labels import from_labels
-from tests.fuzzing import JSON_WORDS, bounded, fuzz, spoilt
-from web_stub.markdown import render_markdown
+from tests.support.fuzzing import JSON_WORDS, bounded, fuzz, spoilt
+from web_stub.pages.markdown import render_markdown
 
 INFO = b'{"title": "T", "description": "d", "type": "architecture"}'
 PRESETS = b'[{"title": "p", "type": "train", "config": {"lr": 0.1, "a": {"b": [1, 2]}}}]'

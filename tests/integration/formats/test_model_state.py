@@ -1,4 +1,4 @@
-"""Model states on disk: packed, looked into, unpacked; and every tar that must be refused."""
+"""Model states on disk: packing, inspecting, unpacking; and every tar that must be refused."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import DiskFull, Invalid, NotFound, StorageFailed
 from agent.formats import model_state
 from agent.formats.archive import Limits
 from agent.formats.model_state import check_model_state, inspect, members, pack, pack_file, read_config, survey, unpack
+from agent.fs.half_made import HalfMade
+from tests.support.fuzzing import fuzz
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def tree(folder):
 
 def test_packing_and_unpacking_gives_the_same_files(state, tmp_path):
     tar = tmp_path / "s.tar"
-    pack_file(state, tar)
+    pack_file(state, tar, HalfMade(tmp_path / "half"))
 
     unpack(tar, tmp_path / "model")
 
@@ -86,7 +88,7 @@ def test_the_same_files_give_the_same_bytes_whatever_their_times_modes_and_order
 
 def test_the_tar_is_plain_with_config_json_first_and_read_by_gnu_tar(state, tmp_path):
     tar = tmp_path / "s.tar"
-    pack_file(state, tar)
+    pack_file(state, tar, HalfMade(tmp_path / "half"))
 
     listed = subprocess.run(["tar", "-tf", tar], check=True, capture_output=True, text=True).stdout.split("\n")
 
@@ -112,7 +114,7 @@ def test_what_gnu_tar_and_the_sdk_write_is_read(state, tmp_path):
 def test_what_we_pack_is_read_by_an_old_reader(state, tmp_path):
     """The SDK of 2019 extracts with tarfile's automatic detection and no filter."""
     tar = tmp_path / "s.tar"
-    pack_file(state, tar)
+    pack_file(state, tar, HalfMade(tmp_path / "half"))
 
     with tarfile.open(tar, "r:*") as archive:
         archive.extractall(tmp_path / "out", filter="fully_trusted")
@@ -120,9 +122,9 @@ def test_what_we_pack_is_read_by_an_old_reader(state, tmp_path):
     assert tree(tmp_path / "out") == tree(state)
 
 
-def test_a_look_inside_gives_files_sizes_and_config(state, tmp_path):
+def test_inspecting_a_model_state_gives_files_sizes_and_config(state, tmp_path):
     tar = tmp_path / "s.tar"
-    pack_file(state, tar)
+    pack_file(state, tar, HalfMade(tmp_path / "half"))
 
     found = inspect(tar)
 
@@ -134,11 +136,11 @@ def test_a_look_inside_gives_files_sizes_and_config(state, tmp_path):
         assert [member.name for member in members(opened)] == list(found.files)
 
 
-def test_a_config_with_nan_is_read_as_null(tmp_path):
-    tar = tar_of(tmp_path / "s.tar", ("config.json", b'{"settings": {"best": NaN}}'))
+def test_a_config_that_only_pythons_reader_takes_is_read(tmp_path):
+    tar = tar_of(tmp_path / "s.tar", ("config.json", b'{"settings": {"best": NaN}, "half": "\\ud83d"}'))
 
     assert check_model_state(tar) == []
-    assert read_config(tar) == {"settings": {"best": None}}
+    assert read_config(tar) == {"settings": {"best": None}, "half": "\ufffd"}
 
 
 @pytest.mark.parametrize(
@@ -230,7 +232,7 @@ def test_hard_links_written_by_tar_are_unpacked(state, tmp_path):
 
 def test_sizes_beyond_the_limit_are_refused_before_anything_is_written(state, tmp_path):
     tar = tmp_path / "s.tar"
-    pack_file(state, tar)
+    pack_file(state, tar, HalfMade(tmp_path / "half"))
 
     with pytest.raises(Invalid, match="larger than the limit of 100 bytes"):
         unpack(tar, tmp_path / "model", Limits(size_bytes=100))
@@ -253,30 +255,30 @@ def test_an_archive_larger_than_the_free_space_is_disk_full_and_leaves_nothing(t
 
 def test_a_folder_with_something_in_it_is_not_unpacked_into(state, tmp_path):
     tar = tmp_path / "s.tar"
-    pack_file(state, tar)
+    pack_file(state, tar, HalfMade(tmp_path / "half"))
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "mine").write_text("x")
 
     with pytest.raises(StorageFailed, match="Directory not empty"):
         unpack(tar, tmp_path / "model")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "s.tar", "state"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["half", "model", "s.tar", "state"]
 
 
-def test_an_empty_model_is_packed_only_when_that_is_meant(tmp_path):
+def test_an_empty_model_is_packed_only_on_request(tmp_path):
     (tmp_path / "empty").mkdir()
 
     with pytest.raises(Invalid, match=r"has no files\.") as caught:
         pack(tmp_path / "empty", io.BytesIO())
     assert caught.value.reason == "empty"
 
-    pack_file(tmp_path / "empty", tmp_path / "s.tar")
+    pack_file(tmp_path / "empty", tmp_path / "s.tar", HalfMade(tmp_path / "half"))
     assert [warning.sentence for warning in inspect(tmp_path / "s.tar").warnings] == [
         "holds no files: plugins start from random weights, if they can."
     ]
 
 
 class Meddling(io.BytesIO):
-    """A sink during whose first write something happens to the folder."""
+    """A sink that changes the folder during its first write."""
 
     def __init__(self, act):
         super().__init__()
@@ -329,22 +331,23 @@ def test_a_failed_packing_leaves_no_file(state, tmp_path):
     os.mkfifo(state / "pipe")
 
     with pytest.raises(Invalid) as caught:
-        pack_file(state, tmp_path / "s.tar")
+        pack_file(state, tmp_path / "s.tar", HalfMade(tmp_path / "half"))
 
     assert sorted(str(problem) for problem in caught.value.problems) == [
         "gone: cannot be read: No such file or directory.",
         "out: is a link that leaves the folder. Copy the file.",
         "pipe: is not a regular file.",
     ]
-    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["half", "state"]
+    assert list((tmp_path / "half").iterdir()) == []
 
 
-def test_what_could_not_be_unpacked_again_is_not_packed(state, tmp_path):
+def test_a_folder_that_could_not_be_unpacked_again_is_not_packed(state, tmp_path):
     os.truncate(state / "model.pt", 1 << 40)  # a file with a hole: it takes no space
 
     assert said(state) == ["is larger than the limit of 68,719,476,736 bytes."]
     with pytest.raises(Invalid, match="larger than the limit"):
-        pack_file(state, tmp_path / "s.tar")
+        pack_file(state, tmp_path / "s.tar", HalfMade(tmp_path / "half"))
     assert not (tmp_path / "s.tar").exists()
 
 
@@ -361,9 +364,19 @@ def test_names_that_no_reader_would_take_are_not_packed(state):
     )
 
 
+def test_a_folder_that_no_reader_would_take_is_not_packed_even_when_it_is_empty(state):
+    (state / "line\nbreak").mkdir()
+
+    with pytest.raises(Invalid) as caught:
+        pack(state, io.BytesIO())
+
+    (problem,) = caught.value.problems
+    assert str(problem) == r"line\nbreak: has control characters in its name. Rename it."
+
+
 def test_a_link_inside_the_folder_is_packed_as_the_file(state, tmp_path):
     (state / "latest.pt").symlink_to("model.pt")
-    pack_file(state, tmp_path / "s.tar")
+    pack_file(state, tmp_path / "s.tar", HalfMade(tmp_path / "half"))
 
     unpack(tmp_path / "s.tar", tmp_path / "model")
 
@@ -388,7 +401,7 @@ def test_big_files_are_streamed(tmp_path):
     tar = tmp_path / "s.tar"
 
     tracemalloc.start()
-    pack_file(folder, tar)
+    pack_file(folder, tar, HalfMade(tmp_path / "half"))
     unpack(tar, tmp_path / "model")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -411,7 +424,7 @@ def test_a_folder_whose_config_lies_deeper_is_told_which_folder_was_meant(tmp_pa
     assert said(tmp_path / "out") == ["net/config.json: must lie at the top of the folder. Give the folder net."]
 
 
-@settings(max_examples=40, deadline=None)
+@fuzz(40)
 @given(
     st.dictionaries(
         st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=3).map("/".join),
@@ -431,7 +444,7 @@ def test_whatever_can_be_packed_is_unpacked_the_same(files):
                     path.write_bytes(data)
         tar = Path(temporary, "s.tar")
         try:
-            pack_file(folder, tar)
+            pack_file(folder, tar, HalfMade(Path(temporary, "half")))
         except Invalid:
             return
 
@@ -441,7 +454,7 @@ def test_whatever_can_be_packed_is_unpacked_the_same(files):
 
 
 def test_a_python_without_extraction_filters_unpacks_the_same(state, tmp_path, monkeypatch):
-    pack_file(state, tmp_path / "s.tar")
+    pack_file(state, tmp_path / "s.tar", HalfMade(tmp_path / "half"))
     monkeypatch.delattr(tarfile, "data_filter")
     model_state.unpack(tmp_path / "s.tar", tmp_path / "out")
     assert tree(tmp_path / "out") == tree(state)

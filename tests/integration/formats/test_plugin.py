@@ -1,4 +1,4 @@
-"""Plugin folders on disk: what bad input gets, and the labels of the official build script."""
+"""Plugin folders on disk: the errors for bad input, and the labels of the official build script."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_folder_without_entry_points_is_refused(folder):
     assert said(folder) == ["src: has no entry point. Add src/train.py, src/inference.py or both."]
 
 
-def test_files_that_are_no_files_are_refused_without_reading_them(folder):
+def test_pipes_and_folders_in_place_of_files_are_refused_without_reading(folder):
     (folder / "VERSION").unlink()
     os.mkfifo(folder / "VERSION")
     (folder / "README.md").unlink()

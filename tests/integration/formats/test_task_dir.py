@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.domain import TaskType
-from agent.formats.task_dir import TaskDir
+from agent.errors import StorageFailed
+from agent.formats.task_dir import TaskDir, task_folders
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_the_layout_is_that_of_the_contract(task_dir, kind, folders):
     task_dir.write_config({"b": 1, "a": 1.0, "name": "Größe"})
 
     assert entries(task_dir) == sorted(["__do_not_clean.marker", *folders, "task_config.json", "task_settings.json"])
-    assert task_dir.config_path.read_bytes() == b'{"b":1,"a":1.0,"name":"Gr\\u00f6\\u00dfe"}'
+    assert task_dir.config_path.read_bytes() == b'{"b": 1, "a": 1.0, "name": "Gr\\u00f6\\u00dfe"}'
     assert task_dir.settings_path.read_bytes() == task_dir.config_path.read_bytes()
     assert task_dir.marker.read_bytes() == b""
 
@@ -62,6 +63,11 @@ def test_cleaning_leaves_only_logs(task_dir):
     assert task_dir.clean() == []
     assert entries(task_dir) == ["logs"]
     assert (task_dir.logs / "log.txt").read_text() == "kept"
+
+
+def test_the_marker_goes_last_so_that_a_half_cleaned_folder_is_still_found(task_dir):
+    task_dir.create(TaskType.TRAIN)
+    assert [path.name for path in task_dir.contents()] == ["data", "model", "results", "tmp", task_dir.marker.name]
 
 
 def test_cleaning_follows_no_link_out_of_the_folder(task_dir, tmp_path):
@@ -152,7 +158,7 @@ def as_an_ordinary_user(folder, act):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take a file from root")
-def test_what_cannot_be_deleted_is_returned_and_nothing_raises(task_dir):
+def test_files_that_cannot_be_deleted_are_returned_and_nothing_raises(task_dir):
     task_dir.create(TaskType.TRAIN)
     stuck = task_dir.results / "stuck"
     stuck.write_text("x")
@@ -165,6 +171,26 @@ def test_what_cannot_be_deleted_is_returned_and_nothing_raises(task_dir):
         os.system(f"chattr -i {stuck}")
 
 
-def test_cleaning_what_is_not_there_is_fine(task_dir):
+def test_cleaning_a_missing_folder_is_no_error(task_dir):
     assert task_dir.clean() == []
-    task_dir.unmark()
+
+
+def test_only_folders_named_for_a_task_are_task_folders(tmp_path):
+    for name in ("7", "7.shadow", "12.snapshots", "²", "².shadow", "٣", "07", "7x", "notes", "9" * 30, ".7"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "8").write_text("a file")
+    (tmp_path / "9").symlink_to(tmp_path / "7")
+
+    found = [(folder.path.name, folder.task_id, folder.part) for folder in task_folders(tmp_path)]
+
+    assert found == [("12.snapshots", 12, "snapshots"), ("7", 7, ""), ("7.shadow", 7, "shadow")]
+    assert task_folders(tmp_path / "missing") == []
+
+
+def test_a_folder_that_cannot_be_listed_is_named_in_a_sentence(tmp_path, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(tmp_path), "iterdir", refuse)
+    with pytest.raises(StorageFailed, match=f"{tmp_path}: Permission denied"):
+        task_folders(tmp_path)

@@ -1,4 +1,4 @@
-"""What people type as paths."""
+"""Paths that people type."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 
 from agent.artifacts import open_artifacts
 from agent.errors import BadInput, NotFound
-from agent.formats.paths import given_path
+from agent.fs.paths import given_path
 from agent.library import resolve_model, resolve_project
 from agent.store import open_store
 
 
-def test_a_path_need_not_lead_to_anything(tmp_path):
+def test_a_path_need_not_exist(tmp_path):
     assert given_path(tmp_path / "nothing") == tmp_path / "nothing"
     assert given_path("~/x") == Path.home() / "x"
 
@@ -27,14 +27,14 @@ def test_a_path_need_not_lead_to_anything(tmp_path):
         ("a\0b", "'a\\\\x00b' is no path: it has characters that no file system takes."),
     ],
 )
-def test_what_can_be_no_path_is_not_found(path, sentence):
+def test_a_text_that_cannot_be_a_path_is_not_found(path, sentence):
     with pytest.raises(NotFound) as caught:
         given_path(path)
     assert sentence in str(caught.value)
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may look at everything")
-def test_what_may_not_be_looked_at_is_said(tmp_path):
+def test_a_path_without_permission_is_explained(tmp_path):
     (tmp_path / "closed").mkdir(mode=0)
 
     with pytest.raises(BadInput, match="Cannot look at"):

@@ -1,4 +1,4 @@
-"""Every archive of `tests/data/hostile.py` at every door: one sentence, the documented refusal, nothing left behind."""
+"""Every hostile archive, by every way of import: a sentence, the documented refusal, nothing left behind."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import pytest
 from agent.errors import Invalid
 from agent.formats import model_state
 from agent.library import add_model, add_project
-from tests.data.hostile import ARCHIVES, NFC, NFD, member, of, tar, write_all
-from tests.hostile_doors import doors, installation
 from tests.integration.web.conftest import artifacts, settings, store
-from tests.small import ROOT, write_project
+from tests.support.hostile_archives import ARCHIVES, NFC, NFD, member, of, tar, write_all
+from tests.support.hostile_doors import doors, installation
+from tests.support.inputs import ROOT, write_project
 
 __all__ = ["artifacts", "doors", "installation", "settings", "store"]  # fixtures
 
@@ -69,7 +69,9 @@ def test_no_hostile_archive_takes_half_a_gibibyte_or_half_a_minute(corpus):
     assert max(seconds) < 30
 
 
-@pytest.mark.parametrize("name", ["traversal", "absolute", "symlink then file", "truncated", "twins of Unicode"])
+@pytest.mark.parametrize(
+    "name", ["traversal", "absolute", "symlink then file", "truncated", "Unicode forms of one name"]
+)
 def test_a_project_from_a_hostile_tar_is_refused_the_same_way(doors, corpus, name):
     before = doors.kept()
 
@@ -80,14 +82,14 @@ def test_a_project_from_a_hostile_tar_is_refused_the_same_way(doors, corpus, nam
     assert doors.kept() == before
 
 
-def test_of_a_key_that_config_json_repeats_the_last_counts_for_everybody(store, artifacts, tmp_path):
+def test_the_last_value_of_a_repeated_key_in_config_json_counts_for_every_reader(store, artifacts, tmp_path):
     path = tmp_path / "s.tar"
     path.write_bytes(next(of(config=b'{"lr": 1, "lr": 2}')()))
 
     assert add_model(store, artifacts, path).config == {"lr": 2} == json.loads(b'{"lr": 1, "lr": 2}')
 
 
-def test_names_of_any_language_are_taken(tmp_path):
+def test_names_in_any_language_are_accepted(tmp_path):
     path = tmp_path / "s.tar"
     path.write_bytes(tar(*[member(name, b"x") for name in ("שלום.pt", "👩‍🔬.pt", NFD, "a\\b", "-rf", "CON")]))
 
@@ -105,8 +107,8 @@ def test_what_is_listed_as_good_can_be_unpacked_however_deep_it_lies(tmp_path):
     assert (tmp_path / "model" / deepest).read_bytes() == b"x"
 
 
-def test_an_archive_that_changes_between_the_look_and_the_unpacking_writes_nothing(tmp_path, monkeypatch):
-    """The listing is trusted for nothing: every member is judged again while it is unpacked."""
+def test_an_archive_that_changes_between_listing_and_unpacking_writes_nothing(tmp_path, monkeypatch):
+    """The listing is not trusted: every member is checked again while it is unpacked."""
     good, bad = tar(member("model.pt", b"x")), tar(member("../evil", b"x"))
     reads = []
 
@@ -115,7 +117,7 @@ def test_an_archive_that_changes_between_the_look_and_the_unpacking_writes_nothi
             if position == 0 and whence == os.SEEK_SET:
                 reads.append(1)
                 if len(reads) == 3:  # twice for the listing
-                    self.__init__(bad)
+                    io.BytesIO.__init__(self, bad)
             return super().seek(position, whence)
 
     (tmp_path / "out").mkdir()

@@ -1,4 +1,4 @@
-"""Names nobody should trust, for everything that has a name, at every door; and tokens that are none."""
+"""Hostile names for every kind of object, by every way of import; and invalid tokens."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.demo_store import state_tar
-from tests.hostile_doors import doors, installation
-from tests.small import write_model, write_project
+from tests.support.demo_store import state_tar
+from tests.support.hostile_doors import doors, installation
+from tests.support.inputs import write_model, write_project
 
 __all__ = ["doors", "installation"]  # fixtures
 
-# Name → what is said of it where it would become a file's or folder's, and where it is a title only.
+# Name → the error if it would become a file or folder, and the error if it is only a title.
 NAMES = {
     "../../evil": ("contains a slash", None),
     "/etc/passwd": ("contains a slash", None),
@@ -46,7 +46,7 @@ GOOD = [
 
 
 def sent(body):
-    """As JSON with every character escaped, so that any can be sent."""
+    """JSON with every character escaped, so that every character can be sent."""
     return {"content": json.dumps(body).encode()}
 
 
@@ -116,10 +116,10 @@ def test_odd_names_that_harm_nobody_come_back_as_they_were(doors, name):
 @pytest.mark.parametrize(
     "reference", ["../../evil", "a\0b", "\u202ex", "x" * 500, "'; DROP TABLE plugins --", "9" * 400]
 )
-def test_a_wish_for_what_is_not_there_is_not_found(doors, reference):
+def test_a_task_of_an_unknown_plugin_project_or_model_is_not_found(doors, reference):
     for wanted in ("plugin", "project", "model"):
-        wish = {"type": "train", "plugin": 1, "project": 1, "model": 1, wanted: reference}
-        taken, said = doors.rest("/api/tasks", wish)
+        payload = {"type": "train", "plugin": 1, "project": 1, "model": 1, wanted: reference}
+        taken, said = doors.rest("/api/tasks", payload)
         assert not taken
         assert said.startswith((f"There is no {wanted}", "Nothing in the store"))
 
@@ -141,12 +141,12 @@ def test_a_path_that_can_be_none_is_not_found_at_the_command_line(doors, tmp_pat
 )
 def test_a_config_deeper_than_anybody_reads_is_never_queued(doors, text):
     before = len(doors.site.store.tasks.list())
-    wish = {"type": "train", "plugin": 1, "project": 1, "model": 1}
+    payload = {"type": "train", "plugin": 1, "project": 1, "model": 1}
     same = ("--plugin", "1", "--project", "1", "--model", "1", "--engine", "process", "--dry-run")
 
     for taken, said in (
-        doors.rest("/api/tasks", wish | {"overrides": [text]}),
-        doors.rest("/api/tasks", wish | {"config": {"x": json.loads("[" * 101 + "]" * 101)}}),
+        doors.rest("/api/tasks", payload | {"overrides": [text]}),
+        doors.rest("/api/tasks", payload | {"config": {"x": json.loads("[" * 101 + "]" * 101)}}),
         doors.cli("submit-train", *same, "--set", text),
     ):
         assert not taken
@@ -176,11 +176,11 @@ def test_a_token_that_is_none_is_401_whatever_it_is_made_of(doors, token):
     stranger, cookie = doors.site.stranger, doors.site.app.state.web.access.cookie_name.encode()
     for headers in ({b"x-api-key": token}, {b"authorization": b"Bearer " + token}, {b"authorization": token}):
         answer = stranger.get("/api/tasks", headers=headers)
-        assert answer.status_code == 401
+        assert answer.status_code == (401 if len(token) < 8000 else 431)  # a header has at most 8 KiB
         assert token.decode("latin-1") not in answer.json()["error"] or len(token) < 8
     answer = stranger.get("/tasks", headers={b"cookie": cookie + b"=" + token})
     assert answer.status_code == 303
-    assert answer.headers["location"].startswith("/login?")
+    assert answer.headers["location"].startswith(("./login?", "../login?"))
     login = stranger.post(
         "/login",
         content=b"token=" + quote(token).encode(),

@@ -1,4 +1,4 @@
-"""Plugins of strangers: what their files may say, and what the pages make of it. To add a plugin runs nothing of it."""
+"""Hostile plugins: the content of their files, and its display on pages. Adding a plugin runs no code of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import os
 import pytest
 
 from agent.formats.plugin import read_plugin_folder
-from tests.hostile_doors import doors, installation
-from tests.web_server import TOKEN
+from tests.support.hostile_doors import doors, installation
+from tests.support.web_server import TOKEN
 
 __all__ = ["doors", "installation"]  # fixtures
 
@@ -131,8 +131,8 @@ def test_no_other_site_may_frame_read_or_change_anything(doors):
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert site.stranger.get("/login", headers={"host": "evil.example"}).status_code == 400
     site.stranger.post("/login", data={"token": TOKEN})
-    wish = {"type": "train", "plugin": 1, "project": 1, "model": 1}
-    assert site.stranger.post("/api/tasks", json=wish).status_code == 403  # no CSRF token
+    payload = {"type": "train", "plugin": 1, "project": 1, "model": 1}
+    assert site.stranger.post("/api/tasks", json=payload).status_code == 403  # no CSRF token
     foreign = {"origin": "https://evil.example"}
     assert site.stranger.post("/login", data={"token": TOKEN}, headers=foreign).status_code == 403
     site.stranger.cookies.clear()

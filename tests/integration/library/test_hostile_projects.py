@@ -1,4 +1,4 @@
-"""Every project of `tests/data/hostile_projects.py` at the command line, and the same through the public API."""
+"""Every project of `tests/support/hostile_projects.py`, by the command line and by the public API."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.data.hostile_projects import IMAGE, PROJECTS, png
-from tests.hostile_doors import doors, installation
-from tests.small import write_project
+from tests.support.hostile_doors import doors, installation
+from tests.support.hostile_projects import BOMB, IMAGE, PROJECTS, chunk, png
+from tests.support.inputs import write_project
+from web_stub.gallery.decode import thumbnail
 
 __all__ = ["doors", "installation"]  # fixtures
 
@@ -138,8 +139,12 @@ def test_json_that_could_not_be_given_back_is_never_kept(doors, place, value, se
 
 
 def test_a_bomb_within_the_limit_of_pixels_is_kept_but_never_decoded_by_the_web(doors, dataset):
-    """30,000 × 30,000 is what OpenCV reads: a plugin may want it. The page says that it is too large to be shown."""
-    taken, said = upload(doors, dataset[0], png(30_000, 30_000), "large.png")
+    """OpenCV reads 30,000 × 30,000 pixels, so a plugin may use the image.
+
+    The page says that it is too large to show.
+    """
+    pixels_could_be = chunk(b"teXt", bytes(1 << 20))  # fewer bytes cannot hold so many pixels
+    taken, said = upload(doors, dataset[0], png(30_000, 30_000, pixels_could_be), "large.png")
     assert taken
 
     tracemalloc.start()
@@ -150,6 +155,18 @@ def test_a_bomb_within_the_limit_of_pixels_is_kept_but_never_decoded_by_the_web(
     assert answer.status_code == 400
     assert answer.json()["error"] == "30000×30000 pixels are too many to be shown"
     assert peak < 50 << 20
+
+
+def test_a_comment_that_would_unpack_to_64_mib_is_neither_read_nor_in_the_way(doors, project):
+    (project / IMAGE).write_bytes(png(8, 6, BOMB))
+    tracemalloc.start()
+    taken, said = doors.cli("project", "add", project)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert taken, said
+    assert peak < 32 << 20
+    assert thumbnail(io.BytesIO((project / IMAGE).read_bytes()), "image/png", 160)
 
 
 def test_two_keys_of_one_name_in_an_annotation_mean_the_last_for_every_reader(doors, project):

@@ -1,4 +1,4 @@
-"""The library over the real store and artifacts: imported once, under free names, found again by any reference."""
+"""The library with the real store and artifacts: content is imported once and found by references."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from agent.domain import NewModel
 from agent.engines import ImageInfo
 from agent.errors import BadInput, Conflict, Invalid, NotFound
 from agent.formats import model_state
-from agent.formats.project import check_project
+from agent.formats.project import opened_project_folder
+from agent.fs.half_made import HalfMade
+from agent.library.projects import project_contents
 from agent.store import open_store
-from tests.small import ODD, write_model, write_project
+from tests.support.inputs import ODD, write_model, write_project
 
 
 @pytest.fixture
@@ -64,10 +66,10 @@ def test_a_project_keeps_images_and_annotations_byte_for_byte(store, artifacts, 
 
     assert (project.name, project.images_count, project.task_id) == ("fruit", 6, None)
     assert project.meta == json.loads((fruit / "meta.json").read_text())
-    datasets = store.projects.datasets(project.id)
+    datasets = store.datasets.list(project.id)
     assert [dataset.name for dataset in datasets] == ["ds0", "ds1"]
     for dataset in datasets:
-        for image in store.projects.images(dataset.id):
+        for image in store.images.of_dataset(dataset.id):
             source = fruit / dataset.name / "img" / image.name
             assert image.annotation == (fruit / dataset.name / "ann" / f"{image.name}.json").read_text()
             assert artifacts.path(image.sha256).read_bytes() == source.read_bytes()
@@ -106,8 +108,8 @@ def test_a_result_project_is_always_its_own(store, artifacts, fruit):
     plugin = library.add_plugin_folder(store, ODD, "local")
     project = library.add_project(store, artifacts, fruit)
     model = library.empty_model(store, artifacts)
-    wish = NewTask(TaskType.INFERENCE, "predictions", plugin.id, project.id, model.id, {})
-    tasks = [store.tasks.add(wish) for _ in range(2)]
+    new = NewTask(TaskType.INFERENCE, "predictions", plugin.id, project.id, model.id, {})
+    tasks = [store.tasks.add(new) for _ in range(2)]
 
     made = [library.add_project(store, artifacts, fruit, name="predictions", task_id=task.id) for task in tasks]
 
@@ -168,16 +170,39 @@ def test_an_export_can_be_imported_again_as_the_same_project(store, artifacts, f
     dest = library.export_project(store, artifacts, project.id, tmp_path / "out")
 
     assert dest == tmp_path / "out" / "fruit"
-    assert check_project(dest) == []
-    for path in fruit.rglob("*.*"):
-        if path.name != "meta.json":
-            assert (dest / path.relative_to(fruit)).read_bytes() == path.read_bytes()
+    with opened_project_folder(dest) as exported:
+        assert exported.name == "fruit"
+    for path in fruit.rglob("*.png"):
+        assert (dest / path.relative_to(fruit)).read_bytes() == path.read_bytes()
     assert library.add_project(store, artifacts, dest) == project
     for path in dest.rglob("*.png"):
         path.write_bytes(b"edited")  # it is the user's: the library's bytes are others
-    assert artifacts.open(next(store.projects.images(1)).sha256, verify=True).close() is None
+    assert artifacts.open(next(store.images.of_dataset(1)).sha256, verify=True).close() is None
     with pytest.raises(Conflict, match=r"fruit exists\. Choose another folder or remove it\."):
         library.export_project(store, artifacts, project.id, tmp_path / "out")
+
+
+def test_objects_of_an_export_name_their_shapes_for_readers_that_need_it(store, artifacts, fruit, tmp_path):
+    project = library.add_project(store, artifacts, fruit)
+
+    dest = library.export_project(store, artifacts, project.id, tmp_path / "out")
+
+    for path in dest.rglob("*.png.json"):
+        labels = json.loads(path.read_text())["objects"]
+        assert labels
+        assert all(label["geometryType"] == label["shape"] == "rectangle" for label in labels)
+
+
+def test_a_project_that_an_earlier_version_imported_is_known_again(store, artifacts, fruit):
+    """It knew the content by the annotations' bytes, whether or not objects named their shapes."""
+    with opened_project_folder(fruit) as folder:
+        now, before = project_contents(folder)
+    assert now != before
+    project = library.add_project(store, artifacts, fruit)
+    with store._db.writing() as connection:
+        connection.exec_driver_sql(f"UPDATE projects SET content_sha256 = '{before}'")
+
+    assert library.add_project(store, artifacts, fruit).id == project.id
 
 
 def test_an_import_from_two_threads_at_once_is_one_project(store, artifacts, fruit):
@@ -195,7 +220,7 @@ def test_an_import_from_two_threads_at_once_is_one_project(store, artifacts, fru
 
 def test_a_folder_and_its_tar_are_the_same_model(store, artifacts, start, tmp_path):
     model = library.add_model(store, artifacts, start)
-    model_state.pack_file(start, tmp_path / "start.tar")
+    model_state.pack_file(start, tmp_path / "start.tar", HalfMade(tmp_path / "half"))
 
     assert (model.name, model.only_train) == ("start", False)
     assert model.config == {"settings": {}, "classes": [], "class_title_to_idx": {}}
@@ -261,6 +286,8 @@ def test_an_exported_model_is_the_tar(store, artifacts, start, tmp_path):
     assert hashlib.sha256(tar.read_bytes()).hexdigest() == model.sha256
     with pytest.raises(Conflict):
         library.export_model(store, artifacts, model.id, tar)
+    assert library.export_model(store, artifacts, model, tar, replace=True) == tar
+    assert [entry.name for entry in tar.parent.iterdir()] == ["x.tar"]
 
 
 # Plugins
@@ -311,7 +338,7 @@ def test_a_path_is_imported_when_it_is_referred_to(store, artifacts, fruit, star
     assert library.resolve_plugin(store, str(ODD), "local").folder == str(ODD)
 
 
-def test_a_name_and_a_path_with_other_content_are_not_guessed_between(store, artifacts, fruit, start, here):
+def test_a_name_that_is_also_a_path_with_other_content_is_refused(store, artifacts, fruit, start, here):
     project = library.add_project(store, artifacts, fruit)
     model = library.add_model(store, artifacts, start)
     (fruit / "ds0" / "img" / "im0_0.png").unlink()
@@ -321,9 +348,9 @@ def test_a_name_and_a_path_with_other_content_are_not_guessed_between(store, art
         library.resolve_project(store, artifacts, "fruit")
     assert str(caught.value) == (
         "'fruit' is project 1 in the library and also a path here with other content. "
-        "Write 1 for the one, ./fruit for the other."
+        "Write 1 for that project, ./fruit for the path."
     )
-    with pytest.raises(Conflict, match=r"Write 1 for the one, \./start for the other"):
+    with pytest.raises(Conflict, match=r"Write 1 for that model, \./start for the path"):
         library.resolve_model(store, artifacts, "start")
     assert library.resolve_project(store, artifacts, "1") == project
     assert library.resolve_project(store, artifacts, "./fruit").name == "fruit_001"
@@ -338,16 +365,16 @@ def test_a_folder_that_is_no_project_does_not_hide_the_project_of_that_name(stor
     assert library.resolve_project(store, artifacts, "fruit") == project
 
 
-def test_a_name_that_is_another_ones_id_is_not_guessed(store, artifacts, fruit):
+def test_a_name_that_is_also_the_id_of_another_is_refused(store, artifacts, fruit):
     library.add_project(store, artifacts, fruit)
     library.add_project(store, artifacts, fruit, name="1")
 
-    with pytest.raises(Conflict, match=r"'1' can mean several projects: 1, 2\. Give the id of the one you mean\."):
+    with pytest.raises(Conflict, match=r"'1' can mean several projects: 1, 2\. Give the id\."):
         library.resolve_project(store, artifacts, "1")
     assert library.resolve_project(store, artifacts, 1).name == "fruit"
 
 
-def test_a_name_that_several_models_have_is_not_guessed(store, artifacts, start):
+def test_a_name_of_several_models_is_refused(store, artifacts, start):
     model = library.add_model(store, artifacts, start)
     store.models.add(NewModel("start", "0" * 64, 1, None))
 
@@ -356,7 +383,7 @@ def test_a_name_that_several_models_have_is_not_guessed(store, artifacts, start)
     assert library.resolve_model(store, artifacts, model.sha256[:12]) == model
 
 
-def test_what_is_nowhere_is_not_found(store, artifacts, here):
+def test_an_unknown_reference_is_not_found(store, artifacts, here):
     for resolve in (
         lambda text: library.resolve_project(store, artifacts, text),
         lambda text: library.resolve_model(store, artifacts, text),

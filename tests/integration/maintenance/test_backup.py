@@ -1,25 +1,29 @@
-"""An installation in one file, and back: while it runs, and with every way the file can be wrong."""
+"""Backup and restore of an installation, while it runs, and with every fault of the file."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 import tarfile
 import threading
+from dataclasses import replace
 
 import pytest
 
 from agent import library
 from agent.artifacts import open_artifacts
-from agent.backup import backup, restore
 from agent.domain import NewModel, TaskStatus
+from agent.engines.build_recipe import BuildRecipe, load_recipe
 from agent.errors import AgentError, BadInput, Conflict, NotFound, StorageFailed
 from agent.events.model import Event, Level, Stream
+from agent.maintenance.backup import backup
+from agent.maintenance.restore import restore
 from agent.settings import Settings
-from agent.store import SCHEMA_REVISION, EventRow, open_store
-from agent.wishes import new_task
-from tests.small import ODD, Cli, write_model, write_project
+from agent.store import SCHEMA_REVISION, EventRow, Tokens, open_store
+from agent.submission import TaskRequest, new_task
+from tests.support.inputs import ODD, Cli, write_model, write_project
 
 
 @pytest.fixture
@@ -40,14 +44,15 @@ def task(store, artifacts, tmp_path):
     plugin = library.add_plugin_folder(store, ODD, "local")
     project = library.add_project(store, artifacts, write_project(tmp_path / "fruit"))
     model = library.add_model(store, artifacts, write_model(tmp_path / "start"))
-    added = store.tasks.add(new_task(store, type="train", plugin=plugin, project=project, model=model, name="net"))
+    request = TaskRequest(type="train", plugin=plugin, project=project, model=model, name="net")
+    added = store.tasks.add(new_task(store, Settings(home=tmp_path / "home"), request))
     store.tasks.claim("me", task_id=added.id)
     store.tasks.become(added.id, TaskStatus.STARTED)
     line = Event("hello", Stream.STDOUT, 1_700_000_000_000_000, Level.INFO, "hello")
     store.events.append(added.id, [EventRow(1, line)], lines_read=1)
     store.tasks.become(added.id, TaskStatus.FINISHED, reason="finished")
     blob = artifacts.put_bytes(b"unwanted")
-    store.retention.trash(store.models.add(NewModel("unwanted", blob.sha256, blob.size_bytes, None)).id)
+    store.models.remove(store.models.add(NewModel("unwanted", blob.sha256, blob.size_bytes, None)).id)
     artifacts.put_bytes(b"nothing names this")
     return added
 
@@ -75,13 +80,41 @@ def test_everything_comes_back_as_it_was(store, artifacts, task, file, empty, tm
         assert restored.models.list() == store.models.list()
         assert restored.projects.list() == store.projects.list()
         assert [event.raw for event in restored.events.after(task.id)] == ["hello"]
-        assert [model.name for model in restored.retention.trashed()] == ["unwanted"]
-        named = restored.retention.named_blobs()
+        assert [model.name for model in restored.models.trashed()] == ["unwanted"]
+        named = restored.blobs.named()
         assert {blob.sha256 for blob in there.kept()} == named
         for sha256 in named:
             with there.open(sha256, verify=True):
                 pass
         library.export_project(restored, there, task.project_id, tmp_path / "out")
+
+
+def test_tokens_stay_out_of_a_backup_every_byte_of_them(store, artifacts, task, tmp_path, empty):
+    kept, secret = store.tokens.create("laptop of Ada")
+    revoked, _ = store.tokens.create("laptop of Eve")
+    store.tokens.revoke(revoked.id)
+    backup(store, artifacts, tmp_path / "all.tar")
+
+    assert store.tokens.find(secret).id == kept.id
+    content = (tmp_path / "all.tar").read_bytes()
+    assert b"laptop of" not in content
+    assert hashlib.sha256(secret.encode()).hexdigest().encode() not in content
+    restore(empty, tmp_path / "all.tar")
+    with open_store(empty.store) as restored:
+        assert restored.tokens.list() == []
+
+
+def test_tokens_in_a_backup_of_an_older_release_are_dropped(store, artifacts, task, tmp_path, empty, monkeypatch):
+    _, secret = store.tokens.create("laptop of Ada")
+    with monkeypatch.context() as older:
+        older.setattr(Tokens, "forget_all", lambda self: None)
+        backup(store, artifacts, tmp_path / "all.tar")
+    assert b"laptop of Ada" in (tmp_path / "all.tar").read_bytes()
+
+    restore(empty, tmp_path / "all.tar")
+    with open_store(empty.store) as restored:
+        assert restored.tokens.find(secret) is None
+    assert b"laptop of Ada" not in (empty.home / "store.db").read_bytes()
 
 
 def test_a_backup_made_while_others_write_is_whole(store, artifacts, task, empty, tmp_path):
@@ -94,7 +127,8 @@ def test_a_backup_made_while_others_write_is_whole(store, artifacts, task, empty
             blob = artifacts.put_bytes(b"model %d" % n)
             model = store.models.add(NewModel(f"m{n}", blob.sha256, blob.size_bytes, None))
             if n % 40 == 0:
-                library.remove_model(store, artifacts, model.id)
+                store.models.remove(model.id)
+                library.purge_model(store, artifacts, model.id)
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -110,14 +144,52 @@ def test_a_backup_made_while_others_write_is_whole(store, artifacts, task, empty
         assert all(there.exists(model.sha256) for model in restored.models.list(limit=10_000))
 
 
-def test_a_file_that_exists_is_not_overwritten(store, artifacts, file):
+def test_how_images_were_built_comes_back_and_newer_recipes_stay(store, artifacts, task, empty, tmp_path):
+    builds = tmp_path / "home" / "builds"
+    recipe = BuildRecipe(bases={"py": "python:3.11"}, build_args={"INDEX": "secret"}, context=tmp_path)
+    recipe.save(builds, "local/a:1")
+    recipe.save(builds, "local/b:1")
+    (builds / "notes.json").write_text("no recipe")
+    backup(store, artifacts, tmp_path / "all.tar", builds=builds)
+    BuildRecipe(bases={"py": "newer"}).save(empty.builds, "local/b:1")
+    restore(empty, tmp_path / "all.tar")
+
+    assert load_recipe(empty.builds, "local/a:1") == replace(recipe, include=[])
+    assert load_recipe(empty.builds, "local/b:1").bases == {"py": "newer"}
+    assert len(os.listdir(empty.builds)) == 2
+    assert {path.stat().st_mode & 0o777 for path in (empty.builds, *empty.builds.iterdir())} == {0o600, 0o700}
+
+
+def test_a_wrong_recipe_is_refused(store, artifacts, task, empty, tmp_path):
+    BuildRecipe(bases={"py": "x"}).save(tmp_path / "home" / "builds", "local/a:1")
+    backup(store, artifacts, tmp_path / "all.tar", builds=tmp_path / "home" / "builds")
+    damaged = rewritten(tmp_path / "all.tar", lambda name, said: flip(said) if name.startswith("builds/") else said)
+    with pytest.raises(BadInput, match=r"bytes of builds/.* are not"):
+        restore(empty, damaged)
+    outside = in_manifest(recipes=[{"name": "../../.bashrc", "sha256": "0" * 64, "size_bytes": 1}])
+    with pytest.raises(BadInput, match="recipes of builds that are none"):
+        restore(empty, rewritten(tmp_path / "all.tar", outside))
+    assert not empty.home.exists() or os.listdir(empty.home) == []
+
+
+def test_a_backup_of_a_release_without_recipes_is_restored(store, file, empty):
+    def without(name, content):
+        said = json.loads(content) if name == "manifest.json" else {}
+        return json.dumps({key: said[key] for key in said if key != "recipes"}).encode() if said else content
+
+    restore(empty, rewritten(file, without))
+    with open_store(empty.store) as restored:
+        assert restored.models.list() == store.models.list()
+
+
+def test_an_existing_file_is_not_overwritten(store, artifacts, file):
     before = file.read_bytes()
     with pytest.raises(Conflict, match="exists"):
         backup(store, artifacts, file)
     assert file.read_bytes() == before
 
 
-def test_a_folder_that_is_not_there_is_not_made(store, artifacts, tmp_path):
+def test_a_missing_folder_for_the_backup_is_not_created(store, artifacts, tmp_path):
     with pytest.raises(NotFound, match=r"There is no folder .*/nowhere\. Make it"):
         backup(store, artifacts, tmp_path / "nowhere" / "b.tar")
     assert not (tmp_path / "nowhere").exists()
@@ -132,23 +204,25 @@ def test_a_damaged_blob_is_found_when_the_backup_is_made(store, artifacts, task,
     assert not list(tmp_path.glob("*all*")) + list(tmp_path.glob(".*"))
 
 
-@pytest.mark.parametrize("used", ["store.db", "tasks", "artifacts"])
+@pytest.mark.parametrize("used", ["store.db", "tasks", "artifacts/stores"])
 def test_only_an_empty_home_is_restored_into(file, empty, used):
     empty.home.mkdir()
     (empty.home / "agent.toml").write_text("")
-    (empty.home / used).mkdir()
-    with pytest.raises(Conflict, match=f"{used} is there; set AGENT_HOME"):
+    (empty.home / used).mkdir(parents=True)
+    with pytest.raises(Conflict, match=f"{used.partition('/')[0]} is there; set AGENT_HOME"):
         restore(empty, file)
     (empty.home / used).rmdir()
     restore(empty, file)
 
 
 def rewritten(file, change):
-    """The same tar with members changed: `change(name, content)` gives the new content, or None to leave one out."""
+    """The tar with changed members: `change(name, content)` gives the new content, or None to leave the member out."""
     out = file.with_name("changed.tar")
     with tarfile.open(file) as old, tarfile.open(out, "w", format=tarfile.PAX_FORMAT) as new:
         for member in old.getmembers():
-            content = change(member.name, old.extractfile(member).read())
+            file_in_tar = old.extractfile(member)
+            assert file_in_tar is not None
+            content = change(member.name, file_in_tar.read())
             if content is not None:
                 member.size = len(content)
                 new.addfile(member, io.BytesIO(content))
@@ -200,7 +274,7 @@ def test_a_file_that_was_cut_off_is_refused_wherever_it_was_cut(file, empty):
         assert not empty.home.exists() or os.listdir(empty.home) == []
 
 
-def test_what_is_no_backup_at_all_is_said(empty, tmp_path):
+def test_a_file_that_is_not_a_backup_is_explained(empty, tmp_path):
     (tmp_path / "text").write_text("just a text\n" * 1000)
     with pytest.raises(BadInput, match="is no backup"):
         restore(empty, tmp_path / "text")
@@ -210,12 +284,14 @@ def test_what_is_no_backup_at_all_is_said(empty, tmp_path):
         restore(empty, tmp_path)
 
 
-def test_the_commands_go_there_and_back(store, artifacts, task, tmp_path):
+def test_the_commands_back_up_and_restore_an_installation(store, artifacts, task, tmp_path):
     old = Cli(tmp_path / "home", {"AGENT_ENGINE": "process"})
+    BuildRecipe(bases={"py": "x"}).save(old.home / "builds", "local/a:1")
     assert "blobs" in old.run("backup", tmp_path / "all.tar").stdout
     new = Cli(tmp_path / "new home", {"AGENT_ENGINE": "process"})
     new.run("restore", tmp_path / "all.tar")
     assert new.json("model", "list") == old.json("model", "list")
+    assert load_recipe(new.home / "builds", "local/a:1").bases == {"py": "x"}
     assert "empty home" in new.run("restore", tmp_path / "all.tar", code=2).stderr
     elsewhere = Cli(tmp_path / "third", {"AGENT_STORE_URL": "postgresql://nobody@localhost/x"})
     assert elsewhere.run("restore", tmp_path / "all.tar", code=5).stderr.count("no SQLite file") == 1

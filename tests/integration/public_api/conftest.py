@@ -1,4 +1,4 @@
-"""The real app over a real store, and a client of its public API."""
+"""The real application with a real store, and a client of its public API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Api = Callable[..., Any]
 
 @pytest.fixture
 def api(site: Site) -> Api:
-    """api(method, body) → the reply's JSON; `status` is what it must answer with."""
+    """api(method, body) → the JSON of the reply; `status` is the expected status."""
 
     def call(method: str, body: Any = None, *, status: int = 200, **more: Any) -> Any:
         if "files" not in more and "content" not in more:

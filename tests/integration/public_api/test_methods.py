@@ -1,4 +1,4 @@
-"""The public API as clients were recorded speaking it (contract: web_api.md), field by field."""
+"""The public API with the recorded requests of clients (contract: web_api.md), field by field."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import hashlib
 import io
 import json
 import re
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from agent.domain import NewModel, Provenance, TaskStatus
 from agent.errors import StorageFailed, StoreBusy
-from tests.demo_store import finish, new_task, start, state_tar, tar_bytes, train
-from web_stub.guard import error_response
+from tests.support.demo_store import finish, new_task, start, state_tar, tar_bytes, train
+from tests.support.labeled_project import HOSTILE, annotation
+from tests.support.labeled_project import add as add_project
+from web_stub.json_response import error_response
 
-# What a 2019 client reads by [field]: a missing one is a KeyError there (contract: web_api.md 2).
+# Fields that a client of 2019 reads by [field]: a missing field is a KeyError in the client (contract: web_api.md 2).
 REQUIRED = {
     "team": "id name description role createdAt updatedAt",
     "workspace": "id name description teamId createdAt updatedAt",
@@ -60,7 +63,7 @@ def by_name(name):
 
 @pytest.fixture
 def dataset(api):
-    """A project with two images, made as the 2019 client makes one; its ids."""
+    """A project with two images, made like the client of 2019 makes it; gives the ids."""
     project = entity("project", api("projects.add", {"workspaceId": 1, "name": "made", "description": ""}))
     api("projects.meta.update", {"id": project["id"], "meta": META})
     dataset = entity("dataset", api("datasets.add", {"projectId": project["id"], "name": "ds", "description": ""}))
@@ -237,6 +240,12 @@ def test_images_are_listed_by_page_name_and_id(api, dataset):
     assert api("images.list", {"projectId": dataset["project"], "datasetId": None})["total"] == 2
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "²", "x"])
+def test_an_id_that_is_no_number_is_refused_in_a_sentence(api, dataset, number):
+    wanted = [{"field": "id", "operator": "=", "value": number}]
+    assert "int" in api("images.list", {"datasetId": dataset["dataset"], "filter": wanted}, status=400)["error"]
+
+
 def test_bytes_come_back_one_by_one_and_many_at_once(api, dataset, site):
     red, blue = png("red"), png("blue", (10, 4))
     single = site.client.post("/public/api/v3/images.download", json={"id": dataset["images"][0]})
@@ -274,7 +283,7 @@ def test_what_cannot_be_an_image_is_refused_in_a_sentence(api, dataset):
 # ---------------------------------------------------------------- annotations
 
 
-OLD = {
+OLD: dict[str, Any] = {
     "description": "",
     "size": {"height": 6, "width": 8},
     "tags": ["train"],
@@ -342,6 +351,22 @@ def test_a_broken_annotation_is_refused_whole(api, dataset, broken):
     assert info(api, dataset)[0]["annotation"]["objects"] == []
 
 
+def test_annotations_that_an_older_version_has_stored_broken_are_given_as_they_are(api, site):
+    texts = {"a.png": annotation(HOSTILE, ["x", 3, None]), "b.png": "[]", "c.png": "{nope", "d.png": ""}
+    project = add_project(site.store, site.artifacts, "Hostile", {"ds": texts})
+    (ds,) = site.store.datasets.list(project.id)
+    listed = api("annotations.list", {"datasetId": ds.id})["entities"]
+    images = [item["imageId"] for item in listed]
+    moved = api("annotations.bulk.info", {"datasetId": ds.id, "imageIds": images, "integerCoords": False})
+
+    labels = [label for label in HOSTILE if isinstance(label, dict)]
+    assert [len(item["annotation"]["objects"]) for item in listed] == [len(labels), 0, 0, 0]
+    assert [len(item["annotation"]["objects"]) for item in moved] == [len(labels), 0, 0, 0]
+    unreadable = {"exterior": [["a", 0], [1], None], "interior": []}
+    assert unreadable in [label.get("points") for label in moved[0]["annotation"]["objects"]]
+    assert moved[0]["annotation"]["objects"][-1]["points"]["exterior"] == [[-50, 40], [501, 56]]
+
+
 # ---------------------------------------------------------------- models
 
 
@@ -384,7 +409,8 @@ def test_a_result_of_a_task_is_uploaded_under_its_name(api, site):
 def test_a_model_for_transfer_learning_only_is_refused_for_inference(api, site):
     blob = site.artifacts.put_bytes(state_tar(["a"], 9))
     model = site.store.models.add(NewModel("start only", blob.sha256, blob.size_bytes, {}, only_train=True))
-    run = {"agentId": 1, "pluginId": 1, "version": None, "config": {}, "projects": [1], "models": [model.id]}
+    config: dict[str, object] = {}
+    run = {"agentId": 1, "pluginId": 1, "version": None, "config": config, "projects": [1], "models": [model.id]}
 
     refused = api("tasks.run.plugin", {**run, "taskType": "inference", "name": "p"}, status=400)
     assert "transfer learning only" in refused["error"]
@@ -441,7 +467,7 @@ def test_training_metrics_are_the_lines_printed(api, site):
 
 
 @pytest.mark.parametrize(("error", "status"), [(StorageFailed("disk on fire"), 400), (StoreBusy("busy"), 503)])
-def test_only_what_may_pass_is_answered_with_a_5xx(site, error, status):
+def test_only_temporary_failures_are_answered_with_a_5xx(site, error, status):
     def broken(_request):
         raise error
 

@@ -1,4 +1,4 @@
-"""No request, however wrong, gets an answer that a client of 2019 would repeat for two hours."""
+"""No invalid request gets an answer after which a client of 2019 would repeat it for two hours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from tests.integration.public_api.conftest import Api, Site
 from web_stub.public_api import METHODS
-from web_stub.public_api.missing import why_missing
+from web_stub.public_api.not_offered import why_missing
 
 JSON = {"content-type": "application/json"}
 ODD_BODIES: list[Any] = [
@@ -35,7 +35,7 @@ ODD_BODIES: list[Any] = [
 ]
 
 
-def test_odd_bodies_are_answered_once_and_for_all(site: Site) -> None:
+def test_malformed_bodies_get_an_answer_that_clients_do_not_repeat(site: Site) -> None:
     for method in sorted(METHODS):
         for body in ODD_BODIES:
             content = json.dumps(body)
@@ -53,7 +53,7 @@ def test_a_body_that_is_no_json_is_a_400(api: Api, content: bytes) -> None:
         api(method, content=content, headers=JSON, status=400)
 
 
-def test_nothing_is_said_without_the_token(site: Site) -> None:
+def test_no_method_answers_without_the_token(site: Site) -> None:
     for method in sorted(METHODS | {"no.such.method", "tasks.run.deploy"}):
         answer = site.stranger.post(f"/public/api/v3/{method}", json={"id": 1})
         assert answer.status_code == 401
@@ -74,17 +74,19 @@ def test_nothing_is_said_without_the_token(site: Site) -> None:
         ("projects.info/", 404),
     ],
 )
-def test_what_is_not_here_is_refused_by_name(site: Site, method: str, status: int) -> None:
+def test_a_method_that_is_not_offered_is_refused_by_name(site: Site, method: str, status: int) -> None:
     answer = site.client.post(f"/public/api/v3/{method}", json={})
     assert answer.status_code == status
     assert answer.json()["error"].startswith(f"{answer.json()['details']['method']}: ")
 
 
-def test_nothing_is_both_offered_and_missing() -> None:
+def test_no_method_is_both_offered_and_listed_as_missing() -> None:
     assert [method for method in METHODS if why_missing(method) is not None] == []
 
 
-def test_a_bug_of_ours_is_told_once_and_logged(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_gets_an_answer_that_clients_do_not_repeat(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 

@@ -1,4 +1,4 @@
-"""What clients ask of agents, tasks and their checkpoints."""
+"""Requests of clients about agents, tasks and their checkpoints."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from datetime import timedelta
 
 import pytest
 
+from agent import library
 from agent.domain import TaskStatus
-from tests.demo_store import finish, new_task, start, state_tar, train
 from tests.integration.public_api.conftest import Api, Site
+from tests.support.demo_store import finish, new_task, start, state_tar, train
 
 
 def run_body(site: Site, **more: object) -> dict[str, object]:
-    known = site.library
-    body = {"taskType": "train", "agentId": None, "pluginId": known.plugin_id, "version": None, "config": {}}
+    known, config = site.library, dict[str, object]()
+    body = {"taskType": "train", "agentId": None, "pluginId": known.plugin_id, "version": None, "config": config}
     return {**body, "projects": [known.project_id], "models": [known.model_id], "name": "net", **more}
 
 
@@ -43,6 +44,20 @@ def test_a_listed_agent_gets_what_was_asked_of_it(api: Api, site: Site) -> None:
     assert site.store.tasks.claim("box:1:aa") is not None
     info = api("tasks.info", {"id": mine})
     assert (info["status"], info["agentId"], info["agentName"]) == ("consumed", agent["id"], "box")
+
+
+@pytest.fixture
+def hardened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENT_HARDENED", "true")
+
+
+@pytest.mark.usefixtures("hardened")
+def test_every_door_of_the_web_hardens_where_the_installation_does(api: Api, site: Site) -> None:
+    by_public_api = api("tasks.run.plugin", run_body(site))["taskId"]
+    body = {"type": "train", "plugin": 1, "project": 1, "model": 1, "options": {"hardened": False}}
+    by_rest = site.client.post("/api/tasks", json=body).json()["id"]
+
+    assert [site.store.tasks.get(id_).options.hardened for id_ in (by_public_api, by_rest)] == [True, True]
 
 
 def test_a_version_is_chosen_by_its_tag(api: Api, site: Site) -> None:
@@ -89,7 +104,7 @@ def test_checkpoints_become_models_and_models_of_other_names(api: Api, site: Sit
     api("models.create-from-checkpoint", {**body, "taskId": story.task_id + 1}, status=400)
 
 
-def test_a_removed_model_is_gone_with_its_bytes_once_nobody_else_has_them(api: Api, site: Site) -> None:
+def test_the_bytes_of_removed_models_go_with_the_last_one_in_the_trash(api: Api, site: Site) -> None:
     story = start(site.store, new_task(site.store, site.library, "fruit"))
     data = state_tar(["apple"], 5)
     ids = []
@@ -104,18 +119,19 @@ def test_a_removed_model_is_gone_with_its_bytes_once_nobody_else_has_them(api: A
     assert (first["name"], second["name"]) == ("fruit", "fruit_001")
     assert first["hash"] != second["hash"]
     sha256 = site.store.models.get(ids[0]).sha256
-    api("models.remove", {"id": ids[0]})
-    assert site.artifacts.exists(sha256)
+    for id_ in ids:
+        api("models.remove", {"id": id_})
     path = site.artifacts.path(sha256)
     assert path is not None
     os.utime(path, (1, 1))  # what was put or asked for within a day stays a while: somebody may be about to name it
-    api("models.remove", {"id": ids[1]})
-    assert not site.artifacts.exists(sha256)
-    api("models.remove", {"id": ids[1]}, status=404)
+    library.purge_model(site.store, site.artifacts, ids[0])
+    assert path.exists()
+    library.purge_model(site.store, site.artifacts, ids[1])
+    assert not path.exists()
     assert "starts from" in api("models.remove", {"id": site.library.model_id}, status=400)["error"]
 
 
-def test_the_log_is_got_as_objects(api: Api, site: Site) -> None:
+def test_the_log_is_returned_as_objects(api: Api, site: Site) -> None:
     story = start(site.store, new_task(site.store, site.library, "fruit"))
     train(story, site.artifacts, epochs=1)
     finish(story)

@@ -1,19 +1,23 @@
-"""Many images and odd requests over HTTP: pages that add up, names in use, every byte of every part."""
+"""Many images and unusual requests over HTTP: pages that add up, names in use, every byte of every part."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import io
+import random
 import re
 from email.parser import BytesParser
 from email.policy import HTTP
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from tests.integration.public_api.conftest import Api, Site
+from tests.support.bytes_moved import bytes_moved
+from tests.support.demo_store import new_task, tar_bytes
 
 MANY = 1203
 
@@ -22,6 +26,10 @@ def picture(kind: str = "PNG", colour: str = "red", size: tuple[int, int] = (8, 
     out = io.BytesIO()
     Image.new("RGB", size, colour).save(out, kind)
     return out.getvalue()
+
+
+def half_written(site: Site) -> list[Path]:
+    return [file for file in (site.settings.home / "artifacts" / "half").iterdir() if file.suffix != ".lock"]
 
 
 def hash_of(data: bytes) -> str:
@@ -138,7 +146,7 @@ def test_names_in_use_are_told_with_their_ids(api: Api, dataset: int) -> None:
     ],
 )
 def test_no_client_appends_a_second_extension(api: Api, dataset: int, kind: str, name: str, mime: str) -> None:
-    """It does when the mime's subtype is not the name's extension (contract: web_api.md 2)."""
+    """A client appends an extension if the subtype of the MIME type is not the name's extension (web_api.md 2)."""
     (hash_,) = upload(api, picture(kind))
     (image,) = add(api, dataset, [name], hash_)
     assert (image["name"], image["mime"], image["width"], image["height"]) == (name, mime, 8, 6)
@@ -163,7 +171,8 @@ def test_bulk_download_is_a_multipart_every_parser_reads(api: Api, site: Site, d
     assert int(answer.headers["content-length"]) == len(answer.content)
     assert answer.headers["content-type"].startswith("multipart/form-data; boundary=")
     head = f"Content-Type: {answer.headers['content-type']}\r\n\r\n".encode()
-    parts = BytesParser(policy=HTTP.clone(max_line_length=None)).parsebytes(head + answer.content).get_payload()
+    whole_message = BytesParser(policy=HTTP.clone(max_line_length=None)).parsebytes(head + answer.content)
+    parts = whole_message.iter_parts()
     dispositions = [part["Content-Disposition"] for part in parts]
     assert [int(re.findall(r'(^|[\s;])name="(\d*)"', said)[0][1]) for said in dispositions] == ids[::-1]
     whole = answer.content
@@ -209,7 +218,25 @@ def test_a_broken_upload_is_a_400_and_leaves_nothing(site: Site, api: Api, conte
     for method in ("images.bulk.upload", "models.upload"):
         refused = api(method, content=content, headers={"content-type": content_type}, status=400)
         assert refused["details"]["message"] == refused["error"]
-    assert not list((site.settings.home / "uploads").iterdir())
+    assert not (site.settings.home / "uploads").exists()
+    assert half_written(site) == []
+
+
+@pytest.mark.parametrize("order", [("hash", "weights"), ("weights", "hash")])
+def test_a_model_that_is_uploaded_is_written_once_and_only_headers_of_it_are_read(
+    api: Api, site: Site, order: tuple[str, str]
+) -> None:
+    task = new_task(site.store, site.library, "net")
+    data = tar_bytes(**{"config.json": b"{}", "model.pt": random.Random(1).randbytes(32 << 20)})
+    hash_ = api("models.hash.create", {"taskId": task.id})["hash"]
+    parts: dict[str, Any] = {"hash": (None, hash_), "weights": ("x.tar", data, "application/x-tar")}
+    with bytes_moved() as moved:
+        model = api("models.upload", None, files={name: parts[name] for name in order})
+
+    assert model["size"] == str(len(data))
+    assert len(data) <= moved.written_bytes < len(data) + (2 << 20)
+    assert moved.read_bytes < 2 << 20
+    assert half_written(site) == []
 
 
 def test_one_bad_file_among_good_ones_refuses_the_upload(api: Api) -> None:

@@ -11,18 +11,19 @@ from pathlib import Path
 
 import pytest
 import stamina.instrumentation
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.collect import Collected, collect
 from agent.domain import NewModel, NewProject, NewTask, TaskType
 from agent.engines import Frame
 from agent.errors import EngineUnavailable, StorageFailed
 from agent.events.lines import LINE_LIMIT
 from agent.events.model import CheckpointReported, Crashed, Level, Stream
-from agent.record import Recorder
+from agent.recorder import Recorder
+from agent.run.collect import Collected, collect
 from agent.store import Store, open_store
-from tests.fake_engine import checkpoint, event, metrics
+from tests.support.fake_engine import checkpoint, event, metrics
+from tests.support.fuzzing import fuzz
 
 
 @pytest.fixture
@@ -47,15 +48,15 @@ def new_task(store: Store) -> int:
 
 
 def recorder(store: Store, task_id: int, log_path: Path | None = None) -> Recorder:
-    """As the agent makes it, at the start or after a crash."""
+    """A recorder as the agent makes it, at the start or after a crash."""
     task = store.tasks.get(task_id)
     last = store.events.last_seq(task_id)
-    path = log_path or Path(store.url.removeprefix("sqlite:///")).with_name(f"log_{time.monotonic_ns()}.txt")
+    path = log_path or Path(store.name).with_name(f"log_{time.monotonic_ns()}.txt")
     return Recorder(store, task_id, lines_read=task.lines_read, last_seq=last, log_path=path)
 
 
 class Handlers:
-    """What run_task hands to collect; remembers the calls, and makes the row as the uploader does."""
+    """The handlers that run_task passes to collect; they record the calls, and make the row like the publisher."""
 
     def __init__(self, store: Store, task_id: int) -> None:
         self.store, self.task_id = store, task_id
@@ -75,7 +76,7 @@ def run(store: Store, task_id: int, output: Iterator[Sequence[Frame]], log_path:
     handlers = Handlers(store, task_id)
     with_recorder = recorder(store, task_id, log_path)
     collected = collect(output, with_recorder, on_checkpoint=handlers.on_checkpoint, on_applied=handlers.on_applied)
-    with_recorder.close()
+    with_recorder.flush()
     return collected
 
 
@@ -144,7 +145,7 @@ def test_a_checkpoint_without_folder_is_an_error_in_the_log_not_a_silence(store:
     assert "'subdir'" in note.message
 
 
-def test_no_output_at_all_is_said(store: Store, task_id: int):
+def test_a_container_without_output_is_reported(store: Store, task_id: int):
     collected = run(store, task_id, iter([]))
 
     assert collected == Collected()
@@ -214,6 +215,7 @@ def test_notes_from_many_threads_get_numbers_of_their_own(store: Store, task_id:
     assert raws(store, task_id) == [f"line {n}" for n in range(3000)]
 
 
+@pytest.mark.alone
 def test_a_line_is_visible_elsewhere_within_a_tenth_of_a_second(store: Store, task_id: int):
     lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     output = ([(2, piece)] for piece in iter(lines.get, None))
@@ -290,7 +292,7 @@ def test_reading_again_after_a_crash_keeps_each_line_once(store: Store, task_id:
         run(store, task_id, cut_after(pieces))
     Recorder(
         store, task_id, lines_read=store.tasks.get(task_id).lines_read, last_seq=store.events.last_seq(task_id),
-        log_path=Path(store.url.removeprefix("sqlite:///")).with_name("again.txt"),
+        log_path=Path(store.name).with_name("again.txt"),
     ).note("TASK_MISSED")  # fmt: skip
 
     collected = run(store, task_id, iter([[(2, "\n".join(LINES).encode())]]))
@@ -301,7 +303,7 @@ def test_reading_again_after_a_crash_keeps_each_line_once(store: Store, task_id:
     assert [row.index for row in store.checkpoints.list(task_id)] == [0, 1]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@fuzz(25)
 @given(
     st.lists(st.sampled_from(["", "text", "\r50%", metrics(1, loss=0.5), checkpoint(0), "{", "é"]), max_size=12),
     st.lists(st.tuples(st.integers(1, 60), st.integers(0, 20), st.booleans()), max_size=4),
@@ -325,7 +327,7 @@ def test_any_lines_and_any_crashes_keep_each_line_once(
                 output(size, pieces), recording, on_checkpoint=handlers.on_checkpoint, on_applied=handlers.on_applied
             )
         if committed:
-            recording.close()
+            recording.flush()
         recorder(store, task_id).note("TASK_MISSED")
     run(store, task_id, iter([[(2, data)]]))
 
@@ -368,10 +370,11 @@ def test_a_handled_checkpoint_is_not_handled_again_after_a_restart(store: Store,
 def test_a_log_shorter_than_what_was_read_before_is_said(store: Store, task_id: int):
     run(store, task_id, printed(*LINES))
 
-    run(store, task_id, printed("start"))
+    collected = run(store, task_id, printed("start"))
 
     assert raws(store, task_id) == LINES
     assert "holds 1 lines, but 8 were read" in notes(store, task_id)[0]
+    assert "holds 1 lines, but 8 were read" in collected.lost
 
 
 def test_an_engine_that_goes_away_ends_collecting_and_half_a_line_is_not_numbered(store: Store, task_id: int):
@@ -382,7 +385,7 @@ def test_an_engine_that_goes_away_ends_collecting_and_half_a_line_is_not_numbere
     recording = recorder(store, task_id)
     with pytest.raises(EngineUnavailable, match="went away"):
         collect(output(), recording, on_checkpoint=print, on_applied=print)
-    recording.close()
+    recording.flush()
 
     assert raws(store, task_id) == ["whole"]
     assert store.tasks.get(task_id).lines_read == 1
@@ -422,7 +425,7 @@ def test_a_full_disk_ends_collecting_and_what_was_not_committed_waits(store: Sto
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
     assert recording.waiting > 0
-    recording.close()
+    recording.flush()
 
     kept = raws(store, task_id)
     assert kept == lines[: len(kept)]

@@ -1,4 +1,4 @@
-"""Any bytes in a container's output: no byte of it is lost, and every line is one event, in bounded time and memory."""
+"""Any bytes in a container's output: no byte is lost, and every line is an event, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from agent.engines.frames import BrokenFraming, FrameParser
 from agent.events.lines import LINE_LIMIT, LineJoiner
+from agent.events.log_lines import LogLines
 from agent.events.model import Level, Stream
 from agent.events.parse import parse_line
-from agent.events.wire import LogLines
-from tests.fuzzing import JSON_WORDS, bounded, fuzz, spoilt
+from tests.support.fuzzing import JSON_WORDS, bounded, fuzz, spoilt
 
 OUTPUT = st.lists(
     st.sampled_from([b"\n", b"\r", b"\r\n", b"\0", b"\xff", "🍓".encode(), "🍓".encode()[:2], b"\x1b[31m", b"{", b'"}'])
@@ -30,7 +30,7 @@ OUTPUT = st.lists(
 def test_of_framed_output_no_byte_is_lost_however_it_is_cut(
     written: list[tuple[int, bytes]], data: st.DataObject
 ) -> None:
-    """Engine bytes → frames → lines: each stream's lines, put together again, are what was written to it."""
+    """Engine bytes → frames → lines: the joined lines of each stream equal the bytes written to the stream."""
     framed = b"".join(struct.pack(">BxxxI", stream, len(piece)) + piece for stream, piece in written)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(framed)), max_size=12)))
     parser, joiner, lines = FrameParser(), LineJoiner(), []
@@ -48,7 +48,7 @@ def test_of_framed_output_no_byte_is_lost_however_it_is_cut(
 
 @fuzz(100)
 @given(st.binary(max_size=300), st.integers(1, 40))
-def test_bytes_that_are_no_frames_are_said_to_be_none(data: bytes, step: int) -> None:
+def test_any_bytes_are_frames_or_broken_framing_in_bounded_time(data: bytes, step: int) -> None:
     parser = FrameParser()
     with bounded(), contextlib.suppress(BrokenFraming):
         for start in range(0, len(data), step):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import time
 import tracemalloc
 
 import pytest
@@ -11,12 +11,12 @@ import pytest
 from agent import library
 from agent.artifacts import open_artifacts
 from agent.domain import NewImage, NewProject, NewTask, TaskOptions, TaskType
-from agent.errors import Invalid, NotFound, Stopped
-from agent.formats.project import read_project
+from agent.errors import Invalid, NotFound
 from agent.formats.task_dir import TaskDir
-from agent.stage import stage
+from agent.run.cancellation import Cancelled, Cause
+from agent.run.stage import stage
 from agent.store import open_store
-from tests.small import ODD, write_model, write_project
+from tests.support.inputs import ODD, write_model, write_project
 
 
 class Bench:
@@ -34,9 +34,9 @@ class Bench:
         project, model = project or self.project, model or self.model
         options = TaskOptions(writable_data=more.pop("writable_data", False))
         config = {"b": 1, "a": 1.0} if config is None else config
-        wish = NewTask(kind, "net", self.plugin.id, project.id, model.id, config, options)
+        new = NewTask(kind, "net", self.plugin.id, project.id, model.id, config, options)
         return stage(
-            self.store.tasks.add(wish),
+            self.store.tasks.add(new),
             project,
             model,
             store=self.store,
@@ -75,7 +75,7 @@ def test_a_training_folder_is_that_of_the_contract(bench):
     assert bench.dir.results.is_dir()
     assert bench.dir.tmp.is_dir()
     assert (staged.images_count, staged.model_files) == (6, 2)
-    assert bench.dir.config_path.read_text() == bench.dir.settings_path.read_text() == '{"b":1,"a":1.0}'
+    assert bench.dir.config_path.read_text() == bench.dir.settings_path.read_text() == '{"b": 1, "a": 1.0}'
 
 
 def test_inference_has_no_tmp(bench):
@@ -84,20 +84,43 @@ def test_inference_has_no_tmp(bench):
     assert not bench.dir.tmp.exists()
 
 
-def test_the_data_is_the_project_byte_for_byte(bench):
+def test_the_config_has_the_bytes_of_the_official_agent(bench):
+    config = {"z": [1, {"ü": 1e-5}], "a": None}
+    bench.stage(config=config)
+
+    official = io.StringIO()
+    json.dump(config, official)
+    assert bench.dir.config_path.read_text() == bench.dir.settings_path.read_text() == official.getvalue()
+
+
+def test_images_are_staged_byte_for_byte_and_every_object_names_its_shape(bench):
     bench.stage()
 
-    staged = read_project(bench.dir.data / "fruit")
-    assert staged.meta == json.loads((bench.fruit / "meta.json").read_text())
-    for path in (*bench.fruit.rglob("*.png"), *bench.fruit.rglob("*.png.json")):
+    for path in bench.fruit.rglob("*.png"):
         assert (bench.dir.data / "fruit" / path.relative_to(bench.fruit)).read_bytes() == path.read_bytes()
+    for path in bench.fruit.rglob("*.png.json"):
+        expected = json.loads(path.read_text())
+        for label in expected["objects"]:
+            label |= {"geometryType": "rectangle", "shape": "rectangle"}
+        assert json.loads((bench.dir.data / "fruit" / path.relative_to(bench.fruit)).read_text()) == expected
+
+
+def test_classes_and_tags_have_ids_as_in_the_meta_that_a_server_gives_an_agent(bench):
+    bench.stage()
+
+    given = json.loads((bench.fruit / "meta.json").read_text())
+    staged = json.loads((bench.dir.data / "fruit" / "meta.json").read_text())
+    for key in ("classes", "tags"):
+        ids = [item.pop("id") for item in staged[key]]
+        assert all(isinstance(id_, int) for id_ in ids)
+    assert staged == given
 
 
 def test_keys_keep_their_order_and_numbers_their_type(bench):
     bench.stage(config={"z": 1, "a": {"y": 1.0, "x": [1, 2.5, 1e-5]}, "m": True, "n": None, "ü": "ü"})
 
     text = bench.dir.config_path.read_text(encoding="ascii")
-    assert text == '{"z":1,"a":{"y":1.0,"x":[1,2.5,1e-05]},"m":true,"n":null,"\\u00fc":"\\u00fc"}'
+    assert text == '{"z": 1, "a": {"y": 1.0, "x": [1, 2.5, 1e-05]}, "m": true, "n": null, "\\u00fc": "\\u00fc"}'
 
 
 @pytest.mark.parametrize(
@@ -106,7 +129,7 @@ def test_keys_keep_their_order_and_numbers_their_type(bench):
 def test_images_are_shared_only_when_nobody_can_write_to_them(bench, shared_ok, writable_data, may_share):
     staged = bench.stage(shared_ok=shared_ok, writable_data=writable_data)
 
-    image = next(bench.store.projects.images(1))
+    image = next(bench.store.images.of_dataset(1))
     staged_file = bench.dir.data / "fruit" / "ds0" / "img" / image.name
     assert staged_file.samefile(bench.artifacts.path(image.sha256)) == (staged.data_method == "hardlink")
     if not may_share:
@@ -157,7 +180,7 @@ def add_project(bench, name="p", dataset="ds", images=("a.png",), annotation="{}
     [
         ({"name": "../evil"}, "../evil: the project's name contains a slash, so it cannot be a folder's."),
         ({"name": ".."}, "..: the project's name is not a name, so it cannot be a folder's."),
-        ({"dataset": "../../evil"}, "../../evil: the dataset's name contains a slash. Rename it."),
+        ({"dataset": "../../evil"}, "../../evil: the dataset's name has a part that is not a name. Rename it."),
         ({"images": ["../../../evil.png"]}, "../../../evil.png: the image's name contains a slash. Rename it."),
         ({"images": ["x" * 300 + ".png"]}, "the image's name is 304 bytes long; the limit is 250. Rename it."),
         ({"images": ["a", "a.png"]}, "a.png: the image's name appears twice in its dataset. Rename it."),
@@ -190,7 +213,7 @@ def test_an_image_without_annotation_gets_an_empty_one(bench):
 
 
 def test_missing_bytes_are_not_found_and_nothing_half_staged_is_left(bench):
-    bench.artifacts.delete(next(bench.store.projects.images(2)).sha256)
+    bench.artifacts.delete(next(bench.store.images.of_dataset(2)).sha256)
 
     with pytest.raises(NotFound, match="There is no blob"):
         bench.stage()
@@ -202,26 +225,23 @@ def test_missing_bytes_are_not_found_and_nothing_half_staged_is_left(bench):
 
 def test_a_stop_ends_the_staging(bench):
     def stopped():
-        raise Stopped("stopped")
+        raise Cancelled(Cause.STOPPED_BY_USER, "stopped")
 
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         bench.stage(keep_going=stopped)
     assert not bench.dir.data.exists()
 
 
 def test_cost_grows_with_files_not_with_bytes(bench):
-    """Sharing 64 images of 4 MiB each moves no image byte: quick, in little memory, on any disk."""
+    """Sharing 64 images of 4 MiB each moves no image byte, on any disk."""
     blobs = [bench.artifacts.put_bytes(bytes([number]) * (4 << 20)) for number in range(64)]
     images = [NewImage(f"{i}.png", blob.sha256, 4 << 20, 8, 6, "image/png", "{}") for i, blob in enumerate(blobs)]
     project = bench.store.projects.add(NewProject("big", "", {"classes": []}, "d" * 64, [("ds", images)]))
 
     tracemalloc.start()
-    began = time.perf_counter()
     staged = bench.stage(project=project)
-    took = time.perf_counter() - began
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
     assert staged.data_method in ("reflink", "hardlink")
     assert peak < 4 << 20
-    assert took < 2

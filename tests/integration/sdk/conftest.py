@@ -67,14 +67,14 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TaskFolder:
     root = TaskPaths.TASK_DIR
     for name, value in list(vars(TaskPaths).items()):
         if isinstance(value, str) and value.startswith(root):
-            monkeypatch.setattr(TaskPaths, name, str(tmp_path) + value.removeprefix(root))
+            monkeypatch.setattr(TaskPaths, name, str(tmp_path) + value[len(root) :])
     for part in ("data", "model", "results"):
         (tmp_path / part).mkdir()
     return TaskFolder(tmp_path)
 
 
 class Lines(logging.Handler):
-    """What the SDK logged, in order."""
+    """The lines that the SDK has logged, in order."""
 
     def __init__(self) -> None:
         super().__init__(level=1)

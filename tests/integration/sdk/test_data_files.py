@@ -71,9 +71,9 @@ def test_the_legacy_name_of_annotations_is_read_and_the_full_one_wins(tmp_path):
         ("echo '{' > meta.json", InvalidMeta, r"meta\.json is not JSON.*line"),
         ("rm -r ds/img", FileNotFoundError, "Image directory not found"),
         ("rm -r ds/ann", FileNotFoundError, "Annotation directory not found"),
-        ("mkdir other", FileNotFoundError, "Image directory not found: .*other"),
+        ("mkdir other; cp ds/img/a.png other", RuntimeError, "Folder 'other' .* holds images, but it is no dataset"),
         ("rm ds/ann/a.png.json", RuntimeError, "'a.png' in dataset 'ds' does not have a corresponding annotation"),
-        ("rm ds/img/*", RuntimeError, "Dataset 'ds' is empty"),
+        ("rm ds/img/*", RuntimeError, "Dataset 'ds' has annotations, but no images"),
         ("rm -r ds", RuntimeError, "Project is empty"),
         (
             "rm ds/ann/*; echo > ds/ann/a.json; mv ds/img/b.png ds/img/a.bmp",
@@ -104,7 +104,9 @@ def test_a_project_is_written_and_copied(tmp_path):
     project = sly.Project(str(tmp_path / "new"), sly.OpenMode.CREATE)
     project.set_meta(meta)
     dataset = project.create_dataset("ds")
-    label = sly.Label(sly.Rectangle(0, 0, 2, 2), meta.get_obj_class("box"))
+    box = meta.get_obj_class("box")
+    assert box is not None
+    label = sly.Label(sly.Rectangle(0, 0, 2, 2), box)
     dataset.add_item_np("a.png", PIXELS, sly.Annotation((4, 5), [label]))
     dataset.add_item_raw_bytes("b.png", sly.image.write_bytes(PIXELS, "png"))
     dataset.add_item_file("c.png", dataset.get_img_path("a.png"), dataset.get_ann_path("a.png"), _use_hardlink=True)
@@ -139,7 +141,7 @@ def test_what_cannot_be_added_is_refused(tmp_path):
     with pytest.raises(RuntimeError, match="already exists and is not empty"):
         sly.Project(str(tmp_path / "new"), sly.OpenMode.CREATE)
     with pytest.raises(TypeError, match="OpenMode"):
-        sly.Project(str(tmp_path / "new"), "r")
+        sly.Project(str(tmp_path / "new"), "r")  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match=r"Item nope\.png not found"):
         dataset.get_img_path("nope.png")
     with pytest.raises(ImageExtensionError, match=r"x\.gif"):
@@ -149,7 +151,7 @@ def test_what_cannot_be_added_is_refused(tmp_path):
 def test_a_project_downloads_through_whatever_speaks_as_the_official_client(tmp_path):
     class Thing:
         def __init__(self, **fields: Any) -> None:
-            self.__dict__ |= fields
+            self.__dict__.update(fields)
 
     def download_paths(dataset_id: int, ids: list[int], paths: list[str]) -> None:
         for path in paths:
@@ -167,7 +169,7 @@ def test_a_project_downloads_through_whatever_speaks_as_the_official_client(tmp_
     assert [(dataset.name, len(dataset)) for dataset in read(tmp_path / "p")] == [("wanted", 12)]
 
 
-def test_json_files_that_are_none_are_named_with_the_place(tmp_path):
+def test_a_file_that_is_not_json_is_named_with_the_place(tmp_path):
     file = tmp_path / "x.json"
     file.write_text('{\n "a": nope}')
 
@@ -186,7 +188,7 @@ def test_json_is_written_compact_or_indented(tmp_path):
     assert "\n" in Path(file).read_text()
 
 
-def test_folders_and_files(tmp_path):
+def test_folders_and_files_are_listed_copied_and_removed(tmp_path):
     fs, root = sly.fs, str(tmp_path / "root")
     fs.mkdir(f"{root}/a/b")
     assert fs.dir_exists(root)
@@ -221,7 +223,7 @@ def test_folders_and_files(tmp_path):
     assert not fs.dir_exists(root)
 
 
-def test_flags_and_gpus_of_the_environment(monkeypatch):
+def test_flags_are_read_and_gpus_are_renumbered(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert sly.env.remap_gpu_devices([3, 4]) == [0, 1]
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "3,4"
@@ -269,3 +271,27 @@ def test_the_log_is_also_written_to_a_file(tmp_path):
 
     assert file.name.startswith("log_20")
     assert json.loads(file.read_text())["message"] == "é"
+
+
+def test_images_are_added_with_the_argument_names_of_2019_and_of_2020(tmp_path):
+    image = tmp_path / "a.png"
+    image.write_bytes(sly.image.write_bytes(PIXELS, ".png"))
+    dataset = sly.Project(str(tmp_path / "new"), sly.OpenMode.CREATE).create_dataset("ds")
+
+    dataset.add_item_file("2019.png", img_path=str(image), _validate_img=False)
+    dataset.add_item_file("2020.png", item_path=str(image), _validate_item=False)
+
+    assert sorted(dataset) == ["2019.png", "2020.png"]
+    assert dataset.get_item_path("2020.png") == dataset.generate_item_path("2020.png") == f"{dataset.item_dir}/2020.png"
+    with pytest.raises(TypeError, match="needs the path of the image"):
+        dataset.add_item_file("none.png")
+
+
+def test_files_are_touched_and_listed_below_a_folder(tmp_path):
+    sly.fs.touch(str(tmp_path / "a/b/c.txt"))
+    os.utime(tmp_path / "a/b/c.txt", (1, 1))
+    sly.fs.touch(str(tmp_path / "a/b/c.txt"))
+    sly.fs.touch(str(tmp_path / "d.txt"))
+
+    assert sorted(sly.fs.list_dir_recursively(str(tmp_path))) == ["a/b/c.txt", "d.txt"]
+    assert (tmp_path / "a/b/c.txt").stat().st_mtime > 1

@@ -1,4 +1,4 @@
-"""A model over a whole project: one process, several processes, and what happens when something fails."""
+"""A model applied to a whole project: by one process, by several processes, and with failures."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from supervisely_lib.nn.hosted.inference_batch_multiprocess import BatchInferenc
 from supervisely_lib.nn.hosted.inference_modes import InfModeFullImage
 from supervisely_lib.nn.hosted.inference_single_image import SingleImageInferenceBase
 from supervisely_lib.sly_logger import EventType
+from supervisely_lib.task.paths import TaskPaths
 from tests.integration.sdk.conftest import Lines, TaskFolder
 
 DEFAULT_MODE = InfModeFullImage.make_default_config(model_result_suffix="_box")
@@ -30,7 +31,7 @@ MODEL = {
 
 
 class Boxer(SingleImageInferenceBase):
-    """A box as wide as the image's first pixel says; may fail at one image or look at the file itself."""
+    """A model that returns a box of the width in the image's first pixel. It may fail at an image, or read the file."""
 
     fails_at = -1
     calls = 0
@@ -55,7 +56,7 @@ def progress(lines: Lines) -> list[tuple[str, int, int]]:
     return [(item["subtask"], item["current"], item["total"]) for item in lines.events(EventType.PROGRESS)]
 
 
-def annotations(task: TaskFolder) -> dict[str, Any]:
+def annotations_of(task: TaskFolder) -> dict[str, Any]:
     files = sorted((task.results / "garden" / "ds" / "ann").iterdir())
     return {path.name: json.loads(path.read_text()) for path in files}
 
@@ -63,7 +64,7 @@ def annotations(task: TaskFolder) -> dict[str, Any]:
 def test_every_item_is_annotated_and_reported_in_order(ready: TaskFolder, lines: Lines) -> None:
     BatchInferenceApplier(Boxer(), DEFAULT_MODE).run_inference()
 
-    results = annotations(ready)
+    results = annotations_of(ready)
     assert len(results) == 12
     for ann in results.values():
         assert [item["classTitle"] for item in ann["objects"]] == ["sky", "leaf", "thing_box"]
@@ -73,7 +74,7 @@ def test_every_item_is_annotated_and_reported_in_order(ready: TaskFolder, lines:
     expected = [("Model applying: ", done, 12) for done in range(13)]
     assert [bar for bar in progress(lines) if bar[0] == "Model applying: "] == expected
     assert vars(lines.records[-1])["event_type"] is EventType.MODEL_APPLIED
-    shown = [vars(record)["image_name"] for record in lines.records if record.message == "Will process image"]
+    shown = [vars(record)["image_name"] for record in lines.records if record.getMessage() == "Will process image"]
     assert shown == [f"i{index:03}.png" for index in range(12)]
 
 
@@ -91,7 +92,7 @@ def test_a_failing_model_ends_the_run_after_the_items_before_it(ready: TaskFolde
     with pytest.raises(RuntimeError, match="the model broke"):
         BatchInferenceApplier(model, DEFAULT_MODE).run_inference()
 
-    assert len(annotations(ready)) == 5
+    assert len(annotations_of(ready)) == 5
     assert progress(lines)[-1] == ("Model applying: ", 5, 12)
     assert lines.events(EventType.MODEL_APPLIED) == []
     assert [thread for thread in threading.enumerate() if "ahead" in thread.name or "behind" in thread.name] == []
@@ -103,7 +104,7 @@ def test_an_unreadable_image_ends_the_run_in_its_turn(ready: TaskFolder, lines: 
     with pytest.raises(Exception, match=r"i003\.png"):
         BatchInferenceApplier(Boxer(), DEFAULT_MODE).run_inference()
 
-    assert len(annotations(ready)) == 3
+    assert len(annotations_of(ready)) == 3
 
 
 def test_a_result_that_cannot_be_written_ends_the_run(ready: TaskFolder, lines: Lines) -> None:
@@ -139,12 +140,17 @@ def test_a_model_that_reads_files_is_given_paths(ready: TaskFolder) -> None:
 
 
 def test_few_images_wait_for_a_slow_model(ready: TaskFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading stays a bounded number of images ahead: that is the memory the pipeline costs."""
+    """Reading is a bounded number of images ahead, which bounds the memory of the pipeline."""
     from supervisely_lib.imaging import image as sly_image
 
     read: list[str] = []
     real_read = sly_image.read
-    monkeypatch.setattr(sly_image, "read", lambda path: (read.append(path), real_read(path))[1])
+
+    def noted(path: str) -> Any:
+        read.append(path)
+        return real_read(path)
+
+    monkeypatch.setattr(sly_image, "read", noted)
     ahead = []
 
     class Counting(Boxer):
@@ -164,19 +170,19 @@ def test_the_task_chooses_the_mode(ready: TaskFolder) -> None:
 
     BatchInferenceApplier(Boxer(), DEFAULT_MODE).run_inference()
 
-    titles = [item["classTitle"] for item in annotations(ready)["i000.png.json"]["objects"]]
+    titles = [item["classTitle"] for item in annotations_of(ready)["i000.png.json"]["objects"]]
     assert titles == ["sky", "leaf", "thing_r", "inference_roi"]
 
 
 def test_several_processes_give_the_same_files(ready: TaskFolder, lines: Lines) -> None:
     BatchInferenceApplier(Boxer(), DEFAULT_MODE).run_inference()
-    alone = annotations(ready)
+    alone = annotations_of(ready)
     (ready.results / "garden").rename(ready.root / "alone")
     lines.records.clear()
 
     BatchInferenceMultiprocessApplier(lambda: Boxer(), 3, DEFAULT_MODE).run_inference()
 
-    assert annotations(ready) == alone
+    assert annotations_of(ready) == alone
     meta = (ready.results / "garden" / "meta.json").read_text()
     assert meta == (ready.root / "alone" / "meta.json").read_text()
     assert progress(lines)[-1] == ("Model applying: ", 12, 12)
@@ -236,11 +242,27 @@ def test_a_task_without_a_model_state_is_told_so(ready: TaskFolder) -> None:
         Boxer()
 
 
-def test_a_model_state_without_a_mapping_names_file_and_key(ready: TaskFolder) -> None:
-    ready.model_config(classes=[])
+@pytest.mark.parametrize(
+    ("missing", "config"),
+    [
+        ("class_title_to_idx", {"classes": []}),
+        ("classes", {"class_title_to_idx": {}}),
+        ("settings", {"classes": [], "class_title_to_idx": {}}),
+        ("settings.input_size", {"classes": [], "class_title_to_idx": {}, "settings": {}}),
+    ],
+)
+def test_a_key_that_the_model_state_lacks_is_named_with_its_file_in_a_sentence(
+    ready: TaskFolder, missing: str, config: Any
+) -> None:
+    ready.model_config(**config)
 
-    with pytest.raises(KeyError, match=r"model/config\.json has no 'class_title_to_idx'"):
-        Boxer()
+    with pytest.raises(KeyError) as error:
+        Boxer()._determine_model_input_size()
+
+    assert str(error.value) == (
+        f"the model's {TaskPaths.MODEL_CONFIG_PATH} has no {missing}; "
+        "another plugin wrote it, or a training without this setting"
+    )
 
 
 def test_defaults_of_the_model_section_are_completed(ready: TaskFolder) -> None:

@@ -1,7 +1,8 @@
-"""One model behind HTTP, spoken to over a real connection."""
+"""A model behind HTTP, over a real connection."""
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from io import BytesIO
@@ -19,8 +20,9 @@ from supervisely_lib.annotation.obj_class_collection import ObjClassCollection
 from supervisely_lib.geometry.rectangle import Rectangle
 from supervisely_lib.nn.hosted.deploy import ModelDeploy
 from supervisely_lib.nn.inference.rest_constants import REST_INFERENCE_PORT
-from supervisely_lib.nn.inference.rest_server import RestInferenceServer
+from supervisely_lib.nn.inference.rest_server import ModelRest, RestInferenceServer
 from supervisely_lib.project.project_meta import ProjectMeta
+from supervisely_lib.worker_api.rpc_servicer import InactiveRPCServicer
 from tests.integration.sdk.conftest import Lines, TaskFolder
 
 THING = ObjClass("thing", Rectangle)
@@ -38,9 +40,13 @@ class Model:
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    served = RestInferenceServer(Model(), "test")  # type: ignore[arg-type]
-    served._port = 0
-    with served._listen() as server:
+    yield from served(Model())
+
+
+def served(model: Any) -> Iterator[httpx.Client]:
+    rest_server = RestInferenceServer(model, "test")
+    rest_server._port = 0
+    with rest_server._listen() as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}", timeout=10) as client:
@@ -92,8 +98,69 @@ def test_other_addresses_and_methods_are_refused(client: httpx.Client) -> None:
 
 def test_the_port_comes_from_an_environment_variable_as_text() -> None:
     assert REST_INFERENCE_PORT == "rest_inference_port"
-    assert RestInferenceServer(Model(), "a", port="")._port == 5000  # type: ignore[arg-type]
-    assert RestInferenceServer(Model(), "a", port="8123")._port == 8123  # type: ignore[arg-type]
+    assert RestInferenceServer(Model(), "a", port="")._port == 5000
+    assert RestInferenceServer(Model(), "a", port="8123")._port == 8123
+
+
+class Deployed(Model):
+    """A plugin's model as `ModelRest` makes it: without a task."""
+
+    def __init__(self, task_model_config: Any) -> None:
+        assert task_model_config == {}
+
+    @property
+    def model_out_meta(self) -> ProjectMeta:
+        return self.get_out_meta()
+
+
+@pytest.fixture
+def client_2020() -> Iterator[httpx.Client]:
+    """A client of the server that the plugins of 2020 start in rest_inference.py."""
+    deploy = ModelRest(model_applier_cls=Deployed, rpc_servicer_cls=InactiveRPCServicer)
+    yield from served(deploy.serv_instance)
+
+
+def test_a_model_of_2020_answers_with_the_annotation_itself(client_2020: httpx.Client) -> None:
+    meta = {"classes": [], "tags": [{"name": "train", "value_type": "none", "color": "#010203"}]}
+    ann = {"size": {"height": 5, "width": 7}, "tags": ["train"], "objects": [], "description": ""}
+    mode = {"name": "full_image", "model_classes": {"add_suffix": "_new"}}
+
+    plain = client_2020.post("/model/inference", files={"image": png(9)}).json()
+    asked = client_2020.post(
+        "/model/inference",
+        files={"image": png(9), "meta": json.dumps(meta), "annotation": json.dumps(ann), "mode": json.dumps(mode)},
+    ).json()
+
+    assert [item["classTitle"] for item in plain["objects"]] == ["thing_model"]
+    assert [item["classTitle"] for item in asked["objects"]] == ["thing_new"]
+    assert [tag["name"] for tag in asked["tags"]] == ["train"]
+
+
+@pytest.mark.parametrize("form", [{"json": {"mode": {"name": "full_image"}}}, {"data": {"mode": "{}"}}, {}])
+def test_a_model_of_2020_is_asked_for_its_output_meta_at_either_address(client_2020: httpx.Client, form: Any) -> None:
+    later = client_2020.post("/model/get_out_meta", **form).json()
+    earlier = client_2020.post("/model/get_output_meta", **form).json()
+
+    assert [item["title"] for item in later["classes"]] == ["thing_model"]
+    assert [item["title"] for item in earlier["output_meta"]["classes"]] == ["thing_model"]
+
+
+def test_a_field_that_is_not_json_is_named(client_2020: httpx.Client) -> None:
+    answer = client_2020.post("/model/inference", files={"image": png(9), "mode": "{"})
+
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith("Field 'mode' is not JSON: ")
+
+
+def test_the_gpu_of_a_served_model_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPU_DEVICE", "3")
+    deploy = ModelRest(Deployed, InactiveRPCServicer)
+
+    assert deploy.config["model"] == {"gpu_device": "3"}
+    with pytest.raises(RuntimeError, match="not accessible"):
+        deploy.run()
+    with pytest.raises(RuntimeError, match="not accessible"):
+        deploy.serv_instance.run_inf_loop()
 
 
 def test_online_deployment_says_what_to_use_instead() -> None:

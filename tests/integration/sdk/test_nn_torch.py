@@ -8,19 +8,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from supervisely_lib.annotation.annotation import Annotation  # noqa: E402
-from supervisely_lib.nn.hosted.pytorch.inference_applier import PytorchSegmentationApplier  # noqa: E402
-from supervisely_lib.nn.hosted.pytorch.trainer import PytorchSegmentationTrainer  # noqa: E402
-from supervisely_lib.nn.pytorch.dataset import image_to_tensor  # noqa: E402
-from supervisely_lib.nn.pytorch.inference import infer_per_pixel_scores_single_image  # noqa: E402
-from supervisely_lib.nn.pytorch.weights import WeightsRW  # noqa: E402
-from supervisely_lib.sly_logger import EventType  # noqa: E402
-from tests.integration.sdk.conftest import Lines, TaskFolder  # noqa: E402
+import torch
+
+from supervisely_lib.annotation.annotation import Annotation
+from supervisely_lib.geometry.bitmap import Bitmap
+from supervisely_lib.geometry.point import Point
+from supervisely_lib.geometry.point_location import PointLocation
+from supervisely_lib.geometry.polygon import Polygon
+from supervisely_lib.geometry.polyline import Polyline
+from supervisely_lib.geometry.rectangle import Rectangle
+from supervisely_lib.nn.hosted.pytorch.inference_applier import PytorchSegmentationApplier
+from supervisely_lib.nn.hosted.pytorch.trainer import PytorchSegmentationTrainer
+from supervisely_lib.nn.pytorch.dataset import image_to_tensor
+from supervisely_lib.nn.pytorch.inference import infer_per_pixel_scores_single_image
+from supervisely_lib.nn.pytorch.weights import WeightsRW
+from supervisely_lib.sly_logger import EventType
+from tests.integration.sdk.conftest import Lines, TaskFolder
 
 
-class Net(torch.nn.Module):  # type: ignore[misc]
+class Net(torch.nn.Module):
     def __init__(self, num_classes: int, input_size: tuple[int, int], custom_model_config: Any) -> None:
         super().__init__()
         self.input_size = input_size
@@ -117,3 +125,25 @@ def test_scores_of_one_image_sum_to_one_and_have_its_size() -> None:
 
     assert scores.shape == (12, 16, 3)
     assert scores.sum(axis=2) == pytest.approx(np.ones((12, 16)), abs=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool, torch.float32])
+def test_every_shape_is_drawn_on_a_tensor_as_on_an_array(dtype: torch.dtype) -> None:
+    corners = [PointLocation(1, 1), PointLocation(1, 8), PointLocation(9, 6)]
+    shapes = [
+        Bitmap(np.eye(7, dtype=bool)),
+        Rectangle(2, 3, 6, 7),
+        Polygon(corners, [[PointLocation(3, 4), PointLocation(4, 6), PointLocation(5, 5)]]),
+        Polyline(corners),
+        Point(4, 5),
+    ]
+    for shape in shapes:
+        for draw in (shape.draw, shape.draw_contour):
+            tensor = torch.zeros((11, 12), dtype=dtype)
+            array = tensor.numpy().copy()
+
+            draw(tensor, 1)
+            draw(array, 1)
+
+            assert array.any()
+            assert np.array_equal(tensor.numpy(), array)

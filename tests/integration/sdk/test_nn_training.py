@@ -28,7 +28,7 @@ DEFAULTS = {
 
 
 class Trainer(SuperviselyModelTrainer):
-    """Notes which hooks were called, and what was there at that time."""
+    """A trainer that records the calls of its hooks, and the state at each call."""
 
     def __init__(self, defaults: Any = DEFAULTS, *, detection: bool = False) -> None:
         self.calls: list[str] = []
@@ -113,12 +113,29 @@ def test_samples_are_split_by_tag(task: TaskFolder) -> None:
     assert trainer.name_to_tag == DEFAULTS[DATASET_TAGS]
 
 
-def test_without_an_input_size_the_sentence_says_who_must_give_it(task: TaskFolder) -> None:
-    task.config(input_size={"min_dim": 5})
+@pytest.mark.parametrize(
+    ("missing", "config", "path"),
+    [
+        (INPUT_SIZE, {}, "input_size"),
+        (INPUT_SIZE, {"input_size": {"min_dim": 5}}, "input_size.height"),
+        (INPUT_SIZE, {"input_size": {"height": 5}}, "input_size.width"),
+        (INPUT_SIZE, {"input_size": 5}, "input_size.height"),
+        (WEIGHTS_INIT_TYPE, {}, "weights_init_type"),
+        (DATASET_TAGS, {}, "dataset_tags"),
+    ],
+)
+def test_the_error_for_a_missing_key_is_a_sentence_that_says_who_must_give_it(
+    task: TaskFolder, missing: str, config: Any, path: str
+) -> None:
+    task.config(**config)
     task.project()
 
-    with pytest.raises(KeyError, match=r"input_size\.height and input_size\.width are required"):
-        Trainer({key: value for key, value in DEFAULTS.items() if key != INPUT_SIZE})
+    with pytest.raises(KeyError) as error:
+        Trainer({key: value for key, value in DEFAULTS.items() if key != missing})
+
+    assert str(error.value) == (
+        f"the training config has no {path}; the plugin's defaults or the task's config must give it"
+    )
 
 
 def test_segmentation_classes_are_bitmaps_with_background_and_without_neutral(task: TaskFolder) -> None:

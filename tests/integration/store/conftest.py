@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -29,7 +30,7 @@ def postgres_server() -> Iterator[str]:
     if os.geteuid() == 0:  # the server refuses to run as root
         user = "postgres" if any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else "nobody"
         shutil.chown(folder, user)
-    run_as = {"user": user} if os.geteuid() == 0 else {}
+    run_as: dict[str, Any] = {"user": user} if os.geteuid() == 0 else {}
 
     def run(*command: str) -> None:
         subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **run_as)
@@ -47,7 +48,7 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database nobody has opened yet."""
+    """The URL of a database that does not exist yet."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
     url: str = request.getfixturevalue("postgres_server")
@@ -76,10 +77,10 @@ def sqlite_store(sqlite_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def wish() -> Callable[..., NewTask]:
-    """`wish(store, **changes)`: a task that may be added; its plugin, project and model are in the store."""
+def new_task() -> Callable[..., NewTask]:
+    """`new_task(store, **changes)`: a task that may be added; its plugin, project and model are in the store."""
 
-    def wish(store: Store, **changes: object) -> NewTask:
+    def new_task(store: Store, **changes: object) -> NewTask:
         plugin = store.plugins.put(
             title="Net",
             description="",
@@ -94,8 +95,10 @@ def wish() -> Callable[..., NewTask]:
             content_sha256=None,
         )
         project = store.projects.by_content("0" * 64) or store.projects.add(NewProject("fruit", "", {}, "0" * 64, []))
-        model = store.models.by_sha256("1" * 64) or store.models.add(NewModel("start", "1" * 64, 10, {}))
-        said = {
+        model = next(iter(store.models.of_bytes("1" * 64)), None) or store.models.add(
+            NewModel("start", "1" * 64, 10, {})
+        )
+        values: dict[str, Any] = {
             "type": TaskType.TRAIN,
             "name": "net",
             "plugin_id": plugin.id,
@@ -103,12 +106,12 @@ def wish() -> Callable[..., NewTask]:
             "model_id": model.id,
             "config": {"lr": 0.1},
         }
-        return NewTask(**(said | changes))
+        return NewTask(**(values | changes))
 
-    return wish
+    return new_task
 
 
 @pytest.fixture
-def task(store: Store, wish: Callable[..., NewTask]) -> Task:
+def task(store: Store, new_task: Callable[..., NewTask]) -> Task:
     """A queued task."""
-    return store.tasks.add(wish(store))
+    return store.tasks.add(new_task(store))

@@ -1,12 +1,10 @@
-"""What API clients say beyond what files hold: settings, descriptions, meta of images, announced uploads."""
+"""Data of API clients that files do not hold: settings, descriptions, meta of images, announced uploads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from agent.domain import NewImage, NewModel, NewTask, Provenance
+from agent.domain import NewImage, Provenance
 from agent.errors import Conflict, NotFound
 from agent.store import NamesTaken, Store
 
@@ -14,44 +12,42 @@ PICTURE = NewImage("a.png", "a" * 64, 10, 4, 3, "image/png", "{}", {"camera": 1}
 
 
 def test_extras_of_a_project_are_kept_key_by_key(store: Store) -> None:
-    project = store.edits.create("p", "said")
+    project = store.projects.create("p", "said")
     assert project.extra == {}
-    store.edits.edit(project.id, extra={"settings": {"groupImages": True}})
-    store.edits.edit(project.id, extra={"customData": {"a": [1, None]}})
-    changed = store.edits.edit(project.id, extra={"customData": {}})
+    store.projects.edit(project.id, extra={"settings": {"groupImages": True}})
+    store.projects.edit(project.id, extra={"customData": {"a": [1, None]}})
+    changed = store.projects.edit(project.id, extra={"customData": {}})
     assert changed.extra == {"settings": {"groupImages": True}, "customData": {}}
     assert store.projects.get(project.id) == changed
 
 
 def test_datasets_and_images_are_described_and_changed(store: Store) -> None:
-    project = store.edits.create("p")
-    dataset = store.edits.add_dataset(project.id, "ds", "first")
-    image, other = store.edits.add_images(dataset.id, [PICTURE, NewImage("b.png", "b" * 64, 5, 4, 3, "image/png", "")])
+    project = store.projects.create("p")
+    dataset = store.datasets.add(project.id, "ds", "first")
+    image, other = store.images.add(dataset.id, [PICTURE, NewImage("b.png", "b" * 64, 5, 4, 3, "image/png", "")])
     assert (dataset.description, image.meta, other.meta) == ("first", {"camera": 1}, None)
-    assert store.edits.edit_dataset(dataset.id, description="second").name == "ds"
-    assert store.projects.dataset(dataset.id).description == "second"
-    assert store.edits.sizes([dataset.id, 77]) == {dataset.id: 15, 77: 0}
-    assert store.edits.edit_image(image.id, name="c.png", meta={"camera": 2}).meta == {"camera": 2}
+    assert store.datasets.edit(dataset.id, description="second").name == "ds"
+    assert store.datasets.get(dataset.id).description == "second"
+    assert store.datasets.sizes([dataset.id, 77]) == {dataset.id: 15, 77: 0}
+    assert store.images.edit(image.id, name="c.png", meta={"camera": 2}).meta == {"camera": 2}
     with pytest.raises(NamesTaken) as refused:
-        store.edits.edit_image(image.id, name="b.png")
+        store.images.edit(image.id, name="b.png")
     assert refused.value.taken == {"b.png": other.id}
     with pytest.raises(NamesTaken, match="1 more") as refused:
-        store.edits.add_images(
-            dataset.id, [NewImage(n, "c" * 64, 1, 1, 1, "image/png", "") for n in ("b.png", "c.png")]
-        )
+        store.images.add(dataset.id, [NewImage(n, "c" * 64, 1, 1, 1, "image/png", "") for n in ("b.png", "c.png")])
     assert refused.value.taken == {"b.png": other.id, "c.png": image.id}
     with pytest.raises(NotFound):
-        store.edits.edit_image(10**6, name="x")
+        store.images.edit(10**6, name="x")
 
 
 def test_counts_follow_what_is_removed_from_several_datasets(store: Store) -> None:
-    project = store.edits.create("p")
-    datasets = [store.edits.add_dataset(project.id, name) for name in "ab"]
-    images = [store.edits.add_images(dataset.id, [PICTURE])[0] for dataset in datasets]
-    store.edits.remove_images([image.id for image in images])
+    project = store.projects.create("p")
+    datasets = [store.datasets.add(project.id, name) for name in "ab"]
+    images = [store.images.add(dataset.id, [PICTURE])[0] for dataset in datasets]
+    store.images.remove([image.id for image in images])
     after = store.projects.get(project.id)
     assert (after.images_count, after.size_bytes) == (0, 0)
-    assert [store.projects.dataset(dataset.id).images_count for dataset in datasets] == [0, 0]
+    assert [store.datasets.get(dataset.id).images_count for dataset in datasets] == [0, 0]
 
 
 def test_an_announced_model_is_seen_with_its_bytes(store: Store) -> None:
@@ -60,7 +56,7 @@ def test_an_announced_model_is_seen_with_its_bytes(store: Store) -> None:
     for look in (lambda: store.models.get(id_), lambda: store.models.find("net"), lambda: store.models.reserved("x")):
         with pytest.raises(NotFound):
             look()
-    assert store.models.by_sha256("") is None
+    assert store.models.of_bytes("") == []
 
     filled = store.models.fill("word", name="net", sha256="c" * 64, size_bytes=9, config={"a": 1})
     assert (filled.id, filled.upload_hash, filled.config, filled.provenance.task_id) == (id_, "word", {"a": 1}, 5)
@@ -70,13 +66,3 @@ def test_an_announced_model_is_seen_with_its_bytes(store: Store) -> None:
         store.models.fill("word", name="net", sha256="d" * 64, size_bytes=9, config={})
     with pytest.raises(NotFound):
         store.models.fill("other", name="net", sha256="d" * 64, size_bytes=9, config={})
-
-
-def test_a_model_in_use_stays(store: Store, wish: Callable[..., NewTask]) -> None:
-    task = store.tasks.add(wish(store))
-    with pytest.raises(Conflict, match=f"Task {task.id} starts from model {task.model_id}"):
-        store.models.remove(task.model_id)
-    free = store.models.add(NewModel("free", "e" * 64, 1, None))
-    store.models.remove(free.id)
-    with pytest.raises(NotFound):
-        store.models.remove(free.id)

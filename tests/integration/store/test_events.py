@@ -3,9 +3,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import NewTask, Task
@@ -13,6 +14,7 @@ from agent.errors import BadInput, Conflict, NotFound
 from agent.events.model import Event, Level, Progress, Stream
 from agent.events.parse import parse_line
 from agent.store import EventRow, ProgressBar, Store, open_store
+from tests.support.fuzzing import fuzz
 
 LOSS = (
     '{"message": "metrics", "event_type": "EventType.METRICS", "type": "train", "epoch": %s, "metrics": {"loss": %s}}'
@@ -112,7 +114,7 @@ def test_events_of_an_unknown_task_are_refused(store: Store) -> None:
 def test_events_are_read_after_a_cursor_in_either_order(store: Store, task: Task) -> None:
     store.events.append(task.id, lines(list("abcdef")), lines_read=6)
 
-    def raw(**question: object) -> str:
+    def raw(**question: Any) -> str:
         return "".join(event.raw for event in store.events.after(task.id, **question))
 
     assert raw() == "abcdef"
@@ -133,7 +135,7 @@ def test_events_are_filtered_by_level_type_and_text(store: Store, task: Task) ->
     ]
     store.events.append(task.id, lines(texts), lines_read=6)
 
-    def found(**question: object) -> list[int]:
+    def found(**question: Any) -> list[int]:
         return [event.seq for event in store.events.after(task.id, **question)]
 
     assert found(min_level=Level.INFO) == [1, 2, 3, 4, 5, 6]
@@ -149,7 +151,7 @@ def test_events_are_filtered_by_level_type_and_text(store: Store, task: Task) ->
     assert found(min_level=Level.ERROR, event_type="ODD", text="caf") == [5]
 
 
-def test_questions_no_database_understands_are_answered(store: Store, task: Task) -> None:
+def test_a_search_for_text_that_no_database_accepts_finds_nothing(store: Store, task: Task) -> None:
     store.events.append(task.id, lines(["a"]), lines_read=1)
 
     assert store.events.after(task.id, text="\0\ud800") == []
@@ -159,13 +161,14 @@ def test_questions_no_database_understands_are_answered(store: Store, task: Task
 
 
 def test_rare_events_are_found_without_walking_over_every_line(
-    sqlite_store: Store, wish: Callable[..., NewTask]
+    sqlite_store: Store, new_task: Callable[..., NewTask]
 ) -> None:
-    task = sqlite_store.tasks.add(wish(sqlite_store))
+    task = sqlite_store.tasks.add(new_task(sqlite_store))
     sqlite_store.events.append(task.id, lines(["x"] * 50), lines_read=50)
     statements: list[str] = []
     with sqlite_store._db.reading() as connection:
         driver = connection.connection.driver_connection
+    assert driver is not None
 
     driver.set_trace_callback(statements.append)  # the only connection so far: the pool hands it out again
     sqlite_store.events.after(task.id, min_level=Level.WARN)
@@ -211,8 +214,8 @@ def test_progress_bars_keep_their_last_state_in_order_of_appearance(store: Store
     assert (summary.progress_subtask, summary.progress_current) == ("last", 2**63 - 1)
 
 
-def test_threads_may_append_to_different_tasks_at_once(store: Store, wish: Callable[..., NewTask]) -> None:
-    new = wish(store)
+def test_threads_may_append_to_different_tasks_at_once(store: Store, new_task: Callable[..., NewTask]) -> None:
+    new = new_task(store)
     tasks = [store.tasks.add(new).id for _ in range(3)]
 
     def write(task_id: int) -> None:
@@ -231,10 +234,10 @@ def test_threads_may_append_to_different_tasks_at_once(store: Store, wish: Calla
         assert store.metrics.points(series.id).seq == list(range(1, 101))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(60)
 @given(st.lists(st.text(st.characters(codec=None)), max_size=4))
-def test_no_text_makes_append_raise(store: Store, wish: Callable[..., NewTask], texts: list[str]) -> None:
-    task = store.tasks.add(wish(store))
+def test_no_text_makes_append_raise(store: Store, new_task: Callable[..., NewTask], texts: list[str]) -> None:
+    task = store.tasks.add(new_task(store))
 
     store.events.append(task.id, lines(texts), lines_read=len(texts))
 

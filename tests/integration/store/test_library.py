@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ from agent.store import Store
 
 
 def put(store: Store, image: str, tag: str, title: str = "UNet", **changes: object) -> Plugin:
-    said = {
+    said: dict[str, Any] = {
         "description": "d",
         "type": "architecture",
         "modes": ["train", "inference"],
@@ -86,24 +87,24 @@ def test_a_project_keeps_datasets_and_images_in_order(store: Store) -> None:
 
     assert project == store.projects.get(project.id) == store.projects.by_content("b" * 64)
     assert (project.images_count, project.size_bytes, project.meta) == (2, 200, meta)
-    z, a = store.projects.datasets(project.id)
+    z, a = store.datasets.list(project.id)
     assert [(z.name, z.images_count), (a.name, a.images_count)] == [("z", 2), ("a", 0)]
-    assert store.projects.dataset(z.id) == z
-    two, one = store.projects.images(z.id)
+    assert store.datasets.get(z.id) == z
+    two, one = store.images.of_dataset(z.id)
     assert (two.name, one.name, one.annotation) == ("2.png", "1.png", '{ "objects": [] }')
-    assert store.projects.image(one.id) == one
-    assert list(store.projects.images(a.id)) == []
+    assert store.images.get(one.id) == one
+    assert list(store.images.of_dataset(a.id)) == []
 
 
 def test_many_images_are_read_page_by_page(store: Store) -> None:
     project = store.projects.add(NewProject("p", "", {}, "b" * 64, [("d", [image(f"{i}.png") for i in range(1203)])]))
-    (dataset,) = store.projects.datasets(project.id)
+    (dataset,) = store.datasets.list(project.id)
 
-    everything = list(store.projects.images(dataset.id))
+    everything = list(store.images.of_dataset(dataset.id))
 
     assert [found.name for found in everything] == [f"{i}.png" for i in range(1203)]
-    assert list(store.projects.images(dataset.id, after_id=everything[600].id, limit=501)) == everything[601:1102]
-    assert list(store.projects.images(dataset.id, limit=0)) == []
+    assert list(store.images.of_dataset(dataset.id, after_id=everything[600].id, limit=501)) == everything[601:1102]
+    assert list(store.images.of_dataset(dataset.id, limit=0)) == []
 
 
 def test_a_project_is_found_by_the_newest_of_its_name(store: Store) -> None:
@@ -116,15 +117,15 @@ def test_a_project_is_found_by_the_newest_of_its_name(store: Store) -> None:
     for ask in (
         lambda: store.projects.find("q"),
         lambda: store.projects.get(99),
-        lambda: store.projects.dataset(99),
-        lambda: store.projects.image(99),
+        lambda: store.datasets.get(99),
+        lambda: store.images.get(99),
     ):
         with pytest.raises(NotFound, match="There is no"):
             ask()
 
 
-def add_model(store: Store, name: str, sha: str, **changes: object) -> Model:
-    return store.models.add(NewModel(name, sha, 10, {"classes": []}, **changes))  # type: ignore[arg-type]
+def add_model(store: Store, name: str, sha: str, **changes: Any) -> Model:
+    return store.models.add(NewModel(name, sha, 10, {"classes": []}, **changes))
 
 
 def test_a_model_remembers_where_it_came_from(store: Store) -> None:
@@ -143,12 +144,12 @@ def test_a_model_is_found_by_name_or_the_beginning_of_its_hash(store: Store) -> 
     near = add_model(store, "near", "b" * 63 + "c")
 
     assert store.models.find("net") == new
-    assert store.models.find("a" * 64) == store.models.by_sha256("a" * 64) == twin
+    assert store.models.find("a" * 64) == store.models.of_bytes("a" * 64)[0] == twin
     assert store.models.find("a" * 8) == twin
     assert store.models.find("b" * 63 + "c") == near
     assert store.models.list(name="net") == [new, old]
     assert store.models.list(limit=1, before_id=twin.id) == [new]
-    assert store.models.by_sha256("d" * 64) is None
+    assert store.models.of_bytes("d" * 64) == []
     with pytest.raises(Conflict, match="Several models have a sha256 that begins with bbbbbbbb"):
         store.models.find("b" * 8)
     for unknown in ("aaaa", "nothing", "d" * 64, "\0\ud800"):
@@ -199,7 +200,7 @@ def test_a_checkpoint_is_published_or_failed(store: Store, task: Task) -> None:
     assert store.models.list(name="net") == [model]
 
 
-def test_a_checkpoint_of_nothing_is_not_found(store: Store) -> None:
+def test_an_unknown_checkpoint_is_not_found(store: Store) -> None:
     new = NewModel("net", "a" * 64, 10, {})
     for ask, what in (
         (lambda: store.checkpoints.get(99), "checkpoint 99"),
@@ -212,7 +213,7 @@ def test_a_checkpoint_of_nothing_is_not_found(store: Store) -> None:
     assert store.models.list(name="net") == []
 
 
-def test_agents_show_themselves(store: Store) -> None:
+def test_agents_are_listed_by_their_last_heartbeat(store: Store) -> None:
     store.agents.beat("a", "old name", {})
     store.agents.beat("b", "laptop", {"pid": 7})
     store.agents.beat("a", "server", {"pid": 8})
@@ -237,8 +238,8 @@ def test_agents_unseen_for_long_are_forgotten_unless_they_hold_a_task(store: Sto
     assert store.agents.forget(unseen_for=timedelta(seconds=-1)) == 1
 
 
-def test_pages_of_tasks_and_models_are_by_number_with_the_total(store: Store, wish: Callable[..., NewTask]) -> None:
-    ids = [store.tasks.add(wish(store)).id for _ in range(5)]
+def test_pages_of_tasks_and_models_are_by_number_with_the_total(store: Store, new_task: Callable[..., NewTask]) -> None:
+    ids = [store.tasks.add(new_task(store)).id for _ in range(5)]
 
     newest, oldest = store.tasks.page(limit=2), store.tasks.page(limit=2, offset=2, ascending=True)
     beyond = store.tasks.page(limit=2, offset=50)

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, isnan, nan
+from typing import Any
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+import sqlalchemy as sa
+from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain import Task
-from agent.errors import NotFound
+from agent.domain import NewTask, Task
 from agent.events.model import Event, Level, Metrics, Stream
 from agent.store import EventRow, Series, Store, open_store
 from agent.store.columns import finite
+from tests.support.fuzzing import fuzz
 
 
 def row(seq: int, epoch: float | None, kind: str = "train", **values: float | None) -> EventRow:
@@ -27,9 +29,23 @@ def test_every_name_of_a_kind_is_a_series(store: Store, task: Task) -> None:
     assert train_loss == Series(train_loss.id, task.id, "train", "loss", 2, 1.0, 1.0, 3)
     assert acc == Series(acc.id, task.id, "train", "acc", 1, 0.5, 0.1, 1)
     assert val_loss == Series(val_loss.id, task.id, "val", "loss", 1, 0.5, 3.0, 2)
-    assert store.metrics.get_series(acc.id) == acc
-    with pytest.raises(NotFound, match="There is no series 99"):
-        store.metrics.get_series(99)
+
+
+def test_a_line_with_ten_thousand_new_names_takes_a_few_statements(sqlite_store: Store, new_task: Any) -> None:
+    task = sqlite_store.tasks.add(new_task(sqlite_store))
+    statements: list[str] = []
+    sa.event.listen(
+        sqlite_store._db.engine,
+        "before_cursor_execute",
+        lambda connection, cursor, statement, *more: statements.append(statement),
+    )
+    names = [f"m{number}" for number in range(10_000)]
+    values: Any = dict.fromkeys(names, 1.0)
+    sqlite_store.events.append(task.id, [row(1, 1.0, **values)], lines_read=1)
+    inserts = [text for text in statements if "INTO series" in text]
+    assert 0 < len(inserts) <= 50
+    assert [series.name for series in sqlite_store.metrics.series(task.id)] == names, "in the order of the line"
+    assert all(series.count == 1 for series in sqlite_store.metrics.series(task.id))
 
 
 def test_points_come_back_in_the_order_printed(store: Store, task: Task) -> None:
@@ -42,7 +58,7 @@ def test_points_come_back_in_the_order_printed(store: Store, task: Task) -> None
     assert store.metrics.points(99).seq == []
 
 
-def test_what_is_no_number_is_none(store: Store, task: Task) -> None:
+def test_a_value_that_is_not_a_number_is_none(store: Store, task: Task) -> None:
     store.events.append(
         task.id,
         [row(1, nan, loss=inf), row(2, None, loss=None), row(3, 10**400, loss=-inf), row(4, 1, loss=2)],
@@ -67,7 +83,7 @@ def test_points_are_cut_by_event_epoch_and_number(store: Store, task: Task) -> N
     store.events.append(task.id, [row(200, None, loss=0.0), row(201, 20.0, loss=201.0)], lines_read=201)
     (series,) = store.metrics.series(task.id)
 
-    def seqs(**question: object) -> list[int]:
+    def seqs(**question: Any) -> list[int]:
         return store.metrics.points(series.id, **question).seq
 
     assert seqs(after_seq=198) == [199, 200, 201]
@@ -79,8 +95,8 @@ def test_points_are_cut_by_event_epoch_and_number(store: Store, task: Task) -> N
     assert seqs(epoch_from=0.1, epoch_to=0.3, after_seq=1, limit=1) == [2]
 
 
-def test_a_slow_training_does_not_leave_a_row_per_point(sqlite_store: Store, wish: object) -> None:
-    task = sqlite_store.tasks.add(wish(sqlite_store))  # type: ignore[operator]
+def test_a_slow_training_does_not_leave_a_row_per_point(sqlite_store: Store, new_task: Callable[..., NewTask]) -> None:
+    task = sqlite_store.tasks.add(new_task(sqlite_store))
     for seq in range(1, 301):
         sqlite_store.events.append(task.id, [row(seq, seq / 10, loss=float(seq))], lines_read=seq)
     (series,) = sqlite_store.metrics.series(task.id)
@@ -103,8 +119,8 @@ def test_another_agent_goes_on_where_the_first_one_stopped(store: Store, store_u
 
 def test_names_that_cannot_be_keys_are_cut_and_cleaned(store: Store, task: Task) -> None:
     long, bad = "n" * 5000, "a\ud800\0"
-    store.events.append(task.id, [row(1, 1.0, **{long: 1.0, bad: 2.0})], lines_read=1)
-    store.events.append(task.id, [row(2, 2.0, **{long: 1.0, "a\udfff\0": 3.0})], lines_read=2)
+    store.events.append(task.id, [row(1, 1.0, "train", **{long: 1.0, bad: 2.0})], lines_read=1)
+    store.events.append(task.id, [row(2, 2.0, "train", **{long: 1.0, "a\udfff\0": 3.0})], lines_read=2)
 
     first, second = store.metrics.series(task.id)
 
@@ -126,10 +142,12 @@ def test_the_task_list_shows_the_last_metric(store: Store, task: Task) -> None:
     )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(40)
 @given(batches=st.lists(st.lists(st.floats() | st.none() | st.integers(), min_size=1, max_size=130), max_size=4))
-def test_every_point_arrives(sqlite_store: Store, wish: object, batches: list[list[float | None]]) -> None:
-    task = sqlite_store.tasks.add(wish(sqlite_store))  # type: ignore[operator]
+def test_every_point_arrives(
+    sqlite_store: Store, new_task: Callable[..., NewTask], batches: list[list[float | None]]
+) -> None:
+    task = sqlite_store.tasks.add(new_task(sqlite_store))
     seq = 0
     for batch in batches:
         sqlite_store.events.append(
@@ -137,7 +155,7 @@ def test_every_point_arrives(sqlite_store: Store, wish: object, batches: list[li
         )
         seq += len(batch)
     sent = [value for batch in batches for value in batch]
-    wanted = [None if finite(value) is None else float(value) for value in sent]
+    wanted = [None if value is None or finite(value) is None else float(value) for value in sent]
 
     got = [sqlite_store.metrics.points(series.id) for series in sqlite_store.metrics.series(task.id)]
 

@@ -41,12 +41,11 @@ def test_the_newest_revision_is_the_one_the_code_names() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
-def test_what_was_stored_is_there_after_opening_again(store_url: str, wish: Callable[..., NewTask]) -> None:
+def test_what_was_stored_is_there_after_opening_again(store_url: str, new_task: Callable[..., NewTask]) -> None:
     with open_store(store_url) as store:
-        task = store.tasks.add(wish(store))
+        task = store.tasks.add(new_task(store))
     with open_store(store_url) as store:
         assert store.tasks.list() == [task]
-        assert store.url == store_url
 
 
 def test_a_store_at_head_is_opened_without_alembic(sqlite_url: str) -> None:
@@ -72,15 +71,27 @@ def test_sqlite_is_opened_as_the_store_needs_it(sqlite_store: Store) -> None:
     with sqlite_store._db.reading() as connection:
         said = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "page_size")
+            for name in ("journal_mode", "foreign_keys", "busy_timeout", "page_size")
         }
     assert said == {
         "journal_mode": "wal",
-        "synchronous": 1,
         "foreign_keys": 1,
         "busy_timeout": 10_000,
         "page_size": 8192,
     }
+
+
+def test_a_commit_is_on_the_disk_before_it_is_seen_unless_it_need_not_be(sqlite_store: Store) -> None:
+    full, normal = 2, 1  # SQLite's synchronous; in a write-ahead log, the first syncs at each commit
+    for durable, expected in ((True, full), (False, normal), (True, full)):
+        with sqlite_store._db.writing(durable=durable) as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == expected
+
+
+def test_postgresql_waits_for_the_disk_though_its_server_is_set_up_not_to(postgres_server: str) -> None:
+    url = f"{postgres_server}&options=-c%20synchronous_commit%3Doff"
+    with open_store(url) as store, store._db.reading() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
 
 
 @pytest.mark.parametrize(
@@ -132,10 +143,10 @@ def test_a_file_that_is_no_database_is_explained(tmp_path: Path, sqlite_url: str
         open_store(sqlite_url)
 
 
-def test_a_damaged_database_is_explained(tmp_path: Path, sqlite_url: str, wish: Callable[..., NewTask]) -> None:
+def test_a_damaged_database_is_explained(tmp_path: Path, sqlite_url: str, new_task: Callable[..., NewTask]) -> None:
     with open_store(sqlite_url) as store:
         for _ in range(200):
-            store.tasks.add(wish(store, config={"x": "y" * 1000}))
+            store.tasks.add(new_task(store, config={"x": "y" * 1000}))
     file = tmp_path / "store.db"
     content = bytearray(file.read_bytes())
     content[8192 * 20 :] = b"\xff" * (len(content) - 8192 * 20)
@@ -146,11 +157,11 @@ def test_a_damaged_database_is_explained(tmp_path: Path, sqlite_url: str, wish: 
 
 
 def test_a_read_only_database_can_be_read_and_says_why_it_cannot_be_written(
-    tmp_path: Path, wish: Callable[..., NewTask]
+    tmp_path: Path, new_task: Callable[..., NewTask]
 ) -> None:
     path = tmp_path / "store.db"
     with open_store(f"sqlite:///{path}") as store:
-        new = wish(store)
+        new = new_task(store)
         task = store.tasks.add(new)
         with open_store(f"sqlite:///file:{path}?mode=ro&uri=true") as read_only:
             assert read_only.tasks.list() == [task]
@@ -201,11 +212,12 @@ def test_a_thread_that_holds_the_database_too_long_makes_others_busy(sqlite_url:
         store.agents.beat("a", "a", {})
 
 
-def test_a_full_disk_is_named_and_nothing_half_is_kept(sqlite_url: str, wish: Callable[..., NewTask]) -> None:
+def test_a_full_disk_is_named_and_nothing_half_is_kept(sqlite_url: str, new_task: Callable[..., NewTask]) -> None:
     with open_store(sqlite_url) as store:
-        task = store.tasks.add(wish(store))
+        task = store.tasks.add(new_task(store))
         with store._db.reading() as connection:
             driver = connection.connection.driver_connection
+            assert driver is not None
             pages = driver.execute("PRAGMA page_count").fetchone()[0]
             driver.execute(f"PRAGMA max_page_count={pages + 2}")  # what the file system would say, without filling one
         rows = [EventRow(i, Event("x" * 1000, Stream.STDOUT, 1, Level.INFO, "x")) for i in range(1, 1000)]

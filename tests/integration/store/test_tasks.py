@@ -10,7 +10,7 @@ from agent.domain import FINAL, NewProject, NewTask, Step, Task, TaskOptions, Ta
 from agent.errors import Conflict, NotFound
 from agent.store import Store
 
-Wish = Callable[..., NewTask]
+MakeNewTask = Callable[..., NewTask]
 
 # The shortest way from queued to each status.
 WAY = {
@@ -32,11 +32,11 @@ def brought_to(store: Store, new: NewTask, status: TaskStatus) -> Task:
     return task
 
 
-def test_a_new_task_is_queued_and_holds_what_was_asked_for(store: Store, wish: Wish) -> None:
+def test_a_new_task_is_queued_and_holds_what_was_asked_for(store: Store, new_task: MakeNewTask) -> None:
     config = {"z": 1, "a": {"b": [1, 2.5, None, "é"]}, "huge": 10**30}
     options = TaskOptions(engine="process", stop_grace_s=1.5, env={"A": "1"})
 
-    task = store.tasks.add(wish(store, name="sköld", config=config, options=options))
+    task = store.tasks.add(new_task(store, name="sköld", config=config, options=options))
 
     assert task == store.tasks.get(task.id)
     assert (task.status, task.step, task.name) == (TaskStatus.QUEUED, Step.NOTHING, "sköld")
@@ -49,10 +49,22 @@ def test_a_new_task_is_queued_and_holds_what_was_asked_for(store: Store, wish: W
 
 
 @pytest.mark.parametrize("noun", ["plugin", "project", "model"])
-def test_a_wish_for_what_is_not_there_is_refused(store: Store, wish: Wish, noun: str) -> None:
+def test_a_task_of_an_unknown_plugin_project_or_model_is_refused(
+    store: Store, new_task: MakeNewTask, noun: str
+) -> None:
     with pytest.raises(NotFound, match=f"There is no {noun} 99"):
-        store.tasks.add(wish(store, **{f"{noun}_id": 99}))
+        store.tasks.add(new_task(store, **{f"{noun}_id": 99}))
     assert store.tasks.list() == []
+
+
+def test_a_number_too_large_for_any_task_is_not_found_by_any_question_or_change(store: Store) -> None:
+    asks: list[Callable[[int], object]] = [
+        store.tasks.get, store.tasks.request_stop, store.models.get, lambda n: store.models.rename(n, "name"),
+        store.models.pin,
+    ]  # fmt: skip
+    for ask in asks:
+        with pytest.raises(NotFound, match="number that large"):
+            ask(10**30)
 
 
 def test_an_unknown_task_is_not_found_by_any_question_or_change(store: Store) -> None:
@@ -72,8 +84,8 @@ def test_an_id_beyond_every_database_is_not_found(store: Store) -> None:
         store.tasks.get(10**30)
 
 
-def test_tasks_are_listed_newest_first_by_status_and_page(store: Store, wish: Wish) -> None:
-    new = wish(store)
+def test_tasks_are_listed_newest_first_by_status_and_page(store: Store, new_task: MakeNewTask) -> None:
+    new = new_task(store)
     one, two, three = (store.tasks.add(new).id for _ in range(3))
     store.tasks.become(two, TaskStatus.ERROR)
 
@@ -88,9 +100,9 @@ def test_tasks_are_listed_newest_first_by_status_and_page(store: Store, wish: Wi
 @pytest.mark.parametrize("current", TaskStatus)
 @pytest.mark.parametrize("wanted", TaskStatus)
 def test_a_task_becomes_what_it_may_and_nothing_else(
-    sqlite_store: Store, wish: Wish, current: TaskStatus, wanted: TaskStatus
+    sqlite_store: Store, new_task: MakeNewTask, current: TaskStatus, wanted: TaskStatus
 ) -> None:
-    task = brought_to(sqlite_store, wish(sqlite_store), current)
+    task = brought_to(sqlite_store, new_task(sqlite_store), current)
 
     if may_become(current, wanted):
         after = sqlite_store.tasks.become(task.id, wanted, reason="r", message="m", exit_code=3)
@@ -102,8 +114,8 @@ def test_a_task_becomes_what_it_may_and_nothing_else(
         assert sqlite_store.tasks.get(task.id) == task
 
 
-def test_start_and_end_are_stamped_once(store: Store, wish: Wish) -> None:
-    started = brought_to(store, wish(store), TaskStatus.STARTED)
+def test_start_and_end_are_stamped_once(store: Store, new_task: MakeNewTask) -> None:
+    started = brought_to(store, new_task(store), TaskStatus.STARTED)
     deployed = store.tasks.become(started.id, TaskStatus.DEPLOYED)
     finished = store.tasks.become(started.id, TaskStatus.FINISHED, reason="finished")
 
@@ -131,8 +143,8 @@ def test_stopping_a_queued_task_ends_it_at_once(store: Store, task: Task) -> Non
 
 
 @pytest.mark.parametrize("status", [TaskStatus.CONSUMED, TaskStatus.STARTED, TaskStatus.DEPLOYED])
-def test_stopping_a_running_task_makes_it_terminating(store: Store, wish: Wish, status: TaskStatus) -> None:
-    task = brought_to(store, wish(store), status)
+def test_stopping_a_running_task_makes_it_terminating(store: Store, new_task: MakeNewTask, status: TaskStatus) -> None:
+    task = brought_to(store, new_task(store), status)
     assert not store.tasks.stop_requested(task.id)
 
     stopping = store.tasks.request_stop(task.id)
@@ -143,8 +155,8 @@ def test_stopping_a_running_task_makes_it_terminating(store: Store, wish: Wish, 
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))
-def test_stopping_an_ended_task_changes_nothing(store: Store, wish: Wish, status: TaskStatus) -> None:
-    task = brought_to(store, wish(store), status)
+def test_stopping_an_ended_task_changes_nothing(store: Store, new_task: MakeNewTask, status: TaskStatus) -> None:
+    task = brought_to(store, new_task(store), status)
 
     assert store.tasks.request_stop(task.id) == task
     assert not store.tasks.stop_requested(task.id)
@@ -157,7 +169,6 @@ def test_what_happens_to_a_task_is_recorded(store: Store, task: Task) -> None:
     store.tasks.launching(task.id, engine="docker", spec={"image": "x"}, image_digest="sha256:1")
     store.tasks.launched(task.id, container_id="c0ffee")
     store.tasks.set_result_project(task.id, result.id)
-    store.tasks.set_options(task.id, TaskOptions(gpus="none"))
 
     assert store.tasks.get(task.id) == replace(
         task,
@@ -167,12 +178,11 @@ def test_what_happens_to_a_task_is_recorded(store: Store, task: Task) -> None:
         container_spec={"image": "x"},
         image_digest="sha256:1",
         result_project_id=result.id,
-        options=TaskOptions(gpus="none"),
     )
 
 
-def test_text_nobody_can_store_is_stored_visibly(store: Store, wish: Wish) -> None:
-    task = store.tasks.add(wish(store, name="a\0b\ud800c", config={"key\ud800": "value\0"}))
+def test_text_that_no_database_accepts_is_replaced_visibly(store: Store, new_task: MakeNewTask) -> None:
+    task = store.tasks.add(new_task(store, name="a\0b\ud800c", config={"key\ud800": "value\0"}))
 
     assert task.name == "a␀b\ufffdc"
     assert task.config == {"key\ud800": "value\0"}

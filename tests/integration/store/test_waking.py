@@ -1,4 +1,4 @@
-"""A reader that waits wakes when somebody commits, here or in another process."""
+"""A waiting reader wakes after a commit of this process or of another process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+
+import pytest
 
 from agent.domain import NewTask, Task
 from agent.store import Store, open_store
@@ -23,7 +25,7 @@ with open_store(sys.argv[1]) as store:
 
 
 def settled(store: Store) -> None:
-    """Let the first wait, which may report what was committed before anybody listened, pass."""
+    """Do the first wait, which may report a commit before the reader listened."""
     while store.wait_for_change(0.2):
         store.agents.list()
 
@@ -36,18 +38,20 @@ def test_nothing_committed_wakes_nobody(store: Store) -> None:
     assert time.monotonic() - before >= 0.1
 
 
+@pytest.mark.alone
 def test_a_commit_of_another_process_wakes_a_waiting_reader(store: Store, store_url: str) -> None:
     settled(store)
     other = subprocess.Popen(
         [sys.executable, "-c", BEAT_ON_DEMAND, store_url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert other.stdin is not None
+    stdin = other.stdin
+    assert stdin is not None
     assert other.stdout is not None
     assert other.stdout.readline() == "ready\n"
     delays = []
     for _ in range(5):
         store.agents.list()
-        timer = threading.Timer(0.05, lambda: (other.stdin.write("go\n"), other.stdin.flush()))
+        timer = threading.Timer(0.05, lambda: (stdin.write("go\n"), stdin.flush()))
         timer.start()
         assert store.wait_for_change(30)
         woken = time.time_ns()
@@ -69,7 +73,7 @@ def test_a_commit_between_looking_and_waiting_is_not_missed(store: Store, store_
         settled(store)
 
 
-def test_who_waits_in_another_thread_says_since_when(store: Store) -> None:
+def test_a_wait_in_another_thread_sees_changes_since_the_given_version(store: Store) -> None:
     settled(store)
     since = store.version()
     store.agents.beat("a", "a", {})
@@ -132,8 +136,8 @@ def test_closing_ends_every_wait(store: Store) -> None:
     assert answers == [False]
 
 
-def test_rows_are_there_when_the_reader_wakes(store: Store, store_url: str, wish: Callable[..., NewTask]) -> None:
-    new = wish(store)
+def test_rows_are_there_when_the_reader_wakes(store: Store, store_url: str, new_task: Callable[..., NewTask]) -> None:
+    new = new_task(store)
     settled(store)
     seen: list[int] = []
 

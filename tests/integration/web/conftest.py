@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 from agent.artifacts import Artifacts, open_artifacts
 from agent.settings import Settings
 from agent.store import Store, open_store
-from tests.demo_store import Library, fill_library
-from tests.web_server import TOKEN, Server
+from tests.support.demo_store import Library, fill_library
+from tests.support.web_server import TOKEN, Server
 from web_stub.app import create_app
 
 
@@ -61,11 +61,11 @@ def site(store: Store, artifacts: Artifacts, settings: Settings) -> Iterator[Sit
 
 
 @pytest.fixture
-def start_server(store: Store, artifacts: Artifacts, settings: Settings) -> Iterator[Callable[[], Server]]:
+def start_server(store: Store, artifacts: Artifacts, settings: Settings) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def start() -> Server:
-        servers.append(Server(store, artifacts, settings))
+    def start(**changes: object) -> Server:
+        servers.append(Server(store, artifacts, settings.model_copy(update=changes)))
         return servers[-1]
 
     yield start

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import logging
+import os
 import re
 import time
+from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
-from tests.demo_store import new_task
-from tests.small import Cli
-from tests.web_server import TOKEN
-from web_stub import guard
-from web_stub.access import INSTALLATION, Access
-from web_stub.throttle import BURST, EVERY_S, LINE, Throttle, source_of
+from agent.domain import NewModel
+from agent.events.model import Event, Level, Stream
+from agent.store import EventRow
+from tests.support.demo_store import new_task
+from tests.support.inputs import Cli
+from tests.support.web_server import TOKEN
+from web_stub.auth import middleware
+from web_stub.auth.throttle import BURST, EVERY_S, LINE, Throttle, source_of
+from web_stub.auth.tokens import INSTALLATION, Access
 
 
 @pytest.mark.parametrize("header", ["x-api-key", "authorization"])
@@ -33,12 +41,14 @@ def test_a_session_ends_with_the_token_it_was_made_with(site):
     token, secret = site.store.tokens.create("somebody")
     site.stranger.post("/login", data={"token": secret})
     page = site.stranger.get("/tasks")
-    csrf = re.search(r'name="csrf-token" content="([0-9a-f]+)"', page.text)[1]
+    found = re.search(r'name="csrf-token" content="([0-9a-f]+)"', page.text)
+    assert found is not None, page.text
+    csrf = found[1]
     assert page.status_code == 200
 
     site.store.tokens.revoke(token.id)
 
-    assert site.stranger.get("/tasks").headers["location"].startswith("/login")
+    assert site.stranger.get("/tasks").headers["location"].startswith("./login")
     assert site.stranger.get("/api/tasks").status_code == 401
     assert site.stranger.post("/api/tasks/1/stop", headers={"x-csrf-token": csrf}).status_code == 401
 
@@ -52,7 +62,7 @@ def test_revoking_one_token_leaves_the_sessions_of_others(site):
 
 
 def test_a_stream_ends_when_its_token_is_revoked(site, start_server, monkeypatch):
-    monkeypatch.setattr(guard, "RECHECK_S", 0.0)
+    monkeypatch.setattr(middleware, "RECHECK_S", 0.0)
     token, secret = site.store.tokens.create("watcher")
     server = start_server()
     with (
@@ -67,6 +77,33 @@ def test_a_stream_ends_when_its_token_is_revoked(site, start_server, monkeypatch
         for line in lines:  # ends by itself: the server closes it at the next message
             assert "event: end" not in line
     server.stop()
+
+
+@pytest.mark.parametrize("kind", ["of a known length", "in chunks"])
+def test_a_download_is_broken_off_when_its_token_is_revoked(site, start_server, monkeypatch, caplog, kind):
+    """Its client sees that the rest is missing, and the server has nothing to complain of."""
+    monkeypatch.setattr(middleware, "RECHECK_S", 0.0)
+    token, secret = site.store.tokens.create("reader")
+    if kind == "in chunks":
+        task = new_task(site.store, site.library, "talks")
+        rows = [EventRow(n, Event("x" * 10_000, Stream.STDOUT, 1, Level.INFO, "x" * 10_000)) for n in range(1, 3001)]
+        site.store.events.append(task.id, rows, lines_read=3000)
+        path = f"/public/api/v3/tasks.log.download?id={task.id}"
+    else:
+        blob = site.artifacts.put_bytes(os.urandom(30 << 20))
+        path = f"/api/models/{site.store.models.add(NewModel('big', blob.sha256, blob.size_bytes, None)).id}/download"
+    server = start_server()
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port, timeout=20)
+    connection.request("GET", path, headers={"x-api-key": secret})
+    answer = connection.getresponse()
+    assert answer.status == 200
+    assert len(answer.read(1000)) == 1000
+    site.store.tokens.revoke(token.id)
+    with pytest.raises(http.client.IncompleteRead):
+        answer.read()
+    connection.close()
+    server.stop()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_the_command_line_makes_lists_and_revokes_tokens(tmp_path):
@@ -128,9 +165,10 @@ def test_the_memory_of_the_throttle_is_bounded():
     assert len(throttle._free_at) == 10_000
 
 
-def test_after_any_number_of_guesses_the_right_token_is_let_in():
+@pytest.mark.alone
+def test_after_any_number_of_guesses_the_right_token_is_let_in(tmp_path):
     clock = Clock()
-    access = Access("the right one", throttle=Throttle(now=clock))
+    access = Access("the right one", sessions=tmp_path, throttle=Throttle(now=clock))
 
     async def tries():
         for number in range(BURST):
@@ -147,12 +185,19 @@ def test_after_any_number_of_guesses_the_right_token_is_let_in():
     asyncio.run(tries())
 
 
-def test_a_flood_of_guesses_is_told_to_come_back_and_who_is_in_works_on(site):
-    secret = site.store.tokens.create("worker")[1]
-    site.client.get("/api/info")
+def no_turn_is_left(site, monkeypatch):
+    """The client has guessed as often as it may, and time stands still: no turn comes back meanwhile."""
     throttle = site.app.state.web.access._throttle
+    now = time.monotonic()
+    monkeypatch.setattr(throttle, "_now", lambda: now)
     while throttle.turn("testclient") is not None:
         pass
+
+
+def test_a_flood_of_guesses_is_told_to_come_back_and_who_is_in_works_on(site, monkeypatch):
+    secret = site.store.tokens.create("worker")[1]
+    site.client.get("/api/info")
+    no_turn_is_left(site, monkeypatch)
 
     answer = site.stranger.get("/api/tasks", headers={"x-api-key": "a guess"})
     assert answer.status_code == 429
@@ -170,16 +215,20 @@ def test_the_cookie_is_kept_to_tls_where_the_page_came_over_it(site):
     over_tls = site.stranger.post("/login", data={"token": TOKEN}, headers={"x-forwarded-proto": "https"})
     plain = site.stranger.post("/login", data={"token": TOKEN})
 
+    site.stranger.base_url = httpx2.URL("https://127.0.0.1:8120")
+    trusted = site.stranger.post("/login", data={"token": TOKEN})
+
     assert "secure" in over_tls.headers["set-cookie"].lower()
+    assert trusted.headers["set-cookie"].startswith("__Host-session_")
+    assert "secure" in trusted.headers["set-cookie"].lower()
+    assert site.stranger.get("/tasks").status_code == 200
     assert "secure" not in plain.headers["set-cookie"].lower()
-    for answer in (over_tls, plain):
+    for answer in (over_tls, plain, trusted):
         assert "max-age=2592000" in answer.headers["set-cookie"].lower(), "sessions expire"
 
 
-def test_the_public_api_says_401_to_guesses_whatever_their_number(site):
-    throttle = site.app.state.web.access._throttle
-    while throttle.turn("testclient") is not None:
-        pass
+def test_the_public_api_says_401_to_guesses_whatever_their_number(site, monkeypatch):
+    no_turn_is_left(site, monkeypatch)
 
     for guess in ("one", "another"):  # clients of 2019 repeat what gets a 429 for two hours
         answer = site.stranger.post("/public/api/v3/users.me", json={}, headers={"x-api-key": guess})

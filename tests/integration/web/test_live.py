@@ -12,8 +12,9 @@ import pytest
 
 from agent.domain import Step, TaskStatus
 from agent.errors import AgentError
-from tests.demo_store import fill_library, finish, new_task, start, train
-from tests.web_server import TOKEN, Server
+from tests.support.demo_store import fill_library, finish, new_task, start, train
+from tests.support.sse import read_messages
+from tests.support.web_server import TOKEN, Server
 
 
 @pytest.fixture
@@ -32,18 +33,8 @@ class Stream:
         self.messages = self._read()
 
     def _read(self) -> Iterator[tuple[str, int | None, Any]]:
-        event, id_, data = "", None, ""
-        for line in self.response.iter_lines():
-            name, _, value = line.partition(": ")
-            if name == "event":
-                event = value
-            elif name == "id":
-                id_ = int(value)
-            elif name == "data":
-                data = value
-            elif not line and event:
-                yield event, id_, json.loads(data, parse_constant=pytest.fail)
-                event, id_, data = "", None, ""
+        for event, id_, (data,) in read_messages(self.response.iter_lines()):
+            yield event, id_, json.loads(data, parse_constant=pytest.fail)
 
     def until(self, wanted: str) -> list[tuple[str, int | None, Any]]:
         seen = []
@@ -80,7 +71,7 @@ def test_the_points_of_a_stream_are_the_points_printed(start_server, story, arti
     with start_server().client() as client:
         messages = Stream(client, f"/api/tasks/{story.task_id}/stream").until("end")
         served = client.get(f"/api/tasks/{story.task_id}/points").json()["series"]
-    streamed: dict[int, list] = {}
+    streamed: dict[int, list[Any]] = {}
     for name, _, data in messages:
         for part in data["points"] if name == "batch" else ():
             streamed.setdefault(part["series"], []).extend(zip(part["epoch"], part["value"], strict=True))
@@ -175,7 +166,7 @@ def test_the_list_stream_brings_new_and_changed_tasks(start_server, story, store
 
 
 def _library(store):
-    from tests.demo_store import Library
+    from tests.support.demo_store import Library
 
     return Library(store.plugins.list()[0].id, store.projects.list()[0].id, store.models.list()[0].id)
 

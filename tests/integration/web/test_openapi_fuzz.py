@@ -1,4 +1,4 @@
-"""The whole OpenAPI, tried with input nobody would think of, over a store that holds some of everything.
+"""The whole OpenAPI, tried with random input, with a store that holds objects of every kind.
 
 Whatever comes in, the answer is one the description promises and never the server's own failure; what the
 description forbids is refused. Without a token it is 401 and nothing else. Streams do not end, so only their
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import io
-import os
 import tarfile
 import time
 import warnings
@@ -19,7 +18,7 @@ from typing import Any
 import pytest
 import schemathesis
 from fastapi import FastAPI
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 from schemathesis.checks import CheckFunction, not_a_server_error
 from schemathesis.generation import GenerationMode
@@ -34,12 +33,12 @@ from schemathesis.specs.openapi.checks import (
 from agent.artifacts import open_artifacts
 from agent.settings import Settings
 from agent.store import open_store
-from tests.demo_store import fill, state_tar
-from tests.web_server import TOKEN
+from tests.support.demo_store import fill, state_tar
+from tests.support.fuzzing import EXAMPLES, fuzz
+from tests.support.web_server import TOKEN
 from web_stub import public_api, rest
 from web_stub.app import create_app
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 LIMIT_S = 40.0  # of all ordinary runs together; what is left then is tried with one example each
 IDS = 12  # the store has hardly more of anything: an id below is often one that exists
 
@@ -110,7 +109,7 @@ def schema(app: FastAPI) -> Any:
 
 @pytest.fixture(scope="module")
 def refusing_schema(app: FastAPI) -> Any:
-    """The description without what takes any text: in a query everything is text, so nothing there is forbidden."""
+    """The description without parameters that accept any text: in a query every value is text, so none is invalid."""
     schema = copy.deepcopy(app.openapi())
     del schema["security"], schema["components"]["securitySchemes"]
     for operations in schema["paths"].values():
@@ -135,7 +134,7 @@ def public_schema(app: FastAPI) -> Any:
 
 @pytest.fixture(scope="module")
 def end() -> float:
-    """When the time for all of this is over."""
+    """The time at which all generated requests must have ended."""
     return time.monotonic() + (LIMIT_S if not EXAMPLES else float("inf"))
 
 
@@ -145,14 +144,7 @@ def try_out(
     """Call `check(case, answer)` for generated cases; with `ids`, half of those in paths are likely to exist."""
     tried = 0
 
-    @settings(
-        max_examples=EXAMPLES or examples,
-        derandomize=not EXAMPLES,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate, Phase.shrink],
-    )
+    @fuzz(examples, database=None, phases=[Phase.generate, Phase.shrink])
     @given(case=operation.as_strategy(generation_mode=mode), data=st.data())
     def one(case: Any, data: st.DataObject) -> None:
         nonlocal tried
@@ -177,7 +169,7 @@ def takes_something(operation: Any) -> bool:
 
 
 @pytest.mark.parametrize(("method", "path"), [one for one in REST if not one[1].endswith("/stream")])
-def test_what_is_allowed_is_answered_as_described(schema: Any, end: float, method: str, path: str) -> None:
+def test_a_valid_request_is_answered_as_the_openapi_says(schema: Any, end: float, method: str, path: str) -> None:
     def check(case: Any, operation: Any) -> None:
         answer = case.call(headers={"x-api-key": TOKEN, "host": "127.0.0.1"})
         case.validate_response(answer, checks=AS_PROMISED)
@@ -190,7 +182,9 @@ def test_what_is_allowed_is_answered_as_described(schema: Any, end: float, metho
     # /api/models takes any bytes and says itself what is wrong with them: nothing about a body is forbidden there.
     [one for one in REST if not one[1].endswith("/stream") and one != ("POST", "/api/models")],
 )
-def test_what_is_forbidden_is_refused_as_described(refusing_schema: Any, end: float, method: str, path: str) -> None:
+def test_an_invalid_request_is_refused_as_the_openapi_says(
+    refusing_schema: Any, end: float, method: str, path: str
+) -> None:
     operation = refusing_schema[path][method]
     if not takes_something(operation):
         return  # so nothing can be wrong with it
@@ -203,7 +197,7 @@ def test_what_is_forbidden_is_refused_as_described(refusing_schema: Any, end: fl
 
 
 @pytest.mark.parametrize(("method", "path"), REST)
-def test_without_a_token_it_is_401_and_nothing_else(schema: Any, end: float, method: str, path: str) -> None:
+def test_without_a_token_every_generated_request_gets_401(schema: Any, end: float, method: str, path: str) -> None:
     def check(case: Any, operation: Any) -> None:
         case.headers = {
             name: value
@@ -222,11 +216,12 @@ def test_without_a_token_it_is_401_and_nothing_else(schema: Any, end: float, met
     [one for one in addresses(PUBLIC) if "{" not in one[1]],  # that one is for methods we do not have: 404 or 501
 )
 def test_the_public_api_never_fails_by_itself(public_schema: Any, end: float, method: str, path: str) -> None:
-    """Its clients repeat what got a 5xx for hours: so it is never one, whatever they send."""
+    """Its clients repeat a call for hours that got a 5xx, but not after 501: not offered here."""
 
     def check(case: Any, operation: Any) -> None:
         answer = case.call(headers={"x-api-key": TOKEN, "host": "127.0.0.1"})
-        case.validate_response(answer, checks=[not_a_server_error])
+        if answer.status_code != 501:
+            case.validate_response(answer, checks=[not_a_server_error])
 
     try_out(public_schema[path][method], GenerationMode.POSITIVE, end, check, examples=3, ids=True)
     if takes_something(public_schema[path][method]):

@@ -1,15 +1,17 @@
-"""The pages of models, plugins and the new task: what they come with, before a script runs."""
+"""The pages of models, plugins and the new task: their content before a script runs."""
 
 from __future__ import annotations
 
 import json
 import re
+from urllib.parse import urljoin
 
 import pytest
 
 from agent.domain import NewModel, Provenance
-from tests.demo_store import new_task, start, state_tar, train
-from tests.web_server import TOKEN
+from agent.errors import StoreBusy
+from tests.support.demo_store import new_task, start, state_tar, train
+from tests.support.web_server import TOKEN
 
 
 @pytest.fixture
@@ -21,7 +23,9 @@ def person(site):
 
 def first_of(answer):
     assert answer.status_code == 200, answer.text
-    return json.loads(re.search(r'id="first">(.*?)</script>', answer.text)[1])
+    first = re.search(r'id="first">(.*?)</script>', answer.text)
+    assert first is not None
+    return json.loads(first[1])
 
 
 @pytest.mark.parametrize("path", ["/models", "/models/upload", "/models/1", "/plugins", "/plugins/1", "/tasks/new"])
@@ -29,7 +33,7 @@ def test_every_page_wants_a_session(site, path):
     answer = site.stranger.get(path)
 
     assert answer.status_code == 303
-    assert answer.headers["location"].startswith("/login?next=")
+    assert answer.headers["location"].startswith(("./login?next=", "../login?next="))
 
 
 @pytest.mark.parametrize("path", ["/models", "/models/upload", "/models/1", "/plugins", "/plugins/1", "/tasks/new"])
@@ -37,18 +41,32 @@ def test_every_page_loads_only_what_the_server_has(person, path):
     answer = person.get(path)
     assert answer.status_code == 200
     assert "script-src 'self'" in answer.headers["content-security-policy"]
-    loaded = re.findall(r'(?:src|href)="(/assets/[^"]+)"', answer.text)
+    loaded = re.findall(r'(?:src|href)="([./]+assets/[^"]+)"', answer.text)
     assert loaded
-    assert all(person.get(file).status_code == 200 for file in loaded)
+    assert all(person.get(urljoin(path, file)).status_code == 200 for file in loaded)
     assert not re.search(r"""\son\w+=|style=|<script(?![^>]*(?:src=|application/json))""", answer.text)
 
 
 @pytest.mark.parametrize("path", ["/models/99", "/plugins/99", "/models/99999999999999999999"])
-def test_what_is_not_there_is_said_on_a_page(person, path):
+def test_an_unknown_address_or_id_is_explained_on_a_page(person, path):
     answer = person.get(path, headers={"accept": "text/html"})
 
     assert answer.status_code == 404
     assert "There is no" in answer.text
+
+
+def test_a_store_that_is_busy_is_told_to_a_person_on_a_page_and_to_a_program_as_json(site, person):
+    def busy(_request):
+        raise StoreBusy("The database is locked by another process.")
+
+    site.app.add_route("/busy", busy)
+    site.app.router.routes.insert(0, site.app.router.routes.pop())
+    page = person.get("/busy", headers={"accept": "text/html"})
+    answer = person.get("/busy")
+
+    assert (page.status_code, page.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert "locked by another process" in page.text
+    assert (answer.status_code, answer.json()["error"]) == (503, "The database is locked by another process.")
 
 
 def test_an_address_with_a_wrong_field_is_explained_on_a_page(person):
@@ -82,21 +100,21 @@ def test_texts_of_plugins_and_models_cannot_become_markup(site, person):
 
 def test_a_rerun_is_filled_in_from_its_task(site, person):
     task = new_task(site.store, site.library, "fruit")
-    wish = first_of(person.get(f"/tasks/new?task={task.id}"))["wish"]
+    draft = first_of(person.get(f"/tasks/new?task={task.id}"))["draft"]
 
-    assert (wish["type"], wish["name"], wish["task"]) == ("train", "fruit", task.id)
-    assert (wish["plugin"], wish["project"], wish["model"]) == (1, 1, 1)
-    assert json.loads(wish["config"]) == dict(task.config)
-    assert list(json.loads(wish["config"])) == list(task.config)
-    assert wish["options"]["engine"] == task.options.engine
+    assert (draft["type"], draft["name"], draft["task"]) == ("train", "fruit", task.id)
+    assert (draft["plugin"], draft["project"], draft["model"]) == (1, 1, 1)
+    assert json.loads(draft["config"]) == dict(task.config)
+    assert list(json.loads(draft["config"])) == list(task.config)
+    assert draft["options"]["engine"] == task.options.engine
 
 
 def test_training_on_from_a_checkpoint_keeps_the_classes(site, person):
     story = start(site.store, new_task(site.store, site.library, "fruit"))
     train(story, site.artifacts, epochs=1)
     model = site.store.models.list(task_id=story.task_id)[0]
-    on = first_of(person.get(f"/tasks/new?type=train&task={story.task_id}&model={model.id}"))["wish"]
-    infer = first_of(person.get(f"/tasks/new?type=inference&task={story.task_id}&model={model.id}"))["wish"]
+    on = first_of(person.get(f"/tasks/new?type=train&task={story.task_id}&model={model.id}"))["draft"]
+    infer = first_of(person.get(f"/tasks/new?type=inference&task={story.task_id}&model={model.id}"))["draft"]
 
     assert on["model"] == model.id
     assert json.loads(on["config"])["weights_init_type"] == "continue_training"
@@ -109,14 +127,14 @@ def test_a_model_brings_the_plugin_it_was_made_for(site, person):
     origin = Provenance(plugin_id=site.library.plugin_id)
     model = site.store.models.add(NewModel("m", blob.sha256, blob.size_bytes, None, provenance=origin))
 
-    assert first_of(person.get(f"/tasks/new?model={model.id}"))["wish"]["plugin"] == site.library.plugin_id
+    assert first_of(person.get(f"/tasks/new?model={model.id}"))["draft"]["plugin"] == site.library.plugin_id
 
 
-def test_what_a_link_names_and_is_gone_is_said(person):
+def test_a_link_to_something_that_was_removed_is_explained(person):
     first = first_of(person.get("/tasks/new?task=77&model=88"))
 
     assert first["notes"] == ["There is no task 77.", "There is no model 88."]
-    assert first["wish"]["model"] is None
+    assert first["draft"]["model"] is None
 
 
 def test_an_agent_that_reported_is_counted(site, person):

@@ -5,14 +5,24 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import random
 import re
+import shutil
 import tarfile
+import types
 from pathlib import Path
 
+import anyio
 import pytest
 
-from tests.demo_store import fill_library, new_task, start, state_tar, tar_bytes, train
+from tests.support.bytes_moved import bytes_moved
+from tests.support.demo_store import fill_library, new_task, start, state_tar, tar_bytes, train
+from tests.support.web_server import TOKEN
 from web_stub.downloads import byte_range, disposition
+
+
+def half_written(site):
+    return [file for file in (site.settings.home / "artifacts" / "half").iterdir() if file.suffix != ".lock"]
 
 
 def test_a_downloaded_checkpoint_is_the_tar_with_config_on_top(site):
@@ -66,6 +76,11 @@ def test_a_download_that_is_known_is_not_sent_again(site):
         ("bytes=0-1,3-4", None),
         ("lines=0-1", None),
         ("bytes=-", None),
+        (f"bytes=0-{'9' * 5000}", (0, 10)),
+        (f"bytes={'9' * 5000}-", "unsatisfiable"),
+        (f"bytes=-{'9' * 5000}", (0, 10)),
+        (f"bytes={'0' * 5000}5-7", (5, 8)),
+        ("bytes=٣-٤", None),
     ],
 )
 def test_ranges_are_read_as_the_rfc_says(header, part):
@@ -92,13 +107,15 @@ def test_an_uploaded_tar_becomes_a_model(site):
     assert model["provenance"]["plugin_image"] == "local/unet-small:1.2.0"
     assert site.client.post("/api/models", params={"name": "x", "plugin": 99}, content=data).status_code == 404
     assert site.client.get(model["download"]).content == data
-    assert list((site.settings.home / "uploads").iterdir()) == []
+    assert not (site.settings.home / "uploads").exists()
+    assert half_written(site) == []
 
 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"not a tar at all", "tar"),
+        (b"not a tar at all", "is cut off"),
+        (b"<html>" * 100, "is not a readable tar"),
         (b"", ""),
         (state_tar(["a"], 1)[:2000], ""),
         (tar_bytes(**{"model/config.json": b"{}"}), "config.json"),
@@ -112,6 +129,61 @@ def test_a_tar_that_is_no_model_state_is_refused_with_every_problem(site, body, 
     assert said in answer.json()["error"]
     assert answer.json()["details"]["problems"]
     assert str(site.settings.home) not in answer.text
+    assert [m["name"] for m in site.client.get("/api/models").json()["items"]] == ["unet start weights"]
+    assert half_written(site) == []
+
+
+def test_an_upload_is_written_once_and_only_headers_of_it_are_read(site):
+    data = tar_bytes(**{"config.json": b"{}", "model.pt": random.Random(1).randbytes(32 << 20)})
+    with bytes_moved() as moved:
+        answer = site.client.post("/api/models", params={"name": "large"}, content=data)
+
+    assert answer.status_code == 201, answer.text
+    assert len(data) <= moved.written_bytes < len(data) + (2 << 20)
+    assert moved.read_bytes < 2 << 20
+
+
+def test_an_upload_that_does_not_fit_is_refused_before_its_first_byte(site, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=1000))
+    answer = site.client.post("/api/models", params={"name": "large"}, content=state_tar(["apple"], 5))
+
+    assert answer.status_code == 507
+    assert "There is no space left to write an artifact" in answer.json()["error"]
+    assert half_written(site) == []
+
+
+@pytest.mark.parametrize("end", ["disconnect", "cancel"])
+def test_of_an_upload_whose_client_goes_away_nothing_is_left(site, end):
+    """What the server itself sees: some of the body, then the end of the connection, or of the task that serves it."""
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "path": "/api/models",
+        "raw_path": b"/api/models", "query_string": b"name=lost", "root_path": "", "scheme": "http",
+        "headers": [(b"host", b"127.0.0.1:8120"), (b"x-api-key", TOKEN.encode())], "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8120), "state": {},
+    }  # fmt: skip
+    seen = []
+
+    async def serve() -> None:
+        async with anyio.create_task_group() as tasks:
+            body = iter([state_tar(["apple"], 5)[:5000] * 2000])
+
+            async def receive():
+                for piece in body:
+                    return {"type": "http.request", "body": piece, "more_body": True}
+                seen.extend(half_written(site))
+                if end == "disconnect":
+                    return {"type": "http.disconnect"}
+                tasks.cancel_scope.cancel()
+                return await anyio.sleep_forever()
+
+            async def send(message):
+                pass
+
+            await site.app(scope, receive, send)
+
+    anyio.run(serve)
+    assert len(seen) == 1, "the bytes were on their way into the artifacts"
+    assert half_written(site) == []
     assert [m["name"] for m in site.client.get("/api/models").json()["items"]] == ["unet start weights"]
 
 

@@ -1,14 +1,14 @@
-"""The REST API's models: found, looked into, followed from parent to child."""
+"""The REST API's models: search, files, lineage from parent to child."""
 
 from __future__ import annotations
 
 from agent.domain import NewModel, NewTask, Provenance, TaskType
-from tests.demo_store import CONFIG, fill_library, finish, new_task, start, state_tar, tar_bytes, train
 from tests.integration.web.test_live import Stream
+from tests.support.demo_store import CONFIG, fill_library, finish, new_task, start, state_tar, tar_bytes, train
 
 
 def trained(site, name, model_id=None, epochs=2.0):
-    wish = NewTask(
+    new = NewTask(
         TaskType.TRAIN,
         name,
         site.library.plugin_id,
@@ -16,14 +16,14 @@ def trained(site, name, model_id=None, epochs=2.0):
         model_id or site.library.model_id,
         CONFIG,
     )
-    story = start(site.store, site.store.tasks.add(wish))
+    story = start(site.store, site.store.tasks.add(new))
     train(story, site.artifacts, epochs=epochs)
     finish(story)
     return story.task_id
 
 
 def checkpoint_of(site, task_id, parent):
-    """A model of this task that says from which one it was trained."""
+    """A model of this task, with the model from which the task started."""
     blob = site.artifacts.put_bytes(state_tar(["apple"], task_id))
     origin = Provenance(task_id=task_id, checkpoint_index=7, is_best=True, parent_model_id=parent)
     return site.store.models.add(NewModel(f"of task {task_id}", blob.sha256, blob.size_bytes, None, provenance=origin))
@@ -63,7 +63,7 @@ def test_the_files_of_a_tar_are_listed_without_unpacking(site):
     assert site.client.get("/api/models/99/files").status_code == 404
 
 
-def test_a_model_without_files_has_none_to_list(site):
+def test_a_model_without_files_has_an_empty_list_of_files(site):
     answer = site.client.post("/api/models", params={"name": "empty"}, content=tar_bytes())
     assert answer.status_code == 201, answer.text
 

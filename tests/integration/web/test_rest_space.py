@@ -1,10 +1,10 @@
-"""What takes the space, over REST; models pinned, removed and restored."""
+"""Disk usage over REST; models are pinned, removed and restored."""
 
 from __future__ import annotations
 
-from agent.house import House
-from agent.housekeeping import look_at_images
-from tests.fake_engine import FakeEngine
+from agent.installation import Installation
+from agent.maintenance.housekeeping import probe_images
+from tests.support.fake_engine import FakeEngine
 
 
 def space(site):
@@ -50,8 +50,10 @@ def test_a_model_is_pinned_and_comes_back_from_the_trash(site):
 
 
 def test_images_are_shown_as_an_agent_last_saw_them(site):
-    house = House(site.store, site.artifacts, site.settings, lambda name, settings: FakeEngine(lambda folder: ()))
-    look_at_images(house)
+    installation = Installation(
+        site.store, site.artifacts, site.settings, lambda name, settings: FakeEngine(lambda folder: ())
+    )
+    probe_images(installation)
     assert space(site)["images"]["items"] == []
     (site.settings.home / "images.json").write_text("half a fi")
     assert space(site)["images"] is None

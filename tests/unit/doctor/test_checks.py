@@ -1,4 +1,4 @@
-"""Each fact that may hurt gives one line with a remedy; nothing else does."""
+"""Each harmful fact gives a line with a remedy; other facts give none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from agent.doctor.facts import (
     DockerFacts,
     EngineFacts,
     Facts,
-    LeftoverFacts,
+    HalfMadeFacts,
+    OrphanFacts,
     PermissionFacts,
     Port,
     ProcessFacts,
@@ -24,7 +25,7 @@ from agent.doctor.facts import (
     WebFacts,
 )
 from agent.doctor.finding import Verdict
-from agent.doctor.look_engine import docker_facts
+from agent.doctor.probe_engine import docker_facts
 
 DOCKER = DockerFacts(
     host="unix:///var/run/docker.sock",
@@ -47,10 +48,10 @@ VERSIONS = VersionFacts("0.1.0", (3, 11, 7), "Linux", {"docker": "7.1.0"}, ())
 WEB = WebFacts("127.0.0.1", 8120, Port.FREE)
 CLOCK = ClockFacts(1_000_000.0, 999_990.0, 0.0)
 STORE = StoreFacts("/home/a/store.db", revision="0004", newest_revision="0004", models=3)
-FACTS = Facts(ENGINE, DISKS, RIGHTS, VERSIONS, WEB, CLOCK, STORE, LeftoverFacts())
+FACTS = Facts(ENGINE, DISKS, RIGHTS, VERSIONS, WEB, CLOCK, STORE, OrphanFacts())
 
 
-def test_a_sound_installation_has_only_good_lines_and_exit_code_0():
+def test_a_healthy_installation_has_only_ok_lines_and_exit_code_0():
     found = examine(FACTS)
 
     assert {finding.verdict for finding in found} == {Verdict.OK}
@@ -81,8 +82,8 @@ def test_a_sound_installation_has_only_good_lines_and_exit_code_0():
             {"engine": replace(ENGINE, setting="process", process=ProcessFacts("", "no namespaces"))},
             "processes", "warn", "no namespaces",
         ),
-        ({"disk": replace(DISKS, disks=(replace(DISK, free_bytes=100 << 20),))}, "disk", "fail", "100 MiB free"),
-        ({"disk": replace(DISKS, disks=(replace(DISK, free_bytes=500 << 20),))}, "disk", "warn", "500 MiB free"),
+        ({"disk": replace(DISKS, disks=(replace(DISK, free_bytes=100 << 20),))}, "disk", "fail", "100.0 MiB free"),
+        ({"disk": replace(DISKS, disks=(replace(DISK, free_bytes=500 << 20),))}, "disk", "warn", "500.0 MiB free"),
         ({"disk": replace(DISKS, disks=(replace(DISK, free_files=3),))}, "disk", "warn", "inodes"),
         ({"disk": replace(DISKS, disks=(replace(DISK, kind="nfs4"),))}, "disk", "warn", "local disk"),
         ({"disk": replace(DISKS, disks=(replace(DISK, kind="tmpfs"),))}, "disk", "warn", "restart"),
@@ -91,6 +92,7 @@ def test_a_sound_installation_has_only_good_lines_and_exit_code_0():
         ({"permissions": replace(RIGHTS, home_owner=0)}, "home", "warn", "user 0"),
         ({"permissions": replace(RIGHTS, home_mode=0o777)}, "home", "warn", "777"),
         ({"permissions": replace(RIGHTS, token_mode=0o644)}, "token", "fail", "644"),
+        ({"permissions": replace(RIGHTS, token_is_file=False)}, "token", "fail", "is no file"),
         ({"permissions": replace(RIGHTS, inotify="too many open files")}, "checkpoints", "warn", "max_user_instances"),
         ({"permissions": replace(RIGHTS, fanotify="not permitted")}, "checkpoints", "ok", "CAP_SYS_ADMIN"),
         ({"versions": replace(VERSIONS, python=(3, 10, 1))}, "versions", "fail", "3.11"),
@@ -107,12 +109,15 @@ def test_a_sound_installation_has_only_good_lines_and_exit_code_0():
         ({"store": replace(STORE, trouble="cannot be opened")}, "store", "fail", "cannot be opened"),
         ({"store": replace(STORE, models_without_bytes=(4, 7))}, "artifacts", "fail", "models 4, 7"),
         ({"store": replace(STORE, artifacts_trouble="no such bucket")}, "artifacts", "fail", "no such bucket"),
-        ({"leftovers": LeftoverFacts(containers=2)}, "leftovers", "warn", "2 containers"),
-        ({"leftovers": LeftoverFacts(lost_tasks=(5,))}, "leftovers", "warn", "task 5"),
-        ({"leftovers": LeftoverFacts(queued=3)}, "queue", "warn", "agent up"),
+        ({"half_made": HalfMadeFacts(("upload", "upload"), 1 << 20)}, "half-made", "warn", "2 × upload, 1.0 MiB"),
+        ({"store": replace(STORE, is_made=False)}, "store", "ok", "there is no database"),
+        ({"store": replace(STORE, is_made=False, is_half_restored=True)}, "store", "warn", "agent restore"),
+        ({"orphans": OrphanFacts(containers=2)}, "leftovers", "warn", "2 containers"),
+        ({"orphans": OrphanFacts(lost_tasks=(5,))}, "leftovers", "warn", "task 5"),
+        ({"orphans": OrphanFacts(queued=3)}, "queue", "warn", "agent up"),
     ],
 )  # fmt: skip
-def test_each_fact_that_may_hurt_gives_a_line_with_a_remedy(changed, about, verdict, said):
+def test_each_harmful_fact_gives_a_line_with_a_remedy(changed, about, verdict, said):
     found = examine(replace(FACTS, **changed))
 
     hits = [f for f in found if f.about == about and f.verdict == verdict and said in f"{f.said} {f.remedy}"]
@@ -121,7 +126,7 @@ def test_each_fact_that_may_hurt_gives_a_line_with_a_remedy(changed, about, verd
     assert exit_code(found) == (3 if verdict == "fail" else 0)
 
 
-def test_a_finding_that_is_not_fine_always_says_what_to_do():
+def test_a_finding_that_is_not_ok_has_a_remedy():
     bad = Facts(
         replace(ENGINE, docker="away", setting="docker"),
         replace(DISKS, disks=(replace(DISK, trouble="gone"),), placing="copy"),
@@ -130,19 +135,19 @@ def test_a_finding_that_is_not_fine_always_says_what_to_do():
         replace(WEB, port=Port.TAKEN, exposure="open"),
         ClockFacts(0.0, 1000.0, 9.0),
         StoreFacts("s", trouble="t", artifacts_trouble="u"),
-        LeftoverFacts(1, 1, (1,), 1),
+        OrphanFacts(1, 1, (1,), 1),
     )
 
     assert all(finding.remedy for finding in examine(bad) if finding.verdict is not Verdict.OK)
 
 
-def test_nothing_is_said_of_leftovers_where_the_store_could_not_be_asked():
-    found = examine(replace(FACTS, store=StoreFacts("", trouble="away"), leftovers=None))
+def test_without_the_store_the_doctor_has_no_line_about_leftovers():
+    found = examine(replace(FACTS, store=StoreFacts("", trouble="away"), orphans=None))
 
     assert "leftovers" not in {finding.about for finding in found}
 
 
-def test_what_an_engine_says_of_itself_is_read_whatever_its_age():
+def test_the_description_of_an_old_or_new_engine_is_read():
     said = {
         "ServerVersion": "20.10", "SystemTime": "2026-01-31T12:00:30.123456789Z", "MemoryLimit": True,
         "Runtimes": {"runc": {}, "nvidia": {}}, "SecurityOptions": ["name=rootless"], "NCPU": 2,

@@ -1,14 +1,15 @@
-"""Multiplexed output, cut anywhere, gives back what was put in."""
+"""Multiplexed output, cut anywhere, gives the original bytes of each stream."""
 
 from __future__ import annotations
 
 from itertools import groupby
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.engines.frames import BrokenFraming, FrameParser, missing_end, skip
+from tests.support.fuzzing import fuzz
 
 entries = st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=30)), max_size=30)
 
@@ -67,17 +68,17 @@ LINES = 1000
 LOG = multiplexed([(1, f"line {i}\n".encode()) for i in range(LINES)])
 
 
-@settings(max_examples=50)
+@fuzz(50)
 @given(st.integers(0, len(LOG)), st.integers(1, len(LOG)), st.integers(1, LINES))
 def test_a_missing_end_is_found_or_left_open_but_never_wrong(received, kept, lines):
-    """Received a beginning of the log, of which the last part was kept; the engine gives the log's last lines."""
+    """The agent has received the beginning of the log and kept its last part; the engine gives the log's last lines."""
     end = multiplexed([(1, f"line {i}\n".encode()) for i in range(LINES - lines, LINES)])
     rest = missing_end(LOG[:received][-kept:], end)
     if rest is not None:
         assert LOG[:received] + rest == LOG
 
 
-@settings(max_examples=50)
+@fuzz(50)
 @given(st.integers(0, 5000), st.integers(6000, len(LOG)), st.integers(600, LINES))
 def test_a_missing_end_is_found_where_enough_was_kept(missing, kept, lines):
     end = multiplexed([(1, f"line {i}\n".encode()) for i in range(LINES - lines, LINES)])

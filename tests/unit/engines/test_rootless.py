@@ -1,10 +1,10 @@
-"""Who owns the task folder as a container sees it: under a rootless engine its root is the user."""
+"""The owner of the task folder as a container sees it: under a rootless engine, root is the user."""
 
 from __future__ import annotations
 
 import pytest
 
-from agent.engines.docker_words import is_rootless
+from agent.engines.docker_errors import is_rootless
 
 
 @pytest.mark.parametrize(

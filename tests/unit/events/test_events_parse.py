@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agent.events.lines import cut_mark, redrawn_mark
 from agent.events.model import Applied, CheckpointReported, Crashed, Event, Level, Metrics, Progress, Stream
 from agent.events.parse import parse_line, read_object
-from agent.events.read_json import MAX_DEPTH
+from agent.formats.json_values import MAX_DEPTH
 
 
 def read(line: str | dict[str, Any]) -> Event:
@@ -209,7 +209,7 @@ def test_a_bar_glued_before_a_json_line_hides_nothing(bar: str):
     assert event.json_start == len(bar)
 
 
-def test_blanks_before_a_json_line_are_nothing_worth_a_field():
+def test_blanks_before_a_json_line_are_dropped():
     event = read("\r   " + json.dumps(metrics()))
 
     assert event.body == Metrics("train", 0.5, {"loss": 0.25})
@@ -261,7 +261,7 @@ def test_metric_values_that_came_as_text_are_numbers(wire: object, value: float 
     "wire",
     ["good", "", "[1. 2.]", "[1, 2]", "[]", "tensor([1, 2])", "tensor([0.5, 0.6])", [0.5], {"a": 1}, "9" * 1000],
 )
-def test_a_metric_that_is_no_number_is_none_and_named_and_costs_no_other(wire: object):
+def test_a_metric_that_is_not_a_number_is_none_and_named_and_the_others_stay(wire: object):
     event = read(metrics(metrics={"a": 1.5, "odd": wire}))
 
     assert event.body == Metrics("train", 0.5, {"a": 1.5, "odd": None})
@@ -337,7 +337,7 @@ def test_a_checkpoint_is_not_lost_for_what_only_describes_it():
     assert "'best_now'" in (event.parse_error or "")
 
 
-def test_a_crash_keeps_its_words_and_its_stack():
+def test_a_crash_keeps_its_message_and_its_stack():
     stack = ["Traceback (most recent call last):", "ValueError: boom"]
     line = {"message": "Unexpected exception in main.", "main_name": "N", "event_type": "EventType.TASK_CRASHED"}
     event = read({**line, "exc_str": "boom", "stack": stack, "level": "fatal"})
@@ -347,13 +347,26 @@ def test_a_crash_keeps_its_words_and_its_stack():
     assert event.fields == {"main_name": "N", "exc_str": "boom", "stack": stack}
 
 
-def test_a_crash_without_words_says_the_last_line_of_its_stack():
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"exc_info": "Traceback (most recent call last):\nValueError: no env\n"}, "ValueError: no env"),
+        ({"exc_str": "why", "exc_info": "Traceback\nValueError: no env"}, "why"),
+    ],
+)
+def test_a_crash_without_a_message_has_the_last_line_of_its_traceback(fields, error):
+    event = read({"message": "get_params error", "event_type": "EventType.TASK_CRASHED", **fields})
+    assert isinstance(event.body, Crashed)
+    assert event.body.error == error
+
+
+def test_a_crash_without_a_message_has_the_last_line_of_its_stack():
     event = read({"message": "m", "event_type": "EventType.TASK_CRASHED", "stack": ["Traceback", "KeyError: 1"]})
 
     assert event.body == Crashed("KeyError: 1", ("Traceback", "KeyError: 1"))
 
 
-def test_model_applied_needs_nothing():
+def test_model_applied_needs_no_further_keys():
     assert read({"message": "model applied", "event_type": "EventType.MODEL_APPLIED"}).body == Applied()
 
 

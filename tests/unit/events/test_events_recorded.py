@@ -1,8 +1,8 @@
-"""Recorded output beside what we read in it: tests/data/events/NAME.log and NAME.jsonl.
+"""Recorded output and its expected events: tests/data/events/*.log and *.jsonl.
 
-`official_2026` is what the official package printed when it ran `official_2026.py`; `sdk_2026`, `sdk_2019` and the
-crashes are lines captured from the two generations of the official SDK; `yolo` has the shapes of the Darknet
-fork; the other two were written by hand, one trap a line. After a wanted change:
+`official_2026` is the output of tests/data/events/official_2026.py with the official package; `sdk_2026`,
+`sdk_2019` and the crashes are lines captured from the two generations of the official SDK; `yolo` has the shapes of the
+Darknet fork; the other two were written by hand, one trap a line. After a wanted change:
 `pytest tests/unit/events --refresh-events`, and read the difference.
 """
 
@@ -27,8 +27,8 @@ def read(log: bytes) -> list[Event]:
 
 
 def shown(event: Event) -> dict[str, object]:
-    """What differs from a plain line, with the type of the body."""
-    said = {"level": event.level.name, "message": event.message, "event_type": event.event_type}
+    """The differences from a plain line, with the type of the body."""
+    said: dict[str, object] = {"level": event.level.name, "message": event.message, "event_type": event.event_type}
     if event.body is not None:
         said["body"] = {"": type(event.body).__name__, **msgspec.to_builtins(event.body)}
     said |= {"fields": event.fields, "parse_error": event.parse_error, "json_start": event.json_start}

@@ -1,4 +1,4 @@
-"""What happens to a training picture on its way to the network."""
+"""Augmentation of training images."""
 
 from __future__ import annotations
 

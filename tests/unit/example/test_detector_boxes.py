@@ -1,11 +1,11 @@
-"""Boxes to maps and back, and how much boxes overlap."""
+"""Conversion of boxes to maps and back, and the overlap of boxes."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from tests.detection_example import boxes, model
+from tests.support.detection_example import boxes, model
 
 SIZE = (64, 96)
 
@@ -17,7 +17,7 @@ def things(*boxes_and_classes):
 
 
 def sides_of(maps):
-    """The sides a network would give that knows the boxes of every cell: (4, h, w)."""
+    """The sides of a perfect network, which knows the box of every cell: (4, h, w)."""
     height, width = maps.weight.shape
     row, col = ((torch.arange(count) + 0.5) * model.CELL for count in (height, width))
     top, left, bottom, right = maps.boxes
@@ -33,7 +33,7 @@ def test_maps_have_a_peak_of_one_in_the_cell_of_each_centre():
     assert maps.boxes[:, 4, 6].tolist() == [8, 16, 24, 32]
 
 
-def test_what_is_drawn_is_found_again():
+def test_boxes_in_the_target_maps_are_found_again():
     given = things((8, 16, 24, 32, 1), (30, 50, 60, 90, 0), (2, 60, 18, 76, 1))
     maps = boxes.maps_of(given, 2, SIZE)
 

@@ -1,4 +1,4 @@
-"""The detector's network, losses, measure and augmentation."""
+"""The detector's network, losses, metric and augmentation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.detection_example import boxes, dataset, metrics, model
+from tests.support.detection_example import boxes, dataset, metrics, model
 
 
 def things(*rows):
@@ -37,7 +37,7 @@ def test_every_parameter_takes_part_in_the_loss():
     assert [name for name, weight in net.named_parameters() if weight.grad is None or not weight.grad.any()] == []
 
 
-def test_it_learns_one_picture_by_heart():
+def test_the_network_can_overfit_a_single_image():
     torch.manual_seed(0)
     seen = things((4, 4, 16, 14, 0), (14, 18, 30, 30, 1))
     image = torch.full((1, 3, 32, 32), 0.2)
@@ -52,7 +52,7 @@ def test_it_learns_one_picture_by_heart():
     assert metrics.mean_average_precision(boxes.found_in(*net(image), 0.3), [seen]) == 1
 
 
-def test_empty_pictures_cost_only_what_is_invented():
+def test_an_empty_image_costs_only_its_false_detections():
     nothing = [things()]
     sides = torch.ones(1, 4, 8, 8)
 
@@ -82,7 +82,7 @@ def test_precision_of_finding_everything_and_nothing_else_is_one():
     assert metrics.mean_average_precision([found(), found()], SEEN) == 0
 
 
-def test_precision_counts_what_is_missed_invented_and_found_again():
+def test_precision_counts_missed_false_and_repeated_detections():
     guesses = [
         found((0, 0, 10, 10, 0, 0.9), (1, 0, 10, 10, 0, 0.8), (20, 20, 40, 40, 0, 0.6)),  # the second: once more
         found((50, 50, 60, 60, 0, 0.7)),  # invented
@@ -99,7 +99,7 @@ def test_a_box_that_shares_too_little_or_has_the_wrong_class_is_wrong():
     assert metrics.average_precision([found((0, 0, 10, 10, 0, 0.9))], SEEN[1:], 1) == 0
 
 
-def test_guessing_without_looking_says_the_usual_box_of_each_class():
+def test_a_guess_that_ignores_the_image_is_the_average_box_of_each_class():
     guess = metrics.same_guess(SEEN, num_classes=3)
 
     assert guess.classes.tolist() == [0, 1]

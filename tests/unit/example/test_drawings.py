@@ -1,4 +1,4 @@
-"""The sample drawings: same seed, same picture; masks that fit; nothing hidden but labelled."""
+"""The sample drawings: the same seed gives the same image; masks fit; hidden objects have no label."""
 
 from __future__ import annotations
 

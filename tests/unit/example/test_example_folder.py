@@ -12,8 +12,8 @@ import pytest
 from inference import SegmentationInference
 from train import SegmentationTrainer
 
-from tests import detection_example
-from tests.example_runs import DETECTION, SEGMENTATION, presets
+from tests.support import detection_example
+from tests.support.example_runs import DETECTION, SEGMENTATION, presets
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def test_plugin_info_says_what_it_is(example):
     assert info["description"]
 
 
-def test_the_two_are_two_plugins():
+def test_the_examples_have_different_versions_and_titles():
     for name in ("VERSION", "plugin_info.json"):
         assert len({example.read(name) for example in EXAMPLES.values()}) == len(EXAMPLES)
 

@@ -11,15 +11,21 @@ from pathlib import Path
 import pytest
 import typer
 
-from tests.example_runs import DETECTION, presets
+from tests.support.example_runs import DETECTION, presets
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "write-a-plugin.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"\*\*`([\w./]+)`\*\*\n\n```\w+\n(.*?)```", GUIDE, flags=re.DOTALL))
 COMMANDS = re.findall(r"^(agent .*)$", GUIDE, flags=re.MULTILINE)
 
 
+def found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text, flags=re.DOTALL | re.MULTILINE)
+    assert match is not None, pattern
+    return match[1]
+
+
 def chapter(heading: str) -> str:
-    return re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", GUIDE, flags=re.DOTALL | re.MULTILINE).group(1)
+    return found(rf"^## {heading}\n(.*?)(?=^## |\Z)", GUIDE)
 
 
 def test_the_guide_gives_every_file_of_a_plugin():
@@ -44,7 +50,7 @@ def test_python_in_the_guide_compiles_and_fits_the_line(path):
 
 def test_the_preset_is_what_the_code_falls_back_to():
     preset = json.loads(FILES["predefined_run_configs.json"])[0]["config"]
-    defaults = re.search(r"return (\{.*?\n        \})", FILES["src/train.py"], flags=re.DOTALL).group(1)
+    defaults = found(r"return (\{.*?\n        \})", FILES["src/train.py"])
 
     assert ast.literal_eval(defaults.replace("TRANSFER_LEARNING", '"transfer_learning"')) == preset
 
@@ -53,7 +59,7 @@ def test_lines_without_the_sdk_are_what_the_agent_understands():
     from agent.events.model import Stream
     from agent.events.parse import parse_line
 
-    lines = re.search(r"```json\n(.*?)```", chapter("Without the SDK"), flags=re.DOTALL).group(1).splitlines()
+    lines = found(r"```json\n(.*?)```", chapter("Without the SDK")).splitlines()
     events = [parse_line(line, Stream.STDOUT, 0) for line in lines]
 
     assert len(events) == 5

@@ -1,4 +1,4 @@
-"""The example's network: shapes, sizes, and that it can learn at all."""
+"""The example's network: shapes, sizes, and its ability to learn."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_every_parameter_takes_part_in_the_loss():
     assert [name for name, weight in net.named_parameters() if weight.grad is None or not weight.grad.any()] == []
 
 
-def test_it_learns_one_picture_by_heart():
+def test_the_network_can_overfit_a_single_image():
     torch.manual_seed(0)
     target = torch.zeros(1, 32, 32, dtype=torch.int64)
     target[:, 8:24, 4:20] = 1

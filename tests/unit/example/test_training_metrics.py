@@ -1,4 +1,4 @@
-"""The example's loss and its measure, against numbers worked out by hand."""
+"""The example's loss and metric, compared with numbers computed by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from metrics import IGNORED, Confusion, dice_loss, segmentation_loss
 
 
 def scores_for(target, num_classes, certainty=20.0):
-    """Scores (B, C, H, W) that say `target` with near certainty."""
+    """Scores (B, C, H, W) that predict `target` with near certainty."""
     return certainty * torch.nn.functional.one_hot(target, num_classes).permute(0, 3, 1, 2).float()
 
 
@@ -20,7 +20,7 @@ def test_a_perfect_prediction_costs_nothing():
     assert segmentation_loss(scores_for(target, 3), target).item() == pytest.approx(0, abs=1e-5)
 
 
-def test_undecided_scores_cost_the_entropy_and_half_the_overlap():
+def test_equal_scores_cost_the_entropy_and_half_the_overlap():
     target = torch.tensor([[[0, 1], [1, 0]]])
 
     loss = segmentation_loss(torch.zeros(1, 2, 2, 2), target)
@@ -65,7 +65,7 @@ def test_mean_iou_over_batches_is_that_of_all_pixels():
     assert confusion.mean_iou() == pytest.approx(2 / 3)
 
 
-def test_the_blind_predictor_gets_the_share_of_its_class():
+def test_a_predictor_of_a_single_class_gets_the_share_of_this_class():
     confusion = Confusion(2)
     confusion.add(torch.tensor([0, 1, 1, 1]), torch.tensor([0, 0, 0, 1]))
 

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import base64
+import io
 import json
+import zlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from agent.formats.annotation import annotation_problems, check_meta, read_meta
+from agent.formats.annotation import Frame, annotation_problems
+from agent.formats.meta import check_meta, read_meta
 
 META = {
     "classes": [
@@ -14,8 +19,10 @@ META = {
         {"title": "box", "shape": "rectangle", "color": "#0000ff"},
         {"title": "area", "shape": "polygon", "color": "#0000FF"},
         {"title": "spot", "shape": "point", "color": "#0000FF"},
-        {"title": "pose", "shape": "graph", "color": "#0000FF", "geometry_config": {"nodes": {}, "edges": []}},
+        {"title": "pose", "shape": "graph", "color": "#0000FF", "geometry_config": {"nodes": {"a": {}}, "edges": []}},
         {"title": "thing", "shape": "any", "color": "#0000FF"},
+        {"title": "later", "shape": "mask_3d", "color": "#0000FF"},
+        {"title": "box3", "shape": "cuboid", "color": "no color"},
     ],
     "tags": [
         {"name": "train", "value_type": "none", "color": "#010203"},
@@ -25,6 +32,17 @@ META = {
         "plain",
     ],
 }
+FACES = "objects[0].faces is not a list of 3 faces, each of 4 numbers of points."
+
+
+def mask_text(*rows: str) -> str:
+    picture, out = Image.new("1", (len(rows[0]), len(rows))), io.BytesIO()
+    picture.putdata([255 * (pixel == "1") for row in rows for pixel in row])
+    picture.save(out, "PNG")
+    return base64.b64encode(zlib.compress(out.getvalue())).decode()
+
+
+MASK, EMPTY_MASK = mask_text("10", "11"), mask_text("00", "00")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: (
@@ -49,18 +67,23 @@ def points(exterior, interior=()):
     return {"exterior": exterior, "interior": list(interior)}
 
 
+def mask(data):
+    return annotation(label("leaf", bitmap={"origin": [0, 0], "data": data}))
+
+
 def said(value, size=None):
     meta, wrong = check_meta(META)
     assert not wrong
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
+    frame = None if size is None else Frame(*size)
     return [
-        f"{problem.place} {problem.sentence}".strip() for problem in annotation_problems(data, meta, "a.json", size)
+        f"{problem.place} {problem.sentence}".strip() for problem in annotation_problems(data, meta, "a.json", frame)
     ]
 
 
 def test_an_annotation_of_either_generation_is_accepted():
     old = annotation(
-        label("leaf", ["train"], bitmap={"origin": [3, 2], "data": "eJz"}),
+        label("leaf", ["train"], bitmap={"origin": [3, 2], "data": MASK}),
         label("box", points=points([[2, 1], [5, 4]])),
         label("area", points=points([[0, 0], [1.5, 0], [1, 1]], [[[0, 0], [1, 0], [1, 1]]])),
         label("spot", points=points([[0, 0]])),
@@ -89,7 +112,8 @@ def test_an_annotation_of_either_generation_is_accepted():
         (annotation(width="8"), "size.width '8' is not a whole number above 0."),
         (annotation(height=7), "size is 8×7 but the image is 8×6 (width×height)."),
         (annotation() | {"tags": None}, "tags is missing or not a list."),
-        (annotation() | {"objects": {}}, "objects is missing or not a list."),
+        (annotation() | {"objects": {"a": 1}}, "objects is missing or not a list."),
+        ({"imageId": 1, "annotation": annotation()}, "is an answer of the API."),
         (annotation(tags=["trane"]), "tags[0] tag 'trane' is not in meta.json."),
         (annotation(tags=[{"value": 1}]), "tags[0] has no name."),
         (
@@ -113,7 +137,48 @@ def test_an_annotation_of_either_generation_is_accepted():
         (annotation(label("area", points=points([[0]]))), "objects[0].points.exterior is not a list of points [x, y]."),
         (annotation(label("spot", points={"exterior": [[0, 0]]})), "objects[0].points.interior is missing."),
         (annotation(label("pose")), "objects[0].nodes is missing."),
-        (annotation({"classTitle": "thing"}), "objects[0].tags is missing or not a list."),
+        (
+            annotation({"classTitle": "box", "points": points([[0, 0], [1, 1]])}),
+            "objects[0].tags is missing or not a list.",
+        ),
+        (annotation(label("pose", nodes={})), "objects[0].nodes is empty; a graph has at least one node."),
+        (
+            annotation(label("pose", nodes={"b": {"loc": [1, 1]}})),
+            "objects[0].nodes has node 'b', which is not in the geometry_config of its class.",
+        ),
+        (
+            annotation(label("pose", nodes={"a": {"loc": None}})),
+            "objects[0].nodes has node 'a' without a location [x, y].",
+        ),
+        (
+            annotation(label("thing", points=points([[0, 0]]))),
+            "objects[0].shape and geometryType are missing; the class may have any shape.",
+        ),
+        (
+            annotation(label("thing", geometryType="any")),
+            "objects[0].geometryType is 'any', which no plugin reads in a class of any shape.",
+        ),
+        (
+            annotation(label("later")),
+            "objects[0].classTitle is a class of shape mask_3d, whose objects no plugin reads.",
+        ),
+        (
+            annotation(label("area", points=points([[0, 0]], [[]]))),
+            "objects[0].points.interior has a hole without points.",
+        ),
+        (
+            annotation(label("area", points=points([[0, 0]], [None]))),
+            "objects[0].points.interior is not a list of lists of points [x, y].",
+        ),
+        (
+            annotation(label("area", points=points([[0, 10**30]]))),
+            "objects[0].points.exterior is not a list of points [x, y].",
+        ),
+        (mask(""), "objects[0].bitmap.data is not an image, or the image is cut off."),
+        (mask("data:image/png;base64,AAAA"), "objects[0].bitmap.data is not base64."),
+        (mask(EMPTY_MASK), "objects[0].bitmap.data has no pixel."),
+        (mask(base64.b64encode(b"hello").decode()), "objects[0].bitmap.data is not an image, or the image is cut off."),
+        (annotation(label("box3", points=[[0, 0]] * 4, faces=[[0, 1, 2, 3]] * 2)), FACES),
     ],
 )
 def test_a_broken_annotation_gets_the_sentence_and_the_place(value, sentence):
@@ -129,13 +194,14 @@ def test_all_problems_of_an_annotation_are_found():
 @pytest.mark.parametrize(
     ("change", "sentences"),
     [
-        ({"classes": None}, ["classes is missing."]),
-        ({"classes": {}}, ["classes is not a list."]),
+        ({"classes": None}, ["classes is not a list."]),
+        ({"classes": {"a": 1}}, ["classes is not a list."]),
+        ({"tags": None}, ["tags is not a list."]),
         ({"classes": ["leaf"]}, ["classes[0] is not a JSON object."]),
         ({"classes": [{"shape": "bitmap", "color": "#000000"}]}, ["classes[0].title is missing or not text."]),
         (
-            {"classes": [{"title": "a", "shape": "blob", "color": "red"}]},
-            ["classes[0].shape 'blob' is not a shape.", "classes[0].color 'red' is not a color."],
+            {"classes": [{"title": "a", "shape": "blob", "color": [1, 2, 3]}]},
+            ["classes[0].shape 'blob' is not a shape.", "classes[0].color a list is not a color."],
         ),
         ({"classes": [META["classes"][0]] * 2}, ["classes[1].title 'leaf' appears twice."]),
         ({"tags": [{"name": "a"}]}, ["tags[0].value_type nothing is not a value type."]),
@@ -145,6 +211,15 @@ def test_all_problems_of_an_annotation_are_found():
             ["tags[0].values is not allowed for none."],
         ),
         ({"tags": ["a", "a"]}, ["tags[1].name 'a' appears twice."]),
+        (
+            {"classes": [{"title": "a", "shape": "graph", "color": "#000000"}]},
+            ["classes[0].geometry_config is missing, or has no nodes; every class of graphs needs them."],
+        ),
+        (
+            {"tags": [{"name": "d", "value_type": "date"}]},
+            ["tags[0].value_type 'date' is a value type that no SDK of plugins reads."],
+        ),
+        ({"tags": [{"name": "a", "value_type": "none", "values": []}]}, ["tags[0].values is not allowed for none."]),
         ({"tags_images": ["a"]}, ["tags stands beside tags_images or tags_objects."]),
         (
             {"tags": [], "tags_images": ["a"], "tags_objects": [{"name": "a", "value_type": "any_number"}]},
@@ -176,7 +251,7 @@ def test_meta_that_is_not_json_is_placed():
 def test_no_json_makes_a_check_raise(value):
     data = json.dumps(value).encode()
     meta, _ = read_meta(data)
-    annotation_problems(data, meta, "a.json", (8, 6))
+    annotation_problems(data, meta, "a.json", Frame(8, 6))
     said(annotation(value, tags=[value]))
     check_meta({"classes": [value], "tags": [value], "tags_images": value})
 

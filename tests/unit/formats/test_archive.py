@@ -1,7 +1,8 @@
-"""Archives from strangers, in memory: every header a person or an attacker may write."""
+"""Untrusted archives, in memory: every header that a person or an attacker may write."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import lzma
@@ -153,7 +154,7 @@ def test_absurd_sizes_and_counts_are_refused_from_the_headers():
         (1 << 60, "model.pt makes the archive larger than the limit of 68,719,476,736 bytes."),
     ],
 )
-def test_a_header_that_claims_more_than_there_is(size, sentence):
+def test_a_header_that_claims_too_many_bytes_is_refused(size, sentence):
     info, _ = entry("model.pt")
     info.size = size
 
@@ -232,6 +233,14 @@ def test_a_truncated_compressed_archive_is_cut_off():
     data = gzip.compress(tar(entry("config.json", CONFIG), entry("model.pt", bytes(range(256)) * 400)))
 
     assert said(data[: len(data) // 2]) == ["is cut off in the middle."]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_compressed_archive_with_a_wrong_checksum_is_refused(pack):
+    packed = bytearray(pack(tar(entry("config.json", CONFIG)) + bytes(1 << 20)))
+    assert said(bytes(packed)) == []
+    packed[-6 if pack is gzip.compress else -8] ^= 1
+    assert said(bytes(packed)) != []
 
 
 def test_a_decompression_bomb_is_refused_before_it_is_unpacked():

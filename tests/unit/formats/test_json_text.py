@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.formats.json_text import MAX_DEPTH, NotJson, canonical, compact, is_deeper, parse, parse_python, parse_unique
+from agent.formats.json_errors import NotJson
+from agent.formats.json_text import TooDeep, parse, parse_python, parse_unique, read_lenient
+from agent.formats.json_values import MAX_DEPTH, canonical, compact, is_deeper, storable_problem, without_nan
 
 JSON = st.recursive(
     st.none()
@@ -48,7 +53,7 @@ def test_what_is_wrong_is_said_with_its_place(text, place, sentence):
     assert (caught.value.place, caught.value.sentence) == (place, sentence)
 
 
-def test_a_hundred_levels_are_read_and_brackets_in_texts_are_none():
+def test_a_hundred_levels_are_read_and_brackets_in_texts_do_not_count():
     deep = b'{"[": ' * 100 + b'"[{\\"["' + b"}" * 100
 
     for read in (parse, parse_unique, parse_python):
@@ -91,6 +96,65 @@ def test_compact_keeps_order_and_number_types_and_is_ascii():
     assert compact({"b": 1, "a": 1.0, "c": "ü"}) == '{"b":1,"a":1.0,"c":"\\u00fc"}'
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": NaN, "b": [Infinity, -Infinity, 1e999]}', {"a": None, "b": [None, None, None]}),
+        ("[18446744073709551615, -9223372036854775808]", [2**64 - 1, -(2**63)]),
+        ("[18446744073709551616, -9223372036854775809]", [1.8446744073709552e19, -9.223372036854776e18]),
+        ("[NaN, 18446744073709551615, 18446744073709551616]", [None, 2**64 - 1, 1.8446744073709552e19]),
+        (f"[1{'0' * 308}, 1{'0' * 309}, {'9' * 5000}]", [1e308, None, None]),
+        (r'{"\ud800": "a\udfffb", "\ud83c\udf53": "\ud83c\udf53"}', {"\ufffd": "a\ufffdb", "🍓": "🍓"}),
+        ('{"a": 1, "a": 2}', {"a": 2}),
+        ('{"a": NaN, "a": 2}', {"a": 2}),
+    ],
+)
+def test_what_pythons_parser_reads_is_read_as_a_value_that_every_writer_takes(text, value):
+    assert [read(text) for read in (read_lenient, lambda text: read_lenient(text.encode()))] == [value, value]
+    assert orjson.loads(orjson.dumps(value)) == value
+    assert storable_problem(value) is None
+
+
+@pytest.mark.parametrize("start", ["", "NaN, "])
+def test_of_a_printed_line_nesting_is_told_apart_from_other_mistakes(start):
+    for levels in (MAX_DEPTH + 1, 5000):
+        with pytest.raises(TooDeep, match="deeper than 100 levels"):
+            read_lenient(f"[{start}{'[' * levels}{']' * levels}]")
+    with pytest.raises(ValueError, match="Expecting value") as caught:
+        read_lenient(f"[{start}nan]")
+    assert not isinstance(caught.value, TooDeep)
+
+
+def nested(levels: int, key: str | None = None) -> Any:
+    """1 in so many lists, or objects with this key."""
+    value: Any = 1
+    for _ in range(levels):
+        value = [value] if key is None else {key: value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"a": [1, None, "ü", 10**40, math.nan]}, None),
+        ({"a": "\ud83c"}, "half of a surrogate pair"),
+        ({"\udfff": 1}, "half of a surrogate pair"),
+        (nested(101), "deeper than 100 levels"),
+        (nested(100, key="a"), None),
+    ],
+)
+def test_what_not_every_writer_could_give_back_is_said(value, said):
+    problem = storable_problem(value)
+
+    assert problem is None if said is None else said in (problem or "")
+
+
+def test_not_a_number_becomes_null_wherever_it_stands():
+    value = {"a": math.nan, 1: (math.inf, [-math.inf, 2.5]), "text": "NaN"}
+
+    assert without_nan(value) == {"a": None, "1": [None, [None, 2.5]], "text": "NaN"}
+
+
 @given(JSON)
 def test_equal_values_have_equal_canonical_bytes(value):
     assert canonical({"x": parse(json.dumps({"x": value}, indent=3).encode())}) == canonical({"x": {"x": value}})
@@ -101,3 +165,5 @@ def test_any_bytes_give_a_value_or_not_json(data):
     for read in (parse, parse_unique, parse_python):
         with contextlib.suppress(NotJson):
             read(data)
+    with contextlib.suppress(ValueError):
+        orjson.dumps(read_lenient(data))

@@ -27,6 +27,7 @@ def test_version_gives_name_and_tag(text, image, tag):
     [
         (b"", "is empty."),
         (b"\n", "is empty."),
+        (b"\xef\xbb\xbfnn-net:1.0", "starts with a byte order mark."),
         (b"nn-net:1.0\r\n", "has Windows line ends."),
         (b"nn-net:1.0\nnn-net:1.1", "has 2 lines."),
         (b"nn-net", "'nn-net' has 0 colons instead of one."),
@@ -74,7 +75,7 @@ def test_a_malformed_plugin_info_gets_every_problem(info, said):
     assert [str(problem) for problem in problems] == [f"plugin_info.json: {one}" for one in said]
 
 
-def test_a_plugin_info_that_is_not_an_object_or_repeats_a_key():
+def test_a_plugin_info_that_is_not_an_object_or_repeats_a_key_is_refused():
     assert [p.sentence for p in parse_info(b"[]")[1]] == ["is a list instead of an object."]
     assert [str(p) for p in parse_info(b'{"title": "a", "title": "b", "type": "architecture"}')[1]] == [
         "plugin_info.json: title: appears twice. Keep one of them."

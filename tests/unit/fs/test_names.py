@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.formats.names import MAX_NAME_BYTES, brief, free_name, name_problem, shown, text_problem
+from agent.fs.names import MAX_NAME_BYTES, brief, free_name, name_problem, read_number, shown, text_problem
 
 
 @pytest.mark.parametrize(
@@ -23,14 +23,14 @@ from agent.formats.names import MAX_NAME_BYTES, brief, free_name, name_problem, 
         ("ü" * 150, "is 300 bytes long; the limit is 250"),
     ],
 )
-def test_names_that_cannot_be_a_path_component(name, problem):
+def test_a_name_that_cannot_be_a_folder_gets_its_problem(name, problem):
     assert name_problem(name) == problem
 
 
 @pytest.mark.parametrize(
     "name", ["fruit", "Früchte 2", ".hidden", "a\\b", "-rf", "x" * 250, "...", "שלום", "می\u200cخواهم", "👩\u200d🔬"]
 )
-def test_unusual_names_that_can(name):
+def test_an_unusual_name_that_can_be_a_folder_is_accepted(name):
     assert name_problem(name) is None
 
 
@@ -64,3 +64,13 @@ def test_whatever_is_shown_can_be_printed_on_one_line(name):
 
     assert text.encode().decode() == text
     assert len(text.splitlines()) <= 1
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("7", 7), ("007", 7), ("9" * 18, 10**18 - 1)])
+def test_ascii_digits_are_a_number(text, number):
+    assert read_number(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "²", "٣", "1x", " 1", "1\n", "+1", "-1", "1_0", "1.0", "9" * 19, "9" * 5000])
+def test_any_other_text_is_no_number_and_no_failure(text):
+    assert read_number(text) is None

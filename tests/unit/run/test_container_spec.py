@@ -1,4 +1,4 @@
-"""What would be launched, as data: pairs of a task and the container it gets lie in tests/data/launch."""
+"""The container as data: tests/data/launch holds pairs of a task and its container."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from agent import launch
-from agent.domain import Plugin, Step, Task, TaskOptions, TaskStatus, TaskType
-from agent.engines import EngineInfo
+from agent.domain import EngineInfo, Plugin, Step, Task, TaskOptions, TaskStatus, TaskType
 from agent.errors import BadInput
+from agent.installation import container_labels
+from agent.run import container_spec as launch
 from agent.settings import Settings
 
-PAIRS = sorted((Path(__file__).parents[1] / "data" / "launch").glob("*.json"))
+PAIRS = sorted((Path(__file__).parents[2] / "data" / "launch").glob("*.json"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DOCKER = EngineInfo("docker", "28.0", has_nvidia=False, can_mount_over=True)
 NVIDIA = replace(DOCKER, has_nvidia=True)
@@ -78,41 +78,16 @@ def test_the_name_and_labels_are_those_of_the_original():
     token = hashlib.sha256(b"secret\n/srv/tasks").hexdigest()
     assert made.name == f"sly_task_12_supervisely_{token}"
     assert made.labels == {"ecosystem": "supervisely", "ecosystem_token": f"supervisely_{token}", "task_id": "12"}
-    assert made.labels == launch.labels(task(), settings())
+    assert made.labels == container_labels(task(), settings())
 
 
 def test_two_installations_never_take_each_others_containers():
     one, other = settings(), settings(tasks_dir=Path("/srv/other"))
     assert spec(config=one).name != spec(config=other).name
-    assert launch.labels(task(), one) != launch.labels(task(), other)
+    assert container_labels(task(), one) != container_labels(task(), other)
 
 
-@pytest.mark.parametrize(
-    ("wish", "engine", "gpus", "runtime", "says"),
-    [
-        ("auto", DOCKER, None, None, True),
-        ("auto", NVIDIA, "all", "nvidia", False),
-        ("auto", PROCESS, "all", None, False),
-        ("auto", replace(PROCESS, has_nvidia=False), None, None, True),
-        ("none", NVIDIA, None, None, False),
-        ("all", NVIDIA, "all", "nvidia", False),
-        ("all", DOCKER, "all", None, False),  # the engine may have the hook without the runtime, or says it has not
-        ("0, 2", NVIDIA, "0,2", "nvidia", False),
-        ("GPU-3a23c669-1f69", NVIDIA, "GPU-3a23c669-1f69", "nvidia", False),
-    ],
-)  # fmt: skip
-def test_gpus_are_chosen_by_wish_and_by_what_the_engine_has(wish, engine, gpus, runtime, says):
-    choice = launch.gpu_choice(wish, engine)
-    assert (choice.gpus, choice.runtime, bool(choice.remark)) == (gpus, runtime, says)
-
-
-@pytest.mark.parametrize("wish", ["some", "0,,1", "-1", "0;1"])
-def test_a_wish_for_gpus_that_cannot_be_read_is_refused(wish):
-    with pytest.raises(BadInput, match="auto, none, all"):
-        launch.gpu_choice(wish, NVIDIA)
-
-
-def test_a_tasks_wish_wins_over_the_setting():
+def test_the_tasks_gpus_win_over_the_setting():
     assert spec(NVIDIA, config=settings(gpus="none")).gpus is None
     assert spec(NVIDIA, config=settings(gpus="none"), options={"gpus": "1"}).gpus == "1"
 
@@ -124,7 +99,7 @@ def test_no_gpu_means_none_even_under_a_default_nvidia_runtime_or_in_a_process()
     assert "CUDA_VISIBLE_DEVICES" not in spec(PROCESS).env
 
 
-def test_what_is_unusual_is_said_in_one_line_each():
+def test_each_unusual_choice_gets_a_line_in_the_log():
     assert launch.remarks(task(), NVIDIA, settings()) == ()
     (line,) = launch.remarks(task(), DOCKER, settings())
     assert "CPU" in line
@@ -137,12 +112,6 @@ def test_a_variable_of_the_task_wins_over_the_usual_ones():
         "LANG": "C.UTF-8",
         "X": "1",
     }
-
-
-def test_the_engine_is_the_tasks_choice_then_the_settings():
-    assert launch.choose_engine("docker", settings(engine="process")) == "docker"
-    assert launch.choose_engine("auto", settings(engine="process")) == "process"
-    assert launch.choose_engine("auto", settings(engine="auto")) == "auto"
 
 
 BIG = replace(DOCKER, owner="1000:1001", memory_bytes=8 << 30, cpus=4)
@@ -169,7 +138,7 @@ def test_hardening_is_opt_in_for_a_task_or_for_an_installation():
     assert spec(BIG, config=settings(hardened=True)).hardening == spec(BIG, options={"hardened": True}).hardening
 
 
-def test_limits_of_a_hardened_container_follow_the_wish_then_the_settings_then_the_machine():
+def test_limits_of_a_hardened_container_follow_the_task_then_the_settings_then_the_machine():
     config = settings(hardened=True, hardened_memory="2G", hardened_cpus=64, hardened_pids=100)
     made = spec(BIG, config=config)
     assert made.hardening is not None
@@ -188,6 +157,6 @@ def test_a_hardened_plugin_writes_to_its_data_only_when_that_was_asked_for():
 
 
 def test_a_process_cannot_be_hardened_and_it_is_said():
-    for wish in ({"options": {"hardened": True}}, {"config": settings(hardened=True)}):
+    for asked in ({"options": {"hardened": True}}, {"config": settings(hardened=True)}):
         with pytest.raises(BadInput, match=r"no walls.*--engine docker"):
-            spec(PROCESS, **wish)
+            spec(PROCESS, **asked)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as np_st
 
 import supervisely_lib as sly
+from supervisely_lib.geometry.geometry import Geometry
 from supervisely_lib.geometry.helpers import (
     geometry_to_bitmap,
     geometry_to_polygon,
@@ -28,7 +29,7 @@ places = st.tuples(st.integers(-20, 60), st.integers(-20, 60))
 inside = st.tuples(st.integers(0, SIZE[0] - 1), st.integers(0, SIZE[1] - 1))
 
 
-def drawn(*geometries: sly.AnyGeometry, size: tuple[int, int] = SIZE) -> np.ndarray:
+def drawn(*geometries: Geometry, size: tuple[int, int] = SIZE) -> np.ndarray:
     canvas = np.zeros(size, bool)
     for geometry in geometries:
         geometry.draw(canvas, True)
@@ -111,7 +112,9 @@ def test_pixels_lie_in_the_box(shape):
 def test_png_of_a_mask_is_read_by_opencv_as_a_transparent_palette_image(mask):
     png = encode_mask(mask)
 
-    assert (cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)[:, :, 3] > 0).tolist() == mask.tolist()
+    read = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert read is not None
+    assert (read[:, :, 3] > 0).tolist() == mask.tolist()
     assert (decode_mask(png) == mask).all()
 
 
@@ -122,7 +125,9 @@ def test_masks_of_other_writers_are_read(mask):
 
     for png in (gray, rgba):
         assert (sly.Bitmap.base64_2_data(base64.b64encode(zlib.compress(png)).decode()) == mask).all()
-        assert (sly.Bitmap.base64_2_data(base64.b64encode(png).decode()) == mask).all()
+    assert (sly.Bitmap.base64_2_data(base64.b64encode(rgba).decode()) == mask).all()
+    with pytest.raises(ValueError, match="one channel that is not packed by zlib"):
+        sly.Bitmap.base64_2_data(base64.b64encode(gray).decode())
 
 
 def test_colours_without_transparency_are_no_mask():
@@ -238,7 +243,7 @@ def test_a_polygon_that_leaves_the_image_twice_becomes_two():
     assert sorted(part.to_bbox().left for part in parts) == [0, 35]
 
 
-def test_a_shape_as_mask_and_as_outline():
+def test_a_mask_and_an_outline_of_a_shape_have_its_pixels():
     box = sly.Rectangle(3, 4, 10, 12)
     (bitmap,) = geometry_to_bitmap(box)
     (outline,) = geometry_to_polygon(bitmap)
@@ -250,13 +255,15 @@ def test_a_shape_as_mask_and_as_outline():
         sly.Point(1, 2).convert(sly.Polygon)
 
 
-def test_what_stays_visible_of_overlapping_shapes():
+def test_the_visible_part_of_each_overlapping_shape_is_returned():
     (below, hidden, above), canvas = get_effective_nonoverlapping_masks(
         [sly.Rectangle(0, 0, 3, 3), sly.Rectangle(2, 2, 3, 3), sly.Rectangle(2, 2, 5, 5)]
     )
 
+    assert below is not None
     assert below.area == 12
     assert hidden is None
+    assert above is not None
     assert above.area == 16
     assert canvas[0, 5] == 3
 

@@ -48,7 +48,7 @@ def test_gray_is_expanded_and_alpha_dropped_or_kept():
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89PNG\r\n\x1a\n", b"BM" + b"\0" * 60])
-def test_what_is_no_image_is_said_to_be_none(content):
+def test_bytes_that_are_not_an_image_are_refused(content):
     with pytest.raises(ImageReadException, match="Error has occured trying to read image"):
         sly.image.read_bytes(content)
 
@@ -119,12 +119,12 @@ def test_random_changes_keep_shape_and_type():
         image.random_brightness(IMAGE, -1, 1)
 
 
-def test_data_urls_there_and_back():
+def test_an_image_survives_its_data_url():
     assert (data_url_to_numpy(np_image_to_data_url(IMAGE)) == IMAGE).all()
 
 
 @given(st.lists(st.integers(0, 255), min_size=3, max_size=3))
-def test_colours_there_and_back(color):
+def test_a_colour_survives_its_hex_text(color):
     assert sly.color.hex2rgb(sly.color.rgb2hex(color)) == color
     assert sly.color.hex2rgb(sly.color.rgb2hex(color).lower()) == color
 

@@ -1,12 +1,12 @@
-"""Lines on stderr: strict JSON whatever is logged."""
+"""Lines on stderr are strict JSON, whatever is logged."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Callable, Dict, List
 
 import numpy as np
 import pytest
@@ -17,12 +17,12 @@ import supervisely_lib as sly
 from supervisely_lib import sly_logger
 from supervisely_lib.function_wrapper import catch_silently, function_wrapper, function_wrapper_nofail
 
-Said = Callable[[], list[dict[str, Any]]]
+Said = Callable[[], List[Dict[str, Any]]]
 
 
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture[str]) -> Iterator[Said]:
-    """Everything the SDK's logger has written so far, as strict JSON."""
+    """All lines of the SDK's logger so far, as strict JSON."""
     lines: list[dict[str, Any]] = []
 
     def read() -> list[dict[str, Any]]:
@@ -79,7 +79,8 @@ def test_levels_are_written_in_their_own_words(said):
 
 
 def test_not_a_number_is_null_also_deep_inside(said):
-    sly.report_metrics_training(0.5, {"loss": float("nan"), "deep": [float("inf"), {"x": np.float64("nan")}]})
+    metrics: dict[str, Any] = {"loss": float("nan"), "deep": [float("inf"), {"x": np.float64("nan")}]}
+    sly.report_metrics_training(0.5, metrics)
 
     assert said()[0]["metrics"] == {"loss": None, "deep": [None, {"x": None}]}
 
@@ -99,7 +100,7 @@ def test_a_value_whose_text_fails_is_null(said):
 
     sly.logger.info("bad", extra={"bad": Bad(), "good": 1})
 
-    assert said()[0] | {"timestamp": ""} == {
+    assert {**said()[0], "timestamp": ""} == {
         "message": "bad",
         "bad": None,
         "good": 1,
@@ -154,17 +155,17 @@ def test_bars_report_at_the_start_about_each_percent_and_at_the_end(said):
     assert {line["subtask"] for line in said()} == {"Model training: "}
 
 
-def test_a_bar_of_nothing_reports_nothing_of_nothing(said):
+def test_a_bar_without_steps_reports_0_of_0(said):
     sly.Progress("empty", 0)
 
     assert [(line["current"], line["total"]) for line in said()] == [(0, 0)]
 
 
-def test_fractions_of_epochs():
+def test_an_epoch_is_a_fraction_within_its_iterations():
     assert sly.epoch_float(2, 1, 4) == 2.25
 
 
-def test_wrappers_log_and_raise_or_not(said):
+def test_each_wrapper_logs_the_exception_and_raises_or_swallows_it(said):
     with pytest.raises(ZeroDivisionError):
         function_wrapper(lambda: 1 / 0)
     assert function_wrapper_nofail(lambda: 1 / 0) is None

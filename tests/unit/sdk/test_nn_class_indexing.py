@@ -1,4 +1,4 @@
-"""Which integer each class gets."""
+"""The integer id of each class."""
 
 from __future__ import annotations
 

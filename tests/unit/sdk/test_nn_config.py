@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,8 +84,8 @@ def test_defaults_of_the_schema_are_filled_before_the_check(schema_file: str) ->
 
 def test_filled_defaults_are_not_shared_between_configs(schema_file: str) -> None:
     validator = JsonConfigValidator(schema_file)
-    first: dict[str, dict[str, int]] = {"epochs": 1}
-    second: dict[str, dict[str, int]] = {"epochs": 1}
+    first: dict[str, Any] = {"epochs": 1}
+    second: dict[str, Any] = {"epochs": 1}
     validator.validate_train_cfg(first)
     first["input_size"]["width"] = 7
     validator.validate_train_cfg(second)

@@ -1,4 +1,4 @@
-"""When a training validates."""
+"""The schedule of validations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From arrays to labels, and which overlapping labels stay."""
+"""Conversion of arrays to labels, and suppression of overlapping labels."""
 
 from __future__ import annotations
 
@@ -63,13 +63,20 @@ def test_detections_above_the_threshold_become_rectangles(batched: bool, count: 
     assert found == [("car", (10, 40, 50, 120), 0.9123), ("bike", (25, 50, 50, 100), 0.8)][: (count + 1) // 2]
 
 
+def test_detections_whose_arrays_differ_in_length_are_refused() -> None:
+    prediction = DetectionNetworkPrediction(np.zeros((1, 3, 4)), np.zeros((1, 2)), np.zeros((1, 3)))
+
+    with pytest.raises(ValueError, match="3 boxes, 2 scores and 3 classes: the numbers must agree"):
+        detection_preds_to_sly_rects(BOXES, prediction, (100, 200, 3), 0.3, SCORE)
+
+
 def box(label: Label) -> tuple[int, int, int, int]:
     shape: Any = label.geometry
     return shape.top, shape.left, shape.bottom, shape.right
 
 
-def scored(score: float, *corners: int, obj_class: ObjClass = BOXES[1]) -> Label:
-    return Label(Rectangle(*corners), obj_class).add_tag(Tag(SCORE, value=score))
+def scored(score: float, top: int, left: int, bottom: int, right: int, obj_class: ObjClass = BOXES[1]) -> Label:
+    return Label(Rectangle(top, left, bottom, right), obj_class).add_tag(Tag(SCORE, value=score))
 
 
 def kept(labels: list[Label], threshold: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""Inference modes: configs, what the model is shown, what is kept of its answer."""
+"""Inference modes: configs, the model's input, and the kept part of its output."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ IMAGE = np.zeros((20, 30, 3), dtype=np.uint8)
 
 
 class Model:
-    """Answers with what the function gives for the size it was shown; remembers the sizes."""
+    """A model that returns the function's value for the size of its input, and records the sizes."""
 
     def __init__(self, answer: Callable[[tuple[int, int]], dict[str, Any]], meta: ProjectMeta = MODEL_META) -> None:
         self.model_out_meta = meta
@@ -92,12 +92,11 @@ def test_default_configs_follow_their_own_schema(name: str) -> None:
     )
 
 
-def test_default_config_of_a_region() -> None:
+def test_the_default_config_of_a_region_is_the_official_one() -> None:
     assert InfModeRoi.make_default_config("_unet") == {
         "name": "roi",
         "model_classes": {"add_suffix": "_unet", "save_classes": "__all__"},
         "model_tags": {"add_suffix": "_unet", "save_classes": "__all__"},
-        "save_probabilities": False,
         "bounds": {"left": "0px", "top": "0px", "right": "0px", "bottom": "0px"},
         "save": False,
         "class_name": "inference_roi",
@@ -272,7 +271,7 @@ def test_labels_of_other_classes_are_left_alone() -> None:
 
 
 def scores_by_side(size: tuple[int, int]) -> dict[str, Any]:
-    """`mask` wins on the left half of what is shown, `other` on the right."""
+    """`mask` has the higher score on the left half of the input, `other` on the right half."""
     left = np.zeros((*size, 1))
     left[:, : size[1] // 2] = 1
     other = ObjClass("other", Bitmap)

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from supervisely_lib.nn.pytorch.cuda import cuda_variable  # noqa: E402
-from supervisely_lib.nn.pytorch.metrics import MultiClassAccuracy  # noqa: E402
-from supervisely_lib.nn.pytorch.weights import WeightsRW  # noqa: E402
+import torch
+
+from supervisely_lib.nn.pytorch.cuda import cuda_variable
+from supervisely_lib.nn.pytorch.metrics import MultiClassAccuracy
+from supervisely_lib.nn.pytorch.weights import WeightsRW
 
 
-class Net(torch.nn.Module):  # type: ignore[misc]
+class Net(torch.nn.Module):
     def __init__(self, classes: int, width: int = 4) -> None:
         super().__init__()
         self.body = torch.nn.Sequential(torch.nn.Conv2d(3, width, 3), torch.nn.BatchNorm2d(width))

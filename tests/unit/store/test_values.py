@@ -30,7 +30,7 @@ def test_json_comes_back_with_its_key_order(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [{"a": math.nan}, {"a": [math.inf, 10**30]}, {1: "x", "big": 10**40, "f": -math.inf}])
-def test_what_json_cannot_say_never_raises(value: object) -> None:
+def test_a_value_that_json_cannot_hold_never_raises(value: object) -> None:
     assert "NaN" not in to_json(value)
     assert "Infinity" not in to_json(value)
     from_json(to_json(value))
@@ -66,7 +66,7 @@ def test_integers_are_held_at_64_bits(number: int, held: int) -> None:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 10**400, None])
-def test_no_chart_can_show_it(number: float | None) -> None:
+def test_a_number_that_no_chart_can_show_is_none(number: float | None) -> None:
     assert finite(number) is None
 
 

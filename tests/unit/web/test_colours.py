@@ -1,4 +1,4 @@
-"""Text is readable in both schemes: WCAG's contrast of 4.5 to 1, worked out from the style sheet's own colours."""
+"""Text is readable in both schemes: WCAG's contrast of 4.5 to 1, computed from the colours of the style sheet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SHEET = (Path(__file__).parents[2] / "web_stub/assets/style.css").read_text()
+SHEET = (Path(__file__).parents[3] / "web_stub/assets/style.css").read_text()
 BLOCKS = dict(re.findall(r"^(:root(?:\[[^\]]+\])?) \{\n(.*?)^\}", SHEET, re.MULTILINE | re.DOTALL))
 LIGHT = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", BLOCKS[":root"]))
 DARK = LIGHT | dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", BLOCKS[':root[data-theme="dark"]']))

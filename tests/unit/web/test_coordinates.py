@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web_stub.public_api.coordinates import to_pixels, to_subpixels, with_geometry
+from agent.formats.label_shapes import with_geometry
+from web_stub.public_api.coordinates import to_pixels, to_subpixels
 
 SHAPES = {"box": "rectangle", "leaf": "polygon", "path": "line", "spot": "point", "mask": "bitmap", "thing": "any"}
 SIZE = {"width": 8, "height": 6}
@@ -26,7 +27,7 @@ def exterior_of(converted):
     return converted["objects"][0]["points"]["exterior"]
 
 
-def test_the_observed_rectangle():
+def test_a_rectangle_ends_where_its_last_pixel_ends():
     pixels = annotation(shape("box", [[2, 1], [5, 4]]))
     wire = annotation(shape("box", [[2, 1], [6, 5]]))
 
@@ -65,7 +66,7 @@ def test_a_rectangle_between_pixels_has_those_it_covers_enough_of():
     assert exterior_of(to_pixels(annotation(shape("box", [[2.2, 1.2], [2.6, 1.4]])), SHAPES)) == [[2, 1], [2, 1]]
 
 
-def test_bitmaps_and_graphs():
+def test_bitmaps_stay_and_nodes_of_graphs_move_to_the_middle_of_pixels():
     mask = {"classTitle": "mask", "tags": [], "bitmap": {"origin": [3.0, 2.0], "data": "eJw="}}
     graph = {"classTitle": "g", "tags": [], "nodes": {"a": {"loc": [1, 2]}, "b": {"loc": [3, 4], "disabled": True}}}
     wire = to_subpixels(annotation(mask, graph), SHAPES)

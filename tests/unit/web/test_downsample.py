@@ -1,4 +1,4 @@
-"""charts.py: a thinned curve keeps what a person would act on."""
+"""charts/downsample.py: a thinned curve keeps its extremes, its ends and its gaps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web_stub.charts import MIN_POINTS, chart
+from web_stub.charts.downsample import MIN_POINTS, chart
 
 values = st.one_of(
     st.floats(allow_nan=True, allow_infinity=False),
@@ -87,7 +87,7 @@ def test_a_run_of_nan_stays_a_gap_when_thinned():
     assert drawn.gaps == 100
 
 
-def test_nothing_but_nan_draws_nothing_and_counts_it():
+def test_a_series_of_nan_draws_nothing_and_is_counted():
     y = np.full(100, np.nan)
     drawn = chart(steps(y), y, max_points=MIN_POINTS)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web_stub.markdown import render_markdown
+from web_stub.pages.markdown import render_markdown
 
 
 def test_what_readmes_are_made_of_is_rendered():

@@ -1,4 +1,4 @@
-"""public_api/multipart.py: the same parts come out however the body was cut on its way."""
+"""public_api/multipart.py: the parts do not depend on how the body was cut in transit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configs as a person edits them: the same JSON, on few lines."""
+"""Configs for editing: the same JSON, on few lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web_stub.json_text import pretty
+from web_stub.pages.pretty_json import pretty
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -17,7 +17,7 @@ values = st.recursive(
 
 
 @given(values)
-def test_nothing_is_lost_and_keys_keep_their_order(value):
+def test_every_value_is_kept_and_keys_keep_their_order(value):
     read = json.loads(pretty(value))
 
     assert json.dumps(read) == json.dumps(value)
@@ -41,3 +41,7 @@ def test_short_flat_parts_stay_on_one_line():
 
 def test_other_alphabets_are_readable():
     assert pretty({"класс": "яблоко"}) == '{\n  "класс": "яблоко"\n}'
+
+
+def test_what_is_not_a_number_becomes_null_as_in_every_answer():
+    assert pretty({"lr": float("nan"), "most": [float("inf"), 1.0]}) == '{\n  "lr": null,\n  "most": [null, 1.0]\n}'

@@ -1,4 +1,4 @@
-"""Counts to `lines`; after every `checkpoint_every` it saves what it has counted to."""
+"""Counts to `lines`; after every `checkpoint_every` numbers it saves the current number."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The network: everything the base classes of the SDK ask of a plugin."""
+"""The network: the parts that the SDK's base classes require from a plugin."""
 
 from torch import nn
 

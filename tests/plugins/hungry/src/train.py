@@ -25,7 +25,7 @@ def checkpoint(index, size=1000):
 
 
 def fill_folder(count):
-    """A checkpoint, then data in tmp/ until the disk is full, then more of it."""
+    """Write a checkpoint, then data in tmp/ until the disk is full, then more data."""
     checkpoint(0)
     with open(TASK + "/tmp/waste", "wb") as file:
         while True:
@@ -34,26 +34,26 @@ def fill_folder(count):
                 file.flush()
             except OSError:
                 time.sleep(0.01)
+            if CONFIG.get("slowly"):  # an agent on a busy machine keeps the checkpoint before
+                time.sleep(0.1)
 
 
 def fill_artifacts(count):
-    """Checkpoints until there is no room for them."""
-    index = 0
-    while True:
+    """Write checkpoints of 80 MB in all."""
+    for index in range(40):
         checkpoint(index, size=2_000_000)
-        index += 1
         time.sleep(0.05)
 
 
 def fill_log(count):
-    """Lines until there is no room for them."""
+    """Print lines until the disk is full."""
     checkpoint(0)
     number = 0
     while True:
         number += 1
         print(number, "x" * 10_000)
         if CONFIG.get("slowly"):
-            time.sleep(0.001)
+            time.sleep(0.004)
 
 
 def flood(count):
@@ -64,7 +64,7 @@ def flood(count):
 
 
 def talk(count):
-    """What a training prints, as fast as it can: three lines of metrics, then one of progress."""
+    """Print like a training, as fast as possible: three lines of metrics, then a line of progress."""
     stamp = '"timestamp": "2026-01-01T00:00:00.000Z", "level": "info"}\n'
     metrics = '{"message": "metrics", "event_type": "EventType.METRICS", "type": "train", "epoch": %f, '
     metrics += '"metrics": {"loss": %f}, ' + stamp
@@ -79,7 +79,7 @@ def talk(count):
 
 
 def long_line(count):
-    """One line of `count` MB, and what comes after it."""
+    """Print a line of `count` MB, and further lines."""
     for _ in range(count):
         sys.stdout.write("y" * 1_000_000)
     print("\nafter the long line", flush=True)
@@ -87,7 +87,7 @@ def long_line(count):
 
 
 def many_checkpoints(count):
-    """A checkpoint every 100 ms, each deleted before the next, as trainings do that keep the last only."""
+    """Write a checkpoint every 100 ms and delete it before the next, like trainings that keep only the last."""
     for index in range(count):
         checkpoint(index, size=100_000)
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""A network with two ways of looking: at the pixel, and at a wide neighbourhood."""
+"""A network with two branches: for the pixel, and for a wide neighbourhood."""
 
 import torch
 from torch import nn

@@ -1,0 +1,92 @@
+"""The environments of the official package: one with the version of the guide's time, one with today's.
+
+`python -m tests.interop.environments` makes both, so that tests need not wait for them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from filelock import FileLock
+
+VERSION = "6.73.357"  # the last one with the classes of the guide's time and the old API methods
+NEWEST = "6.74.51"  # without the neural-network API; its transfers are those people use today
+LAST_LEAN = "6.1.20"  # of 2020: the last year in which the package was called supervisely_lib
+BUILD = Path(__file__).parents[2] / ".build"
+
+# A quiet start, no look-ups, and lines of the level a plugin has under an agent.
+QUIET = {"SUPERVISELY_SKIP_HTTPS_USER_HELPER_CHECK": "True", "LOG_LEVEL": "DEBUG", "PYTHONWARNINGS": "ignore"}
+
+
+def environ() -> dict[str, str]:
+    """The variables for programs that import the official package."""
+    return {**os.environ, **QUIET}
+
+
+def environment(version: str) -> Path:
+    """The interpreter of an environment with that version, made where there is none yet.
+
+    Raises RuntimeError, OSError or TimeoutExpired where it cannot be made.
+    """
+    folder = BUILD / f"official-{version}"
+    complete = folder / ".complete"  # written last: an interrupted installation is started over
+    BUILD.mkdir(exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not complete.exists():
+            _make(version, folder)
+            complete.touch()
+    return folder / "bin/python"
+
+
+def _make(version: str, folder: Path) -> None:
+    # Where Python keeps what it compiles at an import, it need not compile the many modules that are never imported.
+    compiles = [] if sys.dont_write_bytecode else ["--no-compile"]
+    install = (str(folder / "bin/python"), "-m", "pip", "install", "-q", *compiles)
+    steps = (
+        [sys.executable, "-m", "venv", "--clear", str(folder)],
+        # scikit-image: what the official resize_inter_nearest needs and the wheel only suggests
+        [*install, f"supervisely=={version}", "scikit-image<0.25"],
+        [str(folder / "bin/python"), "-c", "import supervisely, cv2, shapely, skimage"],
+    )
+    for step in steps:
+        _run(step)
+
+
+def _run(step: list[str]) -> None:
+    done = subprocess.run(step, capture_output=True, text=True, check=False, timeout=1200, env=environ())
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(step[:4])} … ended with {done.returncode}:\n{done.stderr[-2000:]}")
+
+
+def wheel(version: str) -> Path:
+    """The file of a version, which nobody installs: its packages no longer run on the Python of the tests.
+
+    Raises RuntimeError, OSError or TimeoutExpired if the package index does not give it.
+    """
+    BUILD.mkdir(exist_ok=True)
+    file = BUILD / f"supervisely-{version}-py3-none-any.whl"
+    with FileLock(f"{file}.lock"):
+        if not file.exists():
+            _run(
+                [
+                    sys.executable,
+                    "-m",
+                    "pip",
+                    "download",
+                    "-q",
+                    "--no-deps",
+                    "-d",
+                    str(BUILD),
+                    f"supervisely=={version}",
+                ]
+            )
+    return file
+
+
+if __name__ == "__main__":
+    for wanted in (VERSION, NEWEST):
+        environment(wanted)
+    wheel(LAST_LEAN)

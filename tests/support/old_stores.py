@@ -1,0 +1,76 @@
+"""Databases of every released schema, with rows as that release wrote them.
+
+Each is made by the revisions themselves, so a later change of an old revision shows, too. The rows are those of the
+first release; a later release adds its own.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+import agent.store.migrations
+
+US = 1_700_000_000_000_000
+SHA = "ab" * 32
+
+FIRST = f"""
+    INSERT INTO plugins (id, title, description, type, image, tag, modes, readme, configs, created_us, updated_us)
+        VALUES (1, 'UNet', '', 'architecture', 'local/nn-unet', '1.0', '["train"]', '', '[]', {US}, {US});
+    INSERT INTO projects (id, name, description, content_sha256, images_count, size_bytes, created_us, updated_us, meta)
+        VALUES (1, 'fruit', '', '{SHA}', 1, 3, {US}, {US}, '{{"classes": []}}');
+    INSERT INTO datasets (id, project_id, name, images_count, created_us, updated_us)
+        VALUES (1, 1, 'ds', 1, {US}, {US});
+    INSERT INTO images (id, dataset_id, name, sha256, size_bytes, width, height, mime, created_us,
+            updated_us, annotation)
+        VALUES (1, 1, 'a.png', '{SHA}', 3, 8, 6, 'image/png', {US}, {US}, '{{}}');
+    INSERT INTO models (id, name, description, sha256, size_bytes, only_train, created_us, updated_us)
+        VALUES (1, 'start', '', '{SHA}', 3, false, {US}, {US});
+    INSERT INTO models (id, name, description, sha256, size_bytes, only_train, task_id, created_us, updated_us)
+        VALUES (2, 'net', '', '{SHA}', 3, false, 1, {US}, {US});
+    INSERT INTO tasks (id, type, status, name, plugin_id, project_id, model_id, created_us, finished_us, reason,
+            options, config, lines_read, events_count)
+        VALUES (1, 'train', 'finished', 'net', 1, 1, 1, {US}, {US}, 'finished',
+            '{{"engine":"docker"}}', '{{"lr":0.1}}', 1, 1);
+    INSERT INTO tasks (id, type, status, name, plugin_id, project_id, model_id, created_us, options, config)
+        VALUES (2, 'train', 'queued', 'more', 1, 1, 2, {US}, '{{}}', '{{}}');
+    INSERT INTO events (task_id, seq, time_us, stream, level, raw) VALUES (1, 1, {US}, 1, 30, 'hello');
+    INSERT INTO series (id, task_id, kind, name, count, last_seq, last_epoch, last_value)
+        VALUES (1, 1, 'train', 'loss', 1, 1, 0.5, 0.25);
+    INSERT INTO progress (task_id, subtask, first_seq, seq, current, total, updated_us)
+        VALUES (1, 'Epoch', 1, 1, 3, 4, {US});
+    INSERT INTO checkpoints (id, task_id, seq, checkpoint_index, subdir, size_bytes, is_best, state, model_id,
+            created_us)
+        VALUES (1, 1, 1, 0, '00000000', 3, true, 'published', 2, {US});
+    INSERT INTO agents (id, name, info, last_seen_us) VALUES ('a:1', 'a', '{{}}', {US});
+"""
+LATER = {
+    "0002": "UPDATE datasets SET description = 'of 0002'; UPDATE models SET upload_hash = 'word' WHERE id = 2;",
+    "0003": "UPDATE tasks SET only_for = 'bert' WHERE id = 2;",
+    "0004": f"INSERT INTO tokens (id, name, sha256, created_us) VALUES (1, 'ci', '{SHA}', {US});",
+    "0005": f"UPDATE models SET pinned = true WHERE id = 2; UPDATE models SET deleted_us = {US} WHERE id = 1;",
+}
+
+
+def scripts() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(agent.store.migrations.__file__).parent))
+    return config
+
+
+def database_of(revision: str, file: Path) -> str:
+    """A database as the release with this schema left it."""
+    config = scripts()
+    engine = sa.create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+    filled = sqlite3.connect(file)
+    filled.executescript(FIRST + "".join(text for later, text in LATER.items() if later <= revision))
+    filled.close()
+    return f"sqlite:///{file}"

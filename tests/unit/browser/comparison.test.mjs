@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Comparison, labelText, modeOf, overlapText, positionText, viewerAddress } from "../../../web_stub/assets/pure/comparison.js";
+
+/** @param {string[]} titles */
+const classes = (...titles) => new Map(titles.map((title) => [title, { title, color: "#123456", shape: "bitmap" }]));
+
+/** @param {"truth" | "predictions" | "sibling"} role */
+const other = (role) => ({ id: 5, name: "Seen", role });
+const project = { id: 3, name: "Fields" };
+const truth = classes("leaf", "plot", "box");
+const seen = classes("leaf_nn", "plot_nn");
+
+/** @param {string} title */
+const label = (title) => ({ title, color: "#654321" });
+
+test("predictions stand right of the ground truth", () => {
+  const { left, right } = new Comparison({ project, classes: truth, other: other("predictions"), otherClasses: seen })
+    .sides([label("leaf")], [label("leaf_nn")]);
+  assert.deepEqual([left.title, right.title], ["Ground truth · Fields", "Predictions · Seen"]);
+  assert.deepEqual([left.labels[0].title, right.labels[0].title], ["leaf", "leaf_nn"]);
+});
+
+test("from the predictions' own page, too", () => {
+  const { left, right } = new Comparison({ project, classes: seen, other: other("truth"), otherClasses: truth })
+    .sides([label("leaf_nn")], [label("leaf")]);
+  assert.deepEqual([left.title, right.title], ["Ground truth · Seen", "Predictions · Fields"]);
+  assert.deepEqual([left.labels[0].title, right.labels[0].title], ["leaf", "leaf_nn"]);
+});
+
+test("two projects of predictions are called by their names alone", () => {
+  const { left, right } = new Comparison({ project, classes: seen, other: other("sibling"), otherClasses: seen }).sides([], []);
+  assert.deepEqual([left.title, right.title], ["Fields", "Seen"]);
+});
+
+test("predicted classes count for those of the ground truth, and only those are compared", () => {
+  const comparison = new Comparison({ project, classes: truth, other: other("predictions"), otherClasses: seen });
+  assert.equal(comparison.base("leaf_nn"), "leaf");
+  assert.equal(comparison.base("other"), "other");
+  assert.deepEqual(comparison.compared, ["leaf", "plot"]);
+});
+
+test("among renamed predictions, objects under the old title were kept, not predicted", () => {
+  const renamed = new Comparison({ project, classes: truth, other: other("predictions"), otherClasses: classes("leaf", "leaf_nn") });
+  assert.deepEqual(["leaf", "leaf_nn"].map((title) => renamed.isKept(label(title))), [true, false]);
+  const plain = new Comparison({ project, classes: truth, other: other("predictions"), otherClasses: classes("leaf") });
+  assert.equal(plain.isKept(label("leaf")), false);
+  assert.deepEqual(plain.compared, ["leaf"]);
+});
+
+test("a class that the ground truth does not know is not compared", () => {
+  const comparison = new Comparison({ project, classes: truth, other: other("predictions"), otherClasses: classes("moon", "box") });
+  assert.deepEqual(comparison.compared, ["box"]);
+});
+
+test("objects are counted by class and side, classes of the meta first", () => {
+  const comparison = new Comparison({ project, classes: truth, other: other("predictions"), otherClasses: seen });
+  const counts = comparison.counts([label("leaf"), label("unknown")], [label("leaf_nn"), label("leaf_nn")]);
+  assert.deepEqual(counts.map(({ title, left, right }) => [title, left, right]),
+    [["leaf", 1, 2], ["plot", 0, 0], ["box", 0, 0], ["unknown", 1, 0]]);
+  assert.equal(counts[3].color, "#654321");
+});
+
+test("a project alone has its own titles", () => {
+  const alone = new Comparison({ project, classes: seen, other: null, otherClasses: new Map() });
+  assert.equal(alone.base("leaf_nn"), "leaf_nn");
+  assert.deepEqual(alone.counts([label("leaf_nn")], []).map(({ title, left }) => [title, left]), [["leaf_nn", 1], ["plot_nn", 0]]);
+});
+
+test("an address keeps the filter, and the comparison where there is one", () => {
+  /** @type {[string, string][]} */
+  const filter = [["class", "a b"]];
+  assert.equal(viewerAddress(3, 7, { filter: [], other: null, mode: "swipe" }), "/projects/3/images/7");
+  assert.equal(viewerAddress(3, 7, { filter, other: 5, mode: "side" }), "/projects/3/images/7?class=a+b&with=5");
+  assert.equal(viewerAddress(3, 7, { filter, other: 5, mode: "swipe" }), "/projects/3/images/7?class=a+b&with=5&mode=swipe");
+});
+
+test("an unknown mode is the first one", () => {
+  assert.deepEqual(["side", "swipe", "difference", "none", null].map(modeOf), ["side", "swipe", "difference", "side", "side"]);
+});
+
+test("an overlap has two digits, whole ones as well", () => {
+  assert.deepEqual([0, 1, 0.5, 0.4949, 0.005].map((iou) => overlapText({ iou })), ["0.00", "1.00", "0.50", "0.49", "0.01"]);
+  assert.deepEqual([overlapText({ iou: null }), overlapText(undefined)], ["–", "–"]);
+});
+
+test("a label tells its kind and its part of the image, or that it cannot be read", () => {
+  assert.equal(labelText({ kind: "polygon", area: 50, broken: false }, 1000), "polygon · 5.0%");
+  assert.equal(labelText({ kind: "bitmap", area: 0.1, broken: false }, 1000), "bitmap · <0.1%");
+  assert.equal(labelText({ kind: "line", area: 0, broken: false }, 1000), "line");
+  assert.equal(labelText({ kind: "", area: 0, broken: true }, 1000), "cannot be read");
+});
+
+test("an image that the filter does not match has no position", () => {
+  assert.equal(positionText(2, 1500), "2 of 1,500");
+  assert.equal(positionText(null, 10), "not among the 10 chosen");
+});

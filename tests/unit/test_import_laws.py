@@ -1,0 +1,88 @@
+"""The modules that an import loads. Each test starts a new interpreter."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Top-level modules in memory after the statement."""
+    return {name.partition(".")[0] for name in loaded_modules(statement)}
+
+
+def loaded_modules(statement: str) -> set[str]:
+    program = f"{statement}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+def test_importing_the_sdk_loads_nothing_heavy_and_not_even_logging_or_json():
+    before, after = loaded_by("pass"), loaded_by("import supervisely_lib")
+
+    assert after - before == {"supervisely_lib"}
+
+
+def test_reporting_and_reading_json_load_neither_numpy_nor_opencv():
+    names = "logger EventType TaskPaths Progress report_checkpoint_saved main_wrapper fs json env color"
+    after = loaded_by(f"from supervisely_lib import {', '.join(names.split())}")
+
+    assert not after & {"numpy", "torch", "cv2", "shapely", "PIL", "jsonschema", "typing_extensions"}
+
+
+def test_annotations_of_masks_and_boxes_load_neither_torch_nor_shapely_nor_pillow():
+    after = loaded_by("from supervisely_lib import Annotation, Project, Bitmap, Rectangle, Polygon, image")
+
+    assert "numpy" in after
+    assert not after & {"torch", "cv2", "shapely", "PIL", "skimage"}
+
+
+def modules_of(*words: str) -> set[str]:
+    """All modules in memory after a command of the agent."""
+    program = "import sys\nfrom agent.cli.app import app, run\nrun(app)\nprint('=', *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.rpartition("= ")[2].split())
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["frobnicate"]], ids=" ".join)
+def test_help_and_a_mistyped_name_load_no_command(words: list[str]):
+    loaded = {name for name in modules_of(*words) if name.startswith("agent")}
+
+    assert loaded <= {
+        *("agent", "agent.cli", "agent.cli.app", "agent.cli.failures", "agent.cli.streams", "agent.cli.tree"),
+        *("agent.errors", "agent.fs", "agent.fs.names", "agent.fs.refusals"),
+    }
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"]], ids=" ".join)
+def test_help_waits_for_no_library(words: list[str]):
+    heavy = {"sqlalchemy", "alembic", "pydantic", "docker", "fastapi", "psutil", "rich.console", "asyncio"}
+
+    assert not modules_of(*words) & heavy
+
+
+def test_a_command_that_reads_loads_no_dialect_and_no_library_of_another_command():
+    loaded = modules_of("task", "list", "--help") | loaded_modules("import agent.store, agent.artifacts.local")
+
+    assert not loaded & {"sqlalchemy.dialects.postgresql", "alembic", "filelock", "rich.progress", "docker", "psutil"}
+    assert not {name for name in loaded if name.startswith(("agent.library.", "agent.doctor", "agent.formats.archive"))}
+
+
+@pytest.mark.parametrize("heavy", ["torch", "cv2", "supervisely_lib"])
+def test_the_agents_command_line_does_not_load(heavy: str):
+    assert heavy not in loaded_by("import agent.cli")
+
+
+def test_every_name_of_the_library_is_found_in_its_module():
+    from agent import library
+
+    assert {name: getattr(library, name).__name__ for name in library.__all__} == {
+        name: name for name in library.__all__
+    }
+    assert set(library._MODULES) == set(library.__all__)
+    assert not hasattr(library, "frobnicate")
