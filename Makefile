@@ -1,12 +1,13 @@
-# Words of this project; a bare `make` lists them. Each one sets up what it needs.
+# Targets of this project; `make` without a target lists them. Each target installs what it needs.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+unexport PYTHONDONTWRITEBYTECODE # where a machine sets it, each command would compile all its modules again
 
-help: ## list these words
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## list these targets
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) engine ## virtual environment, packages, container engine and base image where possible
 
@@ -17,39 +18,58 @@ $(STAMP): pyproject.toml
 engine: $(STAMP)
 	@scripts/engine.sh start
 
-check: $(STAMP) ## format, lint, types and the law of the house; changes no file
+check: $(STAMP) ## format, lint, types, import laws, browser code; changes no file
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+	MYPYPATH=plugin_example/detection/src $(VENV)/bin/mypy --cache-dir .mypy_cache/detection plugin_example/detection/src/*.py
 	$(VENV)/bin/lint-imports
+	$(PY) -m tests.support.sdk_matrix language
+	@scripts/browser-code.sh
 
 unit: $(STAMP) ## fast tests: no disk, no engine
 	$(PY) -m pytest tests/unit
 
-test: setup check ## every test: unit, integration, interop, real containers, pages
-	@scripts/test-tools.sh
-	$(PY) -m pytest tests
+test: ## check, then all tests: unit, integration, interop, containers, pages (WORKERS=3)
+	@scripts/test.sh
+
+sdk-matrix: $(STAMP) ## the SDK's tests on every Python of this machine, with the oldest and the newest packages
+	$(PY) -m tests.support.sdk_matrix
 
 e2e: setup ## whole tasks in real containers, and pages in a real browser
 	@scripts/test-tools.sh
 	$(PY) -m pytest tests/e2e
 
-chaos: setup ## kill agents, containers and connections of real tasks, then count (CHAOS_SECONDS=180 SEED=1)
+e2e-user: setup ## the same with an agent that is not root: an ordinary user in the group docker, made for it (ARGS="tests/e2e -q")
+	@scripts/test-tools.sh
+	$(PY) -m tests.support.ordinary_user $(or $(ARGS),tests/e2e -q)
+
+chaos: setup ## kill agents, containers and connections of real tasks among hostile neighbours, then count (CHAOS_SECONDS=180 SEED=1)
 	$(PY) -m tests.chaos --seconds $(or $(CHAOS_SECONDS),180) --seed $(or $(SEED),1)
 
-endurance: $(STAMP) ## a day in miniature: many lines, many tasks, nothing grows (LINES=10000000 TASKS=500)
+fuzz: $(STAMP) ## random input for API, archives, images, annotations and log lines, then the figures (SECONDS=600 SEED=1)
+	$(PY) -m tests.chaos.fuzz --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
+endurance: $(STAMP) ## many lines, many tasks; memory, files and threads must not grow (LINES=10000000 TASKS=500)
 	$(PY) -m tests.chaos.endurance --lines $(or $(LINES),10000000) --tasks $(or $(TASKS),500)
 
 bench: setup ## ratios against peers and limits, with their spread
 	$(PY) -m benchmarks
 
-demo: $(STAMP) ## train, look, predict: the main job on the sample project (AGENT_ENGINE=process without Docker)
+demo: $(STAMP) ## train and predict on a sample project (AGENT_ENGINE=process without Docker)
 	@$(PY) scripts/demo.py
 
-up: $(STAMP) ## the web page and an agent on this machine
+docs: $(STAMP) ## build the documentation as a site in .build/site; every link is checked
+	$(PY) -m sphinx --fail-on-warning --nitpicky --fresh-env --quiet -d .build/site-cache docs .build/site
+	@echo "open .build/site/index.html"
+
+pictures: $(STAMP) ## take the README's pictures of the tasks of `make demo`
+	@PYTHONPATH=. $(PY) scripts/pictures.py
+
+up: $(STAMP) ## start the web and an agent on this machine
 	$(VENV)/bin/agent up
 
-clean: ## remove what the words above made here
-	rm -rf .venv .build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## remove what these targets made in this folder
+	rm -rf .venv .build node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup engine check unit test e2e chaos endurance bench demo up clean
+.PHONY: help setup engine check unit test sdk-matrix e2e e2e-user chaos endurance bench demo fuzz pictures docs up clean

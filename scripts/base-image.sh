@@ -3,8 +3,8 @@
 #
 #   scripts/base-image.sh NAME        for example: scripts/base-image.sh supervisely-local/base:0.1.0
 #
-# python:3.11-slim when the engine can pull it; where no image registry answers, a minimal system
-# made by mmdebstrap from this machine's own package sources (Debian, as root). Does nothing when
+# It is python:3.11-slim if the engine can pull that image. Where no image registry answers, it is a minimal system
+# made by mmdebstrap from this machine's own package sources (Debian, as root). The script does nothing if
 # the image exists.
 set -eu
 
@@ -23,7 +23,7 @@ if docker image inspect "$name" >/dev/null 2>&1; then
     exit 0
 fi
 
-# The host's certificate bundle, so that pip inside the image trusts what this machine trusts:
+# The host's certificate bundle, so that pip inside the image trusts the same certificates as this machine:
 # behind a proxy that inspects TLS nothing can be installed without it.
 host_certificates() {
     for file in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem; do
@@ -60,7 +60,7 @@ write_hook() {
 set -eu
 # Plugins are started as `python`; Debian installs `python3` alone.
 ln -sf python3 "$1/usr/bin/python"
-# pip shall install beside the system's packages: this system exists for the plugin alone.
+# Let pip install into the system's packages: the image holds nothing but the plugin.
 rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED
 if [ -n "$HOST_CERTIFICATES" ]; then
     cp "$HOST_CERTIFICATES" "$1/etc/ssl/certs/ca-certificates.crt"

@@ -1,7 +1,7 @@
-"""The main job, shown: draw a project, build the plugin, train, pick the best checkpoint, predict.
+"""The demo: draw a project, build the plugin, train it, choose the best checkpoint, predict.
 
-Run by `make demo`. With a Docker engine everything happens in containers; with AGENT_ENGINE=process, or where no
-engine can be had, the same plugin runs as a process on this machine. What it makes stays in .build/demo.
+`make demo` runs this script. With a Docker engine the plugin runs in containers; with AGENT_ENGINE=process, or if no
+engine can be started, the same plugin runs as a process on this machine. The results stay in .build/demo.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ def main() -> int:
     chosen = ("--plugin", PLUGIN, "--project", fruit, "--engine", engine)
     agent("submit-train", *chosen, "--name", "fruit net", "--set", f"epochs={epochs}")
     task = ask("task", "list", "--limit", "1")[0]
-    task = ask("task", "show", task["id"])
-    best = [c for c in task["checkpoints"] if c["is_best"]][-1]
-    val = best["optional"]["val_metrics"]
+    best = f"task:{task['id']}/best"
+    provenance = ask("model", "show", best)["model"]["provenance"]
+    val = provenance["optional"]["val_metrics"]
     background = background_only(task["id"])
-    say(f"best checkpoint: {best['index']} (model {best['model_id']}), val loss {val['loss']:.3f}")
+    say(f"best checkpoint: {provenance['checkpoint_index']} ({best}), val loss {val['loss']:.3f}")
     say(f"mean IoU: {val['mean_iou']:.3f}; predicting background everywhere would give {background:.3f}")
 
     say("predicting with the best checkpoint")
-    inference = ("--model", best["model_id"], "--name", "fruit predictions")
+    inference = ("--model", best, "--name", "fruit predictions")
     agent("submit-inference", *chosen, *inference)
     made = ask("task", "list", "--limit", "1")[0]
     say(f"the predictions are project {made['result_project_id']} in the library")
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def choose_engine() -> str:
-    """docker where one answers or can be started, else process; AGENT_ENGINE decides when it is set."""
+    """AGENT_ENGINE if it is set; else docker if an engine answers or can be started; else process."""
     wanted = os.environ.get("AGENT_ENGINE", "auto")
     if wanted == "process":
         return "process"
@@ -72,9 +72,9 @@ def choose_engine() -> str:
 
 
 def torch_wheel() -> None:
-    """Put this environment's torch wheel into the build context, where pip knows a CPU build of it.
+    """Put this environment's torch wheel into the build context, if pip offers a CPU build of it.
 
-    Inside the image pip sees the public index only, which would bring gigabytes of CUDA on a machine without a GPU.
+    Inside the image pip uses the public index only, whose build brings gigabytes of CUDA.
     """
     import torch
 
@@ -87,7 +87,7 @@ def torch_wheel() -> None:
 
 
 def background_only(task_id: int) -> float:
-    """What the plugin's last line says a prediction of nothing would have scored."""
+    """The mean IoU of predicting only background, as the plugin's last line reports it."""
     lines = agent_output("task", "logs", task_id, "--raw", "--text", "background_only_mean_iou").splitlines()
     return float(json.loads(lines[-1])["background_only_mean_iou"])
 
@@ -112,7 +112,7 @@ def python(*args: object) -> None:
 def call(*args: object) -> None:
     done = subprocess.run([str(arg) for arg in args], env=ENV, cwd=ROOT, check=False)
     if done.returncode:
-        sys.exit(done.returncode)  # the command has said why
+        sys.exit(done.returncode)  # the command has printed the reason
 
 
 def say(text: str) -> None:

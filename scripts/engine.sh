@@ -1,12 +1,12 @@
 #!/bin/sh
-# Have a Docker engine on this machine.
+# Make a Docker engine available on this machine.
 #
-#   scripts/engine.sh start     use the one that answers; as root on Debian or Ubuntu install and start one
-#   scripts/engine.sh stop      end the one that `start` started; no other is ever touched
-#   scripts/engine.sh status    say whether one answers (exit code 0) or not (1)
+#   scripts/engine.sh start     use the engine that answers; else, as root on Debian or Ubuntu, install and start an engine
+#   scripts/engine.sh stop      stop the engine that `start` started; other engines are never touched
+#   scripts/engine.sh status    exit code 0 if an engine answers, else 1
 #
-# Where none can be had, `start` says what is missing and ends well: plugins can run as processes.
-# Its exit code is 1 only when an engine was installed or started here and did not come up.
+# If no engine can be installed, `start` says what is missing and ends with 0, because plugins can run as processes.
+# Its exit code is 1 only if an engine was installed or started here and does not answer.
 set -eu
 
 RUN=/run/supervisely-local
@@ -29,7 +29,7 @@ answers_within() {
 
 describe() { docker version --format 'Docker {{.Server.Version}}, API {{.Server.APIVersion}}' 2>/dev/null || true; }
 
-# Whether the process of our pid file lives and still is a dockerd; the number may be somebody else's by now.
+# Whether the process of our pid file is alive and still a dockerd. The system may have given its number to another process.
 ours_runs() {
     [ -r "$PID_FILE" ] && pid=$(cat "$PID_FILE") && [ -r "/proc/$pid/comm" ] && [ "$(cat "/proc/$pid/comm")" = dockerd ]
 }
@@ -63,7 +63,7 @@ start() {
     if ! command -v dockerd >/dev/null 2>&1; then
         command -v apt-get >/dev/null 2>&1 || without "this is not Debian or Ubuntu: install Docker by your system's way"
         install_engine || without "docker.io could not be installed: is there a network, or a mirror in apt's sources?"
-        # Where the system starts services, the package has started this one.
+        # A system with a service manager has started the engine when it installed the package.
         if answers_within 5; then
             say "$(describe) answers"
             return
@@ -80,7 +80,7 @@ start() {
         echo $! >"$PID_FILE"
     fi
     if ! answers_within "$WAIT_S"; then
-        say "dockerd does not answer after $WAIT_S s; its last words:"
+        say "dockerd does not answer after $WAIT_S s; the end of its log:"
         tail -n 5 "$LOG" >&2
         stop
         say "Plugins can run as processes meanwhile: AGENT_ENGINE=process."

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Run every test, from a clean checkout, in an order that leaves no core idle: what later tests need is prepared in the
+# background (engine, base image, browser, environments of the SDK and of the official packages) while types, import laws and unit tests run.
+# Tests of one file run in one process, because they share fixtures; files start in the order given, chaos first, because it
+# takes longest. Tests that measure time run last and alone.
+#
+#   WORKERS   number of processes that run tests in parallel (default: number of cores + 1, because many tests wait)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+unset PYTHONDONTWRITEBYTECODE # thousands of commands are started: none compiles its modules again
+unset PYTHONPATH              # of a shell: pip would take what lies there for installed
+python=${PYTHON:-.venv/bin/python}
+workers=${WORKERS:-$(($(nproc) + 1))}
+logs=.build/logs
+mkdir -p "$logs"
+failed=0 # one part that fails does not keep the others from running
+
+say() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
+
+prepare() { # prepare what this machine can offer; the tests themselves say what is missing
+  scripts/engine.sh start
+  scripts/test-tools.sh
+  ! docker version >/dev/null 2>&1 || scripts/base-image.sh supervisely-local/base:0.1.0
+}
+
+scripts/browser-code.sh node || true # first, because apt allows one installation at a time; `check` says what is missing
+prepare >"$logs/prepare.log" 2>&1 &
+preparing=$!
+trap 'kill "$preparing" ${environments:-} 2>/dev/null || true' EXIT
+
+say "virtual environment"
+make --no-print-directory .venv/.installed
+{
+  "$python" -m tests.support.sdk_matrix prepare
+  "$python" -m tests.interop.environments
+} >"$logs/environments.log" 2>&1 &
+environments=$!
+
+say "format, lint, types, laws"
+make --no-print-directory check || failed=1
+say "unit tests"
+"$python" -m pytest tests/unit -q -n "$(nproc)" --dist loadfile "$@" || failed=1
+
+say "waiting for the engine, the browser and the environments"
+wait "$preparing" || cat "$logs/prepare.log"
+wait "$environments" || cat "$logs/environments.log"
+trap - EXIT
+cat "$logs/prepare.log"
+
+say "all other tests, $workers at a time"
+"$python" -m pytest tests/chaos tests/e2e tests/interop tests/integration -m 'not alone' -n "$workers" --dist loadfile \
+  --no-loadscope-reorder --durations 25 "$@" || failed=1
+say "tests that measure time"
+mapfile -t alone < <(grep -rl --include 'test_*.py' 'mark\.alone' tests) # so that no other file is collected
+"$python" -m pytest "${alone[@]}" -m alone "$@" || failed=1
+say "done"
+exit "$failed"
