@@ -282,8 +282,10 @@ def test_a_thousand_tasks_are_searched_sorted_and_paged_whole(site):
     expect(page.locator("#rows .row")).to_have_count(1)
     expect(page.locator("#summary")).to_have_text("1 task")
     page.get_by_role("searchbox").fill("")
+    expect(page.locator("#chips")).to_contain_text("All 1,015")  # before a click: wider counts move the chips
     page.get_by_label("Sort").select_option("Oldest first")
     page.get_by_role("button", name="Stopped").click()
+    expect(page.locator("#summary")).to_have_text("1–100 of 102 tasks")
     expect(page.locator("#rows .name").first).to_contain_text("needle")
     page.get_by_role("button", name="Next").click()
     expect(page.locator("#summary")).to_have_text("101–102 of 102 tasks")
