@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.store.agents import AgentRow, Agents, agent_name
+from agent.store.agents import AgentRow, Agents
 from agent.store.append import EventRow
 from agent.store.blobs import Blobs
 from agent.store.checkpoints import Checkpoints
+from agent.store.columns import agent_name
 from agent.store.connect import BUSY_TIMEOUT_S, Database, file_of
 from agent.store.copy import copy_to, make_single_file
 from agent.store.counts import Counts, counts

@@ -23,11 +23,6 @@ class AgentRow:
     last_seen: datetime
 
 
-def agent_name(agent_id: str) -> str:
-    """The name in the id of an agent's process (`laptop:4711:0a1b2c3d`)."""
-    return agent_id.rsplit(":", 2)[0]
-
-
 class Agents:
     def __init__(self, database: Database) -> None:
         self._db = database

@@ -22,7 +22,7 @@ from agent.store.bulk import BulkInsert
 from agent.store.columns import clean, clean_or_none, finite, int64, key, now_us, to_json
 from agent.store.connect import Database
 from agent.store.failures import taken_over
-from agent.store.points import PointColumns, bounds, pack_floats, pack_ints
+from agent.store.points import Extremes, PointColumns, bounds, extremes, pack_floats, pack_ints
 from agent.store.schema import events, point_blocks, progress, series, tasks
 
 LINE_COLUMNS = ("seq", "time_us", "stream", "level", "event_type", "raw")
@@ -159,6 +159,7 @@ class Appender:
             known |= self._add_series(connection, task_id, new)
         for one, columns in points.items():
             entry = known[one]
+            found = extremes(columns.epochs, columns.values)
             series_moves.append(
                 {
                     "series": entry.id,
@@ -166,6 +167,7 @@ class Appender:
                     "last_seq": columns.seqs[-1],
                     "last_epoch": finite(columns.epochs[-1]),
                     "last_value": finite(columns.values[-1]),
+                    **{f"new_{name}": value for name, value in zip(Extremes._fields, found, strict=True)},
                 }
             )
             block = columns
@@ -229,6 +231,15 @@ _BLOCK_KEY = ("series_id", "first_seq")
 _BLOCK_GROWS = ("last_seq", "count", "epoch_min", "epoch_max", "epochs", "point_values", "seqs", "times_us")
 _PROGRESS_KEY = ("task_id", "subtask")
 _PROGRESS_MOVES = ("seq", "current", "total", "current_label", "total_label", "updated_us")
+
+
+def _extreme(column: str, value: str, is_beyond: str) -> Any:
+    """A column of an extreme as it becomes: the new one where its value lies beyond the old one, else the old one."""
+    old, new = series.c[value], sa.bindparam(f"new_{value}", type_=series.c[value].type)
+    moves = sa.or_(old.is_(None), old.op(is_beyond, is_comparison=True)(new))
+    return sa.case((moves, sa.bindparam(f"new_{column}", type_=series.c[column].type)), else_=series.c[column])
+
+
 _MOVE_SERIES = (
     sa.update(series)
     .where(series.c.id == sa.bindparam("series"))
@@ -237,6 +248,10 @@ _MOVE_SERIES = (
         last_seq=sa.bindparam("last_seq"),
         last_epoch=sa.bindparam("last_epoch"),
         last_value=sa.bindparam("last_value"),
+        min_value=_extreme("min_value", "min_value", ">"),
+        min_epoch=_extreme("min_epoch", "min_value", ">"),
+        max_value=_extreme("max_value", "max_value", "<"),
+        max_epoch=_extreme("max_epoch", "max_value", "<"),
     )
 )
 

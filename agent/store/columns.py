@@ -57,6 +57,11 @@ def key(text: str) -> str:
     return clean(text) if len(text) <= _NAME_LIMIT else clean(text[: _NAME_LIMIT - 1]) + "…"
 
 
+def agent_name(agent_id: str) -> str:
+    """The name in the id of an agent's process (`laptop:4711:0a1b2c3d`)."""
+    return agent_id.rsplit(":", 2)[0]
+
+
 def int64(number: int) -> int:
     """The number, held at the limits of a 64-bit column."""
     return max(-_INT64, min(_INT64 - 1, number))

@@ -28,6 +28,10 @@ class Series:
     last_epoch: float | None
     last_value: float | None
     last_seq: int
+    min_value: float | None  # of all its numbers; each with the epoch of the first point that has it
+    min_epoch: float | None
+    max_value: float | None
+    max_epoch: float | None
 
 
 @dataclass(frozen=True, slots=True)

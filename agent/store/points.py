@@ -12,6 +12,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 _NAN = math.nan
 
@@ -47,6 +48,34 @@ def bounds(packed: bytes) -> tuple[float | None, float | None]:
     if math.isnan(sum(numbers)):
         numbers = [number for number in numbers if number == number]
     return (min(numbers), max(numbers)) if numbers else (None, None)
+
+
+class Extremes(NamedTuple):
+    """The least and the greatest number among points, each with the epoch of the first point that has it."""
+
+    min_value: float | None
+    min_epoch: float | None
+    max_value: float | None
+    max_epoch: float | None
+
+
+def extremes(epochs: Sequence[float | None], values: Sequence[float | None]) -> Extremes:
+    """The extremes of points in the order printed; None where no value is a number."""
+    numbers: Sequence[Any] = values
+    try:
+        all_numbers = math.isfinite(sum(numbers))  # one pass in C, as in `pack_floats`
+    except (TypeError, OverflowError):
+        all_numbers = False
+    if not all_numbers:
+        known = [
+            (epoch, number) for epoch, number in zip(epochs, map(_number, values), strict=True) if number == number
+        ]
+        epochs, numbers = [epoch for epoch, _ in known], [number for _, number in known]
+    if not numbers:
+        return Extremes(None, None, None, None)
+    least, greatest = min(numbers), max(numbers)
+    low, high = _number(epochs[numbers.index(least)]), _number(epochs[numbers.index(greatest)])
+    return Extremes(float(least), low if low == low else None, float(greatest), high if high == high else None)
 
 
 def _number(number: float | None) -> float:

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0005"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0006"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -184,6 +184,19 @@ tasks = Table(
     sqlite_autoincrement=True,  # an id is never used twice, because labels, links and logs name it
 )
 
+# The values of the tasks' configs, taken apart when a task is added (`runs/values.py`): a config never changes. So a
+# column of the table of runs is read by key in any database, and no text of a config goes through SQL's own JSON.
+config_values = Table(
+    "config_values",
+    metadata,
+    Column("path", Text, primary_key=True),  # as expressions spell it behind `config`
+    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", SmallInteger, nullable=False),
+    Column("number", Float(53)),
+    Column("text", Text),
+    sqlite_with_rowid=False,  # the values of one column lie side by side, in the order of tasks
+)
+
 events = Table(
     "events",
     metadata,
@@ -227,7 +240,13 @@ series = Table(
     Column("last_seq", BigInteger, nullable=False),
     Column("last_epoch", Float(53)),
     Column("last_value", Float(53)),
+    # The extremes of all its numbers, each with the epoch of the first point that has it; kept by the same writes.
+    Column("min_value", Float(53)),
+    Column("min_epoch", Float(53)),
+    Column("max_value", Float(53)),
+    Column("max_epoch", Float(53)),
     UniqueConstraint("task_id", "kind", "name"),
+    Index("ix_series_kind_name", "kind", "name"),  # which metrics there are
 )
 
 # Points lie in blocks: little-endian arrays of 8-byte numbers, NaN where there is no number. A row per

@@ -7,8 +7,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from agent.domain import FINAL, Task, TaskStatus, may_become
-from agent.store.agents import agent_name
-from agent.store.columns import now_us
+from agent.store.columns import agent_name, now_us
 from agent.store.connect import Database
 from agent.store.failures import taken_over
 from agent.store.schema import plugins, tasks

@@ -16,7 +16,8 @@ from agent.store.columns import clean, now_us, to_json
 from agent.store.failures import taken_over
 from agent.store.listing import Listing, Window
 from agent.store.paging import Page, page_of
-from agent.store.schema import models, plugins, projects, tasks
+from agent.store.runs.values import config_values as config_values_of
+from agent.store.schema import config_values, models, plugins, projects, tasks
 from agent.store.task_claims import UNCLAIMED, TaskClaims, lease_until_us
 from agent.store.task_rows import (
     SUMMARY_COLUMNS,
@@ -65,7 +66,10 @@ class Tasks(TaskClaims):
                 )
                 .returning(*TASK_COLUMNS)
             ).one()
-        return to_task(row)
+            task = to_task(row)
+            if values := [{"task_id": task.id, **value._asdict()} for value in config_values_of(task.config)]:
+                connection.execute(sa.insert(config_values), values)
+        return task
 
     def request_stop(self, id: int) -> Task:  # noqa: A002
         """Ask for the end: a queued task ends at once, a running one becomes terminating. Idempotent.

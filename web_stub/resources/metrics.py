@@ -19,6 +19,10 @@ class Series(Resource):
     last_epoch: float | None
     last_value: float | None
     last_seq: int
+    min_value: float | None
+    min_epoch: Annotated[float | None, Field(description="of the first point with this value")]
+    max_value: float | None
+    max_epoch: float | None
 
 
 class SeriesList(Resource):

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from math import inf, isnan, nan
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import NewTask, Task
+from agent.errors import Conflict
 from agent.events.model import Event, Level, Metrics, Stream
 from agent.store import EventRow, Series, Store, open_store
 from agent.store.columns import finite
@@ -26,9 +28,9 @@ def test_every_name_of_a_kind_is_a_series(store: Store, task: Task) -> None:
 
     train_loss, acc, val_loss = store.metrics.series(task.id)
 
-    assert train_loss == Series(train_loss.id, task.id, "train", "loss", 2, 1.0, 1.0, 3)
-    assert acc == Series(acc.id, task.id, "train", "acc", 1, 0.5, 0.1, 1)
-    assert val_loss == Series(val_loss.id, task.id, "val", "loss", 1, 0.5, 3.0, 2)
+    assert train_loss == Series(train_loss.id, task.id, "train", "loss", 2, 1.0, 1.0, 3, 1.0, 1.0, 2.0, 0.5)
+    assert acc == Series(acc.id, task.id, "train", "acc", 1, 0.5, 0.1, 1, 0.1, 0.5, 0.1, 0.5)
+    assert val_loss == Series(val_loss.id, task.id, "val", "loss", 1, 0.5, 3.0, 2, 3.0, 0.5, 3.0, 0.5)
 
 
 def test_a_line_with_ten_thousand_new_names_takes_a_few_statements(sqlite_store: Store, new_task: Any) -> None:
@@ -164,3 +166,45 @@ def test_every_point_arrives(
         assert points.value == wanted
         assert points.epoch == wanted
         assert points.seq == list(range(1, len(sent) + 1))
+
+
+@fuzz(40)
+@given(batches=st.lists(st.lists(st.floats() | st.none() | st.integers(), min_size=1, max_size=130), max_size=4))
+def test_extremes_are_those_of_all_points_however_they_came(
+    sqlite_store: Store, new_task: Callable[..., NewTask], batches: list[list[float | None]]
+) -> None:
+    task = sqlite_store.tasks.add(new_task(sqlite_store))
+    seq = 0
+    for batch in batches:
+        lines = [row(seq + i, float(seq + i), loss=value) for i, value in enumerate(batch, 1)]
+        sqlite_store.events.append(task.id, lines, lines_read=0)
+        seq += len(batch)
+    numbers = [
+        (float(number), float(i))
+        for i, number in enumerate((value for batch in batches for value in batch), 1)
+        if number is not None and finite(number) is not None
+    ]
+    for series in sqlite_store.metrics.series(task.id):
+        if not numbers:
+            assert (series.min_value, series.min_epoch, series.max_value, series.max_epoch) == (None,) * 4
+            continue
+        low, high = min(number for number, _ in numbers), max(number for number, _ in numbers)
+        assert (series.min_value, series.max_value) == (low, high)
+        assert series.min_epoch == next(epoch for number, epoch in numbers if number == low)
+        assert series.max_epoch == next(epoch for number, epoch in numbers if number == high)
+
+
+def test_extremes_grow_with_each_write(store: Store, task: Task) -> None:
+    def seen() -> tuple[float | None, ...]:
+        (found,) = store.metrics.series(task.id)
+        return found.min_value, found.min_epoch, found.max_value, found.max_epoch
+
+    store.events.append(task.id, [row(1, 1, loss=None)], lines_read=1)
+    assert seen() == (None, None, None, None)
+    store.events.append(task.id, [row(2, 2, loss=0.5), row(3, 3, loss=0.5)], lines_read=3)
+    assert seen() == (0.5, 2, 0.5, 2)
+    store.events.append(task.id, [row(4, 4, loss=0.25), row(5, None, loss=9.0), row(6, 6, loss=0.75)], lines_read=6)
+    assert seen() == (0.25, 4, 9.0, None)
+    with pytest.raises(Conflict):  # the same lines again, as after a crash between two agents
+        store.events.append(task.id, [row(6, 6, loss=-1.0)], lines_read=6)
+    assert seen() == (0.25, 4, 9.0, None)

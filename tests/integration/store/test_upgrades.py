@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
+import sqlite3
+import sys
+from array import array
 from pathlib import Path
 
 import pytest
@@ -66,3 +70,41 @@ def test_processes_that_come_at_once_upgrade_an_old_store_once(tmp_path: Path) -
     assert [process.exitcode for process in processes] == [0, 0, 0]
     with open_store(url) as store:
         assert len(store.tasks.list()) == 2
+
+
+def test_old_tasks_get_the_rows_of_the_table_of_runs(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    url = database_of("0005", file)
+    config = '{"lr": 1e-3, "big": ' + "9" * 400 + ', "sizes": [1, "x"], "é.\\"k": {"": null}}'
+    with sqlite3.connect(file) as old:
+        old.execute("UPDATE tasks SET config = ? WHERE id = 1", [config])
+        for first, values in ((1, [0.5, math.nan, 0.25]), (4, [0.75, 0.25])):
+            epochs = range(first, first + len(values))
+            columns = (array("d", epochs), array("d", values), array("q", epochs), array("q", epochs))
+            block = (1, first, first + len(values) - 1, len(values), *(column.tobytes() for column in columns))
+            old.execute(
+                "INSERT INTO point_blocks (series_id, first_seq, last_seq, count, epochs, point_values, seqs, times_us)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                block,
+            )
+    old.close()
+    with open_store(url) as store:
+        (series,) = store.metrics.series(1)
+        assert (series.min_value, series.min_epoch, series.max_value, series.max_epoch) == (0.25, 3, 0.75, 4)
+    with sqlite3.connect(file) as new:
+        kept = {
+            path: (kind, number, text)
+            for path, kind, number, text in new.execute(
+                "SELECT path, kind, number, text FROM config_values WHERE task_id = 1"
+            )
+        }
+    new.close()
+    assert kept == {
+        ".lr": (0, 0.001, None),
+        ".big": (0, sys.float_info.max, None),
+        ".sizes": (3, None, '[1,"x"]'),
+        ".sizes[0]": (0, 1.0, None),
+        ".sizes[1]": (1, None, "x"),
+        '["é.\\"k"]': (4, None, '{"":null}'),
+        '["é.\\"k"][""]': (9, None, None),
+    }
