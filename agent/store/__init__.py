@@ -33,6 +33,7 @@ from agent.store.plugins import Plugins
 from agent.store.progress import ProgressBar, ProgressBars
 from agent.store.project_search import ProjectQuestion
 from agent.store.projects import Projects
+from agent.store.runs.table import Runs
 from agent.store.schema import HEAD as SCHEMA_REVISION
 from agent.store.task_rows import TaskSummary
 from agent.store.task_search import TaskQuestion
@@ -80,6 +81,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._db = database
         self.tasks = Tasks(database)
+        self.runs = Runs(database)
         self.events = Events(database)
         self.metrics = MetricSeries(database)
         self.progress = ProgressBars(database)

@@ -19,6 +19,7 @@ from sqlalchemy.dialects import sqlite
 
 from agent.errors import NotFound, StorageFailed, StoreBusy
 from agent.fs.refusals import reason_of, remedy_for
+from agent.store.columns import agent_name
 from agent.store.failures import TOO_LARGE, busy_sentence, describe_error
 from agent.store.search import fold
 from agent.store.wake import CHANNEL, Changes, FileChanges, PostgresChanges
@@ -76,6 +77,7 @@ class Database:
             for pragma in _SQLITE_PRAGMAS:
                 connection.execute(pragma)
             connection.create_function("fold", 1, fold, deterministic=True)
+            connection.create_function("agent_name", 1, _agent_name, deterministic=True)
 
         return engine
 
@@ -197,6 +199,10 @@ class Database:
             raise failure from error
         except OverflowError as error:  # from SQLite's driver: an id beyond 64 bits
             raise NotFound(TOO_LARGE) from error
+
+
+def _agent_name(agent_id: str | None) -> str | None:
+    return None if agent_id is None else agent_name(agent_id)
 
 
 def _parse(place: str | Path) -> sa.URL:

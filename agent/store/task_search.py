@@ -37,7 +37,7 @@ _ORDERS: dict[str, sa.ColumnElement[Any]] = {
 
 def search_tasks(database: Database, question: TaskQuestion, window: Window) -> Listing[Task]:
     """The tasks of the window; `counts` are by status."""
-    conditions = [_about(word) for word in words_of(question.words)]
+    conditions = [about(word) for word in words_of(question.words)]
     if question.type is not None:
         conditions.append(tasks.c.type == question.type.value)
     if question.has_metrics is not None:
@@ -50,7 +50,7 @@ def search_tasks(database: Database, question: TaskQuestion, window: Window) -> 
     return Listing([to_task(row) for row in found.values], found.total, found.counts)
 
 
-def _about(word: str) -> sa.ColumnElement[bool]:
+def about(word: str) -> sa.ColumnElement[bool]:
     """Whether the word is in a name that belongs to the task. Each library is looked through once, not once a task."""
     named = [
         column.in_(sa.select(table.c.id).where(sa.or_(*(contains(text, word) for text in texts))))

@@ -1,0 +1,227 @@
+"""Runs by equal values: how many, and of each numeric column mean, deviation, least and greatest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.store.columns import finite, from_us
+from agent.store.runs.cells import Reference, RunColumn
+from agent.store.runs.expression import And, Compare, Constant, Expression, IsNone, written
+from agent.store.runs.keys import FIELDS, ConfigKey, Field, Key, spelled, title
+from agent.store.runs.operands import Operand, Operands, Sql
+from agent.store.runs.question import RunQuestion, RunWindow, total_of
+from agent.store.runs.values import LONGEST_TEXT, Kind, from_json_text
+from agent.store.schema import tasks
+
+COUNT = "count"  # the number of runs, by which groups are sorted beside their columns
+_LARGEST, _LEAST = 1e150, 1e-150  # numbers whose squares 64 bits hold: databases differ in what they make of others
+_MOST_WRITTEN = 500  # characters of a text in a condition
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Of the numbers of a column in a group. Numbers beyond ±1e150 are left out of mean and deviation."""
+
+    count: int
+    mean: float | None
+    std: float | None  # of the sample: None for fewer than two numbers
+    min: float | None
+    max: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunGroup:
+    key: Sequence[Any]  # the values that its runs share, as cells
+    count: int  # of runs
+    summaries: Sequence[Summary]
+    where: str | None  # the condition that selects its runs; None where a value cannot be written, as a list
+
+
+@dataclass(frozen=True, slots=True)
+class RunGroups:
+    by: Sequence[RunColumn]
+    columns: Sequence[RunColumn]
+    groups: Sequence[RunGroup]
+    total: int  # groups on all pages
+    runs: int  # in all groups
+    counts: Mapping[str, int]  # of runs, by status, whatever statuses are chosen
+
+
+def read_groups(
+    connection: sa.Connection,
+    by: Sequence[Key],
+    keys: Sequence[Key],
+    question: RunQuestion,
+    window: RunWindow,
+    counts: dict[str, int],
+) -> RunGroups:
+    """The groups of the window; without an order by their values. A column sorts by its mean."""
+    operands = Operands(question.now_us)
+    conditions = question.selected(operands)
+    split = [operands.of(key) for key in by]
+    numbers = [_number(operands.of(key)) for key in keys]
+    grouped = _grouped(operands, conditions, split, numbers)
+    order = _order(grouped, by, keys, window)
+    rows = connection.execute(sa.select(grouped).order_by(*order).limit(window.limit).offset(window.offset)).all()
+    total = window.offset + len(rows)
+    if not rows or len(rows) == window.limit:  # there may be more groups than these
+        total = _count(connection, operands, conditions, split)
+    groups = [_group(row, by, split, len(keys)) for row in rows]
+    return RunGroups(
+        by=[RunColumn(spelled(key), title(key), _kind(key)) for key in by],
+        columns=[RunColumn(spelled(key), title(key), "number") for key in keys],
+        groups=groups,
+        total=total,
+        runs=total_of(counts, question),
+        counts=counts,
+    )
+
+
+def _number(operand: Operand) -> Sql:
+    return sa.cast(operand.values.get("number", sa.null()), sa.Float(53))
+
+
+def _grouped(
+    operands: Operands, conditions: Sequence[Any], split: Sequence[Operand], numbers: Sequence[Sql]
+) -> sa.Subquery:
+    """A row for each group: its values, its count, and the five sums of each number.
+
+    In three steps: the runs, with the mean of their group beside each, and the sums. A deviation from the mean loses
+    no digits, as a difference of squares would; SQLite has none of its own.
+    """
+    places = [(i, j) for i, operand in enumerate(split) for j in range(len(operand.parts))]
+    ranks = [operand.rank.label(f"rank_{i}") for i, operand in enumerate(split)]
+    parts = [split[i].parts[j].label(f"part_{i}_{j}") for i, j in places]
+    plain = [number.label(f"number_{n}") for n, number in enumerate(numbers)]
+    runs = sa.select(tasks.c.id, *ranks, *parts, *plain).select_from(operands.source()).where(*conditions).subquery()
+    group = [runs.c[column.name] for column in (*ranks, *parts)]
+    kept = [sa.case((sa.func.abs(runs.c[f"number_{n}"]) <= _LARGEST, runs.c[f"number_{n}"])) for n in range(len(plain))]
+    means = [sa.func.avg(one).over(partition_by=group).label(f"mean_{n}") for n, one in enumerate(kept)]
+    held = [one.label(f"held_{n}") for n, one in enumerate(kept)]
+    with_means = sa.select(*group, *(runs.c[column.name] for column in plain), *held, *means).subquery()
+    c = with_means.c
+    sums: list[Any] = []
+    for n in range(len(plain)):
+        away = c[f"held_{n}"] - c[f"mean_{n}"]
+        square = sa.case((sa.func.abs(away) < _LEAST, sa.cast(0, sa.Float(53))), else_=away * away)
+        sums += [
+            sa.func.count(c[f"number_{n}"]).label(f"count_{n}"),
+            sa.func.count(c[f"held_{n}"]).label(f"held_{n}"),
+            sa.func.min(c[f"mean_{n}"]).label(f"mean_{n}"),
+            sa.func.sum(square).label(f"squares_{n}"),
+            sa.func.min(c[f"number_{n}"]).label(f"min_{n}"),
+            sa.func.max(c[f"number_{n}"]).label(f"max_{n}"),
+        ]
+    group = [c[column.name] for column in (*ranks, *parts)]
+    return sa.select(*group, sa.func.count().label("runs"), *sums).group_by(*group).subquery()
+
+
+def _count(connection: sa.Connection, operands: Operands, conditions: Sequence[Any], split: Sequence[Operand]) -> int:
+    """How many groups there are."""
+    group = [column for operand in split for column in (operand.rank, *operand.parts)]
+    labelled = [column.label(f"part_{i}") for i, column in enumerate(group)]
+    found = sa.select(*labelled).select_from(operands.source()).where(*conditions).distinct().subquery()
+    return int(connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one())
+
+
+def _order(grouped: sa.Subquery, by: Sequence[Key], keys: Sequence[Key], window: RunWindow) -> list[Any]:
+    every = [name for name in grouped.c.keys() if name.startswith(("rank_", "part_"))]  # noqa: SIM118 - columns
+    order: list[Any] = []
+    for one in window.sort:
+        if one.key == Field(COUNT):
+            order.append(_turned(grouped.c.runs, descending=one.descending))
+        elif one.key in by:
+            i = by.index(one.key)
+            order.append(grouped.c[f"rank_{i}"])
+            mine = [grouped.c[name] for name in every if name.startswith(f"part_{i}_")]
+            order += [_turned(part, descending=one.descending) for part in mine]
+        elif one.key in keys:
+            mean = grouped.c[f"mean_{keys.index(one.key)}"]
+            order += [mean.is_(None), _turned(mean, descending=one.descending)]
+    return [*order, *(grouped.c[name] for name in every)]
+
+
+def _turned(column: Any, *, descending: bool) -> Any:
+    return column.desc() if descending else column.asc()
+
+
+def _group(row: sa.Row[Any], by: Sequence[Key], split: Sequence[Operand], count: int) -> RunGroup:
+    values = dict(row._mapping)
+    cells, conditions = [], []
+    for i, (key, operand) in enumerate(zip(by, split, strict=True)):
+        parts = [values[f"part_{i}_{j}"] for j in range(len(operand.parts))]
+        cells.append(_cell(key, values[f"rank_{i}"], parts))
+        conditions.append(_condition(key, cells[-1]))
+    known = [condition for condition in conditions if condition is not None]
+    whole = None if len(known) < len(conditions) else known[0] if len(known) == 1 else And(tuple(known))
+    return RunGroup(
+        cells, int(values["runs"]), [_summary(values, n) for n in range(count)], written(whole) if whole else None
+    )
+
+
+def _summary(values: Mapping[str, Any], n: int) -> Summary:
+    held, squares = int(values[f"held_{n}"]), values[f"squares_{n}"]
+    return Summary(
+        count=int(values[f"count_{n}"]),
+        mean=finite(values[f"mean_{n}"]),
+        std=math.sqrt(squares / (held - 1)) if held > 1 and finite(squares) is not None else None,
+        min=finite(values[f"min_{n}"]),
+        max=finite(values[f"max_{n}"]),
+    )
+
+
+def _cell(key: Key, rank: int, parts: Sequence[Any]) -> Any:
+    """The value of a group, from its columns."""
+    if rank == Kind.NOTHING:
+        return None
+    if isinstance(key, ConfigKey):
+        return _config_cell(rank, *parts)
+    kind = FIELDS[key.name] if isinstance(key, Field) else "number"
+    if kind in ("text", "status"):
+        return parts[-1]
+    if kind == "reference":
+        return Reference(parts[2], parts[1])
+    return from_us(parts[0]) if kind == "time" else _short(parts[0])
+
+
+def _config_cell(rank: int, number: float, _: str, text: str) -> Any:
+    match rank:
+        case Kind.NUMBER:
+            return _short(number)
+        case Kind.BOOL:
+            return bool(number)
+        case Kind.TEXT:
+            return text
+    return from_json_text(text)
+
+
+def _short(number: float) -> float:
+    return int(number) if number == int(number) and abs(number) < 1 << 53 else number
+
+
+def _condition(key: Key, cell: Any) -> Expression | None:
+    """The condition that the runs of a group meet; None where no expression can say it."""
+    match cell:
+        case None:
+            return IsNone(key)
+        case Reference():
+            return Compare(key, "==", Constant(cell.id))
+        case str() if len(cell) > min(_MOST_WRITTEN, LONGEST_TEXT):
+            return None
+        case bool() | int() | float() | str():
+            return Compare(key, "==", Constant(cell))
+    return None
+
+
+def _kind(key: Key) -> Any:
+    match key:
+        case Field(name):
+            return FIELDS[name]
+        case ConfigKey():
+            return "mixed"
+    return "number"
