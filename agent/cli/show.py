@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 import orjson
@@ -18,6 +19,15 @@ from rich.text import Text
 from agent.errors import Problem
 from agent.fs.disk import size_text
 from agent.fs.names import shown, visible
+
+
+class Format(StrEnum):
+    """How a table of runs is printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
 
 
 class Terminal(Console):
@@ -126,12 +136,14 @@ def _cell(value: object) -> str:
 
 def duration(start: datetime | None, end: datetime | None) -> str:
     """The time from `start` to `end`, or to now: 1:02:03 or 2:03."""
-    if start is None:
-        return ""
-    seconds = int(((end or datetime.now(UTC)) - start).total_seconds())
-    minutes, seconds = divmod(max(seconds, 0), 60)
+    return "" if start is None else seconds(((end or datetime.now(UTC)) - start).total_seconds())
+
+
+def seconds(count: float) -> str:
+    """A duration: 1:02:03 or 2:03."""
+    minutes, rest = divmod(max(int(count), 0), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def number(value: float | None) -> str:

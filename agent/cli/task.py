@@ -46,10 +46,47 @@ def summary(store: Store, task: Task) -> dict[str, Any]:
 @app.command("list")
 def list_(
     status: Annotated[list[TaskStatus] | None, typer.Option(help="Only these statuses; may be repeated.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 30,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="30 when left out; a CSV or JSON of columns has all.")
+    ] = None,
+    offset: Annotated[int, typer.Option(min=0, max=10_000_000, help="Rows to skip.")] = 0,
+    text: Annotated[str, typer.Option(help="All of these words, in id, name, plugin, project or model.")] = "",
+    columns: Annotated[
+        list[str] | None, typer.Option(help="Columns, with commas: name,config.lr,metrics.val.loss@min.")
+    ] = None,
+    where: Annotated[str, typer.Option(help="A condition: 'config.lr < 0.01 and status == \"finished\"'.")] = "",
+    sort: Annotated[
+        list[str] | None, typer.Option(help="Columns to sort by, - before one turns it: -metrics.val.loss.")
+    ] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Columns whose equal values make a group; sorted by count, too.")
+    ] = None,
+    format_: Annotated[show.Format, typer.Option("--format", help="How rows are printed.")] = show.Format.TABLE,
     json: Json = False,
 ) -> None:
-    """The newest tasks."""
+    """The newest tasks; with columns, a condition, an order or groups: a table of what they were given and measured.
+
+    `agent task columns` lists the columns; docs/reference/runs.md describes conditions.
+    """
+    if text or columns or where or sort or group or offset or format_ is not show.Format.TABLE:
+        from agent.cli.runs import print_runs  # late: most lists need none of it
+        from agent.store.runs.request import RunRequest
+
+        chosen = show.Format.JSON if json else format_
+        request = RunRequest(
+            columns=columns or (),
+            where=where,
+            words=text,
+            statuses=status,
+            sort=sort or (),
+            group=group or (),
+            limit=limit or (30 if chosen is show.Format.TABLE else None),
+            offset=offset,
+        )
+        with open_installation() as installation:
+            print_runs(installation.store, request, chosen)
+        return
+    limit = limit or 30
     with open_installation() as installation:
         tasks = installation.store.tasks.list(statuses=status, limit=limit)
         lost = {task.id for task in lost_tasks(installation.store)}
@@ -77,10 +114,24 @@ def list_(
         )
         for t in tasks
     )
-    columns = ("ID", "TYPE", "STATUS", "NAME", "TOOK", "REASON")
-    show.table(columns, rows, empty="No tasks yet; start one with `agent submit-train`.")
+    heads = ("ID", "TYPE", "STATUS", "NAME", "TOOK", "REASON")
+    show.table(heads, rows, empty="No tasks yet; start one with `agent submit-train`.")
     for number in sorted(lost & {t.id for t in tasks}):
         show.err.print(how_to_go_on(number), markup=False)
+
+
+@app.command()
+def columns(
+    text: Annotated[str, typer.Option(help="Of tasks with all of these words.")] = "",
+    where: Annotated[str, typer.Option(help="Of tasks that meet this condition.")] = "",
+    json: Json = False,
+) -> None:
+    """The columns that `agent task list` can show: properties, config values and metrics of the tasks there are."""
+    from agent.cli.runs import print_columns
+    from agent.store.runs.request import RunRequest
+
+    with open_installation() as installation:
+        print_columns(installation.store, RunRequest(words=text, where=where), json=json)
 
 
 def _waits(store: Store, tasks: Iterable[Task]) -> dict[int, str]:
