@@ -13,7 +13,7 @@ from agent.domain import NewModel, Provenance
 from tests.integration.web.conftest import Site
 from tests.support import labeled_project
 from tests.support.demo_store import finish, new_task, start, train
-from web_stub.rest import charts, images, library, models, projects, space, tasks
+from web_stub.rest import charts, images, library, models, projects, runs, space, tasks
 
 FURTHER = {  # path → queries and ids under which the answer is made in another way
     "/tasks/{task_id}": ["/tasks/2"],
@@ -21,6 +21,10 @@ FURTHER = {  # path → queries and ids under which the answer is made in anothe
     "/tasks/{task_id}/points": ["/tasks/1/points?max_points=16", "/tasks/1/points?x=time&from=0"],
     "/models/{model_id}": ["/models/1"],
     "/models/{model_id}/lineage": ["/models/1/lineage"],
+    "/runs": [
+        "/runs?columns=config.lr,metrics.val.loss@1,project,started,config.batch_size&sort=-metrics.val.loss@min"
+    ],
+    "/runs/groups": ["/runs/groups?group=config.lr&columns=metrics.val.loss"],
     "/projects/{project_id}/images": ["/projects/1/images"],
 }
 
@@ -45,7 +49,9 @@ def filled(site: Site) -> Site:
 def declared() -> dict[str, Any]:
     """Path → response model, of every route that declares one and is asked with GET."""
     routes = [
-        route for part in (tasks, charts, models, projects, images, library, space) for route in part.router.routes
+        route
+        for part in (tasks, runs, charts, models, projects, images, library, space)
+        for route in part.router.routes
     ]
     return {
         route.path: route.response_model
@@ -59,7 +65,8 @@ def addresses(site: Site, path: str) -> Iterator[str]:
     dataset = site.store.datasets.list(fields)[0]
     image = next(iter(site.store.images.of_dataset(dataset.id)))
     ids = {"task_id": 1, "model_id": site.store.models.list()[0].id, "project_id": fields, "image_id": image.id}
-    yield path.format(**ids, plugin_id=1) + (f"?project={seen}" if path.endswith("/twin") else "")
+    needed = {"/images/{image_id}/twin": f"?project={seen}", "/runs/groups": "?group=type,config.batch_size"}
+    yield path.format(**ids, plugin_id=1) + needed.get(path, "")
     yield from FURTHER.get(path, [])
 
 
