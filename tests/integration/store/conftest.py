@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import shutil
@@ -47,16 +48,27 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database that does not exist yet."""
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """`empty_url()`: the URL of a database that does not exist yet; the one before may be gone."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'store.db'}"
+        numbers = itertools.count(1)
+        return lambda: f"sqlite:///{tmp_path / f'store{next(numbers)}.db'}"
     url: str = request.getfixturevalue("postgres_server")
-    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    engine.dispose()
-    return url
+
+    def emptied() -> str:
+        engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        engine.dispose()
+        return url
+
+    return emptied
+
+
+@pytest.fixture
+def store_url(empty_url: Callable[[], str]) -> str:
+    """The URL of a database that does not exist yet."""
+    return empty_url()
 
 
 @pytest.fixture

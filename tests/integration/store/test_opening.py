@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
@@ -19,15 +23,70 @@ from agent.errors import DiskFull, StorageFailed, StoreBusy
 from agent.events.model import Event, Level, Stream
 from agent.store import EventRow, Store, open_store
 from agent.store.schema import HEAD, metadata
+from tests.support.old_stores import scripts
 
 OPEN = "import sys; from agent.store import open_store; open_store(sys.argv[1]).close()"
 
 
-def test_the_revisions_make_exactly_the_schema_of_the_code(store: Store) -> None:
-    with store._db.reading() as connection:
+def revised(url: str) -> sa.Engine:
+    """The new database of this URL, made by all revisions in turn."""
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"), poolclass=sa.NullPool)
+    config = scripts()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return engine
+
+
+def test_the_revisions_make_exactly_the_schema_of_the_code(store_url: str) -> None:
+    with revised(store_url).connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
         assert context.get_current_revision() == HEAD
+
+
+def described(connection: sa.Connection) -> dict[str, list[Any]]:
+    """All that the database itself says of its tables, the order of columns too, of keys, conditions and indexes."""
+    if connection.dialect.name == "postgresql":
+        queries = {
+            "columns": "SELECT table_name, ordinal_position, column_name, data_type, character_maximum_length, "
+            "is_nullable, column_default FROM information_schema.columns WHERE table_schema = 'public'",
+            "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+            "WHERE connamespace = 'public'::regnamespace",
+            "indexes": "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
+            "sequences": "SELECT sequencename, data_type::text FROM pg_sequences WHERE schemaname = 'public'",
+        }
+        return {
+            name: sorted((tuple(row) for row in connection.exec_driver_sql(query)), key=str)
+            for name, query in queries.items()
+        }
+    found: dict[str, list[Any]] = {}
+    for kind, name, text in connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master"):
+        found[f"{kind} {name}"] = sorted(clauses(text or ""))  # a column that came later stands behind constraints
+        found[f"columns of {name}"] = [
+            tuple(row) for row in connection.exec_driver_sql(f"PRAGMA table_xinfo('{name}')")
+        ]
+    return found
+
+
+def clauses(text: str) -> list[str]:
+    """A statement cut at the commas between the columns and constraints of a table, with single blanks."""
+    depth, parts = 0, [""]
+    for letter in re.sub(r"\s+", " ", text):
+        before, depth = depth, depth + {"(": 1, ")": -1}.get(letter, 0)
+        if {before, depth} == {0, 1} or (depth == 1 and letter == ","):
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
+def test_a_new_database_is_the_one_that_the_revisions_make(empty_url: Callable[[], str]) -> None:
+    with open_store(empty_url()) as store, store._db.reading() as connection:
+        made = described(connection)
+    with revised(empty_url()).connect() as connection:
+        assert described(connection) == made
+    assert len(str(made)) > 5000  # it has looked
 
 
 def test_the_newest_revision_is_the_one_the_code_names() -> None:
@@ -48,15 +107,15 @@ def test_what_was_stored_is_there_after_opening_again(store_url: str, new_task: 
         assert store.tasks.list() == [task]
 
 
-def test_a_store_at_head_is_opened_without_alembic(sqlite_url: str) -> None:
-    open_store(sqlite_url).close()
-    done = subprocess.run(
-        [sys.executable, "-c", f"{OPEN}; print('alembic' in sys.modules, 'watchdog' in sys.modules)", sqlite_url],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.split() == ["False", "False"]
+def test_a_new_store_and_one_at_head_are_opened_without_alembic(sqlite_url: str) -> None:
+    for _ in ("new", "at head"):
+        done = subprocess.run(
+            [sys.executable, "-c", f"{OPEN}; print('alembic' in sys.modules, 'watchdog' in sys.modules)", sqlite_url],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.split() == ["False", "False"]
 
 
 def test_processes_may_make_the_same_database_at_once(store_url: str) -> None:
