@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from agent import version
 from agent.errors import AgentError, Invalid, StoreBusy
@@ -57,6 +59,7 @@ def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access
         openapi_url="/api/openapi.json",
         lifespan=_closing(lambda: _close(app)),
         generate_unique_id_function=_operation_name,
+        routes=_routes(),
     )
     points = PointsCache(store)
     cache = settings.home / "cache"
@@ -68,10 +71,6 @@ def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access
         store, artifacts, settings, access, hub, points, TaskCards(store), LogCounts(store), statistics, thumbnails
     )
     app.state.readiness = health.Readiness(app.state.web)
-    app.include_router(rest.router, prefix="/api")
-    app.include_router(public_api.router, prefix=public_api.PREFIX, include_in_schema=False)
-    app.include_router(pages.router)
-    app.include_router(health.router)
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
@@ -79,6 +78,17 @@ def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access
     app.add_middleware(AccessMiddleware, access=access, hosts=Hosts(settings.web_host, settings.web_hosts))
     _describe(app)
     return app
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """Every route but `/assets`. FastAPI examines the types of all of them at the first request: once for all apps."""
+    router = APIRouter(generate_unique_id_function=_operation_name)
+    router.include_router(rest.router, prefix="/api")
+    router.include_router(public_api.router, prefix=public_api.PREFIX, include_in_schema=False)
+    router.include_router(pages.router)
+    router.include_router(health.router)
+    return router.routes
 
 
 def _closing(close: Callable[[], None]) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
