@@ -6,10 +6,12 @@ The order is that of the project: datasets as they were added, images as they we
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from agent.domain import Image, Project, TaskType
+from agent.store.columns import from_json
 from agent.store.connect import Database
 from agent.store.image_rows import image_of
 from agent.store.project_rows import project_of
@@ -51,6 +53,7 @@ class InferenceResult:
     project: Project
     source_id: int
     task_id: int
+    config: Any  # of the task
 
 
 class Gallery:
@@ -121,14 +124,15 @@ class Gallery:
 
     def _results(self, condition: sa.ColumnElement[bool]) -> list[InferenceResult]:
         found = (
-            sa.select(projects, tasks.c.project_id.label("source_id"))
+            sa.select(projects, tasks.c.project_id.label("source_id"), tasks.c.config)
             .join(tasks, tasks.c.id == projects.c.task_id)
             .where(tasks.c.type == TaskType.INFERENCE.value, condition)
             .order_by(projects.c.id.desc())
             .limit(200)
         )
         with self._db.reading() as connection:
-            return [InferenceResult(project_of(row), row.source_id, row.task_id) for row in connection.execute(found)]
+            rows = connection.execute(found).all()
+        return [InferenceResult(project_of(row), row.source_id, row.task_id, from_json(row.config)) for row in rows]
 
     @staticmethod
     def _count(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> int:

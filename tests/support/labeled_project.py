@@ -47,9 +47,9 @@ def shape(title: str, exterior: list[Any], interior: list[Any] | None = None) ->
     return {"classTitle": title, "tags": [], "points": {"exterior": exterior, "interior": interior or []}}
 
 
-def annotation(objects: list[Any], tags: list[Any] | None = None) -> str:
-    size = {"width": SIZE[0], "height": SIZE[1]}
-    return json.dumps({"description": "", "size": size, "tags": tags or [], "objects": objects})
+def annotation(objects: list[Any], tags: list[Any] | None = None, size: tuple[int, int] = SIZE) -> str:
+    frame = {"width": size[0], "height": size[1]}
+    return json.dumps({"description": "", "size": frame, "tags": tags or [], "objects": objects})
 
 
 EVERY_SHAPE = [
@@ -91,14 +91,15 @@ def add(
     *,
     meta: dict[str, Any] = META,
     task_id: int | None = None,
+    size: tuple[int, int] = SIZE,
 ) -> Project:
-    """A project of grey images, `images`: dataset → image name → annotation."""
-    blob = artifacts.put_bytes(png(Picture.new("RGB", SIZE, (90, 90, 90))))
+    """A project of grey images of this width and height, `images`: dataset → image name → annotation."""
+    blob = artifacts.put_bytes(png(Picture.new("RGB", size, (90, 90, 90))))
     datasets = [
         (
             dataset,
             [
-                NewImage(image, blob.sha256, blob.size_bytes, *SIZE, "image/png", text)
+                NewImage(image, blob.sha256, blob.size_bytes, *size, "image/png", text)
                 for image, text in of_dataset.items()
             ],
         )

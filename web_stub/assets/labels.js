@@ -1,9 +1,10 @@
 // Annotations → labels that can be drawn. A label that cannot be read is marked broken; it is never an error.
 
 /** @import { Mask } from "./masks.js" */
+/** @import { Pixels } from "./pixels.js" */
+/** @import { NamedArea } from "./pixel_worker.js" */
 /** @import { ClassInfo } from "./pure/classes.js" */
 /** @import { Box, Point, RawObject, Size } from "./pure/shapes.js" */
-import { readMask } from "./masks.js";
 import { asList, classColor } from "./pure/classes.js";
 import { kindOf, shapeOf } from "./pure/shapes.js";
 
@@ -17,6 +18,7 @@ import { kindOf, shapeOf } from "./pure/shapes.js";
  * @property {Box} box
  * @property {Path2D | null} path
  * @property {Mask | null} mask
+ * @property {NamedArea | null} covered what it covers; null for lines, points and labels that cannot be read
  * @property {Point[]} dots
  * @property {boolean} open
  * @property {unknown[]} tags
@@ -28,19 +30,20 @@ import { kindOf, shapeOf } from "./pure/shapes.js";
  * @param {{objects?: unknown}} annotation
  * @param {Map<string, ClassInfo>} classes by title
  * @param {Size} size of the image
+ * @param {Pixels} pixels reads its masks
  * @returns {Promise<Label[]>}
  */
-export async function readLabels(annotation, classes, size) {
+export async function readLabels(annotation, classes, size, pixels) {
   return Promise.all(asList(annotation.objects).map(async (object) => {
     const title = typeof object?.classTitle === "string" ? object.classTitle : "(no class)";
     const known = classes.get(title);
     /** @type {Label} */
     const label = {
       title, color: known?.color ?? classColor(title), kind: "", area: 0, box: [0, 0, 0, 0],
-      path: null, mask: null, dots: [], open: false, tags: asList(object?.tags), broken: false,
+      path: null, mask: null, covered: null, dots: [], open: false, tags: asList(object?.tags), broken: false,
     };
     try {
-      return { ...label, ...await geometry(object, known?.shape, size, label.color) };
+      return { ...label, ...await geometry(object, known?.shape, size, label.color, pixels) };
     } catch {
       return { ...label, broken: true };
     }
@@ -52,16 +55,30 @@ export async function readLabels(annotation, classes, size) {
  * @param {unknown} shape of its class
  * @param {Size} size
  * @param {string} color
+ * @param {Pixels} pixels
  * @returns {Promise<Partial<Label>>}
  */
-async function geometry(object, shape, size, color) {
+async function geometry(object, shape, size, color, pixels) {
   if (kindOf(object, shape) === "bitmap") {
     if (!object.bitmap) throw new Error("no mask");
-    const { mask, path, area } = await readMask(object.bitmap, color);
-    return { kind: "bitmap", path, mask, area, box: [mask.x, mask.y, mask.x + mask.width, mask.y + mask.height] };
+    const { mask, rim, area, job } = await pixels.read(object.bitmap, color);
+    /** @type {Box} */
+    const box = [mask.x, mask.y, mask.x + mask.width, mask.y + mask.height];
+    return { kind: "bitmap", path: outlineOf(rim), mask, area, box, covered: { box, mask: job } };
   }
-  const { rings, ...rest } = shapeOf(object, shape, size);
-  return { ...rest, path: rings.length ? outline(rings, !rest.open) : null };
+  const { rings, polygons, ...rest } = shapeOf(object, shape, size);
+  const covered = polygons && { box: rest.box, polygons };
+  return { ...rest, path: rings.length ? outline(rings, !rest.open) : null, covered: rest.kind === "rectangle" ? { box: rest.box } : covered };
+}
+
+/** @param {Int32Array} rim */
+function outlineOf(rim) {
+  const path = new Path2D();
+  for (let i = 0; i < rim.length; i += 4) {
+    path.moveTo(rim[i], rim[i + 1]);
+    path.lineTo(rim[i + 2], rim[i + 3]);
+  }
+  return path;
 }
 
 /**

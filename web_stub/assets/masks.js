@@ -1,18 +1,25 @@
-// A packed mask → a canvas in its class's colour, its pixels and its outline.
+// A packed mask → its pixels, a picture in its class's colour, its outline. It runs in the worker of the viewer.
 
 import { context2d } from "./dom.js";
 import { isPng, pngHead, rim, tint } from "./pure/mask.js";
+import { pictureSize } from "./pure/overlap.js";
 import { whole } from "./pure/shapes.js";
 
 const MAX_PNG_BYTES = 64 << 20;
-const MAX_MASK_PIXELS = 1 << 26;
-
-/** @typedef {{canvas: OffscreenCanvas, on: Uint8Array, x: number, y: number, width: number, height: number}} Mask */
+const MAX_MASK_PIXELS = 1 << 28; // 16,384 × 16,384
+const STRIP = 1 << 20; // pixels looked at together, so that no canvas is as large as the mask
 
 /**
- * @param {{origin: unknown[], data: string}} bitmap as an annotation has it: base64 of a PNG, plain or packed by zlib
+ * @typedef {{origin: unknown[], data: string}} Bitmap as an annotation has it: base64 of a PNG, plain or packed by zlib
+ * @typedef {{on: Uint8Array<ArrayBuffer>, x: number, y: number, width: number, height: number}} Pixels 1 for those of the mask
+ * @typedef {Pixels & {picture: ImageBitmap}} Mask `picture` may have fewer pixels than a very large mask
+ * @typedef {{mask: Mask, rim: Int32Array<ArrayBuffer>, area: number}} ReadMask `rim`: x1, y1, x2, y2 of each line of the outline
+ */
+
+/**
+ * @param {Bitmap} bitmap
  * @param {string} color #rrggbb
- * @returns {Promise<{mask: Mask, path: Path2D, area: number}>} rejected where the mask cannot be read or is too large
+ * @returns {Promise<ReadMask>} rejected where the mask cannot be read or is too large
  */
 export async function readMask({ origin, data }, color) {
   const [x, y] = origin.map((value) => whole(/** @type {number} */ (value)));
@@ -24,19 +31,28 @@ export async function readMask({ origin, data }, color) {
   if (width * height > MAX_MASK_PIXELS) throw new Error("too large");
   const options = /** @type {const} */ ({ premultiplyAlpha: "none", colorSpaceConversion: "none" });
   const decoded = await createImageBitmap(new Blob([png], { type: "image/png" }), options);
-  const canvas = new OffscreenCanvas(width, height);
-  const context = context2d(canvas, { willReadFrequently: true });
-  context.drawImage(decoded, 0, 0);
-  decoded.close();
-  const pixels = context.getImageData(0, 0, width, height);
-  const { on, area } = tint(pixels, byAlpha, color, isPlain);
-  context.putImageData(pixels, 0, 0);
-  const path = new Path2D();
-  for (const [x1, y1, x2, y2] of rim(on, width, height)) {
-    path.moveTo(x + x1, y + y1);
-    path.lineTo(x + x2, y + y2);
+  const on = new Uint8Array(width * height);
+  const { scale, ...size } = pictureSize({ width, height });
+  const picture = new OffscreenCanvas(size.width, size.height);
+  const context = context2d(picture);
+  context.imageSmoothingEnabled = false;
+  let area = 0;
+  const rows = Math.max(1, Math.min(height, Math.floor(STRIP / width)));
+  const strip = new OffscreenCanvas(width, rows);
+  const reading = context2d(strip, { willReadFrequently: true });
+  for (let top = 0; top < height; top += rows) {
+    reading.clearRect(0, 0, width, rows);
+    reading.drawImage(decoded, 0, -top);
+    const pixels = reading.getImageData(0, 0, width, Math.min(rows, height - top));
+    const tinted = tint(pixels, byAlpha, color, isPlain);
+    on.set(tinted.on, top * width);
+    area += tinted.area;
+    reading.putImageData(pixels, 0, 0);
+    context.drawImage(strip, 0, 0, width, pixels.height, 0, top * scale, width * scale, pixels.height * scale);
   }
-  return { mask: { canvas, on, x, y, width, height }, path, area };
+  decoded.close();
+  const lines = rim(on, width, height).flatMap(([x1, y1, x2, y2]) => [x + x1, y + y1, x + x2, y + y2]);
+  return { mask: { picture: picture.transferToImageBitmap(), on, x, y, width, height }, rim: Int32Array.from(lines), area };
 }
 
 /**

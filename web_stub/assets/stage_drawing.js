@@ -105,7 +105,7 @@ function drawLabel(context, label, { view: { scale }, opacity, highlighted }) {
   context.imageSmoothingEnabled = false;
   if (label.mask) {
     context.globalAlpha = fill;
-    context.drawImage(label.mask.canvas, label.mask.x, label.mask.y);
+    context.drawImage(label.mask.picture, label.mask.x, label.mask.y, label.mask.width, label.mask.height);
   }
   context.fillStyle = label.color;
   context.lineJoin = "round";

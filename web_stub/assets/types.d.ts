@@ -442,16 +442,20 @@ export interface ProjectsPage {
 /** A project whose labels can be compared with those of the page's project. */
 export interface OtherProject extends Ref {
   role: "truth" | "predictions" | "sibling";
+  /** behind the titles of predicted classes; null where nothing says so */
+  suffix: string | null;
 }
 
 export interface ProjectPage {
   project: ProjectCard & ProjectDetail;
+  suffix: string | null;
   others: OtherProject[];
   datasets: Dataset[];
 }
 
 export interface ImagePage {
   project: ProjectCard & ProjectDetail;
+  suffix: string | null;
   others: OtherProject[];
   image_id: number;
 }

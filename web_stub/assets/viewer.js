@@ -3,19 +3,20 @@
 /** @import { ImagePage } from "./types" */
 /** @import { Label } from "./labels.js" */
 /** @import { Overlap } from "./pure/overlap.js" */
+/** @import { NamedArea } from "./pixel_worker.js" */
 /** @import { Found } from "./stage.js" */
 /** @import { Shown } from "./viewer_image.js" */
 import { attempt } from "./api.js";
-import { compare } from "./difference.js";
 import { $, button, el, fill, firstData, input, select, valueOf } from "./dom.js";
 import "./frame.js";
+import { Pixels } from "./pixels.js";
 import { classesOf } from "./pure/classes.js";
 import { Comparison, modeOf, positionText, viewerAddress } from "./pure/comparison.js";
 import { at } from "./pure/site.js";
 import { scaleText } from "./pure/viewport.js";
 import { Stage } from "./stage.js";
 import { Images } from "./viewer_image.js";
-import { drawAbout, drawClasses, drawObjects, listedTitles, markObject } from "./viewer_side.js";
+import { drawAbout, drawClasses, drawObjects, listedTitles, markObject, searchClasses } from "./viewer_side.js";
 
 const MOVE = 60; // screen pixels for an arrow key
 
@@ -37,8 +38,13 @@ let mode = modeOf(url.get("mode"));
 let comparison = compared();
 /** @type {Shown | null} */
 let current = null;
-/** @type {{picture: OffscreenCanvas, overlap: Map<string, Overlap>} | null} */
+/** The picture of the difference, once it is there. @type {ImageBitmap | null} */
 let difference = null;
+/** Pixels of each class on the image shown, as far as they were asked for. @type {Map<string, Overlap>} */
+let overlap = new Map();
+let asked = 0; // grows with every comparison asked for; the answer to an older one is dropped
+/** Of the image that is being opened. @type {Pixels | null} */
+let coming = null;
 let turn = 0; // grows with every image opened; the answer for an older image is dropped
 
 const stage = new Stage($("stage"), {
@@ -48,7 +54,7 @@ const stage = new Stage($("stage"), {
 stage.look.isShown = (/** @type {Label} */ label) => !isHidden && !hidden.has(comparison.base(label.title));
 
 function compared() {
-  return new Comparison({ project, classes, other, otherClasses: images.classesOf(other) });
+  return new Comparison({ project, classes, suffix: first.suffix, other, otherClasses: images.classesOf(other) });
 }
 
 /** @param {number} id of an image */
@@ -58,9 +64,22 @@ const address = (id) => viewerAddress(project.id, id, { filter, other: other?.id
 async function open(id) {
   const mine = turn += 1;
   $("stage").setAttribute("aria-busy", "true");
-  const shown = await images.open(id, new URLSearchParams(filter).toString(), other);
+  endDifference();
+  coming?.close();
+  const pixels = coming = new Pixels();
+  let shown;
+  try {
+    shown = await images.open(id, new URLSearchParams(filter).toString(), other, pixels);
+  } catch (error) {
+    pixels.close();
+    if (mine === turn) stay();
+    throw error;
+  }
   if (mine !== turn) return;
+  coming = null;
+  current?.pixels.close();
   current = shown;
+  overlap = new Map();
   comparison = compared();
   stage.look.highlighted = null;
   stage.isFitted = true;
@@ -68,6 +87,13 @@ async function open(id) {
   $("stage").removeAttribute("aria-busy");
   draw(shown);
   images.fetchAhead(shown.image.place.next);
+}
+
+/** An image could not be opened: the old one stays. */
+function stay() {
+  coming = null;
+  $("stage").removeAttribute("aria-busy");
+  redraw();
 }
 
 /** @param {number | null | undefined} id of the previous or next image; nothing at the ends */
@@ -96,9 +122,15 @@ function draw(shown) {
 
 /** @param {Shown} shown */
 function drawPanes(shown) {
-  const { image, picture, labels, otherLabels } = shown;
-  difference = comparison.other && otherLabels ? differenceOf(shown) : null;
-  $("legend").hidden = mode !== "difference" || !difference;
+  const isDifference = mode === "difference" && comparison.other !== null;
+  endDifference();
+  $("legend").hidden = !isDifference;
+  showPanes(shown);
+  if (isDifference && !coming) attempt(() => drawDifference(shown));
+}
+
+/** @param {Shown} shown */
+function showPanes({ image, picture, labels, otherLabels }) {
   stage.show(picture, { width: image.width, height: image.height }, panes());
 
   function panes() {
@@ -108,22 +140,54 @@ function drawPanes(shown) {
     if (mode === "swipe") {
       return [{ title: left.title, right: right.title, swipe: stage.panes[0]?.swipe ?? 0.5, layers: [left, right] }];
     }
-    return [{ title: "Difference", layers: difference ? [{ picture: difference.picture, labels: [] }] : [] }];
+    return [{ title: "Difference", layers: difference ? [{ picture: difference, labels: [] }] : [] }];
   }
 }
 
-/** @param {Shown} shown */
-function differenceOf({ image, labels, otherLabels }) {
-  const { left, right } = comparison.sides(labels, otherLabels ?? []);
-  const { isKept } = comparison;
-  const predicted = right.labels.filter((label) => !isKept(label));
-  const titles = comparison.compared.filter((title) => !hidden.has(title));
-  return compare(left.labels, predicted, titles, (label) => comparison.base(label.title), image);
+/** Compare the classes on the image, and show the result when it is there. @param {Shown} shown */
+async function drawDifference(shown) {
+  const mine = asked;
+  const { image, otherLabels, pixels } = shown;
+  if (!otherLabels) return;
+  const { left, right } = comparison.sides(shown.labels, otherLabels);
+  const wanted = comparison.compared.map((title) => ({
+    title, isShown: !hidden.has(title), truth: areasOf(left.labels, title), predicted: areasOf(right.labels, title),
+  }));
+  const present = wanted.filter(({ truth, predicted }) => truth.length + predicted.length > 0);
+  for (const { title } of wanted) overlap.set(title, overlap.get(title) ?? { both: 0, truth: 0, predicted: 0, iou: null });
+  for (const { title } of present) overlap.delete(title);
+  if (!present.length) return;
+  $("comparing").hidden = false;
+  const made = await pixels.compare({ width: image.width, height: image.height }, present, (title, counted, done, total) => {
+    if (mine !== asked) return;
+    overlap.set(title, counted);
+    $("comparing-progress", HTMLProgressElement).value = done / total;
+    $("comparing-text").textContent = `Comparing pixels: ${done} of ${total} classes`;
+  }).finally(() => { if (mine === asked) $("comparing").hidden = true; });
+  if (mine !== asked || !made) return;
+  difference = made;
+  showPanes(shown);
+  drawClassList(shown);
+}
+
+/** What the labels of a class cover. @param {Label[]} labels @param {string} title @returns {NamedArea[]} */
+const areasOf = (labels, title) => labels.flatMap((label) =>
+  (label.covered && comparison.base(label.title) === title ? [label.covered] : []));
+
+/** No difference is shown or awaited any more. */
+function endDifference() {
+  asked += 1;
+  current?.pixels.stop();
+  difference = null;
+  $("comparing").hidden = true;
+  $("comparing-progress", HTMLProgressElement).value = 0;
+  $("comparing-text").textContent = "Comparing pixels";
 }
 
 /** @param {Shown} shown */
 function drawClassList(shown) {
-  drawClasses(comparison, shown, { hidden, overlap: difference?.overlap, toggle });
+  const isDifference = mode === "difference" && comparison.other !== null;
+  drawClasses(comparison, shown, { hidden, overlap: isDifference ? overlap : null, toggle });
 }
 
 /** @param {string} title @param {boolean} isOn */
@@ -136,10 +200,9 @@ function toggle(title, isOn) {
 function redraw() {
   if (!current) return;
   drawPanes(current);
-  if (difference) drawClassList(current);
 }
 
-/** Show all classes, or none but those in `titles`. @param {string[]} titles */
+/** Hide these classes, and no others. @param {string[]} titles */
 function hideOnly(titles) {
   hidden.clear();
   for (const title of titles) hidden.add(title);
@@ -160,17 +223,25 @@ function choices() {
   const word = { truth: "Ground truth: ", predictions: "Predictions: ", sibling: "Also: " };
   fill($("with"), el("option", { value: "" }, "nothing"), ...others.map((one) =>
     el("option", { value: String(one.id), selected: one.id === other?.id }, word[one.role] + one.name)));
-  for (const radio of $("modes").querySelectorAll("input")) radio.checked = radio.value === mode;
+  markMode();
+}
+
+function markMode() {
+  for (const one of $("modes").querySelectorAll("button")) one.setAttribute("aria-pressed", String(one.value === mode));
 }
 
 select("with").addEventListener("change", (event) => attempt(async () => {
   other = others.find((one) => String(one.id) === valueOf(event)) ?? null;
   await open(current?.image.id ?? first.image_id);
 }));
-$("modes").addEventListener("change", (event) => {
-  mode = modeOf(valueOf(event));
+$("modes").addEventListener("click", (event) => {
+  const chosen = /** @type {Element} */ (event.target).closest("button");
+  if (!chosen) return;
+  mode = modeOf(chosen.value);
+  markMode();
   if (current) history.replaceState(null, "", at(address(current.image.id)));
   redraw();
+  if (current) drawClassList(current);
 });
 $("previous").addEventListener("click", () => step(current?.image.place.previous));
 $("next").addEventListener("click", () => step(current?.image.place.next));
@@ -182,7 +253,8 @@ input("opacity").addEventListener("input", () => {
   $("opacity-value").textContent = `${Math.round(100 * stage.look.opacity)}%`;
   stage.draw();
 });
-$("all-classes").addEventListener("click", () => hideOnly([]));
+input("class-search").addEventListener("input", searchClasses);
+$("all-classes").addEventListener("click", () => hideOnly([...hidden].filter((title) => !listedTitles().includes(title))));
 $("no-classes").addEventListener("click", () => hideOnly([...hidden, ...listedTitles()]));
 
 /** The action of each key, with Shift or without. @type {Record<string, (isShift: boolean) => void>} */
@@ -200,8 +272,7 @@ const KEYS = {
 addEventListener("keydown", (event) => {
   const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
-  const typed = "input[type=range], input[type=radio], select, input[type=text]";
-  if (event.target instanceof Element && event.target.closest(typed)) return;
+  if (event.target instanceof Element && event.target.closest("input:not([type=checkbox]), select, textarea")) return;
   if ((event.key === "ArrowUp" || event.key === "ArrowDown") && !event.shiftKey) return; // they scroll the page
   event.preventDefault();
   act(event.shiftKey);

@@ -5,6 +5,7 @@
 /** @import { Classes } from "./pure/comparison.js" */
 import { ask, attempt, sentenceOf } from "./api.js";
 import { readLabels } from "./labels.js";
+import { Pixels } from "./pixels.js";
 import { classesOf } from "./pure/classes.js";
 import { at } from "./pure/site.js";
 
@@ -21,6 +22,7 @@ const SMALL = 4096; // pixels of the longer side then
  * @property {Label[]} labels
  * @property {Label[] | null} otherLabels
  * @property {string[]} problems
+ * @property {Pixels} pixels of its labels; closed when the image is left
  */
 
 /** @param {string} source */
@@ -53,9 +55,10 @@ export class Images {
    * @param {number} id
    * @param {string} query the filter that the image's neighbours match
    * @param {OtherProject | null} other
+   * @param {Pixels} pixels
    * @returns {Promise<Shown>}
    */
-  async open(id, query, other) {
+  async open(id, query, other, pixels) {
     /** @type {ImageDetail} */
     const image = await ask(`/api/images/${id}?${query}`);
     /** @type {string[]} */
@@ -64,18 +67,19 @@ export class Images {
     const [picture, annotation, otherLabels] = await Promise.all([
       pictureOf(image).catch(() => note("The image: it is damaged or too large to be shown.")),
       ask(`/api/images/${id}/annotation`).catch((error) => note(`The annotation: ${sentenceOf(error)}`)),
-      other && this.#labelsIn(other, image).catch((error) => note(sentenceOf(error))),
+      other && this.#labelsIn(other, image, pixels).catch((error) => note(sentenceOf(error))),
     ]);
-    const labels = await readLabels(annotation ?? {}, this.classes, image);
-    return { image, picture, annotation, labels, otherLabels, problems };
+    const labels = await readLabels(annotation ?? {}, this.classes, image, pixels);
+    return { image, picture, annotation, labels, otherLabels, problems, pixels };
   }
 
   /**
    * Labels of the same image in another project.
    * @param {OtherProject} other
    * @param {ImageDetail} image
+   * @param {Pixels} pixels
    */
-  async #labelsIn(other, image) {
+  async #labelsIn(other, image, pixels) {
     if (!this.#others.has(other.id)) {
       /** @type {ProjectDetail} */
       const project = await ask(`/api/projects/${other.id}`);
@@ -83,7 +87,7 @@ export class Images {
     }
     /** @type {ImageOf} */
     const twin = await ask(`/api/images/${image.id}/twin?project=${other.id}`);
-    return readLabels(await ask(`/api/images/${twin.id}/annotation`), this.classesOf(other), twin);
+    return readLabels(await ask(`/api/images/${twin.id}/annotation`), this.classesOf(other), twin, pixels);
   }
 
   /** Fetch the bytes of an image that may be looked at next. @param {number | null} id */

@@ -6,14 +6,16 @@
 /** @import { Overlap } from "./pure/overlap.js" */
 /** @import { Stage } from "./stage.js" */
 /** @import { Shown } from "./viewer_image.js" */
-import { $, el, fill, link } from "./dom.js";
+import { $, el, fill, input, link } from "./dom.js";
 import { swatch } from "./pieces.js";
 import { asList, tagText } from "./pure/classes.js";
-import { labelText, overlapText } from "./pure/comparison.js";
+import { areasText, labelText, overlapText } from "./pure/comparison.js";
 import * as show from "./pure/format.js";
+import { hasWords } from "./pure/search.js";
 import { at } from "./pure/site.js";
 
 const SHOWN_OBJECTS = 400; // of each side
+const SEARCHED_FROM = 8; // classes; fewer are seen at a glance
 const OVERLAP = "Part of the pixels with this class, in either, that has it in both (IoU)";
 
 /** Rows of the list of objects, by their label. @type {WeakMap<Label, HTMLElement>} */
@@ -22,36 +24,49 @@ const rows = new WeakMap();
 /**
  * @param {Comparison} comparison
  * @param {Shown} shown
- * @param {{hidden: Set<string>, overlap?: Map<string, Overlap>, toggle: (title: string, isOn: boolean) => void}} view
- *   classes with `hidden` titles are not drawn; `overlap` by title
+ * @param {{hidden: Set<string>, overlap: Map<string, Overlap> | null, toggle: (title: string, isOn: boolean) => void}} view
+ *   classes with `hidden` titles are not drawn; `overlap` by title, as far as it is known; null where it is not asked for
  */
 export function drawClasses(comparison, shown, { hidden, overlap, toggle }) {
   const isCompared = comparison.other !== null;
+  const compared = new Set(comparison.compared);
   const { left, right } = comparison.sides(shown.labels, shown.otherLabels ?? []);
   const counts = comparison.counts(left.labels, isCompared ? right.labels : []);
-  const numbers = (/** @type {{title: string, left: number, right: number}} */ one) => (isCompared ? [
-    el("span.n", { title: "Objects: ground truth, predicted" }, `${one.left} / ${one.right}`),
-    el("span.iou", { title: OVERLAP }, overlapText(overlap?.get(one.title))),
-  ] : [el("span.n", {}, one.left || "–")]);
+  const numbers = (/** @type {{title: string, left: number, right: number}} */ one) => [
+    el("span.n", isCompared ? { title: "Objects: ground truth / predicted" } : {},
+      isCompared ? `${one.left} / ${one.right}` : one.left || "–"),
+    overlap && el("span.iou", { title: OVERLAP }, overlapText(overlap.get(one.title))),
+    overlap && el("small.areas", { title: "Pixels" }, areasText(overlap.get(one.title), compared.has(one.title))),
+  ];
   const head = isCompared && el("p.class-row.class-head", { "aria-hidden": "true" },
-    el("span.class-title"), el("span.n", {}, "Objects"), el("span.iou", { title: OVERLAP }, "IoU"));
+    el("span.class-title"), el("span.n", {}, "Objects"), overlap && el("span.iou", { title: OVERLAP }, "IoU"));
   const focused = document.activeElement?.closest(".class-row")?.getAttribute("data-title");
   fill($("classes"), ...(counts.length ? [head, ...counts.map((one) => {
-    const box = el("input", { type: "checkbox", checked: !hidden.has(one.title) });
+    const box = el("input", { type: "checkbox", checked: !hidden.has(one.title), "aria-label": one.title });
     box.addEventListener("change", () => toggle(one.title, box.checked));
     return el(`label.class-row${one.left + one.right ? "" : ".absent"}`, { "data-title": one.title },
       box, swatch(one.title, one.color), el("span.class-title", {}, one.title), ...numbers(one));
   })] : [el("p.quiet", {}, "This project defines no classes.")]));
+  $("class-find").hidden = counts.length < SEARCHED_FROM;
+  searchClasses();
   if (typeof focused === "string") classRow(focused)?.querySelector("input")?.focus();
 }
 
-const classRows = () => [...document.querySelectorAll("#classes .class-row[data-title]")];
+/** Show the classes that fit the text of the search. */
+export function searchClasses() {
+  const text = input("class-search").value;
+  for (const row of classRows()) row.hidden = !hasWords(row.dataset.title ?? "", text);
+  $("class-none").hidden = classRows().length === 0 || listedTitles().length > 0;
+}
+
+/** @returns {HTMLElement[]} */
+const classRows = () => [...$("classes").querySelectorAll(/** @type {"p"} */ (".class-row[data-title]"))];
 
 /** @param {string} title */
 const classRow = (title) => classRows().find((row) => row.getAttribute("data-title") === title);
 
-/** Titles in the list of classes. */
-export const listedTitles = () => classRows().map((row) => row.getAttribute("data-title") ?? "");
+/** Titles in the list of classes, as far as they fit the search. */
+export const listedTitles = () => classRows().filter((row) => !row.hidden).map((row) => row.getAttribute("data-title") ?? "");
 
 /**
  * @param {Comparison} comparison

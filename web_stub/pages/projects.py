@@ -13,7 +13,8 @@ from agent.store import Wanted
 from web_stub.context import Web, WebDep
 from web_stub.lists import ProjectListQuery, project_list
 from web_stub.pages.frame import find, page
-from web_stub.resources.projects import Dataset, ProjectCardDetail, Result
+from web_stub.resources.projects import Dataset, ProjectCardDetail
+from web_stub.resources.resource import Ref
 
 FIRST_PROJECTS = 40
 
@@ -57,15 +58,26 @@ def image_page(request: Request, web: WebDep, project_id: int, image_id: int) ->
 def _frame(web: Web, project: Project) -> dict[str, Any]:
     """The project, and the projects whose labels can be compared with its own."""
     card = ProjectCardDetail.of(project, web.store)
-    others = [("predictions", made.project) for made in _results(web, project.id)]
+    gallery = web.store.gallery
+    origin = gallery.origin_of(project.id) if project.task_id is not None else None
+    others = [_other(made.project, "predictions", suffix_of(made.config)) for made in gallery.results_of(project.id)]
     if card.source is not None:
-        siblings = [made.project for made in _results(web, card.source.id) if made.project.id != project.id]
-        others = [("truth", card.source), *others, *(("sibling", sibling) for sibling in siblings)]
-    return {
-        "project": card,
-        "others": [{"id": other.id, "name": other.name, "role": role} for role, other in others],
-    }
+        siblings = [made for made in gallery.results_of(card.source.id) if made.project.id != project.id]
+        others.insert(0, _other(card.source, "truth", None))
+        others += [_other(made.project, "sibling", suffix_of(made.config)) for made in siblings]
+    return {"project": card, "suffix": origin and suffix_of(origin.config), "others": others}
 
 
-def _results(web: Web, project_id: int) -> list[Result]:
-    return [Result.of(result) for result in web.store.gallery.results_of(project_id)]
+def _other(project: Project | Ref, role: str, suffix: str | None) -> dict[str, Any]:
+    return {"id": project.id, "name": project.name, "role": role, "suffix": suffix}
+
+
+def suffix_of(config: object) -> str | None:
+    """What an inference put behind the titles of predicted classes, by its config; None where the config does not say.
+
+    The project that it made has the labels of its input as well, under their own titles.
+    """
+    mode = config.get("mode") if isinstance(config, dict) else None
+    classes = mode.get("model_classes") if isinstance(mode, dict) else None
+    suffix = classes.get("add_suffix") if isinstance(classes, dict) else None
+    return suffix if isinstance(suffix, str) and suffix else None

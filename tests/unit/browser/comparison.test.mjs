@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Comparison, labelText, modeOf, overlapText, positionText, viewerAddress } from "../../../web_stub/assets/pure/comparison.js";
+import {
+  Comparison, areasText, labelText, modeOf, overlapText, positionText, viewerAddress,
+} from "../../../web_stub/assets/pure/comparison.js";
 
 /** @param {string[]} titles */
 const classes = (...titles) => new Map(titles.map((title) => [title, { title, color: "#123456", shape: "bitmap" }]));
 
-/** @param {"truth" | "predictions" | "sibling"} role */
-const other = (role) => ({ id: 5, name: "Seen", role });
+/** @param {"truth" | "predictions" | "sibling"} role @param {string | null} [suffix] */
+const other = (role, suffix = null) => ({ id: 5, name: "Seen", role, suffix });
+const suffix = null;
 const project = { id: 3, name: "Fields" };
 const truth = classes("leaf", "plot", "box");
 const seen = classes("leaf_nn", "plot_nn");
@@ -16,46 +19,79 @@ const seen = classes("leaf_nn", "plot_nn");
 const label = (title) => ({ title, color: "#654321" });
 
 test("predictions stand right of the ground truth", () => {
-  const { left, right } = new Comparison({ project, classes: truth, other: other("predictions"), otherClasses: seen })
+  const { left, right } = new Comparison({ project, classes: truth, suffix, other: other("predictions"), otherClasses: seen })
     .sides([label("leaf")], [label("leaf_nn")]);
   assert.deepEqual([left.title, right.title], ["Ground truth · Fields", "Predictions · Seen"]);
   assert.deepEqual([left.labels[0].title, right.labels[0].title], ["leaf", "leaf_nn"]);
 });
 
 test("from the predictions' own page, too", () => {
-  const { left, right } = new Comparison({ project, classes: seen, other: other("truth"), otherClasses: truth })
+  const { left, right } = new Comparison({ project, classes: seen, suffix, other: other("truth"), otherClasses: truth })
     .sides([label("leaf_nn")], [label("leaf")]);
   assert.deepEqual([left.title, right.title], ["Ground truth · Seen", "Predictions · Fields"]);
   assert.deepEqual([left.labels[0].title, right.labels[0].title], ["leaf", "leaf_nn"]);
 });
 
 test("two projects of predictions are called by their names alone", () => {
-  const { left, right } = new Comparison({ project, classes: seen, other: other("sibling"), otherClasses: seen }).sides([], []);
+  const { left, right } = new Comparison({ project, classes: seen, suffix, other: other("sibling"), otherClasses: seen }).sides([], []);
   assert.deepEqual([left.title, right.title], ["Fields", "Seen"]);
 });
 
 test("predicted classes count for those of the ground truth, and only those are compared", () => {
-  const comparison = new Comparison({ project, classes: truth, other: other("predictions"), otherClasses: seen });
+  const comparison = new Comparison({ project, classes: truth, suffix, other: other("predictions"), otherClasses: seen });
   assert.equal(comparison.base("leaf_nn"), "leaf");
   assert.equal(comparison.base("other"), "other");
   assert.deepEqual(comparison.compared, ["leaf", "plot"]);
 });
 
-test("among renamed predictions, objects under the old title were kept, not predicted", () => {
-  const renamed = new Comparison({ project, classes: truth, other: other("predictions"), otherClasses: classes("leaf", "leaf_nn") });
-  assert.deepEqual(["leaf", "leaf_nn"].map((title) => renamed.isKept(label(title))), [true, false]);
-  const plain = new Comparison({ project, classes: truth, other: other("predictions"), otherClasses: classes("leaf") });
-  assert.equal(plain.isKept(label("leaf")), false);
+/** @param {Comparison} comparison @param {string[]} left @param {string[]} right */
+function shown(comparison, left, right) {
+  const sides = comparison.sides(left.map(label), right.map(label));
+  return [sides.left, sides.right].map(({ labels }) => labels.map(({ title }) => title));
+}
+
+test("among renamed predictions, objects under the old title were kept: they are not shown or counted again", () => {
+  const seen = classes("leaf", "leaf_nn", "moon");
+  const renamed = new Comparison({ project, classes: truth, suffix, other: other("predictions"), otherClasses: seen });
+  assert.deepEqual(shown(renamed, ["leaf"], ["leaf", "leaf_nn", "moon"]), [["leaf"], ["leaf_nn", "moon"]]);
+  assert.deepEqual(renamed.compared, ["leaf"]);
+  const own = new Comparison({ project, classes: seen, suffix, other: other("truth"), otherClasses: truth });
+  assert.deepEqual(shown(own, ["leaf", "leaf_nn"], ["leaf"]), [["leaf"], ["leaf_nn"]]);
+  const plain = new Comparison({ project, classes: truth, suffix, other: other("predictions"), otherClasses: classes("leaf") });
+  assert.deepEqual(shown(plain, ["leaf"], ["leaf"]), [["leaf"], ["leaf"]]);
   assert.deepEqual(plain.compared, ["leaf"]);
 });
 
+test("where the suffix of predictions is known, regions with another suffix are no predictions", () => {
+  const seen = classes("leaf", "leaf_nn", "leaf_input_bbox", "plot_nn");
+  const said = new Comparison({ project, classes: truth, suffix, other: other("predictions", "_nn"), otherClasses: seen });
+  assert.deepEqual(["leaf_nn", "leaf_input_bbox", "leaf"].map((title) => said.base(title)), ["leaf", "leaf_input_bbox", "leaf"]);
+  assert.deepEqual(said.compared, ["leaf", "plot"]);
+  const own = new Comparison({ project, classes: seen, suffix: "_nn", other: other("truth"), otherClasses: truth });
+  assert.equal(own.base("leaf_input_bbox"), "leaf_input_bbox");
+  const unused = new Comparison({ project, classes: truth, suffix, other: other("predictions", "_nn"), otherClasses: classes("leaf_v2") });
+  assert.deepEqual(unused.compared, ["leaf"], "a plugin may pass over the suffix of its config");
+});
+
+test("two projects of predictions: what both kept of the ground truth is left out of both", () => {
+  const otherClasses = classes("leaf", "plot", "leaf_v2", "plot_v2");
+  const both = new Comparison({
+    project, classes: classes("leaf", "plot", "leaf_nn"), suffix: "_nn", other: other("sibling", "_v2"), otherClasses,
+  });
+  assert.deepEqual(shown(both, ["leaf", "leaf_nn"], ["leaf", "leaf_v2"]), [["leaf_nn"], ["leaf_v2"]]);
+  assert.deepEqual(both.compared, ["leaf", "plot"]);
+  assert.deepEqual(both.counts([label("leaf_nn")], [label("leaf_v2")]).map(({ title, left, right }) => [title, left, right]), [["leaf", 1, 1]]);
+  const alike = new Comparison({ project, classes: seen, suffix: "_nn", other: other("sibling", "_nn"), otherClasses: seen });
+  assert.deepEqual(alike.compared, ["leaf_nn", "plot_nn"]);
+});
+
 test("a class that the ground truth does not know is not compared", () => {
-  const comparison = new Comparison({ project, classes: truth, other: other("predictions"), otherClasses: classes("moon", "box") });
+  const comparison = new Comparison({ project, classes: truth, suffix, other: other("predictions"), otherClasses: classes("moon", "box") });
   assert.deepEqual(comparison.compared, ["box"]);
 });
 
 test("objects are counted by class and side, classes of the meta first", () => {
-  const comparison = new Comparison({ project, classes: truth, other: other("predictions"), otherClasses: seen });
+  const comparison = new Comparison({ project, classes: truth, suffix, other: other("predictions"), otherClasses: seen });
   const counts = comparison.counts([label("leaf"), label("unknown")], [label("leaf_nn"), label("leaf_nn")]);
   assert.deepEqual(counts.map(({ title, left, right }) => [title, left, right]),
     [["leaf", 1, 2], ["plot", 0, 0], ["box", 0, 0], ["unknown", 1, 0]]);
@@ -63,7 +99,7 @@ test("objects are counted by class and side, classes of the meta first", () => {
 });
 
 test("a project alone has its own titles", () => {
-  const alone = new Comparison({ project, classes: seen, other: null, otherClasses: new Map() });
+  const alone = new Comparison({ project, classes: seen, suffix, other: null, otherClasses: new Map() });
   assert.equal(alone.base("leaf_nn"), "leaf_nn");
   assert.deepEqual(alone.counts([label("leaf_nn")], []).map(({ title, left }) => [title, left]), [["leaf_nn", 1], ["plot_nn", 0]]);
 });
@@ -80,7 +116,15 @@ test("an unknown mode is the first one", () => {
   assert.deepEqual(["side", "swipe", "difference", "none", null].map(modeOf), ["side", "swipe", "difference", "side", "side"]);
 });
 
-test("an overlap has two digits, whole ones as well", () => {
+test("the pixels of a class are told, or why there are none", () => {
+  assert.equal(areasText({ both: 1200, truth: 1300, predicted: 1201, iou: 0.9 }, true), "1,200 both · 100 missed · 1 extra");
+  assert.equal(areasText({ both: 0, truth: 0, predicted: 0, iou: null }, true), "no pixel on either side");
+  assert.equal(areasText(undefined, true), "", "not known yet");
+  assert.match(areasText(undefined, false), /^not compared/);
+});
+
+test("an overlap has two digits, whole ones as well, and reads as 0 or 1 for nothing else", () => {
+  assert.deepEqual([0.0001, 0.9999].map((iou) => overlapText({ iou })), ["<0.01", ">0.99"]);
   assert.deepEqual([0, 1, 0.5, 0.4949, 0.005].map((iou) => overlapText({ iou })), ["0.00", "1.00", "0.50", "0.49", "0.01"]);
   assert.deepEqual([overlapText({ iou: null }), overlapText(undefined)], ["–", "–"]);
 });

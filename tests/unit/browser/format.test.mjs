@@ -61,3 +61,8 @@ test("a bar without a total is empty, and none is more than full", () => {
   assert.equal(show.percent({ current: 3, total: 4 }), 75);
   assert.equal(show.percent({ current: 9, total: 4 }), 100);
 });
+
+test("zero has no sign, and only a whole is 100%", () => {
+  assert.equal(show.number(-0), "0");
+  assert.deepEqual([0, 0.0004, 0.994, 0.9999, 1].map(show.share), ["–", "<0.1%", "99%", ">99%", "100%"]);
+});

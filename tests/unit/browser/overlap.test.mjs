@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { baseTitle, comparedSize, paint } from "../../../web_stub/assets/pure/overlap.js";
+import { Agreement, baseTitle, pictureSize } from "../../../web_stub/assets/pure/overlap.js";
 
 const AGREE = [29, 158, 94, 255];
 const MISSED = [214, 48, 49, 255];
@@ -20,35 +20,58 @@ test("a class that only looks alike stands for itself", () => {
   assert.equal(baseTitle("plum_nn", bases), "plum_nn");
 });
 
-/** @param {number[]} truth @param {number[]} predicted @param {Uint8ClampedArray} [picture] */
-function painted(truth, predicted, picture = new Uint8ClampedArray(4 * truth.length)) {
-  const overlap = paint(Uint8Array.from(truth), Uint8Array.from(predicted), picture);
-  return { overlap, pixels: truth.map((_, i) => [...picture.slice(4 * i, 4 * i + 4)]), picture };
+/** @typedef {import("../../../web_stub/assets/pure/overlap.js").Area} Area */
+
+/** A mask in the first row of an image. @param {number[]} on @returns {Area[]} */
+const row = (...on) => [{ box: [0, 0, on.length, 1], mask: { on: Uint8Array.from(on), x: 0, y: 0, width: on.length, height: 1 } }];
+
+/** @param {Agreement} agreement */
+function coloured({ pixels }) {
+  return Array.from({ length: pixels.length / 4 }, (_, i) => [...pixels.slice(4 * i, 4 * i + 4)]);
 }
 
 test("pixels of both sides agree, those of one side are missed or extra", () => {
-  const { overlap, pixels } = painted([1, 1, 0, 0], [1, 0, 1, 0]);
-  assert.deepEqual(pixels, [AGREE, MISSED, EXTRA, [0, 0, 0, 0]]);
-  assert.deepEqual(overlap, { both: 1, truth: 2, predicted: 2, iou: 1 / 3 });
+  const agreement = new Agreement({ width: 4, height: 1 });
+  assert.deepEqual(agreement.add(row(1, 1, 0, 0), row(1, 0, 1, 0)), { both: 1, truth: 2, predicted: 2, iou: 1 / 3 });
+  assert.deepEqual(coloured(agreement), [AGREE, MISSED, EXTRA, [0, 0, 0, 0]]);
 });
 
 test("the overlap is 1 for the same pixels, 0 for none in common, and unknown where there are none", () => {
-  assert.equal(painted([1, 1], [1, 1]).overlap.iou, 1);
-  assert.equal(painted([1, 0], [0, 1]).overlap.iou, 0);
-  assert.equal(painted([0, 0], [0, 0]).overlap.iou, null);
+  const agreement = new Agreement({ width: 2, height: 1 });
+  assert.equal(agreement.add(row(1, 1), row(1, 1)).iou, 1);
+  assert.equal(agreement.add(row(1, 0), row(0, 1)).iou, 0);
+  assert.equal(agreement.add(row(1, 0), []).iou, 0);
+  assert.equal(agreement.add([], []).iou, null);
+  assert.equal(agreement.add(row(0, 0), []).iou, null);
 });
 
 test("agreement in one class is not painted over by what is missing in another, and does paint over that", () => {
-  const { picture } = painted([1, 1], [1, 0]);
-  assert.deepEqual(painted([1, 1], [0, 1], picture).pixels, [AGREE, AGREE]);
+  const agreement = new Agreement({ width: 2, height: 1 });
+  agreement.add(row(1, 1), row(1, 0));
+  agreement.add(row(1, 1), row(0, 1));
+  assert.deepEqual(coloured(agreement), [AGREE, AGREE]);
 });
 
-test("large images are compared smaller, in their shape, and small ones as they are", () => {
-  assert.deepEqual(comparedSize({ width: 80, height: 60 }), { scale: 1, width: 80, height: 60 });
-  const { width, height, scale } = comparedSize({ width: 20_000, height: 15_000 });
-  assert.ok(width * height <= 3.01e6);
-  assert.equal(width, 2000);
-  assert.equal(height, 1500);
-  assert.equal(scale, 0.1);
-  assert.equal(comparedSize({ width: 1e8, height: 1 }).height, 1);
+test("a class that is not shown is counted, and leaves the picture as it is", () => {
+  const agreement = new Agreement({ width: 2, height: 1 });
+  assert.equal(agreement.add(row(1, 1), row(1, 1), false).both, 2);
+  assert.deepEqual([...agreement.codes], [0, 0]);
+});
+
+test("labels of a class may overlap, and reach out of the image: each pixel of the image counts once", () => {
+  const agreement = new Agreement({ width: 4, height: 3 });
+  /** @type {Area[]} */
+  const boxes = [{ box: [-5, -5, 2, 2] }, { box: [1, 1, 9, 9] }];
+  assert.deepEqual(agreement.add(boxes, [{ box: [0, 0, 4, 3] }]), { both: 9, truth: 9, predicted: 12, iou: 9 / 12 });
+  assert.equal(agreement.add([{ box: [50, 50, 60, 60] }], []).truth, 0);
+});
+
+test("the picture is as large as the image where a canvas can be, else smaller in its shape; counts are those of the image", () => {
+  assert.deepEqual(pictureSize({ width: 6000, height: 4000 }), { scale: 1, width: 6000, height: 4000 });
+  assert.deepEqual(pictureSize({ width: 20_000, height: 20_000 }).width, 6324);
+  assert.equal(pictureSize({ width: 1e8, height: 1 }).height, 1);
+  const agreement = new Agreement({ width: 40_000, height: 2 });
+  assert.ok(agreement.picture.width <= 16_384);
+  assert.equal(agreement.add([{ box: [0, 0, 40_000, 2] }], [{ box: [39_999, 1, 40_000, 2] }]).truth, 80_000);
+  assert.equal(agreement.codes.at(-1), 3, "agreement is not lost, however small");
 });

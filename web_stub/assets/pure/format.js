@@ -26,7 +26,7 @@ export function number(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "NaN";
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e7)) return value.toExponential(2).replace("e+", "e");
-  if (Number.isInteger(value)) return plain.format(value);
+  if (Number.isInteger(value)) return plain.format(value + 0); // without the sign of −0
   if (size < 0.1) return value.toPrecision(3);
   return value.toFixed(size >= 1000 ? 1 : size >= 100 ? 2 : size >= 1 ? 3 : 4);
 }
@@ -40,11 +40,12 @@ export function bytes(n) {
 }
 
 /**
- * A part of a whole, 0 to 1, in percent; a part that is not zero never reads as zero.
+ * A part of a whole, 0 to 1, in percent; a part that is not zero never reads as zero, and only the whole as the whole.
  * @param {number} part
  */
 export function share(part) {
   if (part === 0) return "–";
+  if (part >= 0.995 && part < 1) return ">99%";
   return part < 0.001 ? "<0.1%" : `${(100 * part).toFixed(part < 0.1 ? 1 : 0)}%`;
 }
 

@@ -19,6 +19,8 @@ const FAR = 1e5; // pixels; a point further outside of the image is moved to thi
  * @property {Point[]} dots
  * @property {Point[][]} rings
  * @property {boolean} open rings are not closed
+ * @property {Point[][][] | null} polygons the pixels covered, as polygons with holes whose corners are pixels; null for
+ *   other shapes
  */
 
 /**
@@ -60,7 +62,8 @@ export function shapeOf(object, shape, size) {
   const { interior } = object.points;
   const holes = (Array.isArray(interior) ? interior : []).map((hole) => points(hole, size));
   const area = holes.reduce((left, hole) => left - ringArea(hole), ringArea(ring));
-  return made("polygon", ring, { rings: [ring, ...holes].map((one) => one.map(middle)), area: Math.max(0, area) });
+  const all = [ring, ...holes];
+  return made("polygon", ring, { rings: all.map((one) => one.map(middle)), area: Math.max(0, area), polygons: [all] });
 }
 
 /**
@@ -88,7 +91,7 @@ function cuboid(object, size) {
   if (!Array.isArray(object.faces)) throw new Error("no faces");
   const faces = object.faces.map((face) => face.map((number) => corners[/** @type {number} */ (number)]));
   const area = faces.reduce((sum, face) => sum + ringArea(face), 0);
-  return made("cuboid", faces.flat(), { rings: faces.map((face) => face.map(middle)), area });
+  return made("cuboid", faces.flat(), { rings: faces.map((face) => face.map(middle)), area, polygons: faces.map((face) => [face]) });
 }
 
 /**
@@ -97,7 +100,7 @@ function cuboid(object, size) {
  * @param {Partial<Shape>} more
  * @returns {Shape}
  */
-const made = (kind, ring, more) => ({ kind, box: boxOf(ring), area: 0, dots: [], rings: [], open: false, ...more });
+const made = (kind, ring, more) => ({ kind, box: boxOf(ring), area: 0, dots: [], rings: [], open: false, polygons: null, ...more });
 
 /**
  * @param {unknown[]} list

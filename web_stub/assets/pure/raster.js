@@ -1,0 +1,106 @@
+// Shapes → the pixels they cover, as plugins count them: a polygon covers its outline and its inside, exactly as with
+// OpenCV's fillPoly, so that an area here is the area in a plugin.
+
+/** @import { Box, Point } from "./shapes.js" */
+
+const ONE = 65536; // x of an edge in OpenCV's fixed point
+
+/**
+ * A part of an image: a number per pixel, and where its left upper pixel lies.
+ * @typedef {{on: Uint8Array, x: number, y: number, width: number, height: number}} Window
+ */
+
+/** @param {Window} window @param {Box} box half open: right and bottom are not covered @param {number} [value] */
+export function fillBox({ on, x, y, width, height }, [left, top, right, bottom], value = 1) {
+  const [from, to] = [Math.max(0, left - x), Math.min(width, right - x)];
+  if (from >= to) return;
+  for (let row = Math.max(0, top - y); row < Math.min(height, bottom - y); row += 1) {
+    on.fill(value, row * width + from, row * width + to);
+  }
+}
+
+/**
+ * Put a mask into the window, where it is 1.
+ * @param {Window} window
+ * @param {Window} mask
+ */
+export function addMask({ on, x, y, width, height }, mask) {
+  const [from, to] = [Math.max(0, x - mask.x), Math.min(mask.width, x + width - mask.x)];
+  for (let row = Math.max(0, y - mask.y); row < Math.min(mask.height, y + height - mask.y); row += 1) {
+    let target = (row + mask.y - y) * width + mask.x - x + from;
+    for (let at = row * mask.width + from; at < row * mask.width + to; at += 1, target += 1) if (mask.on[at]) on[target] = 1;
+  }
+}
+
+/**
+ * A polygon with holes. As in OpenCV, an outline belongs to what it encloses: a hole takes its own outline away.
+ * @param {Window} window zeros, or 1 where other labels are
+ * @param {Point[][]} rings of whole numbers, the outer one first
+ */
+export function addPolygon(window, [outer, ...holes]) {
+  if (!holes.length) {
+    fillRings(window, [outer], 1);
+    return;
+  }
+  const own = { ...window, on: new Uint8Array(window.on.length) };
+  fillRings(own, [outer], 1);
+  fillRings(own, holes, 0);
+  addMask(window, own);
+}
+
+/** @typedef {{top: number, bottom: number, x: number, dx: number}} Edge `x` at `top`; it ends before `bottom` */
+
+/** @param {Window} window @param {Point[][]} rings @param {number} value */
+function fillRings(window, rings, value) {
+  const pairs = rings.flatMap((ring) => ring.map((to, i) => /** @type {const} */ ([ring.at(i - 1) ?? to, to])));
+  for (const [from, to] of pairs) drawLine(window, from, to, value);
+  const edges = pairs.filter(([[, y0], [, y1]]) => y0 !== y1).map(([a, b]) => {
+    const [[x0, y0], [x1, y1]] = a[1] < b[1] ? [a, b] : [b, a];
+    return { top: y0, bottom: y1, x: x0 * ONE, dx: Math.trunc(((x1 - x0) * ONE) / (y1 - y0)) };
+  }).sort((a, b) => a.top - b.top);
+  fillEdges(window, edges, value);
+}
+
+/**
+ * Row by row, between the first and the second edge, the third and the fourth, and so on.
+ * @param {Window} window
+ * @param {Edge[]} edges sorted by `top`
+ * @param {number} value
+ */
+function fillEdges({ on, x, y, width, height }, edges, value) {
+  /** @type {Edge[]} */
+  let active = [];
+  let next = 0;
+  const last = edges.reduce((most, edge) => Math.max(most, edge.bottom), -Infinity);
+  for (let row = Math.max(y, edges[0]?.top ?? 0); row < Math.min(y + height, last); row += 1) {
+    active = active.filter((edge) => edge.bottom > row);
+    for (; next < edges.length && edges[next].top <= row; next += 1) if (edges[next].bottom > row) active.push(edges[next]);
+    const crossed = active.map((edge) => edge.x + (row - edge.top) * edge.dx).sort((a, b) => a - b);
+    for (let i = 0; i + 1 < crossed.length; i += 2) {
+      const [from, to] = [Math.max(0, Math.ceil(crossed[i] / ONE) - x), Math.min(width, Math.floor(crossed[i + 1] / ONE) + 1 - x)];
+      if (from < to) on.fill(value, (row - y) * width + from, (row - y) * width + to);
+    }
+  }
+}
+
+/**
+ * The pixels of a straight line, by Bresenham, from left to right.
+ * @param {Window} window
+ * @param {Readonly<Point>} a
+ * @param {Readonly<Point>} b
+ * @param {number} value
+ */
+function drawLine({ on, x, y, width, height }, a, b, value) {
+  const [[x0, y0], [x1, y1]] = a[0] <= b[0] ? [a, b] : [b, a];
+  const [dx, dy, down] = [x1 - x0, Math.abs(y1 - y0), y1 < y0 ? -1 : 1];
+  const isSteep = dy > dx;
+  const [long, short] = isSteep ? [dy, dx] : [dx, dy];
+  let [u, v, error] = [x0 - x, y0 - y, long - 2 * short];
+  for (let i = 0; i <= long; i += 1) {
+    if (u >= 0 && v >= 0 && u < width && v < height) on[v * width + u] = value;
+    const isMinor = error < 0;
+    error += (isMinor ? 2 * long : 0) - 2 * short;
+    if (isSteep || isMinor) v += down;
+    if (!isSteep || isMinor) u += 1;
+  }
+}
