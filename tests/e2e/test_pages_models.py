@@ -133,6 +133,12 @@ def test_a_tar_can_be_dropped(site):
     expect(site.page.locator("#drop-title")).to_have_text("dropped.tar")
     expect(site.page.get_by_label("Name")).to_have_value("dropped")
     expect(site.page.get_by_label("Name")).to_be_focused()
+    asked = []
+    site.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    site.page.get_by_role("navigation").get_by_role("link", name="Models").click(no_wait_after=True)
+    expect(site.page.locator("#drop-title")).to_have_text("dropped.tar")
+    assert asked == ["beforeunload"], "the form is lost without a question"
+    assert site.page.url.endswith("/models/upload")
 
 
 def test_a_refused_task_is_explained_on_the_page(site):
@@ -232,11 +238,11 @@ def test_tasks_are_compared_in_the_same_charts(site):
 def test_a_checkpoint_leads_to_the_next_task(site):
     story = trained(site, "fruit")
     site.go(f"/tasks/{story.task_id}")
-    site.page.get_by_role("link", name="Continue training from checkpoint 1").click()
+    site.page.get_by_role("link", name="Train on from checkpoint 1").click()
     expect(site.page.get_by_role("radio", name="fruit 1")).to_be_checked()
     expect(site.page.get_by_label("Config, JSON")).to_have_value(re.compile("continue_training"))
     site.page.go_back()
-    site.page.get_by_role("link", name="Use checkpoint 0 for inference").click()
+    site.page.get_by_role("link", name="Infer with checkpoint 0").click()
     expect(site.page.get_by_role("radio", name="Inference")).to_be_checked()
     expect(site.page.get_by_role("radio", name="fruit 0")).to_be_checked()
     assert site.complaints == []

@@ -55,3 +55,14 @@ def copy_tasks(store: Store, task_id: int, count: int) -> None:
         started_us="created_us + i * 1000",
         finished_us="created_us + i * 1000 + (i * 7919 % 1000) * 1000000",
     )
+
+
+def copy_images(store: Store, image_id: int, count: int) -> None:
+    """Copies of an image in its dataset, named `image 00001.png`, `image 00002.png`, …; its project counts them."""
+    copy_rows(store, "images", image_id, count, name="printf('image %05d.png', i)")
+    with closing(sqlite3.connect(store.name)) as connection, connection:
+        of = (count, image_id)
+        dataset = "(SELECT dataset_id FROM images WHERE id = ?)"
+        connection.execute(f"UPDATE datasets SET images_count = images_count + ? WHERE id = {dataset}", of)
+        project = f"(SELECT project_id FROM datasets WHERE id = {dataset})"
+        connection.execute(f"UPDATE projects SET images_count = images_count + ? WHERE id = {project}", of)

@@ -28,7 +28,7 @@ function actions({ id, name, only_train: isTrainOnly, download }) {
     el("a.button.small", { href: next("train"), "aria-label": `Train from ${name}` }, "Train"),
     isTrainOnly
       ? el("span.button.small.off", { title: "For transfer learning only" }, "Infer")
-      : el("a.button.small", { href: next("inference"), "aria-label": `Use ${name} for inference` }, "Infer"),
+      : el("a.button.small", { href: next("inference"), "aria-label": `Infer with ${name}` }, "Infer"),
     el("a.button.small", { href: download, download: true, "aria-label": `Download ${name}` }, "Download"));
 }
 

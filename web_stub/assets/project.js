@@ -8,6 +8,7 @@ import "./frame.js";
 import { chips, onPause } from "./pieces.js";
 import { drawHead, drawStatistics } from "./project_side.js";
 import { asked, filterOf, imageTitle, objectsText, queryOf, shownText } from "./pure/gallery.js";
+import { Tiles } from "./tiles.js";
 
 const PAGE = 60;
 const AHEAD = "900px"; // below the window, from where further images are loaded
@@ -35,6 +36,12 @@ function tile(image) {
     el(`span.tile-facts${image.objects === null ? ".bad" : ""}`, {}, objectsText(image.objects)));
 }
 
+/** @type {Tiles<Image>} */
+const tiles = new Tiles($("grid"), tile);
+const near = new IntersectionObserver((entries) => {
+  if (entries.some((entry) => entry.isIntersecting)) attempt(() => load(false));
+}, { rootMargin: AHEAD });
+
 /** @param {boolean} isFirst whether the images replace the shown images */
 async function load(isFirst) {
   if (isLoading && !isFirst) return;
@@ -47,11 +54,12 @@ async function load(isFirst) {
     const page = await ask(`/api/projects/${project.id}/images?${query}`);
     if (mine !== turn) return;
     cursor = page.next;
-    const tiles = page.items.map(tile);
-    if (isFirst) fill($("grid"), ...tiles);
-    else $("grid").append(...tiles);
-    $("images-count").textContent = shownText($("grid").childElementCount, page.total);
+    if (isFirst) tiles.replace(page.items);
+    else tiles.append(page.items);
+    $("images-count").textContent = shownText(tiles.count, page.total);
     $("more").hidden = cursor === null;
+    near.unobserve($("more")); // so that it tells anew: after these images there may still be room
+    near.observe($("more"));
     $("grid-none").hidden = page.total > 0;
     $("grid-none").textContent = queryOf(filter) === ""
       ? "No images yet. They appear here once they are uploaded." : "No image matches. Choose less.";
@@ -98,9 +106,6 @@ async function statistics() {
 input("search").value = filter.text ?? "";
 onPause(input("search"), PAUSE_MS, (text) => choose({ text }));
 $("more").addEventListener("click", () => attempt(() => load(false)));
-new IntersectionObserver((entries) => {
-  if (entries.some((entry) => entry.isIntersecting)) attempt(() => load(false));
-}, { rootMargin: AHEAD }).observe($("more"));
 drawHead(first);
 drawFilters();
 attempt(() => load(true));

@@ -155,10 +155,10 @@ function actions(item, taskId) {
   const name = `checkpoint ${item.index}`;
   return [
     el("a.button.small", {
-      href: next("train"), "aria-label": `Continue training from ${name}`, title: "Continue training",
+      href: next("train"), "aria-label": `Train on from ${name}`, title: "Continue training",
     }, "Train on"),
     el("a.button.small", {
-      href: next("inference"), "aria-label": `Use ${name} for inference`, title: "Use for inference",
+      href: next("inference"), "aria-label": `Infer with ${name}`, title: "Use for inference",
     }, "Infer"),
     el("a.button.small", { href: item.download, download: true, "aria-label": `Download ${name}` }, "Download"),
   ];

@@ -4,6 +4,7 @@ import { Refused, csrf } from "./api.js";
 import { $, button, input, select } from "./dom.js";
 import { at } from "./pure/site.js";
 import "./frame.js";
+import { askBeforeLeaving } from "./leaving.js";
 import { fileText, modelName, percent, progressText } from "./pure/upload_text.js";
 import { hideRefusal, showRefusal } from "./refused.js";
 
@@ -24,7 +25,11 @@ function choose(chosen) {
   $("drop-hint").textContent = file ? fileText(file) : HINT;
   if (file && isNameOurs) input("name").value = modelName(file.name);
   button("send").disabled = file === null;
+  guard();
 }
+
+/** Leaving loses a chosen file, a name that was typed, and an upload that is under way. */
+const guard = () => askBeforeLeaving(file !== null || !isNameOurs);
 
 /** @param {boolean} isBusy */
 function busy(isBusy) {
@@ -53,8 +58,10 @@ function send(sent) {
   });
   going.addEventListener("load", () => {
     busy(false);
-    if (going.status === 201) location.href = at(`/models/${going.response.id}`);
-    else if (going.status === 401) location.href = at("/login?next=/models/upload");
+    if (going.status === 201) {
+      askBeforeLeaving(false);
+      location.href = at(`/models/${going.response.id}`);
+    } else if (going.status === 401) location.href = at("/login?next=/models/upload");
     else showRefusal("refused", new Refused(going.status, going.response), `${sent.name} was not accepted`);
   });
   going.addEventListener("error", () => {
@@ -68,7 +75,7 @@ function send(sent) {
 }
 
 input("file").addEventListener("change", () => choose(input("file").files?.[0]));
-input("name").addEventListener("input", () => { isNameOurs = input("name").value === ""; });
+input("name").addEventListener("input", () => { isNameOurs = input("name").value === ""; guard(); });
 $("upload").addEventListener("submit", (event) => {
   event.preventDefault();
   hideRefusal("refused");
