@@ -323,6 +323,7 @@ class EngineInfo:
     owner: str = "0:0"  # uid:gid of the user in a container that owns the files this agent makes
     memory_bytes: int = 0  # of the engine's machine; 0: unknown
     cpus: int = 0  # of the engine's machine; 0: unknown
+    is_local: bool = True  # whether the engine's machine is this one
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,8 @@ class Settings(BaseSettings):
     )  # processes and threads: loaders and math libraries start many
     python: str = ""  # process engine: interpreter for plugins without a .venv of their own
 
+    measure_usage: bool = True  # processor, memory, GPUs, network and disk of running tasks over time
+
     min_free: Size = "200M"  # of each disk that the agent writes to: a task is ended before less is left
     delete_task_dir_on_finish: bool = True  # as the original; logs/ stays
     delete_task_dir_on_failure: bool = False

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.domain import ContainerSpec, EngineInfo, ExitResult
+from agent.engines.usage import Usage
 from agent.fs.names import read_number
 
 TASK_LABEL = "task_id"  # a container's label that holds the number of its task
@@ -66,6 +67,9 @@ class Container(Protocol):
         A batch holds the frames that arrived together, and is yielded as soon as they arrive. While the container is
         silent, or the engine away, an empty batch comes every few seconds, so that the reader can turn to other things.
         """
+
+    def usage(self) -> Usage | None:
+        """What it uses of the machine now; None once it has ended, and while the engine cannot say."""
 
     def wait(self) -> ExitResult:
         """Wait for the container's end, and describe it. Call it after `output` is exhausted."""

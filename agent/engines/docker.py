@@ -78,6 +78,7 @@ class DockerEngine:
             memory_bytes=int(facts.get("MemTotal") or 0),
             cpus=int(facts.get("NCPU") or 0),
             remark=self._remark(),
+            is_local=self.host.startswith("unix:"),
         )
 
     def _remark(self) -> str:

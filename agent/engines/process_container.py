@@ -20,6 +20,7 @@ from watchdog.observers.polling import PollingObserver
 from agent.domain import ExitResult
 from agent.engines import Frame, task_of
 from agent.engines.frames import FrameParser
+from agent.engines.usage import Usage, usage_of_processes
 from agent.fs.watching import new_observer
 
 READ_BYTES = 1 << 20
@@ -70,6 +71,15 @@ class ProcessContainer:
                     return
                 if not changed.wait(LOOK_AGAIN_S):
                     yield ()
+
+    def usage(self) -> Usage | None:
+        """As `engines.Container.usage`, over the processes below the watcher."""
+        watcher = self._watcher()
+        if watcher is None:
+            return None
+        with suppress(psutil.Error):
+            return usage_of_processes(watcher.children(recursive=True))
+        return None
 
     def wait(self) -> ExitResult:
         if not self._ended():

@@ -8,7 +8,7 @@ by the agent that goes on, or recorded before.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from functools import cached_property
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from agent.checkpoints.publisher import Uploader
 from agent.domain import CheckpointState, ExitResult, Step, Task, TaskStatus, TaskType
-from agent.errors import Conflict, CouldNotStart, EngineUnavailable, PluginFailed, TakenOver
+from agent.engines.gpus import Gpus
+from agent.errors import AgentError, Conflict, CouldNotStart, EngineUnavailable, PluginFailed, TakenOver
 from agent.events.model import Level, Stream
 from agent.formats.task_dir import TaskDir
 from agent.recorder import Recorder
@@ -27,6 +28,7 @@ from agent.run.container_spec import as_json, container_spec, remarks
 from agent.run.hints import Facts
 from agent.run.interrupts import Interrupts
 from agent.run.outcome import plugin_failure, training_failure
+from agent.run.usage import measuring
 from agent.submission import check_mode, config_notes
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ class Run:
         )
         self.interrupts = Interrupts(task, installation, self.recorder, shutdown)
         self.container: Container | None = None
+        self.gpus: str | None = (task.container_spec or {}).get("gpus")  # as in ContainerSpec
         self.may_have_started = False  # an engine that fails to start a container may have started it all the same
         self.exit_code: int | None = None
 
@@ -179,6 +182,7 @@ class Run:
             settings=settings,
             data_read_only=staged.data_method == "hardlink",
         )
+        self.gpus = spec.gpus
         for line in remarks(self.task, self.engine_info, settings):
             self.recorder.note(line)
         for line in config_notes(self.plugin, self.task):
@@ -200,6 +204,19 @@ class Run:
         self.container = self.engine.start(spec)
         store.tasks.launched(self.task.id, container_id=self.container.id, agent_id=self.task.agent_id)
         return self.container
+
+    def measuring(self, container: Container) -> AbstractContextManager[None]:
+        """What the container uses of its machine is read and kept, as long as the block runs."""
+        if not self.installation.settings.measure_usage:
+            return nullcontext()
+        return measuring(container, self._gpus_here, self.installation.store, self.task.id)
+
+    def _gpus_here(self) -> Gpus:
+        """The task's GPUs, none for an engine on another machine."""
+        try:
+            return Gpus(self.gpus if self.gpus and self.engine_info.is_local else None)
+        except AgentError:  # an engine that is away
+            return Gpus(None)
 
     def require_success(self, result: ExitResult, collected: Collected) -> None:
         """Record how the container ended. Raises Cancelled when it was killed, PluginFailed when it failed."""

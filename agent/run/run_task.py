@@ -49,7 +49,11 @@ def run_task(
                 )
             container = run.start(staged, image_digest)
         if container is not None and task.step < Step.MAIN:
-            with run.step(Step.MAIN), run.interrupts.watching(container, lambda: run.uploader.failure):
+            with (
+                run.step(Step.MAIN),
+                run.interrupts.watching(container, lambda: run.uploader.failure),
+                run.measuring(container),
+            ):
                 collected = collect(
                     run.interrupts.output(container),
                     run.recorder,

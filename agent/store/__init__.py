@@ -39,6 +39,7 @@ from agent.store.task_rows import TaskSummary
 from agent.store.task_search import TaskQuestion
 from agent.store.tasks import Tasks
 from agent.store.tokens import Token, Tokens
+from agent.store.usage import UsagePeaks, UsageSample, UsageSamples
 
 __all__ = [
     "READ_BYTES",
@@ -65,6 +66,8 @@ __all__ = [
     "TaskSummary",
     "Token",
     "Tokens",
+    "UsagePeaks",
+    "UsageSample",
     "Wanted",
     "Window",
     "agent_name",
@@ -85,6 +88,7 @@ class Store:
         self.events = Events(database)
         self.metrics = MetricSeries(database)
         self.progress = ProgressBars(database)
+        self.usage = UsageSamples(database)
         self.checkpoints = Checkpoints(database)
         self.models = Models(database)
         self.projects = Projects(database)

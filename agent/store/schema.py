@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0006"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0008"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -264,6 +264,23 @@ point_blocks = Table(
     Column("point_values", LargeBinary, nullable=False),  # float64
     Column("seqs", LargeBinary, nullable=False),  # int64
     Column("times_us", LargeBinary, nullable=False),  # int64
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("time_us", Us, primary_key=True, autoincrement=False),
+    Column("cpu_percent", Float(53)),  # of one processor
+    Column("memory_bytes", BigInteger),
+    Column("processes", BigInteger),
+    Column("received_per_s", Float(53)),  # bytes, as the three below
+    Column("sent_per_s", Float(53)),
+    Column("read_per_s", Float(53)),
+    Column("written_per_s", Float(53)),
+    Column("gpu_percent", Float(53)),  # of one GPU
+    Column("gpu_memory_bytes", BigInteger),
+    sqlite_with_rowid=False,  # rows lie in the order of (task_id, time_us)
 )
 
 progress = Table(

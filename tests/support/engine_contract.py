@@ -283,6 +283,30 @@ class RealEngineContract(EngineContract):
         assert (rig.folder / "y").exists()
         assert (rig.folder / "data" / "image.png").read_bytes() == b"pixels"
 
+    def test_what_a_container_uses_is_told_while_it_runs(self, rig: Rig) -> None:
+        """Half a second of a processor, and 60 MB that are written to."""
+        busy = """
+            import sys, time
+            held = bytearray(60_000_000)
+            held[::4096] = b"x" * len(held[::4096])
+            while time.process_time() < 0.5:
+                pass
+            print("ready", flush=True)
+            sys.stdin.read() or time.sleep(600)
+        """
+        container = rig.start_script(python(busy))
+        output = container.output()
+        read_until(output, b"ready\n")
+        usage = container.usage()
+        assert usage is not None
+        assert usage.cpu_s >= 0.45
+        assert usage.memory_bytes > 55_000_000
+        assert usage.processes >= 1
+        container.kill()
+        joined(output)
+        container.wait()
+        assert container.usage() is None
+
     def test_a_container_outlives_the_agent_that_started_it(self, rig: Rig, tmp_path: Path) -> None:
         """The agent is another process in this test; it is killed."""
         spec = rig.spec(as_shell((Say("first\n"), WaitFor("go"), Say("last\n"))), labels={"task_id": "45"})

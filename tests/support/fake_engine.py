@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.domain import ContainerSpec, EngineInfo, ExitResult
 from agent.engines import Container, Frame, ImageInfo, KeptImage, task_of
+from agent.engines.usage import Usage
 
 # An act yields the plugin's output: a line or piece of stderr, or a frame. A number ends the container with that exit
 # code; None waits until the container is killed.
@@ -44,9 +45,10 @@ class FakeContainer:
 
     trouble = ""
 
-    def __init__(self, spec: ContainerSpec, act: Act, number: int) -> None:
+    def __init__(self, spec: ContainerSpec, act: Act, number: int, usage: Callable[[], Usage | None]) -> None:
         self.id = f"fake-{spec.name}-{number}"
         self.spec = spec
+        self._usage = usage
         self.removed = False
         folder = Path(next(mount.source for mount in spec.mounts if mount.target == "/sly_task_data"))
         self._items = iter(act(folder))
@@ -87,6 +89,10 @@ class FakeContainer:
                     return True
             return False
 
+    def usage(self) -> Usage | None:
+        """As the test has set it: see `FakeEngine.usage`."""
+        return None if self.is_over() else self._usage()
+
     def wait(self) -> ExitResult:
         while self._advance():
             pass
@@ -117,6 +123,7 @@ class FakeEngine:
         self.act = act
         self.labels = labels or {}
         self.containers: list[FakeContainer] = []
+        self.usage: Callable[[], Usage | None] = lambda: None  # what a running container uses
 
     def info(self) -> EngineInfo:
         return EngineInfo("docker", "0", has_nvidia=False, can_mount_over=True)
@@ -128,7 +135,7 @@ class FakeEngine:
         for older in self.containers:
             if older.spec.name == spec.name:
                 older.remove()
-        container = FakeContainer(spec, self.act, len(self.containers))
+        container = FakeContainer(spec, self.act, len(self.containers), lambda: self.usage())
         self.containers.append(container)
         return container
 

@@ -13,6 +13,7 @@ import agent.run.run_task
 from agent import library
 from agent.artifacts import open_artifacts
 from agent.domain import CheckpointState, ExitResult, Step, TaskStatus
+from agent.engines.usage import Usage
 from agent.errors import EngineUnavailable
 from agent.installation import Installation
 from agent.maintenance.cleanup import find_orphans
@@ -331,3 +332,35 @@ def test_after_a_crash_every_line_and_checkpoint_is_there_once(installation, que
     assert lines == ["line 0", "line 1", "line 2"]
     assert [c.state for c in installation.store.checkpoints.list(task.id)] == [CheckpointState.PUBLISHED] * 3
     assert len(installation.store.models.list(task_id=task.id)) == 3
+
+
+def test_what_a_running_plugin_uses_is_kept_and_an_engine_that_cannot_tell_changes_nothing(installation, queue_task):
+    readings = iter(Usage(cpu_s, memory, 2) for cpu_s, memory in ((1.0, 100), (3.0, 900)))
+    task = queue_task()
+
+    def act(folder):
+        while not installation.store.usage.list(task.id):
+            installation.store.wait_for_change(0.1)
+            yield "still running"
+        yield from good(folder)
+
+    engine = FakeEngine(act)
+    engine.usage = lambda: next(readings, None)
+    with_engine = Installation(
+        installation.store, installation.artifacts, installation.settings, lambda name, settings: engine
+    )
+    assert run_one(with_engine, task.id, Shutdown()).status is TaskStatus.FINISHED
+    (sample,) = installation.store.usage.list(task.id)
+    assert (sample.memory_bytes, sample.processes, sample.received_per_s) == (900, 2, None)
+    assert 0 < sample.cpu_percent <= 200  # two seconds of a processor in at least one second
+
+
+def test_nothing_is_measured_where_the_setting_says_so(installation, queue_task):
+    def unwanted():
+        raise AssertionError("asked for its usage")
+
+    engine = FakeEngine(good)
+    engine.usage = unwanted
+    settings = installation.settings.model_copy(update={"measure_usage": False})
+    with_engine = Installation(installation.store, installation.artifacts, settings, lambda name, settings: engine)
+    assert run_one(with_engine, queue_task().id, Shutdown()).status is TaskStatus.FINISHED

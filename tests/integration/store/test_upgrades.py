@@ -44,6 +44,8 @@ def test_a_store_of_an_older_release_is_brought_up_to_date_and_keeps_every_row(r
         assert (model.provenance.task_id, model.pinned, model.deleted_at) == (1, revision >= "0005", None)
         if revision >= "0002":
             assert (dataset.description, model.upload_hash) == ("of 0002", "word")
+        if revision >= "0008":
+            assert [sample.memory_bytes for sample in store.usage.list(1)] == [77]
         if revision >= "0004":
             assert [token.name for token in store.tokens.list()] == ["ci"]
         if revision >= "0003":

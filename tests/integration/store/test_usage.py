@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import math
+
+from agent.domain import Task
+from agent.store import Store, UsagePeaks, UsageSample
+
+
+def test_readings_come_back_in_the_order_of_time_with_their_peaks(store: Store, task: Task) -> None:
+    later = UsageSample(2_000_000, 40.0, 3 << 30, 7, 1.0, 2.0, 3.0, 4.0, 99.0, 2 << 30)
+    earlier = UsageSample(1_000_000, 150.5, 1 << 30, 3)
+    for sample in (later, earlier):
+        store.usage.add(task.id, sample)
+    assert store.usage.list(task.id) == [earlier, later]
+    assert store.usage.list(task.id, after_us=1_000_000) == [later]
+    assert store.usage.peaks([task.id, task.id + 1]) == {task.id: UsagePeaks(150.5, 3 << 30, 99.0, 2 << 30)}
+
+
+def test_odd_numbers_of_an_engine_are_kept_as_far_as_they_can_be(store: Store, task: Task) -> None:
+    store.usage.add(task.id, UsageSample(1, math.nan, 1 << 80, None, math.inf))
+    store.usage.add(task.id, UsageSample(1, 2.0, 1 << 80, 0))
+    assert store.usage.list(task.id) == [UsageSample(1, 2.0, (1 << 63) - 1, 0)]
