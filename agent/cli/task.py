@@ -23,7 +23,7 @@ from agent.installation import Installation
 from agent.liveness import agents_alive, lost_tasks, why_waiting
 
 if TYPE_CHECKING:
-    from agent.store import Store
+    from agent.store import Store, UsagePeaks
 
 app = typer.Typer(no_args_is_help=True)
 Id = Annotated[int, typer.Argument(metavar="TASK", help="The task's id.")]
@@ -40,7 +40,18 @@ def summary(store: Store, task: Task) -> dict[str, Any]:
         "checkpoints": store.checkpoints.list(task.id),
         "metrics": store.metrics.series(task.id),
         "progress": store.progress.list(task.id),
+        "peaks": store.usage.peaks([task.id]).get(task.id),
     }
+
+
+def _peaks(peaks: UsagePeaks | None) -> list[tuple[str, object]]:
+    """The most that a task used at once, as rows for a terminal."""
+    if peaks is None:
+        return []
+    percent = [None if value is None else f"{value:.0f}%" for value in (peaks.cpu_percent, peaks.gpu_percent)]
+    memory = [None if value is None else size_text(value) for value in (peaks.memory_bytes, peaks.gpu_memory_bytes)]
+    names = ("peak cpu", "peak memory", "peak gpu", "peak gpu memory")
+    return list(zip(names, (percent[0], memory[0], percent[1], memory[1]), strict=True))
 
 
 @app.command("list")
@@ -202,6 +213,7 @@ def show_(task_id: Id, json: Json = False) -> None:
             ("took", show.duration(task.started_at, task.finished_at)),
             ("lines", task.lines_read),
             ("checkpoints", len(full["checkpoints"])),
+            *_peaks(full["peaks"]),
             ("config", orjson.dumps(task.config).decode()),
         ]
         show.table(("", ""), [row for row in rows if row[1] not in (None, "")], empty="")

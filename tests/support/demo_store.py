@@ -23,7 +23,7 @@ from PIL import Image as Picture
 from agent.domain import NewImage, NewModel, NewProject, NewTask, Provenance, Step, Task, TaskStatus, TaskType
 from agent.events.model import Stream
 from agent.events.parse import parse_line
-from agent.store import EventRow, Store
+from agent.store import EventRow, Store, UsageSample
 
 CONFIG = {
     "input_size": {"width": 256, "height": 256},
@@ -211,6 +211,19 @@ def checkpoint(
     origin = Provenance(task_id=story.task_id, checkpoint_index=index, is_best=is_best, optional=optional)
     name = f"{store.tasks.get(story.task_id).name} {index}"
     store.checkpoints.publish(kept.id, NewModel(name, blob.sha256, blob.size_bytes, None, provenance=origin))
+
+
+def use(story: Story, minutes: float = 10.0) -> None:
+    """Readings of what the task uses, every few seconds, as of a training on one GPU."""
+    began_us = time.time_ns() // 1000 - int(minutes * 60e6)
+    count = int(minutes * 12)
+    for i in range(count):
+        beat = math.sin(i / 3)
+        sample = UsageSample(
+            began_us + i * 5_000_000, 240 + 60 * beat, int((2.1 + 1.2 * i / count) * 2**30), 9,
+            2e4, 3e3, 4e7 * (beat > 0), 2e6, 91 + 8 * beat, int(6.3 * 2**30),
+        )  # fmt: skip
+        story.store.usage.add(story.task_id, sample)
 
 
 def finish(story: Story) -> None:

@@ -11,6 +11,7 @@ import { Log } from "./log.js";
 import * as show from "./pure/format.js";
 import { merged } from "./pure/merged.js";
 import { drawCheckpoints, drawHead, drawProgress, Trouble } from "./task_parts.js";
+import { UsageCharts } from "./usage.js";
 
 const BARS = 100; // in the page at once
 
@@ -22,6 +23,7 @@ let task = first.task;
 const trouble = new Trouble(id);
 const charts = new Charts(id, task.started_at);
 const log = new Log(id, first.last_seq);
+const usage = new UsageCharts(task);
 
 /** @param {Series[]} items */
 function series(items) {
@@ -62,6 +64,7 @@ function state(data) {
   drawProgress(parts.progress, data.progress_count, task.status);
   drawCheckpoints(parts.checkpoints, task);
   series(parts.series);
+  usage.update(task);
   if (!task.container_spec && task.step !== "NOTHING") attempt(refreshDetails);
 }
 

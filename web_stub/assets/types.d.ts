@@ -127,6 +127,21 @@ export interface ChartData {
   series: ChartSeries[];
 }
 
+export interface UsageSeries {
+  name: string;
+  count: number;
+  shown: number;
+  x: number[];
+  y: (number | null)[];
+  low: (number | null)[] | null;
+  high: (number | null)[] | null;
+  peak: number;
+}
+
+export interface UsageData {
+  series: UsageSeries[];
+}
+
 export interface Checkpoint {
   id: number;
   index: number;

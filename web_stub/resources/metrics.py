@@ -82,3 +82,35 @@ class ChartSeries(Resource):
 class ChartData(Resource):
     x: Literal["epoch", "step", "time"]
     series: list[ChartSeries]
+
+
+class UsageSeries(Resource):
+    """A figure over time, thinned as those of metrics. `x` is seconds since 1970."""
+
+    name: Annotated[str, Field(description="as the column of a reading: cpu_percent, memory_bytes, …")]
+    count: int
+    shown: int
+    x: list[float]
+    y: list[float | None]
+    low: list[float | None] | None
+    high: list[float | None] | None
+    peak: float
+
+    @classmethod
+    def of(cls, name: str, chart: Chart, *, count: int, peak: float) -> Self:
+        return cls(
+            name=name,
+            count=count,
+            shown=chart.shown,
+            x=chart.x.tolist(),
+            y=chart.y.tolist(),
+            low=None if chart.low is None else chart.low.tolist(),
+            high=None if chart.high is None else chart.high.tolist(),
+            peak=peak,
+        )
+
+
+class UsageData(Resource):
+    """What a task used of its machine: the figures that its engine told."""
+
+    series: list[UsageSeries]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,17 +11,20 @@ from starlette.responses import Response
 
 from agent.errors import BadInput, NotFound
 from agent.store import Series as StoredSeries
+from agent.store import UsageSample
 from web_stub.budget import BudgetRoute, large, while_wanted
 from web_stub.charts.downsample import MIN_POINTS, chart
 from web_stub.charts.statistics import Floats
 from web_stub.context import Web, WebDep
 from web_stub.json_response import json_response
 from web_stub.parameters import Id
-from web_stub.resources.metrics import ChartData, ChartSeries, Series, SeriesList
+from web_stub.resources.metrics import ChartData, ChartSeries, Series, SeriesList, UsageData, UsageSeries
 
 router = APIRouter(route_class=BudgetRoute, tags=["metrics"])
 
 _MAX_POINTS = 2_000_000  # of all series in an answer, which is then about 50 MB
+
+_FIGURES = [field.name for field in fields(UsageSample) if field.name != "time_us"]
 
 Axis = Literal["epoch", "step", "time"]
 
@@ -68,6 +72,27 @@ def get_points(
     how = {"max_points": max_points, "window": (start, end), "as_means": thin == "mean", "smoothing": smoothing}
     drawn = [_drawn(web, known[i], x, how) for i in while_wanted(shown)]
     return json_response(ChartData(x=x, series=drawn))
+
+
+@router.get("/tasks/{task_id}/usage", response_model=UsageData)
+@large
+def get_usage(
+    web: WebDep, task_id: Id, max_points: Annotated[int, Query(ge=MIN_POINTS, le=100_000)] = 1000
+) -> Response:
+    """What a task used of its machine over time: processor, memory, GPUs, network, disk. Empty where nothing was read.
+
+    Percents are of one processor or GPU, `…_per_s` are bytes a second.
+    """
+    web.store.tasks.get(task_id)
+    samples = web.store.usage.list(task_id)
+    x = np.array([sample.time_us / 1e6 for sample in samples])
+    drawn = []
+    for name in _FIGURES:
+        y = np.array([getattr(sample, name) for sample in samples], dtype=np.float64)  # None becomes NaN
+        if len(y) and not np.isnan(y).all():
+            thinned = chart(x, y, max_points=max_points, as_means=True)
+            drawn.append(UsageSeries.of(name, thinned, count=len(y), peak=float(np.nanmax(y))))
+    return json_response(UsageData(series=drawn))
 
 
 def _drawn(web: Web, series: StoredSeries, axis: Axis, how: Any) -> ChartSeries:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from agent.domain import NewModel, Provenance
 from tests.integration.web.conftest import Site
 from tests.support import labeled_project
-from tests.support.demo_store import finish, new_task, start, train
+from tests.support.demo_store import finish, new_task, start, train, use
 from web_stub.rest import charts, images, library, models, projects, runs, space, tasks
 
 FURTHER = {  # path → queries and ids under which the answer is made in another way
@@ -35,6 +35,7 @@ def filled(site: Site) -> Site:
     for name in ("first", "second"):
         story = start(site.store, new_task(site.store, site.library, name))
         train(story, site.artifacts, epochs=2, nan_at=3)
+        use(story, minutes=1)
         if name == "first":
             finish(story)
     parent = site.store.models.list()[0]

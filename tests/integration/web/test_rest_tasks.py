@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 
 from agent.domain import TaskStatus
 from agent.events.model import Stream
-from tests.support.demo_store import Story, crash, finish, new_task, start, train
+from agent.store import UsageSample
+from tests.support.demo_store import Story, crash, finish, new_task, start, train, use
 from web_stub.resources.tasks import QueuedTask
 
 
@@ -359,3 +360,28 @@ def test_a_story_continued_by_another_writer_keeps_its_numbers(site):
 
     (last,) = site.client.get(f"/api/tasks/{story.task_id}/events?newest=true&limit=1").json()["items"]
     assert (last["seq"], last["message"]) == (story.seq + 1, "more")
+
+
+def test_what_a_task_uses_is_drawn_with_its_peaks_of_every_reading(site):
+    story = trained(site)
+    use(story, minutes=100)
+    series = {one["name"]: one for one in site.client.get("/api/tasks/1/usage?max_points=100").json()["series"]}
+
+    readings = site.store.usage.list(1)
+    memory = series["memory_bytes"]
+    assert (memory["count"], memory["shown"]) == (1200, len(memory["x"]))
+    assert len(memory["x"]) <= 100
+    assert memory["peak"] == max(reading.memory_bytes for reading in readings)
+    assert memory["high"][-1] == readings[-1].memory_bytes
+    assert series["gpu_percent"]["peak"] > 98
+
+
+def test_figures_that_nobody_told_are_left_out(site):
+    trained(site)
+    assert site.client.get("/api/tasks/1/usage").json() == {"series": []}
+
+    site.store.usage.add(1, UsageSample(1_000_000, 12.5, None, 3))
+    (cpu, processes) = site.client.get("/api/tasks/1/usage").json()["series"]
+    assert (cpu["name"], cpu["x"], cpu["y"], cpu["peak"]) == ("cpu_percent", [1.0], [12.5], 12.5)
+    assert processes["name"] == "processes"
+    assert site.client.get("/api/tasks/7/usage").status_code == 404
