@@ -214,8 +214,8 @@ def checkpoint(
 
 
 def use(story: Story, minutes: float = 10.0) -> None:
-    """Readings of what the task uses, every few seconds, as of a training on one GPU."""
-    began_us = time.time_ns() // 1000 - int(minutes * 60e6)
+    """Readings of what the task uses, every few seconds from its start, as of a training on one GPU."""
+    began_us = story.now_us
     count = int(minutes * 12)
     for i in range(count):
         beat = math.sin(i / 3)
