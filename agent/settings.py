@@ -84,6 +84,21 @@ def whole_path(text: str) -> Path:
         raise ValueError(f"{text!r} is relative to a folder that is gone; write it from the root") from None
 
 
+def _ends(text: str) -> str:
+    """Names of final statuses, with commas between. Raises ValueError with the sentence to show."""
+    if unknown := [name for name in ends_of(text) if name not in FINAL_NAMES]:
+        raise ValueError(
+            f"{unknown[0]!r} is no end of a task; write some of {', '.join(FINAL_NAMES)} with commas between"
+        )
+    return text
+
+
+def ends_of(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+FINAL_NAMES = ("finished", "error", "stopped")
+Ends = Annotated[str, AfterValidator(_ends)]
 Size = Annotated[str, AfterValidator(_size)]
 Policy = Annotated[str, AfterValidator(_policy)]
 Proxies = Annotated[str, AfterValidator(_proxies)]
@@ -142,6 +157,9 @@ class Settings(BaseSettings):
     python: str = ""  # process engine: interpreter for plugins without a .venv of their own
 
     measure_usage: bool = True  # processor, memory, GPUs, network and disk of running tasks over time
+
+    notify: str = ""  # addresses, as Apprise writes them, to which messages about ended tasks go
+    notify_on: Ends = "finished,error,stopped"  # which ends are told
 
     min_free: Size = "200M"  # of each disk that the agent writes to: a task is ended before less is left
     delete_task_dir_on_finish: bool = True  # as the original; logs/ stays

@@ -32,6 +32,7 @@ COMMANDS = {
     "down": Place("down", "down", "End the agents of this installation; tasks go on."),
     "doctor": Place("doctor", "doctor", "Look at everything that a task needs."),
     "diagnose": Place("doctor", "diagnose", "Pack what a report of a bug needs, without secrets."),
+    "notify": Place("notify", "notify", "Try the addresses to which messages go."),
     "clean": Place("clean", "clean", "Remove what ended tasks and processes have left."),
     "retention": Place("retention", "retention", "Carry the retention policy out."),
     "backup": Place("backup", "backup", "Write library and tasks to one file."),

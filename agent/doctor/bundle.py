@@ -22,6 +22,7 @@ from agent.errors import AgentError, NotFound
 from agent.formats.task_dir import TaskDir
 from agent.fs.disk import entries_below, writing
 from agent.installation import ecosystem_token
+from agent.notify import addresses
 
 if TYPE_CHECKING:
     from agent.doctor.facts import Facts
@@ -57,6 +58,7 @@ def cleaner(installation: Installation, task: Task, environment: dict[str, str],
     own = [settings.token, token, ecosystem_token(settings)]
     urls = [settings.store_url, settings.artifacts_url]
     given = [value for value in task.options.env.values() if len(value) >= 6]  # a shorter one is in every text
+    own += addresses(settings.notify)
     known = [*own, *(s for url in urls for s in secrets_of_url(url)), *secrets_in(environment)]
     known += [*given, *secrets_in(task.options.env)]
     return Cleaner(filter(None, known), homes=[str(Path.home())])
