@@ -6,9 +6,9 @@ import { Address } from "./address.js";
 import { ask, attempt } from "./api.js";
 import { $, el, fill, input, select } from "./dom.js";
 import { onPause } from "./pieces.js";
+import { pieces } from "./pure/ansi.js";
 import * as show from "./pure/format.js";
 import { LOG_DEFAULTS, besideMessage, footText, isWanted, lineQuery, linkedLine } from "./pure/log_lines.js";
-import { marked } from "./pure/search.js";
 
 const PAGE = 300;
 const AROUND = 150; // lines on either side of a line that is linked to
@@ -182,7 +182,10 @@ export class Log {
 
   /** @param {Event} event */
   #line(event) {
-    const message = marked(event.message, this.#filter.text).map(({ text, isHit }) => (isHit ? el("mark", {}, text) : text));
+    const message = pieces(event.message, this.#filter.text).map(({ text, style, isHit }) => {
+      const part = isHit ? el("mark", {}, text) : text;
+      return style ? el(`span.${style.replaceAll(" ", ".")}`, {}, part) : part;
+    });
     const text = el("span.text", {}, el("bdi", {}, ...message)); // a mark that turns text turns nothing beside it
     const { fields, stack } = besideMessage(event);
     if (fields) text.append(el("span.fields", {}, `  ${fields}`));
