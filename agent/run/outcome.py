@@ -28,6 +28,7 @@ from agent.errors import (
     StorageFailed,
     StoreBusy,
 )
+from agent.fs.names import visible
 from agent.run.cancellation import STOPS, Cancelled, cancellation
 from agent.run.collect import Collected
 from agent.run.hints import Facts, hint, missing_key
@@ -161,7 +162,7 @@ def _text(line: str) -> str:
         with suppress(ValueError):
             record = json.loads(text[:_JSON_CHARS])
             text = str(record.get("message", text)).strip()
-    return text[:_WORDS]
+    return visible(text)[:_WORDS]  # a sentence has no colours
 
 
 def training_failure(checkpoints: Sequence[Checkpoint]) -> PluginFailed | None:

@@ -5,6 +5,7 @@
 import { ask } from "./api.js";
 import { $, button, el, fill } from "./dom.js";
 import { facts } from "./pieces.js";
+import { plain } from "./pure/ansi.js";
 import * as show from "./pure/format.js";
 import { stackOf, tracebackOf } from "./pure/log_lines.js";
 import { barLabel, barNumbers, barTone, checkpointText, steps, troubleText } from "./pure/progress.js";
@@ -78,7 +79,7 @@ export class Trouble {
     $("trouble-title").textContent = isStopped ? "This task was stopped" : "This task failed";
     $("trouble-text").textContent = troubleText(task);
     if (isStopped) return;
-    const lines = await this.#traceback();
+    const lines = (await this.#traceback()).map(plain);
     if (!lines.length) return;
     $("trace").hidden = false;
     fill($("trace"), ...lines.map((line, i) =>

@@ -94,6 +94,11 @@ def test_what_the_engine_says_of_a_kill_comes_before_the_plugins_last_line():
     assert str(error) == "the plugin was killed by signal 9 (SIGKILL): the engine killed it. Epoch 3 of 9"
 
 
+def test_the_colours_of_a_plugins_words_are_not_quoted():
+    seen = collected("\x1b[1;31mValueError\x1b[0m: bad \x1b[4mlr\x1b[K")
+    assert str(plugin_failure(ExitResult(1), seen, entry=ENTRY)).endswith("exit code 1: ValueError: bad lr\\x1b[K")
+
+
 def test_a_log_line_and_a_progress_bar_are_quoted_as_people_read_them():
     logged = '{"message": "disk of the cluster is gone", "level": "error", "timestamp": "2020-01-01T00:00:00.000Z"}'
     assert str(plugin_failure(ExitResult(3), collected("x", logged), entry=ENTRY)).endswith(

@@ -35,6 +35,9 @@ export function styled(text) {
   return pieces.filter((piece) => piece.text !== "");
 }
 
+/** The text without its colour sequences. @param {string} text */
+export const plain = (text) => text.replace(SEQUENCE, "");
+
 /** @param {Pen} pen */
 function classesOf({ color, back, bold, faint, italic, under }) {
   const flags = [bold && "a-bold", faint && "a-faint", italic && "a-italic", under && "a-under"];
@@ -105,7 +108,7 @@ function nearest(rgb) {
  */
 export function pieces(text, wanted) {
   const styles = styled(text);
-  const hits = marked(styles.map((piece) => piece.text).join(""), wanted);
+  const hits = marked(plain(text), wanted);
   const out = [];
   let [i, used] = [0, 0]; // the style at hand, and how much of its text is out
   for (const hit of hits) {
