@@ -68,7 +68,7 @@ class Container(Protocol):
         silent, or the engine away, an empty batch comes every few seconds, so that the reader can turn to other things.
         """
 
-    def usage(self) -> Usage | None:
+    def usage(self, *, with_pids: bool = False) -> Usage | None:
         """What it uses of the machine now; None once it has ended, and while the engine cannot say."""
 
     def wait(self) -> ExitResult:

@@ -184,13 +184,13 @@ class DockerContainer:
         state = self._state()
         return state is None or not state.get("Running")
 
-    def usage(self) -> Usage | None:
+    def usage(self, *, with_pids: bool = False) -> Usage | None:
         """As `engines.Container.usage`: counted by the engine, with the processes as its host numbers them."""
         try:
             # In one shot: else the engine waits for a second reading, to tell a rate that nobody here asks for.
             one_shot = True if version_gte(self._api.api_version, "1.41") else None
             usage = usage_of_stats(self._api.stats(self._id, stream=False, one_shot=one_shot))
-            return usage and replace(usage, pids=self._pids())
+            return usage and replace(usage, pids=self._pids() if with_pids else ())
         except (docker.errors.DockerException, requests.RequestException, OSError):
             return None
         except (ValueError, TypeError, AttributeError, LookupError) as error:

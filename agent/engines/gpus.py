@@ -49,6 +49,10 @@ class Gpus:
             return self._nvml.nvmlDeviceGetHandleByIndex(int(name))
         return self._nvml.nvmlDeviceGetHandleByUUID(name)
 
+    @property
+    def are_there(self) -> bool:
+        return bool(self._devices)
+
     def use(self, pids: Collection[int]) -> GpuUse | None:
         """What these processes use of the GPUs now; None without GPUs, or when the driver does not answer."""
         if not self._devices:

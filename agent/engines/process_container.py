@@ -72,7 +72,7 @@ class ProcessContainer:
                 if not changed.wait(LOOK_AGAIN_S):
                     yield ()
 
-    def usage(self) -> Usage | None:
+    def usage(self, *, with_pids: bool = False) -> Usage | None:  # noqa: ARG002 - they cost nothing here
         """As `engines.Container.usage`, over the processes below the watcher."""
         watcher = self._watcher()
         if watcher is None:

@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from agent.engines import Container
     from agent.store import Store
 
-_FIRST_S = 1.0  # after the start, so that a short task has a reading, too
-_LEAST_S, _MOST_S = 2.0, 60.0
-_SHARE = 120  # of the time that the task has run already
+_FIRST_S = 5.0  # of a task: a reading each second, so that a short task has some, too
+_LEAST_S, _MOST_S = 5.0, 60.0  # between two readings afterwards
+_SHARE = 60  # of the time that the task has run already
+_END_S = 2.0  # how long the end of a task waits for a reading that is on its way
 
 log = logging.getLogger("agent.run")
 
 
 def pause_s(ran_s: float) -> float:
-    """The time to the next reading: short at first, then a part of what the task has run: 500 readings in two hours."""
-    return _FIRST_S if ran_s < _FIRST_S else min(_MOST_S, max(_LEAST_S, ran_s / _SHARE))
+    """The time to the next reading: short at first, then a part of what the task has run. 210 readings in an hour."""
+    return 1.0 if ran_s < _FIRST_S else min(_MOST_S, max(_LEAST_S, ran_s / _SHARE))
 
 
 def sample_of(before: Usage, now: Usage, seconds: float, gpu: GpuUse | None, time_us: int) -> UsageSample:
@@ -65,9 +66,10 @@ def measuring(
 
     def measure() -> None:
         started = last = time.monotonic()
-        before, gpus = container.usage(), find_gpus()
+        gpus = find_gpus()
+        before = container.usage()
         while not done.wait(pause(last - started)):
-            now, moment = container.usage(), time.monotonic()
+            now, moment = container.usage(with_pids=gpus.are_there), time.monotonic()
             if now is not None and before is not None and moment > last:
                 sample = sample_of(before, now, moment - last, gpus.use(now.pids), time.time_ns() // 1000)
                 try:
@@ -83,4 +85,4 @@ def measuring(
         yield
     finally:
         done.set()
-        reader.join(_LEAST_S)  # an engine that does not answer keeps no task from its end
+        reader.join(_END_S)  # an engine that does not answer keeps no task from its end

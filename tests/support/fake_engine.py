@@ -89,7 +89,7 @@ class FakeContainer:
                     return True
             return False
 
-    def usage(self) -> Usage | None:
+    def usage(self, *, with_pids: bool = False) -> Usage | None:
         """As the test has set it: see `FakeEngine.usage`."""
         return None if self.is_over() else self._usage()
 

@@ -31,13 +31,13 @@ def test_readings_become_rarer_with_the_length_of_a_task() -> None:
         return moments
 
     moments = readings(2 * 3600)
-    pauses = [later - earlier for earlier, later in pairwise(moments)]
+    pauses = [pause_s(moment) for moment in moments]
     assert moments[1] == 1.0
     assert all(earlier <= later <= 60 for earlier, later in pairwise(pauses))
-    assert len(moments) < 600
-    assert len(readings(7 * 86_400)) < 11_000
+    assert len(moments) < 300
+    assert len(readings(7 * 86_400)) < 10_400
 
 
-@pytest.mark.parametrize("ran_s", [1.0, 100.0, 1e6])
-def test_a_silent_task_writes_at_most_every_other_second(ran_s: float) -> None:
-    assert pause_s(ran_s) >= 2.0
+@pytest.mark.parametrize("ran_s", [5.0, 100.0, 1e6])
+def test_a_silent_task_writes_at_most_every_fifth_second(ran_s: float) -> None:
+    assert pause_s(ran_s) >= 5.0
