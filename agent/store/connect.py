@@ -1,7 +1,7 @@
 """One database: connections, transactions, and its failures as sentences for a person.
 
-Everything special to SQLite or to PostgreSQL stands in this module, `failures.py`, `migrate.py`,
-`search.py` and `wake.py`.
+Everything special to SQLite or to PostgreSQL stands in this module, `failures.py`, `functions.py`, `migrate.py`,
+`search.py`, `runs/portable.py` and `wake.py`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from sqlalchemy.dialects import sqlite
 
 from agent.errors import NotFound, StorageFailed, StoreBusy
 from agent.fs.refusals import reason_of, remedy_for
-from agent.store.columns import agent_name
 from agent.store.failures import TOO_LARGE, busy_sentence, describe_error
-from agent.store.search import fold
+from agent.store.functions import add_functions
 from agent.store.wake import CHANNEL, Changes, FileChanges, PostgresChanges
 
 BUSY_TIMEOUT_S = 10.0
@@ -76,8 +75,7 @@ class Database:
             connection.isolation_level = None
             for pragma in _SQLITE_PRAGMAS:
                 connection.execute(pragma)
-            connection.create_function("fold", 1, fold, deterministic=True)
-            connection.create_function("agent_name", 1, _agent_name, deterministic=True)
+            add_functions(connection)
 
         return engine
 
@@ -199,10 +197,6 @@ class Database:
             raise failure from error
         except OverflowError as error:  # from SQLite's driver: an id beyond 64 bits
             raise NotFound(TOO_LARGE) from error
-
-
-def _agent_name(agent_id: str | None) -> str | None:
-    return None if agent_id is None else agent_name(agent_id)
 
 
 def _parse(place: str | Path) -> sa.URL:

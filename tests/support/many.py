@@ -55,6 +55,13 @@ def copy_tasks(store: Store, task_id: int, count: int) -> None:
         started_us="created_us + i * 1000",
         finished_us="created_us + i * 1000 + (i * 7919 % 1000) * 1000000",
     )
+    with closing(sqlite3.connect(store.name)) as connection, connection:
+        connection.execute(
+            "INSERT INTO config_values (path, task_id, kind, number, text)"
+            " SELECT v.path, t.id, v.kind, v.number, v.text FROM config_values v, tasks t"
+            " WHERE v.task_id = ? AND t.id IN (SELECT id FROM tasks ORDER BY id DESC LIMIT ?)",
+            (task_id, count),
+        )
 
 
 def copy_images(store: Store, image_id: int, count: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,18 +13,18 @@ from agent.store.runs.cells import Reference, RunColumn
 from agent.store.runs.expression import And, Compare, Constant, Expression, IsNone, written
 from agent.store.runs.keys import FIELDS, ConfigKey, Field, Key, spelled, title
 from agent.store.runs.operands import Operand, Operands, Sql
+from agent.store.runs.portable import SampleDeviation
 from agent.store.runs.question import RunQuestion, RunWindow, total_of
 from agent.store.runs.values import LONGEST_TEXT, Kind, from_json_text
-from agent.store.schema import tasks
 
 COUNT = "count"  # the number of runs, by which groups are sorted beside their columns
-_LARGEST, _LEAST = 1e150, 1e-150  # numbers whose squares 64 bits hold: databases differ in what they make of others
+LARGEST = 1e140  # of the numbers whose sums and squares 64 bits hold: databases differ in what they make of others
 _MOST_WRITTEN = 500  # characters of a text in a condition
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Of the numbers of a column in a group. Numbers beyond ±1e150 are left out of mean and deviation."""
+    """Of the numbers of a column in a group. Numbers beyond ±1e140 are left out of mean and deviation."""
 
     count: int
     mean: float | None
@@ -89,36 +88,24 @@ def _number(operand: Operand) -> Sql:
 def _grouped(
     operands: Operands, conditions: Sequence[Any], split: Sequence[Operand], numbers: Sequence[Sql]
 ) -> sa.Subquery:
-    """A row for each group: its values, its count, and the five sums of each number.
-
-    In three steps: the runs, with the mean of their group beside each, and the sums. A deviation from the mean loses
-    no digits, as a difference of squares would; SQLite has none of its own.
-    """
-    places = [(i, j) for i, operand in enumerate(split) for j in range(len(operand.parts))]
-    ranks = [operand.rank.label(f"rank_{i}") for i, operand in enumerate(split)]
-    parts = [split[i].parts[j].label(f"part_{i}_{j}") for i, j in places]
-    plain = [number.label(f"number_{n}") for n, number in enumerate(numbers)]
-    runs = sa.select(tasks.c.id, *ranks, *parts, *plain).select_from(operands.source()).where(*conditions).subquery()
-    group = [runs.c[column.name] for column in (*ranks, *parts)]
-    kept = [sa.case((sa.func.abs(runs.c[f"number_{n}"]) <= _LARGEST, runs.c[f"number_{n}"])) for n in range(len(plain))]
-    means = [sa.func.avg(one).over(partition_by=group).label(f"mean_{n}") for n, one in enumerate(kept)]
-    held = [one.label(f"held_{n}") for n, one in enumerate(kept)]
-    with_means = sa.select(*group, *(runs.c[column.name] for column in plain), *held, *means).subquery()
-    c = with_means.c
+    """A row for each group: its values, its count, and five numbers of each column."""
+    group = [
+        column.label(name)
+        for i, operand in enumerate(split)
+        for name, column in ((f"rank_{i}", operand.rank), *((f"part_{i}_{j}", p) for j, p in enumerate(operand.parts)))
+    ]
     sums: list[Any] = []
-    for n in range(len(plain)):
-        away = c[f"held_{n}"] - c[f"mean_{n}"]
-        square = sa.case((sa.func.abs(away) < _LEAST, sa.cast(0, sa.Float(53))), else_=away * away)
+    for n, number in enumerate(numbers):
+        held = sa.case((sa.func.abs(number) <= LARGEST, number))
         sums += [
-            sa.func.count(c[f"number_{n}"]).label(f"count_{n}"),
-            sa.func.count(c[f"held_{n}"]).label(f"held_{n}"),
-            sa.func.min(c[f"mean_{n}"]).label(f"mean_{n}"),
-            sa.func.sum(square).label(f"squares_{n}"),
-            sa.func.min(c[f"number_{n}"]).label(f"min_{n}"),
-            sa.func.max(c[f"number_{n}"]).label(f"max_{n}"),
+            sa.func.count(number).label(f"count_{n}"),
+            sa.func.avg(held).label(f"mean_{n}"),
+            SampleDeviation(held).label(f"std_{n}"),
+            sa.func.min(number).label(f"min_{n}"),
+            sa.func.max(number).label(f"max_{n}"),
         ]
-    group = [c[column.name] for column in (*ranks, *parts)]
-    return sa.select(*group, sa.func.count().label("runs"), *sums).group_by(*group).subquery()
+    found = sa.select(*group, sa.func.count().label("runs"), *sums).select_from(operands.source()).where(*conditions)
+    return found.group_by(*(sa.text(column.name) for column in group)).subquery()
 
 
 def _count(connection: sa.Connection, operands: Operands, conditions: Sequence[Any], split: Sequence[Operand]) -> int:
@@ -165,11 +152,10 @@ def _group(row: sa.Row[Any], by: Sequence[Key], split: Sequence[Operand], count:
 
 
 def _summary(values: Mapping[str, Any], n: int) -> Summary:
-    held, squares = int(values[f"held_{n}"]), values[f"squares_{n}"]
     return Summary(
         count=int(values[f"count_{n}"]),
         mean=finite(values[f"mean_{n}"]),
-        std=math.sqrt(squares / (held - 1)) if held > 1 and finite(squares) is not None else None,
+        std=finite(values[f"std_{n}"]),
         min=finite(values[f"min_{n}"]),
         max=finite(values[f"max_{n}"]),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from agent.store.among import portions
 from agent.store.runs.cells import RunColumn
 from agent.store.runs.keys import FIELDS, MetricKey, spelled
 from agent.store.runs.operands import Operands
@@ -50,14 +51,15 @@ def read_inventory(connection: sa.Connection, question: RunQuestion) -> Inventor
     conditions = question.selected(operands)
     chosen = sa.select(tasks.c.id).select_from(operands.source()).where(*conditions) if conditions else None
     count = sa.func.count()
-    kinds = [sa.func.sum(sa.case((config_values.c.kind == kind.value, 1), else_=0)).label(kind.name) for kind in Kind]
-    by_path = sa.select(config_values.c.path, count.label("tasks"), *kinds).group_by(config_values.c.path)
+    path, kind = config_values.c.path, config_values.c.kind
+    bounds = (sa.func.min(kind).label("first_kind"), sa.func.max(kind).label("last_kind"))
+    by_path = sa.select(path, count.label("tasks"), *bounds).group_by(path)
     by_name = sa.select(series.c.kind, series.c.name, count.label("tasks")).group_by(series.c.kind, series.c.name)
     configs, config_count = _most(connection, by_path, config_values.c.task_id, chosen)
     metrics, metrics_count = _most(connection, by_name, series.c.task_id, chosen)
     return Inventory(
         fields=[RunColumn(name, name.replace("_", " "), kind) for name, kind in FIELDS.items()],
-        config=[_config_column(row) for row in configs],
+        config=_config_columns(connection, configs, chosen),
         config_count=config_count,
         metrics=[
             MetricColumn(spelled(MetricKey(row.kind, row.name)), row.kind, row.name, row.tasks) for row in metrics
@@ -66,10 +68,23 @@ def read_inventory(connection: sa.Connection, question: RunQuestion) -> Inventor
     )
 
 
-def _config_column(row: Any) -> ConfigColumn:
-    counted = {kind.name.lower(): int(getattr(row, kind.name)) for kind in Kind}
-    kinds = {name: number for name, number in counted.items() if number}
-    return ConfigColumn(f"config{row.path}", row.path.removeprefix("."), row.tasks, kinds)
+def _config_columns(
+    connection: sa.Connection, rows: Sequence[Any], chosen: sa.Select[Any] | None
+) -> list[ConfigColumn]:
+    """Most config values are of one kind in every task: only the others are counted by kind."""
+    kinds = {row.path: {_name(row.first_kind): row.tasks} for row in rows if row.first_kind == row.last_kind}
+    path, kind = config_values.c.path, config_values.c.kind
+    for some in portions([row.path for row in rows if row.path not in kinds]):
+        counted = sa.select(path, kind, sa.func.count()).where(path.in_(some)).group_by(path, kind).order_by(kind)
+        if chosen is not None:
+            counted = counted.where(config_values.c.task_id.in_(chosen))
+        for of_path, of_kind, count in connection.execute(counted):
+            kinds.setdefault(of_path, {})[_name(of_kind)] = count
+    return [ConfigColumn(f"config{row.path}", row.path.removeprefix("."), row.tasks, kinds[row.path]) for row in rows]
+
+
+def _name(kind: int) -> str:
+    return Kind(kind).name.lower()
 
 
 def _most(
@@ -80,6 +95,6 @@ def _most(
         grouped = grouped.where(task_id.in_(chosen))
     columns = grouped.subquery()
     ordered = sa.select(columns, sa.func.count().over().label("of_all"))
-    names = [column for column in columns.c if column.name in ("path", "kind", "name")]
+    names = [columns.c[column.name] for column in grouped.selected_columns if column.name in ("path", "kind", "name")]
     rows = connection.execute(ordered.order_by(columns.c.tasks.desc(), *names).limit(MOST_COLUMNS)).all()
     return rows, rows[0].of_all if rows else 0

@@ -25,6 +25,14 @@ class AgentName(FunctionElement[str]):
     name = "agent_name"
 
 
+class SampleDeviation(FunctionElement[float]):
+    """The standard deviation of the numbers of a group, as of a sample; null for fewer than two."""
+
+    type = sa.Float(53)
+    inherit_cache = True
+    name = "sample_deviation"
+
+
 @compiles(ByCodePoint)
 def _by_code_point(element: ByCodePoint, compiler: Any, **options: Any) -> str:
     return f'({compiler.process(element.clauses, **options)} COLLATE "C")'
@@ -43,3 +51,13 @@ def _agent_name(element: AgentName, compiler: Any, **options: Any) -> str:
 @compiles(AgentName, "sqlite")
 def _agent_name_of_sqlite(element: AgentName, compiler: Any, **options: Any) -> str:
     return f"agent_name({compiler.process(element.clauses, **options)})"
+
+
+@compiles(SampleDeviation)
+def _deviation(element: SampleDeviation, compiler: Any, **options: Any) -> str:
+    return f"stddev_samp({compiler.process(element.clauses, **options)})"
+
+
+@compiles(SampleDeviation, "sqlite")
+def _deviation_of_sqlite(element: SampleDeviation, compiler: Any, **options: Any) -> str:
+    return f"sample_deviation({compiler.process(element.clauses, **options)})"
