@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -28,6 +28,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from benchmarks._http import Connection
+from benchmarks._run_rows import RunRow
 
 ENVIRONMENT = Path(__file__).parents[1] / ".build" / "mlflow"
 REQUIREMENT = "mlflow>=3.17.2,<3.18"
@@ -165,6 +166,48 @@ class Mlflow:
             "SELECT 'loss', 0.5, 0, 9, 0, printf('%032x', i) FROM n",
             (runs,),
         )
+
+    def fill_compared(self, template: str, rows: Iterable[RunRow]) -> None:
+        """Write a run for each row: its config as params, its metrics as their latest values."""
+        with closing(sqlite3.connect(self._database, timeout=60)) as database:
+            columns = [row[1] for row in database.execute("PRAGMA table_info(runs)")]
+            found = dict(
+                zip(
+                    columns,
+                    database.execute("SELECT * FROM runs WHERE run_uuid = ?", (template,)).fetchone(),
+                    strict=True,
+                )
+            )
+            marks = ", ".join("?" * len(columns))
+            for row in rows:
+                run = f"{row.number:032x}"
+                changed = {"run_uuid": run, "name": f"run {row.number}", "start_time": found["start_time"] - row.number}
+                values = [{**found, **changed, "status": "FINISHED"}[column] for column in columns]
+                database.execute(f"INSERT INTO runs ({', '.join(columns)}) VALUES ({marks})", values)
+                database.executemany(
+                    "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)",
+                    [(key, str(value), run) for key, value in row.params.items()],
+                )
+                database.executemany(
+                    "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) "
+                    "VALUES (?, ?, 0, 9, 0, ?)",
+                    [(key, value, run) for key, value in row.metrics.items()],
+                )
+            database.commit()
+
+    def compare_s(self, bound: float, runs: int) -> float:
+        """Seconds for the best runs above a bound, as the page asks for them."""
+        wanted = {
+            "experiment_ids": ["0"],
+            "max_results": runs,
+            "filter": f"metrics.`val.iou` > {bound}",
+            "order_by": ["metrics.`val.iou` DESC"],
+        }
+        start = time.perf_counter()
+        found = json.loads(self._get("/api/2.0/mlflow/runs/search", wanted))
+        took = time.perf_counter() - start
+        assert len(found["runs"]) == runs
+        return took
 
     def charts_s(self, run: str, metrics: int, points: int) -> float:
         """Seconds until the page has a chart for each metric: a request for each metric, six at a time."""
