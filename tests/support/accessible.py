@@ -1,4 +1,4 @@
-"""What axe-core, the judge of accessibility that browsers' own tools use, finds on a page. It comes with npm's packages."""
+"""What axe-core, by whose rules browsers' own tools judge accessibility, finds on a page. npm installs it."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ const STRIP = 1 << 20; // pixels looked at together, so that no canvas is as lar
 export async function readMask({ origin, data }, color) {
   const [x, y] = origin.map((value) => whole(/** @type {number} */ (value)));
   if (!Number.isFinite(x) || !Number.isFinite(y)) throw new Error("not a point");
-  const packed = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
+  const packed = bytesOf(data);
   const isPlain = isPng(packed);
   const png = isPlain ? packed : await inflated(packed);
   const { width, height, byAlpha } = pngHead(png);
@@ -53,6 +53,14 @@ export async function readMask({ origin, data }, color) {
   decoded.close();
   const lines = rim(on, width, height).flatMap(([x1, y1, x2, y2]) => [x + x1, y + y1, x + x2, y + y2]);
   return { mask: { picture: picture.transferToImageBitmap(), on, x, y, width, height }, rim: Int32Array.from(lines), area };
+}
+
+/** @param {string} base64 */
+function bytesOf(base64) {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i += 1) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }
 
 /**

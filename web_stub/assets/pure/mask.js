@@ -38,15 +38,18 @@ export function pngHead(png) {
  */
 export function tint({ data, width, height }, byAlpha, color, isPlain = false) {
   const [r, g, b] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
+  // Four bytes at a time. Their order in a number is the machine's, so what they stand for is made from bytes too.
+  const pixels = new Uint32Array(data.buffer, data.byteOffset, width * height);
+  const [tinted, colors, alpha] = new Uint32Array(new Uint8Array([r, g, b, 255, 255, 255, 255, 0, 0, 0, 0, 255]).buffer);
+  const mask = !byAlpha ? colors : isPlain ? colors | alpha : alpha; // the bits of which one has to be set
   const on = new Uint8Array(width * height);
   let area = 0;
-  for (let i = 0, p = 0; i < on.length; i += 1, p += 4) {
-    const isBlack = data[p] + data[p + 1] + data[p + 2] === 0;
-    if (byAlpha ? data[p + 3] > 0 || (isPlain && !isBlack) : !isBlack) {
+  for (let i = 0; i < on.length; i += 1) {
+    if ((pixels[i] & mask) !== 0) {
       on[i] = 1;
       area += 1;
-      data[p] = r; data[p + 1] = g; data[p + 2] = b; data[p + 3] = 255;
-    } else data[p + 3] = 0;
+      pixels[i] = tinted;
+    } else pixels[i] &= colors;
   }
   return { on, area };
 }
@@ -59,35 +62,57 @@ export function tint({ data, width, height }, byAlpha, color, isPlain = false) {
  * @returns {[x1: number, y1: number, x2: number, y2: number][]}
  */
 export function rim(on, width, height) {
-  /** @type {[number, number, number, number][]} */
-  const pieces = [];
-  const at = (/** @type {number} */ x, /** @type {number} */ y) =>
-    (x < 0 || y < 0 || x >= width || y >= height ? 0 : on[y * width + x]);
-  const isRow = (/** @type {number} */ y, /** @type {number} */ x) => at(x, y - 1) !== at(x, y);
-  const isColumn = (/** @type {number} */ x, /** @type {number} */ y) => at(x - 1, y) !== at(x, y);
-  for (const [y, from, to] of runs(height, width, isRow, MAX_RIM)) pieces.push([from, y, to, y]);
-  for (const [x, from, to] of runs(width, height, isColumn, MAX_RIM - pieces.length)) pieces.push([x, from, x, to]);
-  return pieces;
+  const lines = level(on, width, height);
+  return [...lines, ...upright(on, width, height, MAX_RIM - lines.length)];
 }
 
 /**
- * Runs along lines 0 to `lines` where `isOn` holds, as [line, from, to].
- * @param {number} lines
- * @param {number} length
- * @param {(line: number, at: number) => boolean} isOn
- * @param {number} most no further line is read once so many runs are found
- * @returns {[number, number, number][]}
+ * Level lines, row by row.
+ * @param {Uint8Array} on
+ * @param {number} width
+ * @param {number} height
  */
-function runs(lines, length, isOn, most) {
-  /** @type {[number, number, number][]} */
-  const found = [];
-  for (let line = 0; line <= lines && found.length < most; line += 1) {
-    for (let at = 0; at < length; at += 1) {
-      if (!isOn(line, at)) continue;
-      const from = at;
-      while (at < length && isOn(line, at)) at += 1;
-      found.push([line, from, at]);
+function level(on, width, height) {
+  /** @type {[number, number, number, number][]} */
+  const lines = [];
+  const none = new Uint8Array(width);
+  const row = (/** @type {number} */ y) => (y < 0 || y >= height ? none : on.subarray(y * width, (y + 1) * width));
+  for (let y = 0; y <= height && lines.length < MAX_RIM; y += 1) {
+    const [above, below] = [row(y - 1), row(y)];
+    for (let x = 0; x < width; x += 1) {
+      if (above[x] === below[x]) continue;
+      const from = x;
+      while (x < width && above[x] !== below[x]) x += 1;
+      lines.push([from, y, x, y]);
     }
   }
-  return found;
+  return lines;
+}
+
+/**
+ * Upright lines, from the left. All columns are followed together, because pixels of a column lie far apart in memory.
+ * @param {Uint8Array} on
+ * @param {number} width
+ * @param {number} height
+ * @param {number} most no further row is read once so many lines are found
+ */
+function upright(on, width, height, most) {
+  /** @type {[number, number, number, number][]} */
+  const lines = [];
+  const since = new Int32Array(width + 1).fill(-1); // the row in which the line at x began
+  for (let y = 0; y <= height && lines.length < most; y += 1) {
+    let left = 0;
+    for (let x = 0; x <= width; x += 1) {
+      const here = x < width && y < height ? on[y * width + x] : 0;
+      const isLine = here !== left;
+      left = here;
+      if (isLine === since[x] >= 0) continue;
+      if (isLine) since[x] = y;
+      else {
+        lines.push([x, since[x], x, y]);
+        since[x] = -1;
+      }
+    }
+  }
+  return lines.sort(([a, top], [b, top2]) => a - b || top - top2);
 }
