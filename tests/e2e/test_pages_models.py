@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Dialog, expect
 
 from agent.artifacts import open_artifacts
 from agent.domain import NewModel, NewTask, Provenance, TaskType
@@ -134,7 +134,12 @@ def test_a_tar_can_be_dropped(site):
     expect(site.page.get_by_label("Name")).to_have_value("dropped")
     expect(site.page.get_by_label("Name")).to_be_focused()
     asked = []
-    site.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    site.page.on("dialog", stay)
     site.page.get_by_role("navigation").get_by_role("link", name="Models").click(no_wait_after=True)
     expect(site.page.locator("#drop-title")).to_have_text("dropped.tar")
     assert asked == ["beforeunload"], "the form is lost without a question"
