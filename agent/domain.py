@@ -102,6 +102,7 @@ class Plugin:
     content_sha256: str | None  # of the folder; None for a plugin added by its image
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None = None  # in the trash since then
 
     @property
     def reference(self) -> str:
@@ -123,6 +124,9 @@ class Project:
     created_at: datetime
     updated_at: datetime
     extra: Mapping[str, Any] = field(default_factory=dict)  # settings, customData and readme a client gave it
+    notes: str = ""  # Markdown
+    tags: tuple[str, ...] = ()
+    deleted_at: datetime | None = None  # in the trash since then
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +232,8 @@ class Model:
     upload_hash: str | None = None  # the word a client was given to upload it under
     pinned: bool = False  # kept whatever the policy says
     deleted_at: datetime | None = None  # in the trash since then
+    notes: str = ""  # Markdown
+    tags: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- tasks
@@ -288,6 +294,10 @@ class Task:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    archived_at: datetime | None = None  # left out of lists since then
+    deleted_at: datetime | None = None  # in the trash since then
+    tags: tuple[str, ...] = ()
+    notes: str = ""  # Markdown
 
 
 @dataclass(frozen=True, slots=True)

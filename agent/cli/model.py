@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from agent import library
 from agent.cli import show
+from agent.cli.care import add_care
 from agent.cli.installation import load_settings, open_installation
 from agent.domain import Provenance
 from agent.errors import Conflict, Invalid
@@ -22,7 +22,6 @@ app = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000)]
 Kept = Annotated[str, typer.Argument(metavar="MODEL", help="Id, name, or task:N/best.")]
-Id = Annotated[int, typer.Argument(metavar="ID")]
 
 
 @app.command()
@@ -121,9 +120,11 @@ def show_(
         ("image", origin.image_digest),
         ("project", origin.project_id),
         ("parent model", origin.parent_model_id),
+        ("tags", ", ".join(model.tags)),
         ("created", model.created_at),
+        ("notes", model.notes),
     ]
-    show.table(("", ""), [row for row in rows if row[1] not in (None, False)], empty="")
+    show.table(("", ""), [row for row in rows if row[1] not in (None, False, "")], empty="")
     show.table(("FILE", "SIZE"), ((m.name, size_text(m.size_bytes)) for m in members), empty="It is empty.")
 
 
@@ -165,34 +166,4 @@ def _pin(reference: str, *, pinned: bool) -> None:
     show.out.print(f"model {model.id} is {'pinned' if pinned else 'not pinned'}", markup=False)
 
 
-@app.command()
-def remove(reference: Kept) -> None:
-    """Move a model to the trash; never one that a task starts from."""
-    with open_installation() as installation:
-        model = library.resolve_model(installation.store, installation.artifacts, reference)
-        installation.store.models.remove(model.id)
-        days = installation.settings.trash_days
-    show.out.print(
-        f"model {model.id} is in the trash for {days:g} days: `agent model restore {model.id}`", markup=False
-    )
-
-
-@app.command()
-def restore(model_id: Id) -> None:
-    """Take a model out of the trash."""
-    with open_installation() as installation:
-        installation.store.models.restore(model_id)
-    show.out.print(f"model {model_id} is back", markup=False)
-
-
-@app.command()
-def trash(json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False) -> None:
-    """What can be restored, and until when."""
-    with open_installation() as installation:
-        found = installation.store.models.trashed()
-        window = timedelta(days=installation.settings.trash_days)
-    if json:
-        show.as_json(found)
-        return
-    rows = ((m.id, m.name, size_text(m.size_bytes), m.deleted_at and m.deleted_at + window) for m in found)
-    show.table(("ID", "NAME", "SIZE", "UNTIL"), rows, empty="The trash is empty.")
+add_care(app, "model")

@@ -9,6 +9,7 @@ import typer
 
 from agent import library
 from agent.cli import show
+from agent.cli.care import add_care
 from agent.cli.installation import load_settings, open_installation
 from agent.errors import BadInput, NotFound
 from agent.formats.plugin import read_plugin_folder
@@ -102,3 +103,6 @@ def build(
     recipe.save(settings.builds, reference)
     show.err.print("-" * 60)
     show.out.print(reference, markup=False)
+
+
+add_care(app, "plugin")

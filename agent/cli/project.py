@@ -9,6 +9,7 @@ import typer
 
 from agent import library
 from agent.cli import show
+from agent.cli.care import add_care
 from agent.cli.installation import open_installation
 from agent.fs.disk import size_text
 
@@ -61,6 +62,10 @@ def show_(reference: Annotated[str, typer.Argument(metavar="PROJECT")], json: Js
     classes = ", ".join(f"{c.get('title')} ({c.get('shape')})" for c in project.meta.get("classes", ())) or "none"
     tags = ", ".join(t if isinstance(t, str) else str(t.get("name")) for t in project.meta.get("tags", ())) or "none"
     show.out.print(f"project {project.id}: {project.name}\nclasses: {classes}\ntags: {tags}", markup=False)
+    if project.tags:
+        show.out.print(f"tagged: {', '.join(project.tags)}", markup=False)
+    if project.notes:
+        show.out.print(project.notes, markup=False)
     show.table(("DATASET", "IMAGES"), ((d.name, d.images_count) for d in datasets), empty="It has no datasets.")
 
 
@@ -74,3 +79,6 @@ def export(
         project = library.resolve_project(installation.store, installation.artifacts, reference, note=show.note)
         dest = library.export_project(installation.store, installation.artifacts, project.id, folder)
     show.out.print(str(dest), markup=False)
+
+
+add_care(app, "project")

@@ -12,6 +12,7 @@ import orjson
 import typer
 
 from agent.cli import show
+from agent.cli.care import add_archive, add_care
 from agent.cli.installation import open_installation, spawn_agent
 from agent.cli.streams import reader_has_left
 from agent.domain import Task, TaskStatus
@@ -193,13 +194,16 @@ def show_(task_id: Id, json: Json = False) -> None:
             show.as_json(full)
             return
         plugin, project = (
-            installation.store.plugins.get(task.plugin_id),
-            installation.store.projects.get(task.project_id),
+            installation.store.plugins.get_anywhere(task.plugin_id),
+            installation.store.projects.get_anywhere(task.project_id),
         )
         rows: list[tuple[str, object]] = [
             ("name", task.name),
             ("type", task.type.value),
             ("status", task.status.value),
+            ("tags", ", ".join(task.tags)),
+            ("archived", task.archived_at),
+            ("in the trash", task.deleted_at),
             ("agent", how_to_go_on(task_id) if lost else None),
             ("waits", why),
             ("reason", task.reason),
@@ -215,6 +219,7 @@ def show_(task_id: Id, json: Json = False) -> None:
             ("checkpoints", len(full["checkpoints"])),
             *_peaks(full["peaks"]),
             ("config", orjson.dumps(task.config).decode()),
+            ("notes", task.notes),
         ]
         show.table(("", ""), [row for row in rows if row[1] not in (None, "")], empty="")
 
@@ -355,3 +360,7 @@ def say_end(task: Task) -> None:
     show.err.print(f"task {task.id} {task.status.value} after {took or '0:00'}", markup=False)
     if task.message:
         show.err.print(show.of_plugin(f"  {task.reason}: {task.message}", show.err))
+
+
+add_care(app, "task")
+add_archive(app)

@@ -21,6 +21,7 @@ from agent.errors import NotFound, StorageFailed
 from agent.formats.task_dir import task_folders
 from agent.fs.atomic import write_atomically
 from agent.fs.disk import size_on_disk
+from agent.library.bulk import NOUNS, Noun, in_trash
 from agent.store import sqlite_file
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class ProjectSpace(msgspec.Struct, frozen=True):
 
 
 class TrashSpace(msgspec.Struct, frozen=True):
+    noun: Noun
     id: int
     name: str
     size_bytes: int
@@ -132,9 +134,9 @@ def measure(store: Store, artifacts: Artifacts, settings: Settings) -> Space:
         ],
         projects=[ProjectSpace(*row) for row in store.projects.largest(LARGEST)],
         trash=[
-            TrashSpace(model.id, model.name, model.size_bytes, model.deleted_at + window)
-            for model in store.models.trashed()
-            if model.deleted_at is not None
+            TrashSpace(thing.noun, thing.id, thing.name, thing.size_bytes, thing.deleted_at + window)
+            for noun in NOUNS
+            for thing in in_trash(store, settings, noun)
         ],
         images=_images_seen(settings.home / _IMAGES),
     )

@@ -2,7 +2,8 @@
 
 One finder serves `agent clean`, the sweep of every agent and the doctor. It finds containers with this installation's
 labels, and folders named for a task that has ended in this store. Everything else stays: another store may know it.
-Half-made things whose process has died are found too, also where there is no store yet.
+Half-made things whose process has died are found too, also where there is no store yet; and what was deleted for good
+but for its last bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from agent.formats.task_dir import TaskDir, task_folders
 from agent.fs.disk import size_on_disk
 from agent.installation import installation_labels
 from agent.maintenance.removable import Removable, built_image, open_engines, task_folder_content
+from agent.maintenance.trash import find_given_up
 
 if TYPE_CHECKING:
     from agent.engines import Engine, KeptImage
@@ -41,6 +43,7 @@ def find_orphans(installation: Installation, *, images: bool = False) -> list[Re
         *_containers(installation, engines),
         *_folders(installation, engines),
         *find_half_made(installation.artifacts.half_made),
+        *find_given_up(installation),
     ]
     if images:
         found += _images(installation, engines)

@@ -14,13 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent import library
 from agent.formats.task_dir import TaskFolder, task_folders
 from agent.fs.names import read_number
 from agent.keep_policy import parse_keep, to_remove
 from agent.library.blobs import BLOB_IDLE_S, collect_blob, others_share
 from agent.maintenance.cleanup import built_images, ended_status
 from agent.maintenance.removable import Removable, built_image, file_on_disk, open_engines, task_folder_content
+from agent.maintenance.trash import find_expired_trash, find_given_up
 
 if TYPE_CHECKING:
     from agent.engines import Engine
@@ -35,7 +35,8 @@ def find_expired(installation: Installation) -> Iterator[Removable]:
     The bytes of a checkpoint come free when the trash is emptied. Raises StorageFailed.
     """
     yield from _checkpoints(installation)
-    yield from _trash(installation)
+    yield from find_given_up(installation)
+    yield from find_expired_trash(installation)
     yield from _blobs(installation)
     if installation.settings.keep_task_dirs_days is not None or installation.settings.keep_images_days is not None:
         engines = open_engines(installation)
@@ -59,15 +60,6 @@ def _checkpoints(installation: Installation) -> Iterator[Removable]:
         why = f"checkpoint {checkpoint.position} of task {checkpoint.task_id}, not kept by {policy}"
         name = f"model {model_id}: {checkpoint.name}"
         yield Removable("checkpoint", name, why, checkpoint.size_bytes, action=partial(models.remove, model_id))
-
-
-def _trash(installation: Installation) -> Iterator[Removable]:
-    window = installation.settings.trash_days
-    before = datetime.now(UTC) - timedelta(days=window)
-    for model in installation.store.models.trashed(before=before):
-        why = f"in the trash for longer than {_days(window)}"
-        purge = partial(library.purge_model, installation.store, installation.artifacts, model.id)
-        yield Removable("trash", f"model {model.id}: {model.name}", why, model.size_bytes, action=purge)
 
 
 def _blobs(installation: Installation) -> Iterator[Removable]:

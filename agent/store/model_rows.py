@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from agent.domain import Model, NewModel, Provenance
 from agent.store.columns import clean, from_json_or_none, from_us, from_us_or_none, now_us, to_json_or_none
 from agent.store.schema import models
+from agent.store.words import tags_of
 
 
 def model_of(row: sa.Row[Any]) -> Model:
@@ -37,6 +38,8 @@ def model_of(row: sa.Row[Any]) -> Model:
         upload_hash=row.upload_hash,
         pinned=row.pinned,
         deleted_at=from_us_or_none(row.deleted_us),
+        notes=row.notes,
+        tags=tags_of(row.tags),
     )
 
 

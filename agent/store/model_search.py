@@ -12,12 +12,14 @@ from agent.domain import Model
 from agent.store.among import portions
 from agent.store.columns import clean
 from agent.store.connect import Database
+from agent.store.kept import is_not_given_up
 from agent.store.listing import Listing, Origin, Question, Window, listed, origin_of
 from agent.store.model_rows import model_of
 from agent.store.schema import models
 from agent.store.search import contains, is_number, words_of
 
 HAS_BYTES = models.c.sha256 != ""  # false for a reserved model whose bytes have not been uploaded
+EXISTS = sa.and_(HAS_BYTES, is_not_given_up(models))
 IS_LISTED = sa.and_(HAS_BYTES, models.c.deleted_us.is_(None))  # and not in the trash
 
 _ORIGIN = origin_of(models)
@@ -30,7 +32,7 @@ _ORDERS: dict[str, sa.ColumnElement[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class ModelQuestion:
-    """`words` are looked for in the id, the name, and the image of the plugin; `name` is the exact name."""
+    """`words` are looked for in the id, the name, the tags and the image of the plugin; `name` is the exact name."""
 
     words: str = ""
     name: str | None = None
@@ -64,5 +66,6 @@ def best_of_tasks(database: Database, task_ids: Collection[int]) -> set[int]:
 
 
 def _about(word: str) -> sa.ColumnElement[bool]:
-    parts = [contains(models.c.name, word), contains(models.c.plugin_image, word), *is_number(models.c.id, word)]
+    texts = (models.c.name, models.c.plugin_image, models.c.tags)
+    parts = [*(contains(text, word) for text in texts), *is_number(models.c.id, word)]
     return sa.or_(*parts)

@@ -1,11 +1,10 @@
-"""Model states in the library: where each came from, which are pinned, which are in the trash."""
+"""Model states in the library: where each came from, and which are pinned."""
 
 from __future__ import annotations
 
 import builtins
 import re
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,18 +12,21 @@ import sqlalchemy as sa
 from agent.domain import Model, NewModel, Provenance
 from agent.errors import Conflict, NotFound
 from agent.store.among import portions
-from agent.store.columns import clean, now_us, to_json_or_none, to_us
+from agent.store.columns import clean, now_us, to_json_or_none
 from agent.store.connect import Database
+from agent.store.kept import Described, is_not_given_up, stays_for, users
 from agent.store.listing import Listing, Window
 from agent.store.model_rows import insert_model, model_of
-from agent.store.model_search import HAS_BYTES, IS_LISTED, ModelQuestion, best_of_tasks, search_models
+from agent.store.model_search import EXISTS, IS_LISTED, ModelQuestion, best_of_tasks, search_models
 from agent.store.paging import Page, page_of
 from agent.store.schema import checkpoints, models, tasks
 
 _SHA256_START = re.compile(r"[0-9a-f]{8,64}")
 
 
-class Models:
+class Models(Described[Model]):
+    _noun, _table = "model", models
+
     def __init__(self, database: Database) -> None:
         self._db = database
 
@@ -36,7 +38,7 @@ class Models:
     def get(self, id: int) -> Model:  # noqa: A002
         """Also a model of the trash: tasks and checkpoints that name it still find it. NotFound."""
         with self._db.reading() as connection:
-            row = connection.execute(sa.select(models).where(models.c.id == id, HAS_BYTES)).first()
+            row = connection.execute(sa.select(models).where(models.c.id == id, EXISTS)).first()
         if row is None:
             raise NotFound(f"There is no model {id}.")
         return model_of(row)
@@ -46,7 +48,7 @@ class Models:
         found: dict[int, Model] = {}
         with self._db.reading() as connection:
             for some in portions(ids):
-                rows = connection.execute(sa.select(models).where(models.c.id.in_(some), HAS_BYTES))
+                rows = connection.execute(sa.select(models).where(models.c.id.in_(some), EXISTS))
                 found |= {row.id: model_of(row) for row in rows}
         return found
 
@@ -111,7 +113,7 @@ class Models:
 
     def used_by(self, id: int, *, limit: int = 100) -> Page[int]:  # noqa: A002
         """Ids of the newest tasks that start, or started, from this model, newest first; and the number of all."""
-        found = sa.select(tasks.c.id).where(tasks.c.model_id == id)
+        found = sa.select(tasks.c.id).where(tasks.c.model_id == id, tasks.c.deleted_us.is_(None))
         with self._db.reading() as connection:
             ids = connection.execute(found.order_by(tasks.c.id.desc()).limit(limit)).scalars().all()
             total = connection.execute(sa.select(sa.func.count()).select_from(found.subquery())).scalar_one()
@@ -168,35 +170,6 @@ class Models:
         """A pinned model is kept whatever the policy says, and cannot be removed. NotFound."""
         return self._change(id, pinned=pinned)
 
-    def remove(self, id: int) -> Model:  # noqa: A002
-        """Move a model to the trash, from where it comes back until it is purged. The one way to delete a model.
-
-        Conflict when it is pinned or a task starts from it; NotFound. A model in the trash stays as it is.
-        """
-        with self._db.writing() as connection:
-            row = connection.execute(sa.select(models).where(models.c.id == id, HAS_BYTES).with_for_update()).first()
-            if row is None:
-                raise NotFound(f"There is no model {id}.")
-            if row.pinned:
-                raise Conflict(f"Model {id} is pinned; `agent model unpin {id}` first.")
-            if (user := _first_user(connection, id)) is not None:
-                raise Conflict(f"Task {user} starts from model {id}; it stays as long as the task is kept.")
-            if row.deleted_us is None:
-                connection.execute(sa.update(models).where(models.c.id == id).values(deleted_us=now_us()))
-            return model_of(connection.execute(sa.select(models).where(models.c.id == id)).one())
-
-    def restore(self, id: int) -> Model:  # noqa: A002
-        """Take a model out of the trash; one that is not in it stays as it is. NotFound when it is gone for good."""
-        return self._change(id, deleted_us=None)
-
-    def trashed(self, *, before: datetime | None = None) -> builtins.list[Model]:
-        """The models in the trash, removed before that time where given; the oldest first."""
-        found = sa.select(models).where(models.c.deleted_us.is_not(None)).order_by(models.c.deleted_us, models.c.id)
-        if before is not None:
-            found = found.where(models.c.deleted_us < to_us(before))
-        with self._db.reading() as connection:
-            return [model_of(row) for row in connection.execute(found)]
-
     def purge(self, id: int) -> str | None:  # noqa: A002
         """Forget a model of the trash for good; the hash of its bytes. None when it is not in the trash any more.
 
@@ -204,17 +177,23 @@ class Models:
         it only forgets its model.
         """
         with self._db.writing() as connection:
-            in_trash = sa.and_(models.c.id == id, models.c.deleted_us.is_not(None))
-            row = connection.execute(sa.select(models.c.sha256, models.c.pinned).where(in_trash).with_for_update())
-            model = row.first()
-            if model is None:
-                return None
-            if model.pinned or _first_user(connection, id) is not None:
-                connection.execute(sa.update(models).where(in_trash).values(deleted_us=None))
-                return None
-            connection.execute(sa.update(checkpoints).where(checkpoints.c.model_id == id).values(model_id=None))
-            connection.execute(sa.delete(models).where(in_trash))
-            return str(model.sha256)
+            row = self._purged(connection, id)
+        return None if row is None else str(row.sha256)
+
+    def _value(self, row: Any) -> Model:
+        return model_of(row)
+
+    def _hindrance(self, connection: sa.Connection, row: sa.Row[Any]) -> str | None:
+        if row.pinned:
+            return f"Model {row.id} is pinned; `agent model unpin {row.id}` first."
+        ids = users(connection, tasks.c.model_id == row.id)
+        return stays_for(ids, "start", f"from model {row.id}") if ids else None
+
+    def _holder(self, connection: sa.Connection, id_: int) -> bool:
+        return connection.execute(sa.select(tasks.c.id).where(tasks.c.model_id == id_).limit(1)).first() is not None
+
+    def _let_go(self, connection: sa.Connection, id_: int) -> None:
+        connection.execute(sa.update(checkpoints).where(checkpoints.c.model_id == id_).values(model_id=None))
 
     # ---------------------------------------------------------------- how much space each takes
 
@@ -247,16 +226,17 @@ class Models:
             raise NotFound(missing)
         return model_of(row)
 
+    def _locked(self, connection: sa.Connection, id_: int) -> sa.Row[Any]:
+        row = super()._locked(connection, id_)
+        if not row.sha256:  # reserved, and its bytes have not come yet
+            raise NotFound(f"There is no model {id_}.")
+        return row
+
     def _change(self, id_: int, **changed: object) -> Model:
-        change = sa.update(models).where(models.c.id == id_).values(changed).returning(*models.c)
+        wanted = sa.and_(models.c.id == id_, is_not_given_up(models))
+        change = sa.update(models).where(wanted).values(changed).returning(*models.c)
         with self._db.writing() as connection:
             row = connection.execute(change).first()
         if row is None:
             raise NotFound(f"There is no model {id_}.")
         return model_of(row)
-
-
-def _first_user(connection: sa.Connection, id_: int) -> int | None:
-    """A task that starts, or started, from this model."""
-    found: int | None = connection.execute(sa.select(tasks.c.id).where(tasks.c.model_id == id_).limit(1)).scalar()
-    return found

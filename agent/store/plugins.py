@@ -10,14 +10,17 @@ import sqlalchemy as sa
 
 from agent.domain import Plugin
 from agent.errors import Conflict, NotFound
-from agent.store.columns import clean, from_json, from_us, now_us, to_json
+from agent.store.columns import clean, from_json, from_us, from_us_or_none, now_us, to_json
 from agent.store.connect import Database
+from agent.store.kept import Kept, stays_for, users
 from agent.store.listing import Listing, Question, Window, listed
-from agent.store.schema import plugins
+from agent.store.schema import plugins, tasks
 from agent.store.search import contains, words_of
 
 
-class Plugins:
+class Plugins(Kept[Plugin]):
+    _noun, _table = "plugin", plugins
+
     def __init__(self, database: Database) -> None:
         self._db = database
 
@@ -49,6 +52,7 @@ class Plugins:
             "folder": folder,
             "content_sha256": content_sha256,
             "updated_us": now,
+            "deleted_us": None,  # one that is added again comes out of the trash
         }
         insert = self._db.insert(plugins).values(image=image, tag=tag, created_us=now, **said)
         put = insert.on_conflict_do_update(index_elements=["image", "tag"], set_=said).returning(*plugins.c)
@@ -56,16 +60,17 @@ class Plugins:
             return _plugin(connection.execute(put).one())
 
     def get(self, id: int) -> Plugin:  # noqa: A002
-        with self._db.reading() as connection:
-            row = connection.execute(sa.select(plugins).where(plugins.c.id == id)).first()
-        if row is None:
-            raise NotFound(f"There is no plugin {id}.")
-        return _plugin(row)
+        """NotFound, also for one in the trash."""
+        plugin = self.get_anywhere(id)
+        if plugin.deleted_at is not None:
+            raise NotFound(f"Plugin {id} is in the trash; `agent plugin restore {id}` brings it back.")
+        return plugin
 
     def list(self) -> list[Plugin]:
         """The plugin changed last comes first."""
+        found = sa.select(plugins).where(_IS_LISTED).order_by(*_NEWEST_FIRST)
         with self._db.reading() as connection:
-            return [_plugin(row) for row in connection.execute(sa.select(plugins).order_by(*_NEWEST_FIRST))]
+            return [_plugin(row) for row in connection.execute(found)]
 
     def search(self, words: str, window: Window, *, newest: bool = False) -> Listing[tuple[Plugin, int]]:
         """The versions whose title, description or name has all the words, each with the number of versions of its
@@ -73,7 +78,7 @@ class Plugins:
         """
         place = sa.func.row_number().over(partition_by=plugins.c.image, order_by=_NEWEST_FIRST).label("place")
         versions = sa.func.count().over(partition_by=plugins.c.image).label("versions")
-        ranked = sa.select(*plugins.c, place, versions).subquery()
+        ranked = sa.select(*plugins.c, place, versions).where(_IS_LISTED).subquery()
         conditions = [_about(ranked, word) for word in words_of(words)]
         if newest:
             conditions.append(ranked.c.place == 1)
@@ -90,7 +95,8 @@ class Plugins:
         """
         for name in (plugins.c.image + ":" + plugins.c.tag, plugins.c.image, plugins.c.title):
             with self._db.reading() as connection:
-                rows = connection.execute(sa.select(plugins).where(name == clean(ref)).order_by(*_NEWEST_FIRST)).all()
+                found = sa.select(plugins).where(name == clean(ref), _IS_LISTED).order_by(*_NEWEST_FIRST)
+                rows = connection.execute(found).all()
             if len({row.image for row in rows}) > 1:
                 choices = ", ".join(_plugin(row).reference for row in rows)
                 raise Conflict(f"Several plugins are called {ref!r}: {choices}. Name one of these images.")
@@ -98,12 +104,28 @@ class Plugins:
                 return _plugin(rows[0])
         raise NotFound(f"There is no plugin {ref!r}, neither as image:tag, nor as image, nor as title.")
 
+    def purge(self, id: int) -> bool:  # noqa: A002
+        """Forget a plugin of the trash; whether it is gone. One that a task uses by now is restored instead."""
+        with self._db.writing() as connection:
+            return self._purged(connection, id) is not None
+
+    def _value(self, row: Any) -> Plugin:
+        return _plugin(row)
+
+    def _hindrance(self, connection: sa.Connection, row: sa.Row[Any]) -> str | None:
+        ids = users(connection, tasks.c.plugin_id == row.id)
+        return stays_for(ids, "use", f"plugin {row.id}") if ids else None
+
+    def _holder(self, connection: sa.Connection, id_: int) -> bool:
+        return connection.execute(sa.select(tasks.c.id).where(tasks.c.plugin_id == id_).limit(1)).first() is not None
+
 
 def _about(table: sa.Subquery, word: str) -> sa.ColumnElement[bool]:
     texts = (table.c.title, table.c.description, table.c.image + ":" + table.c.tag)
     return sa.or_(*(contains(text, word) for text in texts))
 
 
+_IS_LISTED = plugins.c.deleted_us.is_(None)  # not in the trash
 _NEWEST_FIRST = (plugins.c.updated_us.desc(), plugins.c.id.desc())
 
 
@@ -123,4 +145,5 @@ def _plugin(row: sa.Row[Any]) -> Plugin:
         content_sha256=row.content_sha256,
         created_at=from_us(row.created_us),
         updated_at=from_us(row.updated_us),
+        deleted_at=from_us_or_none(row.deleted_us),
     )

@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.domain import Project
-from agent.store.columns import from_json, from_json_or_none, from_us
+from agent.store.columns import from_json, from_json_or_none, from_us, from_us_or_none
+from agent.store.words import tags_of
 
 
 def project_of(row: sa.Row[Any]) -> Project:
@@ -23,4 +24,7 @@ def project_of(row: sa.Row[Any]) -> Project:
         created_at=from_us(row.created_us),
         updated_at=from_us(row.updated_us),
         extra=from_json_or_none(row.extra) or {},
+        notes=row.notes,
+        tags=tags_of(row.tags),
+        deleted_at=from_us_or_none(row.deleted_us),
     )

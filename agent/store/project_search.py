@@ -15,6 +15,8 @@ from agent.store.project_rows import project_of
 from agent.store.schema import projects
 from agent.store.search import contains, is_number, words_of
 
+IS_LISTED = projects.c.deleted_us.is_(None)  # not in the trash
+
 _ORIGIN = origin_of(projects)
 _ORDERS: dict[str, sa.ColumnElement[Any]] = {
     "name": sa.func.lower(projects.c.name),
@@ -25,7 +27,7 @@ _ORDERS: dict[str, sa.ColumnElement[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class ProjectQuestion:
-    """`words` are looked for in the id, the name, and the titles of the classes."""
+    """`words` are looked for in the id, the name, the tags, and the titles of the classes."""
 
     words: str = ""
     origin: Origin | None = None
@@ -33,7 +35,7 @@ class ProjectQuestion:
 
 def search_projects(database: Database, question: ProjectQuestion, window: Window) -> tuple[Listing[Project], int]:
     """The projects of the window, `counts` by origin; and the images of all that fit."""
-    conditions = [_about(word, is_sqlite=database.is_sqlite) for word in words_of(question.words)]
+    conditions = [IS_LISTED, *(_about(word, is_sqlite=database.is_sqlite) for word in words_of(question.words))]
     wanted = None if question.origin is None else [question.origin]
     asked = Question(projects, conditions, _ORIGIN, wanted)
     images = sa.select(sa.func.coalesce(sa.func.sum(projects.c.images_count), 0)).where(*conditions)
@@ -46,7 +48,8 @@ def search_projects(database: Database, question: ProjectQuestion, window: Windo
 
 
 def _about(word: str, *, is_sqlite: bool) -> sa.ColumnElement[bool]:
-    parts = [contains(projects.c.name, word), _has_class(word, is_sqlite=is_sqlite), *is_number(projects.c.id, word)]
+    named = (contains(text, word) for text in (projects.c.name, projects.c.tags))
+    parts = [*named, _has_class(word, is_sqlite=is_sqlite), *is_number(projects.c.id, word)]
     return sa.or_(*parts)
 
 

@@ -7,23 +7,28 @@ brought again, becomes a project of its own.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain import NewProject, Project
+from agent.domain import FINAL, NewProject, Project
 from agent.errors import Conflict, NotFound
 from agent.store.columns import clean, from_json_or_none, now_us, to_json
 from agent.store.connect import Database
 from agent.store.image_rows import image_row, insert_images
+from agent.store.kept import Described, stays_for, users
 from agent.store.listing import Listing, Window
 from agent.store.project_rows import project_of
-from agent.store.project_search import ProjectQuestion, search_projects
+from agent.store.project_search import IS_LISTED, ProjectQuestion, search_projects
 from agent.store.schema import datasets, projects, tasks
 
+_FINAL = [status.value for status in FINAL]
 
-class Projects:
+
+class Projects(Described[Project]):
+    _noun, _table = "project", projects
+
     def __init__(self, database: Database) -> None:
         self._db = database
         self._insert_images = insert_images(database)
@@ -91,47 +96,68 @@ class Projects:
         id: int,  # noqa: A002
         *,
         name: str | None = None,
+        notes: str | None = None,
+        tag: Iterable[str] = (),
+        untag: Iterable[str] = (),
         description: str | None = None,
         meta: Mapping[str, Any] | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> Project:
         """Change the arguments given; of `extra` the keys given. Conflict when the name is taken by another project."""
         with self._db.writing() as connection:
-            changed: dict[str, Any] = {"updated_us": now_us()}
-            if name is not None:
-                _require_free_project(connection, name, except_id=id)
-                changed["name"] = clean(name)
+            row = self._locked(connection, id)
+            changed = self._words(connection, row, name=name, notes=notes, tag=tag, untag=untag)
             if description is not None:
                 changed["description"] = clean(description)
             if meta is not None:
                 changed |= {"meta": to_json(meta), "content_sha256": ""}
             if extra is not None:
-                known = connection.execute(sa.select(projects.c.extra).where(projects.c.id == id)).scalar()
-                changed["extra"] = to_json({**(from_json_or_none(known) or {}), **extra})
-            row = connection.execute(
-                sa.update(projects).where(projects.c.id == id).values(changed).returning(*projects.c)
-            ).first()
-        if row is None:
-            raise NotFound(f"There is no project {id}.")
+                changed["extra"] = to_json({**(from_json_or_none(row.extra) or {}), **extra})
+            return self._changed(connection, id, **changed, updated_us=now_us())
+
+    # ---------------------------------------------------------------- the trash
+
+    def purge(self, id: int) -> bool:  # noqa: A002
+        """Forget a project of the trash and its images; whether it is gone. Their bytes go when nothing names them.
+
+        One that a task needs by now is restored instead. An inference that made it only forgets its result.
+        """
+        with self._db.writing() as connection:
+            return self._purged(connection, id) is not None
+
+    def _value(self, row: Any) -> Project:
         return project_of(row)
 
-    def remove(self, id: int) -> None:  # noqa: A002
-        """Forget a project and its images. Conflict while a task names it; NotFound."""
-        with self._db.writing() as connection:
-            used = connection.execute(
-                sa.select(tasks.c.id).where(sa.or_(tasks.c.project_id == id, tasks.c.result_project_id == id)).limit(1)
-            ).scalar()
-            if used is not None:
-                raise Conflict(f"Project {id} belongs to task {used}; it stays as long as the task is kept.")
-            if connection.execute(sa.delete(projects).where(projects.c.id == id)).rowcount == 0:
-                raise NotFound(f"There is no project {id}.")
+    def _renamed(self, connection: sa.Connection, id_: int, name: str) -> None:
+        _require_free_project(connection, name, except_id=id_)
+
+    def _hindrance(self, connection: sa.Connection, row: sa.Row[Any]) -> str | None:
+        if ids := users(connection, tasks.c.project_id == row.id):
+            return stays_for(ids, "use", f"project {row.id}")
+        writes = sa.and_(tasks.c.result_project_id == row.id, tasks.c.status.not_in(_FINAL))
+        if ids := users(connection, writes):
+            return f"Task {ids[0]} makes project {row.id} and has not ended; `agent task stop {ids[0]}` ends it."
+        return None
+
+    def _holder(self, connection: sa.Connection, id_: int) -> bool:
+        return connection.execute(sa.select(tasks.c.id).where(tasks.c.project_id == id_).limit(1)).first() is not None
+
+    def _let_go(self, connection: sa.Connection, id_: int) -> None:
+        made = tasks.c.result_project_id == id_
+        connection.execute(sa.update(tasks).where(made).values(result_project_id=None))
+
+    # ---------------------------------------------------------------- questions
 
     def get(self, id: int) -> Project:  # noqa: A002
-        return self._one(projects.c.id == id, f"There is no project {id}.")
+        """NotFound, also for one in the trash: no task can use it before it is restored."""
+        project = self.get_anywhere(id)
+        if project.deleted_at is not None:
+            raise NotFound(f"Project {id} is in the trash; `agent project restore {id}` brings it back.")
+        return project
 
     def list(self, *, limit: int = 100, before_id: int | None = None, name: str | None = None) -> list[Project]:
         """Newest first, of this exact name where given."""
-        found = sa.select(projects).order_by(projects.c.id.desc()).limit(limit)
+        found = sa.select(projects).where(IS_LISTED).order_by(projects.c.id.desc()).limit(limit)
         if before_id is not None:
             found = found.where(projects.c.id < before_id)
         if name is not None:
@@ -145,13 +171,14 @@ class Projects:
 
     def of_task(self, task_id: int) -> builtins.list[Project]:
         """The projects an inference made, in the order made."""
-        found = sa.select(projects).where(projects.c.task_id == task_id).order_by(projects.c.id)
+        found = sa.select(projects).where(projects.c.task_id == task_id, IS_LISTED).order_by(projects.c.id)
         with self._db.reading() as connection:
             return [project_of(row) for row in connection.execute(found)]
 
     def by_content(self, sha: str) -> Project | None:
         """The newest project with this content, so that a folder is imported once."""
-        found = sa.select(projects).where(projects.c.content_sha256 == sha).order_by(projects.c.id.desc()).limit(1)
+        same = sa.select(projects).where(projects.c.content_sha256 == sha, IS_LISTED)
+        found = same.order_by(projects.c.id.desc()).limit(1)
         with self._db.reading() as connection:
             row = connection.execute(found).first()
         return None if row is None else project_of(row)
@@ -162,17 +189,17 @@ class Projects:
 
     def count(self) -> int:
         with self._db.reading() as connection:
-            return int(connection.execute(sa.select(sa.func.count()).select_from(projects)).scalar_one())
+            return int(connection.execute(sa.select(sa.func.count()).where(IS_LISTED)).scalar_one())
 
     def largest(self, limit: int) -> builtins.list[tuple[int, str, int, int]]:
         """Id, name, images and bytes."""
         found = sa.select(projects.c.id, projects.c.name, projects.c.images_count, projects.c.size_bytes)
-        ordered = found.order_by(projects.c.size_bytes.desc(), projects.c.id).limit(limit)
+        ordered = found.where(IS_LISTED).order_by(projects.c.size_bytes.desc(), projects.c.id).limit(limit)
         with self._db.reading() as connection:
             return [(row[0], row[1], row[2], row[3]) for row in connection.execute(ordered)]
 
     def _one(self, condition: sa.ColumnElement[bool], missing: str) -> Project:
-        found = sa.select(projects).where(condition).order_by(projects.c.id.desc()).limit(1)
+        found = sa.select(projects).where(condition, IS_LISTED).order_by(projects.c.id.desc()).limit(1)
         with self._db.reading() as connection:
             row = connection.execute(found).first()
         if row is None:
@@ -181,7 +208,7 @@ class Projects:
 
 
 def _require_free_project(connection: sa.Connection, name: str, *, except_id: int | None = None) -> None:
-    known = sa.select(projects.c.id).where(projects.c.name == clean(name))
+    known = sa.select(projects.c.id).where(projects.c.name == clean(name), IS_LISTED)
     if except_id is not None:
         known = known.where(projects.c.id != except_id)
     if (taken := connection.execute(known.limit(1)).scalar()) is not None:

@@ -6,6 +6,8 @@ a revision in `migrations/versions`; a test compares the two.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -41,6 +43,16 @@ metadata = MetaData(
     }
 )
 
+
+def _kept() -> tuple[Column[Any], ...]:
+    """The columns of a thing that people write about and throw away (`kept.py`)."""
+    return (
+        Column("notes", Text, nullable=False, server_default=text("''")),  # Markdown
+        Column("tags", Text, nullable=False, server_default=text("''")),  # each between line feeds: "\nbaseline\nold\n"
+        Column("deleted_us", Us),  # in the trash since then; 0: given up
+    )
+
+
 plugins = Table(
     "plugins",
     metadata,
@@ -58,7 +70,9 @@ plugins = Table(
     Column("content_sha256", String(64)),
     Column("created_us", Us, nullable=False),
     Column("updated_us", Us, nullable=False),
+    Column("deleted_us", Us),  # in the trash since then; 0: given up, which `kept.py` explains
     UniqueConstraint("image", "tag"),
+    sqlite_autoincrement=True,  # an id is never used twice, because labels, links and logs name it
 )
 
 projects = Table(
@@ -75,6 +89,7 @@ projects = Table(
     Column("updated_us", Us, nullable=False),
     Column("meta", Text, nullable=False),
     Column("extra", Text),
+    *_kept(),
     sqlite_autoincrement=True,  # an id is never used twice, because labels, links and logs name it
 )
 
@@ -133,7 +148,9 @@ models = Table(
     Column("train_config", Text),
     Column("upload_hash", Text, index=True, unique=True),  # the word under which its bytes may be uploaded, or were
     Column("pinned", Boolean, nullable=False, server_default=text("false")),
-    Column("deleted_us", Us),  # in the trash since then
+    Column("deleted_us", Us),  # in the trash since then; 0: given up
+    Column("notes", Text, nullable=False, server_default=text("''")),
+    Column("tags", Text, nullable=False, server_default=text("''")),
     sqlite_autoincrement=True,  # an id is never used twice, because labels, links and logs name it
 )
 
@@ -176,11 +193,14 @@ tasks = Table(
     Column("config", Text, nullable=False),
     Column("container_spec", Text),
     Column("only_for", Text),  # the name of the agent that must run it; null: any
+    *_kept(),
+    Column("archived_us", Us),  # left out of lists since then
     CheckConstraint(
         "status IN ('queued', 'consumed', 'started', 'deployed', 'terminating', 'finished', 'error', 'stopped')",
         name="status",
     ),
     Index("ix_tasks_status_id", "status", "id"),
+    Index("ix_tasks_deleted_us_archived_us_status", "deleted_us", "archived_us", "status"),  # what lists count by
     sqlite_autoincrement=True,  # an id is never used twice, because labels, links and logs name it
 )
 

@@ -14,6 +14,7 @@ from agent.domain import Step, Task, TaskOptions, TaskStatus, TaskType
 from agent.errors import NotFound
 from agent.store.columns import from_json, from_json_or_none, from_us, from_us_or_none, to_json
 from agent.store.schema import tasks
+from agent.store.words import tags_of
 
 _TYPES = {kind.value: kind for kind in TaskType}
 _STATUSES = {status.value: status for status in TaskStatus}
@@ -52,7 +53,7 @@ def _columns(names: Iterable[str]) -> list[sa.ColumnElement[Any]]:
     return [tasks.c[_STAMPS.get(name, name)] for name in names]
 
 
-_STAMPS = {"created_at": "created_us", "started_at": "started_us", "finished_at": "finished_us"}
+_STAMPS = {f"{verb}_at": f"{verb}_us" for verb in ("created", "started", "finished", "archived", "deleted")}
 TASK_COLUMNS = _columns(Task.__dataclass_fields__)
 SUMMARY_COLUMNS = _columns(TaskSummary.__struct_fields__)
 
@@ -69,7 +70,9 @@ def to_task(row: Iterable[Any]) -> Task:
     values = list(row)
     values[1], values[2], values[9] = _TYPES[values[1]], _STATUSES[values[2]], _STEPS[values[9]]
     values[7], values[8], values[12] = from_json(values[7]), _options(values[8]), from_json_or_none(values[12])
-    values[-3:] = from_us(values[-3]), from_us_or_none(values[-2]), from_us_or_none(values[-1])
+    values[-7] = from_us(values[-7])
+    values[-6:-2] = map(from_us_or_none, values[-6:-2])
+    values[-2] = tags_of(values[-2])
     return Task(*values)
 
 

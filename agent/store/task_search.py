@@ -18,12 +18,24 @@ from agent.store.task_rows import TASK_COLUMNS, to_task
 
 @dataclass(frozen=True, slots=True)
 class TaskQuestion:
-    """`words` are looked for in the task's id and name and in the names of its plugin, project and model."""
+    """`words` are looked for in the task's id, name and tags and in the names of its plugin, project and model.
+
+    The tasks of the archive are asked for by `archived`, and are in no other answer; `tags` are whole tags, all wanted.
+    """
 
     words: str = ""
     statuses: Collection[TaskStatus] | None = None
     type: TaskType | None = None
     has_metrics: bool | None = None
+    archived: bool = False
+    tags: Collection[str] = ()
+
+
+IS_LISTED = tasks.c.deleted_us.is_(None)  # not in the trash
+IS_ARCHIVED = tasks.c.archived_us.is_not(None)
+ARCHIVED = "archived"  # the group of such tasks, in place of their status
+
+_GROUP = sa.case((IS_ARCHIVED, ARCHIVED), else_=tasks.c.status)
 
 
 _ORDERS: dict[str, sa.ColumnElement[Any]] = {
@@ -36,15 +48,18 @@ _ORDERS: dict[str, sa.ColumnElement[Any]] = {
 
 
 def search_tasks(database: Database, question: TaskQuestion, window: Window) -> Listing[Task]:
-    """The tasks of the window; `counts` are by status."""
-    conditions = [about(word) for word in words_of(question.words)]
+    """The tasks of the window; `counts` are by status, and of the archived ones."""
+    conditions = [IS_LISTED, *(contains(tasks.c.tags, f"\n{tag}\n") for tag in question.tags)]
+    conditions += [about(word) for word in words_of(question.words)]
     if question.type is not None:
         conditions.append(tasks.c.type == question.type.value)
     if question.has_metrics is not None:
         is_null = tasks.c.metric_name.is_(None)
         conditions.append(sa.not_(is_null) if question.has_metrics else is_null)
-    wanted = None if question.statuses is None else [status.value for status in question.statuses]
-    asked = Question(tasks, conditions, tasks.c.status, wanted)
+    statuses = [status.value for status in (TaskStatus if question.statuses is None else question.statuses)]
+    if question.archived and question.statuses is not None:
+        conditions.append(tasks.c.status.in_(statuses))
+    asked = Question(tasks, conditions, _GROUP, [ARCHIVED] if question.archived else statuses)
     with database.reading() as connection:
         found = listed(connection, TASK_COLUMNS, asked, window, _ORDERS)
     return Listing([to_task(row) for row in found.values], found.total, found.counts)
@@ -60,5 +75,5 @@ def about(word: str) -> sa.ColumnElement[bool]:
             (tasks.c.model_id, models, (models.c.name,)),
         )
     ]
-    own = [contains(tasks.c.name, word), *is_number(tasks.c.id, word)]
+    own = [contains(tasks.c.name, word), contains(tasks.c.tags, word), *is_number(tasks.c.id, word)]
     return sa.or_(*own, *named)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +14,7 @@ from agent.errors import Conflict, NotFound
 from agent.store.append import add_closing_note
 from agent.store.columns import clean, now_us, to_json
 from agent.store.failures import taken_over
+from agent.store.kept import Described, bring_back, is_not_given_up
 from agent.store.listing import Listing, Window
 from agent.store.paging import Page, page_of
 from agent.store.runs.values import config_values as config_values_of
@@ -28,16 +29,20 @@ from agent.store.task_rows import (
     to_summary,
     to_task,
 )
-from agent.store.task_search import TaskQuestion, search_tasks
+from agent.store.task_search import IS_ARCHIVED, IS_LISTED, TaskQuestion, search_tasks
+from agent.store.task_story import delete_story
 
 
-class Tasks(TaskClaims):
+class Tasks(TaskClaims, Described[Task]):
+    _noun, _table = "task", tasks
+
     def add(
         self, new: NewTask, *, agent_id: str | None = None, lease_s: float = 30, only_for: str | None = None
     ) -> Task:
         """Add a queued task, or with `agent_id` a task that this agent has claimed, so that no other agent comes first.
 
-        The first free agent takes a queued task; with `only_for` the first free agent of that name.
+        The first free agent takes a queued task; with `only_for` the first free agent of that name. What it uses comes
+        out of the trash.
         NotFound when its plugin, project or model is not in the store.
         """
         taken = {"agent_id": agent_id, "lease_until_us": lease_until_us(lease_s)} if agent_id is not None else {}
@@ -47,8 +52,10 @@ class Tasks(TaskClaims):
                 ("project", projects, new.project_id),
                 ("model", models, new.model_id),
             ):
-                if connection.execute(sa.select(table.c.id).where(table.c.id == wanted)).first() is None:
+                known = sa.select(table.c.id).where(table.c.id == wanted, is_not_given_up(table))
+                if connection.execute(known).first() is None:
                     raise NotFound(f"There is no {noun} {wanted}.")
+                bring_back(connection, table, wanted)
             row = connection.execute(
                 sa.insert(tasks)
                 .values(
@@ -96,17 +103,21 @@ class Tasks(TaskClaims):
             return change_task(connection, id, changed)
 
     def get(self, id: int) -> Task:  # noqa: A002
-        with self._db.reading() as connection:
-            row = connection.execute(sa.select(*TASK_COLUMNS).where(tasks.c.id == id)).first()
-        if row is None:
-            raise NotFound(f"There is no task {id}.")
-        return to_task(row)
+        """Also a task of the trash: its models, and its own page, still find it. NotFound."""
+        return self.get_anywhere(id)
 
     def list(
-        self, *, statuses: Collection[TaskStatus] | None = None, limit: int = 100, before_id: int | None = None
+        self,
+        *,
+        statuses: Collection[TaskStatus] | None = None,
+        limit: int = 100,
+        before_id: int | None = None,
+        archived: bool | None = False,
     ) -> list[Task]:
-        """Newest first."""
-        found = _page(sa.select(*TASK_COLUMNS), statuses, limit, before_id)
+        """Newest first; without those of the archive, with `archived` only those, with None both."""
+        found = _page(sa.select(*TASK_COLUMNS), statuses, limit, before_id).where(IS_LISTED)
+        if archived is not None:
+            found = found.where(IS_ARCHIVED if archived else sa.not_(IS_ARCHIVED))
         with self._db.reading() as connection:
             rows = connection.execute(found).all()
         return [to_task(row) for row in rows]
@@ -116,15 +127,16 @@ class Tasks(TaskClaims):
         return search_tasks(self._db, question, window)
 
     def page(self, *, limit: int, offset: int = 0, ascending: bool = False) -> Page[Task]:
-        """`limit` tasks after `offset`, by id."""
-        found = page_of(self._db, sa.select(*TASK_COLUMNS), tasks.c.id, limit=limit, offset=offset, ascending=ascending)
+        """`limit` tasks after `offset`, by id; those of the archive, too."""
+        listed = sa.select(*TASK_COLUMNS).where(IS_LISTED)
+        found = page_of(self._db, listed, tasks.c.id, limit=limit, offset=offset, ascending=ascending)
         return Page([to_task(row) for row in found.values], found.total)
 
     def summaries(
         self, *, statuses: Collection[TaskStatus] | None = None, limit: int = 100, before_id: int | None = None
     ) -> builtins.list[TaskSummary]:
         """Newest first, like `list`, at a fraction of its cost."""
-        found = _page(sa.select(*SUMMARY_COLUMNS), statuses, limit, before_id)
+        found = _page(sa.select(*SUMMARY_COLUMNS), statuses, limit, before_id).where(IS_LISTED)
         with self._db.reading() as connection:
             rows = connection.execute(found).all()
         return [to_summary(row) for row in rows]
@@ -218,6 +230,47 @@ class Tasks(TaskClaims):
 
     def set_result_project(self, id: int, project_id: int, *, agent_id: str | None = None) -> None:  # noqa: A002
         self._set(id, agent_id, result_project_id=project_id)
+
+    # ---------------------------------------------------------------- the archive and the trash
+
+    def archive(self, id: int, *, archived: bool = True) -> Task:  # noqa: A002
+        """Leave an ended task out of lists, or take it back into them. Conflict while it has not ended; NotFound."""
+        with self._db.writing() as connection:
+            row = self._locked(connection, id)
+            if archived and (hindrance := self._hindrance(connection, row)) is not None:
+                raise Conflict(hindrance)
+            if archived == (row.archived_us is not None):
+                return self._changed(connection, id)
+            return self._changed(connection, id, archived_us=now_us() if archived else None)
+
+    def purge(self, id: int) -> bool:  # noqa: A002
+        """Delete a task of the trash, and its log, series, bars and checkpoints; whether it is gone.
+
+        It is given up first, and a long log goes in pieces, so that writers do not wait for it. Its models and the
+        project that it made stay. Its folders are the caller's, who deletes them after `give_up` and before this.
+        """
+        with self._db.writing() as connection:
+            of_trash = sa.and_(tasks.c.id == id, tasks.c.deleted_us.is_not(None))
+            if connection.execute(sa.update(tasks).where(of_trash).values(deleted_us=0)).rowcount == 0:
+                return False
+        delete_story(self._db, id)
+        with self._db.writing() as connection:
+            return self._purged(connection, id) is not None
+
+    def _columns(self) -> Sequence[sa.ColumnElement[Any]]:
+        return TASK_COLUMNS
+
+    def _value(self, row: Any) -> Task:
+        return to_task(row)
+
+    def _hindrance(self, connection: sa.Connection, row: sa.Row[Any]) -> str | None:  # noqa: ARG002 - as for all
+        if TaskStatus(row.status).is_final:
+            return None
+        return f"Task {row.id} is {row.status}; `agent task stop {row.id}` ends it, then it can go."
+
+    def _brought_back(self, connection: sa.Connection, row: sa.Row[Any]) -> None:
+        for table, id_ in ((plugins, row.plugin_id), (projects, row.project_id), (models, row.model_id)):
+            bring_back(connection, table, id_)
 
     def _set(self, id_: int, agent_id: str | None = None, **changed: Any) -> None:
         """With `agent_id`, TakenOver unless the task is this agent's."""

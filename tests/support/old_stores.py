@@ -54,6 +54,7 @@ LATER = {
     "0004": f"INSERT INTO tokens (id, name, sha256, created_us) VALUES (1, 'ci', '{SHA}', {US});",
     "0005": f"UPDATE models SET pinned = true WHERE id = 2; UPDATE models SET deleted_us = {US} WHERE id = 1;",
     "0006": "INSERT INTO config_values (path, task_id, kind, number) VALUES ('.lr', 1, 0, 0.1);",
+    "0007": "UPDATE tasks SET tags = '\nold\n', notes = '# good' WHERE id = 1; UPDATE projects SET tags = '\nfruit\n';",
     "0008": f"INSERT INTO usage (task_id, time_us, memory_bytes) VALUES (1, {US}, 77);",
 }
 

@@ -46,6 +46,11 @@ def test_a_store_of_an_older_release_is_brought_up_to_date_and_keeps_every_row(r
             assert (dataset.description, model.upload_hash) == ("of 0002", "word")
         if revision >= "0008":
             assert [sample.memory_bytes for sample in store.usage.list(1)] == [77]
+        if revision >= "0007":
+            assert (finished.tags, finished.notes, store.projects.get(1).tags) == (("old",), "# good", ("fruit",))
+        else:
+            assert (finished.tags, finished.notes, store.projects.get(1).tags) == ((), "", ())
+        assert (finished.archived_at, finished.deleted_at) == (None, None)
         if revision >= "0004":
             assert [token.name for token in store.tokens.list()] == ["ci"]
         if revision >= "0003":
@@ -55,6 +60,14 @@ def test_a_store_of_an_older_release_is_brought_up_to_date_and_keeps_every_row(r
             queued = store.tasks.claim("anna:1:x") or queued
         assert queued.status is TaskStatus.CONSUMED
         assert store.models.add(NewModel("new", SHA, 3, None)).id == 3
+        for id_ in (2, 3):
+            plugin = store.plugins.put(
+                title="", description="", type="", image=f"local/{id_}", tag="1", modes=[], readme="", configs=[],
+                image_digest=None, folder=None, content_sha256=None,
+            )  # fmt: skip
+            assert plugin.id == id_  # not that of the plugin that is gone
+            store.plugins.give_up(plugin.id)
+            assert store.plugins.purge(plugin.id)
 
 
 def open_and_close(url: str) -> None:

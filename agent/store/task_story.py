@@ -1,0 +1,34 @@
+"""The story of a task, deleted in pieces: its log, its series and their points, its bars and checkpoints."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from agent.store.connect import Database
+from agent.store.schema import checkpoints, events, point_blocks, progress, series
+
+_EVENTS = 20_000  # numbers of events in one transaction, which takes a fraction of a second
+_SERIES = 100
+
+
+def delete_story(database: Database, task_id: int) -> None:
+    """Delete all rows of a task but its own, a transaction for each piece; begun anew, it goes on."""
+    while (first := _first(database, events.c.seq, events.c.task_id == task_id)) is not None:
+        with database.writing(durable=False) as connection:  # the task is given up: what is left goes another time
+            some = sa.and_(events.c.task_id == task_id, events.c.seq < first + _EVENTS)
+            connection.execute(sa.delete(events).where(some))
+    while (first := _first(database, series.c.id, series.c.task_id == task_id)) is not None:
+        with database.writing(durable=False) as connection:
+            found = sa.select(series.c.id).where(series.c.task_id == task_id, series.c.id >= first)
+            ids = connection.execute(found.order_by(series.c.id).limit(_SERIES)).scalars().all()
+            connection.execute(sa.delete(point_blocks).where(point_blocks.c.series_id.in_(ids)))
+            connection.execute(sa.delete(series).where(series.c.id.in_(ids)))
+    with database.writing(durable=False) as connection:
+        for table in (progress, checkpoints):
+            connection.execute(sa.delete(table).where(table.c.task_id == task_id))
+
+
+def _first(database: Database, column: sa.Column[int], condition: sa.ColumnElement[bool]) -> int | None:
+    with database.reading() as connection:
+        found: int | None = connection.execute(sa.select(sa.func.min(column)).where(condition)).scalar()
+    return found
