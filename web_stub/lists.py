@@ -74,10 +74,11 @@ class ListQuery(BaseModel):
 
 
 class TaskListQuery(ListQuery):
-    REPEATED = frozenset({"status"})
+    REPEATED = frozenset({"status", "tag"})
 
     text: Annotated[
-        _Words, Field(description="all of these words, in its id and name and the names of plugin, project and model")
+        _Words,
+        Field(description="all of these words, in its id, name and tags and the names of plugin, project and model"),
     ] = ""
     sort: Annotated[
         Literal[
@@ -100,13 +101,19 @@ class TaskListQuery(ListQuery):
     status: list[TaskStatus] | None = None
     type: TaskType | None = None
     has_metrics: Annotated[bool | None, Field(description="has reported a metric, or has not")] = None
+    archived: Annotated[bool, Field(description="those in the archive, in place of the others")] = False
+    tag: Annotated[list[str] | None, Field(max_length=20, description="has all of these tags")] = None
 
     def question(self) -> TaskQuestion:
-        return TaskQuestion(self.text, self.status or None, self.type, self.has_metrics)
+        return TaskQuestion(
+            self.text, self.status or None, self.type, self.has_metrics, self.archived, tuple(self.tag or ())
+        )
 
 
 class ModelListQuery(ListQuery):
-    text: Annotated[_Words, Field(description="all of these words, in its id, its name or the plugin's image")] = ""
+    text: Annotated[
+        _Words, Field(description="all of these words, in its id, its name, its tags or the plugin's image")
+    ] = ""
     sort: Annotated[
         Literal["", "id", "-id", "name", "-name", "size", "-size", "task", "-task"], Field(description=_ORDER)
     ] = ""
@@ -120,7 +127,7 @@ class ModelListQuery(ListQuery):
 
 class ProjectListQuery(ListQuery):
     text: Annotated[
-        _Words, Field(description="all of these words, in its id, its name or the titles of its classes")
+        _Words, Field(description="all of these words, in its id, its name, its tags or the titles of its classes")
     ] = ""
     sort: Annotated[
         Literal["", "id", "-id", "name", "-name", "images", "-images", "size", "-size"], Field(description=_ORDER)
@@ -148,7 +155,8 @@ def task_list(store: Store, cards: TaskCards, query: TaskListQuery) -> TaskList:
     found = store.tasks.search(query.question(), query.window())
     shown, next_id = query.next_of(found.values)
     counts = {status: found.counts.get(status.value, 0) for status in TaskStatus}
-    return TaskList(items=cards.cards(shown), next=next_id, total=found.total, counts=counts)
+    archived = found.counts.get("archived", 0)
+    return TaskList(items=cards.cards(shown), next=next_id, total=found.total, counts=counts, archived=archived)
 
 
 def model_list(store: Store, query: ModelListQuery) -> ModelList:

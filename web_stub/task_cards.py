@@ -13,7 +13,16 @@ from agent.domain import Task, TaskStatus
 from agent.liveness import agents_alive, why_waiting
 from web_stub.resources.metrics import Series
 from web_stub.resources.resource import Ref
-from web_stub.resources.tasks import Checkpoint, LastMetric, Outcome, Progress, QueuedTask, TaskCard, TaskDetail
+from web_stub.resources.tasks import (
+    Checkpoint,
+    LastMetric,
+    Outcome,
+    Progress,
+    QueuedTask,
+    TaskCard,
+    TaskDetail,
+    WholeTask,
+)
 
 if TYPE_CHECKING:
     from agent.store import Store
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
 BARS_SHOWN = 100  # of a task, those that moved last
 _METRICS = 100  # of a card, the first
 _REMOVED = "(removed)"
-_Detail = TypeVar("_Detail", bound=TaskDetail)
+_Detail = TypeVar("_Detail", bound=WholeTask)
 
 
 class TaskCards:

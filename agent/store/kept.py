@@ -89,6 +89,11 @@ class Kept(Generic[Value]):
         with self._db.reading() as connection:
             return [self._value(row) for row in connection.execute(found)]
 
+    def require_free(self, id: int) -> None:  # noqa: A002
+        """Conflict when something needs it; NotFound."""
+        with self._db.writing() as connection:
+            self._require_free(connection, self._locked(connection, id))
+
     def give_up(self, id: int, *, of_trash: bool = False) -> None:  # noqa: A002
         """Delete it for good: it does not come back, and `purge` ends it. With `of_trash` only if it is in the trash.
 

@@ -49,6 +49,9 @@ export interface TaskCard {
   created_at: string;
   started_at: string | null;
   finished_at: string | null;
+  tags: string[];
+  archived_at: string | null;
+  deleted_at: string | null;
   progress: Progress | null;
   metrics: LastMetric[];
   metrics_count: number;
@@ -57,6 +60,7 @@ export interface TaskCard {
 export interface TaskList extends Page<TaskCard> {
   total: number;
   counts: Record<string, number>;
+  archived: number;
 }
 
 export interface Options {
@@ -73,6 +77,7 @@ export interface Options {
 }
 
 export interface TaskDetail extends TaskCard {
+  notes: string;
   config: Record<string, unknown>;
   options: Options;
   container_spec: Record<string, unknown> | null;
@@ -172,6 +177,8 @@ export interface Model {
   provenance: Provenance;
   pinned: boolean;
   deleted_at: string | null;
+  tags: string[];
+  notes: string;
   download: string;
   created_at: string;
 }
@@ -226,6 +233,8 @@ export interface Project {
   images_count: number;
   size_bytes: number;
   task_id: number | null;
+  tags: string[];
+  notes: string;
   created_at: string;
 }
 
@@ -324,6 +333,26 @@ export interface PluginList {
   versions: Record<string, number>;
 }
 
+export interface Outcome {
+  id: number;
+  error: string | null;
+  stayed: string[];
+}
+
+export interface OutcomeList {
+  items: Outcome[];
+}
+
+export interface Weight {
+  tasks: number;
+  lines: number;
+  folder_bytes: number;
+  models: number;
+  models_bytes: number;
+  projects: number;
+  images: number;
+}
+
 export interface TaskSpace {
   id: number;
   name: string;
@@ -349,6 +378,7 @@ export interface ProjectSpace {
 }
 
 export interface TrashSpace {
+  noun: "task" | "model" | "project" | "plugin";
   id: number;
   name: string;
   size_bytes: number;

@@ -136,15 +136,22 @@ def projects_edit(web: WebDep, body: EditProject) -> Response:
 @router.post("/projects.remove")
 @router.post("/projects.archive")  # clients since 6.74 call this; the real instance moves it to a bin
 def projects_remove(web: WebDep, body: IdBody) -> Response:
+    """Into the trash, as the real instance does; never a project that a task uses."""
+    web.store.projects.get(body.id)
     web.store.projects.remove(body.id)
+    web.hub.touch()
     return reply({"success": True})
 
 
 @router.post("/projects.remove.permanently")
 @large
 def projects_remove_many(web: WebDep, body: ManyProjects) -> Response:
+    """For good: rows and images go when an agent comes by. All of them can go, or none goes."""
     for project in body.projects:
-        web.store.projects.remove(project.id)
+        web.store.projects.require_free(project.id)
+    for project in body.projects:
+        web.store.projects.give_up(project.id)
+    web.hub.touch()
     return reply({"success": True})
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from agent import domain
 from agent.library import usage
+from agent.library.bulk import Noun
 from web_stub.resources.resource import Resource
 
 
@@ -24,6 +25,7 @@ class Plugin(Resource):
     configs: list[dict[str, Any]]
     image_digest: str | None
     from_folder: bool
+    deleted_at: Annotated[datetime | None, Field(description="in the trash since then")]
     created_at: datetime
     updated_at: datetime
 
@@ -79,6 +81,7 @@ class ProjectSpace(Resource):
 
 
 class TrashSpace(Resource):
+    noun: Noun
     id: int
     name: str
     size_bytes: int

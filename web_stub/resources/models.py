@@ -37,6 +37,8 @@ class Model(Resource):
     provenance: Provenance
     pinned: bool
     deleted_at: Annotated[datetime | None, Field(description="in the trash since then")]
+    tags: list[str]
+    notes: Annotated[str, Field(description="Markdown")]
     download: str
     created_at: datetime
     updated_at: datetime
@@ -45,6 +47,7 @@ class Model(Resource):
     def of(cls, model: domain.Model) -> Self:
         return super().of(
             model,
+            tags=list(model.tags),
             provenance=Provenance.of(model.provenance),
             download=f"/api/models/{model.id}/download",
         )

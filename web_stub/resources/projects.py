@@ -29,8 +29,15 @@ class Project(Resource):
     size_bytes: int
     content_sha256: str
     task_id: int | None
+    tags: list[str]
+    notes: Annotated[str, Field(description="Markdown")]
+    deleted_at: Annotated[datetime | None, Field(description="in the trash since then")]
     created_at: datetime
     updated_at: datetime
+
+    @classmethod
+    def of(cls, project: domain.Project, **given: Any) -> Self:
+        return super().of(project, tags=list(project.tags), **given)
 
 
 class ProjectDetail(Project):
@@ -52,7 +59,7 @@ class ProjectCard(Project):
     source: Annotated[Ref | None, Field(description="the project whose images inference was applied to")]
 
     @classmethod
-    def of(cls, project: domain.Project, store: Store) -> Self:
+    def of(cls, project: domain.Project, store: Store) -> Self:  # type: ignore[override]  # it asks the store for more
         first = store.gallery.page(Wanted(project.id), limit=COVER_IMAGES)
         return super().of(
             project,

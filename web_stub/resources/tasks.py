@@ -79,6 +79,9 @@ class TaskCard(Resource):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    tags: list[str]
+    archived_at: Annotated[datetime | None, Field(description="left out of lists since then")]
+    deleted_at: Annotated[datetime | None, Field(description="in the trash since then")]
     progress: Progress | None
     metrics: Annotated[list[LastMetric], Field(description="the first hundred series of the task")]
     metrics_count: Annotated[int, Field(description="of all series of the task")]
@@ -105,6 +108,9 @@ class TaskCard(Resource):
             created_at=task.created_at,
             started_at=task.started_at,
             finished_at=task.finished_at,
+            tags=list(task.tags),
+            archived_at=task.archived_at,
+            deleted_at=task.deleted_at,
             progress=outcome.progress,
             metrics=outcome.metrics,
             metrics_count=outcome.metrics_count,
@@ -118,6 +124,7 @@ class TaskList(Resource):
     next: Annotated[int | None, Field(description="the cursor of the next page; null on the last one")]
     total: Annotated[int, Field(description="of all tasks that match, on all pages")]
     counts: Annotated[dict[TaskStatus, int], Field(description="by status, of those that match but for `status`")]
+    archived: Annotated[int, Field(description="of those that match, in the archive: `counts` are without them")]
 
 
 class Options(Resource):
@@ -133,7 +140,7 @@ class Options(Resource):
     env: dict[str, str]
 
 
-class TaskDetail(TaskCard):
+class WholeTask(TaskCard):
     config: dict[str, Any]
     options: Options
     container_id: str | None
@@ -154,7 +161,15 @@ class TaskDetail(TaskCard):
         )
 
 
-class QueuedTask(TaskDetail):
+class TaskDetail(WholeTask):
+    notes: Annotated[str, Field(description="what a person wrote about it, in Markdown")]
+
+    @classmethod
+    def of(cls, task: domain.Task, outcome: Outcome, **given: Any) -> Self:
+        return super().of(task, outcome, notes=task.notes, **given)
+
+
+class QueuedTask(WholeTask):
     """A task that was asked for just now."""
 
     notes: Annotated[list[str], Field(description="sentences about what was asked for and may be a slip; often none")]

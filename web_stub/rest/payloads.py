@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from agent.domain import TaskType
+from agent.library.bulk import MOST, Action, Wish
 from agent.submission import TaskRequest
 from agent.task_options import RequestedOptions
 from web_stub.json_response import strict
@@ -77,6 +78,31 @@ class NewTask(In):
                 env=options.env,
             ),
         )
+
+
+_Tags = Annotated[list[str], AfterValidator(strict), Field(max_length=100)]
+
+
+class Edit(In):
+    """What to change of a task, model or project; what is left out stays."""
+
+    name: Annotated[str, Field(max_length=255), AfterValidator(strict)] | None = None
+    notes: Annotated[str, AfterValidator(strict), Field(description="Markdown; empty: none any more")] | None = None
+    tag: Annotated[_Tags, Field(description="tags to put on")] = Field(default_factory=list)
+    untag: Annotated[_Tags, Field(description="tags to take off")] = Field(default_factory=list)
+
+
+class Bulk(In):
+    """One action on many things. `remove` moves them into the trash, `delete` is for good, `edit` is about tags."""
+
+    ids: Annotated[list[_Id], Field(min_length=1, max_length=MOST)]
+    action: Action
+    tag: Annotated[_Tags, Field(description="of `edit`: tags to put on")] = Field(default_factory=list)
+    untag: Annotated[_Tags, Field(description="of `edit`: tags to take off")] = Field(default_factory=list)
+    with_results: Annotated[bool, Field(description="of tasks: the models and projects they made go, too")] = False
+
+    def wish(self) -> Wish:
+        return Wish(action=self.action, tag=self.tag, untag=self.untag, with_results=self.with_results)
 
 
 class StreamPlace(In):

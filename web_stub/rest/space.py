@@ -1,4 +1,4 @@
-"""Disk space, and models in and out of the trash."""
+"""Disk space, and the models that the retention policy does not touch."""
 
 from __future__ import annotations
 
@@ -22,18 +22,6 @@ router = APIRouter(route_class=BudgetRoute, tags=["space"])
 def get_space(web: WebDep) -> Response:
     """Measured now: the largest tasks, models and projects, the trash, images built here."""
     return json_response(Space.of(measure(web.store, web.artifacts, web.settings)))
-
-
-@router.delete("/models/{model_id}", response_model=Model)
-def remove_model(web: WebDep, model_id: Id) -> Response:
-    """To the trash; never one that is pinned or that a task starts from."""
-    return _changed(web, web.store.models.remove(model_id))
-
-
-@router.post("/models/{model_id}/restore", response_model=Model)
-def restore_model(web: WebDep, model_id: Id) -> Response:
-    """Out of the trash; one that is not in it stays as it is."""
-    return _changed(web, web.store.models.restore(model_id))
 
 
 @router.post("/models/{model_id}/pin", response_model=Model)

@@ -76,7 +76,7 @@ async def stream_list(web: WebDep, query: Annotated[TaskStreamQuery, Query()]) -
 def _tasks_news(web: Web, query: TaskStreamQuery, mark: str = "") -> News:
     def read(limit: int) -> Rows:
         found = task_list(web.store, web.cards, query.model_copy(update={"limit": limit}))
-        return Rows(found.items, total=found.total, counts=found.counts)
+        return Rows(found.items, total=found.total, counts=found.counts, archived=found.archived)
 
     return _list_news(web, "cards", query, read, mark)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,9 +41,10 @@ def cli(tmp_path: Path) -> Cli:
 
 
 def test_a_task_is_described_and_says_so(cli: Cli) -> None:
-    cli.run(
-        "task", "edit", "1", "--name", "lr 0.1", "--tag", "baseline", "--tag", "old", "--notes", "-", stdin="# Good"
-    )
+    cli.run("task", "edit", "1", "--name", "lr 0.1", "--tag", "baseline", "--tag", "old", "--notes", "gone")
+    environment = {**cli.clean_env(), **cli.env, "AGENT_HOME": str(cli.home)}
+    words = [sys.executable, "-m", "agent.cli", "task", "edit", "1", "--notes", "-"]
+    subprocess.run(words, env=environment, input=b"# Good\n", check=True, capture_output=True)
     assert cli.run("task", "edit", "1", "2", "--untag", "old", "--tag", "kept").stdout == (
         "task 1 is changed\ntask 2 is changed\n"
     )

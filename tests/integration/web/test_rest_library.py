@@ -251,4 +251,4 @@ def test_every_address_is_in_the_reference(site):
     paths = site.client.get("/api/openapi.json").json()["paths"]
     offered = {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
 
-    assert set(re.findall(r"^\| `((?:GET|POST|DELETE) /api\S*)`", page, re.MULTILINE)) == offered
+    assert set(re.findall(r"^\| `((?:GET|POST|PATCH|DELETE) /api\S*)`", page, re.MULTILINE)) == offered

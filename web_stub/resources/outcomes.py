@@ -1,0 +1,39 @@
+"""What became of many things that were changed at once, and what removing them is about."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from agent.library import bulk
+from web_stub.resources.resource import Resource
+
+
+class Outcome(Resource):
+    """Of one thing. Nothing happened to one that has an `error`."""
+
+    id: int
+    error: str | None
+    reason: str | None
+    stayed: Annotated[list[str], Field(description="why some of its results are still there, a sentence each")]
+
+    @classmethod
+    def of(cls, outcome: bulk.Outcome) -> Self:
+        return super().of(outcome, stayed=list(outcome.stayed))
+
+
+class OutcomeList(Resource):
+    items: Annotated[list[Outcome], Field(description="in the order of the ids")]
+
+
+class Weight(Resource):
+    """What belongs to tasks: what goes with them, and the models and projects they made, which may stay."""
+
+    tasks: int
+    lines: int
+    folder_bytes: int
+    models: int
+    models_bytes: int
+    projects: int
+    images: int
