@@ -42,6 +42,8 @@ def checked_tag(text: str) -> str:
         raise BadInput("A tag is empty; give it a word.")
     if len(tag) > LONGEST_TAG:
         raise BadInput(f"The tag {brief(tag)!r} has {len(tag)} characters; at most {LONGEST_TAG} are allowed.")
+    if "," in tag:
+        raise BadInput(f"The tag {brief(tag)!r} has a comma, which stands between two tags; leave it out.")
     if problem := text_problem(tag):
         raise BadInput(f"The tag {brief(tag)!r} {problem}.")
     return tag

@@ -74,11 +74,27 @@ export async function ask(path, { method = "GET", text, signal } = {}) {
   return data;
 }
 
-/** A sentence at the edge of the page; it goes away by itself. @param {string} sentence */
-export function say(sentence) {
-  const toast = el("p.toast.error", {}, sentence);
+const TOAST_MS = 8000;
+
+/** A sentence about a failure at the edge of the page; it goes away by itself. @param {string} sentence */
+export const say = (sentence) => show(el("p.toast.error", {}, sentence));
+
+/**
+ * A sentence about what was done, and perhaps a button.
+ * @param {string} sentence
+ * @param {{title: string, act: () => unknown}} [action]
+ */
+export function tell(sentence, action) {
+  const toast = el("p.toast.info", {}, sentence, action && el("button.as-link", {
+    type: "button", onclick: () => { toast.remove(); action.act(); },
+  }, action.title));
+  show(toast);
+}
+
+/** @param {HTMLElement} toast */
+function show(toast) {
   $("toasts").append(toast);
-  setTimeout(() => toast.remove(), 8000);
+  setTimeout(() => toast.remove(), TOAST_MS);
 }
 
 /**

@@ -69,6 +69,12 @@ export class List {
     this.draw();
   }
 
+  /** Ids of the rows, in their order. */
+  get ids() { return this.state.items.map((item) => item.id); }
+
+  /** Ask for the same page again, after a change that no stream tells. */
+  refresh() { return attempt(() => this.#ask()); }
+
   /** @param {Partial<Chosen>} changes @param {boolean} [isStep] */
   #choose(changes, isStep = false) {
     const text = input("search").value.trim(); // perhaps typed a moment ago

@@ -3,6 +3,7 @@
 /** @import { LineageTask, ModelFile, ModelFiles, ModelPage, Ref, TaskCard } from "./types" */
 /** @import { Child } from "./dom.js" */
 import { ask, sentenceOf } from "./api.js";
+import { care } from "./care.js";
 import { $, el, fill, firstData, json } from "./dom.js";
 import "./frame.js";
 import { keep } from "./keeping.js";
@@ -78,5 +79,6 @@ $("created").textContent = show.dateTime(model.created_at);
 fill($("config"), model.config ? json(model.config) : el("span.quiet", {}, "The tar has none."));
 if (model.provenance.train_config) fill($("train-config"), json(model.provenance.train_config));
 keep(model);
+care("model", model);
 line();
 files();

@@ -8,6 +8,7 @@ import { metric } from "./pieces.js";
 import * as show from "./pure/format.js";
 import { sum } from "./pure/list_state.js";
 import { valMetrics } from "./pure/provenance.js";
+import { Selected } from "./selected.js";
 
 const SHOWN_METRICS = 3;
 
@@ -38,9 +39,10 @@ function actions({ id, name, only_train: isTrainOnly, download }) {
  */
 const row = (model, mark) => el("div.row", {},
   el("div.name", {},
-    el("div", {}, el("span.number", {}, model.id), el("a", { href: `/models/${model.id}` }, model.name),
+    el("div", {}, selected.box(model), el("span.number", {}, model.id), el("a", { href: `/models/${model.id}` }, model.name),
       mark === "best" && el("span.tag.best", {}, "best"),
-      model.only_train && el("span.tag.only-train", {}, "transfer learning only")),
+      model.only_train && el("span.tag.only-train", {}, "transfer learning only"),
+      ...model.tags.map((tag) => el("span.tag.own", { title: tag }, tag))),
     el("div.under", {}, model.provenance.plugin_image ?? "plugin not known")),
   el("div.from", {}, origin(model), el("small", { title: show.dateTime(model.created_at) }, show.ago(model.created_at))),
   el("div.metrics", {}, ...valMetrics(model.provenance.optional).slice(0, SHOWN_METRICS)
@@ -48,7 +50,11 @@ const row = (model, mark) => el("div.row", {},
   el("div.right.time", {}, show.bytes(model.size_bytes)),
   actions(model));
 
-new List({
+/** @type {Selected} */
+const selected = new Selected({ noun: "model", shown: () => list.ids, refresh: () => list.refresh() });
+
+/** @type {List<Model, ModelsPage["answer"]>} */
+const list = new List({
   groups: [
     { key: "all", title: "All", query: {}, count: sum },
     { key: "trained", title: "Trained here", query: { origin: "made" }, count: ({ made }) => made },
@@ -68,4 +74,5 @@ new List({
   none: "Upload a model state, or train one: every checkpoint of a training becomes a model here.",
   address: "/api/models",
   live: { address: "models/stream", name: "models" },
+  onDraw: () => selected.draw(),
 });

@@ -3,6 +3,7 @@
 /** @import { Image, ImageList, ProjectPage } from "./types" */
 /** @import { Filter } from "./pure/gallery.js" */
 import { ask, attempt } from "./api.js";
+import { care } from "./care.js";
 import { $, el, fill, firstData, input } from "./dom.js";
 import "./frame.js";
 import { chips, onPause } from "./pieces.js";
@@ -112,3 +113,4 @@ attempt(() => load(true));
 attempt(statistics).then((isDone) => {
   if (!isDone) fill($("classes"), el("p.quiet", {}, "The classes could not be counted."));
 });
+care("project", project);

@@ -7,6 +7,7 @@ import { List } from "./list.js";
 import { swatch } from "./pieces.js";
 import * as show from "./pure/format.js";
 import { sum } from "./pure/list_state.js";
+import { Selected } from "./selected.js";
 
 const SHOWN_CLASSES = 6;
 
@@ -28,12 +29,13 @@ function facts(project) {
 /** @param {ProjectCard} project */
 function card(project) {
   const { id, name, classes, cover, source, task_id: task, created_at: created } = project;
-  return el("article.card.project-card", {},
+  return el("article.card.project-card", {}, selected.box(project),
     el(`div.cover.n-${cover.length}`, { "aria-hidden": "true" },
       ...(cover.length ? cover.map(picture) : [el("span", {}, "No images")])),
     el("div.project-text", {},
       el("h2", {}, el("a", { href: `/projects/${id}` }, name)),
       el("p.under", {}, facts(project)),
+      project.tags.length > 0 && el("p.class-chips", {}, ...project.tags.map((tag) => el("span.tag.own", { title: tag }, tag))),
       el("p.class-chips", {},
         ...classes.slice(0, SHOWN_CLASSES).map((one) =>
           el("span.class-chip", {}, swatch(one.title, one.color), one.title)),
@@ -45,7 +47,11 @@ function card(project) {
         el("span", { title: show.dateTime(created) }, ` · ${show.ago(created)}`))));
 }
 
-new List({
+/** @type {Selected} */
+const selected = new Selected({ noun: "project", shown: () => list.ids, refresh: () => list.refresh() });
+
+/** @type {List<ProjectCard, ProjectsPage["answer"]>} */
+const list = new List({
   groups: [
     { key: "all", title: "All", query: {}, count: sum },
     { key: "own", title: "Brought along", query: { origin: "brought" }, count: ({ brought }) => brought },
@@ -61,4 +67,5 @@ new List({
   none: "Bring a folder in Supervisely format, or upload one with the official client.",
   summary: (/** @type {ProjectsPage["answer"]} */ { images_count: images }) => show.counted(images, "image"),
   address: "/api/projects",
+  onDraw: () => selected.draw(),
 });

@@ -1,6 +1,6 @@
-// The use of the disk, measured when the page is opened and after a model is restored.
+// The use of the disk, measured when the page is opened and after something is restored.
 
-/** @import { Space } from "./types" */
+/** @import { Space, TrashSpace } from "./types" */
 /** @import { Child } from "./dom.js" */
 import { ask, attempt } from "./api.js";
 import { $, el, fill } from "./dom.js";
@@ -73,19 +73,19 @@ function draw(space) {
     name: el("span.mono", {}, one.name), under: "layers that images share count in each", size: one.size_bytes,
   })), space.images ? `None, ${show.ago(space.images.seen_at)}.` : "No agent with a Docker engine has looked yet.");
   table("trash", space.trash.map((one) => ({
-    name: link("models", one.id, one.name),
-    under: `can be restored until ${show.dateTime(one.until)}`,
+    name: ["task", "model"].includes(one.noun) ? link(`${one.noun}s`, one.id, one.name) : one.name,
+    under: `${one.noun} ${one.id}, can be restored until ${show.dateTime(one.until)}`,
     size: one.size_bytes,
     action: el("button.button.small", {
-      type: "button", "aria-label": `Restore ${one.name}`, onclick: () => attempt(() => restore(one.id)),
+      type: "button", "aria-label": `Restore ${one.name}`, onclick: () => attempt(() => restore(one)),
     }, "Restore"),
   })), "The trash is empty.");
   for (const id of ["disk", "tables"]) $(id).hidden = false;
 }
 
-/** @param {number} id of a model */
-async function restore(id) {
-  await ask(`/api/models/${id}/restore`, { method: "POST" });
+/** @param {TrashSpace} thing */
+async function restore({ noun, id }) {
+  await ask(`/api/${noun}s/${id}/restore`, { method: "POST" });
   await measure();
 }
 

@@ -2,6 +2,7 @@
 
 /** @import { Series, TaskBatch, TaskDetail, TaskPage, TaskState } from "./types" */
 import { ask, attempt } from "./api.js";
+import { care, drawCare } from "./care.js";
 import { Charts } from "./charts.js";
 import { Compare } from "./compare.js";
 import { $, button, dialog, el, fill, firstData, json } from "./dom.js";
@@ -57,6 +58,7 @@ const parts = { progress: [], checkpoints: [], series: [] };
 function state(data) {
   task = { ...task, ...data.task };
   drawHead(task);
+  drawCare(task, show.isFinal(task.status));
   attempt(() => trouble.draw(task));
   parts.progress = merged(parts.progress, data.progress, (bar) => bar.subtask, BARS);
   parts.checkpoints = merged(parts.checkpoints, data.checkpoints, (item) => item.id);
@@ -75,6 +77,7 @@ dialog("confirm-stop").addEventListener("close", () => {
 });
 
 new Compare(id, charts).start();
+care("task", first.task);
 details();
 state(first);
 attempt(() => log.load());

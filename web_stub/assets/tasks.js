@@ -8,6 +8,7 @@ import { List } from "./list.js";
 import { metric, status } from "./pieces.js";
 import * as show from "./pure/format.js";
 import { sum } from "./pure/list_state.js";
+import { Selected } from "./selected.js";
 import { barCount, barLabel, noBarText } from "./pure/progress.js";
 
 const SHOWN_METRICS = 4;
@@ -54,7 +55,8 @@ function action(card) {
 /** @param {TaskCard} card */
 const row = (card) => el("div.row", { id: `task-${card.id}` },
   el("div.name", {},
-    el("div", {}, el("span.number", {}, card.id), el("a", { href: `/tasks/${card.id}` }, card.name)),
+    el("div", {}, selected.box(card), el("span.number", {}, card.id), el("a", { href: `/tasks/${card.id}` }, card.name),
+      ...card.tags.map((tag) => el("span.tag.own", { title: tag }, tag))),
     el("div.under", {}, `${card.type === "train" ? "Training" : "Inference"} · ${card.plugin.name} · ${card.project.name}`)),
   el("div.cell-status", {}, status(card.status)),
   el("div.cell-progress", {}, progress(card)),
@@ -67,6 +69,11 @@ function stop(card) {
   if (!confirm(`Stop task ${card.id}, ${card.name}? Checkpoints reported so far are kept.`)) return;
   attempt(async () => list.replace(await ask(`/api/tasks/${card.id}/stop`, { method: "POST" })));
 }
+
+/** @type {Selected} */
+const selected = new Selected({
+  noun: "task", shown: () => list.ids, refresh: () => list.refresh(), isArchive: () => new URLSearchParams(location.search).get("show") === "archived",
+});
 
 /** @type {Map<number, TaskCard>} */
 let shown = new Map();
@@ -102,6 +109,7 @@ const list = new List({
     { key: "all", title: "All", query: {}, count: sum },
     group("running", "Running", UNDER_WAY),
     ...FINAL.map((status) => group(status, status === "error" ? "Failed" : show.capitalized(status), [status])),
+    { key: "archived", title: "Archived", query: { archived: "true" }, count: (_, { archived }) => archived ?? 0 },
   ],
   sorts: [
     ["id", "Oldest first"], ["name", "Name"], ["status", "Status"], ["-started", "Started last"], ["-finished", "Ended last"],
@@ -121,6 +129,6 @@ const list = new List({
   },
   address: "/api/tasks",
   live: { address: "stream", name: "cards" },
-  onDraw: (items) => { shown = new Map(items.map((card) => [card.id, card])); tick(); },
+  onDraw: (items) => { shown = new Map(items.map((card) => [card.id, card])); tick(); selected.draw(); },
 });
 setInterval(tick, 1000);

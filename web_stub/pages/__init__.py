@@ -9,6 +9,7 @@ from web_stub.context import WebDep
 from web_stub.lists import TaskListQuery, task_list
 from web_stub.pages import library, login, new_task, projects, space
 from web_stub.pages.frame import error_page, find, page, wants_page
+from web_stub.pages.markdown import render_notes
 from web_stub.task_cards import task_parts
 
 __all__ = ["error_page", "router", "wants_page"]
@@ -42,4 +43,4 @@ def task_page(request: Request, web: WebDep, task_id: int) -> Response:
         **task_parts(web.store, task_id),
         "last_seq": web.store.events.last_seq(task_id),
     }
-    return page(request, "task.html", first=first, task=task)
+    return page(request, "task.html", first=first, task=task, notes_html=render_notes(task.notes))

@@ -14,7 +14,7 @@ from web_stub.json_response import json_response
 from web_stub.lineage import lineage_of
 from web_stub.lists import ModelListQuery, PluginListQuery, model_list, plugin_list
 from web_stub.pages.frame import find, page
-from web_stub.pages.markdown import render_markdown
+from web_stub.pages.markdown import render_markdown, render_notes
 from web_stub.pages.pretty_json import pretty
 from web_stub.resources.models import Model
 
@@ -39,7 +39,14 @@ def upload_page(request: Request, web: WebDep, plugin: int = 0) -> Response:
 def model_page(request: Request, web: WebDep, model_id: int) -> Response:
     model = find(web.store.models.get, model_id, "model")
     first = {"model": Model.of(model), "lineage": lineage_of(model, web.store, web.cards)}
-    return page(request, "model.html", first=first, model=model, plugin=_plugin_of(web, model.provenance.plugin_id))
+    return page(
+        request,
+        "model.html",
+        first=first,
+        model=model,
+        plugin=_plugin_of(web, model.provenance.plugin_id),
+        notes_html=render_notes(model.notes),
+    )
 
 
 @router.get("/plugins")

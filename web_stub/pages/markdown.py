@@ -1,4 +1,4 @@
-"""A plugin's README as HTML that is safe to put into a page.
+"""A plugin's README, or what a person notes about a thing, as HTML that is safe to put into a page.
 
 Raw HTML stays text, addresses of links are checked by markdown-it, and nothing is loaded: the page's policy
 would refuse a picture from elsewhere, so a picture is shown as a link with its description.
@@ -25,6 +25,11 @@ def render_markdown(text: str) -> Markup:
     if len(text) > _LIMIT:
         return Markup("<pre>{}</pre>").format(text)
     return Markup(_MARKDOWN.render(text))  # noqa: S704 - raw HTML is off, every text is escaped
+
+
+def render_notes(notes: str) -> Markup | None:
+    """The notes as HTML; None for none."""
+    return render_markdown(notes) if notes.strip() else None
 
 
 def _heading(

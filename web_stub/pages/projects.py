@@ -13,7 +13,8 @@ from agent.store import Wanted
 from web_stub.context import Web, WebDep
 from web_stub.lists import ProjectListQuery, project_list
 from web_stub.pages.frame import find, page
-from web_stub.resources.projects import Dataset, ProjectCardDetail
+from web_stub.pages.markdown import render_notes
+from web_stub.resources.projects import Dataset, ProjectCardDetail, Result
 from web_stub.resources.resource import Ref
 
 FIRST_PROJECTS = 40
@@ -31,7 +32,8 @@ def projects_page(request: Request, web: WebDep) -> Response:
 def project_page(request: Request, web: WebDep, project_id: int) -> Response:
     project = find(web.store.projects.get, project_id, "project")
     datasets = [Dataset.of(dataset) for dataset in web.store.datasets.list(project_id)]
-    return page(request, "project.html", project=project, first={**_frame(web, project), "datasets": datasets})
+    first = {**_frame(web, project), "datasets": datasets}
+    return page(request, "project.html", project=project, first=first, notes_html=render_notes(project.notes))
 
 
 @router.get("/projects/{project_id}/images")

@@ -63,6 +63,7 @@ def test_projects_and_models_get_them_too(store: Store, task: Task) -> None:
         ({"tag": [" "]}, "tag is empty"),
         ({"tag": ["a\nb"]}, "control characters"),
         ({"tag": ["x" * 61]}, "at most 60"),
+        ({"tag": ["a,b"]}, "has a comma"),
         ({"tag": [str(n) for n in range(51)]}, "at most 50"),
         ({"notes": "x" * 65_537}, "at most 65536"),
     ],

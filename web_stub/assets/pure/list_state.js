@@ -4,8 +4,8 @@ import * as show from "./format.js";
 
 /** @typedef {Record<string, number>} Counts by the server's own words */
 /**
- * A choice of rows: its parameters for the server, and its number from the server's counts.
- * @typedef {{key: string, title: string, query: Record<string, string | string[]>, count: (counts: Counts) => number}} Group
+ * A choice of rows: its parameters for the server, and its number from the server's counts and its other facts.
+ * @typedef {{key: string, title: string, query: Record<string, string | string[]>, count: (counts: Counts, answer: Record<string, any>) => number}} Group
  */
 /** What a person has chosen; `page` counts from 1. @typedef {{show: string, text: string, sort: string, page: string}} Chosen */
 /**
@@ -62,8 +62,8 @@ export class ListState {
 
   /** Each group with the number of all its rows that have the words. */
   get counts() {
-    const counts = this.answer?.counts ?? {};
-    return this.groups.map((one) => ({ ...one, count: one.count(counts), isChosen: one === this.group }));
+    const { counts = {}, ...facts } = this.answer ?? {};
+    return this.groups.map((one) => ({ ...one, count: one.count(counts, facts), isChosen: one === this.group }));
   }
 
   /** Which rows of how many are shown. @param {string} noun */
