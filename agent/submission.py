@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from agent import library
 from agent.domain import Model, NewTask, Plugin, Project, Task, TaskType
 from agent.errors import BadInput, NotFound
 from agent.formats.config_keys import unknown_keys
@@ -23,6 +24,7 @@ from agent.library.task_models import find_checkpoint_model
 from agent.task_options import RequestedOptions, resolve_options
 
 if TYPE_CHECKING:
+    from agent.artifacts import Artifacts
     from agent.settings import Settings
     from agent.store import Store
 
@@ -38,7 +40,7 @@ class TaskRequest:
     type: TaskType | str
     plugin: Plugin | int | str
     project: Project | int | str | Sequence[int | str]
-    model: Model | int | str | Sequence[int | str]
+    model: Model | int | str | Sequence[int | str] | None  # None: a training starts from random weights
     name: str | None = None  # of the result
     config: Any = None
     preset: str | None = None
@@ -46,8 +48,11 @@ class TaskRequest:
     options: RequestedOptions = field(default_factory=RequestedOptions)
 
 
-def new_task(store: Store, settings: Settings, request: TaskRequest) -> NewTask:
-    """Check a request, and give the task to queue with `store.tasks.add`. Raises BadInput, NotFound, Conflict."""
+def new_task(store: Store, settings: Settings, request: TaskRequest, *, artifacts: Artifacts | None = None) -> NewTask:
+    """Check a request, and give the task to queue with `store.tasks.add`. Raises BadInput, NotFound, Conflict.
+
+    `artifacts` hold the model without files, with which a training starts that was asked for without a model.
+    """
     try:
         kind = TaskType(request.type)
     except ValueError:
@@ -56,7 +61,11 @@ def new_task(store: Store, settings: Settings, request: TaskRequest) -> NewTask:
     project = request.project
     if not isinstance(project, Project):
         project = _project(store, _single(project, "projects", kind))
-    model = request.model if isinstance(request.model, Model) else _model(store, _single(request.model, "models", kind))
+    model = request.model
+    if model is None:
+        model = _nothing_to_start_from(store, artifacts, kind)
+    elif not isinstance(model, Model):
+        model = _model(store, _single(model, "models", kind))
     check_mode(plugin, kind)
     if kind is TaskType.INFERENCE and model.only_train:
         raise BadInput(
@@ -164,6 +173,12 @@ def _id(reference: int | str) -> int | None:
 def _plugin(store: Store, reference: int | str) -> Plugin:
     number = _id(reference)
     return store.plugins.get(number) if number is not None else store.plugins.find(str(reference))
+
+
+def _nothing_to_start_from(store: Store, artifacts: Artifacts | None, kind: TaskType) -> Model:
+    if kind is TaskType.INFERENCE or artifacts is None:
+        raise BadInput(f"no model was given; a task of type {kind} needs one")
+    return library.empty_model(store, artifacts)
 
 
 def _project(store: Store, reference: int | str) -> Project:

@@ -65,7 +65,7 @@ def submit_task(asked: Asked, how: How) -> None:
 
     with open_installation() as installation:
         request, plugin = _request(installation, asked)
-        new = new_task(installation.store, installation.settings, request)
+        new = new_task(installation.store, installation.settings, request, artifacts=installation.artifacts)
         engine = installation.open_engine(new.options.engine, installation.settings)
         is_hardened(new.options, installation.settings, engine.name)  # refuses processes before anything is queued
         for line in config_notes(plugin, new):
@@ -106,10 +106,7 @@ def _request(installation: Installation, asked: Asked) -> tuple[TaskRequest, Plu
         store, asked.plugin, settings.registry, find_image=lambda name: _find_image(installation, options, name)
     )
     project = library.resolve_project(store, artifacts, _single(asked.projects, "project"), note=show.note)
-    if asked.models:
-        model = library.resolve_model(store, artifacts, _single(asked.models, "model"))
-    else:
-        model = library.empty_model(store, artifacts)
+    model = library.resolve_model(store, artifacts, _single(asked.models, "model")) if asked.models else None
     request = TaskRequest(
         type=asked.type,
         plugin=plugin,

@@ -143,3 +143,22 @@ def test_projects_and_models_are_edited_and_removed(site: Site) -> None:
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#notes-of h4")).to_have_text("Start")
     assert site.complaints == []
+
+
+def test_a_training_is_started_without_a_model(site: Site) -> None:
+    page = site.page
+    site.go(f"/tasks/new?plugin={site.library.plugin_id}&project={site.library.project_id}")
+    expect(page.locator("#config-said")).to_have_text("Valid JSON")
+    page.get_by_label("No model: train from random weights").check()
+    expect(page.locator("#model")).to_be_hidden()
+    page.get_by_text("Inference", exact=True).click()
+    expect(page.locator("#scratch-choice")).to_be_hidden()
+    expect(page.locator("#model")).to_be_visible()
+    page.get_by_text("Train", exact=True).click()
+    expect(page.locator("#model")).to_be_hidden()
+    keep_picture(site, "new-task-scratch")
+    page.get_by_role("button", name="Start training").click()
+    expect(page).to_have_url(re.compile(r"/tasks/\d+$"))
+    (task,) = site.store.tasks.list()
+    assert site.store.models.get(task.model_id).config is None
+    assert site.complaints == []

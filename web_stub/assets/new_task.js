@@ -17,6 +17,7 @@ import { hideRefusal, showRefusal } from "./refused.js";
 const OWN = "own"; // the preset's value for a config that is nobody's preset
 const TEXTS = /** @type {const} */ (["engine", "gpus", "pull", "memory", "time-limit", "idle-limit", "grace", "env"]);
 const CHECKS = /** @type {const} */ (["writable", "hardened"]);
+const SCRATCH = input("scratch"); // a training without a model to start from
 
 /** @type {NewTaskPage} */
 const first = firstData();
@@ -140,6 +141,15 @@ function kind(wanted) {
   }
   presets();
   names();
+  scratch();
+}
+
+/** Whether the task starts from no model. */
+const isFromScratch = () => type === "train" && SCRATCH.checked;
+
+function scratch() {
+  $("scratch-choice").hidden = type !== "train";
+  $("model").hidden = isFromScratch();
 }
 
 /** @param {string} id of a field that holds a text */
@@ -152,14 +162,14 @@ function options() {
 
 function request() {
   for (const [picker, what] of /** @type {const} */ ([[plugins, "plugin"], [projects, "project"], [models, "model"]])) {
-    if (!picker.item) throw new Error(`Choose a ${what} first.`);
+    if (!picker.item && !(picker === models && isFromScratch())) throw new Error(`Choose a ${what} first.`);
   }
   const wrong = editor.mistake;
   if (wrong) {
     editor.goTo(wrong);
     throw new Error(`The config is not valid, line ${wrong.line}, column ${wrong.column}: ${wrong.sentence}.`);
   }
-  const [plugin, project, model] = [plugins.chosen, projects.chosen, models.chosen];
+  const [plugin, project, model] = [plugins.chosen, projects.chosen, isFromScratch() ? null : models.chosen];
   return requestText({ type, plugin, project, model, name: name.value.trim() || null, options: options() }, editor.text);
 }
 
@@ -177,6 +187,7 @@ $("form").addEventListener("submit", async (event) => {
   }
 });
 addEventListener("pageshow", (event) => { if (event.persisted) submit.disabled = false; });
+SCRATCH.addEventListener("change", scratch);
 $("type").addEventListener("change", (event) => kind(/** @type {TaskType} */ (valueOf(event))));
 $("preset").addEventListener("change", (event) => {
   const preset = fitting()[Number(valueOf(event))];
@@ -208,6 +219,7 @@ function fillIn() {
   plugins.choose(first.chosen.plugin);
   projects.choose(first.chosen.project);
   models.choose(first.chosen.model);
+  SCRATCH.checked = first.models.total === 0;
   kind(type);
   if (draft.task) {
     $("from").hidden = false;
@@ -225,7 +237,7 @@ function fillIn() {
 function keep() {
   const fields = [...TEXTS.map((id) => [id, field(id).value]), ...CHECKS.map((id) => [id, input(id).checked])];
   const chosen = { plugin: plugins.item, project: projects.item, model: models.item };
-  const draft = { type, chosen, name: name.value, config: editor.text, untouched, fields: Object.fromEntries(fields) };
+  const draft = { type, chosen, name: name.value, config: editor.text, untouched, scratch: SCRATCH.checked, fields: Object.fromEntries(fields) };
   history.replaceState({ ...history.state, draft }, "");
 }
 
@@ -237,6 +249,7 @@ function bringAgain() {
   models.choose(kept.chosen.model);
   untouched = kept.untouched;
   editor.set(kept.config);
+  SCRATCH.checked = kept.scratch;
   kind(kept.type);
   name.value = kept.name;
   for (const id of TEXTS) field(id).value = kept.fields[id];

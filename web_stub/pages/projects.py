@@ -14,7 +14,7 @@ from web_stub.context import Web, WebDep
 from web_stub.lists import ProjectListQuery, project_list
 from web_stub.pages.frame import find, page
 from web_stub.pages.markdown import render_notes
-from web_stub.resources.projects import Dataset, ProjectCardDetail, Result
+from web_stub.resources.projects import Dataset, ProjectCardDetail
 from web_stub.resources.resource import Ref
 
 FIRST_PROJECTS = 40

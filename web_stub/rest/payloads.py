@@ -46,7 +46,7 @@ class NewTask(In):
     type: TaskType
     plugin: Reference
     project: Reference
-    model: Reference
+    model: Annotated[Reference | None, Field(description="null: train from random weights")] = None
     name: Annotated[str, Field(max_length=255), AfterValidator(strict)] | None = None
     config: Annotated[dict[str, Any], AfterValidator(strict)] | None = None
     preset: str | None = None

@@ -48,7 +48,7 @@ def list_tasks(web: WebDep, query: Annotated[TaskListQuery, Query()]) -> Respons
 @large
 def submit_task(web: WebDep, asked: NewTask) -> Response:
     """Queue a task. An agent takes it as soon as one is free. `notes` say what in the request may be a slip."""
-    task = web.store.tasks.add(new_task(web.store, web.settings, asked.request()))
+    task = web.store.tasks.add(new_task(web.store, web.settings, asked.request(), artifacts=web.artifacts))
     web.hub.touch()
     notes = config_notes(web.store.plugins.get(task.plugin_id), task)
     return json_response(web.cards.queued(task, notes), 201)

@@ -140,3 +140,14 @@ def test_a_model_that_is_deleted_for_good_keeps_its_bytes_until_an_agent_comes(s
     assert site.client.delete(f"/api/models/{model.id}?for_good=true").status_code == 204
     assert site.client.get(f"/api/models/{model.id}").status_code == 404
     assert blob.sha256 in site.store.blobs.named()
+
+
+def test_a_training_starts_from_random_weights_when_no_model_is_named(site: Site) -> None:
+    library = site.library
+    asked = {"type": "train", "plugin": library.plugin_id, "project": library.project_id}
+    first, second = (site.client.post("/api/tasks", json=body).json() for body in (asked, {**asked, "model": None}))
+    assert first["model"] == second["model"]  # one model without files serves all
+    files = site.client.get(f"/api/models/{first['model']['id']}/files").json()
+    assert (files["items"], files["count"]) == ([], 0)
+    refused = site.client.post("/api/tasks", json={**asked, "type": "inference"})
+    assert (refused.status_code, "no model was given" in refused.json()["error"]) == (400, True)
