@@ -237,7 +237,9 @@ function fillIn() {
 function keep() {
   const fields = [...TEXTS.map((id) => [id, field(id).value]), ...CHECKS.map((id) => [id, input(id).checked])];
   const chosen = { plugin: plugins.item, project: projects.item, model: models.item };
-  const draft = { type, chosen, name: name.value, config: editor.text, untouched, scratch: SCRATCH.checked, fields: Object.fromEntries(fields) };
+  const draft = {
+    type, chosen, name: name.value, config: editor.text, untouched, scratch: SCRATCH.checked, fields: Object.fromEntries(fields),
+  };
   history.replaceState({ ...history.state, draft }, "");
 }
 

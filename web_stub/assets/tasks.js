@@ -72,7 +72,8 @@ function stop(card) {
 
 /** @type {Selected} */
 const selected = new Selected({
-  noun: "task", shown: () => list.ids, refresh: () => list.refresh(), isArchive: () => new URLSearchParams(location.search).get("show") === "archived",
+  noun: "task", shown: () => list.ids, refresh: () => list.refresh(),
+  isArchive: () => new URLSearchParams(location.search).get("show") === "archived",
 });
 
 /** @type {Map<number, TaskCard>} */

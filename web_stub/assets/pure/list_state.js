@@ -5,7 +5,11 @@ import * as show from "./format.js";
 /** @typedef {Record<string, number>} Counts by the server's own words */
 /**
  * A choice of rows: its parameters for the server, and its number from the server's counts and its other facts.
- * @typedef {{key: string, title: string, query: Record<string, string | string[]>, count: (counts: Counts, answer: Record<string, any>) => number}} Group
+ * @typedef {object} Group
+ * @property {string} key
+ * @property {string} title
+ * @property {Record<string, string | string[]>} query
+ * @property {(counts: Counts, facts: Record<string, any>) => number} count
  */
 /** What a person has chosen; `page` counts from 1. @typedef {{show: string, text: string, sort: string, page: string}} Chosen */
 /**
