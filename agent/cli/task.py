@@ -73,6 +73,7 @@ def list_(
     group: Annotated[
         list[str] | None, typer.Option(help="Columns whose equal values make a group; sorted by count, too.")
     ] = None,
+    archived: Annotated[bool, typer.Option("--archived", help="Those of the archive, in place of the others.")] = False,
     format_: Annotated[show.Format, typer.Option("--format", help="How rows are printed.")] = show.Format.TABLE,
     json: Json = False,
 ) -> None:
@@ -80,7 +81,7 @@ def list_(
 
     `agent task columns` lists the columns; docs/reference/runs.md describes conditions.
     """
-    if text or columns or where or sort or group or offset or format_ is not show.Format.TABLE:
+    if any((text, columns, where, sort, group, offset, archived, format_ is not show.Format.TABLE)):
         from agent.cli.runs import print_runs  # late: most lists need none of it
         from agent.store.runs.request import RunRequest
 
@@ -90,6 +91,7 @@ def list_(
             where=where,
             words=text,
             statuses=status,
+            archived=archived,
             sort=sort or (),
             group=group or (),
             limit=limit or (30 if chosen is show.Format.TABLE else None),

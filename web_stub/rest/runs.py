@@ -30,6 +30,7 @@ class RunFilter(BaseModel):
     text: Annotated[str, Field(max_length=200, description="all of these words, as in the list of tasks")] = ""
     where: Annotated[str, Field(description='a condition: config.lr < 0.01 and status == "finished"')] = ""
     status: list[TaskStatus] | None = None
+    archived: Annotated[bool, Field(description="those in the archive, in place of the others")] = False
 
     def request(self) -> RunRequest:
         given = self.model_dump(exclude={"text", "status"})

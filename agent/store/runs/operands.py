@@ -17,7 +17,7 @@ from agent.store.columns import key as stored_name
 from agent.store.runs.keys import FIELDS, ConfigKey, Field, Key, MetricKey, config_path, spelled
 from agent.store.runs.portable import AgentName, ByCodePoint
 from agent.store.runs.values import Kind
-from agent.store.schema import checkpoints, config_values, models, plugins, projects, series, tasks
+from agent.store.schema import checkpoints, config_values, models, plugins, projects, series, tasks, usage
 
 MOST_KEYS = 40  # in one statement: SQLite joins 64 tables
 _SECOND_US = 1e6
@@ -84,7 +84,7 @@ class Operands:
             return _single("number", _NUMBERS[name])
         if name == "duration":
             return _single("number", self._duration())
-        return _text(AgentName(tasks.c.agent_id) if name == "agent" else tasks.c[name])
+        return _text(_TEXTS[name] if name in _TEXTS else tasks.c[name])
 
     def _duration(self) -> Sql:
         """Seconds; of a task that runs, until now."""
@@ -141,6 +141,11 @@ def _sorted_text(text: Sql) -> list[Sql]:
     return [sa.func.lower(plain), plain]
 
 
+def _peak(column: str) -> Sql:
+    """The highest of a task's readings of its machine."""
+    return sa.select(sa.func.max(usage.c[column])).where(usage.c.task_id == tasks.c.id).scalar_subquery()
+
+
 def _best_model() -> Sql:
     """The id of the task's best model: a plugin marks each that is better than all before it."""
     marked = models.alias("marked")
@@ -149,7 +154,16 @@ def _best_model() -> Sql:
     return best.scalar_subquery()
 
 
+_TEXTS: Mapping[str, Sql] = {
+    "agent": AgentName(tasks.c.agent_id),
+    "tags": sa.func.nullif(sa.func.replace(sa.func.trim(tasks.c.tags, "\n"), "\n", ", "), ""),
+    "notes": sa.func.nullif(tasks.c.notes, ""),
+}
 _NUMBERS: Mapping[str, Sql] = {
+    "peak_cpu": _peak("cpu_percent"),
+    "peak_memory": _peak("memory_bytes"),
+    "peak_gpu": _peak("gpu_percent"),
+    "peak_gpu_memory": _peak("gpu_memory_bytes"),
     "id": tasks.c.id,
     "lines": tasks.c.lines_read,
     "checkpoints": sa.select(sa.func.count()).where(checkpoints.c.task_id == tasks.c.id).scalar_subquery(),

@@ -19,18 +19,22 @@ from agent.store.runs.keys import ConfigKey, Field, Key, MetricKey, SortKey, con
 from agent.store.runs.operands import Operands
 from agent.store.schema import config_values, series, tasks
 from agent.store.search import words_of
-from agent.store.task_search import about
+from agent.store.task_search import IS_ARCHIVED, IS_LISTED, about
 
 _MOST_NEAR = 5000  # names that are looked through for the nearest
 
 
 @dataclass(frozen=True, slots=True)
 class RunQuestion:
-    """`words` are looked for as in the list of tasks. `now_us` is where a running task's duration ends."""
+    """`words` are looked for as in the list of tasks. `now_us` is where a running task's duration ends.
+
+    With `archived` the tasks of the archive, in place of the others.
+    """
 
     words: str = ""
     where: Expression | None = None
     statuses: Collection[TaskStatus] | None = None
+    archived: bool = False
     now_us: int = field(default_factory=now_us)
 
     def keys(self) -> list[Key]:
@@ -38,7 +42,8 @@ class RunQuestion:
 
     def conditions(self, operands: Operands) -> list[sa.ColumnElement[bool]]:
         """All but that of the statuses, which are counted whichever are chosen."""
-        found = [about(word) for word in words_of(self.words)]
+        found: list[sa.ColumnElement[bool]] = [IS_LISTED, IS_ARCHIVED if self.archived else sa.not_(IS_ARCHIVED)]
+        found += [about(word) for word in words_of(self.words)]
         return [*found, condition(self.where, operands)] if self.where is not None else found
 
     def selected(self, operands: Operands) -> list[sa.ColumnElement[bool]]:

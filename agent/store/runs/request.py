@@ -29,6 +29,7 @@ class RunRequest:
     where: str = ""
     words: str = ""
     statuses: Collection[TaskStatus] | None = None
+    archived: bool = False
     sort: Sequence[str] = ()
     group: Sequence[str] = ()
     limit: int | None = 100  # None: all
@@ -36,7 +37,7 @@ class RunRequest:
 
     def question(self) -> RunQuestion:
         where = parse_expression(self.where) if self.where.strip() else None
-        return RunQuestion(self.words, where, self.statuses or None)
+        return RunQuestion(self.words, where, self.statuses or None, self.archived)
 
     def window(self) -> RunWindow:
         return RunWindow(self.limit, self.offset, self.sort_keys())

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 
-from agent.domain import NewModel, NewTask, Provenance, TaskStatus
+from agent.domain import NewModel, NewTask, Provenance, Task, TaskStatus
 from agent.errors import BadInput
 from agent.events.model import CheckpointReported, Event, Level, Metrics, Stream
-from agent.store import EventRow, Store
+from agent.store import EventRow, Store, UsageSample
 from agent.store.columns import from_json, to_json, to_us
 from agent.store.runs.cells import Reference
 from agent.store.runs.conditions import condition
@@ -25,6 +25,7 @@ from agent.store.runs.keys import SortKey
 from agent.store.runs.operands import Operands
 from agent.store.runs.parsing import parse_expression, parse_keys, parse_sort
 from agent.store.runs.question import RunQuestion, RunWindow
+from agent.store.runs.request import RunRequest
 from agent.store.schema import tasks
 from tests.support import naive_runs
 from tests.support.fuzzing import fuzz
@@ -339,3 +340,32 @@ def test_an_export_has_every_row_once_in_order(store: Store, add: Add) -> None:
     assert [tuple(run.cells) for run in rows] == sorted(
         ((i % 3, f"run {i}") for i in range(7)), key=lambda row: (-row[0], row[1])
     )
+
+
+def test_the_archive_has_a_table_of_its_own_and_the_trash_has_none(
+    store: Store, new_task: Callable[..., NewTask]
+) -> None:
+    store.tasks.add(new_task(store, name="kept"))
+    archived, deleted = (store.tasks.add(new_task(store, name=name)).id for name in ("archived", "deleted"))
+    for task in (archived, deleted):
+        store.tasks.request_stop(task)
+    store.tasks.archive(archived)
+    store.tasks.remove(deleted)
+
+    def names(*, archived: bool) -> list[object]:
+        request = RunRequest(columns=["name"], archived=archived)
+        return [row.cells[0] for row in store.runs.table(request.keys(), request.question(), request.window()).runs]
+
+    assert (names(archived=False), names(archived=True)) == (["kept"], ["archived"])
+
+
+def test_what_people_said_of_a_task_and_what_it_used_are_columns(store: Store, task: Task) -> None:
+    store.tasks.edit(task.id, tag=("b", "a"), notes="# good")
+    for time_us, memory in ((1, 300), (2, 100)):
+        store.usage.add(task.id, UsageSample(time_us, 50.0, memory, 1))
+    request = RunRequest(
+        columns=["tags,notes,peak_memory,peak_cpu,peak_gpu"], where='"a" in tags and peak_memory > 200'
+    )
+    (row,) = store.runs.table(request.keys(), request.question(), request.window()).runs
+
+    assert list(row.cells) == ["a, b", "# good", 300, 50.0, None]
