@@ -67,8 +67,9 @@ async function geometry(object, shape, size, color, pixels) {
     return { kind: "bitmap", path: outlineOf(rim), mask, area, box, covered: { box, mask: job } };
   }
   const { rings, polygons, ...rest } = shapeOf(object, shape, size);
-  const covered = polygons && { box: rest.box, polygons };
-  return { ...rest, path: rings.length ? outline(rings, !rest.open) : null, covered: rest.kind === "rectangle" ? { box: rest.box } : covered };
+  const ofPolygons = polygons && { box: rest.box, polygons };
+  const covered = rest.kind === "rectangle" ? { box: rest.box } : ofPolygons;
+  return { ...rest, path: rings.length ? outline(rings, !rest.open) : null, covered };
 }
 
 /** @param {Int32Array} rim */

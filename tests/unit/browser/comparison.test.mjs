@@ -80,7 +80,8 @@ test("two projects of predictions: what both kept of the ground truth is left ou
   });
   assert.deepEqual(shown(both, ["leaf", "leaf_nn"], ["leaf", "leaf_v2"]), [["leaf_nn"], ["leaf_v2"]]);
   assert.deepEqual(both.compared, ["leaf", "plot"]);
-  assert.deepEqual(both.counts([label("leaf_nn")], [label("leaf_v2")]).map(({ title, left, right }) => [title, left, right]), [["leaf", 1, 1]]);
+  const counts = both.counts([label("leaf_nn")], [label("leaf_v2")]);
+  assert.deepEqual(counts.map(({ title, left, right }) => [title, left, right]), [["leaf", 1, 1]]);
   const alike = new Comparison({ project, classes: seen, suffix: "_nn", other: other("sibling", "_nn"), otherClasses: seen });
   assert.deepEqual(alike.compared, ["leaf_nn", "plot_nn"]);
 });
