@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ def usage_of_processes(processes: Iterable[psutil.Process]) -> Usage | None:
     Memory that processes share is divided among them where the kernel tells (PSS). Their network is not told apart from
     other programs'.
     """
+    import psutil  # late: every command loads this module, and few ask for processes
+
     cpu_s, memory_bytes, read_bytes, written_bytes, pids = 0.0, 0, 0, 0, []
     for process in processes:
         with suppress(psutil.Error), process.oneshot():
@@ -75,6 +78,8 @@ def usage_of_processes(processes: Iterable[psutil.Process]) -> Usage | None:
 
 
 def _memory_bytes(process: psutil.Process) -> int:
+    import psutil  # late, as above
+
     try:
         return int(process.memory_full_info().pss)
     except (psutil.AccessDenied, AttributeError):
