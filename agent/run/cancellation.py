@@ -14,6 +14,7 @@ class Cause(StrEnum):
     """What ends a run early. Most causes are also the reason that is recorded (docs/reference/tasks.md)."""
 
     STOPPED_BY_USER = "stopped_by_user"
+    TRIAL_PRUNED = "trial_pruned"  # its study sees nothing in going on with it
     AGENT_STOPPED = "agent_stopped"  # the agent ends, and was asked to stop its tasks first
     TIME_LIMIT = "time_limit"
     IDLE_LIMIT = "idle_limit"
@@ -37,8 +38,10 @@ class Cause(StrEnum):
 
 
 AGENT_STOPPED = "the agent was stopped while the task ran"
+PRUNED = "its trial was pruned: by its values so far it would not become one of the best of its study"
 INTERRUPTED = 130  # exit code of a process that ends before its task does
-STOPS = frozenset({Cause.STOPPED_BY_USER.value, Cause.AGENT_STOPPED.value})  # these reasons do not fail a task
+# These reasons do not fail a task.
+STOPS = frozenset({Cause.STOPPED_BY_USER.value, Cause.TRIAL_PRUNED.value, Cause.AGENT_STOPPED.value})
 
 
 class Cancelled(AgentError):
@@ -56,6 +59,13 @@ class Cancelled(AgentError):
     @classmethod
     def left(cls, task_id: int) -> Cancelled:
         return cls(Cause.AGENT_LEFT, f"task {task_id} goes on without this agent; the next agent goes on with it")
+
+    @classmethod
+    def requested(cls, stop_cause: str | None) -> Cancelled:
+        """The cancellation for a stop that was requested in the store."""
+        if stop_cause == Cause.TRIAL_PRUNED:
+            return cls(Cause.TRIAL_PRUNED, PRUNED)
+        return cls(Cause.STOPPED_BY_USER, "stopped by the user")
 
     @classmethod
     def recorded(cls, reason: str, sentence: str) -> Cancelled:

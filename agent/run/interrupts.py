@@ -61,8 +61,9 @@ class Interrupts:
             raise self.cancelled
         if self._shutdown.stops:
             raise Cancelled(Cause.AGENT_STOPPED, AGENT_STOPPED)
-        if self._installation.store.tasks.stop_requested(self._task.id, agent_id=self._task.agent_id):
-            raise Cancelled(Cause.STOPPED_BY_USER, "stopped by the user")
+        tasks = self._installation.store.tasks
+        if tasks.stop_requested(self._task.id, agent_id=self._task.agent_id):
+            raise Cancelled.requested(tasks.stop_cause(self._task.id))
 
     def _raise_if_left(self) -> None:
         if self._shutdown.leaves:

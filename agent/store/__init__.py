@@ -35,10 +35,12 @@ from agent.store.project_search import ProjectQuestion
 from agent.store.projects import Projects
 from agent.store.runs.table import Runs
 from agent.store.schema import HEAD as SCHEMA_REVISION
+from agent.store.studies import NewStudy, Studies, Study, StudyState
 from agent.store.task_rows import TaskSummary
 from agent.store.task_search import TaskQuestion
 from agent.store.tasks import Tasks
 from agent.store.tokens import Token, Tokens
+from agent.store.trials import Trial
 from agent.store.usage import UsagePeaks, UsageSample, UsageSamples
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "ModelQuestion",
     "Models",
     "NamesTaken",
+    "NewStudy",
     "Origin",
     "Place",
     "Plugins",
@@ -65,11 +68,14 @@ __all__ = [
     "Series",
     "Store",
     "StoredEvent",
+    "Study",
+    "StudyState",
     "TaskQuestion",
     "TaskSummary",
     "Tasks",
     "Token",
     "Tokens",
+    "Trial",
     "UsagePeaks",
     "UsageSample",
     "Wanted",
@@ -100,6 +106,7 @@ class Store:
         self.images = Images(database)
         self.gallery = Gallery(database)
         self.plugins = Plugins(database)
+        self.studies = Studies(database)
         self.agents = Agents(database)
         self.tokens = Tokens(database)
         self.names = Names(database)

@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0008"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0009"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -195,12 +195,16 @@ tasks = Table(
     Column("only_for", Text),  # the name of the agent that must run it; null: any
     *_kept(),
     Column("archived_us", Us),  # left out of lists since then
+    Column("stop_cause", Text),  # why the stop was requested; null: a person asked
+    Column("study_id", BigInteger),  # of the study whose trial it is
+    Column("trial_number", BigInteger),
     CheckConstraint(
         "status IN ('queued', 'consumed', 'started', 'deployed', 'terminating', 'finished', 'error', 'stopped')",
         name="status",
     ),
     Index("ix_tasks_status_id", "status", "id"),
     Index("ix_tasks_deleted_us_archived_us_status", "deleted_us", "archived_us", "status"),  # what lists count by
+    Index("ix_tasks_study_id_trial_number", "study_id", "trial_number", unique=True),  # a trial has one task
     sqlite_autoincrement=True,  # an id is never used twice, because labels, links and logs name it
 )
 
@@ -354,4 +358,37 @@ tokens = Table(
     Column("last_used_us", Us),
     Column("revoked_us", Us),
     sqlite_autoincrement=True,  # an id is never used twice, because sessions name it
+)
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("metric", Text),  # "val.mean_iou"; null: all combinations are tried, and nothing is compared
+    Column("direction", Text),
+    Column("trials", BigInteger, nullable=False),
+    Column("jobs", Integer, nullable=False),
+    Column("sampler", Text, nullable=False),
+    Column("pruner", Text, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("created_us", Us, nullable=False),
+    Column("controller", Text),  # the process that decides about its trials
+    Column("controller_info", Text),
+    Column("lease_until_us", Us),  # past it, another process may control the study
+    Column("space", Text, nullable=False),
+    Column("task", Text, nullable=False),  # the request for a task, into which the parameters of a trial are put
+    CheckConstraint("state IN ('running', 'finished', 'stopped')", name="state"),
+    sqlite_autoincrement=True,  # an id is never used twice, because tasks and links name it
+)
+
+# What Optuna writes down of a study, in its own words; its state is what these entries make when read in order.
+study_journal = Table(
+    "study_journal",
+    metadata,
+    Column("study_id", ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,  # rows lie in the order of (study_id, seq)
 )

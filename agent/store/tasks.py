@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -31,22 +31,33 @@ from agent.store.task_rows import (
 )
 from agent.store.task_search import IS_ARCHIVED, IS_LISTED, TaskQuestion, search_tasks
 from agent.store.task_story import delete_story
+from agent.store.trials import Trial, task_of_trial
+
+StopCause = Literal["trial_pruned"]
 
 
 class Tasks(TaskClaims, Described[Task]):
     _noun, _table = "task", tasks
 
     def add(
-        self, new: NewTask, *, agent_id: str | None = None, lease_s: float = 30, only_for: str | None = None
+        self,
+        new: NewTask,
+        *,
+        agent_id: str | None = None,
+        lease_s: float = 30,
+        only_for: str | None = None,
+        trial: Trial | None = None,
     ) -> Task:
         """Add a queued task, or with `agent_id` a task that this agent has claimed, so that no other agent comes first.
 
         The first free agent takes a queued task; with `only_for` the first free agent of that name. What it uses comes
-        out of the trash.
+        out of the trash. With `trial` it is the task of this trial; a trial that has a task keeps it, and gets no other.
         NotFound when its plugin, project or model is not in the store.
         """
         taken = {"agent_id": agent_id, "lease_until_us": lease_until_us(lease_s)} if agent_id is not None else {}
         with self._db.writing() as connection:
+            if trial is not None and (known := task_of_trial(connection, trial)) is not None:
+                return known
             for noun, table, wanted in (
                 ("plugin", plugins, new.plugin_id),
                 ("project", projects, new.project_id),
@@ -70,6 +81,8 @@ class Tasks(TaskClaims, Described[Task]):
                     options=to_json(asdict(new.options)),
                     created_us=now_us(),
                     only_for=only_for,
+                    study_id=trial.study_id if trial else None,
+                    trial_number=trial.number if trial else None,
                 )
                 .returning(*TASK_COLUMNS)
             ).one()
@@ -78,9 +91,10 @@ class Tasks(TaskClaims, Described[Task]):
                 connection.execute(sa.insert(config_values), values)
         return task
 
-    def request_stop(self, id: int) -> Task:  # noqa: A002
+    def request_stop(self, id: int, *, cause: StopCause | None = None) -> Task:  # noqa: A002
         """Ask for the end: a queued task ends at once, a running one becomes terminating. Idempotent.
 
+        `cause` says why; None: a person asked. The first request decides.
         The log of a queued task that an agent has begun and given back gets its last event here: no agent will end it.
         """
         with self._db.writing() as connection:
@@ -89,9 +103,11 @@ class Tasks(TaskClaims, Described[Task]):
             if status.is_final:
                 return to_task(row)
             changed: dict[str, Any] = {"stop_requested": True}
+            if not row.stop_requested:
+                changed["stop_cause"] = cause
             if status is TaskStatus.QUEUED:
-                reason = "stopped_by_user"
-                add_closing_note(self._db, connection, id, "TASK_STOPPED", {"stopped": "by_user", "reason": reason})
+                reason, by = cause or "stopped_by_user", cause or "by_user"
+                add_closing_note(self._db, connection, id, "TASK_STOPPED", {"stopped": by, "reason": reason})
                 changed |= {
                     "status": TaskStatus.STOPPED.value,
                     "reason": reason,
@@ -151,6 +167,11 @@ class Tasks(TaskClaims, Described[Task]):
         if agent_id is not None and row.agent_id != agent_id:
             raise taken_over(id)
         return bool(row.stop_requested)
+
+    def stop_cause(self, id: int) -> str | None:  # noqa: A002
+        """Why the stop was requested; None: a person asked, or nobody."""
+        with self._db.reading() as connection:
+            return connection.execute(sa.select(tasks.c.stop_cause).where(tasks.c.id == id)).scalar()
 
     def become(
         self,

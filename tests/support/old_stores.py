@@ -17,6 +17,7 @@ import agent.store.migrations
 
 US = 1_700_000_000_000_000
 SHA = "ab" * 32
+TASK = '{"type":"train","name":"net","plugin_id":1,"project_id":1,"model_id":1,"config":{},"options":{}}'
 
 FIRST = f"""
     INSERT INTO plugins (id, title, description, type, image, tag, modes, readme, configs, created_us, updated_us)
@@ -56,6 +57,10 @@ LATER = {
     "0006": "INSERT INTO config_values (path, task_id, kind, number) VALUES ('.lr', 1, 0, 0.1);",
     "0007": "UPDATE tasks SET tags = '\nold\n', notes = '# good' WHERE id = 1; UPDATE projects SET tags = '\nfruit\n';",
     "0008": f"INSERT INTO usage (task_id, time_us, memory_bytes) VALUES (1, {US}, 77);",
+    "0009": f"INSERT INTO studies (id, name, state, trials, jobs, sampler, pruner, seed, created_us, space, task) "
+    f"VALUES (1, 'rates', 'running', 3, 1, 'grid', 'none', 7, {US}, '{{}}', '{TASK}'); "
+    "INSERT INTO study_journal (study_id, seq, body) VALUES (1, 0, '{}'); "
+    "UPDATE tasks SET study_id = 1, trial_number = 0 WHERE id = 2;",
 }
 
 

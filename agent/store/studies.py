@@ -1,0 +1,211 @@
+"""Studies: a search over the parameters of a training. Each trial of a study is one task.
+
+What the search knows lies in the journal, whose entries have the numbers 0, 1, 2, … A study has at most one
+controller, the process that decides about its trials; only it may append to the journal.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.domain import NewTask, TaskOptions, TaskType
+from agent.errors import Conflict, NotFound
+from agent.store.columns import clean, from_json, from_json_or_none, from_us, from_us_or_none, int64, now_us, to_json
+from agent.store.schema import studies, study_journal
+from agent.store.trials import Trials
+
+
+class StudyState(StrEnum):
+    RUNNING = "running"  # trials are wanted, whether a controller lives or not
+    FINISHED = "finished"  # as many trials as were wanted have ended
+    STOPPED = "stopped"  # by a person, before that
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewStudy:
+    name: str
+    task: NewTask  # the parameters of each trial are put into its config
+    space: Mapping[str, Any]  # key of the config → what may be there (agent.tuning.space)
+    metric: str | None  # "val.mean_iou"; None: nothing is compared
+    direction: str | None  # "maximize" or "minimize"; None without a metric
+    trials: int
+    jobs: int  # trials at the same time
+    sampler: str
+    pruner: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study(NewStudy):
+    id: int
+    state: StudyState
+    controller: str | None  # the process that decides about its trials, or did when it died
+    controller_info: Mapping[str, Any]  # as `liveness.this_process` describes it
+    lease_until: datetime | None
+    created_at: datetime
+
+
+class Studies(Trials):
+    def add(self, new: NewStudy) -> Study:
+        """Conflict when a study has that name."""
+        name = clean(new.name)
+        with self._db.writing() as connection:
+            taken = connection.execute(sa.select(studies.c.id).where(studies.c.name == name)).scalar()
+            if taken is not None:
+                raise Conflict(
+                    f"Study {taken} has the name {name!r} already; "
+                    f"`agent tune resume {taken}` goes on with it, --name gives this one another name."
+                )
+            row = connection.execute(
+                sa.insert(studies)
+                .values(
+                    name=name,
+                    state=StudyState.RUNNING.value,
+                    metric=new.metric and clean(new.metric),
+                    direction=new.direction,
+                    trials=new.trials,
+                    jobs=new.jobs,
+                    sampler=new.sampler,
+                    pruner=new.pruner,
+                    seed=int64(new.seed),
+                    created_us=now_us(),
+                    space=to_json(new.space),
+                    task=to_json(asdict(new.task)),
+                )
+                .returning(*studies.c)
+            ).one()
+        return _study(row)
+
+    def get(self, id: int) -> Study:  # noqa: A002
+        with self._db.reading() as connection:
+            row = connection.execute(sa.select(studies).where(studies.c.id == int64(id))).first()
+        if row is None:
+            raise NotFound(f"There is no study {id}; see `agent tune list`.")
+        return _study(row)
+
+    def find(self, name: str) -> Study:
+        with self._db.reading() as connection:
+            row = connection.execute(sa.select(studies).where(studies.c.name == clean(name))).first()
+        if row is None:
+            raise NotFound(f"There is no study {name!r}; see `agent tune list`.")
+        return _study(row)
+
+    def list(self, *, limit: int = 100, before_id: int | None = None) -> list[Study]:
+        """Newest first."""
+        found = sa.select(studies).order_by(studies.c.id.desc()).limit(limit)
+        if before_id is not None:
+            found = found.where(studies.c.id < int64(before_id))
+        with self._db.reading() as connection:
+            return [_study(row) for row in connection.execute(found)]
+
+    def set_state(self, id: int, state: StudyState, *, trials: int | None = None) -> Study:  # noqa: A002
+        """Move to another state; with `trials`, so many are wanted from now on."""
+        changed: dict[str, Any] = {"state": state.value} | ({} if trials is None else {"trials": trials})
+        with self._db.writing() as connection:
+            row = connection.execute(
+                sa.update(studies).where(studies.c.id == int64(id)).values(changed).returning(*studies.c)
+            ).first()
+        if row is None:
+            raise NotFound(f"There is no study {id}; see `agent tune list`.")
+        return _study(row)
+
+    def finish(self, id: int, controller: str, trials: int) -> bool:  # noqa: A002
+        """All `trials` have ended. False when more are wanted meanwhile, when it was stopped, or is not ours."""
+        with self._db.writing() as connection:
+            done = sa.update(studies).where(
+                studies.c.id == id,
+                studies.c.controller == controller,
+                studies.c.state == StudyState.RUNNING.value,
+                studies.c.trials <= trials,
+            )
+            return connection.execute(done.values(state=StudyState.FINISHED.value)).rowcount == 1
+
+    # ---------------------------------------------------------------- the controller
+
+    def control(
+        self, id: int, controller: str, info: Mapping[str, Any], lease_s: float, *, instead_of: str | None  # noqa: A002
+    ) -> bool:
+        """Become the controller. `instead_of` was seen there and is dead; False when it is another by now."""
+        with self._db.writing() as connection:
+            taken = (
+                sa.update(studies)
+                .where(studies.c.id == id, studies.c.controller.is_not_distinct_from(instead_of))
+                .values(controller=controller, controller_info=to_json(info), lease_until_us=_until_us(lease_s))
+            )
+            return connection.execute(taken).rowcount == 1
+
+    def renew(self, id: int, controller: str, lease_s: float) -> None:  # noqa: A002
+        """Conflict when another process controls the study."""
+        with self._db.writing(durable=False) as connection:
+            mine = sa.update(studies).where(studies.c.id == id, studies.c.controller == controller)
+            if connection.execute(mine.values(lease_until_us=_until_us(lease_s))).rowcount != 1:
+                raise _lost(id)
+
+    def release(self, id: int, controller: str) -> None:  # noqa: A002
+        with self._db.writing() as connection:
+            mine = sa.update(studies).where(studies.c.id == id, studies.c.controller == controller)
+            connection.execute(mine.values(controller=None, controller_info=None, lease_until_us=None))
+
+    # ---------------------------------------------------------------- the journal
+
+    def journal(self, id: int, first: int = 0) -> builtins.list[str]:  # noqa: A002
+        """The entries from number `first` on, in order."""
+        found = sa.select(study_journal.c.body).where(study_journal.c.study_id == id, study_journal.c.seq >= first)
+        with self._db.reading() as connection:
+            return list(connection.execute(found.order_by(study_journal.c.seq)).scalars())
+
+    def append(self, id: int, controller: str, first: int, bodies: Sequence[str]) -> None:  # noqa: A002
+        """Append entries with the numbers from `first` on, all or none.
+
+        Conflict when another process controls the study, or when the journal does not end at `first`.
+        """
+        mine = sa.select(studies.c.id).where(studies.c.id == id, studies.c.controller == controller).with_for_update()
+        count = sa.select(sa.func.count()).where(study_journal.c.study_id == id)
+        with self._db.writing() as connection:
+            if connection.execute(mine).first() is None or connection.execute(count).scalar() != first:
+                raise _lost(id)
+            rows = [{"study_id": id, "seq": first + place, "body": body} for place, body in enumerate(bodies)]
+            if rows:
+                connection.execute(sa.insert(study_journal), rows)
+
+
+def _lost(id_: int) -> Conflict:
+    return Conflict(f"Another process controls study {id_} by now, and goes on with it.")
+
+
+def _until_us(lease_s: float) -> int:
+    return now_us() + int(lease_s * 1_000_000)
+
+
+def _study(row: Any) -> Study:
+    return Study(
+        id=row.id,
+        name=row.name,
+        state=StudyState(row.state),
+        metric=row.metric,
+        direction=row.direction,
+        trials=row.trials,
+        jobs=row.jobs,
+        sampler=row.sampler,
+        pruner=row.pruner,
+        seed=row.seed,
+        controller=row.controller,
+        controller_info=from_json_or_none(row.controller_info) or {},
+        lease_until=from_us_or_none(row.lease_until_us),
+        created_at=from_us(row.created_us),
+        space=from_json(row.space),
+        task=_task(from_json(row.task)),
+    )
+
+
+def _task(values: Mapping[str, Any]) -> NewTask:
+    known = TaskOptions.__dataclass_fields__
+    options = {name: value for name, value in values["options"].items() if name in known}
+    return NewTask(**{**values, "type": TaskType(values["type"]), "options": TaskOptions(**options)})
