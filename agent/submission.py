@@ -126,19 +126,29 @@ def config_notes(plugin: Plugin, task: NewTask | Task) -> tuple[str, ...]:
 def set_key(config: dict[str, Any], text: str) -> None:
     """Apply `a.b=value` to `config`, in place. A value that is JSON counts as JSON; any other text is a string."""
     path, equals, value = text.partition("=")
-    keys = path.split(".")
-    if not equals or not all(keys):
+    if not equals or not all(path.split(".")):
         raise BadInput(f"--set {text!r} is not key=value; write for instance lr=0.001 or batch_size.train=8")
+    put_value(config, path, read_value(value), said=text)
+
+
+def read_value(text: str) -> Any:
+    """A text that is JSON counts as JSON; any other text is a string."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def put_value(config: dict[str, Any], path: str, value: Any, *, said: str) -> None:
+    """Put the value at `a.b`, in place. BadInput, which quotes what was `said`, where `a` is no object."""
+    keys = path.split(".")
     target = config
     for depth, key in enumerate(keys[:-1], 1):
         inner = target.setdefault(key, {})
         if not isinstance(inner, dict):
-            raise BadInput(f"--set {text!r}: {'.'.join(keys[:depth])} is {_json_kind(inner)}, not an object")
+            raise BadInput(f"--set {said!r}: {'.'.join(keys[:depth])} is {_json_kind(inner)}, not an object")
         target = inner
-    try:
-        target[keys[-1]] = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        target[keys[-1]] = value
+    target[keys[-1]] = value
 
 
 def _require_storable(config: Mapping[str, Any]) -> None:

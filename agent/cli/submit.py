@@ -68,7 +68,7 @@ def submit_train(
 ) -> None:
     """Train a model on a project with a plugin, and watch it. Ctrl-C stops it; a second one does not wait for that."""
     options = RequestedOptions(
-        engine=engine, gpus=gpus, pull=pull, python=python, env=pairs(env, "--env"), memory_bytes=_bytes(memory),
+        engine=engine, gpus=gpus, pull=pull, python=python, env=pairs(env, "--env"), memory_bytes=size(memory),
         hardened=hardened or None, writable_data=writable_data, stop_grace_s=stop_grace, time_limit_s=time_limit,
         idle_limit_s=idle_limit,
     )  # fmt: skip
@@ -105,7 +105,7 @@ def submit_inference(
 ) -> None:
     """Apply a model to a project with a plugin; the predictions become a new project in the library."""
     options = RequestedOptions(
-        engine=engine, gpus=gpus, pull=pull, python=python, env=pairs(env, "--env"), memory_bytes=_bytes(memory),
+        engine=engine, gpus=gpus, pull=pull, python=python, env=pairs(env, "--env"), memory_bytes=size(memory),
         hardened=hardened or None, writable_data=writable_data, stop_grace_s=stop_grace, time_limit_s=time_limit,
         idle_limit_s=idle_limit,
     )  # fmt: skip
@@ -116,7 +116,8 @@ def submit_inference(
     submit_task(asked, How(pairs(base, "--base"), detach, dry_run, json))
 
 
-def _bytes(text: str | None) -> int | None:
+def size(text: str | None) -> int | None:
+    """`--memory` in bytes. BadInput."""
     from agent.settings import size_bytes  # late: help should not wait for the settings' library
 
     try:

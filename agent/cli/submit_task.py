@@ -28,7 +28,7 @@ from agent.submission import TaskRequest, config_notes, new_task
 from agent.task_options import RequestedOptions, is_hardened, resolve_options
 
 if TYPE_CHECKING:
-    from agent.engines import ImageInfo
+    from agent.engines import Engine, ImageInfo
     from agent.run.dry_run import Plan
 
 
@@ -59,33 +59,20 @@ class How:
 
 def submit_task(asked: Asked, how: How) -> None:
     """Queue the task, or run it in this process, or show its plan. Raises typer.Exit with the task's exit code."""
-    from agent.engines.docker import DockerEngine  # late: only submitting needs engines, and they are slow to import
-    from agent.run.dry_run import plan
+    from agent.run.dry_run import plan  # late: only submitting needs it
     from agent.run.outcome import exit_code
 
     with open_installation() as installation:
-        request, plugin = _request(installation, asked)
-        new = new_task(installation.store, installation.settings, request, artifacts=installation.artifacts)
-        engine = installation.open_engine(new.options.engine, installation.settings)
-        is_hardened(new.options, installation.settings, engine.name)  # refuses processes before anything is queued
+        plugin, new, engine = checked(installation, asked)
         for line in config_notes(plugin, new):
             show.err.print(f"Note: {line}", markup=False)
         if how.dry_run:
             _show_plan(plan(new, installation, engine.info()), as_json=how.json)
             return
-        if isinstance(engine, DockerEngine) and plugin.folder is not None:
-            from agent.engines.docker_build import ensure_built
-
-            ensure_built(
-                plugin,
-                engine,
-                recipes=installation.settings.builds,
-                bases=how.bases,
-                on_line=lambda line: show.err.print(line, markup=False, end="", style="dim"),
-            )
+        build_if_missing(installation, plugin, engine, how.bases)
         if how.detach:
             task = installation.store.tasks.add(new)
-            if not _agent_alive(installation):
+            if not agent_alive(installation):
                 spawn_agent(installation.settings, task.id)
             show.as_json(task) if how.json else show.out.print(str(task.id), markup=False)
             return
@@ -96,6 +83,31 @@ def submit_task(asked: Asked, how: How) -> None:
             say_end(task)
             _say_results(installation, task)
     raise typer.Exit(exit_code(task))
+
+
+def checked(installation: Installation, asked: Asked) -> tuple[Plugin, NewTask, Engine]:
+    """The task that may be queued, its plugin, and the engine of this machine. Raises what forbids it."""
+    request, plugin = _request(installation, asked)
+    new = new_task(installation.store, installation.settings, request, artifacts=installation.artifacts)
+    engine = installation.open_engine(new.options.engine, installation.settings)
+    is_hardened(new.options, installation.settings, engine.name)  # refuses processes before anything is queued
+    return plugin, new, engine
+
+
+def build_if_missing(installation: Installation, plugin: Plugin, engine: Engine, bases: Mapping[str, str]) -> None:
+    """Build the image of a plugin from source where the engine needs it. Raises BuildFailed."""
+    from agent.engines.docker import DockerEngine  # late: engines are slow to import
+
+    if isinstance(engine, DockerEngine) and plugin.folder is not None:
+        from agent.engines.docker_build import ensure_built
+
+        ensure_built(
+            plugin,
+            engine,
+            recipes=installation.settings.builds,
+            bases=bases,
+            on_line=lambda line: show.err.print(line, markup=False, end="", style="dim"),
+        )
 
 
 def _request(installation: Installation, asked: Asked) -> tuple[TaskRequest, Plugin]:
@@ -167,7 +179,7 @@ def _foreground(installation: Installation, new: NewTask, *, quiet: bool) -> Tas
         return running.result()
 
 
-def _agent_alive(installation: Installation) -> bool:
+def agent_alive(installation: Installation) -> bool:
     """Whether an agent will take the task: an agent that takes tasks from the queue, not a task of its own."""
     return bool(agents_alive(installation.store, takes="queue"))
 

@@ -105,32 +105,40 @@ class Studies(Trials):
         with self._db.reading() as connection:
             return [_study(row) for row in connection.execute(found)]
 
-    def set_state(self, id: int, state: StudyState, *, trials: int | None = None) -> Study:  # noqa: A002
-        """Move to another state; with `trials`, so many are wanted from now on."""
-        changed: dict[str, Any] = {"state": state.value} | ({} if trials is None else {"trials": trials})
+    def stop(self, id: int) -> Study:  # noqa: A002
+        """No more trials. A study that has ended stays as it ended."""
+        self._become(id, StudyState.STOPPED, studies.c.state == StudyState.RUNNING.value)
+        return self.get(id)
+
+    def resume(self, id: int, *, trials: int, jobs: int) -> Study:  # noqa: A002
+        """So many trials are wanted, so many at once, whether the study had ended or not."""
+        self._become(id, StudyState.RUNNING, sa.true(), trials=trials, jobs=jobs)
+        return self.get(id)
+
+    def _become(self, id_: int, state: StudyState, allowed: sa.ColumnElement[bool], **changed: int) -> bool:
+        change = sa.update(studies).where(studies.c.id == int64(id_), allowed)
         with self._db.writing() as connection:
-            row = connection.execute(
-                sa.update(studies).where(studies.c.id == int64(id)).values(changed).returning(*studies.c)
-            ).first()
-        if row is None:
-            raise NotFound(f"There is no study {id}; see `agent tune list`.")
-        return _study(row)
+            return connection.execute(change.values(state=state.value, **changed)).rowcount == 1
 
     def finish(self, id: int, controller: str, trials: int) -> bool:  # noqa: A002
         """All `trials` have ended. False when more are wanted meanwhile, when it was stopped, or is not ours."""
-        with self._db.writing() as connection:
-            done = sa.update(studies).where(
-                studies.c.id == id,
-                studies.c.controller == controller,
-                studies.c.state == StudyState.RUNNING.value,
-                studies.c.trials <= trials,
-            )
-            return connection.execute(done.values(state=StudyState.FINISHED.value)).rowcount == 1
+        still = sa.and_(
+            studies.c.controller == controller,
+            studies.c.state == StudyState.RUNNING.value,
+            studies.c.trials <= trials,
+        )
+        return self._become(id, StudyState.FINISHED, still)
 
     # ---------------------------------------------------------------- the controller
 
     def control(
-        self, id: int, controller: str, info: Mapping[str, Any], lease_s: float, *, instead_of: str | None  # noqa: A002
+        self,
+        id: int,  # noqa: A002
+        controller: str,
+        info: Mapping[str, Any],
+        lease_s: float,
+        *,
+        instead_of: str | None,
     ) -> bool:
         """Become the controller. `instead_of` was seen there and is dead; False when it is another by now."""
         with self._db.writing() as connection:

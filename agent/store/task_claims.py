@@ -31,14 +31,15 @@ class TaskClaims:
         with self._db.reading() as connection:
             return [to_task(row) for row in connection.execute(found)]
 
-    def engines_wanted(self, agent_id: str, setting: str = "auto") -> set[str]:
+    def engines_wanted(self, agent_id: str, setting: str = "auto", *, study_id: int | None = None) -> set[str]:
         """The engines that the queued tasks want which this agent may take: docker, process, auto (either).
 
+        With `study_id` only of this study's tasks.
         `setting` is the engine of the agent's settings, for tasks that leave it to the agent. A plugin that is known by
         its image only wants docker.
         """
         with self._db.reading() as connection:
-            found = sa.select(self._engine_wanted(setting)).where(_queued(agent_id)).distinct()
+            found = sa.select(self._engine_wanted(setting)).where(_queued(agent_id), _of_study(study_id)).distinct()
             return set(connection.execute(found).scalars())
 
     def last_engine(self) -> str | None:
@@ -70,10 +71,11 @@ class TaskClaims:
         lease_s: float = 30,
         engines: Collection[str] | None = None,
         setting: str = "auto",
+        study_id: int | None = None,
     ) -> Task | None:
         """Take the oldest queued task that this agent may take, or `task_id` if it is queued; None without a task.
 
-        With `engines` only a task that wants one of these; see `engines_wanted`.
+        With `engines` only a task that wants one of these, see `engines_wanted`; with `study_id` only one of its tasks.
 
         One short exclusive transaction: of any number of agents exactly one gets a task. The claim holds
         for `lease_s` seconds and is kept by `renew`.
@@ -82,7 +84,7 @@ class TaskClaims:
         if task_id is not None:
             oldest = oldest.where(tasks.c.status == TaskStatus.QUEUED.value, tasks.c.id == task_id)
         else:
-            oldest = oldest.where(_queued(agent_id))
+            oldest = oldest.where(_queued(agent_id), _of_study(study_id))
         if engines is not None:
             oldest = oldest.where(self._engine_wanted(setting).in_(engines))
         with self._db.reading() as connection:  # most searches find nothing: writers need not wait for them
@@ -142,15 +144,17 @@ class TaskClaims:
         gone: Collection[str] = (),
         alive: Collection[str] = (),
         task_id: int | None = None,
+        study_id: int | None = None,
     ) -> list[Task]:
         """Claim tasks whose agent has not renewed in time, oldest first. They keep their status and step.
 
         An agent in `gone` is known to be dead: its lease is not waited for. An agent in `alive` is known to live,
-        however late its lease is (the machine slept). With `task_id` only this task.
+        however late its lease is (the machine slept). With `task_id` only this task, with `study_id` only this study's.
         """
         lost = (
             sa.select(tasks.c.id)
             .where(tasks.c.status.in_(LIVE), tasks.c.agent_id != agent_id, _unattended(gone, alive))
+            .where(_of_study(study_id))
             .order_by(tasks.c.id)
         )
         if task_id is not None:
@@ -169,6 +173,11 @@ def _queued(agent_id: str) -> sa.ColumnElement[bool]:
     """The queued tasks that this agent may take."""
     may_take = tasks.c.only_for.is_(None) | (tasks.c.only_for == agent_name(agent_id))
     return sa.and_(tasks.c.status == TaskStatus.QUEUED.value, may_take)
+
+
+def _of_study(study_id: int | None) -> sa.ColumnElement[bool]:
+    """The tasks of this study; None: every task."""
+    return sa.true() if study_id is None else tasks.c.study_id == study_id
 
 
 def _unattended(gone: Collection[str], alive: Collection[str]) -> sa.ColumnElement[bool]:

@@ -23,9 +23,7 @@ class Trial:
 
 
 def task_of_trial(connection: sa.Connection, trial: Trial) -> Task | None:
-    found = sa.select(*TASK_COLUMNS).where(
-        tasks.c.study_id == trial.study_id, tasks.c.trial_number == trial.number
-    )
+    found = sa.select(*TASK_COLUMNS).where(tasks.c.study_id == trial.study_id, tasks.c.trial_number == trial.number)
     row = connection.execute(found).first()
     return None if row is None else to_task(row)
 

@@ -70,7 +70,7 @@ def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
     """A heartbeat in the background: lists the agent and keeps its leases while the block runs.
 
     `info` tells other processes which tasks this agent takes: `takes` is "queue" for whatever is queued, "one" for a
-    single task, whose number is `task` where it is known before it starts.
+    single task, whose number is `task` where it is known before it starts, "study" for the tasks of the study `study`.
     """
     store, presence = installation.store, Presence(installation, info)
     agent_id = presence.id
@@ -150,17 +150,24 @@ def run_new(
         return run_task(task, installation, shutdown=shutdown)
 
 
-def run_forever(installation: Installation, shutdown: Shutdown, *, parallel: int = 1) -> list[int]:
-    """Take and run queued tasks until `shutdown` is asked for. Gives the tasks that go on without this agent."""
+def run_forever(
+    installation: Installation, shutdown: Shutdown, *, parallel: int = 1, study_id: int | None = None
+) -> list[int]:
+    """Take and run queued tasks until `shutdown` is asked for. Gives the tasks that go on without this agent.
+
+    With `study_id` only the tasks of this study: the agent of a foreground `agent tune`.
+    """
+    info: dict[str, Any] = {"takes": "queue"} if study_id is None else {"takes": "study", "study": study_id}
     with (
-        alive(installation, takes="queue") as presence,
+        alive(installation, **info) as presence,
         ThreadPoolExecutor(THREADS, thread_name_prefix="task") as pool,
     ):
         log.info("agent %s is ready for tasks", presence.id)
-        work = _Work(installation, presence, Conditions(installation, pool), parallel)
-        housekeeping = Housekeeping(installation)
+        work = _Work(installation, presence, Conditions(installation, pool), parallel, study_id)
+        housekeeping = Housekeeping(installation) if study_id is None else None
         while not shutdown.is_asked:
-            housekeeping.start_round_when_due(pool)
+            if housekeeping is not None:
+                housekeeping.start_round_when_due(pool)
             work.settle()
             task = work.next()
             if task is not None:
@@ -185,7 +192,14 @@ class _Retry:
 class _Work:
     """The tasks this agent runs, and the choice of its next task."""
 
-    def __init__(self, installation: Installation, presence: Presence, conditions: Conditions, parallel: int) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        presence: Presence,
+        conditions: Conditions,
+        parallel: int,
+        study_id: int | None,
+    ) -> None:
         self.running: dict[int, Future[Task]] = {}
         self.left: list[int] = []  # tasks that go on without this agent
         self._installation = installation
@@ -193,6 +207,7 @@ class _Work:
         self._agent_id = presence.id
         self._conditions = conditions
         self._parallel = parallel
+        self._study_id = study_id
         self._looked = -LOOK_S
         self._retries: dict[int, _Retry] = {}
 
@@ -200,7 +215,7 @@ class _Work:
         """A task whose agent died or whose end is still to be recorded, else the oldest queued task; None: later."""
         try:
             if time.monotonic() - self._looked >= LOOK_S:
-                taken = _take_over(self._installation, self._agent_id)
+                taken = _take_over(self._installation, self._agent_id, study_id=self._study_id)
                 for task in (*taken, *self._installation.store.tasks.held_by(self._agent_id)):
                     if self._may_run(task):
                         return task
@@ -215,9 +230,11 @@ class _Work:
     def _claim(self) -> Task | None:
         """The oldest queued task that this machine can run now."""
         tasks, setting = self._installation.store.tasks, self._installation.settings.engine
-        met = self._conditions.met(tasks.engines_wanted(self._agent_id, setting))
+        met = self._conditions.met(tasks.engines_wanted(self._agent_id, setting, study_id=self._study_id))
         self._presence.tell(self._conditions.troubles)
-        return tasks.claim(self._agent_id, lease_s=LEASE_S, engines=met, setting=setting) if met else None
+        if not met:
+            return None
+        return tasks.claim(self._agent_id, lease_s=LEASE_S, engines=met, setting=setting, study_id=self._study_id)
 
     def _may_run(self, task: Task) -> bool:
         if task.id in self.running:
@@ -274,9 +291,13 @@ class _Work:
         return engine_wanted(task.options.engine, self._installation.settings.engine, plugin)
 
 
-def _take_over(installation: Installation, agent_id: str, task_id: int | None = None) -> list[Task]:
+def _take_over(
+    installation: Installation, agent_id: str, task_id: int | None = None, study_id: int | None = None
+) -> list[Task]:
     known = liveness.known_agents(installation.store)
-    return installation.store.tasks.take_over(agent_id, LEASE_S, gone=known.gone, alive=known.alive, task_id=task_id)
+    return installation.store.tasks.take_over(
+        agent_id, LEASE_S, gone=known.gone, alive=known.alive, task_id=task_id, study_id=study_id
+    )
 
 
 def _why_not(installation: Installation, task_id: int) -> str:

@@ -1,0 +1,147 @@
+"""The work of `agent tune`, `agent tune resume` and `agent tune stop`: a study controlled by this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+
+import typer
+
+from agent.cli import INTERRUPTED, show
+from agent.cli.installation import open_installation, spawn_agent
+from agent.cli.signals import interruptible
+from agent.cli.submit_task import Asked, agent_alive, build_if_missing, checked
+from agent.cli.tune_show import how_to_go_on, whole
+from agent.errors import Conflict, PluginFailed
+from agent.installation import Installation
+from agent.liveness import lost_tasks
+from agent.run.cancellation import Cancelled
+from agent.run.shutdown import Shutdown
+from agent.store import StudyState
+from agent.submission import config_notes
+from agent.tuning.extra import require_optuna
+from agent.tuning.request import StudyRequest, example_of, find_study, more_trials, new_study
+from agent.tuning.space import read_space
+
+PERIOD_S = 0.25
+LOOK_S = 2.0  # how often to look whether an agent takes the tasks
+
+
+def start_study(asked: Asked, request: StudyRequest, bases: Mapping[str, str], *, as_json: bool) -> None:
+    """Add the study and control it until it ends. Raises typer.Exit with the study's exit code."""
+    require_optuna()
+    space = read_space(asked.overrides)
+    with open_installation() as installation:
+        plugin, task, engine = checked(installation, replace(asked, overrides=space.fixed))
+        new = new_study(installation.store, request, space, task)
+        for line in config_notes(plugin, example_of(space, task)):
+            show.err.print(f"Note: {line}", markup=False)
+        build_if_missing(installation, plugin, engine, bases)
+        study = installation.store.studies.add(new)
+        code = _control(installation, study.id, as_json=as_json)
+    raise typer.Exit(code)
+
+
+def resume_study(reference: str, *, trials: int | None, jobs: int | None, as_json: bool) -> None:
+    require_optuna()
+    with open_installation() as installation:
+        study = find_study(installation.store, reference)
+        wanted = more_trials(study, trials)
+        if study.state is StudyState.FINISHED and wanted == study.trials:
+            more = "a grid has no more" if study.sampler == "grid" else f"--trials {wanted + 20} would ask for 20 more"
+            raise Conflict(f"study {study.id} has finished its {study.trials} trials; {more}")
+        code = _control(installation, study.id, wanted=wanted, jobs=jobs or study.jobs, as_json=as_json)
+    raise typer.Exit(code)
+
+
+def stop_study(reference: str, *, as_json: bool) -> None:
+    with open_installation() as installation:
+        store = installation.store
+        study = store.studies.stop(find_study(store, reference).id)
+        live = [task for task in store.studies.tasks(study.id).values() if not task.status.is_final]
+        for task in live if study.state is StudyState.STOPPED else ():
+            store.tasks.request_stop(task.id)
+        for task in lost_tasks(store):
+            if task.id in {one.id for one in live}:  # no agent would see the request
+                spawn_agent(installation.settings, task.id)
+    if as_json:
+        show.as_json({"id": study.id, "name": study.name, "state": study.state.value})
+    else:
+        show.out.print(f"study {study.id} is {study.state.value}", markup=False)
+
+
+def _control(
+    installation: Installation, study_id: int, *, wanted: int | None = None, jobs: int = 1, as_json: bool
+) -> int:
+    """Control the study until it ends or this process is to end; the exit code. `wanted` trials: it is resumed."""
+    from agent.cli.tune_follow import Watch
+    from agent.tuning.controller import Controller, controlling
+    from agent.tuning.overview import view_of
+
+    store = installation.store
+    with (
+        interruptible(leaves=True, left=lambda: how_to_go_on(study_id)) as shutdown,
+        controlling(store, study_id) as controller,
+    ):
+        if wanted is not None:
+            store.studies.resume(study_id, trials=wanted, jobs=jobs)
+        working = Controller(store, study_id, controller)
+        with _agent_for(installation, study_id, shutdown) as agent, Watch(show.err, quiet=as_json) as watch:
+            while True:
+                turn = working.turn()
+                watch.show(found := view_of(turn))
+                if turn.is_over or shutdown.is_asked:
+                    break
+                agent.start_if_none_lives(turn.study.jobs)
+                store.wait_for_change(PERIOD_S)
+    if not turn.is_over:
+        show.err.print(how_to_go_on(study_id), markup=False)
+        return INTERRUPTED
+    if as_json:
+        show.as_json(whole(found, None))
+    watch.say_end(found)
+    if turn.study.state is StudyState.STOPPED:
+        return Cancelled.exit_code
+    has_result = any(trial.state.value != "failed" for trial in found.trials)
+    return 0 if has_result else PluginFailed.exit_code
+
+
+class _Agent:
+    """An agent of this process for the study's tasks, from when no agent takes tasks from the queue."""
+
+    def __init__(self, installation: Installation, study_id: int, shutdown: Shutdown, pool: ThreadPoolExecutor) -> None:
+        self._installation = installation
+        self._study_id = study_id
+        self._shutdown = shutdown
+        self._pool = pool
+        self._running: Future[list[int]] | None = None
+        self._looked = -LOOK_S
+
+    def start_if_none_lives(self, jobs: int) -> None:
+        """Raises what ended the agent, if it has ended."""
+        if self._running is not None:
+            if self._running.done():
+                self._running.result()
+            return
+        if time.monotonic() - self._looked < LOOK_S:
+            return
+        self._looked = time.monotonic()
+        if not agent_alive(self._installation):
+            from agent.worker.loop import run_forever
+
+            self._running = self._pool.submit(
+                run_forever, self._installation, self._shutdown, parallel=jobs, study_id=self._study_id
+            )
+
+
+@contextmanager
+def _agent_for(installation: Installation, study_id: int, shutdown: Shutdown) -> Iterator[_Agent]:
+    """It leaves with the block; tasks that still run go on, and the next agent goes on with them."""
+    with ThreadPoolExecutor(1, thread_name_prefix="agent") as pool:
+        try:
+            yield _Agent(installation, study_id, shutdown, pool)
+        finally:
+            shutdown.leave()

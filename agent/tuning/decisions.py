@@ -1,0 +1,162 @@
+"""What is to be done next in a study, and what a trial is worth. Pure.
+
+The controller has no memory: each turn it looks at the trials and their tasks and does what is missing. So it may be
+killed at any moment, and the next one goes on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agent.domain import Task, TaskStatus
+from agent.errors import BadInput
+from agent.store import StudyState
+
+
+class TrialState(StrEnum):
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    kind: str  # train or val
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Choose the parameters of a new trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Give this trial its task."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Report what the trial's task has measured, and stop the task if the trial is pruned."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the trial's task: the study was stopped."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell the search how the trial ended."""
+
+    number: int
+
+
+Action = Ask | Submit | Follow | Stop | Tell
+
+
+def next_actions(
+    trials: Mapping[int, TrialState], tasks: Mapping[int, Task], *, state: StudyState, wanted: int, jobs: int
+) -> list[Action]:
+    """What is missing. `trials` are those the search knows, `tasks` theirs, both by the number of the trial.
+
+    A trial that was asked for and has no task gets it; a trial whose task has ended is told; then come new trials,
+    as many as are wanted and may run at once.
+    """
+    actions: list[Action] = []
+    running = 0
+    for number, trial in trials.items():
+        if trial is not TrialState.RUNNING:
+            continue
+        task = tasks.get(number)
+        if task is None:
+            actions.append(Submit(number) if state is StudyState.RUNNING else Tell(number))
+        elif task.status.is_final:
+            actions.append(Tell(number))
+            continue
+        else:
+            actions.append(Follow(number))
+            if state is not StudyState.RUNNING and not task.stop_requested:
+                actions.append(Stop(number))
+        running += 1
+    if state is StudyState.RUNNING:
+        new = min(wanted - len(trials), jobs - running)
+        actions += [Ask()] * max(0, new)
+    return actions
+
+
+def read_metric(text: str) -> Metric:
+    """`val.mean_iou` → Metric("val", "mean_iou"). BadInput says what to write."""
+    kind, _, name = text.partition(".")
+    if kind not in ("train", "val") or not name:
+        raise BadInput(
+            f"{text!r} names no metric; write train. or val. before the name that the plugin prints, "
+            "for instance val.mean_iou (`agent task metrics TASK` lists those of a task)"
+        )
+    return Metric(kind, name)
+
+
+def steps_of(epochs: Sequence[float | None], values: Sequence[float | None], *, ended: bool) -> list[tuple[int, float]]:
+    """(step, value) of a series of points: the last value of each epoch counts, and steps are counted in their order.
+
+    A point without an epoch is a step of its own. While the task runs, an epoch has its value when it is whole or
+    the next one has begun. A step without a number is left out; it counts all the same.
+    """
+    steps: list[float | None] = []
+    last_epoch: float | None = None
+    for epoch, value in zip(epochs, values, strict=True):
+        whole = None if epoch is None or not math.isfinite(epoch) else float(math.ceil(epoch))
+        if steps and whole is not None and whole == last_epoch:
+            steps[-1] = value
+        else:
+            steps.append(value)
+        last_epoch = whole
+    if steps and not ended and last_epoch is not None and epochs[-1] != last_epoch:
+        steps.pop()  # its epoch goes on
+    return [(step, value) for step, value in enumerate(steps) if value is not None and math.isfinite(value)]
+
+
+def best_of(values: Sequence[float], direction: str) -> float:
+    """The value of a trial: its best step, for the checkpoint of that step is the model one goes on with."""
+    return max(values) if direction == "maximize" else min(values)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a trial ended. `sentence` says why it failed; empty for the others."""
+
+    state: TrialState
+    value: float | None = None
+    sentence: str = ""
+
+
+def end_of(
+    task: Task | None, values: Sequence[float], *, metric: str | None, direction: str | None, is_pruned: bool
+) -> End:
+    """The end of a trial from its ended task and the values of its steps. `is_pruned`: its stop was decided on."""
+    if task is None:
+        return End(TrialState.FAILED, sentence="the study was stopped before the trial had a task")
+    if task.status is TaskStatus.FINISHED:
+        if metric is None or direction is None:
+            return End(TrialState.COMPLETE)
+        if not values:
+            return End(
+                TrialState.FAILED,
+                sentence=f"task {task.id} finished without a value of {metric}; `agent task metrics {task.id}` lists "
+                "what it printed",
+            )
+        return End(TrialState.COMPLETE, best_of(values, direction))
+    if is_pruned and task.status is TaskStatus.STOPPED:
+        return End(TrialState.PRUNED)
+    how = f"task {task.id} {'was stopped' if task.status is TaskStatus.STOPPED else 'failed'}"
+    return End(TrialState.FAILED, sentence=f"{how}: {task.message}" if task.message else how)
