@@ -103,6 +103,8 @@ def _control(
     if as_json:
         show.as_json(whole(found, None))
     watch.say_end(found)
+    if turn.gave_up:
+        raise PluginFailed(turn.gave_up)
     if turn.study.state is StudyState.STOPPED:
         return Cancelled.exit_code
     has_result = any(trial.state.value != "failed" for trial in found.trials)

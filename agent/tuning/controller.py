@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from agent.domain import Task
+from agent.domain import Task, TaskStatus
 from agent.errors import AgentError, Conflict, StoreBusy
 from agent.liveness import process_runs, this_process
 from agent.store import StudyState, Trial
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 LEASE_S = 30.0
 BEAT_S = 5.0  # a lease survives five missed beats
+HOPELESS = 5  # so many failed trials and no other: the fault lies in what all of them have in common
+
+_USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
 
 log = logging.getLogger("agent")
 
@@ -51,6 +54,7 @@ class Turn:
     study: Study
     trials: list[SearchTrial]
     tasks: Mapping[int, Task]  # by number of the trial
+    gave_up: str = ""  # why the study was stopped by its controller, a sentence
 
     @property
     def is_over(self) -> bool:
@@ -110,6 +114,9 @@ class Controller:
         self._controller = controller
         self._search = Search(store, store.studies.get(study_id), controller)
         self._seen: dict[int, int] = {}  # trial → the last event whose points were read
+        self._failures = 0  # of tasks, told by this controller
+        self._has_use = False  # whether any trial of the study has come to something
+        self._gave_up = ""
 
     def turn(self) -> Turn:
         """Do what is missing now. Raises Conflict when another process controls the study, and what a task's request
@@ -128,7 +135,7 @@ class Controller:
         states = {number: trial.state for number, trial in trials.items()}
         for action in next_actions(states, now.tasks, state=study.state, wanted=study.trials, jobs=study.jobs):
             match action:
-                case Ask():
+                case Ask() if not self._is_hopeless:
                     self._submit(study, self._search.ask())
                 case Submit(number):
                     self._submit(study, trials[number])
@@ -139,15 +146,30 @@ class Controller:
                 case Tell(number):
                     self._tell(study, trials[number], now.tasks.get(number))
         now = self._look()
+        if self._is_hopeless:
+            self._give_up(now)
+            now = self._look()
         all_ended = all(trial.state is not TrialState.RUNNING for trial in now.trials)
         if now.study.state is StudyState.RUNNING and all_ended and len(now.trials) >= now.study.trials:
             self._store.studies.finish(self._study_id, self._controller, len(now.trials))
             now = self._look()
         return now
 
+    @property
+    def _is_hopeless(self) -> bool:
+        return self._failures >= HOPELESS and not self._has_use
+
     def _look(self) -> Turn:
         studies = self._store.studies
-        return Turn(studies.get(self._study_id), self._search.trials(), studies.tasks(self._study_id))
+        study, trials = studies.get(self._study_id), self._search.trials()
+        self._has_use = any(trial.state in _USEFUL for trial in trials)
+        return Turn(study, trials, studies.tasks(self._study_id), self._gave_up)
+
+    def _give_up(self, now: Turn) -> None:
+        if now.study.state is StudyState.RUNNING:
+            last = next(trial.sentence for trial in reversed(now.trials) if trial.sentence)
+            self._gave_up = f"all {self._failures} trials so far failed, so the study was stopped; the last: {last}"
+            self._store.studies.stop(self._study_id)
 
     def _submit(self, study: Study, trial: SearchTrial) -> None:
         task = task_of(study, trial.number, trial.params)
@@ -178,6 +200,9 @@ class Controller:
                 if step not in trial.steps and not trial.is_pruned:
                     self._search.report(trial.number, step, value)
             self._search.tell(trial.number, end)
+        if end.state is TrialState.FAILED and task is not None and task.status is not TaskStatus.STOPPED:
+            self._failures += 1
+        self._has_use = self._has_use or end.state in _USEFUL
         self._seen.pop(trial.number, None)
 
     def _steps(self, study: Study, task: Task, number: int, *, ended: bool) -> list[tuple[int, float]]:

@@ -113,16 +113,16 @@ def steps_of(epochs: Sequence[float | None], values: Sequence[float | None], *, 
     the next one has begun. A step without a number is left out; it counts all the same.
     """
     steps: list[float | None] = []
-    last_epoch: float | None = None
+    open_epoch: float | None = None  # the epoch of the last step, while more of its points may come
     for epoch, value in zip(epochs, values, strict=True):
-        whole = None if epoch is None or not math.isfinite(epoch) else float(math.ceil(epoch))
-        if steps and whole is not None and whole == last_epoch:
+        whole = math.ceil(epoch) if epoch is not None and math.isfinite(epoch) else None
+        if whole is not None and whole == open_epoch:
             steps[-1] = value
         else:
             steps.append(value)
-        last_epoch = whole
-    if steps and not ended and last_epoch is not None and epochs[-1] != last_epoch:
-        steps.pop()  # its epoch goes on
+        open_epoch = whole if epoch != whole else None
+    if open_epoch is not None and not ended:
+        steps.pop()
     return [(step, value) for step, value in enumerate(steps) if value is not None and math.isfinite(value)]
 
 

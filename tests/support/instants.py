@@ -11,7 +11,7 @@ from agent.engines import Engine
 from agent.store import Store
 from tests.support.fake_engine import FakeContainer
 
-NOUNS = ("agents", "checkpoints", "events", "metrics", "models", "plugins", "progress", "projects", "tasks")
+NOUNS = ("agents", "checkpoints", "events", "metrics", "models", "plugins", "progress", "projects", "studies", "tasks")
 
 
 class Instants:
