@@ -22,10 +22,17 @@ class Bench:
 
     def add(self, *space: str, **changes: Any) -> Study:
         values: dict[str, Any] = {
-            "name": f"study {len(self.store.studies.list())}", "task": self.task,
-            "space": to_json(read_space(space).varied), "metric": "val.score", "direction": "maximize", "trials": 5, "jobs": 2, "sampler": "random",
-            "pruner": "none", "seed": 7,
-        }  # fmt: skip
+            "name": f"study {len(self.store.studies.list())}",
+            "task": self.task,
+            "space": to_json(read_space(space).varied),
+            "metric": "val.score",
+            "direction": "maximize",
+            "trials": 5,
+            "jobs": 2,
+            "sampler": "random",
+            "pruner": "none",
+            "seed": 7,
+        }
         return self.store.studies.add(NewStudy(**(values | changes)))
 
     def measure(self, task: Task, *values: float | None, first: int = 1) -> None:

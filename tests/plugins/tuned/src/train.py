@@ -1,4 +1,7 @@
-"""Prints a score for each epoch. `mode`: "fail" ends in an error, "silent" prints no score, "hang" waits at the end."""
+"""Prints a score for each epoch; with an lr below `slow_below` it waits after the first.
+
+`mode`: "fail" ends in an error, "silent" prints no score, "hang" waits at the end.
+"""
 
 import json
 import math
@@ -18,9 +21,10 @@ def say(kind, **fields):
 
 goal = 1 - abs(math.log10(CONFIG["lr"]) + 1) / 5 - (0.1 if CONFIG["opt"]["name"] != "sgd" else 0)
 for epoch in range(1, CONFIG["epochs"] + 1):
-    time.sleep(CONFIG["pause"])
     if CONFIG["mode"] != "silent":
         say("METRICS", type="val", epoch=epoch, metrics={"score": goal * (1 - 0.5**epoch)})
+    if CONFIG["lr"] < CONFIG["slow_below"]:
+        time.sleep(600)
 if CONFIG["mode"] == "fail":
     raise SystemExit("this plugin was asked to fail")
 if CONFIG["mode"] == "hang":
