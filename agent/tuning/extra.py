@@ -10,7 +10,4 @@ from agent.errors import CouldNotStart
 def require_optuna() -> None:
     """CouldNotStart, with the command that installs it, where Optuna is missing."""
     if find_spec("optuna") is None:
-        raise CouldNotStart(
-            "tuning needs the package optuna; install it with: pip install 'supervisely-local[tune]'",
-            reason="optuna_missing",
-        )
+        raise CouldNotStart("tuning needs the package optuna; install it with: pip install 'supervisely-local[tune]'")
