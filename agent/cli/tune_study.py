@@ -25,6 +25,7 @@ from agent.submission import config_notes
 from agent.tuning.extra import require_optuna
 from agent.tuning.request import StudyRequest, example_of, find_study, more_trials, new_study
 from agent.tuning.space import read_space
+from agent.tuning.stop import stop
 
 PERIOD_S = 0.25
 LOOK_S = 2.0  # how often to look whether an agent takes the tasks
@@ -60,12 +61,10 @@ def resume_study(reference: str, *, trials: int | None, jobs: int | None, as_jso
 def stop_study(reference: str, *, as_json: bool) -> None:
     with open_installation() as installation:
         store = installation.store
-        study = store.studies.stop(find_study(store, reference).id)
-        live = [task for task in store.studies.tasks(study.id).values() if not task.status.is_final]
-        for task in live if study.state is StudyState.STOPPED else ():
-            store.tasks.request_stop(task.id)
+        study = stop(store, find_study(store, reference).id)
+        own = {task.id for task in store.studies.tasks(study.id).values()}
         for task in lost_tasks(store):
-            if task.id in {one.id for one in live}:  # no agent would see the request
+            if task.id in own:  # no agent would see the request
                 spawn_agent(installation.settings, task.id)
     if as_json:
         show.as_json({"id": study.id, "name": study.name, "state": study.state.value})

@@ -45,6 +45,7 @@ def test_every_trial_becomes_a_task_with_its_parameters_and_a_value(bench):
         assert 5 <= task.config["epochs"] == trial.params["epochs"] <= 20
         assert task.name == f"{study.name} {trial.number}"
     found, _ = view(bench.store, turn.study)
+    assert found.best is not None
     assert found.best.value == max(trial.value for trial in turn.trials)
 
 

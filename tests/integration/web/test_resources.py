@@ -13,7 +13,8 @@ from agent.domain import NewModel, Provenance
 from tests.integration.web.conftest import Site
 from tests.support import labeled_project
 from tests.support.demo_store import finish, new_task, start, train, use
-from web_stub.rest import charts, images, library, models, projects, runs, space, tasks
+from tests.support.demo_study import study
+from web_stub.rest import charts, images, library, models, projects, runs, space, studies, tasks
 
 FURTHER = {  # path → queries and ids under which the answer is made in another way
     "/tasks/{task_id}": ["/tasks/2"],
@@ -43,17 +44,15 @@ def filled(site: Site) -> Site:
     site.store.models.add(NewModel("child", parent.sha256, parent.size_bytes, None, provenance=origin))
     fields = labeled_project.fields(site.store, site.artifacts)
     labeled_project.predictions(site.store, site.artifacts, site.library, fields)
+    study(site.store, site.library)
     site.store.agents.beat("laptop:1:a", "laptop", {"takes": "queue"})
     return site
 
 
 def declared() -> dict[str, Any]:
     """Path → response model, of every route that declares one and is asked with GET."""
-    routes = [
-        route
-        for part in (tasks, runs, charts, models, projects, images, library, space)
-        for route in part.router.routes
-    ]
+    parts = (tasks, runs, studies, charts, models, projects, images, library, space)
+    routes = [route for part in parts for route in part.router.routes]
     return {
         route.path: route.response_model
         for route in routes
@@ -65,7 +64,8 @@ def addresses(site: Site, path: str) -> Iterator[str]:
     fields, seen = (site.store.projects.list(name=name)[0].id for name in ("Fields", "Fields, seen"))
     dataset = site.store.datasets.list(fields)[0]
     image = next(iter(site.store.images.of_dataset(dataset.id)))
-    ids = {"task_id": 1, "model_id": site.store.models.list()[0].id, "project_id": fields, "image_id": image.id}
+    model = site.store.models.list()[0].id
+    ids = {"task_id": 1, "study_id": 1, "model_id": model, "project_id": fields, "image_id": image.id}
     needed = {"/images/{image_id}/twin": f"?project={seen}", "/runs/groups": "?group=type,config.batch_size"}
     yield path.format(**ids, plugin_id=1) + needed.get(path, "")
     yield from FURTHER.get(path, [])

@@ -1,0 +1,88 @@
+"""Studies, and their trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import Field
+
+from agent.domain import TaskStatus
+from agent.store import StudyState
+from agent.tuning.decisions import TrialState
+from web_stub.resources.resource import Resource
+
+if TYPE_CHECKING:
+    from agent.tuning.overview import StudyView
+
+
+class Trial(Resource):
+    number: int
+    state: TrialState
+    params: Annotated[dict[str, Any], Field(description="key of the config → value")]
+    value: Annotated[float | None, Field(description="its best; of a trial that runs or was pruned the last")]
+    step: Annotated[int | None, Field(description="the last one that has a value, counted from 0")]
+    sentence: Annotated[str, Field(description="why it failed")]
+    task_id: int | None
+    task_status: TaskStatus | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class StudyCard(Resource):
+    id: int
+    name: str
+    state: StudyState
+    is_interrupted: Annotated[bool, Field(description="trials are wanted, and no process goes on with them")]
+    metric: str | None
+    direction: str | None
+    sampler: str
+    pruner: str
+    trials_wanted: int
+    counts: Annotated[dict[str, int], Field(description="trials by state")]
+    best: Trial | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, found: StudyView, **given: Any) -> Self:
+        return super().of(
+            found.study,
+            is_interrupted=found.is_interrupted,
+            trials_wanted=found.study.trials,
+            counts={state.value: found.count(state) for state in TrialState},
+            best=Trial.of(found.best) if found.best else None,
+            **given,
+        )
+
+
+class StudyList(Resource):
+    items: list[StudyCard]
+    next: Annotated[int | None, Field(description="`before` of the next page")]
+
+
+class Study(StudyCard):
+    plugin_id: int
+    project_id: int
+    model_id: int
+    jobs: int
+    seed: int
+    space: Annotated[
+        dict[str, Any], Field(description="key → `choices`, or a range: `low`, `high`, `is_integer`, `log`, `step`")
+    ]
+    importance: Annotated[
+        dict[str, float] | None, Field(description="key → share of 1; null: too few trials are complete")
+    ]
+    trials: list[Trial]
+
+    @classmethod
+    def whole(cls, found: StudyView, importance: Mapping[str, float] | None) -> Self:
+        task = found.study.task
+        return cls.of(
+            found,
+            plugin_id=task.plugin_id,
+            project_id=task.project_id,
+            model_id=task.model_id,
+            importance=dict(importance) if importance is not None else None,
+            trials=[Trial.of(trial) for trial in found.trials],
+        )
