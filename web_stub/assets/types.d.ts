@@ -4,6 +4,8 @@
 export type TaskType = "train" | "inference";
 export type TaskStatus = "queued" | "consumed" | "started" | "deployed" | "terminating" | "finished" | "error" | "stopped";
 export type CheckpointState = "snapshot" | "published" | "failed";
+export type StudyState = "running" | "finished" | "stopped";
+export type TrialState = "running" | "complete" | "pruned" | "failed";
 
 export interface Ref {
   id: number;
@@ -427,6 +429,47 @@ export interface Problem {
   remedy?: string;
 }
 
+export interface Trial {
+  number: number;
+  state: TrialState;
+  params: Record<string, unknown>;
+  value: number | null;
+  step: number | null;
+  sentence: string;
+  task_id: number | null;
+  task_status: TaskStatus | null;
+  started_at: string | null;
+  finished_at: string | null;
+}
+
+export interface StudyCard {
+  id: number;
+  name: string;
+  state: StudyState;
+  is_interrupted: boolean;
+  metric: string | null;
+  direction: string | null;
+  sampler: string;
+  pruner: string;
+  trials_wanted: number;
+  counts: Record<string, number>;
+  best: Trial | null;
+  created_at: string;
+}
+
+export interface StudyList extends Page<StudyCard> {}
+
+export interface Study extends StudyCard {
+  plugin_id: number;
+  project_id: number;
+  model_id: number;
+  jobs: number;
+  seed: number;
+  space: Record<string, unknown>;
+  importance: Record<string, number> | null;
+  trials: Trial[];
+}
+
 // ---------------------------------------------------------------- messages of event streams
 
 /** Points of one series in one batch of lines; the arrays are equally long. */
@@ -555,4 +598,10 @@ export interface NewTaskPage {
   notes: string[];
   agents: number;
   defaults: Pick<Options, "engine" | "gpus" | "pull" | "hardened">;
+}
+
+export interface StudyPage {
+  study: Study;
+  plugin: string;
+  project: string;
 }

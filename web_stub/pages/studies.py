@@ -16,7 +16,7 @@ _SHOWN = 100
 
 @router.get("/studies")
 def studies_page(request: Request, web: WebDep) -> Response:
-    return page(request, "studies.html", found=study_list(web.store, _SHOWN))
+    return page(request, "studies.html", first=study_list(web.store, _SHOWN))
 
 
 @router.get("/studies/{study_id}")

@@ -1,0 +1,52 @@
+"""The pages of studies: the list, the charts and trials of one, news while it runs, its end."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.demo_study import study
+
+pytestmark = pytest.mark.chromium
+
+
+def test_a_study_shows_its_history_its_importance_and_its_trials(site):
+    study(site.store, site.library, trials=24)
+    site.go("/studies")
+    site.page.get_by_role("link", name="Learning rates").click()
+
+    expect(site.page.locator("#trials-count")).to_have_text("24 of 24 have ended, 4 pruned, 4 failed")
+    expect(site.page.locator("#trials tr")).to_have_count(24)
+    expect(site.page.locator("#trials tr.best")).to_have_count(1)
+    expect(site.page.locator("#history circle")).to_have_count(20)
+    expect(site.page.locator("#history .best-line")).to_have_count(1)
+    expect(site.page.locator("#importance .line")).to_have_count(2)
+    expect(site.page.locator("#parallel path")).to_have_count(16)
+    expect(site.page.locator("#stop")).to_be_hidden()
+    site.page.get_by_role("link", name="task 3", exact=True).first.click()
+    site.page.wait_for_url("**/tasks/3")
+    assert site.complaints == []
+
+
+def test_a_study_that_runs_is_asked_for_again_and_can_be_stopped(site):
+    study(site.store, site.library, trials=2)
+    site.store.studies.resume(1, trials=4, jobs=1)
+    site.go("/studies/1")
+    expect(site.page.locator("#state")).to_have_text("interrupted")
+    expect(site.page.locator("#resume")).to_contain_text("agent tune resume 1")
+    site.store.studies.resume(1, trials=5, jobs=1)
+    expect(site.page.locator("#trials-count")).to_have_text("2 of 5 have ended")
+
+    site.page.locator("#stop").click()
+
+    expect(site.page.locator("#state")).to_have_text("stopped")
+    expect(site.page.locator("#stop")).to_be_hidden()
+    assert site.store.studies.get(1).state.value == "stopped"
+    assert site.complaints == []
+
+
+def test_without_studies_the_page_says_how_to_start_one(site):
+    site.go("/studies")
+
+    expect(site.page.locator("#none")).to_contain_text("agent tune --plugin")
+    assert site.complaints == []
