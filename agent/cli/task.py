@@ -42,6 +42,7 @@ def summary(store: Store, task: Task) -> dict[str, Any]:
         "metrics": store.metrics.series(task.id),
         "progress": store.progress.list(task.id),
         "peaks": store.usage.peaks([task.id]).get(task.id),
+        "trial": store.studies.of_tasks([task.id]).get(task.id),
     }
 
 
@@ -195,6 +196,7 @@ def show_(task_id: Id, json: Json = False) -> None:
         if json:
             show.as_json(full)
             return
+        trial = full["trial"]
         plugin, project = (
             installation.store.plugins.get_anywhere(task.plugin_id),
             installation.store.projects.get_anywhere(task.project_id),
@@ -213,6 +215,7 @@ def show_(task_id: Id, json: Json = False) -> None:
             ("plugin", plugin.reference),
             ("project", f"{project.name} ({project.id})"),
             ("model", task.model_id),
+            ("study", trial and f"{trial.study_id}, trial {trial.number}"),
             ("engine", task.engine),
             ("image", task.image_digest),
             ("created", task.created_at),

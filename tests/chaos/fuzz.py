@@ -49,7 +49,10 @@ ANSWER_S = 60.0  # a large request may wait for its turn
 READ_BYTES = 1 << 16  # of an answer: streams do not end
 GROWTH = 1.3  # of memory, from the first fifth of the run to its end ...
 GROWTH_BYTES = 100 << 20  # ... and by more than this
-PAGES = ("/", "/tasks/{}", "/models", "/models/{}", "/projects", "/projects/{}", "/images/{}", "/plugins/{}", "/space")
+PAGES = (
+    *("/", "/tasks/{}", "/models", "/models/{}", "/projects", "/projects/{}", "/images/{}", "/plugins/{}", "/studies"),
+    *("/studies/{}", "/space"),
+)
 
 
 @dataclass

@@ -55,6 +55,7 @@ def _end_trial(store: Store, task: Task, number: int, search: Search) -> None:
     event = parse_line(json.dumps({**line, "metrics": {"mean_iou": value}}), Stream.STDOUT, 0)
     store.events.append(task.id, [EventRow(1, event)], lines_read=1)
     if number % 6 == 5:
+        search.report(number, 0, value)
         search.note_pruned(number)
         store.tasks.request_stop(task.id, cause="trial_pruned")
         store.tasks.become(task.id, TaskStatus.STOPPED, reason="trial_pruned", message="Its trial was pruned.")

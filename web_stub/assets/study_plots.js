@@ -7,7 +7,8 @@ import { at } from "./pure/site.js";
 import { historyOf, parallelOf, placing, valueText } from "./pure/study.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDE = 640;
+const WIDE = 640; // of half the page
+const WHOLE = 1340;
 const HIGH = 240;
 const LEFT = 64; // for the numbers of the vertical axis
 const FOOT = 24;
@@ -26,8 +27,9 @@ function svg(what, attributes, ...children) {
   return element;
 }
 
-/** @param {string} about @param {Node[]} children */
-const drawing = (about, ...children) => svg("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "group", "aria-label": about }, ...children);
+/** @param {string} about @param {number} wide @param {Node[]} children */
+const drawing = (about, wide, ...children) =>
+  svg("svg", { viewBox: `0 0 ${wide} ${HIGH}`, role: "group", "aria-label": about }, ...children);
 
 /** What a trial is, in a line. @param {Trial} trial */
 const titleOf = (trial) => [`trial ${trial.number} ${trial.state}: ${show.number(trial.value)}`,
@@ -44,7 +46,7 @@ export function historyPlot(study) {
   const y = (/** @type {number} */ value) => 8 + (1 - place(value)) * (HIGH - FOOT - 16);
   const ends = [...new Set([Math.max(...values), Math.min(...values)])];
   const steps = best.map(({ number, value }, i) => (i ? `H${x(number)}V${y(value)}` : `M${x(number)} ${y(value)}`)).join("");
-  return drawing("Value of each trial",
+  return drawing("Value of each trial", WIDE,
     ...ends.flatMap((value) => [
       svg("line.grid", { x1: LEFT, x2: WIDE, y1: y(value), y2: y(value) }),
       svg("text", { x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, show.number(value)),
@@ -65,9 +67,9 @@ export function historyPlot(study) {
 /** @param {Study} study */
 export function parallelPlot(study) {
   const { axes, lines } = parallelOf(study);
-  const x = (/** @type {number} */ i) => LEFT + (i / Math.max(1, axes.length - 1)) * (WIDE - 2 * LEFT);
+  const x = (/** @type {number} */ i) => LEFT + (i / Math.max(1, axes.length - 1)) * (WHOLE - 2 * LEFT);
   const y = (/** @type {number} */ place) => 34 + (1 - place) * (HIGH - FOOT - 42);
-  return drawing("Parameters and values of the complete trials",
+  return drawing("Parameters and values of the complete trials", WHOLE,
     ...axes.flatMap(({ title, ends: [low, high] }, i) => [
       svg("line.axis", { x1: x(i), x2: x(i), y1: y(0), y2: y(1) }),
       svg("text", { x: x(i), y: 12, "text-anchor": "middle" }, title),
