@@ -1,9 +1,9 @@
 """The official SDK as an oracle: its own environment, made once, and programs run inside it.
 
-`official_python` is the interpreter of that environment; `official(script, payload)` runs one of the
-`oracle_*.py` files beside this one with it, JSON in and JSON out. `newest_python` is one with today's
-package, which is another client of the public API. Where an environment cannot be made (no network)
-its tests are skipped with the reason; where CI is set, they fail.
+`official_python` is the interpreter of that environment; `official(script, payload)` runs one of the `oracle_*.py`
+files beside this one with it, JSON in and JSON out, in a process that has loaded the package before
+(`tests/support/warm.py`). `newest_python` is one with today's package, which is another client of the public API. Where
+an environment cannot be made (no network) its tests are skipped with the reason; where CI is set, they fail.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pytest
 
 from tests.interop.environments import NEWEST, VERSION, environ, environment
 from tests.interop.program import HERE, Program
+from tests.support.warm import Warm
 
 
 def _python(version: str) -> Path:
@@ -59,24 +60,23 @@ def official_data(official_python: Path) -> Iterator[Callable[[str, Any], Any]]:
 
 
 @pytest.fixture(scope="session")
-def run_official(official_python: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def run_official(official_python: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
     """Run a file of this folder in that environment, with text on its standard input.
 
-    The repository's root comes first on the path, so that `supervisely_lib` is ours there too.
+    The repository's root comes first on the path, so that `supervisely_lib` is ours there too. A program that runs on
+    ours must not have the official package loaded: it gives its logger handlers of its own.
     """
+    environment = {**environ(), "PYTHONPATH": str(HERE.parents[1])}
+    with_official = Warm(official_python, ["supervisely"], environment)
+    with_ours = Warm(official_python, ["cv2", "shapely"], environment)
 
-    def run(script: str, *arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(official_python), str(HERE / script), *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
-            env={**environ(), "PYTHONPATH": str(HERE.parents[1]), **variables},
-        )
+    def run(script: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        warm = with_ours if "supervisely_lib" in arguments else with_official
+        return warm.run(HERE / script, *arguments, stdin=stdin)
 
-    return run
+    yield run
+    with_official.close()
+    with_ours.close()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import json
 import operator
@@ -62,7 +63,7 @@ class Experiments:
         """extract_labels_from_mask on a random mask of these values."""
         for name in ("int", "bool"):  # the official function uses names that numpy has dropped
             if name not in np.__dict__:
-                setattr(np, name, __builtins__.__dict__[name])
+                setattr(np, name, getattr(builtins, name))
         mask = np.random.RandomState(seed).choice(values, (9, 13)).astype(np.uint8)
         classes = {value: self.sly.ObjClass(f"c{value}", self.sly.Bitmap, [0, 0, value]) for value in known}
         found = self.module("annotation.annotation_transforms").extract_labels_from_mask(mask, classes)

@@ -1,7 +1,11 @@
-"""Run the example plugins like the agent: a script of the plugin in a process of its own, on a task folder."""
+"""Run the example plugins like the agent: a script of the plugin in a process of its own, on a task folder.
+
+The process has loaded torch before (`warm.py`). In `tests/e2e` the agent itself starts the plugins.
+"""
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -9,8 +13,11 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from tests.support.warm import Warm
 
 REPOSITORY = Path(__file__).parents[2]
 SEGMENTATION = REPOSITORY / "plugin_example"
@@ -61,17 +68,18 @@ def run(plugin: Path, script: str, task: Path, config: Mapping[str, Any]) -> Run
     shutil.rmtree(task / "results", ignore_errors=True)
     (task / "results").mkdir()
     (task / "task_config.json").write_text(json.dumps(config))
-    environment = {
-        **os.environ,
-        "SLY_TASK_DATA": str(task),
-        "PYTHONPATH": str(REPOSITORY),
-        "LOG_LEVEL": "DEBUG",
-        "LANG": "C.UTF-8",
-    }
-    command = [sys.executable, "-u", str(plugin / "src" / script)]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    ended = _with_torch().run(plugin / "src" / script, SLY_TASK_DATA=str(task), LOG_LEVEL="DEBUG")
     assert ended.stdout == "", "the SDK and the plugin log to stderr"
     return Run(task, ended.returncode, ended.stderr.splitlines())
+
+
+@cache
+def _with_torch() -> Warm:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "LANG": "C.UTF-8", "OMP_WAIT_POLICY": "PASSIVE"}
+    modules = ("torch", "torch._dynamo", "cv2", "shapely", "jsonschema")  # the second is what an optimizer loads
+    warm = Warm(sys.executable, modules, environment)
+    atexit.register(warm.close)
+    return warm
 
 
 def train(plugin: Path, task: Path, project: Path, model: Path | None, **config: Any) -> Run:
