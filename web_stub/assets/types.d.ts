@@ -470,6 +470,71 @@ export interface Study extends StudyCard {
   trials: Trial[];
 }
 
+export interface RunColumn {
+  key: string;
+  title: string;
+  kind: "number" | "text" | "time" | "duration" | "status" | "reference" | "bool" | "mixed";
+}
+
+export interface Run {
+  id: number;
+  cells: any[];
+}
+
+export interface RunTable {
+  columns: RunColumn[];
+  rows: Run[];
+  total: number;
+  counts: Record<string, number>;
+}
+
+export interface Summary {
+  count: number;
+  mean: number | null;
+  std: number | null;
+  min: number | null;
+  max: number | null;
+}
+
+export interface RunGroup {
+  key: any[];
+  count: number;
+  summaries: Summary[];
+  where: string | null;
+}
+
+export interface RunGroups {
+  by: RunColumn[];
+  columns: RunColumn[];
+  groups: RunGroup[];
+  total: number;
+  runs: number;
+  counts: Record<string, number>;
+}
+
+export interface ConfigColumn {
+  key: string;
+  title: string;
+  tasks: number;
+  kinds: Record<string, number>;
+  differs: boolean;
+}
+
+export interface MetricColumn {
+  key: string;
+  kind: string;
+  name: string;
+  tasks: number;
+}
+
+export interface RunColumns {
+  fields: RunColumn[];
+  config: ConfigColumn[];
+  config_count: number;
+  metrics: MetricColumn[];
+  metrics_count: number;
+}
+
 // ---------------------------------------------------------------- messages of event streams
 
 /** Points of one series in one batch of lines; the arrays are equally long. */

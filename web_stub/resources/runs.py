@@ -97,6 +97,7 @@ class ConfigColumn(Resource):
     kinds: Annotated[
         dict[str, int], Field(description="tasks by the kind of their value: number, text, bool, list, object, nothing")
     ]
+    differs: Annotated[bool, Field(description="whether their values are not all equal")]
 
 
 class MetricColumn(Resource):

@@ -25,6 +25,7 @@ class ConfigColumn:
     title: str
     tasks: int  # that have it, null included
     kinds: Mapping[str, int]  # tasks by the kind of their value: number, text, bool, list, object, nothing
+    differs: bool  # whether the values of those tasks are not all equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ def read_inventory(connection: sa.Connection, question: RunQuestion) -> Inventor
     count = sa.func.count()
     path, kind = config_values.c.path, config_values.c.kind
     bounds = (sa.func.min(kind).label("first_kind"), sa.func.max(kind).label("last_kind"))
-    by_path = sa.select(path, count.label("tasks"), *bounds).group_by(path)
+    valued = [config_values.c[name] for name in ("kind", "number", "text")]
+    differs = sa.or_(*(sa.func.min(column) != sa.func.max(column) for column in valued)).label("differs")
+    by_path = sa.select(path, count.label("tasks"), differs, *bounds).group_by(path)
     by_name = sa.select(series.c.kind, series.c.name, count.label("tasks")).group_by(series.c.kind, series.c.name)
     configs, config_count = _most(connection, by_path, config_values.c.task_id, chosen)
     metrics, metrics_count = _most(connection, by_name, series.c.task_id, chosen)
@@ -80,7 +83,10 @@ def _config_columns(
             counted = counted.where(config_values.c.task_id.in_(chosen))
         for of_path, of_kind, count in connection.execute(counted):
             kinds.setdefault(of_path, {})[_name(of_kind)] = count
-    return [ConfigColumn(f"config{row.path}", row.path.removeprefix("."), row.tasks, kinds[row.path]) for row in rows]
+    return [
+        ConfigColumn(f"config{row.path}", row.path.removeprefix("."), row.tasks, kinds[row.path], bool(row.differs))
+        for row in rows
+    ]
 
 
 def _name(kind: int) -> str:
