@@ -295,6 +295,7 @@ class RunsPage {
     this.#where.fault("");
     $("problem").hidden = true;
     $("list").classList.toggle("stale", hasFault);
+    $("list").inert = hasFault;
     $("none").hidden = hasFault || $("none").hidden;
   }
 

@@ -40,7 +40,7 @@ export const GROUPS = [
 ];
 
 /** The query of a stream that brings news whenever something changes: tasks under way, and how many there are of each status. */
-export const NEWS = new URLSearchParams([["limit", "100"], ...UNDER_WAY.map((status) => ["status", status])]).toString();
+export const NEWS = `limit=100&${UNDER_WAY.map((status) => `status=${status}`).join("&")}`;
 
 /** @param {string} name of the group @returns {Group} */
 export const groupOf = (name) => GROUPS.find(({ key }) => key === name) ?? GROUPS[0];
