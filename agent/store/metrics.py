@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.store.among import portions
+from agent.store.columns import key as stored_name
 from agent.store.connect import Database
 from agent.store.points import floats, ints, with_none
 from agent.store.schema import point_blocks, series
@@ -80,6 +81,31 @@ class MetricSeries:
                     one = Series(*values)
                     found.setdefault(one.task_id, ([], of_task))[0].append(one)
         return found
+
+    def of_tasks(self, task_ids: Collection[int], name: str, kinds: Collection[str] = ()) -> list[Series]:
+        """The series of one name of these tasks, by task, in the order of first appearance; of all kinds by default."""
+        columns = [series.c[column] for column in Series.__dataclass_fields__]
+        found: list[Series] = []
+        with self._db.reading() as connection:
+            for some in portions(task_ids):
+                wanted = sa.select(*columns).where(series.c.task_id.in_(some), series.c.name == stored_name(name))
+                if kinds:
+                    wanted = wanted.where(series.c.kind.in_([stored_name(kind) for kind in kinds]))
+                found += [Series(*row) for row in connection.execute(wanted.order_by(series.c.task_id, series.c.id))]
+        return found
+
+    def names_of_tasks(self, task_ids: Collection[int]) -> dict[tuple[str, str], int]:
+        """(kind, name) → how many of these tasks have such a series, in the order of first appearance."""
+        first: dict[tuple[str, str], int] = {}
+        count: dict[tuple[str, str], int] = {}
+        found = sa.select(series.c.kind, series.c.name, sa.func.min(series.c.id), sa.func.count())
+        with self._db.reading() as connection:
+            for some in portions(task_ids):
+                grouped = found.where(series.c.task_id.in_(some)).group_by(series.c.kind, series.c.name)
+                for kind, name, id_, tasks in connection.execute(grouped):
+                    first[kind, name] = min(id_, first.get((kind, name), id_))
+                    count[kind, name] = count.get((kind, name), 0) + tasks
+        return {pair: count[pair] for pair in sorted(count, key=first.__getitem__)}
 
     def points(
         self,

@@ -5,7 +5,20 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from web_stub.resources.resource import Error
-from web_stub.rest import care, charts, images, library, models, projects, runs, space, streams, studies, tasks
+from web_stub.rest import (
+    care,
+    charts,
+    compared,
+    images,
+    library,
+    models,
+    projects,
+    runs,
+    space,
+    streams,
+    studies,
+    tasks,
+)
 
 _ERRORS: dict[int | str, dict[str, object]] = {
     400: {"model": Error, "description": "The request is wrong; the sentence says where"},
@@ -17,5 +30,5 @@ _ERRORS: dict[int | str, dict[str, object]] = {
 }
 
 router = APIRouter(responses=_ERRORS)
-for part in (care, tasks, runs, studies, charts, streams, models, projects, images, library, space):
+for part in (care, tasks, runs, compared, studies, charts, streams, models, projects, images, library, space):
     router.include_router(part.router)

@@ -13,8 +13,8 @@ from agent.errors import BadInput, NotFound
 from agent.store import Series as StoredSeries
 from agent.store import UsageSample
 from web_stub.budget import BudgetRoute, large, while_wanted
+from web_stub.charts.axes import Axis, places
 from web_stub.charts.downsample import MIN_POINTS, chart
-from web_stub.charts.statistics import Floats
 from web_stub.context import Web, WebDep
 from web_stub.json_response import json_response
 from web_stub.parameters import Id
@@ -25,9 +25,6 @@ router = APIRouter(route_class=BudgetRoute, tags=["metrics"])
 _MAX_POINTS = 2_000_000  # of all series in an answer, which is then about 50 MB
 
 _FIGURES = [field.name for field in fields(UsageSample) if field.name != "time_us"]
-
-Axis = Literal["epoch", "step", "time"]
-
 
 @router.get("/tasks/{task_id}/series", response_model=SeriesList)
 @large
@@ -97,13 +94,6 @@ def get_usage(
 
 def _drawn(web: Web, series: StoredSeries, axis: Axis, how: Any) -> ChartSeries:
     seq, epoch, value, time_us = web.points.read(series.id, last_seq=series.last_seq)
-    x: Floats
-    match axis:
-        case "epoch":
-            x = epoch
-        case "step":
-            x = np.arange(1, len(seq) + 1, dtype=np.float64)
-        case "time":
-            x = time_us / 1e6
+    x = places(axis, epoch, time_us)
     drawn = chart(x, value, **how)
     return ChartSeries.of(series, drawn, count=len(seq), last_seq=int(seq[-1]) if len(seq) else 0)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from agent.store.among import portions
+from agent.store.columns import from_json
 from agent.store.connect import Database
 from agent.store.runs.cells import Run, RunColumn, columns_of, runs_of
 from agent.store.runs.groups import RunGroups, read_groups
@@ -66,6 +68,28 @@ class Runs:
             require_known(connection, keys, "columns")
             counts = counts_by_status(connection, question)
             return read_groups(connection, by, keys, question, window, counts)
+
+    def chosen(
+        self, ids: Sequence[int], keys: Sequence[Key], what: str = "columns"
+    ) -> tuple[Sequence[RunColumn], Sequence[Run]]:
+        """The rows of these tasks, in this order, of those that there are. `what` names the keys in a refusal."""
+        with self._db.reading() as connection:
+            known: set[int] = set()
+            for some in portions(ids):
+                known.update(connection.execute(sa.select(tasks.c.id).where(tasks.c.id.in_(some))).scalars())
+            runs = runs_of(connection, [id_ for id_ in ids if id_ in known], keys, RunQuestion().now_us)
+            empty = [key for index, key in enumerate(keys) if all(run.cells[index] is None for run in runs)]
+            require_known(connection, empty, what)
+        return columns_of(keys, runs), runs
+
+    def configs(self, ids: Sequence[int]) -> Mapping[int, Any]:
+        """The config of each of these tasks, whole; a task that there is not is left out."""
+        found: dict[int, Any] = {}
+        with self._db.reading() as connection:
+            for some in portions(ids):
+                read = sa.select(tasks.c.id, tasks.c.config).where(tasks.c.id.in_(some))
+                found.update({id_: from_json(text) for id_, text in connection.execute(read)})
+        return {id_: found[id_] for id_ in ids if id_ in found}
 
     def inventory(self, question: RunQuestion) -> Inventory:
         """The columns that the tasks of a question have."""

@@ -14,7 +14,7 @@ from tests.integration.web.conftest import Site
 from tests.support import labeled_project
 from tests.support.demo_store import finish, new_task, start, train, use
 from tests.support.demo_study import study
-from web_stub.rest import charts, images, library, models, projects, runs, space, studies, tasks
+from web_stub.rest import charts, compared, images, library, models, projects, runs, space, studies, tasks
 
 FURTHER = {  # path → queries and ids under which the answer is made in another way
     "/tasks/{task_id}": ["/tasks/2"],
@@ -26,6 +26,10 @@ FURTHER = {  # path → queries and ids under which the answer is made in anothe
         "/runs?columns=config.lr,metrics.val.loss@1,project,started,config.batch_size&sort=-metrics.val.loss@min"
     ],
     "/runs/groups": ["/runs/groups?group=config.lr&columns=metrics.val.loss"],
+    "/runs/compared": ["/runs/compared?runs=1,2,3,77"],
+    "/runs/values": ["/runs/values?runs=1,2&columns=project,started,metrics.val.loss@1"],
+    "/runs/points": ["/runs/points?runs=1,2&name=loss&x=time&thin=mean&max_points=16&smoothing=0.5"],
+    "/runs/bands": ["/runs/bands?runs=1,2&name=loss&group=project&spread=deviation&max_points=16"],
     "/projects/{project_id}/images": ["/projects/1/images"],
 }
 
@@ -51,7 +55,7 @@ def filled(site: Site) -> Site:
 
 def declared() -> dict[str, Any]:
     """Path → response model, of every route that declares one and is asked with GET."""
-    parts = (tasks, runs, studies, charts, models, projects, images, library, space)
+    parts = (tasks, runs, compared, studies, charts, models, projects, images, library, space)
     routes = [route for part in parts for route in part.router.routes]
     return {
         route.path: route.response_model
@@ -66,7 +70,14 @@ def addresses(site: Site, path: str) -> Iterator[str]:
     image = next(iter(site.store.images.of_dataset(dataset.id)))
     model = site.store.models.list()[0].id
     ids = {"task_id": 1, "study_id": 1, "model_id": model, "project_id": fields, "image_id": image.id}
-    needed = {"/images/{image_id}/twin": f"?project={seen}", "/runs/groups": "?group=type,config.batch_size"}
+    needed = {
+        "/images/{image_id}/twin": f"?project={seen}",
+        "/runs/groups": "?group=type,config.batch_size",
+        "/runs/compared": "?runs=1",
+        "/runs/values": "?runs=1&columns=name,config.lr",
+        "/runs/points": "?runs=1,2&name=loss",
+        "/runs/bands": "?runs=1,2&name=loss&group=status",
+    }
     yield path.format(**ids, plugin_id=1) + needed.get(path, "")
     yield from FURTHER.get(path, [])
 
