@@ -1,7 +1,6 @@
-// The charts of a task in their groups: made where they are seen, found by name, folded, pinned.
+// Charts in their groups: made where they are seen, found by name, folded, pinned.
 
 /** @import { Group } from "./pure/metric_groups.js" */
-import { Chart } from "./chart.js";
 import { $, el, fill } from "./dom.js";
 import * as show from "./pure/format.js";
 import { PINNED } from "./pure/metric_groups.js";
@@ -10,22 +9,26 @@ const NEAR = "400px"; // around the window, where charts are drawn already
 const MANY = 12; // charts, from which on they scroll in a box of their own, so that the log stays in reach
 
 /**
+ * What the list needs of a chart: `sleep` gives its memory back until it is drawn again.
+ * @typedef {{root: HTMLElement, isPinned: boolean, sleep: () => void, close: () => void}} Listed
+ */
+/**
+ * @template {Listed} C
  * @typedef {object} ChartListParts
- * @property {string} sync as in Chart
+ * @property {(name: string) => C} make a chart of a metric
  * @property {(names: string[]) => void} onSeen charts that have come into view
- * @property {(from: number | null, to: number | null) => void} zoom
- * @property {(name: string) => void} pin
  * @property {(group: string) => void} fold
  */
 
+/** @template {Listed} C */
 export class ChartList {
-  /** @type {Map<string, Chart>} by metric */ #charts = new Map();
+  /** @type {Map<string, C>} by metric */ #charts = new Map();
   /** @type {Map<Element, string>} the metric of a box */ #names = new Map();
   /** @type {Set<string>} metrics in view */ #seen = new Set();
   /** @type {Map<string, {root: HTMLElement, head: HTMLButtonElement, title: HTMLElement, count: HTMLElement, grid: HTMLElement}>} */
   #groups = new Map();
 
-  /** @param {ChartListParts} parts */
+  /** @param {ChartListParts<C>} parts */
   constructor(parts) {
     this.parts = parts;
     this.observer = new IntersectionObserver((entries) => this.#moved(entries), { rootMargin: `${NEAR} 0px` });
@@ -34,7 +37,7 @@ export class ChartList {
   /** @param {string} name */
   isSeen(name) { return this.#seen.has(name); }
 
-  /** @param {string} name @returns {Chart | undefined} */
+  /** @param {string} name @returns {C | undefined} */
   chart(name) { return this.#charts.get(name); }
 
   get seen() { return [...this.#seen]; }
@@ -75,7 +78,7 @@ export class ChartList {
   #box(name, isPinned) {
     let chart = this.#charts.get(name);
     if (!chart) {
-      chart = new Chart(name, this.parts.sync, { zoom: this.parts.zoom, pin: () => this.parts.pin(name) });
+      chart = this.parts.make(name);
       this.#charts.set(name, chart);
       this.#names.set(chart.root, name);
       this.observer.observe(chart.root);
@@ -84,7 +87,7 @@ export class ChartList {
     return chart.root;
   }
 
-  /** @param {string} name @param {Chart} chart */
+  /** @param {string} name @param {C} chart */
   #forget(name, chart) {
     this.observer.unobserve(chart.root);
     this.#names.delete(chart.root);

@@ -4,6 +4,7 @@
 /** @import { ChartData, ChartSeries, NewPoints, Series, SeriesList, TaskCard } from "./types" */
 import { Address } from "./address.js";
 import { ask, attempt, isAbort } from "./api.js";
+import { Chart } from "./chart.js";
 import { ChartList } from "./chart_list.js";
 import { $, button, input, valueOf } from "./dom.js";
 import { ignoreEnter, onPause } from "./pieces.js";
@@ -58,10 +59,10 @@ export class Charts {
     this.#own = runOf(taskId, null, startedAt);
     this.address = new Address(CHART_DEFAULTS, () => this.#changed());
     this.list = new ChartList({
-      sync: `task-${taskId}`,
+      make: (name) => new Chart(name, `task-${taskId}`, {
+        zoom: (from, to) => this.#zoom(from, to), pin: () => this.#turnOver("pin", name),
+      }),
       onSeen: () => { this.draw(); this.#load(); },
-      zoom: (from, to) => this.#zoom(from, to),
-      pin: (name) => this.#turnOver("pin", name),
       fold: (group) => this.#turnOver("fold", group),
     });
     this.#controls();

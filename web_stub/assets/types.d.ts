@@ -149,6 +149,65 @@ export interface UsageData {
   series: UsageSeries[];
 }
 
+export interface RunValues {
+  columns: RunColumn[];
+  rows: Run[];
+  unknown: number[];
+}
+
+export interface ComparedRun {
+  id: number;
+  name: string;
+  status: TaskStatus;
+  started_at: string | null;
+}
+
+export interface ComparedMetric {
+  kind: string;
+  name: string;
+  runs: number;
+}
+
+export interface ConfigValues {
+  key: string;
+  title: string;
+  values: any[];
+  which: (number | null)[];
+}
+
+export interface RunComparison {
+  runs: ComparedRun[];
+  unknown: number[];
+  metrics: ComparedMetric[];
+  different: ConfigValues[];
+  equal: ConfigValues[];
+  keys_count: number;
+}
+
+export interface RunCurve {
+  run: number;
+  series: ChartSeries;
+}
+
+export interface RunCurves {
+  curves: RunCurve[];
+}
+
+export interface RunBand {
+  key: any[];
+  runs: number[];
+  kind: string;
+  x: number[];
+  mean: (number | null)[];
+  low: (number | null)[];
+  high: (number | null)[];
+  count: number[];
+}
+
+export interface RunBands {
+  bands: RunBand[];
+}
+
 export interface Checkpoint {
   id: number;
   index: number;

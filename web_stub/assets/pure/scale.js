@@ -36,16 +36,18 @@ export function extentOf(columns) {
 /**
  * @param {Extent | null} extent
  * @param {boolean} isLog
+ * @param {boolean} [isExact] whether the range is the extent, without room on either side
  * @returns {Scale}
  */
-export const scaleOf = (extent, isLog) => (isLog ? logScale(extent) : linearScale(extent ?? { low: 0, high: 1, aboveZero: 1 }));
+export const scaleOf = (extent, isLog, isExact = false) =>
+  (isLog ? logScale(extent, isExact) : linearScale(extent ?? { low: 0, high: 1, aboveZero: 1 }, isExact));
 
-/** @param {Extent} extent @returns {Scale} */
-function linearScale({ low, high }) {
+/** @param {Extent} extent @param {boolean} [isExact] @returns {Scale} */
+function linearScale({ low, high }, isExact = false) {
   const size = Math.max(Math.abs(low), Math.abs(high));
   const power = size === 0 || (size >= PLAIN.least && size <= PLAIN.most) ? 0 : Math.floor(Math.log10(size));
   const place = (/** @type {number} */ value) => times10(value, -power);
-  const range = padded(place(low), place(high));
+  const range = padded(place(low), place(high), isExact);
   const ticks = () => {
     const step = niceStep((range[1] - range[0]) / TICKS);
     return multiples(step, range).map((at) => ({ at, text: withPower(at, step, power) }));
@@ -53,11 +55,11 @@ function linearScale({ low, high }) {
   return { place, range, ticks };
 }
 
-/** @param {Extent | null} extent @returns {Scale} */
-function logScale(extent) {
+/** @param {Extent | null} extent @param {boolean} isExact @returns {Scale} */
+function logScale(extent, isExact) {
   const isEmpty = !extent || extent.aboveZero === Infinity;
   const [low, high] = isEmpty ? [0, 1] : [Math.log10(extent.aboveZero), Math.log10(extent.high)];
-  const range = low === high ? /** @type {[number, number]} */ ([low - 0.5, high + 0.5]) : padded(low, high);
+  const range = low === high ? /** @type {[number, number]} */ ([low - 0.5, high + 0.5]) : padded(low, high, isExact);
   return { place: (value) => (value > 0 ? Math.log10(value) : null), range, ticks: () => logTicks(range) };
 }
 
@@ -107,8 +109,9 @@ function withPower(at, step, power) {
   return at.toExponential(digits).replace("e+", "e").replace(/\.0+e/, "e");
 }
 
-/** @param {number} low @param {number} high @returns {[number, number]} */
-function padded(low, high) {
+/** @param {number} low @param {number} high @param {boolean} isExact @returns {[number, number]} */
+function padded(low, high, isExact) {
+  if (isExact && high > low) return [low, high];
   const pad = high > low ? PAD * (high - low) : 0.1 * Math.abs(low) || 0.5;
   return [low - pad, high + pad];
 }

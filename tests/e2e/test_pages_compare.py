@@ -1,0 +1,121 @@
+"""Any number of runs compared on a page: few requests, legend, groups, differences, relations, files."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from tests.support.browser import DESK, PHONE, Site, keep_picture
+from tests.support.many_runs import add_runs
+
+pytestmark = pytest.mark.chromium
+
+
+def compare(site: Site, count: int, query: str = "", scheme: str = "light") -> Page:
+    """The page of so many runs, its first charts drawn."""
+    ids = add_runs(site.store, site.library, count)
+    site.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    site.page.set_viewport_size(DESK)
+    site.go(f"/compare?runs={','.join(map(str, ids))}{query}")
+    expect(site.page.locator(".run-chart[data-lines]")).to_have_count(2)
+    return site.page
+
+
+def test_a_hundred_runs_need_one_request_for_each_chart(site: Site) -> None:
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        path = urlsplit(request.url).path
+        if path.startswith("/api/"):
+            asked.append(path)
+
+    site.page.on("request", note)
+    page = compare(site, 100)
+    loss, iou = page.locator(".run-chart").all()
+    expect(loss).to_have_attribute("data-lines", "200")
+    expect(iou).to_have_attribute("data-lines", "100")
+    expect(page.locator(".legend-row")).to_have_count(100)
+    assert asked.count("/api/runs/points") == 2
+    assert asked.count("/api/runs/compared") == 1
+    assert not [path for path in asked if path.startswith("/api/tasks/")]
+    asked.clear()
+    page.locator(".legend-turn").first.click(modifiers=["Alt"])
+    expect(iou).to_have_attribute("data-lines", "1")
+    expect(page.locator("#legend-count")).to_have_text("1 of 100 shown")
+    assert asked == [], "hiding asks for nothing"
+    keep_picture(site, "compare-100")
+    assert site.complaints == []
+
+
+def test_groups_become_means_with_bands_and_the_address_says_so(site: Site) -> None:
+    page = compare(site, 12, scheme="dark")
+    iou = page.locator(".run-chart").nth(1)
+    expect(iou).to_have_attribute("data-lines", "12")
+    page.locator("#group").select_option("config.lr")
+    expect(page.locator(".legend-row")).to_have_count(4)
+    page.get_by_text("Mean ± deviation").click()
+    expect(iou).to_have_attribute("data-lines", "4")
+    expect(iou.locator(".foot")).to_contain_text("4 groups, 12 curves")
+    assert parse_qs(urlsplit(page.url).query) | {"runs": []} == {
+        "runs": [],
+        "group": ["config.lr"],
+        "draw": ["deviation"],
+    }
+    box = iou.locator(".plot").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    expect(iou.locator(".readout")).to_contain_text(re.compile("epoch .*mean of 3 runs.* to .*3 runs"))
+    keep_picture(site, "compare-groups-dark")
+    page.reload()
+    expect(iou.locator(".foot")).to_contain_text("4 groups, 12 curves")
+    assert site.complaints == []
+
+
+def test_config_differences_stand_apart_from_what_is_equal(site: Site) -> None:
+    page = compare(site, 6)
+    different = page.locator("#config-different")
+    expect(different.locator("thead th")).to_have_text(["run", "batch_size.train", "lr", "optimizer.name"])
+    expect(different.locator("tbody tr")).to_have_count(6)
+    expect(page.locator("#config-count")).to_have_text("3 keys of 12 differ")
+    page.get_by_text("9 equal keys").click()
+    expect(page.locator("#config-same")).to_contain_text("input_size.width")
+    assert site.complaints == []
+
+
+def test_limits_full_screen_zoom_and_clipping_stand_in_the_address(site: Site) -> None:
+    page = compare(site, 6, "&clip=1&log=1")
+    expect(page.locator("#clip")).to_be_checked()
+    loss = page.locator(".run-chart").first
+    loss.get_by_role("button", name="Limits and files of loss").click()
+    loss.get_by_label("Highest value of loss shown").fill("0.5")
+    loss.get_by_label("Highest value of loss shown").press("Enter")
+    expect(loss.locator(".foot")).to_contain_text("beyond the picture")
+    expect(page).to_have_url(re.compile("y=loss%3A%3A0.5"))
+    loss.get_by_role("button", name="Enlarge loss").click()
+    expect(loss).to_have_class(re.compile("full"))
+    expect(page).to_have_url(re.compile("full=loss"))
+    loss.press("+")
+    expect(page).to_have_url(re.compile("zoom="))
+    expect(loss.locator(".foot")).not_to_contain_text("120 points")
+    loss.press("Escape")
+    expect(loss).not_to_have_class(re.compile("full"))
+    assert site.complaints == []
+
+
+def test_the_page_fits_on_a_phone(site: Site) -> None:
+    page = compare(site, 6)
+    page.set_viewport_size(PHONE)
+    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    keep_picture(site, "compare-phone")
+
+
+def test_an_address_without_runs_says_how_to_choose(site: Site) -> None:
+    site.go("/compare?runs=77")
+    expect(site.page.locator("#none")).to_contain_text("No runs chosen")
+    expect(site.page.locator("#summary")).to_contain_text("no task has 1 further number: 77")
+    site.go("/compare")
+    expect(site.page.locator("#none")).to_be_visible()
+    assert site.complaints == []
