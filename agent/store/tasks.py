@@ -51,13 +51,13 @@ class Tasks(TaskClaims, Described[Task]):
         """Add a queued task, or with `agent_id` a task that this agent has claimed, so that no other agent comes first.
 
         The first free agent takes a queued task; with `only_for` the first free agent of that name. What it uses comes
-        out of the trash. With `trial` it is the task of this trial; a trial that has a task keeps it, and gets no other.
+        out of the trash. With `trial` it is this trial's task; a trial that has a task keeps it, and gets no other.
         NotFound when its plugin, project or model is not in the store.
         """
         taken = {"agent_id": agent_id, "lease_until_us": lease_until_us(lease_s)} if agent_id is not None else {}
         with self._db.writing() as connection:
-            if trial is not None and (known := task_of_trial(connection, trial)) is not None:
-                return known
+            if trial is not None and (earlier := task_of_trial(connection, trial)) is not None:
+                return earlier
             for noun, table, wanted in (
                 ("plugin", plugins, new.plugin_id),
                 ("project", projects, new.project_id),

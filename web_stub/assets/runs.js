@@ -330,7 +330,7 @@ class RunsPage {
     this.#drawRows();
     const group = state.groupOf(chosen.show);
     const first = state.GROUPS[0].key;
-    chips($("chips"), state.GROUPS.map((one) => ({ ...one, count: one.count(counts), isChosen: one === group })), (key) =>
+    chips($("chips"), state.GROUPS.map((one) => ({ ...one, count: one.count(counts, {}), isChosen: one === group })), (key) =>
       this.#choose({ show: key === first ? "" : key, page: "1" }));
     $("summary").textContent = this.#summary();
     const isWhole = !chosen.text && !chosen.where && group.key === first;

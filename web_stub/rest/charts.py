@@ -26,6 +26,7 @@ _MAX_POINTS = 2_000_000  # of all series in an answer, which is then about 50 MB
 
 _FIGURES = [field.name for field in fields(UsageSample) if field.name != "time_us"]
 
+
 @router.get("/tasks/{task_id}/series", response_model=SeriesList)
 @large
 def list_series(web: WebDep, task_id: Id) -> Response:
