@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from urllib.parse import parse_qs, urlsplit
+from xml.etree import ElementTree
 
 import pytest
+from PIL import Image as Picture
 from playwright.sync_api import Page, Request, expect
 
 from tests.support.browser import DESK, PHONE, Site, keep_picture
@@ -58,7 +61,7 @@ def test_groups_become_means_with_bands_and_the_address_says_so(site: Site) -> N
     expect(page.locator(".legend-row")).to_have_count(4)
     page.get_by_text("Mean ± deviation").click()
     expect(iou).to_have_attribute("data-lines", "4")
-    expect(iou.locator(".foot")).to_contain_text("4 groups, 12 curves")
+    expect(iou.locator(".foot")).to_contain_text("4 means of 12 curves")
     assert parse_qs(urlsplit(page.url).query) | {"runs": []} == {
         "runs": [],
         "group": ["config.lr"],
@@ -70,7 +73,7 @@ def test_groups_become_means_with_bands_and_the_address_says_so(site: Site) -> N
     expect(iou.locator(".readout")).to_contain_text(re.compile("epoch .*mean of 3 runs.* to .*3 runs"))
     keep_picture(site, "compare-groups-dark")
     page.reload()
-    expect(iou.locator(".foot")).to_contain_text("4 groups, 12 curves")
+    expect(iou.locator(".foot")).to_contain_text("4 means of 12 curves")
     assert site.complaints == []
 
 
@@ -118,4 +121,88 @@ def test_an_address_without_runs_says_how_to_choose(site: Site) -> None:
     expect(site.page.locator("#summary")).to_contain_text("no task has 1 further number: 77")
     site.go("/compare")
     expect(site.page.locator("#none")).to_be_visible()
+    assert site.complaints == []
+
+
+def test_a_hundred_runs_are_related_by_one_question_and_filtered_by_axes(site: Site) -> None:
+    asked: list[str] = []
+    site.page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    page = compare(site, 100)
+    parallel = page.locator("#parallel svg")
+    expect(page.locator("#scatter circle")).to_have_count(100)
+    expect(parallel).to_have_attribute("data-lines", "100")
+    assert asked.count("/api/runs/values") == 1
+    parallel.scroll_into_view_if_needed()
+    axis = page.get_by_role("slider", name="optimizer.name")
+    axis.press("ArrowDown")  # from 0 to 0.9: all of adam, lion and sgd
+    axis.press("Shift+ArrowDown")
+    axis.press("Shift+ArrowDown")
+    expect(page.locator("#brush-count")).to_have_text("67 of 100 runs")
+    expect(parallel).to_have_attribute("data-lines", "67")
+    expect(axis).to_have_attribute("aria-valuetext", "adam, lion")
+    expect(page).to_have_url(re.compile("brush=config.optimizer.name"))
+    page.get_by_text("The numbers as a table").click()
+    expect(page.locator("#relation-table tbody tr")).to_have_count(100)
+    expect(page.locator("#relation-table tr.out")).to_have_count(33)
+    page.locator("#relation-table").scroll_into_view_if_needed()
+    keep_picture(site, "compare-relations")
+    page.reload()
+    expect(page.locator("#brush-count")).to_have_text("67 of 100 runs")
+    expect(page.locator(".run-chart[data-lines]")).to_have_count(2)  # nothing above grows any more
+    axis.locator("rect").last.scroll_into_view_if_needed()
+    box = axis.locator("rect").last.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 12, box["y"] + 60)
+    expect(page.locator("#brush-count")).to_have_text("")
+    page.mouse.move(box["x"] + 12, box["y"] + 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 12, box["y"] + box["height"] * 0.3, steps=3)
+    page.mouse.up()
+    expect(axis).to_have_attribute("aria-valuetext", "sgd")
+    expect(page.locator("#brush-count")).to_have_text("33 of 100 runs")
+    page.get_by_role("button", name="Remove lr").click()
+    expect(page.get_by_role("slider", name="lr", exact=False)).to_have_count(0)
+    assert site.complaints == []
+
+
+def test_a_chart_is_saved_as_it_is_drawn(site: Site) -> None:
+    page = compare(site, 3, "&zoom=2,4&shown=not:1")
+    iou = page.locator(".run-chart").nth(1)
+    expect(iou).to_have_attribute("data-lines", "2")
+    iou.get_by_role("button", name="Limits and files of mean_iou").click()
+    files = {}
+    for kind in ("CSV", "SVG", "PNG"):
+        with page.expect_download() as saved:
+            iou.get_by_role("button", name=f"Save mean_iou as {kind}").click()
+        assert saved.value.suggested_filename == f"mean_iou.{kind.lower()}"
+        files[kind] = saved.value.path().read_bytes()
+    rows = files["CSV"].decode().splitlines()
+    assert rows[0] == "series,kind,epoch,mean_iou"
+    assert [row.split(",")[:3] for row in rows[1:]] == [
+        [f"#{run} unet {run - 1}", "val", epoch] for run in (2, 3) for epoch in ("2", "3", "4")
+    ]
+    drawing = ElementTree.fromstring(files["SVG"])
+    paths = [path.get("data-line") for path in drawing.iter("{http://www.w3.org/2000/svg}path")]
+    assert paths == ["2 val", "3 val"]
+    with Picture.open(io.BytesIO(files["PNG"])) as picture:
+        assert picture.format == "PNG"
+        assert picture.width == 2 * int(drawing.get("width", "0"))
+        assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 20
+    for kind in ("CSV", "SVG", "PNG"):
+        with page.expect_download() as saved:
+            page.get_by_role("button", name=f"Save scatter as {kind}").click()
+        assert saved.value.suggested_filename == f"scatter.{kind.lower()}"
+    assert site.complaints == []
+
+
+def test_the_dialog_of_a_task_leads_to_the_page(site: Site) -> None:
+    first, second = add_runs(site.store, site.library, 2)
+    site.go(f"/tasks/{first}")
+    page = site.page
+    page.locator("#compare-open").click()
+    page.locator(f'#compare-list [data-id="{second}"]').check()
+    expect(page.locator("#compared")).to_contain_text("unet 1")
+    page.get_by_role("link", name="Open as page").click()
+    expect(page).to_have_url(re.compile(f"/compare\\?runs={first},{second}$"))
+    expect(page.locator(".legend-row")).to_have_count(2)
     assert site.complaints == []

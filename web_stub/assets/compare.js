@@ -3,10 +3,11 @@
 
 /** @import { TaskCard } from "./types" */
 import { ask, attempt } from "./api.js";
-import { $, button, dialog, el, fill, input } from "./dom.js";
+import { $, button, dialog, el, fill, input, link } from "./dom.js";
 import { Finder } from "./finder.js";
 import { ignoreEnter, onPause } from "./pieces.js";
 import { MOST, comparedIds, comparingAddress, describe } from "./pure/compared.js";
+import { at } from "./pure/site.js";
 
 const PAUSE_MS = 200;
 const PAGE = "50";
@@ -94,6 +95,7 @@ export class Compare {
   #set(cards) {
     this.#cards = cards;
     history.replaceState(history.state, "", comparingAddress(location.href, cards.map((card) => card.id)));
+    link("compare-page").href = at(`/compare?runs=${[this.taskId, ...cards.map((card) => card.id)].join(",")}`);
     $("compared").hidden = cards.length === 0;
     fill($("compared"), el("span.quiet", {}, "With"), ...cards.map((card, i) => this.#compared(card, i)),
       el("span.quiet.kinds", {}, "train dashed, val solid"));

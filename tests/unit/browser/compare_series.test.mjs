@@ -29,7 +29,7 @@ test("groups are ordered by value: numbers, texts, nothing", () => {
   const column = { key: "config.lr", title: "lr", kind: "mixed" };
   const groups = series.groupEntries([...RUNS, { ...RUNS[0], id: 4 }], column, CELLS);
   assert.deepEqual(groups.map(({ title, runs, under }) => [title, runs, under]),
-    [["lr 0.1000", [1, 4], "2 runs"], ["lr auto", [3], "1 run"], ["no lr", [2], "1 run"]]);
+    [["lr 0.1", [1, 4], "2 runs"], ["lr auto", [3], "1 run"], ["no lr", [2], "1 run"]]);
 });
 
 test("references with one id are one group, whatever else they say", () => {

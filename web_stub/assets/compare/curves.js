@@ -78,14 +78,15 @@ export class RunCurveCharts {
   /** The colour of a run or group. @param {string} key of its entry */
   colour(key) { return colourAt(this.#places.get(key) ?? 0, isDark()); }
 
+  get entries() { return this.#entries; }
+
   /** Called after a change by which other parts of the page change, too. */
   onChange = () => {};
 
   /** @param {Partial<typeof DEFAULTS>} changes */
   #set(changes) {
     this.address.set(changes);
-    attempt(() => this.show());
-    this.onChange();
+    attempt(async () => { await this.show(); this.onChange(); });
   }
 
   /** Show what the address says. */
@@ -207,6 +208,13 @@ export class RunCurveCharts {
   #point(line) {
     this.legend.highlight(line?.entry ?? null);
     this.#highlight(line === null ? null : (one) => (line.run === null ? one.entry === line.entry : one.run === line.run));
+  }
+
+  /** @param {number | null} run that is pointed at elsewhere */
+  pointAt(run) {
+    const entry = this.#entries.find(({ runs }) => run !== null && runs.includes(run));
+    this.legend.highlight(entry?.key ?? null);
+    this.#highlight(entry ? (line) => line.run === run || (line.run === null && line.entry === entry.key) : null);
   }
 
   /** @param {((line: PlotLine) => boolean) | null} isMeant */

@@ -12,6 +12,7 @@ import * as show from "../pure/format.js";
 import { showRefusal } from "../refused.js";
 import { RunCurveCharts } from "./curves.js";
 import { drawDifferences } from "./differences.js";
+import { Relations } from "./relations.js";
 import { RunColumns } from "./values.js";
 
 const AGAIN_MS = 5000; // runs that go on are asked for again
@@ -21,13 +22,23 @@ const SEARCH_FROM = 7; // metrics
 
 /** @type {RunCurveCharts | undefined} */
 let curves;
-const address = new Address(DEFAULTS, () => { controls(); attempt(() => curves?.show()); });
+/** @type {RunColumns | undefined} */
+let columnsOf;
+/** @type {Relations | undefined} */
+let relations;
+const address = new Address(DEFAULTS, () => { controls(); attempt(showAll); });
+
+/** Show what the address says. */
+async function showAll() {
+  await curves?.show();
+  await relations?.show();
+}
 
 /** @param {Partial<typeof DEFAULTS>} changes */
 function set(changes) {
   address.set(changes);
   controls();
-  attempt(() => curves?.show());
+  attempt(showAll);
 }
 
 /** Bring the controls to what the address says. */
@@ -81,7 +92,9 @@ function follow(comparison) {
     if (document.hidden) return follow(comparison);
     /** @type {RunComparison} */
     const next = await ask(`/api/runs/compared?runs=${comparison.runs.map(({ id }) => id).join(",")}`);
+    columnsOf?.forget();
     await curves?.renew(next);
+    await relations?.show();
     return follow(next);
   }), AGAIN_MS);
 }
@@ -100,7 +113,7 @@ async function start() {
     $("none").hidden = false;
     return;
   }
-  const columns = new RunColumns(comparison.runs.map(({ id }) => id));
+  const columns = columnsOf = new RunColumns(comparison.runs.map(({ id }) => id));
   curves = new RunCurveCharts(comparison, columns, address);
   choices(comparison);
   input("metric-search").hidden = new Set(comparison.metrics.map(({ name }) => name)).size < SEARCH_FROM;
@@ -108,8 +121,11 @@ async function start() {
   listen();
   controls();
   drawDifferences(comparison);
+  const known = relations = new Relations(comparison, columns, address, curves);
+  curves.onChange = () => { controls(); attempt(() => known.show()); };
   await curves.show();
   follow(comparison);
+  await attempt(() => known.show());
 }
 
 start().catch((error) => {

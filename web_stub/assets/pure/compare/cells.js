@@ -3,6 +3,8 @@
 /** @import { RunColumn } from "../../types" */
 import * as show from "../format.js";
 
+const SHORT = 7; // characters of a number that a config gives: 0.0001
+
 /** @param {unknown} cell @returns {cell is {id: number, name: string}} */
 const isReference = (cell) => typeof cell === "object" && cell !== null && "id" in cell && "name" in cell;
 
@@ -16,11 +18,14 @@ export const cellKey = (cell, kind) => JSON.stringify(kind === "reference" && is
  */
 export function cellText(cell, kind) {
   if (cell === null || cell === undefined) return "–";
-  if (typeof cell === "number") return kind === "duration" ? show.duration(cell * 1000) : show.number(cell);
+  if (typeof cell === "number") return kind === "duration" ? show.duration(cell * 1000) : numberText(cell);
   if (kind === "time" && typeof cell === "string") return show.dateTime(cell);
   if (kind === "reference" && isReference(cell)) return cell.name;
   return typeof cell === "string" ? cell : JSON.stringify(cell);
 }
+
+/** A number as it was given, where that is short. @param {number} value */
+const numberText = (value) => (String(value).length <= SHORT ? String(value) : show.number(value));
 
 /** The number behind a cell; null for other values. Times count in seconds. @param {unknown} cell @param {string} kind */
 export function numberOf(cell, kind) {

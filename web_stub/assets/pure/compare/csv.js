@@ -13,6 +13,6 @@ export function csvCell(cell) {
 /** @param {unknown[][]} rows the first one is the head */
 export const csvOf = (rows) => rows.map((row) => `${row.map(csvCell).join(",")}\r\n`).join("");
 
-/** A name for a file: letters, digits, dots and dashes. @param {string} text @param {string} suffix */
+/** A name for a file: letters, digits, dots, dashes and underscores. @param {string} text @param {string} suffix */
 export const fileName = (text, suffix) =>
-  `${text.replace(/[^\p{L}\p{N}.-]+/gu, "-").replace(/^[-.]+|[-.]+$/g, "").slice(0, 80) || "chart"}.${suffix}`;
+  `${text.replace(/[^\p{L}\p{N}_.-]+/gu, "-").replace(/^[-.]+|[-.]+$/g, "").slice(0, 80) || "chart"}.${suffix}`;

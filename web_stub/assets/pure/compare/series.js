@@ -136,8 +136,8 @@ export function footNotes(lines, { all, runs, hidden }) {
   const gaps = lines.reduce((sum, line) => sum + line.gaps, 0);
   const isPart = lines.some((line) => line.isPart);
   const of = lines.length < all ? ` of ${show.count(all)}` : "";
-  const notes = [{ isPart: false, text: isGroups
-    ? `${show.count(lines.length)}${of} groups, ${show.counted(points, "curve")}` : `${show.count(lines.length)}${of} curves` }];
+  const curves = `${show.count(lines.length)}${of} ${isGroups ? "means" : "curves"}`;
+  const notes = [{ isPart: false, text: isGroups ? `${curves} of ${show.counted(points, "curve")}` : curves }];
   if (!isGroups) notes.push({ isPart, text: `${isPart ? "means of" : "all"} ${show.counted(points, "point")}` });
   if (!isGroups && lines.length === all && withIt < runs) {
     notes.push({ isPart: false, text: `${show.count(withIt)} of ${show.counted(runs, "run")} have it` });
