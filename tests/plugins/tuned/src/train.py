@@ -33,6 +33,6 @@ folder = f"{DATA}/results/00000000"
 os.makedirs(folder)
 with open(f"{folder}/config.json", "w") as file:
     json.dump({"settings": CONFIG, "classes": [], "class_title_to_idx": {}}, file)
-with open(f"{folder}/model.pt", "wb") as file:
-    file.write(b"weights")
+with open(f"{folder}/model.pt", "wb") as weights:
+    weights.write(b"weights")
 say("CHECKPOINT", id=0, subdir="00000000", sizeb=7, best_now=True, optional=None)
