@@ -37,7 +37,12 @@ export class RunHead {
       if (known.mark.textContent !== mark) known.mark.textContent = mark;
       return known.cell;
     });
-    fill(this.parts.row, this.parts.lead, ...shown);
+    const { row, lead } = this.parts;
+    const active = document.activeElement;
+    const hadFocus = row.contains(active);
+    fill(row, lead, ...shown);
+    if (!hadFocus || row.contains(document.activeElement)) return; // a cell that moves loses it
+    /** @type {HTMLElement | null} */ (row.contains(active) ? active : row.querySelector("button"))?.focus();
   }
 
   /** The button that opened the menu of a column. @param {string} key @returns {HTMLElement | null} */

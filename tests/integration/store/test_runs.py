@@ -325,11 +325,35 @@ def test_the_columns_that_there_are(store: Store, add: Add) -> None:
         ('config["a b"]', 1, {"object": 1}),
         ('config["a b"].x', 1, {"nothing": 1}),
     ]
+    assert [one.key for one in found.config if one.differs] == ["config.lr"]
     assert [(one.key, one.tasks) for one in found.metrics] == [("metrics.val.loss", 2), ("metrics.train.loss", 1)]
     assert (found.config_count, found.metrics_count) == (5, 2)
     assert [field.key for field in found.fields][:3] == ["id", "name", "type"]
     some = store.runs.inventory(RunQuestion(where=parse_expression(f"id == {last}")))
     assert [one.key for one in some.config] == ["config.lr"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differs"),
+    [
+        (0.1, 0.1, False),
+        (1, 2, True),
+        ("a", "b", True),
+        (True, False, True),
+        (1, True, True),
+        (1, "1", True),
+        (None, 0, True),
+        ([1], [1], False),
+        ([1], [2], True),
+        ("a", "a", False),
+        (None, None, False),
+    ],
+)
+def test_a_column_says_whether_its_values_differ(store: Store, add: Add, one: Any, other: Any, differs: bool) -> None:
+    add({"x": one})
+    add({"x": other})
+    add({"y": 1})
+    assert store.runs.inventory(RunQuestion()).config[0].differs is differs
 
 
 def test_an_export_has_every_row_once_in_order(store: Store, add: Add) -> None:

@@ -85,7 +85,8 @@ def test_groups_and_columns(runs: Site) -> None:
         "max": pytest.approx(0.75),
     }
     columns = ask(runs, "/api/runs/columns")
-    assert {"key": "config.lr", "title": "lr", "tasks": 3, "kinds": {"number": 2, "text": 1}} in columns["config"]
+    lr = {"key": "config.lr", "title": "lr", "tasks": 3, "kinds": {"number": 2, "text": 1}, "differs": True}
+    assert lr in columns["config"]
     assert columns["metrics"] == [{"key": "metrics.val.mean_iou", "kind": "val", "name": "mean_iou", "tasks": 3}]
 
 
