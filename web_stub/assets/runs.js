@@ -31,6 +31,7 @@ const PAUSE_MS = 200; // in typing, before the server is asked
 const REST = 9; // an answer that takes long is asked again only after so many times as long,
 const REST_MS = [1000, 20_000]; // but within these bounds
 const TICK_MS = 1000;
+const AGE_TICKS = 30;
 const FORMATS = ["csv", "json"];
 
 /** @typedef {{table: RunTable} | {groups: RunGroups, opened: Map<string, RunTable>}} Answer */
@@ -91,7 +92,10 @@ class RunsPage {
     $("rows").addEventListener("keydown", (event) => this.#walk(event));
     addEventListener("pageshow", () => this.#controls()); // a browser may fill in old values by itself
     document.addEventListener("visibilitychange", () => { if (this.#isDue) this.#news(); });
-    setInterval(() => { if (!document.hidden && this.#goesOn) this.#drawRows(); }, TICK_MS);
+    let ticks = 0;
+    setInterval(() => { // durations grow by the second, ages by the minute
+      if (!document.hidden && (this.#goesOn || (ticks += 1) % AGE_TICKS === 0)) this.#drawRows();
+    }, TICK_MS);
     this.#moved();
     listen(`stream?${state.NEWS}`, 0, { cards: () => this.#news() }, { onResume: () => this.#news() });
   }
@@ -394,9 +398,11 @@ class RunsPage {
   #drawGroups() {
     const by = this.#by;
     $("groups").hidden = by.length === 0;
-    fill($("groups"), el("span.quiet", {}, "Grouped by"), ...by.map((key) => el("span.tag", {}, spoken(key), el("button", {
-      type: "button", "aria-label": `Do not group by ${spoken(key)}`, onclick: () => { this.#groupBy(key, false); select("group").focus(); },
-    }, "×"))));
+    fill($("groups"), el("span.quiet", {}, "Grouped by"), ...by.map((key) => {
+      const remove = () => { this.#groupBy(key, false); select("group").focus(); };
+      return el("span.tag", {}, spoken(key),
+        el("button", { type: "button", "aria-label": `Do not group by ${spoken(key)}`, onclick: remove }, "×"));
+    }));
   }
 
   #drawGroupChoice() {
