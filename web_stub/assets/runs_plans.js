@@ -55,8 +55,7 @@ function runCell(run, column, valueOf) {
   const { key, kind } = column;
   const value = key === "duration" ? seconds(valueOf(run, "started"), valueOf(run, "finished")) : valueOf(run, key);
   if (kind === "status") return plan([key, value], () => el("td", {}, status(value)));
-  const said = cell(column, value, now());
-  if (key === "name") said.href = `/tasks/${run.id}`;
+  const said = { ...cell(column, value, now()), ...(key === "name" && { href: `/tasks/${run.id}` }) };
   return plan([key, kind, said], () => textCell(said, isRight(kind) ? ".right" : key === "name" ? ".name" : ""));
 }
 
