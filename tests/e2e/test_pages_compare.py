@@ -59,6 +59,8 @@ def test_groups_become_means_with_bands_and_the_address_says_so(site: Site) -> N
     expect(iou).to_have_attribute("data-lines", "12")
     page.locator("#group").select_option("config.lr")
     expect(page.locator(".legend-row")).to_have_count(4)
+    strokes = "els => new Set(els.map((el) => el.getAttribute('stroke'))).size"
+    assert iou.locator("[data-line]").evaluate_all(strokes) == 4, "each run has the colour of its group"
     page.get_by_text("Mean ± deviation").click()
     expect(iou).to_have_attribute("data-lines", "4")
     expect(iou.locator(".foot")).to_contain_text("4 means of 12 curves")
@@ -95,7 +97,7 @@ def test_limits_full_screen_zoom_and_clipping_stand_in_the_address(site: Site) -
     loss.get_by_role("button", name="Limits and files of loss").click()
     loss.get_by_label("Highest value of loss shown").fill("0.5")
     loss.get_by_label("Highest value of loss shown").press("Enter")
-    expect(loss.locator(".foot")).to_contain_text("beyond the picture")
+    expect(loss.locator(".foot")).to_contain_text("beyond the limits, not in the picture")
     expect(page).to_have_url(re.compile("y=loss%3A%3A0.5"))
     loss.get_by_role("button", name="Enlarge loss").click()
     expect(loss).to_have_class(re.compile("full"))

@@ -59,11 +59,14 @@ test("a band belongs to the group of its runs", () => {
 
 test("the foot of a chart says what is not in the picture", () => {
   const lines = series.curveLines([curve(1, "val", { in_window: 5000, gaps: 2 }), curve(3, "val")], series.runEntries(RUNS), RUNS);
-  const text = (/** @type {object} */ facts) => series.footNotes(lines, { all: 2, runs: 3, hidden: { beyond: 0, log: 0 }, ...facts })
+  const text = (/** @type {object} */ facts) => series.footNotes(lines, {
+    all: 2, runs: 3, isClipped: false, hidden: { beyond: 0, log: 0 }, ...facts,
+  })
     .map((note) => note.text).join("; ");
   assert.equal(text({}), "2 curves; means of 5,003 points; 2 of 3 runs have it; 2 not a number");
   assert.equal(text({ all: 9 }), "2 of 9 curves; means of 5,003 points; 2 not a number");
-  assert.match(text({ hidden: { beyond: 31, log: 4 } }), /4 not above zero, hidden by the log scale; 31 beyond the picture$/);
+  assert.match(text({ hidden: { beyond: 31, log: 4 } }), /4 not above zero, hidden by the log scale; 31 points beyond the limits/);
+  assert.match(text({ isClipped: true, hidden: { beyond: 1, log: 0 } }), /1 point beyond the 1st to 99th percentile, not in the picture$/);
 });
 
 test("of many readings the nearest are told, the greatest first", () => {

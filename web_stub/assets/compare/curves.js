@@ -6,7 +6,7 @@
 /** @import { Entry, PlotLine } from "../pure/compare/series.js" */
 /** @import { DEFAULTS, Limits } from "../pure/compare/view.js" */
 /** @import { RunColumns } from "./values.js" */
-import { ask, attempt, isAbort, say, sentenceOf } from "../api.js";
+import { ask, attempt, say, sentenceOf } from "../api.js";
 import { ChartList } from "../chart_list.js";
 import { $ } from "../dom.js";
 import { colourAt } from "../pure/compare/colours.js";
@@ -23,7 +23,10 @@ const POINTS = 40_000; // of a chart; each of its curves has its part
 const MOST_POINTS = 1000; // of a curve
 const LEAST_POINTS = 60;
 
-/** The lines of a chart, and the question that they answer. @typedef {{query: string, lines: PlotLine[]}} Loaded */
+/**
+ * What the server answered to the question of a chart: curves over this axis, or bands of the groups by this column.
+ * @typedef {{query: string, axis: string, bandsOf: string, answer: RunCurves | RunBands}} Loaded
+ */
 
 /** An address may name a column that there is not: it is said, and nothing is grouped. @param {unknown} error */
 function told(error) {
@@ -35,8 +38,7 @@ export class RunCurveCharts {
   /** @type {Entry[]} */ #entries = [];
   /** @type {Map<string, number>} place of an entry, which gives its colour */ #places = new Map();
   /** @type {Map<string, Loaded>} by metric */ #loaded = new Map();
-  /** @type {Map<string, string>} metric → question that is on its way */ #asked = new Map();
-  /** @type {AbortController} */ #request = new AbortController();
+  /** @type {Map<string, {query: string, request: AbortController}>} questions on their way, by metric */ #asked = new Map();
   #turn = 0;
 
   /**
@@ -104,7 +106,7 @@ export class RunCurveCharts {
   /** Ask again: some of the runs have gone on. @param {RunComparison} comparison */
   renew(comparison) {
     this.comparison = comparison;
-    this.#loaded = new Map([...this.#loaded].map(([name, { lines }]) => [name, { query: "", lines }]));
+    this.#loaded = new Map([...this.#loaded].map(([name, loaded]) => [name, { ...loaded, query: "" }]));
     return this.show();
   }
 
@@ -135,10 +137,13 @@ export class RunCurveCharts {
     const chart = this.list.chart(name);
     if (!loaded || !chart || !this.list.isSeen(name)) return;
     const { axis, log, clip, window, limits, shown } = this.view;
-    const lines = loaded.lines.filter(({ entry }) => isShown(entry, shown));
+    if (loaded.axis !== axis || loaded.bandsOf !== this.#bandsOf) return; // the picture stays until the answer comes
+    const all = "bands" in loaded.answer
+      ? bandLines(loaded.answer.bands, this.#entries) : curveLines(loaded.answer.curves, this.#entries, this.comparison.runs);
+    const lines = all.filter(({ entry }) => isShown(entry, shown));
     chart.draw(lines, {
       axis, log, clip, limits: limits.get(name) ?? [null, null], window: window ?? spanOf(lines),
-      runs: this.comparison.runs.length, all: loaded.lines.length, colour: (line) => this.colour(line.entry),
+      runs: this.comparison.runs.length, all: all.length, colour: (line) => this.colour(line.entry),
     });
   }
 
@@ -146,10 +151,17 @@ export class RunCurveCharts {
   #load() {
     for (const name of this.list.seen) {
       const query = this.#query(name);
-      if (this.#loaded.get(name)?.query === query || this.#asked.get(name) === query) continue;
-      this.#asked.set(name, query);
+      const asked = this.#asked.get(name);
+      if (this.#loaded.get(name)?.query === query || asked?.query === query) continue;
+      asked?.request.abort();
       attempt(() => this.#ask(name, query));
     }
+  }
+
+  /** The column by which bands are drawn; empty for curves. */
+  get #bandsOf() {
+    const { draw, group } = this.view;
+    return draw === "curves" ? "" : `${group} ${draw}`;
   }
 
   /** @param {string} name */
@@ -178,20 +190,15 @@ export class RunCurveCharts {
 
   /** @param {string} name @param {string} query */
   async #ask(name, query) {
-    const { signal } = this.#request;
+    const asked = { query, request: new AbortController() };
+    this.#asked.set(name, asked);
+    const [axis, bandsOf] = [this.view.axis, this.#bandsOf];
     try {
-      const answer = await ask(`/api/runs/${query}`, { signal });
-      if (this.#query(name) !== query) return; // the address asks for something else by now
-      const { runs } = this.comparison;
-      const lines = query.startsWith("bands")
-        ? bandLines(/** @type {RunBands} */ (answer).bands, this.#entries)
-        : curveLines(/** @type {RunCurves} */ (answer).curves, this.#entries, runs);
-      this.#loaded.set(name, { query, lines });
+      const answer = await ask(`/api/runs/${query}`, { signal: asked.request.signal });
+      this.#loaded.set(name, { query, axis, bandsOf, answer });
       this.#drawOne(name);
-    } catch (error) {
-      if (!isAbort(error)) throw error;
     } finally {
-      if (this.#asked.get(name) === query) this.#asked.delete(name);
+      if (this.#asked.get(name) === asked) this.#asked.delete(name);
     }
   }
 

@@ -31,6 +31,7 @@ export class Legend {
       const turn = /** @type {HTMLElement} */ (row.firstElementChild);
       turn.setAttribute("aria-pressed", String(isShown(entry.key, shown)));
       /** @type {HTMLElement} */ (turn.firstElementChild).style.background = colour(entry.key);
+      /** @type {HTMLElement} */ (turn.lastElementChild).textContent = entry.under; // the status of a run changes
       return row;
     }));
     const on = entries.filter(({ key }) => isShown(key, shown)).length;

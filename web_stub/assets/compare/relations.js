@@ -6,6 +6,7 @@
 /** @import { DEFAULTS } from "../pure/compare/view.js" */
 /** @import { RunCurveCharts } from "./curves.js" */
 /** @import { RunColumns } from "./values.js" */
+import { attempt } from "../api.js";
 import { $, el, fill, select, valueOf } from "../dom.js";
 import { axisOf, brushesOf, brushesText, isWithin, likelyTarget } from "../pure/compare/axis.js";
 import { cellText, columnAt } from "../pure/compare/cells.js";
@@ -61,7 +62,7 @@ export class Relations {
   /** @param {Partial<typeof DEFAULTS>} changes */
   #set(changes) {
     this.address.set(changes);
-    return this.show();
+    attempt(() => this.show());
   }
 
   #controls() {
@@ -79,7 +80,7 @@ export class Relations {
       if (key && !this.#chosen.axes.includes(key)) this.#turnAxis(key);
     });
     $("clear-brush").addEventListener("click", () => this.#set({ brush: "" }));
-    addEventListener("themechange", () => this.show());
+    addEventListener("themechange", () => attempt(() => this.show()));
   }
 
   /** @param {string} key */

@@ -144,7 +144,9 @@ export class RunChart {
       draw("defs", {}, draw("clipPath", { id: clip }, draw("rect", { x: left, y: top - 3, width: span, height: inner + 6 }))),
       this.#axes(ticks, window), this.lines, this.over,
     );
-    const notes = footNotes(this.#lines, { all: look.all, runs: look.runs, hidden });
+    const notes = footNotes(this.#lines, {
+      all: look.all, runs: look.runs, hidden, isClipped: look.clip && look.limits.every((limit) => limit === null),
+    });
     fill(this.foot, ...notes.map(({ text, isPart }) => el(isPart ? "span.thinned" : "span", {}, text)));
     this.svg.setAttribute("aria-label", `${this.name}: ${notes.map(({ text }) => text).join("; ")}`);
     this.root.dataset.lines = String(this.#lines.length);

@@ -127,9 +127,10 @@ export function spanOf(lines) {
 /**
  * The sentences at the foot of a chart. `isPart`: about what is not drawn.
  * @param {PlotLine[]} lines shown
- * @param {{all: number, runs: number, hidden: {beyond: number, log: number}}} facts `all` lines there are, `runs` compared
+ * @param {{all: number, runs: number, isClipped: boolean, hidden: {beyond: number, log: number}}} facts
+ *   `all` lines there are, `runs` compared, `isClipped`: to percentiles
  */
-export function footNotes(lines, { all, runs, hidden }) {
+export function footNotes(lines, { all, runs, isClipped, hidden }) {
   const isGroups = lines.some(({ run }) => run === null);
   const withIt = new Set(lines.map(({ run }) => run)).size;
   const points = lines.reduce((sum, line) => sum + line.points, 0);
@@ -144,7 +145,10 @@ export function footNotes(lines, { all, runs, hidden }) {
   }
   if (gaps) notes.push({ isPart: false, text: `${show.count(gaps)} not a number` });
   if (hidden.log) notes.push({ isPart: true, text: `${show.count(hidden.log)} not above zero, hidden by the log scale` });
-  if (hidden.beyond) notes.push({ isPart: true, text: `${show.count(hidden.beyond)} beyond the picture` });
+  if (hidden.beyond) {
+    const why = isClipped ? "beyond the 1st to 99th percentile, not in the picture" : "beyond the limits, not in the picture";
+    notes.push({ isPart: true, text: `${show.counted(hidden.beyond, "point")} ${why}` });
+  }
   return notes;
 }
 
