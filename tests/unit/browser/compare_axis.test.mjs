@@ -76,7 +76,8 @@ test("keys move a brush within the axis", () => {
 });
 
 test("the metric to explain is a score of val, else a loss to be low", () => {
-  const of = (/** @type {string[]} */ ...names) => axis.likelyTarget(names.map((name) => ({ kind: name.split(" ")[0], name: name.split(" ")[1] })));
+  const of = (/** @type {string[]} */ ...metrics) =>
+    axis.likelyTarget(metrics.map((metric) => ({ kind: metric.split(" ")[0], name: metric.split(" ")[1] })));
   assert.deepEqual(of("train loss", "val loss", "val mean_iou"), { kind: "val", name: "mean_iou", at: "max" });
   assert.deepEqual(of("train acc", "val loss"), { kind: "val", name: "loss", at: "min" });
   assert.deepEqual(of("train loss"), { kind: "train", name: "loss", at: "min" });
