@@ -64,12 +64,19 @@ def measuring(
     """While the block runs, a thread reads what the container uses. What cannot be read or kept is left out."""
     done = threading.Event()
 
+    def usage(*, with_pids: bool = False) -> Usage | None:
+        try:
+            return container.usage(with_pids=with_pids)
+        except AgentError as error:  # an engine that is away
+            log.debug("task %s: no reading (%s)", task_id, error)
+            return None
+
     def measure() -> None:
         started = last = time.monotonic()
         gpus = find_gpus()
-        before = container.usage()
+        before = usage()
         while not done.wait(pause(last - started)):
-            now, moment = container.usage(with_pids=gpus.are_there), time.monotonic()
+            now, moment = usage(with_pids=gpus.are_there), time.monotonic()
             if now is not None and before is not None and moment > last:
                 sample = sample_of(before, now, moment - last, gpus.use(now.pids), time.time_ns() // 1000)
                 try:

@@ -80,7 +80,7 @@ def test_the_table_is_sorted_and_its_columns_chosen_and_the_address_knows(site: 
     expect(page.get_by_label("More for config lr")).to_be_focused()
     page.get_by_role("button", name="Columns", exact=True).click()
     page.get_by_label("Search all columns").fill("note")
-    page.get_by_role("checkbox", name="note").check()
+    page.get_by_role("checkbox", name="note 1 task").check()
     page.get_by_role("button", name="Remove: created").click()
     page.get_by_role("button", name="Apply").click()
     chosen = ["name", "lr", "status", "optimizer", "loss", "mean_iou", "duration", "note"]
