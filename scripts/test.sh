@@ -18,19 +18,13 @@ failed=0 # one part that fails does not keep the others from running
 
 say() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
 
-prepare() { # prepare what this machine can offer; the tests themselves say what is missing
-  scripts/engine.sh start
-  scripts/test-tools.sh
-  ! docker version >/dev/null 2>&1 || scripts/base-image.sh supervisely-local/base:0.1.0
-}
-
 again() { # after pytest ended with this status: 1 says that tests failed, all others that they did not run
   [ "$1" = 1 ] && "$python" -m tests.support.second_try "${@:2}"
 }
 
 rm -f .pytest_cache/v/cache/lastfailed # of an earlier run
 scripts/browser-code.sh node || true # first, because apt allows one installation at a time; `check` says what is missing
-prepare >"$logs/prepare.log" 2>&1 &
+scripts/test-prepare.sh >"$logs/prepare.log" 2>&1 &
 preparing=$!
 trap 'kill "$preparing" ${environments:-} 2>/dev/null || true' EXIT
 
