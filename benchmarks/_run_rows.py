@@ -1,22 +1,29 @@
-"""Ten thousand runs as values, and as rows of this project: written past the store's methods, in one transaction."""
+"""Ten thousand runs as values, and as rows of this project.
+
+Tasks and last values are written past the store's methods, in one transaction. The curves of the runs that are compared
+go through the store as printed lines do.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 import sqlalchemy as sa
 
-from agent.store import Store
+from agent.events.model import Stream
+from agent.events.parse import parse_line
+from agent.store import EventRow, Store
 from agent.store.columns import to_json
 from agent.store.runs.values import config_values as values_of
 from agent.store.schema import config_values, series, tasks
 from benchmarks.store import new_task
 
 RUNS = 10_000
+COMPARED, STEPS = 100, 200  # the newest runs have curves of all their metrics
 _AT_ONCE = 1000
 METRICS = ("train.loss", "val.loss", "val.iou", "val.accuracy")
 
@@ -28,6 +35,15 @@ class RunRow:
     metrics: Mapping[str, float]  # last values
     status: str
     took_s: int
+
+    @property
+    def is_compared(self) -> bool:
+        return self.number > RUNS - COMPARED
+
+    def curve(self, metric: str) -> list[float]:
+        """Values of a metric, a step each; the last is its value."""
+        last = self.metrics[metric]
+        return [round(last + (STEPS - 1 - step) / STEPS * (1 + step % 7 / 10), 6) for step in range(STEPS)]
 
     @property
     def params(self) -> dict[str, Any]:
@@ -53,7 +69,8 @@ def rows() -> Iterator[RunRow]:
         yield RunRow(number, config, metrics, status, chance.randint(60, 7200))
 
 
-def fill_runs(store: Store) -> None:
+def fill_runs(store: Store) -> int:
+    """Write the runs; a run's task has its number added to the one that is given."""
     template = new_task(store)
     every = rows()
     with store._db.writing() as connection:
@@ -62,7 +79,14 @@ def fill_runs(store: Store) -> None:
         while some := list(islice(every, _AT_ONCE)):
             connection.execute(sa.insert(tasks), [{**fixed, **_task(run, template, found.created_us)} for run in some])
             connection.execute(sa.insert(config_values), [value for run in some for value in _values(run, template)])
-            connection.execute(sa.insert(series), [one for run in some for one in _series(run, template)])
+            plain = [one for run in some if not run.is_compared for one in _series(run, template)]
+            if plain:
+                connection.execute(sa.insert(series), plain)
+    for run in rows():
+        if run.is_compared:
+            lines = list(_lines(run))
+            store.events.append(template + run.number, lines, lines_read=len(lines))
+    return template
 
 
 def _task(run: RunRow, template: int, now_us: int) -> dict[str, Any]:
@@ -87,3 +111,20 @@ def _series(run: RunRow, template: int) -> Iterator[dict[str, Any]]:
         extremes = {"min_value": value / 2, "max_value": value, "min_epoch": 1.0, "max_epoch": 9.0}
         last = {"count": 10, "last_seq": 20, "last_epoch": 9.0, "last_value": value}
         yield {"task_id": template + run.number, "kind": kind, "name": metric, **last, **extremes}
+
+
+def _lines(run: RunRow) -> Iterator[EventRow]:
+    """Its metrics as a plugin prints them: a line for each step and kind."""
+    curves = {name: run.curve(name) for name in METRICS}
+    numbers = count(1)
+    for step in range(STEPS):
+        for kind in ("train", "val"):
+            said = {name.partition(".")[2]: curve[step] for name, curve in curves.items() if name.startswith(kind)}
+            line = {
+                "event_type": "EventType.METRICS",
+                "type": kind,
+                "epoch": step,
+                "metrics": said,
+                "message": "metrics",
+            }
+            yield EventRow(next(numbers), parse_line(to_json(line), Stream.STDERR, step))

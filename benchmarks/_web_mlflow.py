@@ -168,7 +168,7 @@ class Mlflow:
         )
 
     def fill_compared(self, template: str, rows: Iterable[RunRow]) -> None:
-        """Write a run for each row: its config as params, its metrics as their latest values."""
+        """Write a run for each row: its config as params, its metrics as their latest values, curves of some."""
         with closing(sqlite3.connect(self._database, timeout=60)) as database:
             columns = [row[1] for row in database.execute("PRAGMA table_info(runs)")]
             found = dict(
@@ -193,9 +193,18 @@ class Mlflow:
                     "VALUES (?, ?, 0, 9, 0, ?)",
                     [(key, value, run) for key, value in row.metrics.items()],
                 )
+                if row.is_compared:
+                    database.executemany(
+                        "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, 0)",
+                        [
+                            (key, value, step, run, step)
+                            for key in row.metrics
+                            for step, value in enumerate(row.curve(key))
+                        ],
+                    )
             database.commit()
 
-    def compare_s(self, bound: float, runs: int) -> float:
+    def search_s(self, bound: float, runs: int) -> float:
         """Seconds for the best runs above a bound, as the page asks for them."""
         wanted = {
             "experiment_ids": ["0"],
@@ -207,6 +216,28 @@ class Mlflow:
         found = json.loads(self._get("/api/2.0/mlflow/runs/search", wanted))
         took = time.perf_counter() - start
         assert len(found["runs"]) == runs
+        return took
+
+    def compare_s(self, numbers: Iterable[int], metrics: Iterable[str], steps: int) -> float:
+        """Seconds until the page that compares runs has them: each run, six at a time, then the curves, by metric."""
+        runs = [f"{number:032x}" for number in numbers]
+
+        def get(run: str) -> int:
+            said = json.loads(self._get(f"/api/2.0/mlflow/runs/get?run_id={run}"))
+            return len(said["run"]["data"]["params"])
+
+        def curves(metric: str) -> int:
+            chosen = "&".join(f"run_ids={run}" for run in runs)
+            query = f"{chosen}&metric_key={metric}&max_results={steps}"
+            said = json.loads(self._get(f"/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?{query}"))
+            return len(said["metrics"])
+
+        start = time.perf_counter()
+        params = list(self._browser.map(get, runs))
+        counts = list(self._browser.map(curves, metrics))
+        took = time.perf_counter() - start
+        assert min(params) == 20, params
+        assert min(counts) >= len(runs) * steps // 2, counts
         return took
 
     def charts_s(self, run: str, metrics: int, points: int) -> float:

@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[1]
 SERIES, STEPS = 20, 250_000  # of the long task: five million points
 PRINT_EVERY_S = 0.01
 _BATCH = 4000
-_LOGIN_LINK = re.compile(r"open http://([\d.]+):(\d+)/")
+_LOGIN_LINK = re.compile(r"open (http://([\d.]+):(\d+)/\S*)")
 
 
 def metric_values() -> NDArray[np.float64]:
@@ -85,7 +85,8 @@ class Web:
         assert process.stderr is not None
         found = next((match for line in process.stderr if (match := _LOGIN_LINK.search(line))), None)
         assert found, "the server ended before it served"
-        self.address = found[1], int(found[2])
+        self.login_link = found[1]  # for a browser, once
+        self.address = found[2], int(found[3])
         self.token = (home / "token").read_text().strip()
         self._connection = Connection(self.address, {"x-api-key": self.token})
 
