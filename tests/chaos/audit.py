@@ -44,22 +44,25 @@ def audit(
     *,
     may_fail: Collection[str] = (),
     passed_over: Collection[int] = (),
+    is_counted: bool = True,
 ) -> list[str]:
     """Every way in which the installation is not as it should be, one sentence each. All tasks must have ended.
 
     `may_fail`: reasons for which a checkpoint or a result may not have been kept. `passed_over`: tasks of which nothing
-    is counted.
+    is counted. `is_counted`: the plugin is the counted one, whose lines and files say which they are.
     """
     count = count or Count()
     problems: list[str] = []
     for task in installation.store.tasks.list(limit=10_000):
         if task.id in passed_over:
             continue
-        problems += [f"task {task.id}: {problem}" for problem in _task(installation, task, count, may_fail)]
+        problems += [f"task {task.id}: {problem}" for problem in _task(installation, task, count, may_fail, is_counted)]
     return problems + list(_leftovers(installation, engines, may_fail))
 
 
-def _task(installation: Installation, task: Task, count: Count, may_fail: Collection[str]) -> Iterator[str]:
+def _task(
+    installation: Installation, task: Task, count: Count, may_fail: Collection[str], is_counted: bool
+) -> Iterator[str]:
     count.tasks += 1
     count.ends[f"{task.status.value} ({task.reason})"] += 1
     if not task.status.is_final:
@@ -74,9 +77,12 @@ def _task(installation: Installation, task: Task, count: Count, may_fail: Collec
     if task.lines_read != len(printed):
         yield f"counts {task.lines_read} lines and has {len(printed)}"
     yield from _closing(task, events)
-    yield from _lines(installation.store, task, printed, count)
+    if is_counted:
+        yield from _lines(installation.store, task, printed, count)
+    else:
+        count.lines += len(printed)
     if task.type is TaskType.TRAIN:
-        yield from _checkpoints(installation, task, printed, count, may_fail)
+        yield from _checkpoints(installation, task, printed, count, may_fail, is_counted)
     else:
         yield from _project(installation, task, printed, count, may_fail)
 
@@ -128,7 +134,12 @@ def _lines(store: Store, task: Task, printed: list[StoredEvent], count: Count) -
 
 
 def _checkpoints(
-    installation: Installation, task: Task, printed: list[StoredEvent], count: Count, may_fail: Collection[str]
+    installation: Installation,
+    task: Task,
+    printed: list[StoredEvent],
+    count: Count,
+    may_fail: Collection[str],
+    is_counted: bool,
 ) -> Iterator[str]:
     reported = [e.seq for e in printed if e.event_type == "CHECKPOINT"]
     rows = installation.store.checkpoints.list(task.id)
@@ -144,7 +155,7 @@ def _checkpoints(
             yield f"checkpoint {row.index} is {row.state.value} ({row.reason})"
             continue
         model = installation.store.models.get(row.model_id)
-        wanted = (b"%08d" % row.index) * task.config.get("checkpoint_eighths", 100)
+        wanted = (b"%08d" % row.index) * task.config.get("checkpoint_eighths", 100) if is_counted else None
         if problem := _bad_tar(installation.artifacts, model.sha256, wanted):
             yield f"checkpoint {row.index}: {problem}"
     named = [model.id for model in models if model.name == task.name]
@@ -152,10 +163,12 @@ def _checkpoints(
         yield f"models {named} have the result's name"
 
 
-def _bad_tar(artifacts: Artifacts, sha256: str, wanted: bytes) -> str:
+def _bad_tar(artifacts: Artifacts, sha256: str, wanted: bytes | None) -> str:
     with artifacts.open(sha256) as file:
         if hashlib.file_digest(cast(Any, file), "sha256").hexdigest() != sha256:
             return "its tar is damaged"
+        if wanted is None:
+            return ""
         file.seek(0)
         with tarfile.open(fileobj=file, mode="r:") as tar:
             weights = tar.extractfile("model.pt")
