@@ -37,10 +37,12 @@ sdk-matrix: $(STAMP) ## the SDK's tests on every Python of this machine, with th
 	$(PY) -m tests.support.sdk_matrix
 
 e2e: setup ## whole tasks in real containers, and pages in a real browser
+	@scripts/browser-code.sh packages
 	@scripts/test-prepare.sh
 	$(PY) -m pytest tests/e2e
 
 e2e-user: setup ## the same with an agent that is not root: an ordinary user in the group docker, made for it (ARGS="tests/e2e -q")
+	@scripts/browser-code.sh packages
 	@scripts/test-prepare.sh
 	$(PY) -m tests.support.ordinary_user $(or $(ARGS),tests/e2e -q)
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.accessible import AXE
 from tests.support.inputs import ROOT, Cli
 
 # In a mount namespace of its own: folders that others may not enter, such as /root, get an empty folder in their place,
@@ -81,6 +82,9 @@ def _checkout(user: str) -> Iterator[Path]:
         if (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+    if AXE.exists():  # installed, so that git does not list it
+        (folder / AXE.relative_to(ROOT)).parent.mkdir(parents=True)
+        shutil.copy(AXE, folder / AXE.relative_to(ROOT))
     subprocess.run(["chown", "-R", f"{user}:{user}", folder], check=True)
     yield folder
 
