@@ -6,8 +6,8 @@ set -euo pipefail
 
 missing=()
 chromium=
-for name in chromium chromium-browser google-chrome; do command -v "$name" >/dev/null && chromium=$name; done
-[ -n "$chromium" ] || missing+=(chromium)
+for name in chromium-headless-shell chromium chromium-browser google-chrome; do command -v "$name" >/dev/null && chromium=$name; done
+[ -n "$chromium" ] || missing+=(chromium-headless-shell)
 command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || missing+=(docker-compose)
 command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing+=(nginx)
 [ ${#missing[@]} -gt 0 ] || exit 0
