@@ -76,4 +76,7 @@ def test_the_columns_are_listed_and_a_wrong_one_is_refused(cli: Cli) -> None:
     assert cli.json("task", "columns", "--where", "id == 1")["config_count"] == 4
     refused = cli.run("task", "list", "--columns", "config.l", code=2)
     assert refused.stderr == "agent: columns, character 1: no task has config.l; did you mean config.lr?\n"
+    nine = "id,name,type,status,plugin,project,model,lines,tags"
+    refused = cli.run("task", "list", "--sort", nine, code=2)
+    assert refused.stderr == "agent: sort: 9 are too many; name at most 8\n"
     assert cli.json("task", "list", "--where", "config.lr = 1", code=2)["error"].endswith("write ==")

@@ -25,7 +25,7 @@ from agent.store.runs.keys import SortKey
 from agent.store.runs.operands import Operands
 from agent.store.runs.parsing import parse_expression, parse_keys, parse_sort
 from agent.store.runs.question import RunQuestion, RunWindow
-from agent.store.runs.request import RunRequest
+from agent.store.runs.request import MOST_SORTED, RunRequest
 from agent.store.schema import tasks
 from tests.support import naive_runs
 from tests.support.fuzzing import fuzz
@@ -299,6 +299,19 @@ def test_groups_have_counts_and_sums_of_the_numbers_in_them(store: Store, add: A
     two = store.runs.groups(parse_keys(["config.opt, project"]), [], RunQuestion(), RunWindow())
     assert [(group.key[0], group.count) for group in two.groups] == [("adam", 4), (True, 1), (["x"], 1)]
     assert {group.key[1] for group in two.groups} == {Reference(1, "fruit")}
+
+
+def test_the_largest_order_is_within_what_either_database_takes(store: Store, add: Add) -> None:
+    for i in range(3):
+        add({f"k{j}": i for j in range(MOST_SORTED)})
+    keys = [f"config.k{j}" for j in range(MOST_SORTED)]
+    request = RunRequest(sort=[f"-{key}" for key in keys], group=keys[::-1])
+    table = store.runs.table(request.keys(), request.question(), RunWindow(sort=parse_sort(request.sort)))
+    assert [run.id for run in table.runs] == [3, 2, 1]
+    groups = store.runs.groups(request.group_keys(), [], request.question(), request.window())
+    assert [group.key[0] for group in groups.groups] == [2, 1, 0]
+    with pytest.raises(BadInput, match="sort: 9 are too many; name at most 8"):
+        RunRequest(sort=[*keys, "name"]).window()
 
 
 def test_numbers_of_any_size_have_a_mean_or_none(store: Store, add: Add) -> None:

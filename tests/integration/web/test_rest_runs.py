@@ -112,12 +112,18 @@ def test_a_file_has_every_row_and_runs_no_formula(runs: Site) -> None:
     assert groups.splitlines()[1].startswith("train,3,0.6")
 
 
+NINE = "id,name,type,status,plugin,project,model,lines,duration"
+
+
 def test_refusals_are_sentences_with_the_place(runs: Site) -> None:
     for path, query, sentence in (
         ("/api/runs", {"where": "config.lr = 1"}, 'where, character 11: a single "=" compares nothing: write =='),
         ("/api/runs", {"where": "config.l < 1"}, "where, character 1: no task has config.l; did you mean config.lr?"),
         ("/api/runs", {"sort": "-nmae"}, "sort, character 2: there is no column nmae; did you mean name?"),
         ("/api/runs", {"columns": "count"}, "columns, character 1: there is no column count"),
+        ("/api/runs", {"sort": NINE}, "sort: 9 are too many; name at most 8"),
+        ("/api/runs/groups", {"group": "type", "sort": NINE}, "sort: 9 are too many; name at most 8"),
+        ("/api/runs.csv", {"sort": NINE}, "sort: 9 are too many; name at most 8"),
         ("/api/runs.csv", {"where": "config.lr >"}, "where, character 12: this cannot be read"),
         ("/api/runs/groups", {}, "group: name a column whose equal values make a group"),
         ("/api/runs.xls", {}, "format: input should be 'csv', 'json' or 'jsonl'"),
