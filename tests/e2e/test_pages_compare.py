@@ -120,7 +120,7 @@ def test_the_page_fits_on_a_phone(site: Site) -> None:
 def test_an_address_without_runs_says_how_to_choose(site: Site) -> None:
     site.go("/compare?runs=77")
     expect(site.page.locator("#none")).to_contain_text("No runs chosen")
-    expect(site.page.locator("#summary")).to_contain_text("no task has 1 further number: 77")
+    expect(site.page.locator("#summary")).to_contain_text("1 more is unknown or in the trash: 77")
     site.go("/compare")
     expect(site.page.locator("#none")).to_be_visible()
     assert site.complaints == []

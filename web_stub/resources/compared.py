@@ -12,7 +12,7 @@ from web_stub.resources.metrics import ChartSeries
 from web_stub.resources.resource import Resource
 from web_stub.resources.runs import Run, RunColumn
 
-_UNKNOWN = "ids of `runs` that no task has"
+_UNKNOWN = "ids of `runs` that no task has, or one in the trash"
 
 
 class ComparedRun(Resource):

@@ -1,4 +1,7 @@
-"""Any number of runs compared: their metrics and configs, the curves of one metric, groups of curves as bands."""
+"""Any number of runs compared: their metrics and configs, the curves of one metric, groups of curves as bands.
+
+Runs of the archive are compared as others; those of the trash are unknown, as a number that no task has.
+"""
 
 from __future__ import annotations
 
@@ -143,14 +146,15 @@ def get_run_values(web: WebDep, query: Annotated[ValuesQuery, Query()]) -> Respo
 def get_run_points(web: WebDep, query: Annotated[PointsQuery, Query()]) -> Response:
     """The curves of one metric of many runs in one answer, as `/api/tasks/{id}/points` gives those of one run."""
     ids = query.ids()
+    known = _known(web, ids)
     curves = []
-    for run, series, drawn in _curves(web, ids, query, as_means=query.thin == "mean"):
+    for run, series, drawn in _curves(web, known, query, as_means=query.thin == "mean"):
         points = ChartSeries.of(series, drawn, count=series.count, last_seq=series.last_seq)
         if not query.ranges:
             points.low = points.high = None  # type: ignore[misc]
         curves.append(compared.RunCurve(run=run, series=points))
     curves.sort(key=_by_place(ids, operator.attrgetter("run")))
-    return json_response(compared.RunCurves(x=query.x, curves=curves, unknown=_unknown(ids, _known(web, ids))))
+    return json_response(compared.RunCurves(x=query.x, curves=curves, unknown=_unknown(ids, known)))
 
 
 @router.get("/runs/bands", response_model=compared.RunBands)
@@ -164,12 +168,11 @@ def get_run_bands(web: WebDep, query: Annotated[BandsQuery, Query()]) -> Respons
     _, runs = web.store.runs.chosen(ids, _keys(query.group, "group"), "group")
     cells = {run.id: list(run.cells) for run in runs}
     groups: dict[object, tuple[list[object], dict[str, dict[int, Chart]]]] = {}
-    drawn = sorted(_curves(web, ids, query, as_means=True), key=_by_place(ids, operator.itemgetter(0)))
+    drawn = sorted(_curves(web, list(cells), query, as_means=True), key=_by_place(ids, operator.itemgetter(0)))
     for run, series, curve in drawn:
-        key = cells.get(run)
-        if key is not None:
-            _, by_kind = groups.setdefault(tuple(map(_identity, key)), (key, {}))
-            by_kind.setdefault(series.kind, {})[run] = curve
+        key = cells[run]
+        _, by_kind = groups.setdefault(tuple(map(_identity, key)), (key, {}))
+        by_kind.setdefault(series.kind, {})[run] = curve
     bands = [
         _band(key, kind, curves, query)
         for key, by_kind in while_wanted(groups.values())

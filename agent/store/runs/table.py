@@ -18,6 +18,7 @@ from agent.store.runs.keys import Key
 from agent.store.runs.operands import Operands
 from agent.store.runs.question import RunQuestion, RunWindow, counts_by_status, require_known, total_of
 from agent.store.schema import tasks
+from agent.store.task_search import IS_LISTED
 
 _AT_ONCE = 500  # rows of an export
 
@@ -72,22 +73,26 @@ class Runs:
     def chosen(
         self, ids: Sequence[int], keys: Sequence[Key], what: str = "columns"
     ) -> tuple[Sequence[RunColumn], Sequence[Run]]:
-        """The rows of these tasks, in this order, of those that there are. `what` names the keys in a refusal."""
+        """The rows of these tasks, in this order, of those that there are; a task in the trash is none.
+
+        `what` names the keys in a refusal.
+        """
         with self._db.reading() as connection:
             known: set[int] = set()
             for some in portions(ids):
-                known.update(connection.execute(sa.select(tasks.c.id).where(tasks.c.id.in_(some))).scalars())
+                listed = sa.select(tasks.c.id).where(tasks.c.id.in_(some), IS_LISTED)
+                known.update(connection.execute(listed).scalars())
             runs = runs_of(connection, [id_ for id_ in ids if id_ in known], keys, RunQuestion().now_us)
             empty = [key for index, key in enumerate(keys) if all(run.cells[index] is None for run in runs)]
             require_known(connection, empty, what)
         return columns_of(keys, runs), runs
 
     def configs(self, ids: Sequence[int]) -> Mapping[int, Any]:
-        """The config of each of these tasks, whole; a task that there is not is left out."""
+        """The config of each of these tasks, whole; one that there is not, or in the trash, is left out."""
         found: dict[int, Any] = {}
         with self._db.reading() as connection:
             for some in portions(ids):
-                read = sa.select(tasks.c.id, tasks.c.config).where(tasks.c.id.in_(some))
+                read = sa.select(tasks.c.id, tasks.c.config).where(tasks.c.id.in_(some), IS_LISTED)
                 found.update({id_: from_json(text) for id_, text in connection.execute(read)})
         return {id_: found[id_] for id_ in ids if id_ in found}
 

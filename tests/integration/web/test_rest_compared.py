@@ -121,6 +121,22 @@ def test_columns_of_chosen_runs(runs: Site) -> None:
     ]
 
 
+def test_runs_of_the_trash_are_unknown_and_those_of_the_archive_are_not(runs: Site) -> None:
+    runs.store.tasks.remove(2)
+    runs.store.tasks.archive(3)
+    chosen = {"runs": "1,2,3"}
+    compared = ask(runs, "/api/runs/compared", **chosen)
+    assert ([run["id"] for run in compared["runs"]], compared["unknown"]) == ([1, 3], [2])
+    assert [one["runs"] for one in compared["metrics"]] == [2, 2]
+    assert "config.optimizer.momentum" not in {one["key"] for one in compared["different"]}
+    points = ask(runs, "/api/runs/points", **chosen, name="loss")
+    assert ([curve["run"] for curve in points["curves"]], points["unknown"]) == ([1, 3], [2])
+    bands = ask(runs, "/api/runs/bands", **chosen, name="loss", group="type")
+    assert ([band["runs"] for band in bands["bands"]], bands["unknown"]) == ([[1, 3]], [2])
+    values = ask(runs, "/api/runs/values", **chosen, columns="name")
+    assert ([row["id"] for row in values["rows"]], values["unknown"]) == ([1, 3], [2])
+
+
 @pytest.mark.parametrize(
     ("path", "query", "sentence"),
     [

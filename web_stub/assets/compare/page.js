@@ -74,7 +74,9 @@ function listen() {
 
 /** @param {RunComparison} comparison */
 function summary({ runs, unknown }) {
-  const gone = unknown.length ? `; no task has ${show.counted(unknown.length, "further number")}: ${unknown.slice(0, 5).join(", ")}` : "";
+  const count = unknown.length;
+  const some = unknown.slice(0, 5).join(", ");
+  const gone = count ? `; ${show.count(count)} more ${count === 1 ? "is" : "are"} unknown or in the trash: ${some}` : "";
   $("summary").textContent = `${show.counted(runs.length, "run")}${gone}`;
 }
 
