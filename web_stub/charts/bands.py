@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from web_stub.charts.statistics import Floats, Ints
 
@@ -37,20 +38,32 @@ def band(curves: Sequence[tuple[Floats, Floats]], *, spread: Spread, max_points:
     if not lines:
         return Band(grid, grid, grid, grid, np.empty(0, np.int64))
     power = _power([y for _, y in lines])
-    values = np.stack([np.interp(grid, x, np.ldexp(y, -power), left=np.nan, right=np.nan) for x, y in lines])
-    reaches = ~np.isnan(values)
-    count = reaches.sum(axis=0)
-    known = np.maximum(count, 1)
-    low = np.where(reaches, values, np.inf).min(axis=0)
-    high = np.where(reaches, values, -np.inf).max(axis=0)
-    mean = np.clip(np.where(reaches, values, 0.0).sum(axis=0) / known, low, high)  # rounding must not lead out of them
+    count, total = np.zeros(len(grid), np.int64), np.zeros(len(grid))
+    low, high = np.full(len(grid), np.inf), np.full(len(grid), -np.inf)
+    for values, reaches in _drawn(lines, grid, power):
+        count += reaches
+        np.add(total, values, out=total, where=reaches)
+        np.fmin(low, values, out=low)
+        np.fmax(high, values, out=high)
+    mean = np.clip(total / np.maximum(count, 1), low, high)  # rounding must not lead out of them
     if spread == "deviation":
-        squares = np.where(reaches, values - mean, 0.0) ** 2
-        deviation = np.sqrt(squares.sum(axis=0) / np.maximum(count - 1, 1))
+        squares = np.zeros(len(grid))
+        for values, reaches in _drawn(lines, grid, power):
+            np.add(squares, (values - mean) ** 2, out=squares, where=reaches)
+        deviation = np.sqrt(squares / np.maximum(count - 1, 1))
         low, high = mean - deviation, mean + deviation
     with np.errstate(over="ignore"):  # a border beyond every float is none
         mean, low, high = (np.where(count > 0, np.ldexp(column, power), np.nan) for column in (mean, low, high))
     return Band(grid, mean, low, high, count)
+
+
+def _drawn(
+    lines: Sequence[tuple[Floats, Floats]], grid: Floats, power: int
+) -> Iterator[tuple[Floats, NDArray[np.bool_]]]:
+    """Each curve over the grid, divided by 2^power, and where it reaches; one at a time, as a thousand may be large."""
+    for x, y in lines:
+        values = np.interp(grid, x, np.ldexp(y, -power) if power else y, left=np.nan, right=np.nan)
+        yield values, ~np.isnan(values)
 
 
 def _line(curve: tuple[Floats, Floats]) -> tuple[Floats, Floats]:

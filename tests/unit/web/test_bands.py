@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -54,6 +55,28 @@ def test_mean_band_and_count_are_those_of_the_runs_that_reach_x(curves: list[Poi
         assert found.low[i] == pytest.approx(low, abs=1e-6)
         assert found.high[i] == pytest.approx(high, abs=1e-6)
         assert found.low[i] <= found.mean[i] <= found.high[i]
+
+
+@pytest.mark.parametrize("spread", ["range", "deviation"])
+def test_a_band_of_many_long_runs_takes_the_memory_of_a_few_and_is_the_same(spread: Spread) -> None:
+    random = np.random.default_rng(1)
+    starts = np.linspace(0, 100, 300)
+    curves = [(np.sort(random.uniform(start, 500 + start, 400)), random.normal(size=400)) for start in starts]
+    tracemalloc.start()
+    found = band(curves, spread=spread, max_points=20_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found.x) == 20_000
+    assert peak < 60 * found.x.nbytes, "all runs at once are 300 such arrays, several times"
+
+    values = np.stack([np.interp(found.x, x, y, left=np.nan, right=np.nan) for x, y in curves])
+    assert found.count.tolist() == (~np.isnan(values)).sum(axis=0).tolist()
+    mean = np.nanmean(values, axis=0)
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    if spread == "deviation":
+        off = np.sqrt(np.nansum((values - mean) ** 2, axis=0) / np.maximum(found.count - 1, 1))
+        low, high = mean - off, mean + off
+    np.testing.assert_allclose([found.mean, found.low, found.high], [mean, low, high], rtol=0, atol=1e-12)
 
 
 def test_where_no_run_reaches_the_band_has_a_gap() -> None:
