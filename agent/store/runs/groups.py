@@ -64,12 +64,12 @@ def read_groups(
     conditions = question.selected(operands)
     split = [operands.of(key) for key in by]
     numbers = [_number(operands.of(key)) for key in keys]
-    grouped = _grouped(operands, conditions, split, numbers)
+    grouped = _grouped(_members(operands, conditions, split, numbers), len(numbers))
     order = _order(grouped, by, keys, window)
     rows = connection.execute(sa.select(grouped).order_by(*order).limit(window.limit).offset(window.offset)).all()
     total = window.offset + len(rows)
     if not rows or len(rows) == window.limit:  # there may be more groups than these
-        total = _count(connection, operands, conditions, split)
+        total = _count(connection, _members(operands, conditions, split, ()))
     groups = [_group(row, by, split, len(keys)) for row in rows]
     return RunGroups(
         by=[RunColumn(spelled(key), title(key), _kind(key)) for key in by],
@@ -85,17 +85,24 @@ def _number(operand: Operand) -> Sql:
     return sa.cast(operand.values.get("number", sa.null()), sa.Float(53))
 
 
-def _grouped(
-    operands: Operands, conditions: Sequence[Any], split: Sequence[Operand], numbers: Sequence[Sql]
-) -> sa.Subquery:
-    """A row for each group: its values, its count, and five numbers of each column."""
-    group = [
+def _members(operands: Operands, conditions: Sequence[Any], split: Sequence[Operand], numbers: Sequence[Sql]) -> sa.CTE:
+    """A row for each run: the values of its group, and a number of each column. The database reads every value once."""
+    columns = [
         column.label(name)
         for i, operand in enumerate(split)
         for name, column in ((f"rank_{i}", operand.rank), *((f"part_{i}_{j}", p) for j, p in enumerate(operand.parts)))
     ]
+    columns += [number.label(f"number_{n}") for n, number in enumerate(numbers)]
+    found = sa.select(*columns).select_from(operands.source()).where(*conditions)
+    return found.cte("members").prefix_with("MATERIALIZED")
+
+
+def _grouped(members: sa.CTE, count: int) -> sa.Subquery:
+    """A row for each group: its values, its count, and five numbers of each of `count` columns."""
+    group = _values_of(members)
     sums: list[Any] = []
-    for n, number in enumerate(numbers):
+    for n in range(count):
+        number = members.c[f"number_{n}"]
         held = sa.case((sa.func.abs(number) <= LARGEST, number))
         sums += [
             sa.func.count(number).label(f"count_{n}"),
@@ -104,20 +111,22 @@ def _grouped(
             sa.func.min(number).label(f"min_{n}"),
             sa.func.max(number).label(f"max_{n}"),
         ]
-    found = sa.select(*group, sa.func.count().label("runs"), *sums).select_from(operands.source()).where(*conditions)
-    return found.group_by(*(sa.text(column.name) for column in group)).subquery()
+    return sa.select(*group, sa.func.count().label("runs"), *sums).group_by(*group).subquery()
 
 
-def _count(connection: sa.Connection, operands: Operands, conditions: Sequence[Any], split: Sequence[Operand]) -> int:
+def _count(connection: sa.Connection, members: sa.CTE) -> int:
     """How many groups there are."""
-    group = [column for operand in split for column in (operand.rank, *operand.parts)]
-    labelled = [column.label(f"part_{i}") for i, column in enumerate(group)]
-    found = sa.select(*labelled).select_from(operands.source()).where(*conditions).distinct().subquery()
+    found = sa.select(*_values_of(members)).distinct().subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one())
 
 
+def _values_of(table: sa.FromClause) -> list[sa.ColumnElement[Any]]:
+    """The columns that tell groups apart, in the order in which they sort."""
+    return [column for name, column in table.c.items() if name.startswith(("rank_", "part_"))]
+
+
 def _order(grouped: sa.Subquery, by: Sequence[Key], keys: Sequence[Key], window: RunWindow) -> list[Any]:
-    every = [name for name in grouped.c.keys() if name.startswith(("rank_", "part_"))]  # noqa: SIM118 - columns
+    every = _values_of(grouped)
     order: list[Any] = []
     for one in window.sort:
         if one.key == Field(COUNT):
@@ -125,12 +134,12 @@ def _order(grouped: sa.Subquery, by: Sequence[Key], keys: Sequence[Key], window:
         elif one.key in by:
             i = by.index(one.key)
             order.append(grouped.c[f"rank_{i}"])
-            mine = [grouped.c[name] for name in every if name.startswith(f"part_{i}_")]
+            mine = [column for name, column in grouped.c.items() if name.startswith(f"part_{i}_")]
             order += [_turned(part, descending=one.descending) for part in mine]
         elif one.key in keys:
             mean = grouped.c[f"mean_{keys.index(one.key)}"]
             order += [mean.is_(None), _turned(mean, descending=one.descending)]
-    return [*order, *(grouped.c[name] for name in every)]
+    return [*order, *every]
 
 
 def _turned(column: Any, *, descending: bool) -> Any:

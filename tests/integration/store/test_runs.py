@@ -301,6 +301,25 @@ def test_groups_have_counts_and_sums_of_the_numbers_in_them(store: Store, add: A
     assert {group.key[1] for group in two.groups} == {Reference(1, "fruit")}
 
 
+def test_a_number_of_a_group_is_read_once_for_a_run_and_not_once_for_each_sum(
+    sqlite_store: Store, new_task: Callable[..., NewTask]
+) -> None:
+    for _ in range(3):
+        sqlite_store.usage.add(sqlite_store.tasks.add(new_task(sqlite_store)).id, UsageSample(1, 50.0, 300, 1))
+    statements: list[str] = []
+    with sqlite_store._db.reading() as connection:
+        driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.set_trace_callback(statements.append)  # the only connection so far: the pool hands it out again
+    found = sqlite_store.runs.groups(parse_keys(["type"]), parse_keys(["peak_memory"]), RunQuestion(), RunWindow())
+    driver.set_trace_callback(None)
+    ((memory,),) = [group.summaries for group in found.groups]
+    assert (memory.count, memory.mean, memory.std, memory.min, memory.max) == (3, 300, 0, 300, 300)
+    (sums,) = [text for text in statements if "sample_deviation" in text]
+    plan = str(driver.execute(f"EXPLAIN QUERY PLAN {sums}").fetchall())
+    assert plan.count("CORRELATED SCALAR SUBQUERY") == 1
+
+
 def test_the_largest_order_is_within_what_either_database_takes(store: Store, add: Add) -> None:
     for i in range(3):
         add({f"k{j}": i for j in range(MOST_SORTED)})
