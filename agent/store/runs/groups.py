@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -206,6 +207,8 @@ def _condition(key: Key, cell: Any) -> Expression | None:
             return IsNone(key)
         case Reference():
             return Compare(key, "==", Constant(cell.id))
+        case datetime():
+            return Compare(key, "==", Constant(cell.isoformat()))  # to the microsecond, with its zone
         case str() if len(cell) > min(_MOST_WRITTEN, LONGEST_TEXT):
             return None
         case bool() | int() | float() | str():

@@ -301,6 +301,18 @@ def test_groups_have_counts_and_sums_of_the_numbers_in_them(store: Store, add: A
     assert {group.key[1] for group in two.groups} == {Reference(1, "fruit")}
 
 
+@pytest.mark.parametrize("name", ["created", "started", "finished"])
+def test_the_condition_of_a_group_by_a_time_selects_its_runs(store: Store, add: Add, name: str) -> None:
+    for _ in range(4):
+        add({})
+    moments = [NOW, NOW, NOW + 1, None if name != "created" else NOW + 10**6]  # microseconds apart
+    with store._db.writing() as connection:
+        for id_, moment in enumerate(moments, 1):
+            connection.execute(sa.update(tasks).where(tasks.c.id == id_).values({f"{name}_us": moment}))
+    groups = store.runs.groups(parse_keys([name]), [], RunQuestion(), RunWindow()).groups
+    assert [ids(store, group.where) for group in groups] == [[1, 2], [3], [4]]
+
+
 def test_a_number_of_a_group_is_read_once_for_a_run_and_not_once_for_each_sum(
     sqlite_store: Store, new_task: Callable[..., NewTask]
 ) -> None:
