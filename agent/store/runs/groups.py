@@ -16,11 +16,11 @@ from agent.store.runs.keys import FIELDS, ConfigKey, Field, Key, spelled, title
 from agent.store.runs.operands import Operand, Operands, Sql
 from agent.store.runs.portable import SampleDeviation
 from agent.store.runs.question import RunQuestion, RunWindow, total_of
-from agent.store.runs.values import LONGEST_TEXT, Kind, from_json_text
+from agent.store.runs.values import Kind, from_json_text
 
 COUNT = "count"  # the number of runs, by which groups are sorted beside their columns
 LARGEST = 1e140  # of the numbers whose sums and squares 64 bits hold: databases differ in what they make of others
-_MOST_WRITTEN = 500  # characters of a text in a condition
+_MOST_WRITTEN = 1000  # characters of a group's condition: it goes into addresses, beside the question's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class RunGroup:
     key: Sequence[Any]  # the values that its runs share, as cells
     count: int  # of runs
     summaries: Sequence[Summary]
-    where: str | None  # the condition that selects its runs; None where a value cannot be written, as a list
+    where: str | None  # the condition that selects its runs; None for values that none can name: lists, long texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +154,17 @@ def _group(row: sa.Row[Any], by: Sequence[Key], split: Sequence[Operand], count:
         parts = [values[f"part_{i}_{j}"] for j in range(len(operand.parts))]
         cells.append(_cell(key, values[f"rank_{i}"], parts))
         conditions.append(_condition(key, cells[-1]))
-    known = [condition for condition in conditions if condition is not None]
-    whole = None if len(known) < len(conditions) else known[0] if len(known) == 1 else And(tuple(known))
-    return RunGroup(
-        cells, int(values["runs"]), [_summary(values, n) for n in range(count)], written(whole) if whole else None
-    )
+    summaries = [_summary(values, n) for n in range(count)]
+    return RunGroup(cells, int(values["runs"]), summaries, _written(conditions))
+
+
+def _written(conditions: Sequence[Expression | None]) -> str | None:
+    """All of the conditions as text; None where one is missing, and for a long text."""
+    known = tuple(condition for condition in conditions if condition is not None)
+    if len(known) < len(conditions):
+        return None
+    text = written(known[0] if len(known) == 1 else And(known))
+    return text if len(text) <= _MOST_WRITTEN else None
 
 
 def _summary(values: Mapping[str, Any], n: int) -> Summary:
@@ -209,8 +215,6 @@ def _condition(key: Key, cell: Any) -> Expression | None:
             return Compare(key, "==", Constant(cell.id))
         case datetime():
             return Compare(key, "==", Constant(cell.isoformat()))  # to the microsecond, with its zone
-        case str() if len(cell) > min(_MOST_WRITTEN, LONGEST_TEXT):
-            return None
         case bool() | int() | float() | str():
             return Compare(key, "==", Constant(cell))
     return None

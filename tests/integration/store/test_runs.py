@@ -313,6 +313,17 @@ def test_the_condition_of_a_group_by_a_time_selects_its_runs(store: Store, add: 
     assert [ids(store, group.where) for group in groups] == [[1, 2], [3], [4]]
 
 
+@pytest.mark.parametrize(("length", "has_one"), [(300, True), (400, False)])
+def test_a_condition_of_a_group_is_short_enough_for_an_address_or_there_is_none(
+    store: Store, add: Add, length: int, has_one: bool
+) -> None:
+    texts = {name: name * length for name in "abc"}  # three of 400 are more than a thousand characters together
+    id_ = add({**texts})
+    (group,) = store.runs.groups(parse_keys(["config.a, config.b, config.c"]), [], RunQuestion(), RunWindow()).groups
+    assert group.key == list(texts.values())
+    assert (ids(store, group.where) if group.where else None) == ([id_] if has_one else None)
+
+
 def test_a_number_of_a_group_is_read_once_for_a_run_and_not_once_for_each_sum(
     sqlite_store: Store, new_task: Callable[..., NewTask]
 ) -> None:
