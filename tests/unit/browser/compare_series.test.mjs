@@ -86,6 +86,7 @@ test("CSV holds what the window shows, and no spreadsheet runs it", () => {
   assert.equal(csvOf(series.csvRows(lines, "loss", "epoch", [2, 3])),
     'series,kind,epoch,loss\r\n"\'=1+1,""",val,2,2\r\n"\'=1+1,""",val,3,1\r\n');
   assert.equal(csvOf([[null, NaN, undefined, { a: 1 }, "plain"]]), ',,,"{""a"":1}",plain\r\n');
+  for (const sign of ["=", "+", "-", "@", "\t", "\r", "\n"]) assert.match(csvOf([[`${sign}1`]]), /^"?'/, JSON.stringify(sign));
   assert.equal(fileName("../val loss/é", "svg"), "val-loss-é.svg");
   assert.equal(fileName("///", "csv"), "chart.csv");
 });

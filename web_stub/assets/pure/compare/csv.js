@@ -1,6 +1,6 @@
 // What a chart draws, as CSV that a spreadsheet opens without harm.
 
-const FORMULA = /^[=+\-@\t\r]/;
+const FORMULA = /^[=+\-@\t\r\n]/; // as agent/store/runs/export.py
 
 /** @param {unknown} cell */
 export function csvCell(cell) {
