@@ -16,6 +16,24 @@ test("the word at the caret is the name that is being typed", () => {
   assert.equal(wordAt("", 0), null);
 });
 
+test("keys in brackets belong to the word, and numbers and texts do not", () => {
+  assert.deepEqual(wordAt('a == "x" and config["a \\" b"].sizes[0].l', 40), { start: 13, word: 'config["a \\" b"].sizes[0].l' });
+  assert.deepEqual(wordAt("not (config[1", 13), { start: 5, word: "config[1" });
+  assert.equal(wordAt("config.lr < 1e", 14), null, "a number");
+  assert.equal(wordAt("name == 'it\\'s", 14), null, "in quotes");
+  assert.equal(wordAt("name == 'config' ", 16), null, "behind quotes");
+});
+
+test("a long text is looked through once, whatever is in it", () => {
+  for (const piece of ["a", "a.", '["', "[1", '"', "'", "a@[", "\\"]) {
+    const text = `x${piece.repeat(100_000)}`;
+    assert.equal(wordAt(`${text} `, text.length + 1)?.word.endsWith(piece) ?? false, false, piece);
+    assert.ok((wordAt(text, text.length)?.word.length ?? 0) <= text.length);
+  }
+  const long = `config.${"a.".repeat(100_000)}b`;
+  assert.deepEqual(wordAt(`1 < ${long}`, long.length + 4), { start: 4, word: long });
+});
+
 test("names that begin with the word come first, then those with such a part, then those that have it", () => {
   assert.deepEqual(completions(KEYS, "config.lr"), ["config.lr_decay"]);
   assert.deepEqual(completions(KEYS, "LO"), ["metrics.val.loss", "metrics.val.loss@max"]);

@@ -2,19 +2,14 @@
 
 import { keyParts } from "./run_keys.js";
 
-const WORD = /[\p{L}_][\p{L}\p{N}_.@]*(?:\[(?:"[^"]*"?|\d*)\]?[\p{L}\p{N}_.@]*)*$/u;
+const QUOTED = String.raw`"(?:\\[^]|[^"\\])*"?`; // perhaps still open
+const NAME = String.raw`[\p{L}_](?:[\p{L}\p{N}_.@]|\[(?:${QUOTED}|\d*)\]?)*`;
+/**
+ * A piece of a condition: a text, a name with its parts, a number, or any other sign. What may be missing stands last, so no
+ * piece is ever given up and read in another way: the time grows with the length and no faster.
+ */
+const PIECE = new RegExp(`${QUOTED}|${QUOTED.replaceAll('"', "'")}|(?<name>${NAME})|\\p{N}[\\p{L}\\p{N}_.]*|[^]`, "uy");
 const WORDS = new Set(["and", "or", "not", "in", "is", "None", "True", "False"]);
-
-/** Whether the end of the text stands in quotes. @param {string} text */
-function isInQuotes(text) {
-  let quote = "";
-  for (let i = 0; i < text.length; i += 1) {
-    if (quote && text[i] === "\\") i += 1;
-    else if (quote) quote = text[i] === quote ? "" : quote;
-    else if (text[i] === '"' || text[i] === "'") quote = text[i];
-  }
-  return quote !== "";
-}
 
 /**
  * The name that is being typed before the caret; null in quotes, and where there is none.
@@ -23,9 +18,12 @@ function isInQuotes(text) {
  */
 export function wordAt(text, caret) {
   const before = text.slice(0, caret);
-  const found = WORD.exec(before);
-  if (!found || WORDS.has(found[0]) || isInQuotes(before.slice(0, found.index))) return null;
-  return { start: found.index, word: found[0] };
+  let [start, word] = [0, ""];
+  PIECE.lastIndex = 0;
+  for (let found = PIECE.exec(before); found; found = PIECE.exec(before)) {
+    [start, word] = [found.index, found.groups?.name ?? ""];
+  }
+  return word && !WORDS.has(word) ? { start, word } : null;
 }
 
 /**
