@@ -139,6 +139,7 @@ def list_(
 def columns(
     text: Annotated[str, typer.Option(help="Of tasks with all of these words.")] = "",
     where: Annotated[str, typer.Option(help="Of tasks that meet this condition.")] = "",
+    archived: Annotated[bool, typer.Option("--archived", help="Of those in the archive instead.")] = False,
     json: Json = False,
 ) -> None:
     """The columns that `agent task list` can show: properties, config values and metrics of the tasks there are."""
@@ -146,7 +147,7 @@ def columns(
     from agent.store.runs.request import RunRequest
 
     with open_installation() as installation:
-        print_columns(installation.store, RunRequest(words=text, where=where), json=json)
+        print_columns(installation.store, RunRequest(words=text, where=where, archived=archived), json=json)
 
 
 def _waits(store: Store, tasks: Iterable[Task]) -> dict[int, str]:

@@ -74,6 +74,9 @@ def test_the_columns_are_listed_and_a_wrong_one_is_refused(cli: Cli) -> None:
     assert ["config.lr", "number", "40"] in listed
     assert ["metrics.val.loss", "number", "2"] in listed
     assert cli.json("task", "columns", "--where", "id == 1")["config_count"] == 4
+    cli.run("task", "archive", "1")
+    assert ["config.lr", "number", "39"] in lines(cli.run("task", "columns").stdout)
+    assert ["config.lr", "number", "1"] in lines(cli.run("task", "columns", "--archived").stdout)
     refused = cli.run("task", "list", "--columns", "config.l", code=2)
     assert refused.stderr == "agent: columns, character 1: no task has config.l; did you mean config.lr?\n"
     nine = "id,name,type,status,plugin,project,model,lines,tags"
