@@ -1,29 +1,28 @@
 // The table of runs: what the address names, asked of the server, drawn and kept current.
 
-/** @import { RunColumns, RunGroups, RunTable } from "./types" */
 /** @import { Chosen } from "./pure/run_state.js" */
-/** @import { HeadColumn } from "./runs_head.js" */
+/** @import { Answer } from "./runs_answers.js" */
 import { Address } from "./address.js";
-import { Refused, ask, attempt, isAbort, say, sentenceOf } from "./api.js";
-import { $, button, el, fill, input, link, select } from "./dom.js";
+import { Refused, attempt, isAbort, say, sentenceOf } from "./api.js";
+import { $, button, input, select } from "./dom.js";
 import "./frame.js";
 import { listen } from "./live.js";
-import { chips, ignoreEnter, onPause } from "./pieces.js";
+import { ignoreEnter, onPause } from "./pieces.js";
 import { addressWith } from "./pure/address.js";
-import * as show from "./pure/format.js";
-import { isRight } from "./pure/run_cells.js";
-import { defaultColumns, everyKey, groupable, moved, numericColumns, spoken } from "./pure/run_columns.js";
+import { everyKey, moved } from "./pure/run_columns.js";
 import { splitKeys } from "./pure/run_keys.js";
-import { between, coverage, idsOf, withIds } from "./pure/run_selection.js";
+import { idsOf } from "./pure/run_selection.js";
 import { clicked, sortText } from "./pure/run_sort.js";
 import * as state from "./pure/run_state.js";
-import { at } from "./pure/site.js";
 import { both, faultOf } from "./pure/where_text.js";
+import { RunsServer, factsOf, goesOn, headColumns } from "./runs_answers.js";
+import { drawAround, drawGroupChoice, withoutFiles } from "./runs_around.js";
 import { ColumnsDialog } from "./runs_columns.js";
 import { RunHead } from "./runs_head.js";
 import { Menu } from "./runs_menu.js";
 import { groupRows, runRows } from "./runs_plans.js";
 import { Rows } from "./runs_rows.js";
+import { RunSelection } from "./runs_selection.js";
 import { ViewsDialog } from "./runs_views.js";
 import { Where } from "./runs_where.js";
 
@@ -32,15 +31,9 @@ const REST = 9; // an answer that takes long is asked again only after so many t
 const REST_MS = [1000, 20_000]; // but within these bounds
 const TICK_MS = 1000;
 const AGE_TICKS = 30;
-const FORMATS = ["csv", "json"];
-
-/** @typedef {{table: RunTable} | {groups: RunGroups, opened: Map<string, RunTable>}} Answer */
 
 class RunsPage {
   /** @type {Address<Chosen>} */ #address = new Address(state.NOTHING_CHOSEN, () => this.#moved());
-  /** @type {Promise<RunColumns> | null} */ #asked = null;
-  /** @type {RunColumns | null} */ #known = null;
-  /** Columns of a table for which nobody has chosen any. @type {string[] | null} */ #usual = null;
   /** The columns that are shown now. @type {string[]} */ #columns = [];
   /** @type {Answer | null} */ #answer = null;
   #turn = 0; // grows with every question; the answer to an older question is dropped
@@ -48,26 +41,30 @@ class RunsPage {
   #hasFault = false;
   #isDue = false; // news has come, but nobody looks
   #again = 0; // the timer of the next question
-  /** The row from which Shift selects. @type {number | null} */ #anchor = null;
 
-  #all = el("input", { type: "checkbox", "aria-label": "Select all runs of this page" });
+  #server = new RunsServer(() => drawGroupChoice(this.#server.known));
   #rows = new Rows($("rows"));
+  #selection = new RunSelection({
+    ids: () => this.#rows.ids,
+    selected: () => idsOf(this.#chosen.selected),
+    select: (ids) => this.#address.set({ selected: ids.join(",") }),
+  });
   #menu = new Menu($("menu"));
   #views = new ViewsDialog();
   #where = new Where({
-    keys: () => (this.#known ? everyKey(this.#known) : []),
+    keys: () => (this.#server.known ? everyKey(this.#server.known) : []),
     onChange: (where) => { if (where !== this.#chosen.where) this.#choose({ where, page: "1" }); },
   });
   #dialog = new ColumnsDialog((columns, isUsual) => this.#choose({ columns: isUsual ? "" : columns.join(",") }));
   #head = new RunHead({
     row: $("head"),
-    lead: el("th.lead", { scope: "col" }, el("div", {}, el("label.pick", {}, this.#all), el("span.number", {}, "Run"))),
+    lead: this.#selection.lead,
     sort: (key, isAdding) => this.#sort(clicked(state.sortNow(this.#chosen), key, isAdding)),
     menu: (key, button) => this.#openMenu(key, button),
   });
 
   /** @type {import("./runs_plans.js").RunsParts} */ #parts = {
-    onSelect: (id, box, isRange) => this.#pick(id, box.checked, isRange),
+    onSelect: (id, box, isRange) => this.#selection.pick(id, box.checked, isRange),
     onOpen: (where) => {
       const open = state.openOf(this.#chosen.open);
       const next = open.includes(where) ? open.filter((one) => one !== where) : [...open, where];
@@ -83,26 +80,21 @@ class RunsPage {
     ignoreEnter(input("search"));
     button("previous").addEventListener("click", () => this.#turnTo(-1));
     button("next").addEventListener("click", () => this.#turnTo(1));
-    button("clear").addEventListener("click", () => { this.#select([]); this.#all.focus(); });
-    this.#all.addEventListener("change", () => this.#select(withIds(this.#selected, this.#rows.ids, this.#all.checked)));
     button("columns-open").addEventListener("click", () => attempt(async () =>
-      this.#dialog.open(await this.#inventory(true), this.#columns)));
+      this.#dialog.open(await this.#server.columns(true), this.#columns)));
     button("problem-mend").addEventListener("click", () => this.#choose({ columns: "", sort: "", group: "", open: "" }));
     select("group").addEventListener("change", () => this.#groupBy(select("group").value, true));
-    $("rows").addEventListener("keydown", (event) => this.#walk(event));
     addEventListener("pageshow", () => this.#controls()); // a browser may fill in old values by itself
     document.addEventListener("visibilitychange", () => { if (this.#isDue) this.#news(); });
     let ticks = 0;
     setInterval(() => { // durations grow by the second, ages by the minute
-      if (!document.hidden && (this.#goesOn || (ticks += 1) % AGE_TICKS === 0)) this.#drawRows();
+      if (!document.hidden && (goesOn(this.#answer) || (ticks += 1) % AGE_TICKS === 0)) this.#drawRows();
     }, TICK_MS);
     this.#moved();
     listen(`stream?${state.NEWS}`, 0, { cards: () => this.#news() }, { onResume: () => this.#news() });
   }
 
   get #chosen() { return this.#address.values; }
-
-  get #selected() { return idsOf(this.#chosen.selected); }
 
   get #by() { return splitKeys(this.#chosen.group); }
 
@@ -157,50 +149,6 @@ class RunsPage {
     ]);
   }
 
-  // ---------------------------------------------------------------- selection
-
-  /** @param {number} id @param {boolean} isOn @param {boolean} isRange */
-  #pick(id, isOn, isRange) {
-    const ids = isRange ? between(this.#rows.ids, this.#anchor, id) : [id];
-    this.#anchor = id;
-    this.#select(withIds(this.#selected, ids, isOn));
-  }
-
-  /** @param {number[]} ids */
-  #select(ids) {
-    this.#address.set({ selected: ids.join(",") });
-    this.#drawSelection();
-  }
-
-  #drawSelection() {
-    const [selected, page] = [this.#selected, this.#rows.ids];
-    const known = new Set(selected);
-    for (const row of $("rows").children) {
-      const isOn = known.has(Number(/** @type {HTMLElement} */ (row).dataset.id));
-      row.classList.toggle("chosen", isOn);
-      const box = row.querySelector("input");
-      if (box) box.checked = isOn;
-    }
-    const covered = coverage(page, selected);
-    this.#all.checked = covered === "all" && page.length > 0;
-    this.#all.indeterminate = covered === "some";
-    this.#all.disabled = page.length === 0;
-    const count = selected.length;
-    $("selected-count").textContent = count ? `${show.count(count)} selected` : "";
-    link("compare-runs").href = at(state.compareAddress(selected));
-    link("compare-runs").hidden = count < 2;
-    button("clear").hidden = count === 0;
-  }
-
-  /** Arrows lead from row to row. @param {KeyboardEvent} event */
-  #walk(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step || !(event.target instanceof HTMLInputElement)) return;
-    const boxes = [...$("rows").querySelectorAll("input")];
-    boxes[boxes.indexOf(event.target) + step]?.focus();
-    event.preventDefault();
-  }
-
   // ---------------------------------------------------------------- the server
 
   #moved() {
@@ -215,34 +163,17 @@ class RunsPage {
     select("group").value = "";
   }
 
-  /** @param {boolean} [isAnew] @returns {Promise<RunColumns>} */
-  #inventory(isAnew = false) {
-    if (!this.#asked || isAnew) {
-      const asked = ask("/api/runs/columns").then((known) => {
-        this.#known = known;
-        this.#drawGroupChoice();
-        return known;
-      });
-      asked.catch(() => { this.#asked = null; });
-      this.#asked = asked;
-    }
-    return this.#asked;
-  }
-
   async #ask() {
     const turn = this.#turn += 1;
     clearTimeout(this.#again);
     this.#again = 0;
     const began = performance.now();
     try {
-      const chosen = this.#chosen;
-      if (!chosen.columns) this.#usual ??= defaultColumns(await this.#inventory());
-      const columns = chosen.columns ? splitKeys(chosen.columns) : this.#usual ?? [];
-      const answer = this.#by.length ? await this.#askGroups(chosen, columns) : await this.#askTable(chosen, columns);
+      const { answer, columns } = await this.#server.answer(this.#chosen);
       if (turn !== this.#turn) return;
       this.#tookMs = performance.now() - began;
       this.#answered(answer, columns);
-      if (!this.#known) await this.#inventory(); // for completion
+      if (!this.#server.known) await this.#server.columns(); // for completion
     } catch (error) {
       if (turn !== this.#turn) return;
       if (!(error instanceof Refused) || error.status >= 500) throw error;
@@ -250,28 +181,11 @@ class RunsPage {
     }
   }
 
-  /** @param {Chosen} chosen @param {string[]} columns @returns {Promise<Answer>} */
-  async #askTable(chosen, columns) {
-    return { table: await ask(`/api/runs?${state.tableQuery(chosen, columns)}`) };
-  }
-
-  /** @param {Chosen} chosen @param {string[]} columns @returns {Promise<Answer>} */
-  async #askGroups(chosen, columns) {
-    const numeric = numericColumns(await this.#inventory(), columns);
-    /** @type {RunGroups} */
-    const groups = await ask(`/api/runs/groups?${state.groupsQuery(chosen, numeric)}`);
-    const open = state.openOf(chosen.open).filter((where) => groups.groups.some((one) => one.where === where));
-    const summed = groups.columns.map(({ key }) => key);
-    const tables = await Promise.all(open.map((where) => ask(`/api/runs?${state.openedQuery(chosen, where, summed)}`)));
-    return { groups, opened: new Map(open.map((where, i) => [where, tables[i]])) };
-  }
-
   /** @param {Answer} answer @param {string[]} columns */
   #answered(answer, columns) {
-    const facts = "table" in answer ? answer.table : answer.groups;
-    const { length } = "table" in answer ? answer.table.rows : answer.groups.groups;
-    if (!length && facts.total > 0) { // runs were removed, or the address names a page too far
-      this.#choose({ page: String(Math.ceil(facts.total / state.LIMIT)) }, false);
+    const { length, total } = factsOf(answer);
+    if (!length && total > 0) { // runs were removed, or the address names a page too far
+      this.#choose({ page: String(Math.ceil(total / state.LIMIT)) }, false);
       return;
     }
     this.#answer = answer;
@@ -289,8 +203,7 @@ class RunsPage {
       $("problem-text").textContent = error.message;
       $("problem").hidden = false;
     }
-    $("summary").textContent = "";
-    for (const format of FORMATS) link(`export-${format}`).removeAttribute("href"); // of another question
+    withoutFiles();
   }
 
   /** Rows of an older question are no answer to this one. @param {boolean} hasFault */
@@ -315,99 +228,22 @@ class RunsPage {
 
   // ---------------------------------------------------------------- drawing
 
-  /** Whether a shown duration grows. */
-  get #goesOn() {
-    const tables = !this.#answer ? [] : "table" in this.#answer ? [this.#answer.table] : [...this.#answer.opened.values()];
-    return tables.some(({ columns, rows }) => {
-      const ended = columns.findIndex(({ key }) => key === "finished");
-      const started = columns.findIndex(({ key }) => key === "started");
-      return columns.some(({ key }) => key === "duration") && rows.some(({ cells }) => cells[started] && !cells[ended]);
-    });
-  }
-
   #draw() {
     if (!this.#answer) return;
-    const chosen = this.#chosen;
-    const isTable = "table" in this.#answer;
-    const { total, counts } = "table" in this.#answer ? this.#answer.table : this.#answer.groups;
-    this.#head.draw(this.#headColumns(), state.sortNow(chosen));
+    this.#head.draw(headColumns(this.#answer, this.#columns), state.sortNow(this.#chosen));
     this.#drawRows();
-    const group = state.groupOf(chosen.show);
-    const first = state.GROUPS[0].key;
-    chips($("chips"), state.GROUPS.map((one) => ({ ...one, count: one.count(counts, {}), isChosen: one === group })), (key) =>
-      this.#choose({ show: key === first ? "" : key, page: "1" }));
-    $("summary").textContent = this.#summary();
-    const isWhole = !chosen.text && !chosen.where && group.key === first;
-    $("list").hidden = total === 0;
-    $("none").hidden = total > 0;
-    $("none-title").textContent = isWhole ? "No runs yet" : "No run matches";
-    $("none-text").textContent = isWhole ? "Every task is a run: a new task appears here as soon as it is queued."
-      : "Choose another group or search for less.";
-    this.#drawPager(total);
-    const numeric = isTable ? [] : this.#headColumns().map(({ key }) => key).filter((key) => key !== "count");
-    for (const format of FORMATS) {
-      const address = isTable ? state.exportAddress(chosen, this.#columns, format) : state.groupsExport(chosen, numeric, format);
-      link(`export-${format}`).href = at(address);
-    }
-    this.#drawGroups();
+    drawAround(this.#chosen, this.#answer, this.#columns, {
+      choose: (changes) => this.#choose(changes),
+      ungroup: (key) => this.#groupBy(key, false),
+    });
     this.#views.mark();
-  }
-
-  #summary() {
-    if (!this.#answer) return "";
-    const page = state.pageOf(this.#chosen);
-    if ("table" in this.#answer) {
-      const { rows, total } = this.#answer.table;
-      return state.rangeText(page, rows.length, total, "run");
-    }
-    const { groups, total, runs } = this.#answer.groups;
-    return `${state.rangeText(page, groups.length, total, "group")} · ${show.counted(runs, "run")}`;
   }
 
   #drawRows() {
     if (!this.#answer) return;
     this.#rows.draw("table" in this.#answer ? runRows(this.#answer.table, this.#columns, this.#parts)
       : groupRows(this.#answer.groups, this.#answer.opened, this.#parts));
-    this.#drawSelection();
-  }
-
-  /** @returns {HeadColumn[]} */
-  #headColumns() {
-    if (!this.#answer) return [];
-    if ("groups" in this.#answer) {
-      const { by, columns } = this.#answer.groups;
-      return [
-        ...by.map(({ key }) => ({ key, isRight: false, hasMenu: true })), { key: "count", isRight: true, hasMenu: false },
-        ...columns.map(({ key }) => ({ key, isRight: true, hasMenu: true })),
-      ];
-    }
-    const kinds = new Map(this.#answer.table.columns.map(({ key, kind }) => [key, kind]));
-    return this.#columns.filter((key) => kinds.has(key)).map((key) =>
-      ({ key, isRight: isRight(kinds.get(key) ?? ""), hasMenu: true }));
-  }
-
-  /** @param {number} total */
-  #drawPager(total) {
-    const [page, pages] = [state.pageOf(this.#chosen), Math.max(1, Math.ceil(total / state.LIMIT))];
-    $("pager").hidden = pages === 1;
-    button("previous").disabled = page <= 1;
-    button("next").disabled = page >= pages;
-    $("page-of").textContent = `Page ${show.count(page)} of ${show.count(pages)}`;
-  }
-
-  #drawGroups() {
-    const by = this.#by;
-    $("groups").hidden = by.length === 0;
-    fill($("groups"), el("span.quiet", {}, "Grouped by"), ...by.map((key) => {
-      const remove = () => { this.#groupBy(key, false); select("group").focus(); };
-      return el("span.tag", {}, spoken(key),
-        el("button", { type: "button", "aria-label": `Do not group by ${spoken(key)}`, onclick: remove }, "×"));
-    }));
-  }
-
-  #drawGroupChoice() {
-    const keys = this.#known ? groupable(this.#known) : [];
-    fill(select("group"), el("option", { value: "" }, "Group by …"), ...keys.map((key) => el("option", { value: key }, spoken(key))));
+    this.#selection.draw();
   }
 }
 

@@ -37,22 +37,28 @@ class RunFilter(BaseModel):
         return RunRequest(words=self.text, statuses=self.status, **{"limit": None, **given})
 
 
-class RunExportQuery(RunFilter):
+class RunTableQuery(RunFilter):
+    """Which columns of them, in which order."""
+
     columns: Annotated[_Texts, Field(description="one or, with commas, several each; a few when left out")] = _NONE
-    sort: Annotated[_Texts, Field(description="columns; - before one turns it; then the newest first")] = _NONE
+    sort: Annotated[_Texts, Field(description="at most 8; - before one turns it; then the newest first")] = _NONE
+
+
+class RunExportQuery(RunTableQuery):
     group: Annotated[_Texts, Field(description="columns whose equal values make a group")] = _NONE
 
 
-class RunGroupQuery(RunExportQuery):
+class RunPage(BaseModel):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     offset: Annotated[int, Field(ge=0, le=_MOST_SKIPPED, description="rows to skip")] = 0
 
 
-class RunQuery(RunFilter):
-    columns: Annotated[_Texts, Field(description="one or, with commas, several each; a few when left out")] = _NONE
-    sort: Annotated[_Texts, Field(description="columns; - before one turns it; then the newest first")] = _NONE
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    offset: Annotated[int, Field(ge=0, le=_MOST_SKIPPED, description="rows to skip")] = 0
+class RunQuery(RunPage, RunTableQuery):
+    pass
+
+
+class RunGroupQuery(RunPage, RunExportQuery):
+    pass
 
 
 @router.get("/runs", response_model=RunTable)
