@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agent.cli import show
 from agent.cli.show import Format
 from agent.cli.streams import reader_has_left
+from agent.fs.disk import size_text
 from agent.store.columns import to_json
 from agent.store.runs.cells import Reference
 from agent.store.runs.export import ExportFormat, exported, group_table, rows_of
@@ -95,11 +96,13 @@ def _head(title: str) -> str:
 
 
 def _cell(key: Key, value: Any) -> object:
+    """A cell as a person reads it."""
+    kind = FIELDS[key.name] if isinstance(key, Field) else ""
     match value:
-        case float() if isinstance(key, Field) and FIELDS[key.name] == "duration":
-            return show.seconds(value)
         case bool():
             return str(value)
+        case int() | float() if kind in ("duration", "size"):
+            return show.seconds(value) if kind == "duration" else size_text(round(value))
         case float():
             return f"{value:.5g}"
         case Reference():

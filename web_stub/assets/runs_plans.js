@@ -105,8 +105,8 @@ function groupRow({ by, columns }, { key, count, summaries, where }, isOpen, { o
         (column.kind === "status" && key[i] ? el("td", {}, status(key[i])) : textCell(values[i])))),
       plan(["count", runs, href], () => el("td.right", {},
         href ? el("a", { href, title: "Only these runs", "aria-label": `${runs}: only these runs` }, runs) : runs)),
-      ...columns.map(({ key: column }, i) => {
-        const said = summaryCell(column === "duration" ? "duration" : "number", summaries[i]);
+      ...columns.map(({ key: column, kind }, i) => {
+        const said = summaryCell(kind, summaries[i]);
         return plan([column, said], () => textCell(said, ".right"));
       }),
     ],

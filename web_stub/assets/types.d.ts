@@ -532,7 +532,7 @@ export interface Study extends StudyCard {
 export interface RunColumn {
   key: string;
   title: string;
-  kind: "number" | "text" | "time" | "duration" | "status" | "reference" | "bool" | "mixed";
+  kind: "number" | "text" | "time" | "duration" | "size" | "status" | "reference" | "bool" | "mixed";
 }
 
 export interface Run {

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from agent.store.columns import finite, from_us
 from agent.store.runs.cells import Reference, RunColumn
 from agent.store.runs.expression import And, Compare, Constant, Expression, IsNone, written
-from agent.store.runs.keys import FIELDS, ConfigKey, Field, Key, spelled, title
+from agent.store.runs.keys import FIELDS, ColumnKind, ConfigKey, Field, Key, spelled, title
 from agent.store.runs.operands import Operand, Operands, Sql
 from agent.store.runs.portable import SampleDeviation
 from agent.store.runs.question import RunQuestion, RunWindow, total_of
@@ -74,7 +74,7 @@ def read_groups(
     groups = [_group(row, by, split, len(keys)) for row in rows]
     return RunGroups(
         by=[RunColumn(spelled(key), title(key), _kind(key)) for key in by],
-        columns=[RunColumn(spelled(key), title(key), "number") for key in keys],
+        columns=[RunColumn(spelled(key), title(key), _summed_kind(key)) for key in keys],
         groups=groups,
         total=total,
         runs=total_of(counts, question),
@@ -220,10 +220,16 @@ def _condition(key: Key, cell: Any) -> Expression | None:
     return None
 
 
-def _kind(key: Key) -> Any:
+def _kind(key: Key) -> ColumnKind:
     match key:
         case Field(name):
             return FIELDS[name]
         case ConfigKey():
             return "mixed"
     return "number"
+
+
+def _summed_kind(key: Key) -> ColumnKind:
+    """Sums are of numbers, whatever else is in the column."""
+    kind = _kind(key)
+    return kind if kind in ("duration", "size") else "number"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-ColumnKind = Literal["number", "text", "time", "duration", "status", "reference", "bool", "mixed"]
+ColumnKind = Literal["number", "text", "time", "duration", "size", "status", "reference", "bool", "mixed"]
 
 FIELDS: dict[str, ColumnKind] = {
     "id": "number",
@@ -33,9 +33,9 @@ FIELDS: dict[str, ColumnKind] = {
     "notes": "text",
     "archived": "time",
     "peak_cpu": "number",
-    "peak_memory": "number",
+    "peak_memory": "size",
     "peak_gpu": "number",
-    "peak_gpu_memory": "number",
+    "peak_gpu_memory": "size",
     "lines": "number",
     "checkpoints": "number",
     "best_checkpoint": "reference",

@@ -35,7 +35,12 @@ _ROOTS = ("config", "metrics")
 _AT = ("last", "max", "min")
 _CONSTANTS = {"true": True, "false": False, "null": None, "none": None}
 _CHOICES = {"status": [str(status) for status in TaskStatus], "type": [str(kind) for kind in TaskType]}
-_KINDS: dict[str, set[str]] = {"status": {"text"}, "duration": {"number"}, "reference": {"number", "text"}}
+_KINDS: dict[str, set[str]] = {
+    "status": {"text"},
+    "duration": {"number"},
+    "size": {"number"},
+    "reference": {"number", "text"},
+}
 _OPERATORS: dict[type[ast.cmpop], Operator] = dict(
     zip((ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE), get_args(Operator), strict=True)
 )

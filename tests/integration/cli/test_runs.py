@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from agent.artifacts import open_artifacts
 from agent.domain import NewTask, TaskType
-from agent.store import open_store
+from agent.store import UsageSample, open_store
+from agent.store.schema import tasks
 from tests.support.demo_store import fill_library, finish, start
 from tests.support.inputs import Cli
 
@@ -49,6 +51,20 @@ def test_a_person_sees_columns_groups_and_of_how_many(cli: Cli) -> None:
     assert none.stdout == "No task matches.\n"
     found = cli.run("task", "list", "--where", 'status == "finished"', "--text", "RUN 0", "--columns", "name")
     assert lines(found.stdout) == [["NAME"], ["run", "0"]]
+
+
+def test_sizes_and_durations_are_in_words_for_a_person_and_raw_for_a_program(cli: Cli, tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{tmp_path / 'store.db'}") as store:
+        store.usage.add(1, UsageSample(1, 50.0, 3 << 29, 1))
+        with store._db.writing() as connection:
+            ended = {"started_us": tasks.c.created_us, "finished_us": tasks.c.created_us + 3_723_000_000}
+            connection.execute(sa.update(tasks).where(tasks.c.id == 1).values(ended))
+    columns = ("task", "list", "--where", "id == 1", "--columns", "duration,peak_memory")
+    assert lines(cli.run(*columns).stdout)[1] == ["1:02:03", "1.5", "GiB"]
+    assert cli.run(*columns, "--format", "csv").stdout.splitlines() == ["duration,peak_memory", "3723.0,1610612736"]
+    assert cli.json(*columns) == [{"duration": 3723.0, "peak_memory": 3 << 29}]
+    groups = cli.run("task", "list", "--where", "id == 1", "--group", "duration", "--columns", "peak_memory")
+    assert lines(groups.stdout)[1] == ["1:02:03", "1", *["1.5", "GiB"] * 3], "the deviation of one is nothing"
 
 
 def test_a_list_without_these_options_is_as_ever(cli: Cli) -> None:

@@ -34,6 +34,7 @@ from tests.support.naive_runs import holds, in_order
 
 Add = Callable[..., int]
 NOW = 1_700_000_000_000_000
+ALL = RunQuestion(), RunWindow()
 
 
 @pytest.fixture
@@ -448,3 +449,5 @@ def test_what_people_said_of_a_task_and_what_it_used_are_columns(store: Store, t
     (row,) = store.runs.table(request.keys(), request.question(), request.window()).runs
 
     assert list(row.cells) == ["a, b", "# good", 300, 50.0, None]
+    groups = store.runs.groups(parse_keys(["peak_memory"]), parse_keys(["duration, peak_memory, peak_cpu"]), *ALL)
+    assert [column.kind for column in (*groups.by, *groups.columns)] == ["size", "duration", "size", "number"]

@@ -34,6 +34,7 @@ test("references are values by id, times and durations are numbers", () => {
   assert.notEqual(project.place({ id: 2, name: "renamed" }), null);
   assert.equal(axis.axisOf(column("time"), ["2026-11-01T10:00:00Z", "2026-11-02T10:00:00Z"]).type, "linear");
   assert.equal(cellText(75, "duration"), "1m 15s");
+  assert.equal(cellText(3 * 2 ** 29, "size"), "1.5 GiB");
 });
 
 test("every place is within the axis, whatever the numbers; one number has a place", () => {

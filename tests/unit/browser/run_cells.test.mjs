@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { cell, isRight, summaryCell } from "../../../web_stub/assets/pure/run_cells.js";
 
 test("what is not there is a dash, in every kind of column", () => {
-  for (const kind of ["number", "text", "time", "duration", "status", "reference", "bool", "mixed"]) {
+  for (const kind of ["number", "text", "time", "duration", "size", "status", "reference", "bool", "mixed"]) {
     assert.equal(cell({ key: "x", kind }, null).text, "–");
   }
 });
@@ -33,6 +33,12 @@ test("times and durations read as elsewhere", () => {
   assert.equal(cell({ key: "created", kind: "time" }, "2026-11-30T09:50:00Z", now).text, "10 min ago");
   assert.equal(cell({ key: "duration", kind: "duration" }, 90).text, "1m 30s");
   assert.ok(isRight("duration") && isRight("number") && !isRight("text"));
+});
+
+test("a size is in words, and its bytes are in the title", () => {
+  assert.deepEqual(cell({ key: "peak_memory", kind: "size" }, 3 * 2 ** 29), { text: "1.5 GiB", title: "1,610,612,736 bytes" });
+  assert.equal(summaryCell("size", { count: 2, mean: 2048, std: 1024, min: 1024, max: 3072 }).text, "2.0 KiB ± 1.0 KiB");
+  assert.ok(isRight("size"));
 });
 
 test("a group has mean and deviation, with least and greatest in the title", () => {

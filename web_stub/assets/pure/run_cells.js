@@ -16,7 +16,7 @@ const EXACT = 9; // characters of a number of a config that is shown as it was g
 const PLACES = { plugin: "plugins", project: "projects", model: "models", best_checkpoint: "models" };
 
 /** Kinds of columns whose cells stand right. @param {string} kind */
-export const isRight = (kind) => kind === "number" || kind === "duration";
+export const isRight = (kind) => ["number", "duration", "size"].includes(kind);
 
 /** Columns that have numbers: those which groups have means of. @param {string} kind */
 export const isNumeric = isRight;
@@ -32,6 +32,7 @@ export function cell({ key, kind }, value, now) {
   switch (kind) {
     case "time": return { text: show.ago(value, now), title: show.dateTime(value) };
     case "duration": return { text: show.duration(1000 * value), title: "" };
+    case "size": return { text: show.bytes(value), title: `${show.count(value)} bytes` };
     case "reference": {
       const { id, name } = /** @type {Ref} */ (value);
       return { text: name, title: name.length > LONG ? name : "", href: `/${PLACES[key] ?? "models"}/${id}` };
@@ -57,7 +58,8 @@ function number(value, exact) {
  */
 export function summaryCell(kind, { count, mean, std, min, max }) {
   if (count === 0 || min === null || max === null) return { text: NONE, title: "" };
-  const said = (/** @type {number} */ value) => (kind === "duration" ? show.duration(1000 * value) : show.number(value));
+  const said = (/** @type {number} */ value) =>
+    (kind === "duration" ? show.duration(1000 * value) : kind === "size" ? show.bytes(value) : show.number(value));
   const title = `${said(min)} … ${said(max)}, of ${show.counted(count, "number")}`;
   if (mean === null) return { text: `${said(min)} … ${said(max)}`, title };
   return { text: std === null ? said(mean) : `${said(mean)} ± ${said(std)}`, title };

@@ -1,6 +1,7 @@
 // Which columns the table of runs shows: a choice for those who made none, changes of the choice, and the list to choose from.
 
 /** @import { RunColumns } from "../types" */
+import { isNumeric } from "./run_cells.js";
 import { heading, keyParts, variants } from "./run_keys.js";
 import { hasWords } from "./search.js";
 
@@ -76,12 +77,12 @@ export const everyKey = ({ fields, config, metrics }) => [
 export function numericColumns({ fields, config }, columns) {
   const kinds = new Map(fields.map(({ key, kind }) => [key, kind]));
   const numbers = new Set(config.filter((one) => one.kinds.number).map(({ key }) => key));
-  const isNumeric = (/** @type {string} */ key) => {
+  const hasNumbers = (/** @type {string} */ key) => {
     const { root, at } = keyParts(key);
     if (root === "metrics") return at === "" || /^[a-z]/.test(at); // groups have no values at an epoch
-    return numbers.has(key) || (["number", "duration"].includes(kinds.get(key) ?? "") && key !== "id");
+    return numbers.has(key) || (isNumeric(kinds.get(key) ?? "") && key !== "id");
   };
-  return columns.filter(isNumeric);
+  return columns.filter(hasNumbers);
 }
 
 /** Columns by whose values runs are often put together. @param {RunColumns} known @param {number} [most] of each kind */

@@ -1,9 +1,8 @@
 // An axis of a column: numbers by size, on a log scale where they span decades, and other values side by side.
 
 /** @import { RunColumn } from "../../types" */
-import * as show from "../format.js";
 import { extentOf, scaleOf } from "../scale.js";
-import { byCell, cellKey, cellText, numberOf } from "./cells.js";
+import { byCell, cellKey, cellText, measureText, numberOf } from "./cells.js";
 
 const DECADES = 2; // of positive numbers, from which on an axis is logarithmic
 const MOST_TICKS = 12;
@@ -55,8 +54,8 @@ const inCell = (number, kind) => (kind === "time" ? new Date(number * 1000).toIS
 
 /** @param {string} text @param {number} at @param {string} kind */
 function tickText(text, at, kind) {
-  if (kind === "duration") return show.duration(at * 1000);
-  return kind === "time" ? new Date(at * 1000).toISOString().slice(5, 16).replace("T", " ") : text;
+  if (kind === "time") return new Date(at * 1000).toISOString().slice(5, 16).replace("T", " ");
+  return measureText(at, kind) ?? text;
 }
 
 /** @param {RunColumn} column @param {unknown[]} cells @returns {ColumnAxis} */

@@ -18,11 +18,15 @@ export const cellKey = (cell, kind) => JSON.stringify(kind === "reference" && is
  */
 export function cellText(cell, kind) {
   if (cell === null || cell === undefined) return "–";
-  if (typeof cell === "number") return kind === "duration" ? show.duration(cell * 1000) : numberText(cell);
+  if (typeof cell === "number") return measureText(cell, kind) ?? numberText(cell);
   if (kind === "time" && typeof cell === "string") return show.dateTime(cell);
   if (kind === "reference" && isReference(cell)) return cell.name;
   return typeof cell === "string" ? cell : JSON.stringify(cell);
 }
+
+/** A duration or a size in words; null for other kinds. @param {number} value in seconds or bytes @param {string} kind */
+export const measureText = (value, kind) =>
+  (kind === "duration" ? show.duration(value * 1000) : kind === "size" ? show.bytes(value) : null);
 
 /** A number as it was given, where that is short. @param {number} value */
 const numberText = (value) => (String(value).length <= SHORT ? String(value) : show.number(value));
