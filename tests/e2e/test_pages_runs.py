@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from agent.domain import NewTask, TaskType
+from agent.store import UsageSample
 from tests.support.browser import DESK, PHONE, Site, keep_picture
 from tests.support.demo_store import Story, crash, finish, start
 from tests.support.many import copy_tasks
@@ -45,6 +46,10 @@ def stories(site: Site) -> list[Story]:
     finish(stories[2])
     site.page.set_viewport_size(DESK)
     return stories
+
+
+def query(address: str | None) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(address or "").query)
 
 
 def names(site: Site) -> Locator:
@@ -157,6 +162,26 @@ def test_groups_have_means_and_open_to_their_runs(site: Site, stories: list[Stor
     expect(page.locator("#rows tr.group")).to_have_count(2)
     page.get_by_role("button", name="Do not group by config optimizer").click()
     expect(names(site)).to_have_count(4)
+    assert site.complaints == []
+
+
+def test_the_archive_is_a_table_of_its_own_with_its_own_columns(site: Site, stories: list[Story]) -> None:
+    page = site.page
+    site.store.tasks.archive(stories[0].task_id)
+    site.store.usage.add(stories[0].task_id, UsageSample(1, 50.0, 3 << 29, 1))
+    site.go("/runs")
+    expect(names(site)).to_have_text(["run 3", "run 2", "run 1"])
+    page.get_by_role("checkbox", name="Archive").check()
+    expect(names(site)).to_have_text(["run 0"])
+    expect(page.locator("#chips")).to_have_text(re.compile(r"All\s*1.*Failed\s*1", re.DOTALL))
+    assert "lr" not in heads(site), "the only run of the archive differs from none"
+    assert query(page.locator("#export-csv").get_attribute("href"))["archived"] == ["true"]
+    site.go("/runs?archived=1&columns=name,peak_memory")
+    expect(page.get_by_role("checkbox", name="Archive")).to_be_checked()
+    expect(page.locator("#rows td").last).to_have_text("1.5 GiB")
+    page.get_by_role("checkbox", name="Archive").uncheck()
+    expect(names(site)).to_have_text(["run 3", "run 2", "run 1"])
+    assert "archived" not in query(page.url)
     assert site.complaints == []
 
 

@@ -83,6 +83,8 @@ class RunsPage {
     button("columns-open").addEventListener("click", () => attempt(async () =>
       this.#dialog.open(await this.#server.columns(true), this.#columns)));
     button("problem-mend").addEventListener("click", () => this.#choose({ columns: "", sort: "", group: "", open: "" }));
+    input("archived").addEventListener("change", () =>
+      this.#choose({ archived: input("archived").checked ? "1" : "", open: "", page: "1" }));
     select("group").addEventListener("change", () => this.#groupBy(select("group").value, true));
     addEventListener("pageshow", () => this.#controls()); // a browser may fill in old values by itself
     document.addEventListener("visibilitychange", () => { if (this.#isDue) this.#news(); });
@@ -157,9 +159,10 @@ class RunsPage {
   }
 
   #controls() {
-    const { text, where } = this.#chosen;
+    const { text, where, archived } = this.#chosen;
     if (input("search").value.trim() !== text) input("search").value = text;
     this.#where.show(where);
+    input("archived").checked = archived !== "";
     select("group").value = "";
   }
 

@@ -13,7 +13,8 @@ import * as state from "./pure/run_state.js";
 
 export class RunsServer {
   /** @type {Promise<RunColumns> | null} */ #asked = null;
-  /** Columns of a table for which nobody has chosen any. @type {string[] | null} */ #usual = null;
+  /** Columns of a table for which nobody has chosen any; new ones change them no more. @type {Promise<string[]> | null} */ #usual = null;
+  #archived = "";
   /** The columns that there are, once the server has said so. @type {RunColumns | null} */ known = null;
 
   /** @param {() => void} onKnown when `known` has changed */
@@ -24,15 +25,34 @@ export class RunsServer {
   /** @param {boolean} [isAnew] @returns {Promise<RunColumns>} */
   columns(isAnew = false) {
     if (!this.#asked || isAnew) {
-      const asked = ask("/api/runs/columns").then((known) => {
+      /** @type {Promise<RunColumns>} */
+      const asked = ask(`/api/runs/columns?${state.placeQuery(this.#archived)}`).then((known) => {
+        if (this.#asked !== asked) return known; // another question has followed
         this.known = known;
         this.onKnown();
         return known;
       });
-      asked.catch(() => { this.#asked = null; });
+      asked.catch(() => { if (this.#asked === asked) this.#asked = null; });
       this.#asked = asked;
     }
     return this.#asked;
+  }
+
+  /** The columns are those of the archive, or of the other runs. @param {string} archived */
+  #look(archived) {
+    if (archived === this.#archived) return;
+    this.#archived = archived;
+    this.#asked = this.#usual = this.known = null;
+  }
+
+  /** @returns {Promise<string[]>} */
+  #usualColumns() {
+    if (!this.#usual) {
+      const usual = this.columns().then(defaultColumns);
+      usual.catch(() => { if (this.#usual === usual) this.#usual = null; });
+      this.#usual = usual;
+    }
+    return this.#usual;
   }
 
   /**
@@ -41,8 +61,8 @@ export class RunsServer {
    * @returns {Promise<{answer: Answer, columns: string[]}>}
    */
   async answer(chosen) {
-    if (!chosen.columns) this.#usual ??= defaultColumns(await this.columns());
-    const columns = chosen.columns ? splitKeys(chosen.columns) : this.#usual ?? [];
+    this.#look(chosen.archived);
+    const columns = chosen.columns ? splitKeys(chosen.columns) : await this.#usualColumns();
     const isGrouped = splitKeys(chosen.group).length > 0;
     return { answer: isGrouped ? await this.#groups(chosen, columns) : await this.#table(chosen, columns), columns };
   }

@@ -28,7 +28,7 @@ export function drawAround(chosen, answer, columns, { choose, ungroup }) {
   chips($("chips"), state.GROUPS.map((one) => ({ ...one, count: one.count(counts, {}), isChosen: one === group })), (key) =>
     choose({ show: key === first ? "" : key, page: "1" }));
   $("summary").textContent = summary(chosen, answer);
-  drawEmpty(total, !chosen.text && !chosen.where && group.key === first);
+  drawEmpty(total, !chosen.text && !chosen.where && group.key === first, chosen.archived !== "");
   drawPager(state.pageOf(chosen), total);
   drawFiles(chosen, answer, columns);
   drawGroups(splitKeys(chosen.group), ungroup);
@@ -42,13 +42,15 @@ function summary(chosen, answer) {
   return `${state.rangeText(page, length, total, "group")} · ${show.counted(answer.groups.runs, "run")}`;
 }
 
-/** @param {number} total @param {boolean} isWhole nothing is left out by choice */
-function drawEmpty(total, isWhole) {
+/** @param {number} total @param {boolean} isWhole nothing is left out by choice @param {boolean} isArchive */
+function drawEmpty(total, isWhole, isArchive) {
   $("list").hidden = total === 0;
   $("none").hidden = total > 0;
-  $("none-title").textContent = isWhole ? "No runs yet" : "No run matches";
-  $("none-text").textContent = isWhole ? "Every task is a run: a new task appears here as soon as it is queued."
-    : "Choose another group or search for less.";
+  const [title, text] = !isWhole ? ["No run matches", "Choose another group or search for less."]
+    : isArchive ? ["The archive is empty", "A task that has ended is archived on its page, or in the list of tasks."]
+      : ["No runs yet", "Every task is a run: a new task appears here as soon as it is queued."];
+  $("none-title").textContent = title;
+  $("none-text").textContent = text;
 }
 
 /** @param {number} page @param {number} total */

@@ -3,7 +3,8 @@ import { test } from "node:test";
 
 import { addressWith, valuesOf } from "../../../web_stub/assets/pure/address.js";
 import {
-  NOTHING_CHOSEN, compareAddress, exportAddress, groupsExport, groupsQuery, openOf, openedQuery, pageOf, rangeText, sortNow, tableQuery,
+  NOTHING_CHOSEN, compareAddress, exportAddress, groupsExport, groupsQuery, openOf, openedQuery, pageOf, placeQuery, rangeText,
+  sortNow, tableQuery,
 } from "../../../web_stub/assets/pure/run_state.js";
 
 /** @param {string} query of an address */
@@ -13,8 +14,8 @@ const asked = (query) => Object.fromEntries(new URLSearchParams(query));
 
 test("an address and what is chosen lead to each other", () => {
   const all = {
-    show: "error", text: "a b", where: 'config["x,y"] == "&"', columns: 'name,config["x,y"]', sort: "-id", group: "status", page: "3",
-    selected: "1,5", open: '["status == \\"error\\""]',
+    show: "error", archived: "1", text: "a b", where: 'config["x,y"] == "&"', columns: 'name,config["x,y"]', sort: "-id",
+    group: "status", page: "3", selected: "1,5", open: '["status == \\"error\\""]',
   };
   const address = addressWith("http://h/runs", all, NOTHING_CHOSEN);
   assert.deepEqual(chosen(new URL(address).search), all);
@@ -48,6 +49,16 @@ test("a file has what is seen, on all pages", () => {
   assert.equal(exportAddress(page, ["name", "duration"], "csv"),
     "/api/runs.csv?where=id+%3E+1&columns=id%2Cname%2Cduration&sort=-id");
   assert.equal(groupsExport(chosen("?group=status&page=2"), ["duration"], "json"), "/api/runs.json?group=status&columns=status%2Cduration");
+});
+
+test("the archive is asked for in place of the other runs, in every question", () => {
+  const page = chosen("?archived=1&group=status");
+  const file = exportAddress(page, [], "csv").split("?")[1];
+  for (const query of [tableQuery(page, []), groupsQuery(page, []), openedQuery(page, "id == 1", []), file]) {
+    assert.equal(asked(query).archived, "true");
+  }
+  assert.equal(asked(tableQuery(chosen(""), [])).archived, undefined);
+  assert.equal(placeQuery(""), "");
 });
 
 test("only a table of groups is ordered by their size", () => {

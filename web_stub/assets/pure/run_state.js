@@ -10,14 +10,14 @@ import { both } from "./where_text.js";
 
 /**
  * As the address has it: `columns`, `sort` and `group` with commas, `page` from 1, `selected` ids with commas, `open` the
- * conditions of opened groups as JSON.
- * @typedef {{show: string, text: string, where: string, columns: string, sort: string, group: string, page: string,
- *   selected: string, open: string}} Chosen
+ * conditions of opened groups as JSON, `archived` "1" for the runs of the archive in place of the others.
+ * @typedef {{show: string, archived: string, text: string, where: string, columns: string, sort: string, group: string,
+ *   page: string, selected: string, open: string}} Chosen
  */
 
 /** An address that names nothing. @type {Chosen} */
 export const NOTHING_CHOSEN = {
-  show: "", text: "", where: "", columns: "", sort: "", group: "", page: "1", selected: "", open: "",
+  show: "", archived: "", text: "", where: "", columns: "", sort: "", group: "", page: "1", selected: "", open: "",
 };
 export const LIMIT = 100; // rows of a page
 export const OPENED = 20; // runs of an opened group
@@ -58,9 +58,12 @@ export function openOf(text) {
   }
 }
 
+/** The archive or the rest, as the server is asked for it. @param {string} archived */
+export const placeQuery = (archived) => (archived ? "archived=true" : "");
+
 /** @param {Chosen} chosen @returns {URLSearchParams} which runs */
-function filter({ show: shown, text, where }) {
-  const query = new URLSearchParams();
+function filter({ show: shown, archived, text, where }) {
+  const query = new URLSearchParams(placeQuery(archived));
   if (text.trim()) query.set("text", text.trim());
   if (where.trim()) query.set("where", where.trim());
   for (const status of [groupOf(shown).query.status ?? []].flat()) query.append("status", status);
