@@ -135,6 +135,11 @@ def test_a_fault_of_the_condition_is_shown_at_its_place_and_mended(site: Site, s
     expect(page.locator("#problem")).to_contain_text("no task has config.nothing")
     page.get_by_role("button", name="Show the usual columns").click()
     expect(names(site)).to_have_count(4)
+    site.go("/runs?sort=name,status,type,plugin,project,model,lines,created")
+    head(site, "duration").locator(".sort").click(modifiers=["Shift"])
+    expect(page.locator("#problem")).to_contain_text("sort: 9 are too many; name at most 8")
+    page.go_back()
+    expect(page.locator("#problem")).to_be_hidden()
     assert all("400" in complaint for complaint in site.complaints), "the browser names refused requests, nothing else"
 
 
@@ -162,6 +167,9 @@ def test_groups_have_means_and_open_to_their_runs(site: Site, stories: list[Stor
     expect(page.locator("#rows tr.group")).to_have_count(2)
     page.get_by_role("button", name="Do not group by config optimizer").click()
     expect(names(site)).to_have_count(4)
+    site.go("/runs?group=created")
+    page.locator("#rows tr.group .open").first.click()
+    expect(page.locator("#rows tr.inner td.name")).to_have_text([re.compile("run 0")])
     assert site.complaints == []
 
 

@@ -67,8 +67,7 @@ class RunsPage {
     onSelect: (id, box, isRange) => this.#selection.pick(id, box.checked, isRange),
     onOpen: (where) => {
       const open = state.openOf(this.#chosen.open);
-      const next = open.includes(where) ? open.filter((one) => one !== where) : [...open, where];
-      this.#choose({ open: next.length ? JSON.stringify(next) : "" });
+      this.#choose({ open: state.openText(open.includes(where) ? open.filter((one) => one !== where) : [...open, where]) });
     },
     only: (where) => addressWith(location.href, {
       ...this.#chosen, where: both(this.#chosen.where, where), group: "", open: "", page: "1",

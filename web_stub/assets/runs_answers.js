@@ -77,6 +77,7 @@ export class RunsServer {
     const numeric = numericColumns(await this.columns(), columns);
     /** @type {RunGroups} */
     const groups = await ask(`/api/runs/groups?${state.groupsQuery(chosen, numeric)}`);
+    for (const group of groups.groups) group.where = state.whereOf(chosen, group.where);
     const open = state.openOf(chosen.open).filter((where) => groups.groups.some((one) => one.where === where));
     const summed = groups.columns.map(({ key }) => key);
     const tables = await Promise.all(open.map((where) => ask(`/api/runs?${state.openedQuery(chosen, where, summed)}`)));

@@ -3,8 +3,8 @@ import { test } from "node:test";
 
 import { addressWith, valuesOf } from "../../../web_stub/assets/pure/address.js";
 import {
-  NOTHING_CHOSEN, compareAddress, exportAddress, groupsExport, groupsQuery, openOf, openedQuery, pageOf, placeQuery, rangeText,
-  sortNow, tableQuery,
+  NOTHING_CHOSEN, compareAddress, exportAddress, groupsExport, groupsQuery, openOf, openText, openedQuery, pageOf, placeQuery, rangeText,
+  sortNow, tableQuery, whereOf,
 } from "../../../web_stub/assets/pure/run_state.js";
 
 /** @param {string} query of an address */
@@ -70,6 +70,15 @@ test("texts of an address that mean nothing are as if they were not there", () =
   assert.deepEqual(openOf("{"), []);
   assert.deepEqual(openOf('[1, "a"]'), ["a"]);
   assert.equal(pageOf(chosen("?page=x")), 1);
+});
+
+test("opened groups and their conditions stay within what an address and the server take", () => {
+  const conditions = [1, 2, 3, 4, 5].map((i) => `config.a == "${String(i).repeat(900)}"`);
+  assert.deepEqual(openOf(openText(conditions)), conditions.slice(1), "the one that was opened first closes");
+  assert.equal(openText([]), "");
+  assert.equal(whereOf(chosen("?where=id+%3E+1"), conditions[0]), conditions[0]);
+  assert.equal(whereOf(chosen(`?where=${"x".repeat(1200)}`), conditions[0]), null);
+  assert.equal(whereOf(chosen(""), null), null);
 });
 
 test("rows say of how many they are", () => {

@@ -21,6 +21,8 @@ export const NOTHING_CHOSEN = {
 };
 export const LIMIT = 100; // rows of a page
 export const OPENED = 20; // runs of an opened group
+const LONGEST_WHERE = 2000; // characters of a condition
+const LONGEST_OPEN = 4000; // characters of the conditions of opened groups
 /** Facts of each row that the page needs whatever is shown: links, and durations that go on. */
 export const ALWAYS = ["name", "status", "started", "finished"];
 
@@ -60,6 +62,16 @@ export function openOf(text) {
 
 /** The archive or the rest, as the server is asked for it. @param {string} archived */
 export const placeQuery = (archived) => (archived ? "archived=true" : "");
+
+/** As the address has it. Of more than fit, those that were opened first close. @param {string[]} open conditions */
+export function openText(open) {
+  let kept = open;
+  while (JSON.stringify(kept).length > LONGEST_OPEN) kept = kept.slice(1);
+  return kept.length ? JSON.stringify(kept) : "";
+}
+
+/** The condition of a group, if the server takes it beside the one in use. @param {Chosen} chosen @param {string | null} where */
+export const whereOf = (chosen, where) => (where !== null && both(chosen.where, where).length <= LONGEST_WHERE ? where : null);
 
 /** @param {Chosen} chosen @returns {URLSearchParams} which runs */
 function filter({ show: shown, archived, text, where }) {
