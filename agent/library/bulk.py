@@ -25,6 +25,7 @@ Action = Literal["edit", "archive", "unarchive", "remove", "restore", "delete", 
 NOUNS: tuple[Noun, ...] = ("task", "model", "project", "plugin")  # tasks first: they name the others
 MOST = 1000  # things at once
 _FOR_TASKS = frozenset({"archive", "unarchive", "stop"})
+_REMOVALS = frozenset({"remove", "delete"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +142,8 @@ def weigh(store: Store, settings: Settings, task_ids: Collection[int]) -> Weight
 
 def _action(store: Store, noun: Noun, wish: Wish) -> Callable[[int], Sequence[str]]:
     """What to do to one of them; it gives sentences about results that stay. Raises BadInput."""
+    _require_sense(noun, wish)
     kept, action = shelf(store, noun), wish.action
-    if (noun != "task" and (action in _FOR_TASKS or wish.with_results)) or (noun == "plugin" and action == "edit"):
-        raise BadInput(f"A {noun} cannot be asked for {action if not wish.with_results else 'its results'}.")
-    if action == "edit" and wish.name is None and wish.notes is None and not (wish.tag or wish.untag):
-        raise BadInput("Nothing is to be changed: give a name, notes, or tags to put on or to take off.")
 
     def do(id_: int) -> Sequence[str]:
         match action:
@@ -165,6 +163,19 @@ def _action(store: Store, noun: Noun, wish: Wish) -> Callable[[int], Sequence[st
         return _results_too(store, id_, for_good=action == "delete") if wish.with_results else ()
 
     return do
+
+
+def _require_sense(noun: Noun, wish: Wish) -> None:
+    """BadInput for a wish that this noun does not have, or whose action would ignore a part of it."""
+    action, words = wish.action, bool(wish.tag or wish.untag) or wish.name is not None or wish.notes is not None
+    if (noun != "task" and (action in _FOR_TASKS or wish.with_results)) or (noun == "plugin" and action == "edit"):
+        raise BadInput(f"A {noun} cannot be asked for {action if not wish.with_results else 'its results'}.")
+    if wish.with_results and action not in _REMOVALS:
+        raise BadInput(f"Results go with a task that is removed or deleted; leave with_results out of {action}.")
+    if words and action != "edit":
+        raise BadInput(f"Names, notes and tags are changed by edit; leave them out of {action}.")
+    if action == "edit" and not words:
+        raise BadInput("Nothing is to be changed: give a name, notes, or tags to put on or to take off.")
 
 
 def _results_too(store: Store, task_id: int, *, for_good: bool) -> Sequence[str]:

@@ -107,6 +107,16 @@ def test_results_go_too_when_that_is_asked_for(site: Site, ended: int) -> None:
     assert {model.id for model in site.store.models.trashed()} == set(made[1:])
 
 
+@pytest.mark.parametrize("action", ["edit", "archive", "unarchive", "restore", "stop"])
+def test_only_a_removal_takes_results_with_it(site: Site, ended: int, action: str) -> None:
+    words = {"tag": ["x"]} if action == "edit" else {}
+    asked = {"ids": [ended], "action": action, "with_results": True, **words}
+    refused = site.client.post("/api/tasks/bulk", json=asked)
+    assert (refused.status_code, "leave with_results out" in refused.json()["error"]) == (400, True)
+    task = site.store.tasks.get(ended)
+    assert (site.store.models.trashed(), task.tags, task.archived_at) == ([], (), None)
+
+
 @pytest.mark.parametrize(
     ("noun", "asked"),
     [
@@ -115,6 +125,8 @@ def test_results_go_too_when_that_is_asked_for(site: Site, ended: int) -> None:
         ("models", {"ids": [1], "action": "remove", "with_results": True}),
         ("plugins", {"ids": [1], "action": "edit", "tag": ["x"]}),
         ("tasks", {"ids": [1], "action": "edit"}),
+        ("tasks", {"ids": [1], "action": "stop", "tag": ["x"]}),
+        ("models", {"ids": [1], "action": "restore", "untag": ["x"]}),
         ("tasks", {"ids": [], "action": "remove"}),
         ("tasks", {"ids": [1], "action": "explode"}),
     ],
