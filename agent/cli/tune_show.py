@@ -33,7 +33,8 @@ def list_studies(limit: int, *, as_json: bool) -> None:
     rows = (
         (
             v.study.id, v.study.name, state_of(v), f"{ended(v)} of {v.study.trials}", goal(v),
-            show.number(v.best.value) if v.best else "", v.best.task_id if v.best else "",
+            show.number(v.best.value) if v.best else "",
+            ("deleted" if v.best.is_task_deleted else v.best.task_id) if v.best else "",
         )
         for v in views
     )  # fmt: skip
@@ -67,7 +68,7 @@ def show_study(reference: str, *, as_json: bool) -> None:
     cells = (
         (
             trial.number, trial.state.value, show.number(trial.value) if trial.value is not None else "",
-            *(value_text(trial.params.get(key)) for key in keys), trial.task_id,
+            *(value_text(trial.params.get(key)) for key in keys), "deleted" if trial.is_task_deleted else trial.task_id,
             show.duration(trial.started_at, trial.finished_at), trial.sentence,
         )
         for trial in found.trials
@@ -106,6 +107,7 @@ def words_of(trial: TrialView, found: StudyView) -> str:
     value = [f"{found.study.metric} {show.number(trial.value)}"] if trial.value is not None else []
     params = [f"{key} {value_text(given)}" for key, given in trial.params.items()]
     task = [f"(task {trial.task_id})"] if trial.task_id is not None else []
+    task += ["(its task was deleted)"] if trial.is_task_deleted else []
     return "  ".join([*value, *params, *task])
 
 

@@ -23,7 +23,7 @@ from agent.run.shutdown import Shutdown
 from agent.store import StudyState
 from agent.submission import config_notes
 from agent.tuning.extra import require_optuna
-from agent.tuning.request import StudyRequest, example_of, find_study, more_trials, new_study
+from agent.tuning.request import StudyRequest, example_of, find_study, more_trials, new_study, require_parts
 from agent.tuning.space import read_space
 from agent.tuning.stop import stop
 
@@ -51,6 +51,7 @@ def resume_study(reference: str, *, trials: int | None, jobs: int | None, as_jso
     with open_installation() as installation:
         study = find_study(installation.store, reference)
         wanted = more_trials(study, trials)
+        require_parts(installation.store, study)
         if study.state is StudyState.FINISHED and wanted == study.trials:
             more = "a grid has no more" if study.sampler == "grid" else f"--trials {wanted + 20} would ask for 20 more"
             raise Conflict(f"study {study.id} has finished its {study.trials} trials; {more}")

@@ -7,7 +7,7 @@ between leaves a row that says what is to be done. What needs a thing keeps it: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -31,6 +31,7 @@ class Kept(Generic[Value]):
 
     _noun: ClassVar[str]
     _table: ClassVar[sa.Table]
+    _of_given_up: ClassVar[Mapping[str, object]] = {"deleted_us": _GIVEN_UP}  # what its row says then
     _db: Database
 
     def _columns(self) -> Sequence[sa.ColumnElement[Any]]:
@@ -104,7 +105,7 @@ class Kept(Generic[Value]):
             if of_trash and row.deleted_us is None:
                 raise NotFound(f"The trash has no {self._noun} {id}.")
             self._require_free(connection, row)
-            connection.execute(sa.update(self._table).where(self._table.c.id == id).values(deleted_us=_GIVEN_UP))
+            connection.execute(sa.update(self._table).where(self._table.c.id == id).values(self._of_given_up))
 
     def given_up(self) -> list[int]:
         """Ids of those that are deleted for good but for their rows, and what still belongs to them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import sqlalchemy as sa
 
@@ -38,6 +38,11 @@ StopCause = Literal["trial_pruned"]
 
 class Tasks(TaskClaims, Described[Task]):
     _noun, _table = "task", tasks
+    _of_given_up: ClassVar[Mapping[str, object]] = {
+        **Described._of_given_up,
+        "study_id": None,  # its trial stands without it, and one that has no value yet gets another task
+        "trial_number": None,
+    }
 
     def add(
         self,
@@ -272,7 +277,7 @@ class Tasks(TaskClaims, Described[Task]):
         """
         with self._db.writing() as connection:
             of_trash = sa.and_(tasks.c.id == id, tasks.c.deleted_us.is_not(None))
-            if connection.execute(sa.update(tasks).where(of_trash).values(deleted_us=0)).rowcount == 0:
+            if connection.execute(sa.update(tasks).where(of_trash).values(self._of_given_up)).rowcount == 0:
                 return False
         delete_story(self._db, id)
         with self._db.writing() as connection:

@@ -23,6 +23,9 @@ class TrialState(StrEnum):
     FAILED = "failed"
 
 
+NEVER_SUBMITTED = "the study was stopped before the trial had a task"
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     kind: str  # train or val
@@ -145,7 +148,7 @@ def end_of(
 ) -> End:
     """The end of a trial from its ended task and the values of its steps. `is_pruned`: its stop was decided on."""
     if task is None:
-        return End(TrialState.FAILED, sentence="the study was stopped before the trial had a task")
+        return End(TrialState.FAILED, sentence=NEVER_SUBMITTED)
     if task.status is TaskStatus.FINISHED:
         if metric is None or direction is None:
             return End(TrialState.COMPLETE)

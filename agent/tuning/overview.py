@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agent.domain import Task, TaskStatus
 from agent.store import StudyState
 from agent.tuning.controller import Turn, is_controlled
-from agent.tuning.decisions import TrialState
+from agent.tuning.decisions import NEVER_SUBMITTED, TrialState
 from agent.tuning.search import Search, SearchTrial
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class TrialView:
     sentence: str  # why it failed
     task_id: int | None
     task_status: TaskStatus | None
+    is_task_deleted: bool  # for good: what the search knows of the trial stays
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -78,6 +79,7 @@ def _trial(trial: SearchTrial, task: Task | None) -> TrialView:
         sentence=trial.sentence,
         task_id=task.id if task else None,
         task_status=task.status if task else None,
+        is_task_deleted=task is None and trial.state is not TrialState.RUNNING and trial.sentence != NEVER_SUBMITTED,
         started_at=task.started_at if task else None,
         finished_at=task.finished_at if task else None,
     )

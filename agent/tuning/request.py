@@ -9,8 +9,9 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from agent.domain import NewTask
-from agent.errors import BadInput, NotFound
+from agent.errors import BadInput, Conflict, NotFound
 from agent.fs.names import read_number
+from agent.library.bulk import Noun, shelf
 from agent.store import NewStudy
 from agent.submission import check_name
 from agent.tuning.decisions import read_metric
@@ -87,6 +88,22 @@ def find_study(store: Store, reference: str) -> Study:
         except NotFound:
             pass  # a name may look like a number
     return store.studies.find(reference)
+
+
+def require_parts(store: Store, study: Study) -> None:
+    """Conflict when something that its tasks need was deleted for good; the trash gives it back."""
+    nouns: tuple[tuple[Noun, int], ...] = (
+        ("plugin", study.task.plugin_id),
+        ("project", study.task.project_id),
+        ("model", study.task.model_id),
+    )
+    for noun, id_ in nouns:
+        try:
+            shelf(store, noun).get_anywhere(id_)
+        except NotFound:
+            raise Conflict(
+                f"study {study.id} cannot go on: its {noun} {id_} was deleted; `agent tune` starts a new study"
+            ) from None
 
 
 def more_trials(study: Study, trials: int | None) -> int:

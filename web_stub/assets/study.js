@@ -1,10 +1,10 @@
 // The page of a study. While it runs and is looked at, it is asked for again every few seconds.
 
-/** @import { Study, StudyPage, Trial } from "./types" */
+/** @import { Study, StudyPage, StudyPart, Trial } from "./types" */
 import { ask, attempt } from "./api.js";
 import { $, button, el, fill, firstData } from "./dom.js";
 import "./frame.js";
-import { facts, status } from "./pieces.js";
+import { facts, status, trialTask } from "./pieces.js";
 import { now } from "./pure/clock.js";
 import * as show from "./pure/format.js";
 import { countsText, sharesOf, stateOf, valueText } from "./pure/study.js";
@@ -17,8 +17,8 @@ const first = firstData();
 let study = first.study;
 let timer = 0;
 
-/** @param {number | null} id */
-const taskLink = (id) => id !== null && el("a", { href: `/tasks/${id}` }, `task ${id}`);
+/** A thing by its name, with a link where that leads somewhere. @param {string} address @param {StudyPart} part */
+const partLink = (address, { name, has_page: hasPage }) => (hasPage ? el("a", { href: address }, name) : name);
 
 /** @param {Trial} trial */
 function row(trial) {
@@ -29,7 +29,7 @@ function row(trial) {
     el("td", {}, status(trial.state)),
     el("td.right", {}, trial.value !== null && show.number(trial.value)),
     ...Object.keys(study.space).map((key) => el("td", {}, valueText(trial.params[key]))),
-    el("td", {}, taskLink(trial.task_id)),
+    el("td", {}, trialTask(trial)),
     el("td.right", {}, took),
     el("td.why", {}, trial.sentence));
 }
@@ -38,10 +38,11 @@ function draw() {
   const state = stateOf(study);
   fill($("state"), status(state));
   facts($("facts"), [
-    ["Plugin", el("a", { href: `/plugins/${study.plugin_id}` }, first.plugin)],
-    ["Project", el("a", { href: `/projects/${study.project_id}` }, first.project)],
+    ["Plugin", partLink(`/plugins/${study.plugin_id}`, first.plugin)],
+    ["Project", partLink(`/projects/${study.project_id}`, first.project)],
+    ["Model", partLink(`/models/${study.model_id}`, first.model)],
     ["Metric", study.metric ? `${study.metric}, ${study.direction}` : "none: every combination is tried"],
-    ["Best", study.best ? el("span", {}, `${show.number(study.best.value)}, `, taskLink(study.best.task_id)) : "–"],
+    ["Best", study.best ? el("span", {}, `${show.number(study.best.value)}, `, trialTask(study.best)) : "–"],
     ["Search", `${study.sampler}, pruner ${study.pruner}, seed ${study.seed}, ${study.jobs} at once`],
   ]);
   $("resume").hidden = state === "running" || state === "finished";

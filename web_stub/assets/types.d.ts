@@ -497,6 +497,7 @@ export interface Trial {
   sentence: string;
   task_id: number | null;
   task_status: TaskStatus | null;
+  is_task_deleted: boolean;
   started_at: string | null;
   finished_at: string | null;
 }
@@ -724,8 +725,15 @@ export interface NewTaskPage {
   defaults: Pick<Options, "engine" | "gpus" | "pull" | "hardened">;
 }
 
+/** What a study was started with; `name` says so where it is in the trash or deleted. */
+export interface StudyPart {
+  name: string;
+  has_page: boolean;
+}
+
 export interface StudyPage {
   study: Study;
-  plugin: string;
-  project: string;
+  plugin: StudyPart;
+  project: StudyPart;
+  model: StudyPart;
 }

@@ -26,6 +26,7 @@ class Trial(Resource):
     sentence: Annotated[str, Field(description="why it failed")]
     task_id: int | None
     task_status: TaskStatus | None
+    is_task_deleted: Annotated[bool, Field(description="for good")]
     started_at: datetime | None
     finished_at: datetime | None
 

@@ -12,6 +12,7 @@ from agent.store import StudyState, open_store
 from agent.tuning.controller import Controller, controlling, is_controlled
 from agent.tuning.decisions import TrialState
 from agent.tuning.overview import view
+from agent.tuning.request import require_parts
 from agent.tuning.search import Search
 from tests.support.instants import Instants
 
@@ -99,6 +100,31 @@ def test_values_of_a_running_task_are_reported_and_its_best_one_counts(bench):
     (trial,) = one_turn(bench, study).trials
     assert (trial.state, trial.value) == (TrialState.COMPLETE, 0.5)
     assert trial.steps == {0: 0.1, 2: 0.5, 3: 0.4}
+
+
+def test_a_trial_whose_task_was_deleted_before_it_was_told_gets_another(bench):
+    study = bench.add("lr=0.1..0.9", trials=1)
+    one_turn(bench, study)
+    (task,) = bench.store.studies.tasks(study.id).values()
+    bench.start(task)
+    bench.end(task)
+    bench.store.tasks.give_up(task.id)
+
+    one_turn(bench, study)
+
+    (again,) = bench.store.studies.tasks(study.id).values()
+    assert (again.id, again.config) == (task.id + 1, task.config)
+    assert run(bench, study).trials[0].state is TrialState.COMPLETE
+
+
+def test_a_study_whose_plugin_was_deleted_is_not_resumed(bench):
+    study = bench.add("lr=0.1..0.9", trials=1)
+    require_parts(bench.store, study)
+    bench.store.plugins.remove(study.task.plugin_id)
+    require_parts(bench.store, study)  # a task takes it out of the trash
+    bench.store.plugins.give_up(study.task.plugin_id)
+    with pytest.raises(Conflict, match=r"study 1 cannot go on: its plugin 1 was deleted; `agent tune` starts"):
+        require_parts(bench.store, study)
 
 
 def test_a_poor_trial_is_pruned_and_its_task_is_stopped_with_that_reason(bench):

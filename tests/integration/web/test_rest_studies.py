@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from starlette.testclient import TestClient
 
 from agent.store import StudyState
 from tests.integration.web.conftest import Site
 from tests.support.demo_study import study
+from tests.support.web_server import TOKEN
+
+
+@pytest.fixture
+def person(site: Site) -> TestClient:
+    """A client with a session instead of the token."""
+    site.stranger.post("/login", data={"token": TOKEN})
+    return site.stranger
 
 
 def test_a_study_has_its_trials_with_values_tasks_and_the_best_of_them(site: Site) -> None:
@@ -24,6 +33,45 @@ def test_a_study_has_its_trials_with_values_tasks_and_the_best_of_them(site: Sit
     assert (failed["value"], failed["task_status"]) == (None, "error")
     assert "no space left" in failed["sentence"]
     assert found["importance"] is None, "fewer than ten trials are complete"
+
+
+def delete_all_of(site: Site, study_id: int) -> None:
+    """What the study was started with, and its tasks, for good."""
+    task = site.store.studies.get(study_id).task
+    for id_ in [one.id for one in site.store.studies.tasks(study_id).values()]:
+        site.store.tasks.give_up(id_)
+    parts = (("models", task.model_id), ("projects", task.project_id), ("plugins", task.plugin_id))
+    for noun, id_ in parts:
+        assert site.client.delete(f"/api/{noun}/{id_}?for_good=true").status_code == 204
+
+
+@pytest.mark.parametrize("is_purged", [False, True])
+def test_a_study_outlives_what_it_was_started_with(site: Site, person: TestClient, is_purged: bool) -> None:
+    study(site.store, site.library)
+    before = site.client.get("/api/studies/1").json()
+    delete_all_of(site, 1)
+    if is_purged:
+        for shelf in (site.store.tasks, site.store.models, site.store.projects, site.store.plugins):
+            for id_ in shelf.given_up():
+                shelf.purge(id_)
+
+    found = site.client.get("/api/studies/1").json()
+
+    gone = {"task_id": None, "task_status": None, "started_at": None, "finished_at": None, "is_task_deleted": True}
+    assert found == {**before, "trials": [trial | gone for trial in before["trials"]], "best": before["best"] | gone}
+    assert site.client.get("/api/studies").json()["items"][0]["best"] == found["best"]
+    assert site.client.post("/api/studies/1/stop").json() == found
+    page = person.get("/studies/1")
+    assert (page.status_code, "plugin 1, deleted" in page.text) == (200, True)
+    assert person.get("/studies").status_code == 200
+
+
+def test_what_is_in_the_trash_is_named_on_the_page_of_its_study(site: Site, person: TestClient) -> None:
+    study(site.store, site.library, trials=1)
+    site.store.tasks.remove(1)
+    site.store.projects.remove(site.library.project_id)
+    page = person.get("/studies/1")
+    assert (page.status_code, "(in the trash)" in page.text) == (200, True)
 
 
 def test_importance_comes_with_enough_trials(site: Site) -> None:
