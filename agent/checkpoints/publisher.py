@@ -59,6 +59,11 @@ class _Look:
     """It is time to see whether there is space for what waits."""
 
 
+def model_name(task: Task, index: int) -> str:
+    """What the model of a checkpoint is called, until its task ends or a person calls it otherwise."""
+    return f"{task.name} ({index:08d})"
+
+
 class Uploader:
     """One task's results on their way into the library; `finish` waits until all have arrived."""
 
@@ -276,7 +281,7 @@ class Uploader:
             ) from error
         config = model_state.read_config(folder)
         state = NewModel(
-            name=f"{self._task.name} ({report.index:08d})",
+            name=model_name(self._task, report.index),
             sha256=out.blob.sha256,
             size_bytes=out.blob.size_bytes,
             config=config,

@@ -127,7 +127,8 @@ def describe(checkpoint: Checkpoint) -> str:
     """A checkpoint in one line: `checkpoint 3 → model 17 ★ best so far`."""
     best = " ★ best so far" if checkpoint.is_best else ""
     if checkpoint.state is CheckpointState.PUBLISHED:
-        return f"checkpoint {checkpoint.index} → model {checkpoint.model_id}{best}"
+        model = f"model {checkpoint.model_id}" if checkpoint.model_id is not None else "a model that was deleted"
+        return f"checkpoint {checkpoint.index} → {model}{best}"
     if checkpoint.state is CheckpointState.FAILED:
         return f"checkpoint {checkpoint.index} was not kept ({checkpoint.reason})"
     return f"checkpoint {checkpoint.index} is being packed{best}"

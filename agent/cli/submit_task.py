@@ -187,14 +187,15 @@ def agent_alive(installation: Installation) -> bool:
 def _say_results(installation: Installation, task: Task) -> None:
     if task.result_project_id is not None:
         show.err.print(f"  predictions: project {task.result_project_id}", markup=False)
-    kept = [c for c in installation.store.checkpoints.list(task.id) if c.state is CheckpointState.PUBLISHED]
+    published = [c for c in installation.store.checkpoints.list(task.id) if c.state is CheckpointState.PUBLISHED]
+    kept = [checkpoint for checkpoint in published if checkpoint.model_id is not None]
     if kept:
         best = library.best_of_task(installation.store, task.id)
         if best in kept:
             which = f"the best is {best.index}: model {best.model_id}, also called task:{task.id}/best"
         else:
             which = f"the latest is {kept[-1].index}: model {kept[-1].model_id}"
-        show.err.print(f"  {len(kept)} checkpoints; {which}", markup=False)
+        show.err.print(f"  {len(kept)} checkpoint{'' if len(kept) == 1 else 's'}; {which}", markup=False)
 
 
 def _show_plan(made: Plan, *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from agent.checkpoints.publisher import Uploader
+from agent.checkpoints.publisher import Uploader, model_name
 from agent.domain import CheckpointState, ExitResult, Step, Task, TaskStatus, TaskType
 from agent.engines.gpus import Gpus
 from agent.errors import AgentError, Conflict, CouldNotStart, EngineUnavailable, PluginFailed, TakenOver
@@ -251,11 +251,10 @@ class Run:
             store.tasks.set_result_project(self.task.id, project.id, agent_id=self.task.agent_id)
             return
         checkpoints = store.checkpoints.list(self.task.id)
-        published = [c for c in checkpoints if c.state is CheckpointState.PUBLISHED and c.model_id is not None]
-        if published:
-            last = max(published, key=lambda checkpoint: checkpoint.seq)
-            assert last.model_id is not None
-            store.models.rename(last.model_id, self.task.name)
+        published = [checkpoint for checkpoint in checkpoints if checkpoint.state is CheckpointState.PUBLISHED]
+        if published and (model_id := published[-1].model_id) is not None:
+            given = model_name(self.task, published[-1].index)
+            store.models.rename(model_id, self.task.name, instead_of=given)
         if (failure := training_failure(checkpoints)) is not None:
             raise failure
 

@@ -119,8 +119,11 @@ class Models(Described[Model]):
             total = connection.execute(sa.select(sa.func.count()).select_from(found.subquery())).scalar_one()
         return Page(ids, int(total))
 
-    def rename(self, id: int, name: str) -> Model:  # noqa: A002
-        return self._change(id, name=clean(name), updated_us=now_us())
+    def rename(self, id: int, name: str, *, instead_of: str) -> None:  # noqa: A002
+        """Give it another name, unless it has not this one any more, or is gone: a person decided otherwise."""
+        wanted = sa.and_(models.c.id == id, models.c.name == clean(instead_of))
+        with self._db.writing() as connection:
+            connection.execute(sa.update(models).where(wanted).values(name=clean(name), updated_us=now_us()))
 
     def set_plugin(self, id: int, origin: Provenance) -> Model:  # noqa: A002
         """Say which plugin a model belongs to: the plugin's part of this origin."""

@@ -134,7 +134,8 @@ class Projects(Described[Project]):
     def _hindrance(self, connection: sa.Connection, row: sa.Row[Any]) -> str | None:
         if ids := users(connection, tasks.c.project_id == row.id):
             return stays_for(ids, "use", f"project {row.id}")
-        writes = sa.and_(tasks.c.result_project_id == row.id, tasks.c.status.not_in(_FINAL))
+        makes = sa.or_(tasks.c.result_project_id == row.id, tasks.c.id == row.task_id)
+        writes = sa.and_(makes, tasks.c.status.not_in(_FINAL))
         if ids := users(connection, writes):
             return f"Task {ids[0]} makes project {row.id} and has not ended; `agent task stop {ids[0]}` ends it."
         return None

@@ -94,6 +94,37 @@ def test_a_training_goes_through_all_steps_and_ends_last(installation, run):
     assert model.provenance.image_digest == "sha256:" + "0" * 64
 
 
+def before_publishing(monkeypatch, act):
+    """Let a person do something after the last checkpoint became a model and before the run looks at it."""
+    publish = Run.publish
+
+    def meddled(self):
+        act(max(model.id for model in self.installation.store.models.list(task_id=self.task.id)))
+        publish(self)
+
+    monkeypatch.setattr(Run, "publish", meddled)
+
+
+@pytest.mark.parametrize("how", ["trash", "given up", "purged"])
+def test_a_training_whose_last_model_was_deleted_meanwhile_ends_well(installation, run, monkeypatch, how):
+    models = installation.store.models
+
+    def delete(id_):
+        models.remove(id_) if how == "trash" else models.give_up(id_)
+        if how == "purged":
+            library.purge_model(installation.store, installation.artifacts, id_)
+
+    before_publishing(monkeypatch, delete)
+    task, _ = run(good)
+    assert (task.status, task.reason, task.message) == (TaskStatus.FINISHED, "finished", None)
+
+
+def test_the_name_that_a_person_gave_to_the_last_model_stays(installation, run, monkeypatch):
+    before_publishing(monkeypatch, lambda id_: installation.store.models.edit(id_, name="the good one"))
+    task, _ = run(good)
+    assert [model.name for model in installation.store.models.list(task_id=task.id)] == ["the good one"]
+
+
 def test_a_crash_without_its_exception_is_told_in_the_words_of_its_line(run):
     def crash(folder):
         yield event("TASK_CRASHED", "get_params error", exc_str="")

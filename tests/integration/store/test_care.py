@@ -220,6 +220,15 @@ def test_predictions_go_without_their_task_which_forgets_them(store: Store, new_
     assert store.tasks.get(task.id).result_project_id is None
 
 
+def test_what_a_running_inference_has_made_stays_before_it_is_called_its_result(
+    store: Store, new_task: NewTaskOf
+) -> None:
+    task = store.tasks.add(new_task(store), agent_id="me:1:x")
+    made = store.projects.add(NewProject("predictions", "", {}, "cd" * 32, [], task_id=task.id))
+    with pytest.raises(Conflict, match=f"Task {task.id} makes project {made.id} and has not ended"):
+        store.projects.remove(made.id)
+
+
 def add_plugin(store: Store, image: str) -> Plugin:
     return store.plugins.put(
         title=image, description="", type="", image=image, tag="1", modes=[], readme="", configs=[], image_digest=None,

@@ -157,14 +157,16 @@ def test_a_model_is_found_by_name_or_the_beginning_of_its_hash(store: Store) -> 
             store.models.find(unknown)
 
 
-def test_a_model_is_renamed(store: Store) -> None:
-    model = add_model(store, "net", "a" * 64)
-    renamed = store.models.rename(model.id, "better")
+def test_a_model_is_renamed_unless_a_person_has_done_so(store: Store) -> None:
+    model = add_model(store, "net (00000001)", "a" * 64)
+    store.models.rename(model.id, "net", instead_of=model.name)
 
-    assert renamed == store.models.find("better")
-    assert renamed == replace(model, name="better", updated_at=renamed.updated_at)
-    with pytest.raises(NotFound, match="There is no model 99"):
-        store.models.rename(99, "x")
+    renamed = store.models.get(model.id)
+    assert renamed == replace(model, name="net", updated_at=renamed.updated_at)
+    store.models.edit(model.id, name="better")
+    store.models.rename(model.id, "net", instead_of=model.name)
+    assert store.models.get(model.id).name == "better"
+    store.models.rename(99, "x", instead_of="y")  # deleted meanwhile
 
 
 def test_a_checkpoint_reported_twice_is_one(store: Store, task: Task) -> None:
