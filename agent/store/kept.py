@@ -50,7 +50,7 @@ class Kept(Generic[Value]):
         return False
 
     def _brought_back(self, connection: sa.Connection, row: sa.Row[Any]) -> None:
-        """Bring back, too, what it needs."""
+        """Bring back, too, what it needs. Conflict when something of that is deleted for good."""
 
     def get_anywhere(self, id: int) -> Value:  # noqa: A002
         """Also from the trash. NotFound."""
@@ -74,7 +74,10 @@ class Kept(Generic[Value]):
             return self._changed(connection, id, **({"deleted_us": now_us()} if row.deleted_us is None else {}))
 
     def restore(self, id: int) -> Value:  # noqa: A002
-        """Take it out of the trash, with what it needs; what is not in it stays as it is. NotFound when it is gone."""
+        """Take it out of the trash, with what it needs; what is not in it stays as it is.
+
+        Conflict when what it needs is deleted for good; NotFound when it is gone itself.
+        """
         with self._db.writing() as connection:
             row = self._locked(connection, id)
             if row.deleted_us is not None:
@@ -90,22 +93,18 @@ class Kept(Generic[Value]):
         with self._db.reading() as connection:
             return [self._value(row) for row in connection.execute(found)]
 
-    def require_free(self, id: int) -> None:  # noqa: A002
-        """Conflict when something needs it; NotFound."""
-        with self._db.writing() as connection:
-            self._require_free(connection, self._locked(connection, id))
+    def give_up(self, *ids: int, of_trash: bool = False) -> None:
+        """Delete them for good, all or none: they do not come back, and `purge` ends them.
 
-    def give_up(self, id: int, *, of_trash: bool = False) -> None:  # noqa: A002
-        """Delete it for good: it does not come back, and `purge` ends it. With `of_trash` only if it is in the trash.
-
-        Conflict when something needs it; NotFound.
+        With `of_trash` only what is in the trash. Conflict when something needs one of them; NotFound.
         """
         with self._db.writing() as connection:
-            row = self._locked(connection, id)
-            if of_trash and row.deleted_us is None:
-                raise NotFound(f"The trash has no {self._noun} {id}.")
-            self._require_free(connection, row)
-            connection.execute(sa.update(self._table).where(self._table.c.id == id).values(self._of_given_up))
+            for id_ in sorted(set(ids)):  # in this order, so that nobody waits for one who waits for us
+                row = self._locked(connection, id_)
+                if of_trash and row.deleted_us is None:
+                    raise NotFound(f"The trash has no {self._noun} {id_}.")
+                self._require_free(connection, row)
+                connection.execute(sa.update(self._table).where(self._table.c.id == id_).values(self._of_given_up))
 
     def given_up(self) -> list[int]:
         """Ids of those that are deleted for good but for their rows, and what still belongs to them."""
@@ -116,14 +115,15 @@ class Kept(Generic[Value]):
     def _purged(self, connection: sa.Connection, id_: int) -> sa.Row[Any] | None:
         """Delete the row of a thing in the trash, and give it. None when it is not there, or stays.
 
-        One that something needs by now is restored instead; one to which something in the trash refers waits for that.
+        One that something needs by now is restored instead, unless it is given up; one to which something in the trash
+        refers waits for that.
         """
         found = sa.select(self._table).where(self._table.c.id == id_, self._table.c.deleted_us.is_not(None))
         row = connection.execute(found.with_for_update()).first()
         if row is None:
             return None
         if self._hindrance(connection, row) is not None:
-            connection.execute(sa.update(self._table).where(self._table.c.id == id_).values(deleted_us=None))
+            bring_back(connection, self._table, id_)
             return None
         if self._holder(connection, id_):
             return None
@@ -209,6 +209,15 @@ def bring_back(connection: sa.Connection, table: sa.Table, id_: int) -> None:
     connection.execute(
         sa.update(table).where(table.c.id == id_, table.c.deleted_us > _GIVEN_UP).values(deleted_us=None)
     )
+
+
+def take(connection: sa.Connection, table: sa.Table, id_: int) -> bool:
+    """Bring back a thing for one that needs it, and hold it until the transaction ends; False when it is gone."""
+    found = sa.select(table.c.id).where(table.c.id == id_, is_not_given_up(table)).with_for_update()
+    if connection.execute(found).first() is None:
+        return False
+    bring_back(connection, table, id_)
+    return True
 
 
 def users(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[int]:

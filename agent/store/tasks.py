@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar, Literal
 
@@ -14,7 +14,7 @@ from agent.errors import Conflict, NotFound
 from agent.store.append import add_closing_note
 from agent.store.columns import clean, now_us, to_json
 from agent.store.failures import taken_over
-from agent.store.kept import Described, bring_back, is_not_given_up
+from agent.store.kept import Described, take
 from agent.store.listing import Listing, Window
 from agent.store.paging import Page, page_of
 from agent.store.runs.values import config_values as config_values_of
@@ -63,15 +63,9 @@ class Tasks(TaskClaims, Described[Task]):
         with self._db.writing() as connection:
             if trial is not None and (earlier := task_of_trial(connection, trial)) is not None:
                 return earlier
-            for noun, table, wanted in (
-                ("plugin", plugins, new.plugin_id),
-                ("project", projects, new.project_id),
-                ("model", models, new.model_id),
-            ):
-                known = sa.select(table.c.id).where(table.c.id == wanted, is_not_given_up(table))
-                if connection.execute(known).first() is None:
+            for noun, table, wanted in _needs(new):
+                if not take(connection, table, wanted):
                     raise NotFound(f"There is no {noun} {wanted}.")
-                bring_back(connection, table, wanted)
             row = connection.execute(
                 sa.insert(tasks)
                 .values(
@@ -295,8 +289,12 @@ class Tasks(TaskClaims, Described[Task]):
         return f"Task {row.id} is {row.status}; `agent task stop {row.id}` ends it, then it can go."
 
     def _brought_back(self, connection: sa.Connection, row: sa.Row[Any]) -> None:
-        for table, id_ in ((plugins, row.plugin_id), (projects, row.project_id), (models, row.model_id)):
-            bring_back(connection, table, id_)
+        for noun, table, id_ in _needs(row):
+            if not take(connection, table, id_):
+                raise Conflict(
+                    f"Task {row.id} cannot come back: its {noun} {id_} was deleted for good. "
+                    f"`agent task rm --for-good {row.id}` deletes the task, too."
+                )
 
     def _set(self, id_: int, agent_id: str | None = None, **changed: Any) -> None:
         """With `agent_id`, TakenOver unless the task is this agent's."""
@@ -304,6 +302,13 @@ class Tasks(TaskClaims, Described[Task]):
             if agent_id is not None and lock_task(connection, id_).agent_id != agent_id:
                 raise taken_over(id_)
             change_task(connection, id_, changed)
+
+
+def _needs(task: Any) -> Iterator[tuple[str, sa.Table, int]]:
+    """What a task, or a row of one, cannot be without."""
+    yield "plugin", plugins, task.plugin_id
+    yield "project", projects, task.project_id
+    yield "model", models, task.model_id
 
 
 def _page(

@@ -229,6 +229,46 @@ def test_what_a_running_inference_has_made_stays_before_it_is_called_its_result(
         store.projects.remove(made.id)
 
 
+@pytest.mark.parametrize("of_trash", [False, True])
+def test_many_are_given_up_together_or_none_is(store: Store, task: Task, of_trash: bool) -> None:
+    first, last = store.projects.create("first"), store.projects.create("last")
+    if of_trash:
+        store.projects.remove(first.id)
+    for other, refusal in ((task.project_id, Conflict), (99, NotFound)):
+        with pytest.raises(refusal):
+            store.projects.give_up(first.id, other, last.id, of_trash=False)
+    if of_trash:
+        with pytest.raises(NotFound, match=f"The trash has no project {last.id}"):
+            store.projects.give_up(first.id, last.id, of_trash=True)
+    assert store.projects.given_up() == []
+    store.projects.give_up(last.id, first.id, last.id)
+    assert store.projects.given_up() == [first.id, last.id]
+
+
+@pytest.mark.parametrize("noun", ["plugin", "project", "model"])
+def test_a_task_does_not_come_back_without_what_was_deleted_for_good(
+    store: Store, new_task: NewTaskOf, noun: str
+) -> None:
+    task = ended(store, new_task(store))
+    store.tasks.remove(task.id)
+    shelves = {"plugin": store.plugins, "project": store.projects, "model": store.models}
+    needed = {"plugin": task.plugin_id, "project": task.project_id, "model": task.model_id}
+    for other, shelf in shelves.items():
+        shelf.give_up(needed[other]) if other == noun else shelf.remove(needed[other])
+
+    said = rf"Task {task.id} cannot come back: its {noun} {needed[noun]} was deleted for good\. `agent task rm --for"
+    with pytest.raises(Conflict, match=said):
+        store.tasks.restore(task.id)
+
+    assert [one.id for one in store.tasks.trashed()] == [task.id]
+    assert [len(shelf.trashed()) for shelf in shelves.values()] == [
+        int(other != noun) for other in shelves
+    ]  # nothing came back half
+    assert shelves[noun].given_up() == [needed[noun]]
+    assert store.tasks.purge(task.id)
+    assert shelves[noun].purge(needed[noun])
+
+
 def add_plugin(store: Store, image: str) -> Plugin:
     return store.plugins.put(
         title=image, description="", type="", image=image, tag="1", modes=[], readme="", configs=[], image_digest=None,
