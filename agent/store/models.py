@@ -100,7 +100,11 @@ class Models(Described[Model]):
                 raise
         begins = models.c.sha256.startswith(name_or_sha, autoescape=True)
         with self._db.reading() as connection:
-            contents = connection.execute(sa.select(models.c.sha256).where(begins).distinct().limit(5)).scalars().all()
+            contents = (
+                connection.execute(sa.select(models.c.sha256).where(begins, IS_LISTED).distinct().limit(5))
+                .scalars()
+                .all()
+            )
         if len(contents) > 1:
             raise Conflict(f"Several models have a sha256 that begins with {name_or_sha}: {', '.join(contents)}.")
         return self._one(begins, missing)
@@ -170,8 +174,11 @@ class Models(Described[Model]):
     # ---------------------------------------------------------------- pins and the trash
 
     def pin(self, id: int, *, pinned: bool = True) -> Model:  # noqa: A002
-        """A pinned model is kept whatever the policy says, and cannot be removed. NotFound."""
-        return self._change(id, pinned=pinned)
+        """A pinned model is kept whatever the policy says, and cannot be removed; a pin takes it out of the trash.
+
+        NotFound.
+        """
+        return self._change(id, pinned=True, deleted_us=None) if pinned else self._change(id, pinned=False)
 
     def purge(self, id: int) -> str | None:  # noqa: A002
         """Forget a model of the trash for good; the hash of its bytes. None when it is not in the trash any more.

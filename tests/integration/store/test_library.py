@@ -157,6 +157,17 @@ def test_a_model_is_found_by_name_or_the_beginning_of_its_hash(store: Store) -> 
             store.models.find(unknown)
 
 
+def test_the_beginning_of_a_hash_means_models_outside_the_trash(store: Store) -> None:
+    gone, stays = add_model(store, "gone", "ab" * 32), add_model(store, "stays", "ab" * 31 + "cd")
+    store.models.remove(gone.id)
+    assert store.models.find("ab" * 8) == stays
+    store.models.remove(stays.id)
+    with pytest.raises(NotFound):
+        store.models.find("ab" * 8)
+    store.models.restore(gone.id)
+    assert store.models.find("ab" * 8) == gone
+
+
 def test_a_model_is_renamed_unless_a_person_has_done_so(store: Store) -> None:
     model = add_model(store, "net (00000001)", "a" * 64)
     store.models.rename(model.id, "net", instead_of=model.name)

@@ -54,6 +54,15 @@ def test_pinned_models_and_those_tasks_start_from_stay(store: Store, new_task: C
         store.models.remove(task.model_id)
 
 
+def test_a_pin_takes_a_model_out_of_the_trash(store: Store) -> None:
+    one = store.models.add(model("one"))
+    store.models.remove(one.id)
+    assert store.models.pin(one.id, pinned=False).deleted_at is not None
+    pinned = store.models.pin(one.id)
+    assert (pinned.pinned, pinned.deleted_at, store.models.trashed()) == (True, None, [])
+    assert pinned in store.models.list()
+
+
 @pytest.mark.parametrize("why", ["pinned", "used"])
 def test_a_model_of_the_trash_that_is_needed_by_now_is_restored_instead_of_purged(
     store: Store, new_task: Callable[..., NewTask], why: str
