@@ -1,7 +1,8 @@
 """The tables. Times are integer microseconds since 1970 (`*_us`), JSON is text, ids are integers.
 
 Portable SQL only: the same metadata makes an SQLite file and a PostgreSQL database. A change here needs
-a revision in `migrations/versions`; a test compares the two.
+a revision in `migrations/versions`; a test compares the two. Each foreign key begins an index: before a row is deleted,
+the database looks for those that refer to it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0009"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0010"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -84,7 +85,7 @@ projects = Table(
     Column("content_sha256", String(64), nullable=False, index=True),
     Column("images_count", BigInteger, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
-    Column("task_id", BigInteger),  # provenance outlives what it names: no foreign key
+    Column("task_id", BigInteger, index=True),  # provenance outlives what it names: no foreign key
     Column("created_us", Us, nullable=False),
     Column("updated_us", Us, nullable=False),
     Column("meta", Text, nullable=False),
@@ -161,9 +162,9 @@ tasks = Table(
     Column("type", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column("plugin_id", ForeignKey("plugins.id"), nullable=False),
-    Column("project_id", ForeignKey("projects.id"), nullable=False),
-    Column("model_id", ForeignKey("models.id"), nullable=False),
+    Column("plugin_id", ForeignKey("plugins.id"), nullable=False, index=True),
+    Column("project_id", ForeignKey("projects.id"), nullable=False, index=True),
+    Column("model_id", ForeignKey("models.id"), nullable=False, index=True),
     Column("step", SmallInteger, nullable=False, server_default="0"),
     Column("stop_requested", Boolean, nullable=False, server_default=text("false")),
     Column("agent_id", Text),
@@ -174,7 +175,7 @@ tasks = Table(
     Column("reason", Text),
     Column("message", Text),
     Column("exit_code", Integer),
-    Column("result_project_id", ForeignKey("projects.id")),
+    Column("result_project_id", ForeignKey("projects.id"), index=True),
     Column("created_us", Us, nullable=False),
     Column("started_us", Us),
     Column("finished_us", Us),
@@ -214,7 +215,7 @@ config_values = Table(
     "config_values",
     metadata,
     Column("path", Text, primary_key=True),  # as expressions spell it behind `config`
-    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True, index=True),
     Column("kind", SmallInteger, nullable=False),
     Column("number", Float(53)),
     Column("text", Text),
@@ -333,7 +334,7 @@ checkpoints = Table(
     Column("is_best", Boolean, nullable=False),
     Column("state", Text, nullable=False),
     Column("reason", Text),
-    Column("model_id", ForeignKey("models.id")),
+    Column("model_id", ForeignKey("models.id"), index=True),
     Column("created_us", Us, nullable=False),
     Column("optional", Text),
     UniqueConstraint("task_id", "seq"),

@@ -61,6 +61,7 @@ LATER = {
     f"VALUES (1, 'rates', 'running', 3, 1, 'grid', 'none', 7, {US}, '{{}}', '{TASK}'); "
     "INSERT INTO study_journal (study_id, seq, body) VALUES (1, 0, '{}'); "
     "UPDATE tasks SET study_id = 1, trial_number = 0 WHERE id = 2;",
+    "0010": "",  # indexes only
 }
 
 
