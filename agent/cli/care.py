@@ -161,7 +161,7 @@ def _report(noun: Noun, outcomes: Sequence[Outcome], done: str, *, json: bool, l
     if len(outcomes) == 1 and (failure := outcomes[0].failure) is not None:
         raise failure
     if json:
-        rows = [{"id": one.id, "error": one.error, "reason": one.reason, "stayed": one.stayed} for one in outcomes]
+        rows = [{"id": one.id, "error": one.error, "reason": one.reason, **_results(one)} for one in outcomes]
         show.as_json({"items": rows, "left": left})
     for one in outcomes:
         if one.error is not None:
@@ -172,6 +172,10 @@ def _report(noun: Noun, outcomes: Sequence[Outcome], done: str, *, json: bool, l
         show.err.print(f"Note: {sentence}", markup=False)
     if left or any(one.failure is not None for one in outcomes):
         raise typer.Exit(1)
+
+
+def _results(outcome: Outcome) -> dict[str, object]:
+    return {"stayed": outcome.stayed, "models": outcome.models, "projects": outcome.projects}
 
 
 def _trash(noun: Noun, *, json: bool) -> None:

@@ -42,11 +42,16 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of one thing: `failure` is why nothing happened to it, `stayed` says why some of its results stayed."""
+    """Of one thing: `failure` is why nothing happened to it.
+
+    Of a task whose results were to go with it: `models` and `projects` that went, `stayed` says why others did not.
+    """
 
     id: int
     failure: AgentError | None = None
     stayed: tuple[str, ...] = ()
+    models: tuple[int, ...] = ()
+    projects: tuple[int, ...] = ()
 
     @property
     def error(self) -> str | None:
@@ -95,14 +100,19 @@ def shelf(store: Store, noun: Noun) -> Tasks | Models | Projects | Plugins:
 def act(store: Store, noun: Noun, ids: Collection[int], wish: Wish) -> list[Outcome]:
     """Do it to each, in the order given, each id once. A refusal of one keeps nobody from the others.
 
-    BadInput when the wish makes no sense for this noun.
+    Results go after all of the tasks, because a task that goes, too, may need one. BadInput when the wish makes no
+    sense for this noun.
     """
     do = _action(store, noun, wish)
     if wish.name is not None and len(set(ids)) > 1:
         raise BadInput(f"{len(set(ids))} {noun}s cannot have one name; rename one at a time.")
     if len(ids) > MOST:
         raise BadInput(f"{len(ids)} {noun}s are too many at once; the most is {MOST}.")
-    return [_outcome(do, id_) for id_ in dict.fromkeys(ids)]
+    outcomes = [_outcome(do, id_) for id_ in dict.fromkeys(ids)]
+    if not wish.with_results:
+        return outcomes
+    for_good = wish.action == "delete"
+    return [one if one.failure is not None else _results_too(store, one.id, for_good=for_good) for one in outcomes]
 
 
 def in_trash(store: Store, settings: Settings, noun: Noun, *, before: datetime | None = None) -> Iterator[Trashed]:
@@ -140,12 +150,12 @@ def weigh(store: Store, settings: Settings, task_ids: Collection[int]) -> Weight
 # ---------------------------------------------------------------- one thing
 
 
-def _action(store: Store, noun: Noun, wish: Wish) -> Callable[[int], Sequence[str]]:
-    """What to do to one of them; it gives sentences about results that stay. Raises BadInput."""
+def _action(store: Store, noun: Noun, wish: Wish) -> Callable[[int], object]:
+    """What to do to one of them. Raises BadInput."""
     _require_sense(noun, wish)
     kept, action = shelf(store, noun), wish.action
 
-    def do(id_: int) -> Sequence[str]:
+    def do(id_: int) -> None:
         match action:
             case "edit":
                 assert not isinstance(kept, Plugins)  # which is refused above
@@ -160,7 +170,6 @@ def _action(store: Store, noun: Noun, wish: Wish) -> Callable[[int], Sequence[st
                 kept.remove(id_)
             case "delete":
                 kept.give_up(id_)
-        return _results_too(store, id_, for_good=action == "delete") if wish.with_results else ()
 
     return do
 
@@ -178,27 +187,29 @@ def _require_sense(noun: Noun, wish: Wish) -> None:
         raise BadInput("Nothing is to be changed: give a name, notes, or tags to put on or to take off.")
 
 
-def _results_too(store: Store, task_id: int, *, for_good: bool) -> Sequence[str]:
-    """Remove what a task made, which its own removal has not refused; why some of it stays."""
-    stays = []
-    for noun, ids in (
-        ("model", [model.id for model in store.models.list(task_id=task_id, limit=1_000_000)]),
-        ("project", [project.id for project in store.projects.of_task(task_id)]),
-    ):
-        kept = store.models if noun == "model" else store.projects
-        for id_ in ids:
-            try:
-                kept.give_up(id_) if for_good else kept.remove(id_)
-            except AgentError as error:
-                stays.append(str(error))
-    return stays
+def _results_too(store: Store, task_id: int, *, for_good: bool) -> Outcome:
+    """Remove what a task made, which is removed itself by now."""
+    models = [model.id for model in store.models.list(task_id=task_id, limit=1_000_000)]
+    projects = [project.id for project in store.projects.of_task(task_id)]
+    (models_went, models_stay), (projects_went, projects_stay) = (
+        _went(kept.give_up if for_good else kept.remove, ids)
+        for kept, ids in ((store.models, models), (store.projects, projects))
+    )
+    return Outcome(task_id, stayed=(*models_stay, *projects_stay), models=models_went, projects=projects_went)
 
 
-def _outcome(do: Callable[[int], Sequence[str]], id_: int) -> Outcome:
+def _went(remove: Callable[[int], object], ids: Sequence[int]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Those that could be removed, and why the others stay."""
+    outcomes = [_outcome(remove, id_) for id_ in ids]
+    return tuple(one.id for one in outcomes if one.failure is None), tuple(one.error for one in outcomes if one.error)
+
+
+def _outcome(do: Callable[[int], object], id_: int) -> Outcome:
     try:
-        return Outcome(id_, stayed=tuple(do(id_)))
+        do(id_)
     except AgentError as error:
         return Outcome(id_, error)
+    return Outcome(id_)
 
 
 def _folder_bytes(settings: Settings, task_ids: Collection[int]) -> dict[int, int]:

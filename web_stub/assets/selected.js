@@ -4,7 +4,7 @@
 import { ask, attempt, say, tell } from "./api.js";
 import { $, button, dialog, el, fill, input } from "./dom.js";
 import * as show from "./pure/format.js";
-import { Selection, tagsOf } from "./pure/selection.js";
+import { Selection, tagsOf, wayBack } from "./pure/selection.js";
 import { removalText } from "./removal.js";
 
 const SHOWN_ERRORS = 3;
@@ -16,6 +16,12 @@ const SHOWN_ERRORS = 3;
  * @property {() => void} refresh ask for the list again
  * @property {() => boolean} [isArchive] the list shows archived tasks
  */
+
+/** The first of the sentences, and how many more there are. @param {string[]} reasons */
+function sayAll(reasons) {
+  for (const reason of reasons.slice(0, SHOWN_ERRORS)) say(reason);
+  if (reasons.length > SHOWN_ERRORS) say(`And ${show.count(reasons.length - SHOWN_ERRORS)} more of this kind.`);
+}
 
 export class Selected {
   #selection = new Selection();
@@ -105,29 +111,36 @@ export class Selected {
   #act(action, done, more = {}, undo) {
     return attempt(async () => {
       const ids = [...this.#selection.ids];
-      const items = await this.#ask(ids, action, more);
+      const items = await this.#ask(this.parts.noun, ids, action, more);
       const failed = items.filter((one) => one.error !== null);
       const went = items.filter((one) => one.error === null).map((one) => one.id);
       this.#selection.replace(failed.map((one) => one.id));
       this.draw();
       this.parts.refresh();
-      const back = undo && (() => attempt(async () => { await this.#ask(went, undo, {}); this.parts.refresh(); }));
+      const back = undo && (() => attempt(() => this.#takeBack(items, undo)));
       if (went.length) tell(`${show.counted(went.length, this.parts.noun)} ${done}.`, back ? { title: "Undo", act: back } : undefined);
-      const reasons = [...failed.map((one) => one.error ?? ""), ...items.flatMap((one) => one.stayed)];
-      for (const reason of reasons.slice(0, SHOWN_ERRORS)) say(reason);
-      if (reasons.length > SHOWN_ERRORS) say(`And ${show.count(reasons.length - SHOWN_ERRORS)} more of this kind.`);
+      sayAll([...failed.map((one) => one.error ?? ""), ...items.flatMap((one) => one.stayed)]);
     });
   }
 
+  /** @param {Outcome[]} items what was done @param {string} undo the action that takes it back */
+  async #takeBack(items, undo) {
+    const outcomes = [];
+    for (const { noun, ids } of wayBack(this.parts.noun, items)) outcomes.push(...await this.#ask(noun, ids, undo, {}));
+    this.parts.refresh();
+    sayAll(outcomes.flatMap(({ error }) => (error === null ? [] : [error])));
+  }
+
   /**
+   * @param {SelectedParts["noun"]} noun
    * @param {number[]} ids
    * @param {string} action
    * @param {Record<string, unknown>} more
    * @returns {Promise<Outcome[]>}
    */
-  async #ask(ids, action, more) {
+  async #ask(noun, ids, action, more) {
     /** @type {OutcomeList} */
-    const { items } = await ask(`/api/${this.parts.noun}s/bulk`, {
+    const { items } = await ask(`/api/${noun}s/bulk`, {
       method: "POST", text: JSON.stringify({ ids, action, ...more }),
     });
     return items;

@@ -398,6 +398,8 @@ export interface Outcome {
   id: number;
   error: string | null;
   stayed: string[];
+  models: number[];
+  projects: number[];
 }
 
 export interface OutcomeList {

@@ -17,10 +17,13 @@ class Outcome(Resource):
     error: str | None
     reason: str | None
     stayed: Annotated[list[str], Field(description="why some of its results are still there, a sentence each")]
+    models: Annotated[list[int], Field(description="of its results, those that went with it")]
+    projects: Annotated[list[int], Field(description="the same")]
 
     @classmethod
     def of(cls, outcome: bulk.Outcome) -> Self:
-        return super().of(outcome, stayed=list(outcome.stayed))
+        results = {"stayed": list(outcome.stayed), "models": list(outcome.models), "projects": list(outcome.projects)}
+        return super().of(outcome, **results)
 
 
 class OutcomeList(Resource):

@@ -151,4 +151,5 @@ def test_results_go_with_their_task_where_nothing_needs_them(build: Build, ended
     (outcome,) = act(store, "task", [ended.id], Wish(action="remove", with_results=True))
     assert (outcome.error, len(outcome.stayed)) == (None, 1)
     assert "pinned" in outcome.stayed[0]
+    assert (outcome.models, outcome.projects) == ((made[1].id,), ())
     assert [model.id for model in store.models.trashed()] == [made[1].id]

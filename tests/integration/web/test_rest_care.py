@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,6 +106,15 @@ def test_results_go_too_when_that_is_asked_for(site: Site, ended: int) -> None:
     (one,) = bulk(site, "tasks", ids=[ended], action="remove", with_results=True)
     assert (one["error"], len(one["stayed"]), "pinned" in one["stayed"][0]) == (None, 1, True)
     assert {model.id for model in site.store.models.trashed()} == set(made[1:])
+    assert (set(one["models"]), one["projects"]) == (set(made[1:]), [])  # what a way back has to restore
+
+
+def test_results_that_only_tasks_beside_it_need_go_with_them(site: Site, ended: int) -> None:
+    (made, *_) = site.store.models.list(task_id=ended)
+    later = start(site.store, replace(new_task(site.store, site.library, "on"), model_id=made.id))
+    finish(later)
+    first, _ = bulk(site, "tasks", ids=[ended, later.task_id], action="remove", with_results=True)
+    assert (first["stayed"], made.id in first["models"]) == ([], True)
 
 
 @pytest.mark.parametrize("action", ["edit", "archive", "unarchive", "restore", "stop"])

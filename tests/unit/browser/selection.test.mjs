@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Selection, tagChanges, tagsOf } from "../../../web_stub/assets/pure/selection.js";
+import { Selection, tagChanges, tagsOf, wayBack } from "../../../web_stub/assets/pure/selection.js";
 
 const SHOWN = [9, 8, 7, 6, 5];
 
@@ -27,6 +27,17 @@ test("a range from a row that is not on this page any more is the row alone", ()
   selection.replace([3]);
   selection.set(6, true, SHOWN, true);
   assert.deepEqual(ids(selection), [3, 6]);
+});
+
+test("a removal is taken back with the results that went with it, a thousand things in a request", () => {
+  const none = { error: null, stayed: [], models: [], projects: [] };
+  const outcomes = [{ ...none, id: 1, models: [4, 5], projects: [6] }, { ...none, id: 2 }, { ...none, id: 3, error: "no" }];
+  assert.deepEqual(wayBack("task", outcomes), [
+    { noun: "model", ids: [4, 5] }, { noun: "project", ids: [6] }, { noun: "task", ids: [1, 2] },
+  ]);
+  const many = Array.from({ length: 1001 }, (_, id) => ({ ...none, id }));
+  assert.deepEqual(wayBack("model", many).map(({ noun, ids }) => [noun, ids.length]), [["model", 1000], ["model", 1]]);
+  assert.deepEqual(wayBack("task", []), []);
 });
 
 test("tags are written with commas between them", () => {

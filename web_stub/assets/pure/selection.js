@@ -1,5 +1,7 @@
 // Which rows of a list are selected: one by one, or a range from the one before.
 
+/** @import { Outcome } from "../types" */
+
 export class Selection {
   /** @type {Set<number>} */ ids = new Set();
   /** The row from which a range goes. @type {number | null} */ #from = null;
@@ -28,6 +30,27 @@ export class Selection {
     this.ids = new Set(ids);
     this.#from = null;
   }
+}
+
+const AT_ONCE = 1000; // things in a request
+
+/**
+ * The requests that take a removal back, the results that went with it, too: the results first, so that they are there
+ * when their task is.
+ * @param {"task" | "model" | "project"} noun
+ * @param {Outcome[]} outcomes of the removal
+ * @returns {{noun: "task" | "model" | "project", ids: number[]}[]}
+ */
+export function wayBack(noun, outcomes) {
+  const went = outcomes.filter(({ error }) => error === null);
+  /** @type {["task" | "model" | "project", number[]][]} */
+  const all = [
+    ["model", went.flatMap(({ models }) => models)],
+    ["project", went.flatMap(({ projects }) => projects)],
+    [noun, went.map(({ id }) => id)],
+  ];
+  return all.flatMap(([one, ids]) => Array.from({ length: Math.ceil(ids.length / AT_ONCE) }, (_, part) => (
+    { noun: one, ids: ids.slice(part * AT_ONCE, (part + 1) * AT_ONCE) })));
 }
 
 /** Tags as a person writes them, a comma between. @param {string} text */
