@@ -123,11 +123,13 @@ _DONE = {
 
 def _remove(noun: Noun, things: Sequence[str], *, for_good: bool, with_results: bool, yes: bool, json: bool) -> None:
     from agent.library.bulk import Wish, act
+    from agent.library.parting import what_goes
 
     with open_installation() as installation:
         ids = _ids(installation, noun, things)
         if for_good and not yes and sys.stdin.isatty():
-            typer.confirm(f"{_what_goes(installation, noun, ids, with_results=with_results)} Go on?", abort=True)
+            goes = what_goes(installation.store, installation.settings, noun, ids, with_results=with_results)
+            typer.confirm(f"{goes} Go on?", abort=True)
         wish = Wish(action="delete" if for_good else "remove", with_results=with_results)
         outcomes = act(installation.store, noun, ids, wish)
         left = _purge_given_up(installation) if for_good else []
@@ -141,19 +143,6 @@ def _purge_given_up(installation: Installation) -> list[str]:
 
     problems = [(one.name, one.remove()) for one in find_given_up(installation)]
     return [f"{name}: {problem} The next agent tries again." for name, problem in problems if problem]
-
-
-def _what_goes(installation: Installation, noun: Noun, ids: Sequence[int], *, with_results: bool) -> str:
-    from agent.library.bulk import weigh
-
-    if noun != "task":
-        return f"{len(ids)} {noun}{'' if len(ids) == 1 else 's'} cannot be restored afterwards."
-    weight = weigh(installation.store, installation.settings, ids)
-    made = f"{weight.models} models ({size_text(weight.models_bytes)}) and {weight.projects} projects of theirs"
-    return (
-        f"{weight.tasks} tasks, {weight.lines} lines of their logs and {size_text(weight.folder_bytes)} of folders "
-        f"cannot be restored afterwards; {made} {'go, too' if with_results else 'stay'}."
-    )
 
 
 def _report(noun: Noun, outcomes: Sequence[Outcome], done: str, *, json: bool, left: Sequence[str] = ()) -> None:

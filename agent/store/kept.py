@@ -7,7 +7,7 @@ between leaves a row that says what is to be done. What needs a thing keeps it: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from agent.errors import Conflict, NotFound
 from agent.fs.names import good_name
+from agent.store.among import portions
 from agent.store.columns import clean, now_us, to_us
 from agent.store.connect import Database
 from agent.store.schema import tasks
@@ -31,6 +32,7 @@ class Kept(Generic[Value]):
 
     _noun: ClassVar[str]
     _table: ClassVar[sa.Table]
+    _needed_as: ClassVar[sa.Column[int] | None] = None  # the column of tasks by which a task needs one; None: none does
     _of_given_up: ClassVar[Mapping[str, object]] = {"deleted_us": _GIVEN_UP}  # what its row says then
     _db: Database
 
@@ -44,10 +46,6 @@ class Kept(Generic[Value]):
     def _hindrance(self, connection: sa.Connection, row: sa.Row[Any]) -> str | None:
         """Why it has to stay, as a sentence with what to do about it; None when it may go."""
         raise NotImplementedError
-
-    def _holder(self, connection: sa.Connection, id_: int) -> bool:  # noqa: ARG002 - of the nouns that have one
-        """Whether a row, which may itself be in the trash, still refers to it, so that it cannot be deleted yet."""
-        return False
 
     def _brought_back(self, connection: sa.Connection, row: sa.Row[Any]) -> None:
         """Bring back, too, what it needs. Conflict when something of that is deleted for good."""
@@ -93,6 +91,18 @@ class Kept(Generic[Value]):
         with self._db.reading() as connection:
             return [self._value(row) for row in connection.execute(found)]
 
+    def needed_by_trash(self, ids: Collection[int]) -> int:
+        """How many tasks of the trash need one of these, and cannot come back without it."""
+        if self._needed_as is None:
+            return 0
+        with self._db.reading() as connection:
+            return sum(
+                connection.execute(
+                    sa.select(sa.func.count()).where(self._needed_as.in_(some), tasks.c.deleted_us > _GIVEN_UP)
+                ).scalar_one()
+                for some in portions(set(ids))
+            )
+
     def give_up(self, *ids: int, of_trash: bool = False) -> None:
         """Delete them for good, all or none: they do not come back, and `purge` ends them.
 
@@ -125,11 +135,17 @@ class Kept(Generic[Value]):
         if self._hindrance(connection, row) is not None:
             bring_back(connection, self._table, id_)
             return None
-        if self._holder(connection, id_):
+        if self._is_held(connection, id_):
             return None
         self._let_go(connection, id_)
         connection.execute(sa.delete(self._table).where(self._table.c.id == id_))
         return row
+
+    def _is_held(self, connection: sa.Connection, id_: int) -> bool:
+        """Whether a row of a task, which may itself be in the trash, still refers to it."""
+        if self._needed_as is None:
+            return False
+        return connection.execute(sa.select(tasks.c.id).where(self._needed_as == id_).limit(1)).first() is not None
 
     def _let_go(self, connection: sa.Connection, id_: int) -> None:
         """Clear the references to it that rows can do without."""

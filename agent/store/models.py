@@ -26,6 +26,7 @@ _SHA256_START = re.compile(r"[0-9a-f]{8,64}")
 
 class Models(Described[Model]):
     _noun, _table = "model", models
+    _needed_as = tasks.c.model_id
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -198,9 +199,6 @@ class Models(Described[Model]):
             return f"Model {row.id} is pinned; `agent model unpin {row.id}` first."
         ids = users(connection, tasks.c.model_id == row.id)
         return stays_for(ids, "start", f"from model {row.id}") if ids else None
-
-    def _holder(self, connection: sa.Connection, id_: int) -> bool:
-        return connection.execute(sa.select(tasks.c.id).where(tasks.c.model_id == id_).limit(1)).first() is not None
 
     def _let_go(self, connection: sa.Connection, id_: int) -> None:
         connection.execute(sa.update(checkpoints).where(checkpoints.c.model_id == id_).values(model_id=None))

@@ -20,6 +20,7 @@ from agent.store.search import contains, words_of
 
 class Plugins(Kept[Plugin]):
     _noun, _table = "plugin", plugins
+    _needed_as = tasks.c.plugin_id
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -115,9 +116,6 @@ class Plugins(Kept[Plugin]):
     def _hindrance(self, connection: sa.Connection, row: sa.Row[Any]) -> str | None:
         ids = users(connection, tasks.c.plugin_id == row.id)
         return stays_for(ids, "use", f"plugin {row.id}") if ids else None
-
-    def _holder(self, connection: sa.Connection, id_: int) -> bool:
-        return connection.execute(sa.select(tasks.c.id).where(tasks.c.plugin_id == id_).limit(1)).first() is not None
 
 
 def _about(table: sa.Subquery, word: str) -> sa.ColumnElement[bool]:

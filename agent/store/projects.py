@@ -28,6 +28,7 @@ _FINAL = [status.value for status in FINAL]
 
 class Projects(Described[Project]):
     _noun, _table = "project", projects
+    _needed_as = tasks.c.project_id
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -139,9 +140,6 @@ class Projects(Described[Project]):
         if ids := users(connection, writes):
             return f"Task {ids[0]} makes project {row.id} and has not ended; `agent task stop {ids[0]}` ends it."
         return None
-
-    def _holder(self, connection: sa.Connection, id_: int) -> bool:
-        return connection.execute(sa.select(tasks.c.id).where(tasks.c.project_id == id_).limit(1)).first() is not None
 
     def _let_go(self, connection: sa.Connection, id_: int) -> None:
         made = tasks.c.result_project_id == id_

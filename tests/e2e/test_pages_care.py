@@ -115,6 +115,17 @@ def test_many_tasks_are_tagged_archived_and_deleted_at_once_and_the_running_one_
     expect(page.locator("#trash tr")).to_have_count(3)
     page.get_by_role("button", name="Restore run 1").click()
     expect(page.locator("#trash tr")).to_have_count(2)
+
+    site.go("/tasks")
+    page.get_by_label("Select run 1").click()
+    page.get_by_role("button", name="Delete…").click()
+    page.get_by_label("Delete the models and projects that they made, too").check()
+    page.get_by_role("button", name="Move to the trash").click()
+    expect(page.locator("#toasts")).to_contain_text("1 task moved to the trash.")
+    assert len(site.store.models.trashed()) == 2
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#rows .row")).to_have_count(2)
+    assert site.store.models.trashed() == []  # they came back first
     assert site.complaints == []
 
 

@@ -53,6 +53,47 @@ def test_what_takes_the_space_is_shown_and_a_removed_model_comes_back(site):
     assert site.complaints == []
 
 
+def test_the_trash_deletes_for_good_after_a_question_and_says_what_needs_a_thing(site):
+    story = site.started("fruit")
+    train(story, site.artifacts, epochs=2)
+    finish(story)
+    site.store.tasks.remove(story.task_id)
+    site.store.projects.remove(site.library.project_id)
+    needed = site.store.models.remove(site.library.model_id)
+    page = site.page
+    site.go("/space")
+    expect(page.locator("#trash tr")).to_have_count(3)
+    for size, name in ((DESK, "desk"), (PHONE, "phone")):
+        page.set_viewport_size(size)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        keep_picture(site, f"trash-{name}")
+    page.set_viewport_size(DESK)
+
+    page.get_by_role("button", name="Delete fruit for good").click()
+    expect(page.locator("#for-good-title")).to_have_text(f"Delete task {story.task_id} for good?")
+    expect(page.locator("#for-good-text")).to_contain_text("1 task, ")
+    expect(page.locator("#for-good-text")).to_contain_text("2 models (")
+    keep_picture(site, "trash-question")
+    page.get_by_role("button", name="Keep").click()
+    expect(page.locator("#for-good")).to_be_hidden()
+    assert site.store.tasks.given_up() == []
+
+    page.get_by_role("button", name=f"Delete {needed.name} for good").click()
+    expect(page.locator("#for-good-text")).to_contain_text("1 task of the trash needs it and cannot come back then.")
+    site.store.tasks.restore(story.task_id)  # by somebody else, meanwhile
+    page.get_by_role("button", name="Delete for good", exact=True).click()
+    expect(page.locator("#toasts")).to_contain_text(f"Task {story.task_id} starts from model {needed.id}")
+    site.store.tasks.remove(story.task_id)
+
+    site.go("/space")
+    page.get_by_role("button", name="Delete fruit for good").click()
+    page.get_by_role("button", name="Delete for good", exact=True).click()
+    expect(page.locator("#toasts")).to_contain_text("fruit is deleted for good.")
+    expect(page.locator("#trash")).not_to_contain_text(f"task {story.task_id},")
+    assert site.store.tasks.given_up() == [story.task_id]
+    assert [c for c in site.complaints if "409" not in c] == []
+
+
 def test_a_model_is_pinned_removed_and_restored_on_its_page(site):
     blob = site.artifacts.put_bytes(state_tar(["apple"], 5))
     model = site.store.models.add(NewModel("unsure", blob.sha256, blob.size_bytes, None))

@@ -28,6 +28,24 @@ def test_a_study_shows_its_history_its_importance_and_its_trials(site):
     assert site.complaints == []
 
 
+def test_a_study_outlives_what_it_was_started_with_and_links_only_what_exists(site):
+    study(site.store, site.library)
+    site.store.tasks.give_up(*range(1, 13))
+    site.store.projects.remove(site.library.project_id)
+    site.store.plugins.give_up(site.library.plugin_id)
+
+    site.go("/studies")
+    expect(site.page.locator("#rows")).to_contain_text("task deleted")
+    site.page.get_by_role("link", name="Learning rates").click()
+
+    expect(site.page.locator("#facts")).to_contain_text(f"plugin {site.library.plugin_id}, deleted")
+    expect(site.page.locator("#facts")).to_contain_text("(in the trash)")
+    expect(site.page.locator("#facts a")).to_have_count(1)  # the model's
+    expect(site.page.locator("#trials").get_by_text("task deleted")).to_have_count(12)
+    expect(site.page.locator("#trials a, #history a")).to_have_count(0)
+    assert site.complaints == []
+
+
 def test_a_study_that_runs_is_asked_for_again_and_can_be_stopped(site):
     study(site.store, site.library, trials=2)
     site.store.studies.resume(1, trials=4, jobs=1)

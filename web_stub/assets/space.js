@@ -1,9 +1,9 @@
-// The use of the disk, measured when the page is opened and after something is restored.
+// The use of the disk, measured when the page is opened and after something of the trash comes back or goes.
 
-/** @import { Space, TrashSpace } from "./types" */
+/** @import { Deletion, Space, TrashSpace } from "./types" */
 /** @import { Child } from "./dom.js" */
-import { ask, attempt } from "./api.js";
-import { $, el, fill } from "./dom.js";
+import { ask, attempt, tell } from "./api.js";
+import { $, dialog, el, fill } from "./dom.js";
 import "./frame.js";
 import { facts } from "./pieces.js";
 import { barWidth, partsOf, summary } from "./pure/disk.js";
@@ -76,9 +76,11 @@ function draw(space) {
     name: ["task", "model"].includes(one.noun) ? link(`${one.noun}s`, one.id, one.name) : one.name,
     under: `${one.noun} ${one.id}, can be restored until ${show.dateTime(one.until)}`,
     size: one.size_bytes,
-    action: el("button.button.small", {
+    action: el("div.acts", {}, el("button.button.small", {
       type: "button", "aria-label": `Restore ${one.name}`, onclick: () => attempt(() => restore(one)),
-    }, "Restore"),
+    }, "Restore"), el("button.danger.small", {
+      type: "button", "aria-label": `Delete ${one.name} for good`, onclick: () => attempt(() => askForGood(one)),
+    }, "Delete…")),
   })), "The trash is empty.");
   for (const id of ["disk", "tables"]) $(id).hidden = false;
 }
@@ -86,6 +88,27 @@ function draw(space) {
 /** @param {TrashSpace} thing */
 async function restore({ noun, id }) {
   await ask(`/api/${noun}s/${id}/restore`, { method: "POST" });
+  await measure();
+}
+
+/** @param {TrashSpace} thing */
+async function askForGood(thing) {
+  /** @type {Deletion} */
+  const { sentence } = await ask(`/api/${thing.noun}s/deletion?ids=${thing.id}`);
+  const box = dialog("for-good");
+  $("for-good-title").textContent = `Delete ${thing.noun} ${thing.id} for good?`;
+  $("for-good-text").textContent = sentence;
+  box.returnValue = "";
+  box.onclose = () => {
+    if (box.returnValue === "delete") attempt(() => deleteForGood(thing));
+  };
+  box.showModal();
+}
+
+/** The server refuses what something needs by now, and says for what. @param {TrashSpace} thing */
+async function deleteForGood({ noun, id, name }) {
+  await ask(`/api/${noun}s/${id}?for_good=true`, { method: "DELETE" });
+  tell(`${name} is deleted for good.`);
   await measure();
 }
 

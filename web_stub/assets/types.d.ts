@@ -406,6 +406,10 @@ export interface OutcomeList {
   items: Outcome[];
 }
 
+export interface Deletion {
+  sentence: string;
+}
+
 export interface Weight {
   tasks: number;
   lines: number;

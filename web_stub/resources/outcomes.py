@@ -30,6 +30,10 @@ class OutcomeList(Resource):
     items: Annotated[list[Outcome], Field(description="in the order of the ids")]
 
 
+class Deletion(Resource):
+    sentence: Annotated[str, Field(description="what goes, and what is kept")]
+
+
 class Weight(Resource):
     """What belongs to tasks: what goes with them, and the models and projects they made, which may stay."""
 

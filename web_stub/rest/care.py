@@ -13,6 +13,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from agent.library.bulk import MOST, Noun, Outcome, Wish, act, shelf, weigh
+from agent.library.parting import what_goes
 from web_stub.budget import BudgetRoute, large
 from web_stub.context import Web, WebDep
 from web_stub.json_response import json_response
@@ -59,6 +60,12 @@ def _add_routes(noun: Noun, shape: type[Resource], show: Show) -> None:
     at = Path(alias=f"{noun}_id", ge=1, le=LARGEST_ID)
 
     @large
+    def weigh_deletion(web: WebDep, ids: Ids) -> Response:
+        """What deleting these for good is about, for the person who is to confirm it; nothing is deleted."""
+        sentence = what_goes(web.store, web.settings, noun, ids)
+        return json_response(outcomes.Deletion(sentence=sentence))
+
+    @large
     def change_many(web: WebDep, asked: Bulk) -> Response:
         """The same for many. Each has its outcome: the refusal of one keeps nobody from the others."""
         done = act(web.store, noun, asked.ids, asked.wish())
@@ -84,6 +91,7 @@ def _add_routes(noun: Noun, shape: type[Resource], show: Show) -> None:
     def route(method: str, path: str, handler: Callable[..., Response], name: str, **more: Any) -> None:
         router.add_api_route(path, handler, methods=[method], tags=[*tags], name=f"{name}_{noun}", **more)
 
+    route("GET", f"{address}/deletion", weigh_deletion, "weigh_deletion", response_model=outcomes.Deletion)
     route("POST", f"{address}/bulk", change_many, "change_many", response_model=outcomes.OutcomeList)
     if noun != "plugin":  # a plugin is called what its folder or image says
         route("PATCH", one, edit, "edit", response_model=shape)

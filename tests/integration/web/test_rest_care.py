@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from agent.domain import NewModel, Provenance
+from agent.domain import NewModel, NewTask, Provenance, TaskType
 from tests.integration.web.conftest import Site
 from tests.support.demo_store import finish, new_task, start, train
 
@@ -72,6 +71,28 @@ def test_a_task_goes_to_the_trash_and_comes_back_or_goes_for_good(site: Site, en
     assert site.store.tasks.given_up() == [ended]  # the rest is an agent's
 
 
+@pytest.mark.parametrize("noun", ["task", "model", "project", "plugin"])
+def test_a_deletion_for_good_is_explained_and_refused_while_something_needs_the_thing(
+    site: Site, ended: int, noun: str
+) -> None:
+    library = site.library
+    ids = {"task": ended, "model": library.model_id, "project": library.project_id, "plugin": library.plugin_id}
+    address = f"/api/{noun}s/{ids[noun]}"
+    sentence = site.client.get(f"/api/{noun}s/deletion?ids={ids[noun]}").json()["sentence"]
+    assert sentence.startswith(f"1 {noun}")
+    assert "cannot be restored afterwards" in sentence
+    if noun != "task":
+        assert "needs it and cannot come back" not in sentence
+        assert site.client.delete(f"{address}?for_good=true").status_code == 409
+        site.client.delete(f"/api/tasks/{ended}")
+        again = site.client.get(f"/api/{noun}s/deletion?ids={ids[noun]}").json()["sentence"]
+        assert "1 task of the trash needs it and cannot come back then." in again
+    site.client.delete(address)
+    assert site.client.delete(f"{address}?for_good=true").status_code == 204
+    assert ids[noun] not in {one["id"] for one in site.client.get("/api/space").json()["trash"] if one["noun"] == noun}
+    assert site.client.get(f"/api/{noun}s/deletion").status_code == 400
+
+
 def test_what_is_needed_stays_and_the_answer_says_for_what(site: Site, ended: int) -> None:
     library = site.library
     for address in (f"projects/{library.project_id}", f"models/{library.model_id}", f"plugins/{library.plugin_id}"):
@@ -111,7 +132,9 @@ def test_results_go_too_when_that_is_asked_for(site: Site, ended: int) -> None:
 
 def test_results_that_only_tasks_beside_it_need_go_with_them(site: Site, ended: int) -> None:
     (made, *_) = site.store.models.list(task_id=ended)
-    later = start(site.store, replace(new_task(site.store, site.library, "on"), model_id=made.id))
+    library = site.library
+    new = NewTask(TaskType.TRAIN, "on", library.plugin_id, library.project_id, made.id, {})
+    later = start(site.store, site.store.tasks.add(new))
     finish(later)
     first, _ = bulk(site, "tasks", ids=[ended, later.task_id], action="remove", with_results=True)
     assert (first["stayed"], made.id in first["models"]) == ([], True)
