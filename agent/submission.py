@@ -19,7 +19,7 @@ from agent.domain import Model, NewTask, Plugin, Project, Task, TaskType
 from agent.errors import BadInput, NotFound
 from agent.formats.config_keys import unknown_keys
 from agent.formats.json_values import storable_problem
-from agent.fs.names import name_problem, read_number, shown
+from agent.fs.names import read_number, shown, title_problem
 from agent.library.task_models import find_checkpoint_model
 from agent.task_options import RequestedOptions, resolve_options
 
@@ -163,7 +163,7 @@ def default_name(kind: TaskType, plugin: Plugin, project: Project) -> str:
 
 def check_name(name: str) -> None:
     """Raise BadInput unless the result's name can be a folder's name and a line of text."""
-    if problem := name_problem(name):
+    if problem := title_problem(name):
         raise BadInput(f"the result's name {shown(name[:80])!r} {problem}; choose another with --name")
 
 

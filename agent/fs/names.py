@@ -16,6 +16,16 @@ MAX_TITLE_BYTES = 1000  # of what is no file's name: classes, tags, titles
 # Bidi_Control of Unicode: invisible, and what follows may be read in another order than it is written.
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
+# Default_Ignorable_Code_Point of Unicode, and the empty pattern of Braille: characters that draw nothing by themselves.
+_UNSEEN = (
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_BLANK = re.compile(rf"[\s{_UNSEEN}]*")
+# Those of them that mean nothing at the ends of a word. Others may: an emoji ends in a mark that chooses its picture.
+_EDGES = r"[\s\u00ad\u034f\u180e\u200b-\u200d\u2060-\u2064\ufeff]+"
+_TRIMMED = re.compile(rf"^{_EDGES}|{_EDGES}$")
+
 
 def shown(name: str) -> str:
     """The name as it can be printed, logged and stored: no control characters, no undecodable bytes.
@@ -71,6 +81,18 @@ def name_problem(name: str) -> str | None:
     if "/" in name:
         return "contains a slash"
     return text_problem(name, MAX_NAME_BYTES)
+
+
+def title_problem(name: str) -> str | None:
+    """The same for a name that a person gives now: it has something to see, too."""
+    if name and _BLANK.fullmatch(name):
+        return "has nothing that can be seen"
+    return name_problem(name)
+
+
+def trimmed(text: str) -> str:
+    """Without white space and invisible characters at its ends; empty when there is nothing to see at all."""
+    return "" if _BLANK.fullmatch(text) else _TRIMMED.sub("", text)
 
 
 def text_problem(text: str, max_bytes: int = MAX_TITLE_BYTES) -> str | None:

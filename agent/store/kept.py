@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import sqlalchemy as sa
 
-from agent.errors import Conflict, NotFound
-from agent.fs.names import good_name
+from agent.errors import BadInput, Conflict, NotFound
+from agent.fs.names import brief, title_problem
 from agent.store.among import portions
 from agent.store.columns import clean, now_us, to_us
 from agent.store.connect import Database
@@ -207,7 +207,9 @@ class Described(Kept[Value]):
         changed: dict[str, Any] = {}
         if name is not None and name != row.name:
             self._renamed(connection, row.id, name)
-            changed["name"] = clean(good_name(self._noun, name))
+            if problem := title_problem(name):
+                raise BadInput(f"The {self._noun}'s name {brief(name)!r} {problem}. Give it another name.")
+            changed["name"] = clean(name)
         if notes is not None:
             changed["notes"] = clean(checked_notes(notes))
         tags = column_of(changed_tags(tags_of(row.tags), tag, untag))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from agent.errors import BadInput
-from agent.fs.names import brief, text_problem
+from agent.fs.names import brief, text_problem, trimmed
 
 MOST_TAGS = 50  # of one thing
 LONGEST_TAG = 60  # characters
@@ -29,15 +29,16 @@ def column_of(tags: Iterable[str]) -> str:
 def changed_tags(known: Collection[str], tag: Iterable[str] = (), untag: Iterable[str] = ()) -> set[str]:
     """The tags after a change; a tag in both is there. BadInput for a text that is no tag, and for too many tags."""
     added = {checked_tag(one) for one in tag}
-    tags = (set(known) - {one.strip() for one in untag}) | added
+    gone = {form for one in untag for form in (one.strip(), trimmed(one))}  # older releases kept what is trimmed now
+    tags = (set(known) - gone) | added
     if len(tags) > max(MOST_TAGS, len(known)):
         raise BadInput(f"{len(tags)} tags are too many; at most {MOST_TAGS} can be on one thing. Remove some first.")
     return tags
 
 
 def checked_tag(text: str) -> str:
-    """The tag without spaces around it. BadInput for one that is empty, long, or of more than one line."""
-    tag = text.strip()
+    """The tag without what cannot be seen around it. BadInput for one that is empty, long, or of more than one line."""
+    tag = trimmed(text)
     if not tag:
         raise BadInput("A tag is empty; give it a word.")
     if len(tag) > LONGEST_TAG:

@@ -60,7 +60,9 @@ def test_projects_and_models_get_them_too(store: Store, task: Task) -> None:
     [
         ({"name": "a/b"}, "contains a slash"),
         ({"name": ""}, "is not a name"),
+        ({"name": "\u200b "}, "nothing that can be seen"),
         ({"tag": [" "]}, "tag is empty"),
+        ({"tag": ["\u200b\ufeff"]}, "tag is empty"),
         ({"tag": ["a\nb"]}, "control characters"),
         ({"tag": ["x" * 61]}, "at most 60"),
         ({"tag": ["a,b"]}, "has a comma"),
