@@ -12,6 +12,7 @@ from agent.cli import show
 from agent.cli.care import add_care
 from agent.cli.installation import open_installation
 from agent.fs.disk import size_text
+from agent.fs.names import counted
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -33,7 +34,7 @@ def add(
     if json:
         show.as_json(project)
     else:
-        what = f"{project.images_count} images, {size_text(project.size_bytes)}"
+        what = f"{counted(project.images_count, 'image')}, {size_text(project.size_bytes)}"
         show.out.print(f"project {project.id}: {project.name} ({what})", markup=False)
 
 

@@ -22,6 +22,7 @@ from agent.domain import CheckpointState, NewTask, Plugin, Task, TaskOptions, Ta
 from agent.errors import BadInput, Invalid, NotFound
 from agent.formats.json_errors import NotJson
 from agent.formats.json_text import parse
+from agent.fs.names import counted
 from agent.installation import Installation
 from agent.liveness import agents_alive
 from agent.submission import TaskRequest, config_notes, new_task
@@ -195,7 +196,7 @@ def _say_results(installation: Installation, task: Task) -> None:
             which = f"the best is {best.index}: model {best.model_id}, also called task:{task.id}/best"
         else:
             which = f"the latest is {kept[-1].index}: model {kept[-1].model_id}"
-        show.err.print(f"  {len(kept)} checkpoint{'' if len(kept) == 1 else 's'}; {which}", markup=False)
+        show.err.print(f"  {counted(len(kept), 'checkpoint')}; {which}", markup=False)
 
 
 def _show_plan(made: Plan, *, as_json: bool) -> None:

@@ -24,7 +24,7 @@ from agent.doctor.facts import (
 )
 from agent.doctor.finding import Finding, Verdict, fail, ok, warn
 from agent.fs.disk import size_text
-from agent.fs.names import read_number
+from agent.fs.names import counted, read_number
 
 EXIT_CODE = 3  # when something fails: a task could not start
 
@@ -290,7 +290,7 @@ def store(facts: StoreFacts) -> Iterator[Finding]:
         said = f"the bytes of models {shown}{more} are missing from the artifacts"
         yield fail("artifacts", said, "Restore a backup into an empty home (`agent restore`), or add the tars again.")
     elif not facts.trouble and facts.is_made:
-        yield ok("artifacts", f"the bytes of all {facts.models} models looked at are there")
+        yield ok("artifacts", f"the bytes of {counted(facts.models, 'model')} looked at are there")
 
 
 def failures(reasons: Mapping[str, str]) -> Iterator[Finding]:
@@ -301,7 +301,9 @@ def failures(reasons: Mapping[str, str]) -> Iterator[Finding]:
 
 def orphans(facts: OrphanFacts) -> Iterator[Finding]:
     if facts.containers or facts.folders:
-        said = f"{facts.containers} containers and {facts.folders} folders of ended tasks are left"
+        counts = ((facts.containers, "container"), (facts.folders, "folder"))
+        left = " and ".join(counted(number, noun) for number, noun in counts if number)
+        said = f"{left} of ended tasks {'is' if facts.containers + facts.folders == 1 else 'are'} left"
         yield warn("leftovers", said, "The next `agent up` or `agent run` removes them.")
     if facts.lost_tasks:
         shown = ", ".join(map(str, facts.lost_tasks[:5]))
@@ -310,7 +312,10 @@ def orphans(facts: OrphanFacts) -> Iterator[Finding]:
     if not (facts.containers or facts.folders or facts.lost_tasks):
         yield ok("leftovers", "nothing is left of ended tasks")
     if facts.queued and not facts.agents_taking:
-        yield warn("queue", f"{facts.queued} tasks wait and no agent takes them", "Start one: `agent up`, `agent run`.")
+        said = "1 task waits and no agent takes it"
+        if facts.queued > 1:
+            said = f"{counted(facts.queued, 'task')} wait and no agent takes them"
+        yield warn("queue", said, "Start one: `agent up`, `agent run`.")
 
 
 def half_made(facts: HalfMadeFacts) -> Iterator[Finding]:
@@ -318,7 +323,7 @@ def half_made(facts: HalfMadeFacts) -> Iterator[Finding]:
         yield ok("half-made", "nothing is left of uploads, imports, backups and restores that were killed")
         return
     kinds = ", ".join(f"{count} × {what}" for what, count in sorted(Counter(facts.left).items()))
-    things = f"{len(facts.left)} half-made thing{'' if len(facts.left) == 1 else 's'}"
+    things = counted(len(facts.left), "half-made thing")
     said = f"{things} of killed processes {'is' if len(facts.left) == 1 else 'are'} left: {kinds}"
     remedy = "`agent clean` and the next `agent up` or `agent run` remove them."
     yield warn("half-made", f"{said}, {size_text(facts.size_bytes)}", remedy)

@@ -65,6 +65,11 @@ def read_number(text: str) -> int | None:
     return int(text) if _NUMBER.fullmatch(text) else None
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 image`, `2,000 images`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def brief(name: str, most: int = 80) -> str:
     """The name as it is shown, or the beginning of a long one."""
     return shown(name[:most]) + ("…" if len(name) > most else "")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from agent.domain import Model, Project
 from agent.errors import NotFound
 from agent.fs.disk import size_text
+from agent.fs.names import counted
 from agent.library.bulk import Noun, shelf, weigh
 
 if TYPE_CHECKING:
@@ -43,11 +44,6 @@ def what_goes(store: Store, settings: Settings, noun: Noun, ids: Collection[int]
     if (waiting := shelf(store, noun).needed_by_trash(ids)) == 1:
         return f"{said} 1 task of the trash needs {it} and cannot come back then."
     return f"{said} {waiting} tasks of the trash need {it} and cannot come back then." if waiting else said
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 image`, `2,000 images`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _tasks(store: Store, settings: Settings, ids: Collection[int], *, with_results: bool) -> str:

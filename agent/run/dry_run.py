@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from agent.domain import EngineInfo, NewTask, Step, Task, TaskStatus, TaskType
 from agent.formats.archive import list_archive
 from agent.formats.project_layout import dataset_path
+from agent.fs.names import counted
 from agent.run.container_spec import as_json, container_spec, remarks
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def _layout(new: NewTask, installation: Installation) -> tuple[tuple[str, str], 
     for dataset in installation.store.datasets.list(project.id):
         folder = f"data/{project.name}/{dataset_path(dataset.name)}"
         rows += [
-            (f"{folder}/img/", f"{dataset.images_count} images"),
-            (f"{folder}/ann/", f"{dataset.images_count} annotations"),
+            (f"{folder}/img/", counted(dataset.images_count, "image")),
+            (f"{folder}/ann/", counted(dataset.images_count, "annotation")),
         ]
     with installation.artifacts.open(model.sha256) as tar:
         rows += [

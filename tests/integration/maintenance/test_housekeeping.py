@@ -102,7 +102,7 @@ def test_every_command_is_untouched_by_such_folders(installation, orphan):
     cli = Cli(installation.settings.home, {"AGENT_ENGINE": "process", "AGENT_WEB_PORT": "0"})
 
     (warning,) = [f for f in cli.json("doctor", code=3)["findings"] if f["about"] == "leftovers"]
-    assert warning["said"] == "0 containers and 1 folders of ended tasks are left"
+    assert warning["said"] == "1 folder of ended tasks is left"
     assert [entry["name"] for entry in cli.json("clean")] == [str(orphan)]
     assert cli.json("retention") == []
 
