@@ -125,6 +125,7 @@ export class Selected {
 
   /** @param {Outcome[]} items what was done @param {string} undo the action that takes it back */
   async #takeBack(items, undo) {
+    /** @type {Outcome[]} */
     const outcomes = [];
     for (const { noun, ids } of wayBack(this.parts.noun, items)) outcomes.push(...await this.#ask(noun, ids, undo, {}));
     this.parts.refresh();

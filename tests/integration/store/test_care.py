@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -253,7 +254,7 @@ def test_a_task_does_not_come_back_without_what_was_deleted_for_good(
 ) -> None:
     task = ended(store, new_task(store))
     store.tasks.remove(task.id)
-    shelves = {"plugin": store.plugins, "project": store.projects, "model": store.models}
+    shelves: dict[str, Any] = {"plugin": store.plugins, "project": store.projects, "model": store.models}
     needed = {"plugin": task.plugin_id, "project": task.project_id, "model": task.model_id}
     for other, shelf in shelves.items():
         shelf.give_up(needed[other]) if other == noun else shelf.remove(needed[other])
