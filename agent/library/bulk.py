@@ -133,7 +133,7 @@ def weigh(store: Store, settings: Settings, task_ids: Collection[int]) -> Weight
         except AgentError:
             continue
         count += 1
-    made = store.models.sizes_by_task()
+    made = store.models.sizes_by_task(with_trash=False)
     models = [made[id_] for id_ in set(task_ids) & set(made)]
     projects = [project for id_ in set(task_ids) for project in store.projects.of_task(id_)]
     return Weight(

@@ -215,9 +215,10 @@ class Models(Described[Model]):
         with self._db.reading() as connection:
             return [model_of(row) for row in connection.execute(found.limit(limit))]
 
-    def sizes_by_task(self) -> dict[int, tuple[int, int]]:
+    def sizes_by_task(self, *, with_trash: bool = True) -> dict[int, tuple[int, int]]:
         """Task → number and bytes of the models it made; equal content counts once a task."""
-        kinds = sa.select(models.c.task_id, models.c.sha256, models.c.size_bytes).distinct().subquery()
+        condition = sa.true() if with_trash else IS_LISTED
+        kinds = sa.select(models.c.task_id, models.c.sha256, models.c.size_bytes).where(condition).distinct().subquery()
         found = (
             sa.select(kinds.c.task_id, sa.func.count(), sa.func.sum(kinds.c.size_bytes))
             .where(kinds.c.task_id.is_not(None), kinds.c.sha256 != "")

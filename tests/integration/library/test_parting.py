@@ -56,6 +56,15 @@ def test_of_tasks_their_log_and_folders_go_and_what_they_made_stays(
     )
 
 
+def test_results_that_are_in_the_trash_themselves_count_nothing(
+    store: Store, settings: Settings, library: Library
+) -> None:
+    task_id = trained(store, settings, library, 2)
+    for model in store.models.list(task_id=task_id):
+        store.models.remove(model.id)
+    assert what_goes(store, settings, "task", [task_id]).endswith("of folders cannot be restored afterwards.")
+
+
 def test_of_the_other_nouns_it_says_what_stays_and_which_tasks_of_the_trash_cannot_come_back(
     store: Store, settings: Settings, library: Library
 ) -> None:
