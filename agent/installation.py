@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.artifacts import open_artifacts
 from agent.engines import TASK_LABEL
 from agent.fs.half_made import HalfMade
+from agent.notify import Outbox
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
@@ -37,6 +38,7 @@ class Installation:
     artifacts: Artifacts
     settings: Settings
     open_engine: Callable[[str, Settings], Engine] = _open_engine
+    outbox: Outbox = field(default_factory=Outbox)  # of messages to people
 
 
 def artifacts_of(settings: Settings) -> Artifacts:

@@ -27,6 +27,7 @@ REPEAT_S = 10.0
 _REMEMBERED = 256  # messages; one that was not seen for long is forgotten first, after its count is written
 
 _task: ContextVar[int | None] = ContextVar("task", default=None)
+_only_ours: ContextVar[bool] = ContextVar("only_ours", default=False)
 
 
 @contextmanager
@@ -39,12 +40,28 @@ def about_task(task_id: int) -> Iterator[None]:
         _task.reset(token)
 
 
+@contextmanager
+def only_ours() -> Iterator[None]:
+    """Whatever libraries log in this thread in the block is left out: it may hold addresses with secrets."""
+    token = _only_ours.set(True)
+    try:
+        yield
+    finally:
+        _only_ours.reset(token)
+
+
 def log_to_stderr(level: str, log_format: LogFormat) -> None:
     """Set up this process's logging. Replaces what was set up before."""
     handler = ThinningHandler(sys.stderr)
+    handler.addFilter(may_be_written)
     handler.addFilter(_name_task)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def may_be_written(record: logging.LogRecord) -> bool:
+    """A filter of handlers: see `only_ours`."""
+    return not _only_ours.get() or record.name.partition(".")[0] == "agent"
 
 
 def _name_task(record: logging.LogRecord) -> bool:

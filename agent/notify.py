@@ -1,21 +1,29 @@
 """Messages to people when a task ends, through Apprise, which speaks to mail, chats, webhooks and desktops.
 
 A message is a service, not a record: it is sent once, at the end of a task that an agent ran, and a service that does
-not answer changes nothing. Addresses hold passwords, so only their form without secrets is ever said.
+not answer changes nothing. Addresses hold passwords and tokens anywhere, so no part of them is ever said: an address
+is named by its number in the setting and by its kind of service.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import threading
+import time
 from collections.abc import Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
 from agent.domain import Task, TaskStatus
 from agent.errors import BadInput
+from agent.logs import only_ours
 
-SEND_S = 15.0  # in all; a service that takes longer is left alone
+SEND_S = 15.0  # from when a message is given out; at its end, an agent waits no longer for it
+_SHORTEST = 6  # characters of a token; shorter parts stand in every text
+_PUBLIC = re.compile(r"localhost|[\d.]+", re.ASCII)  # parts that tell nothing
+_MOST = 16  # on their way at once: services that hang must not gather threads
 
 log = logging.getLogger("agent.notify")
 
@@ -32,6 +40,12 @@ class Message:
 def addresses(text: str) -> list[str]:
     """The addresses of `AGENT_NOTIFY`: with blanks or line breaks between them, or a comma and a blank."""
     return [part for word in text.split() if (part := word.strip(","))]
+
+
+def secrets_of(text: str) -> list[str]:
+    """What is secret in the addresses of `AGENT_NOTIFY`: the addresses, and any part of them may be a token."""
+    parts = [part for address in addresses(text) for part in re.split(r"[/:@?&=,#;]+", address.partition("://")[2])]
+    return [*addresses(text), *(part for part in parts if len(part) >= _SHORTEST and not _PUBLIC.fullmatch(part))]
 
 
 def message_of(task: Task, *, plugin: str, project: str, values: Sequence[tuple[str, float | None]]) -> Message:
@@ -51,56 +65,94 @@ _VERBS = {TaskStatus.FINISHED: "finished", TaskStatus.ERROR: "failed", TaskStatu
 
 
 def send(to: str, message: Message) -> list[tuple[str, str]]:
-    """Send a message to every address, one after another: (address without secrets, what went wrong, "" if nothing).
+    """Send a message to every address, one after another: (which address, what went wrong, "" if nothing).
 
     Raises BadInput for an address that Apprise does not know, and when Apprise is not installed.
     """
-    services = _services(to)
-    said = []
-    for service in services:
-        where = str(service.url(privacy=True)).partition("?")[0]
-        said.append((where, "" if _sent(service, message) else "the service did not take the message"))
-    return said
+    with only_ours():  # libraries log the addresses to which they speak
+        return [
+            (f"address {number} ({service})", "" if _sent(sender, message) else "the service did not take the message")
+            for number, (service, sender) in enumerate(_services(to), 1)
+        ]
 
 
-def _sent(service: Any, message: Message) -> bool:
+def _sent(sender: Any, message: Message) -> bool:
+    """Whether the service took the message: as text, so that Apprise escapes what means something to the service."""
     try:
-        return bool(service.notify(body=message.body, title=message.title, notify_type=message.kind))
+        return bool(sender.notify(body=message.body, title=message.title, notify_type=message.kind, body_format="text"))
     except Exception as error:  # noqa: BLE001 - of a hundred services, each fails in its own way
         log.debug("a message was not sent: %s", type(error).__name__)
         return False
 
 
-def _services(to: str) -> list[Any]:
+def _services(to: str) -> list[tuple[str, Any]]:
+    """For each address the name of its service, and what sends to it. Raises BadInput."""
     try:
         import apprise  # late, and an extra: most installations send nothing
     except ImportError:
         remedy = "pip install 'supervisely-local[notify]', or unset AGENT_NOTIFY"
         raise BadInput(f"messages are sent by the package apprise, which is not installed: {remedy}") from None
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs addresses
+    try:
+        # With a limit of its own, Apprise sends in threads that the interpreter waits for at its end.
+        asset = apprise.AppriseAsset(async_mode=False, service_timeout=0)
+    except TypeError:  # releases before 2 have no limit
+        asset = apprise.AppriseAsset(async_mode=False)
     found = []
     for number, address in enumerate(addresses(to), 1):
-        service = apprise.Apprise.instantiate(address, suppress_exceptions=True)
+        service = apprise.Apprise.instantiate(address, asset=asset, suppress_exceptions=True)
         if service is None:
             form = "see https://github.com/caronc/apprise for the forms of addresses"
-            raise BadInput(
-                f"address {number} of AGENT_NOTIFY ({address.partition(':')[0]}:…) is of no known form; {form}"
-            )
-        found.append(service)
+            raise BadInput(f"address {number} of AGENT_NOTIFY is of no known form; {form}")
+        sender = apprise.Apprise(asset=asset)
+        sender.add(service)
+        found.append((str(service.service_name), sender))
     return found
 
 
-def announce(to: str, message: Message) -> None:
-    """Send a message in the background, and wait for it as long as `SEND_S`. What goes wrong is logged."""
+class Outbox:
+    """Messages on their way. Nobody waits for them, except the end of the agent, for a while."""
 
-    def run() -> None:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sending: dict[threading.Thread, float] = {}  # until when to wait, as time.monotonic()
+
+    def announce(self, to: str, message: Message) -> None:
+        """Send a message in the background, at once. What goes wrong is logged; never raises."""
+        context = copy_context()  # the log knows the task by it
+        # A daemon, so that the process can end while a service hangs.
+        sender = threading.Thread(target=context.run, args=(self._send, to, message), name="notify", daemon=True)
+        with self._lock:
+            is_full = len(self._sending) >= _MOST
+            if not is_full:
+                self._sending[sender] = time.monotonic() + SEND_S
+        if is_full:
+            log.warning("no message is sent: %d earlier ones are still on their way", _MOST)
+            return
+        try:
+            sender.start()
+        except RuntimeError as error:  # the machine gives no thread
+            self._done(sender)
+            log.warning("no message is sent: %s", error)
+
+    def _send(self, to: str, message: Message) -> None:
         try:
             for where, wrong in send(to, message):
                 if wrong:
-                    log.warning("no message to %s: %s", where, wrong)
+                    log.warning("no message to %s of AGENT_NOTIFY: %s", where, wrong)
         except BadInput as error:
             log.warning("no message is sent: %s", error)
+        except Exception as error:  # noqa: BLE001 - its text and traceback may hold an address
+            log.warning("no message is sent: %s", type(error).__name__)
+        finally:
+            self._done(threading.current_thread())
 
-    sender = threading.Thread(target=run, name="notify", daemon=True)
-    sender.start()
-    sender.join(SEND_S)
+    def _done(self, sender: threading.Thread) -> None:
+        with self._lock:
+            self._sending.pop(sender, None)
+
+    def wait(self) -> None:
+        """Wait until every message is sent, for each until `SEND_S` after it was given out."""
+        with self._lock:
+            sending = list(self._sending.items())
+        for sender, until in sending:
+            sender.join(max(0.0, until - time.monotonic()))

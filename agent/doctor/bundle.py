@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from agent.doctor.finding import Finding
-from agent.doctor.secrets import Cleaner, secrets_in, secrets_of_url
+from agent.doctor.secrets import REMOVED, Cleaner, secrets_in, secrets_of_url
 from agent.errors import AgentError, NotFound
 from agent.formats.task_dir import TaskDir
 from agent.fs.disk import entries_below, writing
 from agent.installation import ecosystem_token
-from agent.notify import addresses
+from agent.notify import secrets_of
 
 if TYPE_CHECKING:
     from agent.doctor.facts import Facts
@@ -58,7 +58,7 @@ def cleaner(installation: Installation, task: Task, environment: dict[str, str],
     own = [settings.token, token, ecosystem_token(settings)]
     urls = [settings.store_url, settings.artifacts_url]
     given = [value for value in task.options.env.values() if len(value) >= 6]  # a shorter one is in every text
-    own += addresses(settings.notify)
+    own += secrets_of(settings.notify)
     known = [*own, *(s for url in urls for s in secrets_of_url(url)), *secrets_in(environment)]
     known += [*given, *secrets_in(task.options.env)]
     return Cleaner(filter(None, known), homes=[str(Path.home())])
@@ -104,7 +104,7 @@ def _members(
         ("metrics.json", store.metrics.series(task.id)),
         ("progress.json", store.progress.list(task.id)),
         ("agents.json", store.agents.list()),
-        ("settings.json", installation.settings.model_dump(mode="json")),
+        ("settings.json", _settings(installation)),
         ("versions.json", facts.versions),
         ("doctor.json", {"findings": findings, "facts": asdict(facts)}),
     ):
@@ -114,6 +114,12 @@ def _members(
     if (tail := _tail(log)) is not None:
         yield "agent.log", clean.text(tail)
     yield "files.txt", clean.text("".join(_files(TaskDir(installation.settings.tasks / str(task.id)).path)))
+
+
+def _settings(installation: Installation) -> dict[str, Any]:
+    """The settings, without the addresses of messages: parts that are too short to be looked for are secret, too."""
+    said = installation.settings.model_dump(mode="json")
+    return {**said, "notify": REMOVED if said["notify"] else ""}
 
 
 def _without_given(container: Any, task: Task) -> Any:

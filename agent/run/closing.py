@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from agent.domain import TaskStatus
 from agent.errors import AgentError, EngineUnavailable, StorageFailed, TakenOver
 from agent.events.model import Level
-from agent.notify import announce, message_of
+from agent.notify import message_of
 from agent.run.cancellation import Cancelled, Cause, cancellation
 from agent.run.machine import is_at_fault
 from agent.run.outcome import Outcome, outcome_of
@@ -137,7 +137,7 @@ def _tell(run: Run, ended: Task) -> None:
             for series in run.installation.store.metrics.series(ended.id, limit=_VALUES)
             if series.kind == "val"
         ]
-    announce(
+    run.installation.outbox.announce(
         settings.notify,
         message_of(ended, plugin=run.plugin.reference, project=run.project.name, values=values),
     )

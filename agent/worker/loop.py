@@ -101,6 +101,7 @@ def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
         with suppress(AgentError):
             if agent_id not in store.tasks.holders():
                 store.agents.leave(agent_id)
+        installation.outbox.wait()  # last: meanwhile nothing else depends on this process
 
 
 def run_one(installation: Installation, task_id: int, shutdown: Shutdown, *, is_patient: bool = False) -> Task:

@@ -6,7 +6,16 @@ import io
 import json
 import logging
 
-from agent.logs import REPEAT_S, JsonFormatter, TextFormatter, ThinningHandler, _name_task, about_task
+from agent.logs import (
+    REPEAT_S,
+    JsonFormatter,
+    TextFormatter,
+    ThinningHandler,
+    _name_task,
+    about_task,
+    may_be_written,
+    only_ours,
+)
 
 
 def record(message, *args, level=logging.WARNING, **extra):
@@ -128,3 +137,11 @@ def test_a_repeated_failure_has_its_traceback_once():
 
     assert log.out.getvalue().count("Traceback") == 1
     assert log.lines[-1] == "it failed (2 times more within 10 s)"
+
+
+def test_libraries_that_would_tell_secrets_are_not_heard_in_a_block():
+    theirs = logging.LogRecord("urllib3.connectionpool", logging.CRITICAL, __file__, 1, "POST /token", None, None)
+    with only_ours():
+        assert may_be_written(record("mine"))
+        assert not may_be_written(theirs)
+    assert may_be_written(theirs)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agent.domain import Task, TaskOptions, TaskStatus, TaskType
-from agent.notify import Message, addresses, message_of
+from agent.notify import Message, addresses, message_of, secrets_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -42,3 +42,12 @@ def test_a_message_says_why_a_task_did_not_finish(status: TaskStatus, title: str
 def test_addresses_stand_with_blanks_line_breaks_or_commas_between() -> None:
     assert addresses(" json://a/x?y=1,2  mailto://b,\n  slack://c, ") == ["json://a/x?y=1,2", "mailto://b", "slack://c"]
     assert addresses("") == []
+
+
+def test_every_part_of_an_address_that_may_be_a_token_is_secret() -> None:
+    text = "slack://T1JJ3T3L2/A1BRTD4JD/x?footer=yes, json://ada:pa55word@127.0.0.1:8080/hook/s3cr3t"
+
+    assert set(secrets_of(text)) == {
+        *addresses(text), "T1JJ3T3L2", "A1BRTD4JD", "footer", "pa55word", "s3cr3t",
+    }  # fmt: skip
+    assert secrets_of("") == []

@@ -28,6 +28,9 @@ PLANTED = {
     "store": "password-of-a-database",
     "environment": "token-in-the-environment",
     "pem": "MIIEvQIBADANBgkqhkiG9w0BAQEF",
+    "hook": "TokenInAPathOfAHook",
+    "mail": "p4%21ss",
+    "mailbox": "bo%40x",
 }
 
 
@@ -35,6 +38,7 @@ PLANTED = {
 def agent(tmp_path):
     env = {
         "AGENT_ENGINE": "process",
+        "AGENT_NOTIFY": f"json://example.org/x/{PLANTED['hook']}?a=1,mailtos://{PLANTED['mailbox']}:{PLANTED['mail']}@b.c",
         "AGENT_TOKEN": PLANTED["installation"],
         "HF_TOKEN": PLANTED["environment"],
         "SOME_URL": f"postgresql://ada:{PLANTED['store']}@db/x",
@@ -73,6 +77,7 @@ def task(agent, tmp_path):
             "-----END PRIVATE KEY-----",
             f"{'x' * 19_990}{PLANTED['option']}{'y' * 30_000}",
             f"db {PLANTED['store']}",
+            f"POST /x/{PLANTED['hook']} 200",
         ]
         rows = [EventRow(seq, parse_line(line, Stream.STDERR, seq)) for seq, line in enumerate(lines, 1)]
         store.events.append(task.id, rows, lines_read=len(rows))
