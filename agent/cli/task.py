@@ -42,16 +42,19 @@ def summary(store: Store, task: Task) -> dict[str, Any]:
         "metrics": store.metrics.series(task.id),
         "progress": store.progress.list(task.id),
         "peaks": store.usage.peaks([task.id]).get(task.id),
+        "peaks_of_shared_gpus": store.usage.is_of_shared_gpus(task.id),
         "trial": store.studies.of_tasks([task.id]).get(task.id),
     }
 
 
-def _peaks(peaks: UsagePeaks | None) -> list[tuple[str, object]]:
+def _peaks(peaks: UsagePeaks | None, *, of_shared_gpus: bool) -> list[tuple[str, object]]:
     """The most that a task used at once, as rows for a terminal."""
     if peaks is None:
         return []
     percent = [None if value is None else f"{value:.0f}%" for value in (peaks.cpu_percent, peaks.gpu_percent)]
     memory = [None if value is None else size_text(value) for value in (peaks.memory_bytes, peaks.gpu_memory_bytes)]
+    if of_shared_gpus and memory[1] is not None:
+        memory[1] += " (of every program on the GPUs)"
     names = ("peak cpu", "peak memory", "peak gpu", "peak gpu memory")
     return list(zip(names, (percent[0], memory[0], percent[1], memory[1]), strict=True))
 
@@ -223,7 +226,7 @@ def show_(task_id: Id, json: Json = False) -> None:
             ("took", show.duration(task.started_at, task.finished_at)),
             ("lines", task.lines_read),
             ("checkpoints", len(full["checkpoints"])),
-            *_peaks(full["peaks"]),
+            *_peaks(full["peaks"], of_shared_gpus=full["peaks_of_shared_gpus"]),
             ("config", orjson.dumps(task.config).decode()),
             ("notes", task.notes),
         ]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,6 +29,7 @@ from agent.run.hints import Facts
 from agent.run.interrupts import Interrupts
 from agent.run.outcome import plugin_failure, training_failure
 from agent.run.usage import measuring
+from agent.store import SHARED_GPUS
 from agent.submission import check_mode, config_notes
 
 if TYPE_CHECKING:
@@ -209,7 +210,8 @@ class Run:
         """What the container uses of its machine is read and kept, as long as the block runs."""
         if not self.installation.settings.measure_usage:
             return nullcontext()
-        return measuring(container, self._gpus_here, self.installation.store, self.task.id)
+        note = partial(self.note_once, "the memory on GPUs is that of every program on them", SHARED_GPUS)
+        return measuring(container, self._gpus_here, self.installation.store, self.task.id, on_shared_gpus=note)
 
     def _gpus_here(self) -> Gpus:
         """The task's GPUs, none for an engine on another machine."""

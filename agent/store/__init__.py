@@ -41,11 +41,12 @@ from agent.store.task_search import TaskQuestion
 from agent.store.tasks import Tasks
 from agent.store.tokens import Token, Tokens
 from agent.store.trials import Trial
-from agent.store.usage import UsagePeaks, UsageSample, UsageSamples
+from agent.store.usage import SHARED_GPUS, UsagePeaks, UsageSample, UsageSamples
 
 __all__ = [
     "READ_BYTES",
     "SCHEMA_REVISION",
+    "SHARED_GPUS",
     "SHOWN_BYTES",
     "AgentRow",
     "Counts",

@@ -7,10 +7,13 @@ from dataclasses import astuple, dataclass, fields
 
 import sqlalchemy as sa
 
+from agent.events.model import Stream
 from agent.store.among import among
 from agent.store.columns import finite, int64
 from agent.store.connect import Database
-from agent.store.schema import usage
+from agent.store.schema import events, usage
+
+SHARED_GPUS = "SHARED_GPUS"  # the type of the agent's note that memory on GPUs is that of every program on them
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,14 @@ class UsageSamples:
         found = sa.select(*_COLUMNS).where(usage.c.task_id == task_id, usage.c.time_us > after_us)
         with self._db.reading() as connection:
             return [UsageSample(*row) for row in connection.execute(found.order_by(usage.c.time_us).limit(limit))]
+
+    def is_of_shared_gpus(self, task_id: int) -> bool:
+        """Whether the memory on GPUs is that of every program on them, because the task's could not be told apart."""
+        noted = sa.select(events.c.seq).where(
+            events.c.task_id == task_id, events.c.event_type == SHARED_GPUS, events.c.stream == Stream.AGENT.value
+        )
+        with self._db.reading() as connection:
+            return connection.execute(noted.limit(1)).first() is not None
 
     def peaks(self, task_ids: Collection[int]) -> dict[int, UsagePeaks]:
         """Task → its highest values; a task without readings is left out."""

@@ -147,6 +147,7 @@ export interface UsageSeries {
 
 export interface UsageData {
   series: UsageSeries[];
+  of_shared_gpus: boolean;
 }
 
 export interface RunValues {

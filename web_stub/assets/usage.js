@@ -1,6 +1,6 @@
 // The card of a task's page that shows what the task uses of its machine. Asked for where it is seen.
 
-/** @import { TaskCard, UsageData, UsageSeries } from "./types" */
+/** @import { TaskCard, UsageData } from "./types" */
 import { ask, attempt } from "./api.js";
 import { Chart } from "./chart.js";
 import { $, fill } from "./dom.js";
@@ -14,7 +14,7 @@ export class UsageCharts {
   /** @type {Map<string, Chart>} by title */ #charts = new Map();
   #timer = 0;
   #isSeen = false;
-  /** @type {UsageSeries[]} */ #series = [];
+  /** @type {UsageData} */ #data = { series: [], of_shared_gpus: false };
   /** Of the task when the figures were asked for last. */ #status = "";
 
   /** @param {TaskCard} task */
@@ -42,18 +42,18 @@ export class UsageCharts {
     if (!this.#isSeen || !started || isKnown || document.hidden) return;
     attempt(async () => {
       /** @type {UsageData} */
-      const { series } = await ask(`/api/tasks/${id}/usage?max_points=${POINTS}`);
+      const data = await ask(`/api/tasks/${id}/usage?max_points=${POINTS}`);
       this.#status = status;
-      this.#series = series;
+      this.#data = data;
       this.#draw();
     });
     if (!isFinal(status)) this.#timer = setTimeout(() => this.#ask(), AGAIN_MS);
   }
 
   #draw() {
-    const panels = panelsOf(this.#series, Date.parse(this.task.started_at ?? "") / 1000);
+    const panels = panelsOf(this.#data, Date.parse(this.task.started_at ?? "") / 1000);
     $("usage-card").hidden = panels.length === 0;
-    $("usage-peaks").textContent = peaksText(this.#series);
+    $("usage-peaks").textContent = peaksText(this.#data);
     const charts = panels.map(({ title }) => this.#charts.get(title) ?? this.#made(title));
     fill($("usage"), ...charts.map(({ root }) => root));
     panels.forEach(({ curves }, i) => {

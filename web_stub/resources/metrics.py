@@ -114,3 +114,4 @@ class UsageData(Resource):
     """What a task used of its machine: the figures that its engine told."""
 
     series: list[UsageSeries]
+    of_shared_gpus: bool  # the memory on GPUs is that of every program on them

@@ -90,7 +90,7 @@ def get_usage(
         if len(y) and not np.isnan(y).all():
             thinned = chart(x, y, max_points=max_points, as_means=True)
             drawn.append(UsageSeries.of(name, thinned, count=len(y), peak=float(np.nanmax(y))))
-    return json_response(UsageData(series=drawn))
+    return json_response(UsageData(series=drawn, of_shared_gpus=web.store.usage.is_of_shared_gpus(task_id)))
 
 
 def _drawn(web: Web, series: StoredSeries, axis: Axis, how: Any) -> ChartSeries:

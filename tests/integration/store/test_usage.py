@@ -3,7 +3,10 @@ from __future__ import annotations
 import math
 
 from agent.domain import Task
-from agent.store import Store, UsagePeaks, UsageSample
+from agent.events.model import Stream
+from agent.events.parse import parse_line
+from agent.recorder import Recorder
+from agent.store import SHARED_GPUS, EventRow, Store, UsagePeaks, UsageSample
 
 
 def test_readings_come_back_in_the_order_of_time_with_their_peaks(store: Store, task: Task) -> None:
@@ -20,3 +23,13 @@ def test_odd_numbers_of_an_engine_are_kept_as_far_as_they_can_be(store: Store, t
     store.usage.add(task.id, UsageSample(1, math.nan, 1 << 80, None, math.inf))
     store.usage.add(task.id, UsageSample(1, 2.0, 1 << 80, 0))
     assert store.usage.list(task.id) == [UsageSample(1, 2.0, (1 << 63) - 1, 0)]
+
+
+def test_only_the_agent_can_say_that_memory_is_of_every_program(store: Store, task: Task) -> None:
+    line = parse_line(f'{{"event_type": "EventType.{SHARED_GPUS}", "message": "x"}}', Stream.STDOUT, 1)
+    store.events.append(task.id, [EventRow(1, line)], lines_read=1)
+    assert not store.usage.is_of_shared_gpus(task.id)
+    recorder = Recorder(store, task.id, lines_read=1, last_seq=1, log_path=None)
+    recorder.note("of every program", event_type=SHARED_GPUS)
+    assert store.usage.is_of_shared_gpus(task.id)
+    assert not store.usage.is_of_shared_gpus(task.id + 1)

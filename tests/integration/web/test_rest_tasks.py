@@ -378,7 +378,7 @@ def test_what_a_task_uses_is_drawn_with_its_peaks_of_every_reading(site):
 
 def test_figures_that_nobody_told_are_left_out(site):
     trained(site)
-    assert site.client.get("/api/tasks/1/usage").json() == {"series": []}
+    assert site.client.get("/api/tasks/1/usage").json() == {"series": [], "of_shared_gpus": False}
 
     site.store.usage.add(1, UsageSample(1_000_000, 12.5, None, 3))
     (cpu, processes) = site.client.get("/api/tasks/1/usage").json()["series"]

@@ -9,8 +9,11 @@ const figure = (name, y) => ({
   peak: Math.max(...y.map(Number)),
 });
 
+/** @param {import("../../../web_stub/assets/types").UsageSeries[]} series */
+const data = (...series) => ({ series, of_shared_gpus: false });
+
 test("figures that were told become charts, in units that are read at a glance and times from the start", () => {
-  const panels = panelsOf([figure("memory_bytes", [1 << 20, null, 3 << 20]), figure("sent_per_s", [0, 1 << 19])], 1000);
+  const panels = panelsOf(data(figure("memory_bytes", [1 << 20, null, 3 << 20]), figure("sent_per_s", [0, 1 << 19])), 1000);
 
   assert.deepEqual(panels.map(({ title, curves }) => [title, curves.map(({ label, x, y }) => [label, x, y])]), [
     ["Memory, MiB", [["used", [0, 1, 2], [1, null, 3]]]],
@@ -19,21 +22,28 @@ test("figures that were told become charts, in units that are read at a glance a
 });
 
 test("a band of thinned readings is in the same unit", () => {
-  const [{ curves: [curve] }] = panelsOf([{ ...figure("memory_bytes", [2 << 20]), low: [1 << 20], high: [4 << 20] }], 0);
+  const [{ curves: [curve] }] = panelsOf(data({ ...figure("memory_bytes", [2 << 20]), low: [1 << 20], high: [4 << 20] }), 0);
 
   assert.deepEqual([curve.low, curve.y, curve.high], [[1], [2], [4]]);
 });
 
 test("a task without readings has no charts and no peaks", () => {
-  assert.deepEqual(panelsOf([], 0), []);
-  assert.equal(peaksText([]), "");
+  assert.deepEqual(panelsOf(data(), 0), []);
+  assert.equal(peaksText(data()), "");
 });
 
 test("peaks are said in words", () => {
   const memory = [figure("memory_bytes", [3 * 1024 ** 3]), figure("gpu_memory_bytes", [1 << 20])];
 
   assert.equal(
-    peaksText([figure("cpu_percent", [50, 1234.4]), ...memory]),
+    peaksText(data(figure("cpu_percent", [50, 1234.4]), ...memory)),
     "at most 1,234% of a processor, 3.0 GiB, 1.0 MiB of GPU memory",
   );
+});
+
+test("memory on GPUs that is of other programs too says so", () => {
+  const shared = { ...data(figure("gpu_memory_bytes", [1 << 20]), figure("gpu_percent", [1])), of_shared_gpus: true };
+
+  assert.deepEqual(panelsOf(shared, 0).map(({ title }) => title), ["GPU, % of one", "GPU memory, MiB, of all programs"]);
+  assert.equal(peaksText(shared), "at most 1% of a GPU, 1.0 MiB of GPU memory, all programs");
 });

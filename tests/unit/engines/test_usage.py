@@ -93,11 +93,21 @@ class RecordedNvml:
 def test_the_gpus_of_a_task_are_read_with_the_memory_of_its_own_processes(
     choice: str | None, use: GpuUse | None
 ) -> None:
-    assert Gpus(choice, RecordedNvml()).use((70, 71)) == use
+    assert Gpus(choice, RecordedNvml(), sees=lambda pid: True).use((70, 71)) == use
 
 
-def test_where_the_driver_does_not_tell_processes_apart_all_memory_in_use_counts() -> None:
-    assert Gpus("all", RecordedNvml(tells_processes=False)).use((70, 71)) == GpuUse(137.0, 9 << 30)
+def test_a_task_that_uses_no_memory_of_its_gpus_yet_has_none_of_other_programs() -> None:
+    assert Gpus("all", RecordedNvml(), sees=lambda pid: True).use((7, 8)) == GpuUse(137.0, 0)
+
+
+def test_where_processes_cannot_be_told_apart_the_memory_is_said_to_be_of_all() -> None:
+    of_all = GpuUse(137.0, None, 9 << 30)
+    assert Gpus("all", RecordedNvml(tells_processes=False), sees=lambda pid: True).use((70, 71)) == of_all
+    assert Gpus("all", RecordedNvml(), sees=lambda pid: False).use((70, 71)) == of_all
+
+
+def test_a_reading_without_processes_tells_no_memory() -> None:
+    assert Gpus("all", RecordedNvml(), sees=lambda pid: True).use(()) == GpuUse(137.0, None)
 
 
 def test_a_machine_without_the_driver_has_no_gpus() -> None:

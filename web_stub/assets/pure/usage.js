@@ -1,6 +1,6 @@
 // What a task used of its machine, as charts: which figures share one, in which unit, and the peaks in words.
 
-/** @import { UsageSeries } from "../types" */
+/** @import { UsageData, UsageSeries } from "../types" */
 /** @import { Curve } from "./curves.js" */
 import * as show from "./format.js";
 
@@ -10,27 +10,28 @@ import * as show from "./format.js";
  */
 
 const MIB = 1 << 20;
+const GPU_MEMORY = "GPU memory, MiB";
 
 /** @type {Panel[]} */
 const PANELS = [
   { title: "Processor, % of one", unit: 1, figures: [["cpu_percent", "used", "train"]] },
   { title: "Memory, MiB", unit: MIB, figures: [["memory_bytes", "used", "train"]] },
   { title: "GPU, % of one", unit: 1, figures: [["gpu_percent", "used", "train"]] },
-  { title: "GPU memory, MiB", unit: MIB, figures: [["gpu_memory_bytes", "used", "train"]] },
+  { title: GPU_MEMORY, unit: MIB, figures: [["gpu_memory_bytes", "used", "train"]] },
   { title: "Network, MiB/s", unit: MIB, figures: [["received_per_s", "received", "train"], ["sent_per_s", "sent", "val"]] },
   { title: "Disk, MiB/s", unit: MIB, figures: [["read_per_s", "read", "train"], ["written_per_s", "written", "val"]] },
 ];
 
 /**
  * The charts of the figures that there are. Times count from the task's start.
- * @param {UsageSeries[]} series
+ * @param {UsageData} data
  * @param {number} start in seconds since 1970
  * @returns {{title: string, curves: Curve[]}[]}
  */
-export function panelsOf(series, start) {
+export function panelsOf({ series, of_shared_gpus: isShared }, start) {
   const known = new Map(series.map((one) => [one.name, one]));
   return PANELS.map(({ title, unit, figures }) => ({
-    title,
+    title: isShared && title === GPU_MEMORY ? `${title}, of all programs` : title,
     curves: figures.flatMap(([name, label, kind], id) => {
       const one = known.get(name);
       return one ? [curveOf(one, { id, label, kind, unit, start })] : [];
@@ -52,14 +53,14 @@ function curveOf(one, { id, label, kind, unit, start }) {
   };
 }
 
-/** The most that was used at once, in words; empty without figures. @param {UsageSeries[]} series */
-export function peaksText(series) {
+/** The most that was used at once, in words; empty without figures. @param {UsageData} data */
+export function peaksText({ series, of_shared_gpus: isShared }) {
   /** @type {[name: string, text: (peak: number) => string][]} */
   const words = [
     ["cpu_percent", (peak) => `${show.count(peak)}% of a processor`],
     ["memory_bytes", (peak) => show.bytes(peak)],
     ["gpu_percent", (peak) => `${show.count(peak)}% of a GPU`],
-    ["gpu_memory_bytes", (peak) => `${show.bytes(peak)} of GPU memory`],
+    ["gpu_memory_bytes", (peak) => `${show.bytes(peak)} of GPU memory${isShared ? ", all programs" : ""}`],
   ];
   const known = new Map(series.map((one) => [one.name, one.peak]));
   const texts = words.flatMap(([name, text]) => {
