@@ -6,7 +6,7 @@ import { Address } from "./address.js";
 import { ask, attempt } from "./api.js";
 import { $, el, fill, input, select } from "./dom.js";
 import { onPause } from "./pieces.js";
-import { pieces } from "./pure/ansi.js";
+import { bare, pieces } from "./pure/ansi.js";
 import * as show from "./pure/format.js";
 import { LOG_DEFAULTS, besideMessage, footText, isWanted, lineQuery, linkedLine } from "./pure/log_lines.js";
 
@@ -190,7 +190,7 @@ export class Log {
     const { fields, stack } = besideMessage(event);
     if (fields) text.append(el("span.fields", {}, `  ${fields}`));
     if (stack.length) text.append(`\n${stack.join("\n")}`);
-    if (event.parse_error) text.append(el("span.fields", {}, `  (${event.parse_error})`));
+    if (event.parse_error) text.append(el("span.fields", {}, `  (${bare(event.parse_error)})`));
     const isHere = location.hash === `#L${event.seq}`;
     return el(`div.line.${event.level}.${event.stream}${isHere ? ".here" : ""}`, { id: `L${event.seq}` },
       el("a.n", { href: `#L${event.seq}`, "aria-label": `Link to line ${event.seq}` }, event.seq),

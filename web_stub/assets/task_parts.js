@@ -5,7 +5,6 @@
 import { ask } from "./api.js";
 import { $, button, el, fill } from "./dom.js";
 import { facts } from "./pieces.js";
-import { plain } from "./pure/ansi.js";
 import * as show from "./pure/format.js";
 import { stackOf, tracebackOf } from "./pure/log_lines.js";
 import { barLabel, barNumbers, barTone, checkpointText, steps, troubleText } from "./pure/progress.js";
@@ -79,7 +78,7 @@ export class Trouble {
     $("trouble-title").textContent = isStopped ? "This task was stopped" : "This task failed";
     $("trouble-text").textContent = troubleText(task);
     if (isStopped) return;
-    const lines = (await this.#traceback()).map(plain);
+    const lines = await this.#traceback();
     if (!lines.length) return;
     $("trace").hidden = false;
     fill($("trace"), ...lines.map((line, i) =>

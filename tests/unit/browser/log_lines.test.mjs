@@ -25,6 +25,14 @@ test("fields stand beside the message, texts as they are, other values as JSON, 
   assert.deepEqual(besideMessage({ body: null, fields: null }), { fields: "", stack: [] });
 });
 
+test("beside a message there is no sequence of terminals, at any depth", () => {
+  const red = (/** @type {string} */ text) => `\x1b[31m${text}\x1b[0m\x1b[K`;
+  const body = { stack: [red("a"), "b"], [red("k")]: red("v") };
+  const { fields, stack } = besideMessage({ body, fields: { deep: [{ x: red("y") }] } });
+  assert.equal(fields, 'k=v  deep=[{"x":"y"}]');
+  assert.deepEqual(stack, ["a", "b"]);
+});
+
 test("a stack that is none is empty", () => {
   assert.deepEqual([null, {}, { stack: "text" }, { stack: ["a", 1] }].map(stackOf), [[], [], [], ["a", "1"]]);
 });
@@ -65,6 +73,13 @@ test("the last printed traceback is found among the plugin's lines, up to the en
     line("stderr", first), line("agent", "noticed"), line("stderr", "  File x"), line("stderr", "KeyError: 'a'"),
   ]), [first, "  File x", "KeyError: 'a'"]);
   assert.deepEqual(tracebackOf([line("stderr", "no traceback"), line("agent", first)]), []);
+});
+
+test("a traceback in colours is found, and shown without them", () => {
+  const line = (/** @type {string} */ message) => ({ stream: /** @type {const} */ ("stderr"), message });
+  assert.deepEqual(tracebackOf([line("\x1b[31mTraceback (most recent call last):\x1b[0m"), line("\x1b[1mKeyError\x1b[0m: 'a'")]), [
+    "Traceback (most recent call last):", "KeyError: 'a'",
+  ]);
 });
 
 test("an endless traceback is cut", () => {

@@ -20,6 +20,7 @@ test("a bar is named without its colon, and counted in its own words where it ha
   assert.equal(barCount(bar()), "70 / 6,000");
   assert.equal(barNumbers(bar()), "70 / 6,000");
   assert.equal(barNumbers(bar({ current_label: "1 MB", total_label: "2 MB" })), "1 MB / 2 MB");
+  assert.equal(barLabel(bar({ subtask: "\x1b[32mValidation\x1b[0m:" })), "Validation");
 });
 
 test("a full bar is done whatever became of the task, another one goes as the task does", () => {

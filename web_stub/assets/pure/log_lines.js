@@ -1,6 +1,7 @@
 // Lines of a log: the choice of lines, and the texts beside and below them.
 
 /** @import { Event } from "../types" */
+import { bare } from "./ansi.js";
 import * as show from "./format.js";
 
 const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"];
@@ -21,19 +22,21 @@ export function isWanted(line, level, withMetrics) {
 }
 
 /**
- * The text beside a line's message: `key=value` of its other fields, and the lines of its stack.
+ * The text beside a line's message: `key=value` of its other fields, and the lines of its stack. Neither is coloured, so
+ * the sequences of terminals are left out.
  * @param {Pick<Event, "body" | "fields">} line
  * @returns {{fields: string, stack: string[]}}
  */
 export function besideMessage({ body, fields }) {
   const { stack, ...rest } = body ?? {};
+  const bared = (/** @type {string} */ _, /** @type {unknown} */ value) => (typeof value === "string" ? bare(value) : value);
   const pairs = Object.entries({ ...rest, ...fields })
-    .map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+    .map(([key, value]) => `${bare(key)}=${typeof value === "string" ? bare(value) : JSON.stringify(value, bared)}`);
   return { fields: pairs.join("  "), stack: stackOf({ stack }) };
 }
 
 /** The stack of an event's body; empty where it has none. @param {Record<string, unknown> | null} body @returns {string[]} */
-export const stackOf = (body) => (Array.isArray(body?.stack) ? body.stack.map(String) : []);
+export const stackOf = (body) => (Array.isArray(body?.stack) ? body.stack.map((line) => bare(String(line))) : []);
 
 /** The number of a line that an address links to (`#L12`); 0 for none. @param {string} hash */
 export const linkedLine = (hash) => Number(/^#L(\d+)$/.exec(hash)?.[1] ?? 0);
@@ -83,7 +86,7 @@ export function footText({ shown, matching, all, text, missing, hasEarlier, hasL
  * @param {Pick<Event, "stream" | "message">[]} lines in the order printed
  */
 export function tracebackOf(lines) {
-  const printed = lines.filter((line) => line.stream !== "agent").map((line) => line.message);
+  const printed = lines.filter((line) => line.stream !== "agent").map((line) => bare(line.message));
   const start = printed.findLastIndex((line) => line.startsWith("Traceback (most recent call last)"));
   return start < 0 ? [] : printed.slice(start, start + SHOWN_FRAMES);
 }

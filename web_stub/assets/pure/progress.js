@@ -1,13 +1,14 @@
 // How far a task is, in words.
 
 /** @import { Checkpoint, Progress, TaskCard } from "../types" */
+import { bare } from "./ansi.js";
 import * as show from "./format.js";
 import { metricTexts, valMetrics } from "./provenance.js";
 
 const STEPS = ["DOWNLOAD", "MAIN", "UPLOAD"];
 
 /** The name that the plugin gave a bar, without a closing colon. @param {Pick<Progress, "subtask">} bar */
-export const barLabel = (bar) => bar.subtask.trim().replace(/:$/, "");
+export const barLabel = (bar) => bare(bar.subtask).trim().replace(/:$/, "");
 
 /** @param {Pick<Progress, "current" | "total">} bar */
 export const barCount = (bar) => `${show.count(bar.current)} / ${show.count(bar.total)}`;
@@ -19,7 +20,7 @@ export function noBarText({ status, step, waits_for: why }) {
 }
 
 /** The plugin's own words for how far it is, or the count. @param {Progress} bar */
-export const barNumbers = (bar) => (bar.current_label ? `${bar.current_label} / ${bar.total_label}` : barCount(bar));
+export const barNumbers = (bar) => (bar.current_label ? bare(`${bar.current_label} / ${bar.total_label}`) : barCount(bar));
 
 /** The tone of a bar: done, moving, or as its task ended. @param {Progress} bar @param {string} status of the task */
 export function barTone(bar, status) {
