@@ -61,7 +61,7 @@ export class Agreement {
     const [left, top, right, bottom] = boundsOf([...truth, ...predicted], this.size);
     const [width, height] = [right - left, bottom - top];
     const counts = { both: 0, truth: 0, predicted: 0 };
-    const [mine, theirs] = [truth, predicted].map((areas) => covered(areas, left, top, width, height));
+    const [mine, theirs] = [truth, predicted].map((areas) => covered(areas, [left, top, right, bottom], this.size));
     for (let y = 0, i = 0; y < height; y += 1) {
       const line = Math.floor((y + top) * this.picture.scale) * this.picture.width;
       for (let x = 0; x < width; x += 1, i += 1) {
@@ -104,16 +104,15 @@ function boundsOf(areas, { width, height }) {
 /**
  * 1 where one of the areas covers the pixel.
  * @param {Area[]} areas
- * @param {number} x
- * @param {number} y
- * @param {number} width
- * @param {number} height
+ * @param {Box} box part of the image
+ * @param {Size} size of the image
  */
-function covered(areas, x, y, width, height) {
-  const window = { on: new Uint8Array(width * height), x, y, width, height };
+function covered(areas, [left, top, right, bottom], size) {
+  const [width, height] = [right - left, bottom - top];
+  const window = { on: new Uint8Array(width * height), x: left, y: top, width, height };
   for (const { box, mask, polygons } of areas) {
     if (mask) addMask(window, mask);
-    else if (polygons) for (const rings of polygons) addPolygon(window, rings);
+    else if (polygons) for (const rings of polygons) addPolygon(window, rings, size);
     else fillBox(window, box);
   }
   return window.on;

@@ -1,7 +1,7 @@
 // Shapes → the pixels they cover, as plugins count them: a polygon covers its outline and its inside, exactly as with
 // OpenCV's fillPoly, so that an area here is the area in a plugin.
 
-/** @import { Box, Point } from "./shapes.js" */
+/** @import { Box, Point, Size } from "./shapes.js" */
 
 const ONE = 65536; // x of an edge in OpenCV's fixed point
 
@@ -34,31 +34,89 @@ export function addMask({ on, x, y, width, height }, mask) {
 
 /**
  * A polygon with holes. As in OpenCV, an outline belongs to what it encloses: a hole takes its own outline away.
- * @param {Window} window zeros, or 1 where other labels are
+ * @param {Window} window zeros, or 1 where other labels are; within the image
  * @param {Point[][]} rings of whole numbers, the outer one first
+ * @param {Size} size of the image: OpenCV cuts lines at its border, which moves them by parts of a pixel
  */
-export function addPolygon(window, [outer, ...holes]) {
+export function addPolygon(window, [outer, ...holes], size) {
   if (!holes.length) {
-    fillRings(window, [outer], 1);
+    fillRings(window, [outer], 1, size);
     return;
   }
   const own = { ...window, on: new Uint8Array(window.on.length) };
-  fillRings(own, [outer], 1);
-  fillRings(own, holes, 0);
+  fillRings(own, [outer], 1, size);
+  fillRings(own, holes, 0, size);
   addMask(window, own);
 }
 
 /** @typedef {{top: number, bottom: number, x: number, dx: number}} Edge `x` at `top`; it ends before `bottom` */
 
-/** @param {Window} window @param {Point[][]} rings @param {number} value */
-function fillRings(window, rings, value) {
-  const pairs = rings.flatMap((ring) => ring.map((to, i) => /** @type {const} */ ([ring.at(i - 1) ?? to, to])));
-  for (const [from, to] of pairs) drawLine(window, from, to, value);
-  const edges = pairs.filter(([[, y0], [, y1]]) => y0 !== y1).map(([a, b]) => {
-    const [[x0, y0], [x1, y1]] = a[1] < b[1] ? [a, b] : [b, a];
-    return { top: y0, bottom: y1, x: x0 * ONE, dx: Math.trunc(((x1 - x0) * ONE) / (y1 - y0)) };
-  }).sort((a, b) => a.top - b.top);
-  fillEdges(window, edges, value);
+/** @param {Window} window @param {Point[][]} rings @param {number} value @param {Size} size */
+function fillRings(window, rings, value, size) {
+  /** @type {Edge[]} */
+  const edges = [];
+  for (const ring of rings) {
+    for (const [i, to] of ring.entries()) {
+      const from = ring.at(i - 1) ?? to;
+      const { a, b, isSeen } = cut(from, to, size);
+      if (isSeen) drawLine(window, a, b, value);
+      if (from[1] === to[1]) continue;
+      const isFlat = a[1] === b[1]; // OpenCV takes the rows from the whole line then
+      edges.push(edge(from, to, isFlat ? [a[0], from[1]] : a, isFlat ? [b[0], to[1]] : b));
+    }
+  }
+  fillEdges(window, edges.sort((one, other) => one.top - other.top), value);
+}
+
+/**
+ * The edge from one point to the other, with the slope of its part within the image.
+ * @param {Readonly<Point>} from @param {Readonly<Point>} to
+ * @param {Readonly<Point>} a @param {Readonly<Point>} b that part
+ * @returns {Edge}
+ */
+function edge(from, to, a, b) {
+  const dx = Math.trunc(((b[0] - a[0]) * ONE) / (b[1] - a[1]));
+  const [[, top], [, bottom], [x, y]] = from[1] < to[1] ? [from, to, a] : [to, from, b];
+  return { top, bottom, x: x * ONE + (top - y) * dx, dx };
+}
+
+/**
+ * The part of a line within the image, as OpenCV's clipLine finds it. Without such a part (`isSeen`), the points may have
+ * been moved, too, and OpenCV goes on with them.
+ * @param {Readonly<Point>} from @param {Readonly<Point>} to
+ * @param {Size} size
+ * @returns {{a: Readonly<Point>, b: Readonly<Point>, isSeen: boolean}}
+ */
+function cut(from, to, { width, height }) {
+  const [right, bottom] = [width - 1, height - 1];
+  let [[x1, y1], [x2, y2]] = [from, to];
+  const beside = (/** @type {number} */ x) => (x < 0 ? 1 : x > right ? 2 : 0);
+  const outside = (/** @type {number} */ x, /** @type {number} */ y) => beside(x) + (y < 0 ? 4 : y > bottom ? 8 : 0);
+  let [at1, at2] = [outside(x1, y1), outside(x2, y2)];
+  const isCut = () => (at1 & at2) === 0 && (at1 | at2) !== 0;
+  if (isCut()) {
+    if (at1 & 12) {
+      const y = at1 < 8 ? 0 : bottom;
+      [x1, y1] = [x1 + Math.trunc(((y - y1) * (x2 - x1)) / (y2 - y1)), y];
+      at1 = beside(x1);
+    }
+    if (at2 & 12) {
+      const y = at2 < 8 ? 0 : bottom;
+      [x2, y2] = [x2 + Math.trunc(((y - y2) * (x2 - x1)) / (y2 - y1)), y];
+      at2 = beside(x2);
+    }
+    if (isCut()) {
+      if (at1) {
+        const x = at1 === 1 ? 0 : right;
+        [x1, y1, at1] = [x, y1 + Math.trunc(((x - x1) * (y2 - y1)) / (x2 - x1)), 0];
+      }
+      if (at2) {
+        const x = at2 === 1 ? 0 : right;
+        [x2, y2, at2] = [x, y2 + Math.trunc(((x - x2) * (y2 - y1)) / (x2 - x1)), 0];
+      }
+    }
+  }
+  return { a: [x1, y1], b: [x2, y2], isSeen: (at1 | at2) === 0 };
 }
 
 /**
