@@ -225,6 +225,51 @@ def test_a_broken_annotation_is_named_on_the_page(site, at):
     expect(site.page.locator("#objects")).to_contain_text("cannot be read")
 
 
+DIES_AT_A_COMPARISON = """
+const own = scope.onmessage;
+scope.onmessage = (event) => {
+  if (event.data.kind === "compare") setTimeout(() => { throw new Error("out of memory"); });
+  else own(event);
+};
+"""
+
+
+def test_a_worker_of_pixels_that_dies_is_said_and_started_again(site, at):
+    truth = fields(site.store, site.artifacts)
+    made = predictions(site.store, site.artifacts, site.library, truth)
+    served = site.page.request.get(f"{site.server.url}/assets/pixel_worker.js").text()
+    worker = "**/pixel_worker.js"
+    site.page.route(worker, lambda route: route.fulfill(content_type="text/javascript", body="throw new Error()"))
+    pixel = at(f"/projects/{truth.id}/images")
+    note, again = site.page.locator("#stage-note"), site.page.get_by_role("button", name="Read it again")
+    expect(note).to_contain_text("The browser has ended the worker")
+    assert pixel(8, 7) == GREY, "the mask is not read"
+    assert is_tinted(pixel(44, 8), 1), "what needs no worker is drawn"
+
+    def dying(route):
+        route.fulfill(content_type="text/javascript", body=served + DIES_AT_A_COMPARISON)
+
+    site.page.unroute(worker)
+    site.page.route(worker, dying)
+    again.click()
+    expect(note).to_be_hidden()
+    drawn(site)
+    assert is_tinted(pixel(8, 7), 0)
+
+    site.page.locator("#with").select_option(str(made.id))
+    drawn(site)
+    site.page.get_by_text("Difference", exact=True).click()
+    expect(note).to_contain_text("The browser has ended the worker")
+    expect(site.page.locator("#comparing")).to_be_hidden()
+    leaf = site.page.locator(".class-row", has_text="leaf").locator(".iou")
+    expect(leaf).to_have_text("–")
+
+    site.page.unroute(worker)
+    again.click()
+    expect(note).to_be_hidden()
+    expect(leaf).to_have_text("0.49")
+
+
 def test_a_long_project_is_loaded_as_one_scrolls(site):
     names = {f"{i:04d}.png": annotation([]) for i in range(150)}
     project = add(site.store, site.artifacts, "Long", {"ds": names})

@@ -43,8 +43,12 @@ async function read({ job, bitmap, color }) {
 /** @param {CompareJob} wanted */
 async function difference({ job, size, classes }) {
   comparison = job;
-  const named = (/** @type {NamedArea[]} */ areas) => areas.map(({ mask, ...area }) =>
-    (mask === undefined ? area : { ...area, mask: masks.get(mask) }));
+  const named = (/** @type {NamedArea[]} */ areas) => areas.map(({ mask, ...area }) => {
+    if (mask === undefined) return area;
+    const known = masks.get(mask);
+    if (!known) throw new Error("A mask has not been read."); // its box would be counted in its place
+    return { ...area, mask: known };
+  });
   const wanted = classes.map((one) => ({ ...one, truth: named(one.truth), predicted: named(one.predicted) }));
   const picture = await compare(size, wanted, (title, overlap, done) => {
     if (comparison !== job) return false;

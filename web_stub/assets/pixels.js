@@ -9,7 +9,12 @@
 /** @typedef {{resolve: (answer: any) => void, reject: (error: Error) => void, onClass?: OnClass}} Waiting */
 /** @typedef {{mask: Mask, rim: Int32Array, area: number, job: number}} Read `job`: by this number the worker knows the mask */
 
+/** The worker has died, and the masks that it had read with it. */
+export class WorkerDied extends Error {}
+
 export class Pixels {
+  /** Why this image's pixels can be asked for nothing more; opening the image again starts another worker. @type {WorkerDied | null} */
+  died = null;
   /** @type {Worker | null} */ #worker = null;
   /** @type {Map<number, Waiting>} */ #waiting = new Map();
   #jobs = 0;
@@ -17,7 +22,7 @@ export class Pixels {
   /**
    * @param {Bitmap} bitmap
    * @param {string} color #rrggbb
-   * @returns {Promise<Read>} rejected where the mask cannot be read, and when the image was left
+   * @returns {Promise<Read>} rejected where the mask cannot be read, when the worker dies, and when the image was left
    */
   read(bitmap, color) { return this.#ask((job) => ({ kind: "read", job, bitmap, color })); }
 
@@ -51,6 +56,7 @@ export class Pixels {
    * @returns {Promise<any>}
    */
   #ask(said, onClass) {
+    if (this.died) return Promise.reject(this.died);
     const job = this.#jobs += 1;
     const worker = this.#worker ??= this.#start();
     return new Promise((resolve, reject) => {
@@ -62,8 +68,13 @@ export class Pixels {
   #start() {
     const worker = new Worker(new URL("./pixel_worker.js", import.meta.url), { type: "module" });
     worker.onmessage = ({ data }) => this.#heard(data);
-    worker.onerror = () => this.#end(new Error("The browser could not start or keep the worker that reads pixels. Reload the page."));
+    worker.onerror = worker.onmessageerror = () => this.#died();
     return worker;
+  }
+
+  #died() {
+    this.died = new WorkerDied("The browser has ended the worker that reads masks and compares pixels, or could not start it.");
+    this.#end(this.died);
   }
 
   /** @param {FromWorker} said */

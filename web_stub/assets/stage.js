@@ -186,7 +186,7 @@ export class Stage {
     element.addEventListener("pointerdown", (event) => {
       const target = /** @type {Element} */ (event.target);
       const at = this.#at(event);
-      if (!at || target.matches("input")) return;
+      if (!at || target.closest("input, button")) return;
       target.setPointerCapture(event.pointerId);
       this.#pointers.set(event.pointerId, at);
       element.classList.add("moving");

@@ -101,7 +101,7 @@ const step = (id) => { if (id) attempt(() => open(id)); };
 
 /** @param {Shown} shown */
 function draw(shown) {
-  const { image, labels, problems } = shown;
+  const { image } = shown;
   const { position, total, previous, next } = image.place;
   document.title = `${image.name} · Supervisely local`;
   $("dataset").textContent = image.dataset.name;
@@ -109,15 +109,23 @@ function draw(shown) {
   $("position").textContent = positionText(position, total);
   button("previous").disabled = !previous;
   button("next").disabled = !next;
-  const broken = labels.filter((label) => label.broken).length;
-  const notes = broken ? [...problems, `${broken} of ${labels.length} labels cannot be read and are not drawn.`] : problems;
-  $("stage-note").hidden = notes.length === 0;
-  $("stage-note").textContent = notes.join("\n");
+  drawNotes(shown);
   $("modes").hidden = !comparison.other;
   drawPanes(shown);
   drawClassList(shown);
   drawObjects(comparison, shown, stage);
   drawAbout(project, shown);
+}
+
+/** What is wrong with the image, over it. @param {Shown} shown */
+function drawNotes({ labels, problems, pixels: { died } }) {
+  const broken = labels.filter((label) => label.broken).length;
+  const notes = [...problems];
+  if (died) notes.push(died.message);
+  else if (broken) notes.push(`${broken} of ${labels.length} labels cannot be read and are not drawn.`);
+  $("stage-note").hidden = notes.length === 0;
+  $("stage-note-text").textContent = notes.join("\n");
+  $("stage-again").hidden = died === null;
 }
 
 /** @param {Shown} shown */
@@ -150,8 +158,9 @@ async function drawDifference(shown) {
   const { image, otherLabels, pixels } = shown;
   if (!otherLabels) return;
   const { left, right } = comparison.sides(shown.labels, otherLabels);
+  const [truth, predicted] = [areasOf(left.labels), areasOf(right.labels)];
   const wanted = comparison.compared.map((title) => ({
-    title, isShown: !hidden.has(title), truth: areasOf(left.labels, title), predicted: areasOf(right.labels, title),
+    title, isShown: !hidden.has(title), truth: truth.get(title) ?? [], predicted: predicted.get(title) ?? [],
   }));
   const present = wanted.filter(({ truth, predicted }) => truth.length + predicted.length > 0);
   for (const { title } of wanted) overlap.set(title, overlap.get(title) ?? { both: 0, truth: 0, predicted: 0, iou: null });
@@ -163,6 +172,10 @@ async function drawDifference(shown) {
     overlap.set(title, counted);
     $("comparing-progress", HTMLProgressElement).value = done / total;
     $("comparing-text").textContent = `Comparing pixels: ${done} of ${total} classes`;
+  }).catch((error) => {
+    if (error !== pixels.died) throw error;
+    if (shown === current) drawNotes(shown);
+    return null;
   }).finally(() => { if (mine === asked) $("comparing").hidden = true; });
   if (mine !== asked || !made) return;
   difference = made;
@@ -170,9 +183,18 @@ async function drawDifference(shown) {
   drawClassList(shown);
 }
 
-/** What the labels of a class cover. @param {Label[]} labels @param {string} title @returns {NamedArea[]} */
-const areasOf = (labels, title) => labels.flatMap((label) =>
-  (label.covered && comparison.base(label.title) === title ? [label.covered] : []));
+/** What the labels of each class cover. @param {Label[]} labels @returns {Map<string, NamedArea[]>} */
+function areasOf(labels) {
+  /** @type {Map<string, NamedArea[]>} */
+  const areas = new Map();
+  for (const { title, covered } of labels) {
+    if (!covered) continue;
+    const base = comparison.base(title);
+    const known = areas.get(base);
+    if (known) known.push(covered); else areas.set(base, [covered]);
+  }
+  return areas;
+}
 
 /** No difference is shown or awaited any more. */
 function endDifference() {
@@ -243,6 +265,7 @@ $("modes").addEventListener("click", (event) => {
   redraw();
   if (current) drawClassList(current);
 });
+$("stage-again").addEventListener("click", () => attempt(() => open(current?.image.id ?? first.image_id)));
 $("previous").addEventListener("click", () => step(current?.image.place.previous));
 $("next").addEventListener("click", () => step(current?.image.place.next));
 $("zoom-in").addEventListener("click", () => stage.zoom(1.5));

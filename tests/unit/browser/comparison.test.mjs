@@ -141,3 +141,16 @@ test("an image that the filter does not match has no position", () => {
   assert.equal(positionText(2, 1500), "2 of 1,500");
   assert.equal(positionText(null, 10), "not among the 10 chosen");
 });
+
+test("a thousand labels do not look through the titles a thousand times", () => {
+  const comparison = new Comparison({ project, classes: truth, suffix, other: other("predictions", "_nn"), otherClasses: seen });
+  let reads = 0;
+  const { titles } = comparison.right;
+  comparison.right = { suffix: "_nn", get titles() { reads += 1; return titles; } };
+  for (let i = 0; i < 1000; i += 1) {
+    assert.equal(comparison.base(i % 2 ? "leaf_nn" : "moon"), i % 2 ? "leaf" : "moon");
+    comparison.sides([label("leaf")], [label("leaf_nn")]);
+    assert.deepEqual(comparison.compared, ["leaf", "plot"]);
+  }
+  assert.ok(reads < 10, `${reads}`);
+});

@@ -2,6 +2,9 @@
 
 /** @typedef {{title: string, color: string, shape: unknown}} ClassInfo */
 
+/** Colours that were made from titles. @type {Map<string, string>} */
+const made = new Map();
+
 /**
  * A class's colour as #rrggbb; a class without a valid colour gets a colour made from its title.
  * @param {string} title
@@ -9,6 +12,13 @@
  */
 export function classColor(title, color) {
   if (typeof color === "string" && /^#[0-9a-f]{6}$/i.test(color)) return color;
+  const known = made.get(title) ?? colorOf(title);
+  made.set(title, known);
+  return known;
+}
+
+/** @param {string} title */
+function colorOf(title) {
   let hash = 0;
   for (const char of title) hash = (hash * 31 + (char.codePointAt(0) ?? 0)) >>> 0;
   const channel = (/** @type {number} */ n) => {

@@ -29,6 +29,10 @@ export class Comparison {
   known;
   /** @type {Side} */ left;
   /** @type {Side} */ right;
+  /** The classes that titles count for, found once: a frame asks for each label. @type {Map<string, string>} */ #bases = new Map();
+  /** @type {Map<Side, Set<string>>} */ #keptOf = new Map();
+  /** @type {boolean | null} */ #said = null;
+  /** @type {string[] | null} */ #compared = null;
   /** Titles of the ground truth; beside a project of other predictions, those that both have beside their predictions. */
   bases;
 
@@ -49,6 +53,13 @@ export class Comparison {
 
   /** The class that a label of this title counts for. @param {string} title */
   base(title) {
+    let base = this.#bases.get(title);
+    if (base === undefined) this.#bases.set(title, base = this.#found(title));
+    return base;
+  }
+
+  /** @param {string} title */
+  #found(title) {
     if (!this.other || this.bases.has(title)) return title;
     for (const { suffix } of this.other.role === "sibling" ? [this.left, this.right] : [this.right]) {
       if (suffix && title.endsWith(suffix) && title !== suffix) return title.slice(0, -suffix.length);
@@ -59,7 +70,7 @@ export class Comparison {
   /** Whether the suffix of the predictions is known, and theirs indeed; else their titles are compared with those of the truth. */
   get #isSaid() {
     const { suffix, titles } = this.right;
-    return suffix !== null && titles.some((title) => title.endsWith(suffix));
+    return this.#said ??= suffix !== null && titles.some((title) => title.endsWith(suffix));
   }
 
   /**
@@ -79,17 +90,25 @@ export class Comparison {
     return { left, right };
   }
 
-  /** Titles of the ground truth among predictions that have titles of their own. @param {Side} side */
-  #kept({ titles }) {
+  /** Titles of the ground truth among predictions that have titles of their own. @param {Side} side @returns {Set<string>} */
+  #kept(side) {
     if (!this.other) return new Set();
-    const isRenamed = titles.some((title) => !this.bases.has(title) && this.bases.has(this.base(title)));
-    return new Set(isRenamed ? titles.filter((title) => this.bases.has(title)) : []);
+    let kept = this.#keptOf.get(side);
+    if (!kept) {
+      const isRenamed = side.titles.some((title) => !this.bases.has(title) && this.bases.has(this.base(title)));
+      kept = new Set(isRenamed ? side.titles.filter((title) => this.bases.has(title)) : []);
+      this.#keptOf.set(side, kept);
+    }
+    return kept;
   }
 
+  /** @returns {Set<string>} */
   get #keptLeft() { return this.other?.role === "sibling" ? this.#kept(this.left) : new Set(); }
 
   /** Titles compared: those that the predictions know. */
-  get compared() {
+  get compared() { return this.#compared ??= this.#findCompared(); }
+
+  #findCompared() {
     const kept = this.#kept(this.right);
     const titles = this.right.titles.filter((title) => !kept.has(title)).map((title) => this.base(title));
     return [...new Set(titles)].filter((title) => this.bases.has(title));
