@@ -11,9 +11,10 @@ import typer
 
 from agent.cli import show
 from agent.cli.installation import open_installation
+from agent.cli.output_file import STDOUT, output_file
 from agent.doctor import checks
 from agent.doctor.finding import Finding, Verdict
-from agent.errors import Conflict
+from agent.errors import BadInput
 from agent.fs.disk import size_text
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -45,7 +46,10 @@ def doctor(json: Json = False) -> None:
 def diagnose(
     task_id: Annotated[int, typer.Argument(metavar="TASK", help="The task's id.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The tar.gz to write; default: diagnose-task-ID.tar.gz here.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="The tar.gz to write, - for standard output; default: diagnose-task-ID.tar.gz here."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option(help="Replace the file if it exists.")] = False,
     json: Json = False,
@@ -56,9 +60,12 @@ def diagnose(
     from web_stub.auth.exposure import meaning_of_exposure
 
     path = output or Path(f"diagnose-task-{task_id}.tar.gz")
-    if path.exists() and not force:
-        raise Conflict(f"{path} exists; choose another name with --output, or pass --force")
-    with open_installation() as installation:
+    if json and str(path) == STDOUT:
+        raise BadInput("the archive and --json both need standard output: name a file, or leave --json out")
+    with (
+        open_installation() as installation,
+        output_file(path, installation.artifacts.half_made, force=force) as made,
+    ):
         task = installation.store.tasks.get(task_id)
         facts = probe(installation.settings, exposure=meaning_of_exposure)
         token = ""
@@ -66,13 +73,15 @@ def diagnose(
         with suppress(OSError, UnicodeDecodeError):
             token = file.read_text().strip() if file.is_file() else ""
         clean = bundle.cleaner(installation, task, dict(os.environ), token)
-        packed = bundle.pack(installation, task, path, clean=clean, facts=facts, findings=checks.examine(facts))
+        packed = bundle.pack(
+            installation, task, made.path, clean=clean, facts=facts, findings=checks.examine(facts), replace=force
+        )
     if json:
         show.as_json(
-            {"path": str(path), "size_bytes": packed.size_bytes, "members": packed.members, "about": packed.about}
+            {"path": str(made.path), "size_bytes": packed.size_bytes, "members": packed.members, "about": packed.about}
         )
         return
-    show.out.print(f"{path} ({size_text(packed.size_bytes)})", markup=False)
+    made.say(size_text(packed.size_bytes))
     show.err.print(packed.about, markup=False)
 
 

@@ -11,10 +11,10 @@ from agent import library
 from agent.cli import show
 from agent.cli.care import add_care
 from agent.cli.installation import load_settings, open_installation
+from agent.cli.output_file import output_file
 from agent.domain import Provenance
-from agent.errors import Conflict, Invalid
+from agent.errors import Invalid
 from agent.fs.disk import size_text
-from agent.fs.paths import given_path
 from agent.installation import half_made_in
 
 app = typer.Typer(no_args_is_help=True)
@@ -27,19 +27,19 @@ Kept = Annotated[str, typer.Argument(metavar="MODEL", help="Id, name, or task:N/
 @app.command()
 def pack(
     folder: Annotated[Path, typer.Argument(help="Weights with config.json at the top.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The tar to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The tar to write; - for standard output.")],
     force: Annotated[bool, typer.Option(help="Replace the file if it exists.")] = False,
 ) -> None:
     """Pack a folder into a model state tar: the same files give the same bytes."""
     from agent.formats import model_state
 
-    output = given_path(output)
-    if output.exists() and not force:
-        raise Conflict(f"{output} exists; choose another name or pass --force")
-    if problems := model_state.check_model_state(folder):
-        raise Invalid(f"model state folder {folder}", problems)
-    model_state.pack_file(folder, output, half_made_in(load_settings()))
-    show.out.print(f"{output} ({size_text(output.stat().st_size)})", markup=False)
+    half_made = half_made_in(load_settings())
+    with output_file(output, half_made, force=force) as made:
+        if problems := model_state.check_model_state(folder):
+            raise Invalid(f"model state folder {folder}", problems)
+        model_state.pack_file(folder, made.path, half_made, replace=force)
+        size_bytes = made.path.stat().st_size
+    made.say(size_text(size_bytes))
 
 
 @app.command()
@@ -131,17 +131,16 @@ def show_(
 @app.command()
 def export(
     reference: Annotated[str, typer.Argument(metavar="MODEL", help="Id, name, task:N/best or task:N/latest.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The tar to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The tar to write; - for standard output.")],
     force: Annotated[bool, typer.Option(help="Replace the file if it exists.")] = False,
 ) -> None:
     """Write a model's tar to a file."""
-    output = given_path(output)
-    if output.exists() and not force:
-        raise Conflict(f"{output} exists; choose another name or pass --force")
     with open_installation() as installation:
-        model = library.resolve_model(installation.store, installation.artifacts, reference)
-        library.export_model(installation.store, installation.artifacts, model, output, replace=force)
-    show.out.print(f"{output} ({size_text(model.size_bytes)})", markup=False)
+        store, artifacts = installation.store, installation.artifacts
+        with output_file(output, artifacts.half_made, force=force) as made:
+            model = library.resolve_model(store, artifacts, reference)
+            library.export_model(store, artifacts, model, made.path, replace=force)
+    made.say(size_text(model.size_bytes))
 
 
 # ---------------------------------------------------------------- which models stay

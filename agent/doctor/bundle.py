@@ -65,7 +65,14 @@ def cleaner(installation: Installation, task: Task, environment: dict[str, str],
 
 
 def pack(
-    installation: Installation, task: Task, path: Path, *, clean: Cleaner, facts: Facts, findings: Sequence[Finding]
+    installation: Installation,
+    task: Task,
+    path: Path,
+    *,
+    clean: Cleaner,
+    facts: Facts,
+    findings: Sequence[Finding],
+    replace: bool = False,
 ) -> Packed:
     """Write the bundle to `path`, whole or not at all. Raises StorageFailed, DiskFull."""
     folder = f"diagnose-task-{task.id}"
@@ -75,7 +82,7 @@ def pack(
     about = ABOUT.format(task=task.id, events=said)
     names = []
     with writing(f"the bundle {path}"):
-        with installation.artifacts.half_made.atomic_path(path, "bundle") as partial:
+        with installation.artifacts.half_made.atomic_path(path, "bundle", replace=replace) as partial:
             partial.touch(0o600)
             with tarfile.open(partial, mode="w:gz") as tar:
                 for name, text in (

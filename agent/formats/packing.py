@@ -82,9 +82,13 @@ def _pack(folder: OpenFolder, out: Sink, since: Survey | None, *, is_ours: bool,
     return Packed(sum(not file.is_folder for file in files.files), files.size_bytes)
 
 
-def pack_file(folder: Path, tar: Path, half_made: HalfMade) -> Packed:
+def pack_file(folder: Path, tar: Path, half_made: HalfMade, *, replace: bool = True) -> Packed:
     """Pack a folder into the file `tar`, which appears complete or not at all. Raises as `pack`, DiskFull."""
-    with writing(shown(str(tar))), half_made.atomic_path(tar, "export") as partial, partial.open("xb") as out:
+    with (
+        writing(shown(str(tar))),
+        half_made.atomic_path(tar, "export", replace=replace) as partial,
+        partial.open("xb") as out,
+    ):
         return pack(folder, out, allow_empty=True)
 
 
