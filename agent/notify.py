@@ -50,15 +50,33 @@ def secrets_of(text: str) -> list[str]:
 
 def message_of(task: Task, *, plugin: str, project: str, values: Sequence[tuple[str, float | None]]) -> Message:
     """What a person wants to know of a task that has ended. `values` are its last validation metrics."""
-    about = [f"{task.type.value} with {plugin} on {project}"]
+    about = [_about(task, plugin, project)]
     if task.started_at and task.finished_at:
         about.append(f"took {str(task.finished_at - task.started_at).partition('.')[0]}")
     if task.status is not TaskStatus.FINISHED and task.message:
         about.append(task.message)
-    if values:
-        about.append(", ".join(f"{name} {'nan' if value is None else format(value, '.4g')}" for name, value in values))
+    about += _said(values)
     title = f"Task {task.id} {_VERBS[task.status]}: {task.name}"
     return Message(title, "\n".join(about), _KINDS[task.status])
+
+
+def message_of_condition(
+    task: Task, condition: str, *, plugin: str, project: str, values: Sequence[tuple[str, float | None]]
+) -> Message:
+    """That a condition over the metrics of a running task is met."""
+    return Message(
+        f"Task {task.id} reached {condition}: {task.name}", "\n".join([_about(task, plugin, project), *_said(values)])
+    )
+
+
+def _about(task: Task, plugin: str, project: str) -> str:
+    return f"{task.type.value} with {plugin} on {project}"
+
+
+def _said(values: Sequence[tuple[str, float | None]]) -> list[str]:
+    """The values in a line; no line without any."""
+    said = [f"{name} {'nan' if value is None else format(value, '.4g')}" for name, value in values]
+    return [", ".join(said)] if said else []
 
 
 _VERBS = {TaskStatus.FINISHED: "finished", TaskStatus.ERROR: "failed", TaskStatus.STOPPED: "was stopped"}

@@ -160,6 +160,7 @@ class Settings(BaseSettings):
 
     notify: str = ""  # addresses, as Apprise writes them, to which messages about ended tasks go
     notify_on: Ends = "finished,error,stopped"  # which ends are told
+    notify_when: str = ""  # a condition over the metrics of a running task, told once: metrics.val.mean_iou > 0.8
 
     min_free: Size = "200M"  # of each disk that the agent writes to: a task is ended before less is left
     delete_task_dir_on_finish: bool = True  # as the original; logs/ stays

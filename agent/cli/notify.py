@@ -16,8 +16,11 @@ def notify(
 ) -> None:
     """Send a message to every address of AGENT_NOTIFY now. Exits with 1 when one does not take it."""
     from agent.notify import Message, send
+    from agent.run.telling import condition_wanted
 
-    to = load_settings().notify
+    settings = load_settings()
+    condition_wanted(settings)
+    to = settings.notify
     if not to.strip():
         raise BadInput("no addresses are set; for example AGENT_NOTIFY='mailto://user:password@example.org'")
     results = send(to, Message("supervisely-local", text))

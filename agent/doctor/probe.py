@@ -39,13 +39,14 @@ from agent.doctor.facts import (
 )
 from agent.doctor.probe_engine import probe_engine
 from agent.doctor.probe_store import probe_store
-from agent.errors import AgentError, StorageFailed
+from agent.errors import AgentError, BadInput, StorageFailed
 from agent.fs.beneath import open_folder
 from agent.fs.disk import size_on_disk
 from agent.fs.names import read_number
 from agent.fs.refusals import reason_of, remedy_for
 from agent.fs.watching import new_observer
 from agent.installation import half_made_in
+from agent.run.telling import condition_wanted
 from agent.store import sqlite_file
 
 if TYPE_CHECKING:
@@ -110,6 +111,11 @@ def _half_made(settings: Settings) -> HalfMadeFacts:
 def probe_settings(configuration: Configuration) -> SettingsFacts:
     """The settings that were refused or ignored."""
     refused = tuple((str(replace(problem, remedy="")), problem.remedy) for problem in configuration.problems)
+    try:
+        if configuration.settings is not None:
+            condition_wanted(configuration.settings)
+    except BadInput as error:
+        refused += ((str(error), "docs/reference/runs.md describes conditions."),)
     ignored = tuple((str(replace(problem, remedy="")), problem.remedy) for problem in configuration.remarks)
     return SettingsFacts(FILE, refused, ignored)
 

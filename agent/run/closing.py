@@ -12,17 +12,13 @@ from typing import TYPE_CHECKING, Any
 from agent.domain import TaskStatus
 from agent.errors import AgentError, EngineUnavailable, StorageFailed, TakenOver
 from agent.events.model import Level
-from agent.notify import message_of
 from agent.run.cancellation import Cancelled, Cause, cancellation
 from agent.run.machine import is_at_fault
 from agent.run.outcome import Outcome, outcome_of
-from agent.settings import ends_of
+from agent.run.telling import tell_end
 
 if TYPE_CHECKING:
-    from agent.domain import Task
     from agent.run.run import Run
-
-_VALUES = 20  # series that are looked through for a message
 
 
 def close(run: Run, error: BaseException | None) -> bool:
@@ -122,25 +118,7 @@ def _record(run: Run, outcome: Outcome, error: BaseException | None) -> None:
     ended = tasks.become(
         task_id, outcome.status, reason=reason, message=message, exit_code=exit_code, agent_id=agent_id
     )
-    _tell(run, ended)
-
-
-def _tell(run: Run, ended: Task) -> None:
-    """Tell the people who want to know. The end is recorded by now, so nothing that goes wrong here matters to it."""
-    settings = run.installation.settings
-    if not settings.notify.strip() or ended.status.value not in ends_of(settings.notify_on):
-        return
-    values = []
-    with suppress(AgentError):
-        values = [
-            (series.name, series.last_value)
-            for series in run.installation.store.metrics.series(ended.id, limit=_VALUES)
-            if series.kind == "val"
-        ]
-    run.installation.outbox.announce(
-        settings.notify,
-        message_of(ended, plugin=run.plugin.reference, project=run.project.name, values=values),
-    )
+    tell_end(run, ended)
 
 
 def _tidy(run: Run, outcome: Outcome) -> None:

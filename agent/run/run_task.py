@@ -15,6 +15,7 @@ from agent.run.collect import collect
 from agent.run.run import Run
 from agent.run.shutdown import Shutdown
 from agent.run.stage import stage
+from agent.run.telling import telling
 
 
 def run_task(
@@ -53,6 +54,7 @@ def run_task(
                 run.step(Step.MAIN),
                 run.interrupts.watching(container, lambda: run.uploader.failure),
                 run.measuring(container),
+                telling(run),
             ):
                 collected = collect(
                     run.interrupts.output(container),

@@ -25,6 +25,7 @@ from agent.logs import about_task
 from agent.maintenance.housekeeping import Housekeeping
 from agent.run.cancellation import Cancelled, Cause
 from agent.run.run_task import run_task
+from agent.run.telling import condition_wanted
 from agent.worker.conditions import STORAGE, Conditions, pauses
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
 
     `info` tells other processes which tasks this agent takes: `takes` is "queue" for whatever is queued, "one" for a
     single task, whose number is `task` where it is known before it starts, "study" for the tasks of the study `study`.
+    BadInput for a condition of messages that is none.
     """
+    condition_wanted(installation.settings)
     store, presence = installation.store, Presence(installation, info)
     agent_id = presence.id
     stop = threading.Event()

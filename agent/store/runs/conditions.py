@@ -37,6 +37,12 @@ _COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 
 
+def decidable(expression: Expression) -> Expression:
+    """The expression, if it can be decided for a task; BadInput as of `Operands.of`."""
+    condition(expression, Operands(0))
+    return expression
+
+
 def condition(expression: Expression, operands: Operands) -> Condition:
     """The expression over the columns of a statement."""
     match expression:

@@ -9,9 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.store.among import portions
-from agent.store.columns import from_json
+from agent.store.columns import from_json, now_us
 from agent.store.connect import Database
 from agent.store.runs.cells import Run, RunColumn, columns_of, runs_of
+from agent.store.runs.conditions import condition
+from agent.store.runs.expression import Expression
 from agent.store.runs.groups import RunGroups, read_groups
 from agent.store.runs.inventory import Inventory, read_inventory
 from agent.store.runs.keys import Key
@@ -95,6 +97,14 @@ class Runs:
                 read = sa.select(tasks.c.id, tasks.c.config).where(tasks.c.id.in_(some), IS_LISTED)
                 found.update({id_: from_json(text) for id_, text in connection.execute(read)})
         return {id_: found[id_] for id_ in ids if id_ in found}
+
+    def holds(self, task_id: int, where: Expression) -> bool:
+        """Whether the condition is true of this task now. A column that it does not have is None, never refused."""
+        operands = Operands(now_us())
+        met = condition(where, operands)
+        found = sa.select(tasks.c.id).select_from(operands.source()).where(tasks.c.id == task_id, met)
+        with self._db.reading() as connection:
+            return connection.execute(found).first() is not None
 
     def inventory(self, question: RunQuestion) -> Inventory:
         """The columns that the tasks of a question have."""

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import agent.notify
+import agent.run.telling
 from agent import library
 from agent.artifacts import open_artifacts
 from agent.domain import Task, TaskStatus
@@ -23,6 +24,7 @@ from agent.errors import BadInput
 from agent.installation import Installation
 from agent.logs import may_be_written
 from agent.notify import Message, Outbox, secrets_of, send
+from agent.recorder import Recorder
 from agent.run.shutdown import Shutdown
 from agent.settings import Settings
 from agent.store import open_store
@@ -115,6 +117,64 @@ def test_the_end_of_a_task_is_told_with_its_last_values(hook: Hook, tmp_path: Pa
     (told,) = hook.told
     assert (told["title"], told["type"]) == ("Task 1 finished: net", "success")
     assert "mean_iou 0.75" in told["message"]
+
+
+def test_a_condition_that_comes_true_is_told_once_while_the_task_runs(
+    hook: Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent.run.telling, "_LOOK_S", 0.01)
+
+    def reaches(folder: Path) -> Iterator[object]:
+        yield metrics(1, "val", mean_iou=0.75)
+        yield metrics(2, "val", mean_iou=0.85)
+        assert hook.asked.acquire(timeout=60), "told while the plugin runs"
+        yield metrics(3, "val", mean_iou=0.5)
+        yield metrics(4, "val", mean_iou=0.95)
+        yield from good(folder)
+
+    when = "metrics.val.mean_iou > 0.8"
+    with ended(tmp_path / "home", reaches, notify=hook.address, notify_when=when, notify_on="error") as (
+        _,
+        installation,
+    ):
+        (note,) = installation.store.events.each(1, event_type="CONDITION_MET")
+        assert note.message == f"{when}: people are told"
+    (told,) = hook.told
+    assert (told["title"], told["type"]) == (f"Task 1 reached {when}: net", "info")
+    assert "mean_iou 0.85" in told["message"]
+
+
+@pytest.mark.parametrize(("limit", "count"), [(0.7, 1), (0.9, 0)])
+def test_the_end_of_a_short_task_decides_its_condition(hook: Hook, tmp_path: Path, limit: float, count: int) -> None:
+    when = f"metrics.val.mean_iou@max > {limit} and metrics.val.other is None"
+    with ended(tmp_path / "home", good, notify=hook.address, notify_when=when, notify_on="error") as (_, installation):
+        *_, last = installation.store.events.each(1)
+        assert last.event_type == "TASK_FINISHED"
+    assert len(hook.told) == count
+
+
+def test_an_agent_that_goes_on_with_a_task_does_not_tell_again(hook: Hook, tmp_path: Path) -> None:
+    with opened(tmp_path / "home", good, notify=hook.address, notify_when="status != None") as (installation, queue):
+        task = queue()
+        recorder = Recorder(installation.store, task.id, lines_read=0, last_seq=0, log_path=tmp_path / "log.txt")
+        recorder.note("by an agent before", event_type="CONDITION_MET")
+        run_one(installation, task.id, Shutdown())
+    assert [told["title"] for told in hook.told] == ["Task 1 finished: net"]
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ("metrics.val.iou", "alone is no condition"),
+        ("metrics.val.iou@10 > 1", "nothing is sorted, filtered or grouped"),
+        ("loss < ", "AGENT_NOTIFY_WHEN"),
+    ],
+)
+def test_a_condition_that_is_none_is_refused_before_a_task_runs(tmp_path: Path, when: str, said: str) -> None:
+    cli = Cli(tmp_path / "home", {"AGENT_NOTIFY_WHEN": when})
+    for command in ("run", "notify"):
+        assert said in cli.run(command, code=2).stderr
+    assert said in cli.run("doctor", code=None).stdout
 
 
 @pytest.mark.parametrize(("act", "count"), [(good, 0), (bad, 1)])

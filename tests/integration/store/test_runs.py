@@ -451,3 +451,14 @@ def test_what_people_said_of_a_task_and_what_it_used_are_columns(store: Store, t
     assert list(row.cells) == ["a, b", "# good", 300, 50.0, None]
     groups = store.runs.groups(parse_keys(["peak_memory"]), parse_keys(["duration, peak_memory, peak_cpu"]), *ALL)
     assert [column.kind for column in (*groups.by, *groups.columns)] == ["size", "duration", "size", "number"]
+
+
+def test_a_condition_is_decided_for_one_task_and_what_it_does_not_have_is_none(store: Store, add: Add) -> None:
+    one, two = add({"lr": 0.1}, mean_iou=[0.5, 0.9]), add({}, mean_iou=[0.95, 0.3])
+
+    def hold(where: str) -> list[bool]:
+        return [store.runs.holds(task_id, parse_expression(where)) for task_id in (one, two, 99)]
+
+    assert hold("metrics.val.mean_iou > 0.8") == [True, False, False]
+    assert hold("metrics.val.mean_iou@max > 0.8 and config.lr is None") == [False, True, False]
+    assert hold("metrics.val.nothing > 0.8") == [False, False, False]

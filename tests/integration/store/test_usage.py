@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from agent.domain import Task
 from agent.events.model import Stream
@@ -25,11 +26,11 @@ def test_odd_numbers_of_an_engine_are_kept_as_far_as_they_can_be(store: Store, t
     assert store.usage.list(task.id) == [UsageSample(1, 2.0, (1 << 63) - 1, 0)]
 
 
-def test_only_the_agent_can_say_that_memory_is_of_every_program(store: Store, task: Task) -> None:
+def test_only_the_agent_can_say_that_memory_is_of_every_program(store: Store, task: Task, tmp_path: Path) -> None:
     line = parse_line(f'{{"event_type": "EventType.{SHARED_GPUS}", "message": "x"}}', Stream.STDOUT, 1)
     store.events.append(task.id, [EventRow(1, line)], lines_read=1)
     assert not store.usage.is_of_shared_gpus(task.id)
-    recorder = Recorder(store, task.id, lines_read=1, last_seq=1, log_path=None)
+    recorder = Recorder(store, task.id, lines_read=1, last_seq=1, log_path=tmp_path / "log.txt")
     recorder.note("of every program", event_type=SHARED_GPUS)
     assert store.usage.is_of_shared_gpus(task.id)
     assert not store.usage.is_of_shared_gpus(task.id + 1)

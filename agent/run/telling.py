@@ -1,0 +1,121 @@
+"""Messages to people about a task: at its end, and once when a condition over its metrics comes true.
+
+The condition (`AGENT_NOTIFY_WHEN`) is one of the table of runs, and the store decides it: every few seconds, if
+something was committed meanwhile, and when the plugin has ended. Nothing here matters to how the task runs or ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from typing import TYPE_CHECKING
+
+from agent.errors import AgentError
+from agent.notify import message_of, message_of_condition
+from agent.settings import ends_of
+from agent.store.runs.conditions import decidable
+from agent.store.runs.expression import Expression
+from agent.store.runs.parsing import parse_expression
+
+if TYPE_CHECKING:
+    from agent.domain import Task
+    from agent.run.run import Run
+    from agent.settings import Settings
+
+MET = "CONDITION_MET"  # the type of the agent's note that people were told
+_LOOK_S = 5.0
+_END_S = 2.0  # how long the end of a task waits for a look that is on its way
+_VALUES = 20  # series that are looked through for a message
+
+log = logging.getLogger("agent.run")
+
+
+def condition_wanted(settings: Settings) -> Expression | None:
+    """The condition of `AGENT_NOTIFY_WHEN`; None without one. BadInput, with the place, for what is none."""
+    if not settings.notify_when.strip():
+        return None
+    return decidable(parse_expression(settings.notify_when, "AGENT_NOTIFY_WHEN"))
+
+
+def tell_end(run: Run, ended: Task) -> None:
+    """Tell that a task has ended. The end is recorded by now."""
+    settings = run.installation.settings
+    if not settings.notify.strip() or ended.status.value not in ends_of(settings.notify_on):
+        return
+    message = message_of(ended, plugin=run.plugin.reference, project=run.project.name, values=_last_values(run))
+    run.installation.outbox.announce(settings.notify, message)
+
+
+@contextmanager
+def telling(run: Run) -> Iterator[None]:
+    """While the block runs, a thread looks whether the condition is met; the end of the block looks once more."""
+    settings, store = run.installation.settings, run.installation.store
+    where = condition_wanted(settings)
+    if where is None or not settings.notify.strip():
+        yield
+        return
+
+    watch = _Watch(store.version, lambda: store.runs.holds(run.task.id, where), lambda: _tell_condition(run))
+    context = copy_context()  # the log knows the task by it
+    thread = threading.Thread(target=context.run, args=(watch.run,), name=f"condition-{run.task.id}", daemon=True)
+    with suppress(RuntimeError):  # the machine gives no thread
+        thread.start()
+    try:
+        yield
+    finally:
+        watch.done.set()
+        if thread.ident is not None:
+            thread.join(_END_S)
+        if not thread.is_alive() and not watch.is_told:
+            with suppress(AgentError):
+                run.recorder.flush()
+                watch.look(is_last=True)
+
+
+class _Watch:
+    """Looks whether the condition holds, until it is told or done. Never raises."""
+
+    def __init__(self, version: Callable[[], int], holds: Callable[[], bool], tell: Callable[[], None]) -> None:
+        self.done = threading.Event()
+        self.is_told = False
+        self._version = version
+        self._holds = holds
+        self._tell = tell
+
+    def run(self) -> None:
+        seen = -1
+        while not self.is_told and not self.done.wait(_LOOK_S):
+            if (now := self._version()) != seen:
+                seen = now
+                self.look()
+
+    def look(self, *, is_last: bool = False) -> None:
+        """A look that comes back after the end tells nothing: the end looks itself."""
+        try:
+            if self._holds() and (is_last or not self.done.is_set()):
+                self._tell()
+                self.is_told = True
+        except Exception as error:  # noqa: BLE001 - a busy store; a message is never a reason for anything
+            log.debug("the condition of messages is not decided: %s", error)
+
+
+def _tell_condition(run: Run) -> None:
+    settings = run.installation.settings
+    condition = settings.notify_when.strip()
+    if not run.note_once(f"{condition}: people are told", MET):
+        return  # by an agent before this one
+    message = message_of_condition(
+        run.task, condition, plugin=run.plugin.reference, project=run.project.name, values=_last_values(run)
+    )
+    run.installation.outbox.announce(settings.notify, message)
+
+
+def _last_values(run: Run) -> list[tuple[str, float | None]]:
+    """The last validation metrics; none where the store does not tell."""
+    with suppress(AgentError):
+        found = run.installation.store.metrics.series(run.task.id, limit=_VALUES)
+        return [(series.name, series.last_value) for series in found if series.kind == "val"]
+    return []
