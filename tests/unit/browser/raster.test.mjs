@@ -41,6 +41,16 @@ test("a part of the image has the pixels that the whole has there", () => {
   assert.deepEqual(text(part), text(whole).slice(3, 9).map((line) => line.slice(4, 9)));
 });
 
+test("a polygon with a hole beside the window, or partly in it, is cut at the window", () => {
+  /** @type {[number, number][][]} */
+  const rings = [[[2, 1], [7, 1], [7, 5], [2, 5]], [[4, 3]]];
+  const [whole, part, away] = [empty(9, 7), empty(3, 3, 3, 2), empty(2, 2, 0, 0)];
+  for (const window of [whole, part, away]) addPolygon(window, rings, sizeOf(whole));
+  assert.deepEqual(text(part), ["###", "#.#", "###"]);
+  assert.deepEqual(text(part), text(whole).slice(2, 5).map((line) => line.slice(3, 6)));
+  assert.deepEqual(text(away), ["..", ".."]);
+});
+
 test("lines that leave the image are cut at its border, as OpenCV cuts them", () => {
   const [left, right] = [empty(4, 8), empty(4, 4)];
   addPolygon(left, [[[1, 2], [-1, 7], [0, 3]]], sizeOf(left));

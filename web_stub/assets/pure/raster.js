@@ -2,6 +2,7 @@
 // OpenCV's fillPoly, so that an area here is the area in a plugin.
 
 /** @import { Box, Point, Size } from "./shapes.js" */
+import { boxOf } from "./shapes.js";
 
 const ONE = 65536; // x of an edge in OpenCV's fixed point
 
@@ -43,10 +44,19 @@ export function addPolygon(window, [outer, ...holes], size) {
     fillRings(window, [outer], 1, size);
     return;
   }
-  const own = { ...window, on: new Uint8Array(window.on.length) };
+  const own = partOf(window, boxOf(outer));
+  if (!own.on.length) return;
   fillRings(own, [outer], 1, size);
   fillRings(own, holes, 0, size);
   addMask(window, own);
+}
+
+/** Zeros for the part of a window that is in the box. @param {Window} window @param {Box} box @returns {Window} */
+function partOf({ x, y, width, height }, [left, top, right, bottom]) {
+  const [from, to] = [Math.max(x, left), Math.min(x + width, right)];
+  const [first, last] = [Math.max(y, top), Math.min(y + height, bottom)];
+  const [wide, high] = [Math.max(0, to - from), Math.max(0, last - first)];
+  return { on: new Uint8Array(wide * high), x: from, y: first, width: wide, height: high };
 }
 
 /** @typedef {{top: number, bottom: number, x: number, dx: number}} Edge `x` at `top`; it ends before `bottom` */
