@@ -91,7 +91,7 @@ def goal(found: StudyView) -> str:
 
 
 def ended(found: StudyView) -> int:
-    return len(found.trials) - found.count(TrialState.RUNNING)
+    return sum(found.count(state) for state in TrialState if state is not TrialState.RUNNING)
 
 
 def counts(found: StudyView) -> str:

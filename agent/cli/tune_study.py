@@ -22,6 +22,7 @@ from agent.run.cancellation import Cancelled
 from agent.run.shutdown import Shutdown
 from agent.store import StudyState
 from agent.submission import config_notes
+from agent.tuning.decisions import TrialState
 from agent.tuning.extra import require_optuna
 from agent.tuning.request import StudyRequest, example_of, find_study, more_trials, new_study
 from agent.tuning.space import read_space
@@ -78,7 +79,7 @@ def _control(
     """Control the study until it ends or this process is to end; the exit code. `wanted` trials: it is resumed."""
     from agent.cli.tune_follow import Watch
     from agent.tuning.controller import Controller, controlling
-    from agent.tuning.overview import view_of
+    from agent.tuning.overview import view, view_of
 
     store = installation.store
     with (
@@ -100,13 +101,13 @@ def _control(
         show.err.print(how_to_go_on(study_id), markup=False)
         return INTERRUPTED
     if as_json:
-        show.as_json(whole(found, None))
+        show.as_json(whole(view(store, turn.study)[0], None))
     watch.say_end(found)
     if turn.gave_up:
         raise PluginFailed(turn.gave_up)
     if turn.study.state is StudyState.STOPPED:
         return Cancelled.exit_code
-    has_result = any(trial.state.value != "failed" for trial in found.trials)
+    has_result = turn.counts[TrialState.COMPLETE] or turn.counts[TrialState.PRUNED]
     return 0 if has_result else PluginFailed.exit_code
 
 

@@ -90,6 +90,13 @@ class Studies(Trials):
             raise NotFound(f"There is no study {id}; see `agent tune list`.")
         return _study(row)
 
+    def controlled(self, id: int, controller: str) -> Study:  # noqa: A002
+        """The study. Conflict when another process controls it."""
+        study = self.get(id)
+        if study.controller != controller:
+            raise _lost(id)
+        return study
+
     def find(self, name: str) -> Study:
         with self._db.reading() as connection:
             row = connection.execute(sa.select(studies).where(studies.c.name == clean(name))).first()

@@ -34,9 +34,11 @@ class Trials:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def tasks(self, study_id: int) -> dict[int, Task]:
-        """Number of the trial → its task, in the order of the trials."""
+    def tasks(self, study_id: int, numbers: Collection[int] | None = None) -> dict[int, Task]:
+        """Number of the trial → its task, in the order of the trials; with `numbers` only of these trials."""
         found = sa.select(tasks.c.trial_number, *TASK_COLUMNS).where(tasks.c.study_id == study_id)
+        if numbers is not None:
+            found = found.where(among(self._db, tasks.c.trial_number, numbers))
         with self._db.reading() as connection:
             rows = connection.execute(found.order_by(tasks.c.trial_number))
             return {number: to_task(row) for number, *row in rows}

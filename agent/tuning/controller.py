@@ -33,6 +33,7 @@ from agent.tuning.decisions import (
     steps_of,
 )
 from agent.tuning.search import Search, SearchTrial
+from agent.tuning.tally import Tally
 from agent.tuning.trial_task import task_of
 
 if TYPE_CHECKING:
@@ -52,15 +53,17 @@ class Turn:
     """A study after a turn of its controller."""
 
     study: Study
-    trials: list[SearchTrial]
-    tasks: Mapping[int, Task]  # by number of the trial
+    running: list[SearchTrial]
+    ended: list[SearchTrial]  # since the turn before
+    counts: Mapping[TrialState, int]  # of all trials
+    best: SearchTrial | None  # of all that have ended
+    tasks: Mapping[int, Task]  # of the trials named here, by number
     gave_up: str = ""  # why the study was stopped by its controller, a sentence
 
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to do: the study has ended, and every trial was told."""
-        running = any(trial.state is TrialState.RUNNING for trial in self.trials)
-        return self.study.state is not StudyState.RUNNING and not running
+        return self.study.state is not StudyState.RUNNING and not self.running
 
 
 def is_controlled(study: Study) -> bool:
@@ -112,28 +115,40 @@ class Controller:
         self._store = store
         self._study_id = study_id
         self._controller = controller
-        self._search = Search(store, store.studies.get(study_id), controller)
         self._seen: dict[int, int] = {}  # trial → the last event whose points were read
+        self._told: list[SearchTrial] = []  # in this turn
         self._failures = 0  # of tasks, told by this controller
-        self._has_use = False  # whether any trial of the study has come to something
+        self._last_failure = ""  # a sentence
         self._gave_up = ""
+        self._open()
+
+    def _open(self) -> None:
+        """Read the journal: the only time that every trial is read."""
+        study = self._store.studies.get(self._study_id)
+        self._search = Search(self._store, study, self._controller)
+        ended = [trial for trial in self._search.trials() if trial.state is not TrialState.RUNNING]
+        self._tally = Tally(study.direction, ended)
+        self._seen.clear()
 
     def turn(self) -> Turn:
-        """Do what is missing now. Raises Conflict when another process controls the study, and what a task's request
-        may raise; the study can be resumed after any failure."""
+        """Do what is missing now, at the cost of the trials that run, however many have ended. Raises Conflict when
+        another process controls the study, and what a task's request may raise; the study can be resumed after any
+        failure."""
+        self._told = []
         try:
             return self._turn()
         except StoreBusy as busy:
             log.warning("study %s: %s", self._study_id, busy)
-            self._search = Search(self._store, self._store.studies.get(self._study_id), self._controller)
-            self._seen.clear()
+            self._open()
             return self._look()
 
     def _turn(self) -> Turn:
         now = self._look()
-        study, trials = now.study, {trial.number: trial for trial in now.trials}
-        states = {number: trial.state for number, trial in trials.items()}
-        for action in next_actions(states, now.tasks, state=study.state, wanted=study.trials, jobs=study.jobs):
+        study, trials = now.study, {trial.number: trial for trial in now.running}
+        missing = next_actions(
+            trials, now.tasks, count=self._search.count, state=study.state, wanted=study.trials, jobs=study.jobs
+        )
+        for action in missing:
             match action:
                 case Ask() if not self._is_hopeless:
                     self._submit(study, self._search.ask())
@@ -149,26 +164,38 @@ class Controller:
         if self._is_hopeless:
             self._give_up(now)
             now = self._look()
-        all_ended = all(trial.state is not TrialState.RUNNING for trial in now.trials)
-        if now.study.state is StudyState.RUNNING and all_ended and len(now.trials) >= now.study.trials:
-            self._store.studies.finish(self._study_id, self._controller, len(now.trials))
+        is_done = not now.running and self._search.count >= now.study.trials
+        if now.study.state is StudyState.RUNNING and is_done:
+            self._store.studies.finish(self._study_id, self._controller, self._search.count)
             now = self._look()
         return now
 
     @property
     def _is_hopeless(self) -> bool:
-        return self._failures >= HOPELESS and not self._has_use
+        return self._failures >= HOPELESS and not any(self._tally.counts[state] for state in _USEFUL)
 
     def _look(self) -> Turn:
         studies = self._store.studies
-        study, trials = studies.get(self._study_id), self._search.trials()
-        self._has_use = any(trial.state in _USEFUL for trial in trials)
-        return Turn(study, trials, studies.tasks(self._study_id), self._gave_up)
+        study, running, best = (
+            studies.controlled(self._study_id, self._controller),
+            self._search.unended(),
+            self._tally.best,
+        )
+        shown = [*running, *self._told, *([best] if best is not None else [])]
+        return Turn(
+            study=study,
+            running=running,
+            ended=list(self._told),
+            tasks=studies.tasks(self._study_id, {trial.number for trial in shown}),
+            counts={**self._tally.counts, TrialState.RUNNING: len(running)},
+            best=best,
+            gave_up=self._gave_up,
+        )
 
     def _give_up(self, now: Turn) -> None:
         if now.study.state is StudyState.RUNNING:
-            last = next(trial.sentence for trial in reversed(now.trials) if trial.sentence)
-            self._gave_up = f"all {self._failures} trials so far failed, so the study was stopped; the last: {last}"
+            failed = f"all {self._failures} trials so far failed"
+            self._gave_up = f"{failed}, so the study was stopped; the last: {self._last_failure}"
             self._store.studies.stop(self._study_id)
 
     def _submit(self, study: Study, trial: SearchTrial) -> None:
@@ -199,10 +226,12 @@ class Controller:
             for step, value in steps:
                 if step not in trial.steps and not trial.is_pruned:
                     self._search.report(trial.number, step, value)
-            self._search.tell(trial.number, end)
+            told = self._search.tell(trial.number, end)
+        self._told.append(told)
+        self._tally.add(told)
         if end.state is TrialState.FAILED and task is not None and task.status is not TaskStatus.STOPPED:
             self._failures += 1
-        self._has_use = self._has_use or end.state in _USEFUL
+            self._last_failure = end.sentence
         self._seen.pop(trial.number, None)
 
     def _steps(self, study: Study, task: Task, number: int, *, ended: bool) -> list[tuple[int, float]]:

@@ -1,13 +1,13 @@
 """What is to be done next in a study, and what a trial is worth. Pure.
 
-The controller has no memory: each turn it looks at the trials and their tasks and does what is missing. So it may be
-killed at any moment, and the next one goes on.
+The controller has no memory: each turn it looks at the trials that run and at their tasks, and does what is missing. So
+it may be killed at any moment, and the next one goes on.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -66,18 +66,17 @@ Action = Ask | Submit | Follow | Stop | Tell
 
 
 def next_actions(
-    trials: Mapping[int, TrialState], tasks: Mapping[int, Task], *, state: StudyState, wanted: int, jobs: int
+    unended: Iterable[int], tasks: Mapping[int, Task], *, count: int, state: StudyState, wanted: int, jobs: int
 ) -> list[Action]:
-    """What is missing. `trials` are those the search knows, `tasks` theirs, both by the number of the trial.
+    """What is missing. `unended` are the numbers of the trials that were not told yet, among `count` that the search
+    knows; `tasks` are theirs.
 
     A trial that was asked for and has no task gets it; a trial whose task has ended is told; then come new trials,
     as many as are wanted and may run at once.
     """
     actions: list[Action] = []
     running = 0
-    for number, trial in trials.items():
-        if trial is not TrialState.RUNNING:
-            continue
+    for number in unended:
         task = tasks.get(number)
         if task is None:
             actions.append(Submit(number) if state is StudyState.RUNNING else Tell(number))
@@ -90,7 +89,7 @@ def next_actions(
                 actions.append(Stop(number))
         running += 1
     if state is StudyState.RUNNING:
-        new = min(wanted - len(trials), jobs - running)
+        new = min(wanted - count, jobs - running)
         actions += [Ask()] * max(0, new)
     return actions
 

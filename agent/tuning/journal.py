@@ -23,14 +23,16 @@ class StoreJournal(BaseJournalBackend):
         self._study_id = study_id
         self._controller = controller
         self._known = 0  # committed entries
+        self._is_read = False
         self._waiting: list[dict[str, Any]] | None = None  # entries of the present batch
 
     def read_logs(self, log_number_from: int) -> list[dict[str, Any]]:
         waiting = self._waiting or []
-        if log_number_from >= self._known and self._waiting is not None:  # only the controller appends
+        if self._is_read and self._controller is not None and log_number_from >= self._known:  # it alone appends
             return waiting[log_number_from - self._known :]
         committed = [json.loads(body) for body in self._store.studies.journal(self._study_id, log_number_from)]
         self._known = max(self._known, log_number_from + len(committed))
+        self._is_read = True
         return [*committed, *waiting]
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:

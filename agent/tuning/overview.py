@@ -12,6 +12,7 @@ from agent.store import StudyState
 from agent.tuning.controller import Turn, is_controlled
 from agent.tuning.decisions import TrialState
 from agent.tuning.search import Search, SearchTrial
+from agent.tuning.tally import Tally
 
 if TYPE_CHECKING:
     from agent.store import Store, Study
@@ -35,7 +36,8 @@ class TrialView:
 class StudyView:
     study: Study
     is_controlled: bool  # a process goes on with it
-    trials: list[TrialView]
+    trials: list[TrialView]  # after a turn of the controller: those that run, or ended in this turn
+    counts: Mapping[TrialState, int]  # of all trials
     best: TrialView | None
 
     @property
@@ -44,27 +46,22 @@ class StudyView:
         return self.study.state is StudyState.RUNNING and not self.is_controlled
 
     def count(self, state: TrialState) -> int:
-        return sum(trial.state is state for trial in self.trials)
+        return self.counts[state]
 
 
 def view(store: Store, study: Study) -> tuple[StudyView, Search]:
     """The study now, and its search for what costs more. See `require_optuna`."""
-    search = Search(store, study)
-    return view_of(Turn(study, search.trials(), store.studies.tasks(study.id))), search
+    search, tasks = Search(store, study), store.studies.tasks(study.id)
+    trials = [_trial(trial, tasks.get(trial.number)) for trial in search.trials()]
+    tally = Tally(study.direction, trials)
+    return StudyView(study, is_controlled(study), trials, tally.counts, tally.best), search
 
 
 def view_of(turn: Turn) -> StudyView:
-    trials = [_trial(trial, turn.tasks.get(trial.number)) for trial in turn.trials]
-    return StudyView(turn.study, is_controlled(turn.study), trials, best_trial(trials, turn.study.direction))
-
-
-def best_trial(trials: list[TrialView], direction: str | None) -> TrialView | None:
-    """The complete trial with the best value, the first of equals. Pure."""
-    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.value is not None]
-    if not complete or direction is None:
-        return None
-    sign = -1 if direction == "maximize" else 1
-    return min(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
+    """What a turn of the controller has seen."""
+    trials = [_trial(trial, turn.tasks.get(trial.number)) for trial in (*turn.ended, *turn.running)]
+    best = _trial(turn.best, turn.tasks.get(turn.best.number)) if turn.best is not None else None
+    return StudyView(turn.study, is_controlled(turn.study), trials, turn.counts, best)
 
 
 def _trial(trial: SearchTrial, task: Task | None) -> TrialView:

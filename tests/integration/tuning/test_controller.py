@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import pytest
 
@@ -25,7 +26,7 @@ def run(bench, study):
         for _ in range(TURNS):
             turn = controller.turn()
             if turn.is_over:
-                return turn
+                return bench.whole(turn)
             bench.work(study)
     raise AssertionError("the study does not end")
 
@@ -79,9 +80,9 @@ def test_the_same_seed_draws_the_same_whenever_it_is_interrupted(bench):
     assert len({trial.params["lr"] for trial in turn.trials}) == 5
 
 
-def one_turn(bench, study, controller=None):
+def one_turn(bench, study):
     with controlling(bench.store, study.id) as name:
-        return Controller(bench.store, study.id, name).turn()
+        return bench.whole(Controller(bench.store, study.id, name).turn())
 
 
 def test_values_of_a_running_task_are_reported_and_its_best_one_counts(bench):
@@ -169,7 +170,7 @@ def test_a_study_whose_first_trials_all_fail_is_given_up_with_the_reason(bench):
                     bench.start(task)
                     bench.end(task, TaskStatus.ERROR, "no such key: lrr")
 
-    assert (len(turn.trials), turn.study.state) == (5, StudyState.STOPPED)
+    assert (turn.counts[TrialState.FAILED], turn.study.state) == (5, StudyState.STOPPED)
     assert "no such key: lrr" in turn.gave_up
 
 
@@ -246,11 +247,50 @@ def test_whichever_call_a_controller_dies_before_no_trial_is_lost_or_doubled(ben
 
     assert turn.is_over
     assert deaths > 10
+    turn = bench.whole(turn)
     assert [trial.number for trial in turn.trials] == list(range(12))
     assert list(turn.tasks) == list(range(12))
     assert len(bench.store.tasks.list()) == 12
     assert all(trial.state is TrialState.COMPLETE for trial in turn.trials)
     assert all(turn.tasks[trial.number].config["lr"] == trial.value for trial in turn.trials)
+
+
+def test_a_turn_costs_the_same_however_many_trials_have_ended(bench):
+    few, many = (calls_of_a_turn(bench, bench.add("lr=0.1..0.9", trials=99, jobs=3), ended) for ended in (5, 60))
+
+    assert few == many
+
+
+def calls_of_a_turn(bench, study, ended):
+    """How many calls of functions a turn makes that finds three tasks running beside so many ended trials."""
+    with controlling(bench.store, study.id) as name:
+        controller = Controller(bench.store, study.id, name)
+        while (turn := controller.turn()).counts[TrialState.COMPLETE] < ended:
+            bench.work(study)
+        assert turn.counts[TrialState.RUNNING] == 3
+        controller.turn()
+        calls = []
+        sys.setprofile(lambda frame, event, called: calls.append(event.endswith("call")))
+        try:
+            controller.turn()
+        finally:
+            sys.setprofile(None)
+    return sum(calls)
+
+
+def test_a_turn_names_the_trials_that_ended_in_it_once(bench):
+    study = bench.add("lr=0.1..0.9")
+    ended = []
+    with controlling(bench.store, study.id) as name:
+        controller = Controller(bench.store, study.id, name)
+        while not (turn := controller.turn()).is_over:
+            ended += turn.ended
+            bench.work(study)
+        ended += turn.ended
+
+    assert sorted(trial.number for trial in ended) == [0, 1, 2, 3, 4]
+    assert turn.best == max(ended, key=lambda trial: trial.params["lr"])
+    assert turn.counts == {**dict.fromkeys(TrialState, 0), TrialState.COMPLETE: 5}
 
 
 def test_importance_names_the_parameter_that_matters(bench):

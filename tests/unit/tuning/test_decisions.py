@@ -40,7 +40,8 @@ def a_task(status: TaskStatus, *, stop_requested: bool = False, message: str | N
 
 
 def actions(trials, tasks, state=StudyState.RUNNING, wanted=10, jobs=2):
-    return next_actions(trials, tasks, state=state, wanted=wanted, jobs=jobs)
+    unended = [number for number, trial in trials.items() if trial is RUNNING]
+    return next_actions(unended, tasks, count=len(trials), state=state, wanted=wanted, jobs=jobs)
 
 
 def test_a_new_study_asks_for_as_many_trials_as_may_run_at_once():
