@@ -24,8 +24,8 @@ from agent.store import StudyState
 from agent.submission import config_notes
 from agent.tuning.decisions import TrialState
 from agent.tuning.extra import require_optuna
-from agent.tuning.request import StudyRequest, example_of, find_study, more_trials, new_study
-from agent.tuning.space import read_space
+from agent.tuning.request import StudyRequest, example_of, find_study, more_trials, most_trials, new_study
+from agent.tuning.space_texts import read_space
 from agent.tuning.stop import stop
 
 PERIOD_S = 0.25
@@ -53,8 +53,9 @@ def resume_study(reference: str, *, trials: int | None, jobs: int | None, as_jso
         study = find_study(installation.store, reference)
         wanted = more_trials(study, trials)
         if study.state is StudyState.FINISHED and wanted == study.trials:
-            more = "a grid has no more" if study.sampler == "grid" else f"--trials {wanted + 20} would ask for 20 more"
-            raise Conflict(f"study {study.id} has finished its {study.trials} trials; {more}")
+            more = min(20, most_trials(study) - wanted)
+            hint = f"--trials {wanted + more} would ask for {more} more" if more > 0 else "it can have no more"
+            raise Conflict(f"study {study.id} has finished its {study.trials} trials; {hint}")
         code = _control(installation, study.id, wanted=wanted, jobs=jobs or study.jobs, as_json=as_json)
     raise typer.Exit(code)
 

@@ -14,7 +14,8 @@ from agent.events.model import Event, Level, Metrics, Stream
 from agent.store import EventRow, NewStudy, Store, Study, open_store
 from agent.tuning.controller import Turn
 from agent.tuning.search import Search, SearchTrial
-from agent.tuning.space import read_space, to_json
+from agent.tuning.space import to_json
+from agent.tuning.space_texts import read_space
 
 
 @dataclass

@@ -70,6 +70,20 @@ def test_a_grid_tries_each_combination_once(bench):
     assert {trial.value for trial in turn.trials} == {None}
 
 
+def test_a_grid_that_was_cut_goes_on_with_the_combinations_it_has_not_tried(bench):
+    study = bench.add("lr=0.1,0.2,0.3", "n=1,2", sampler="grid", trials=2)
+    turn = run(bench, study)
+    assert (len(turn.trials), turn.study.state) == (2, StudyState.FINISHED)
+
+    for trials in (3, 6):
+        bench.store.studies.resume(study.id, trials=trials, jobs=2)
+        turn = run(bench, study)
+        tried = [(trial.params["lr"], trial.params["n"]) for trial in turn.trials]
+        assert len(tried) == len(set(tried)) == trials
+
+    assert set(tried) == set(itertools.product([0.1, 0.2, 0.3], [1, 2]))
+
+
 def test_the_same_seed_draws_the_same_whenever_it_is_interrupted(bench):
     whole = run(bench, bench.add("lr=0.1..0.9", jobs=1))
     pieces = bench.add("lr=0.1..0.9", jobs=1)
