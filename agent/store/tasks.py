@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -14,11 +13,11 @@ from agent.errors import Conflict, NotFound
 from agent.store.append import add_closing_note
 from agent.store.columns import clean, now_us, to_json
 from agent.store.failures import taken_over
-from agent.store.kept import Described, bring_back, is_not_given_up
+from agent.store.kept import Described, bring_back
 from agent.store.listing import Listing, Window
+from agent.store.new_tasks import insert_task
 from agent.store.paging import Page, page_of
-from agent.store.runs.values import config_values as config_values_of
-from agent.store.schema import config_values, models, plugins, projects, tasks
+from agent.store.schema import models, plugins, projects, tasks
 from agent.store.task_claims import UNCLAIMED, TaskClaims, lease_until_us
 from agent.store.task_rows import (
     SUMMARY_COLUMNS,
@@ -31,7 +30,6 @@ from agent.store.task_rows import (
 )
 from agent.store.task_search import IS_ARCHIVED, IS_LISTED, TaskQuestion, search_tasks
 from agent.store.task_story import delete_story
-from agent.store.trials import Trial, task_of_trial
 
 StopCause = Literal["trial_pruned"]
 
@@ -46,50 +44,18 @@ class Tasks(TaskClaims, Described[Task]):
         agent_id: str | None = None,
         lease_s: float = 30,
         only_for: str | None = None,
-        trial: Trial | None = None,
     ) -> Task:
         """Add a queued task, or with `agent_id` a task that this agent has claimed, so that no other agent comes first.
 
         The first free agent takes a queued task; with `only_for` the first free agent of that name. What it uses comes
-        out of the trash. With `trial` it is this trial's task; a trial that has a task keeps it, and gets no other.
-        NotFound when its plugin, project or model is not in the store.
+        out of the trash. NotFound when its plugin, project or model is not in the store.
         """
-        taken = {"agent_id": agent_id, "lease_until_us": lease_until_us(lease_s)} if agent_id is not None else {}
+        taken: dict[str, Any] = {}
+        if agent_id is not None:
+            status = TaskStatus.CONSUMED.value
+            taken = {"status": status, "agent_id": agent_id, "lease_until_us": lease_until_us(lease_s)}
         with self._db.writing() as connection:
-            if trial is not None and (earlier := task_of_trial(connection, trial)) is not None:
-                return earlier
-            for noun, table, wanted in (
-                ("plugin", plugins, new.plugin_id),
-                ("project", projects, new.project_id),
-                ("model", models, new.model_id),
-            ):
-                known = sa.select(table.c.id).where(table.c.id == wanted, is_not_given_up(table))
-                if connection.execute(known).first() is None:
-                    raise NotFound(f"There is no {noun} {wanted}.")
-                bring_back(connection, table, wanted)
-            row = connection.execute(
-                sa.insert(tasks)
-                .values(
-                    type=new.type.value,
-                    status=(TaskStatus.CONSUMED if taken else TaskStatus.QUEUED).value,
-                    **taken,
-                    name=clean(new.name),
-                    plugin_id=new.plugin_id,
-                    project_id=new.project_id,
-                    model_id=new.model_id,
-                    config=to_json(new.config),
-                    options=to_json(asdict(new.options)),
-                    created_us=now_us(),
-                    only_for=only_for,
-                    study_id=trial.study_id if trial else None,
-                    trial_number=trial.number if trial else None,
-                )
-                .returning(*TASK_COLUMNS)
-            ).one()
-            task = to_task(row)
-            if values := [{"task_id": task.id, **value._asdict()} for value in config_values_of(task.config)]:
-                connection.execute(sa.insert(config_values), values)
-        return task
+            return insert_task(connection, new, only_for=only_for, **taken)
 
     def request_stop(self, id: int, *, cause: StopCause | None = None) -> Task:  # noqa: A002
         """Ask for the end: a queued task ends at once, a running one becomes terminating. Idempotent.

@@ -1,6 +1,6 @@
 """The controller of a study: asks for trials, submits their tasks, reports, prunes, tells. A loop over the store.
 
-It may be killed at any moment: what it decided lies in the journal, what it asked for lies in the tasks, and
+It may be killed at any moment: what it decided lies in the journal, each trial is made together with its task, and
 `decisions.next_actions` says what is missing between the two.
 """
 
@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING
 from agent.domain import Task, TaskStatus
 from agent.errors import AgentError, Conflict, StoreBusy
 from agent.liveness import process_runs, this_process
-from agent.store import StudyState, Trial
+from agent.store import StudyState
 from agent.tuning.decisions import (
     Ask,
     Follow,
     Stop,
-    Submit,
     Tell,
     TrialState,
     end_of,
@@ -151,9 +150,7 @@ class Controller:
         for action in missing:
             match action:
                 case Ask() if not self._is_hopeless:
-                    self._submit(study, self._search.ask())
-                case Submit(number):
-                    self._submit(study, trials[number])
+                    self._search.ask(lambda trial: task_of(study, trial.number, trial.params))
                 case Follow(number):
                     self._follow(study, trials[number], now.tasks[number])
                 case Stop(number):
@@ -197,10 +194,6 @@ class Controller:
             failed = f"all {self._failures} trials so far failed"
             self._gave_up = f"{failed}, so the study was stopped; the last: {self._last_failure}"
             self._store.studies.stop(self._study_id)
-
-    def _submit(self, study: Study, trial: SearchTrial) -> None:
-        task = task_of(study, trial.number, trial.params)
-        self._store.tasks.add(task, trial=Trial(study.id, trial.number))
 
     def _follow(self, study: Study, trial: SearchTrial, task: Task) -> None:
         """Report what is new. A decision to prune is noted first, and then the task is stopped."""

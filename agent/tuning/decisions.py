@@ -31,14 +31,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Choose the parameters of a new trial."""
-
-
-@dataclass(frozen=True, slots=True)
-class Submit:
-    """Give this trial its task."""
-
-    number: int
+    """Choose the parameters of a new trial, and submit its task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +55,7 @@ class Tell:
     number: int
 
 
-Action = Ask | Submit | Follow | Stop | Tell
+Action = Ask | Follow | Stop | Tell
 
 
 def next_actions(
@@ -71,23 +64,20 @@ def next_actions(
     """What is missing. `unended` are the numbers of the trials that were not told yet, among `count` that the search
     knows; `tasks` are theirs.
 
-    A trial that was asked for and has no task gets it; a trial whose task has ended is told; then come new trials,
-    as many as are wanted and may run at once.
+    A trial whose task has ended is told; so is one whose task was deleted for good, for a trial runs once. Then come
+    new trials, as many as are wanted and may run at once.
     """
     actions: list[Action] = []
     running = 0
     for number in unended:
         task = tasks.get(number)
-        if task is None:
-            actions.append(Submit(number) if state is StudyState.RUNNING else Tell(number))
-        elif task.status.is_final:
+        if task is None or task.status.is_final:
             actions.append(Tell(number))
             continue
-        else:
-            actions.append(Follow(number))
-            if state is not StudyState.RUNNING and not task.stop_requested:
-                actions.append(Stop(number))
         running += 1
+        actions.append(Follow(number))
+        if state is not StudyState.RUNNING and not task.stop_requested:
+            actions.append(Stop(number))
     if state is StudyState.RUNNING:
         new = min(wanted - count, jobs - running)
         actions += [Ask()] * max(0, new)
@@ -144,7 +134,7 @@ def end_of(
 ) -> End:
     """The end of a trial from its ended task and the values of its steps. `is_pruned`: its stop was decided on."""
     if task is None:
-        return End(TrialState.FAILED, sentence="the study was stopped before the trial had a task")
+        return End(TrialState.FAILED, sentence="its task was deleted before its value was read")
     if task.status is TaskStatus.FINISHED:
         if metric is None or direction is None:
             return End(TrialState.COMPLETE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
+from agent.store import NewTrial
 from agent.tuning.decisions import End, TrialState
 from agent.tuning.journal import StoreJournal
 from agent.tuning.space import Choices, Dimension, from_json
 
 if TYPE_CHECKING:
+    from agent.domain import NewTask
     from agent.store import Store, Study
 
 
@@ -132,14 +134,15 @@ class Search:
     def trial(self, number: int) -> SearchTrial:
         return self._trial(self._storage.get_trial(self._id(number)))
 
-    def ask(self) -> SearchTrial:
-        """A new trial with parameters."""
+    def ask(self, task_of: Callable[[SearchTrial], NewTask]) -> SearchTrial:
+        """A new trial with parameters, made together with its task: both are committed, or neither is."""
         sampler = self._grid or _sampler(self._study, self.count)
         with self.batch():
-            asked = self._with(sampler).ask(_distributions(self._space))
+            asked = self.trial(self._with(sampler).ask(_distributions(self._space)).number)
+            self._journal.add_task(NewTrial(asked.number, task_of(asked)))
         self.count += 1
         self._unended[asked.number] = None
-        return self.trial(asked.number)
+        return asked
 
     def report(self, number: int, step: int, value: float) -> None:
         self._storage.set_trial_intermediate_value(self._id(number), step, value)

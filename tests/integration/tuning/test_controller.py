@@ -155,6 +155,24 @@ def test_a_decision_to_prune_outlives_the_controller_that_made_it(bench):
     assert bench.store.tasks.stop_cause(task.id) == "trial_pruned"
 
 
+def test_a_trial_whose_task_was_deleted_before_it_was_told_has_failed_and_does_not_run_again(bench):
+    study = bench.add("lr=0.1..0.9", trials=3, jobs=2)
+    one_turn(bench, study)
+    in_trash, gone = bench.store.studies.tasks(study.id).values()
+    for task in (in_trash, gone):  # while no controller lives
+        bench.start(task)
+        bench.measure(task, 0.5)
+        bench.end(task)
+        bench.store.tasks.remove(task.id)
+    bench.store.tasks.purge(gone.id)
+
+    turn = run(bench, study)
+
+    assert [trial.state for trial in turn.trials] == [TrialState.COMPLETE, TrialState.FAILED, TrialState.COMPLETE]
+    assert turn.trials[1].sentence == "its task was deleted before its value was read"
+    assert list(turn.tasks) == [0, 2]
+
+
 def test_a_failed_a_stopped_and_a_silent_task_are_failed_trials_with_a_sentence(bench):
     study = bench.add("lr=0.1..0.9", trials=3, jobs=3)
     one_turn(bench, study)
