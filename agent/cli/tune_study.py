@@ -102,7 +102,8 @@ def _control(
         show.err.print(how_to_go_on(study_id), markup=False)
         return INTERRUPTED
     if as_json:
-        show.as_json(whole(view(store, turn.study)[0], None))
+        whole_study, search = view(store, turn.study)
+        show.as_json(whole(whole_study, search.importance()))
     watch.say_end(found)
     if turn.gave_up:
         raise PluginFailed(turn.gave_up)

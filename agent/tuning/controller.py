@@ -28,9 +28,8 @@ from agent.tuning.decisions import (
     TrialState,
     end_of,
     next_actions,
-    read_metric,
-    steps_of,
 )
+from agent.tuning.measured import find_series, read_steps
 from agent.tuning.search import Search, SearchTrial
 from agent.tuning.tally import Tally
 from agent.tuning.trial_task import task_of
@@ -229,14 +228,9 @@ class Controller:
 
     def _steps(self, study: Study, task: Task, number: int, *, ended: bool) -> list[tuple[int, float]]:
         """The steps of the study's metric; of a running task none while nothing is new."""
-        if study.metric is None:
-            return []
-        metric = read_metric(study.metric)
-        for series in self._store.metrics.series(task.id):
-            if (series.kind, series.name) == (metric.kind, metric.name):
-                if not ended and self._seen.get(number) == series.last_seq:
-                    return []
-                points = self._store.metrics.points(series.id)
-                self._seen[number] = series.last_seq
-                return steps_of(points.epoch, points.value, ended=ended)
-        return []
+        series = find_series(self._store, study, task)
+        if series is not None:
+            if not ended and self._seen.get(number) == series.last_seq:
+                return []
+            self._seen[number] = series.last_seq
+        return read_steps(self._store, series, ended=ended)

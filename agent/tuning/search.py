@@ -63,6 +63,12 @@ class SearchTrial:
     sentence: str  # why it failed
 
 
+@dataclass(frozen=True, slots=True)
+class Importance:
+    shares: Mapping[str, float] | None  # of 1, by parameter
+    missing: str  # why there are none, a sentence
+
+
 class Search:
     def __init__(self, store: Store, study: Study, controller: str | None = None) -> None:
         """Open the search of a study as it stands in its journal, which is read once by a `controller`, the only one
@@ -170,21 +176,22 @@ class Search:
 
     # ---------------------------------------------------------------- for people
 
-    def importance(self) -> dict[str, float] | None:
-        """How much each parameter matters for being among the best tenth, as shares of 1 (PED-ANOVA).
-
-        None: too few trials are complete, nothing is compared, or only one parameter varies.
-        """
-        if self._study.metric is None or self._optuna is None or len(self._space) < 2:
-            return None
-        complete = [frozen for frozen in self._frozen() if frozen.state is OptunaState.COMPLETE]
-        if len(complete) < _ENOUGH or len({tuple(frozen.values or ()) for frozen in complete}) < 2:
-            return None
+    def importance(self) -> Importance:
+        """How much each parameter matters for being among the best tenth (PED-ANOVA)."""
+        if self._study.metric is None:
+            return Importance(None, "The study has no metric, so nothing is compared.")
+        if len(self._space) < 2:
+            return Importance(None, "Only one parameter varies.")
+        complete = [] if self._optuna is None else [one for one in self._frozen() if one.state is OptunaState.COMPLETE]
+        if len(complete) < _ENOUGH:
+            return Importance(None, f"Told from {_ENOUGH} complete trials on; {len(complete)} are complete.")
+        if len({tuple(frozen.values or ()) for frozen in complete}) < 2:
+            return Importance(None, "All complete trials have the same value.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it is experimental, or that all trials are alike
             evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-            found = optuna.importance.get_param_importances(self._optuna, evaluator=evaluator)
-        return {key: float(share) for key, share in found.items()}
+            found = optuna.importance.get_param_importances(self._opened, evaluator=evaluator)
+        return Importance({key: float(share) for key, share in found.items()}, "")
 
 
 def _distributions(space: Mapping[str, Dimension]) -> dict[str, BaseDistribution]:

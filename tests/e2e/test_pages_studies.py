@@ -45,6 +45,25 @@ def test_a_study_that_runs_is_asked_for_again_and_can_be_stopped(site):
     assert site.complaints == []
 
 
+def test_what_was_deleted_is_called_so_and_a_missing_importance_has_its_reason(site):
+    study(site.store, site.library)
+    in_trash, gone = list(site.store.studies.tasks(1).values())[:2]
+    for task in (in_trash, gone):
+        site.store.tasks.remove(task.id)
+    site.store.tasks.purge(gone.id)
+    for task in list(site.store.studies.tasks(1).values())[1:]:
+        site.store.tasks.remove(task.id)
+    site.store.plugins.remove(site.library.plugin_id)
+
+    site.go("/studies/1")
+
+    expect(site.page.locator("#trials tr").last).to_contain_text(f"task {in_trash.id} (deleted)")
+    expect(site.page.locator("#trials tr").nth(-2).locator("td").nth(-3)).to_have_text("deleted")
+    expect(site.page.locator("#facts")).to_contain_text("(deleted)")
+    expect(site.page.locator("#importance-none")).to_have_text("Told from 10 complete trials on; 8 are complete.")
+    assert site.complaints == []
+
+
 def test_without_studies_the_page_says_how_to_start_one(site):
     site.go("/studies")
 

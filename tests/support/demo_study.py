@@ -36,8 +36,7 @@ def study(store: Store, library: Library, *, trials: int = 12, name: str = "Lear
         )
     )
     with controlling(store, made.id) as controller:
-        loop = Controller(store, made.id, controller)
-        while not loop.turn().is_over:
+        while not Controller(store, made.id, controller).turn().is_over:  # anew: a search beside it writes as well
             for number, one in store.studies.tasks(made.id).items():
                 if not one.status.is_final:
                     _end_trial(store, one, number, Search(store, made, controller))

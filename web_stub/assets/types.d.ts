@@ -496,6 +496,7 @@ export interface Trial {
   step: number | null;
   sentence: string;
   task_id: number | null;
+  is_task_deleted: boolean;
   task_status: TaskStatus | null;
   started_at: string | null;
   finished_at: string | null;
@@ -518,14 +519,21 @@ export interface StudyCard {
 
 export interface StudyList extends Page<StudyCard> {}
 
+export interface Used {
+  id: number;
+  name: string | null;
+  is_deleted: boolean;
+}
+
 export interface Study extends StudyCard {
-  plugin_id: number;
-  project_id: number;
-  model_id: number;
+  plugin: Used;
+  project: Used;
+  model: Used;
   jobs: number;
   seed: number;
   space: Record<string, unknown>;
   importance: Record<string, number> | null;
+  no_importance: string | null;
   trials: Trial[];
 }
 
@@ -722,10 +730,4 @@ export interface NewTaskPage {
   notes: string[];
   agents: number;
   defaults: Pick<Options, "engine" | "gpus" | "pull" | "hardened">;
-}
-
-export interface StudyPage {
-  study: Study;
-  plugin: string;
-  project: string;
 }

@@ -22,6 +22,4 @@ def studies_page(request: Request, web: WebDep) -> Response:
 @router.get("/studies/{study_id}")
 def study_page(request: Request, web: WebDep, study_id: int) -> Response:
     study = find(web.store.studies.get, study_id, "study")
-    plugin, project = web.store.plugins.get(study.task.plugin_id), web.store.projects.get(study.task.project_id)
-    first = {"study": whole_study(web.store, study), "plugin": plugin.title, "project": project.name}
-    return page(request, "study.html", first=first, study=study)
+    return page(request, "study.html", first=whole_study(web.store, study), study=study)

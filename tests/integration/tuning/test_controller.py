@@ -330,18 +330,70 @@ def test_importance_names_the_parameter_that_matters(bench):
     run(bench, study)
     search = view(bench.store, study)[1]
 
-    importance = search.importance()
+    shares = search.importance().shares
 
-    assert importance is not None
-    assert abs(sum(importance.values()) - 1) < 1e-9
-    assert importance["lr"] > importance["n"]
+    assert shares is not None
+    assert abs(sum(shares.values()) - 1) < 1e-9
+    assert shares["lr"] > shares["n"]
 
 
-def test_with_few_trials_nothing_is_said_of_importance(bench):
-    study = bench.add("lr=0.1..0.9", "n=0.0..1.0", trials=3)
+@pytest.mark.parametrize(
+    ("space", "changes", "why"),
+    [
+        (("lr=0.1..0.9", "n=0.0..1.0"), {"trials": 3}, "Told from 10 complete trials on; 3 are complete."),
+        (("lr=0.1..0.9",), {"trials": 12}, "Only one parameter varies."),
+        (("n=0.0..1.0", "m=0.0..1.0"), {"trials": 12}, "All complete trials have the same value."),
+        (
+            ("lr=0.1,0.2", "n=1,2"),
+            {"trials": 4, "sampler": "grid", "metric": None, "direction": None},
+            "The study has no metric, so nothing is compared.",
+        ),
+    ],
+)
+def test_where_no_importance_can_be_told_a_sentence_says_why(bench, space, changes, why):
+    study = bench.add(*space, **changes)
     run(bench, study)
+    importance = view(bench.store, study)[1].importance()
 
-    assert view(bench.store, study)[1].importance() is None
+    assert (importance.shares, importance.missing) == (None, why)
+
+
+def test_a_trial_is_shown_as_its_task_is_though_no_controller_lives(bench):
+    study = bench.add("lr=0.1..0.9", trials=6, jobs=6)
+    one_turn(bench, study)
+    finished, failed, silent, pruned, runs, deleted = bench.store.studies.tasks(study.id).values()
+    for task in (finished, failed, silent, pruned, runs, deleted):
+        bench.start(task)
+    for task in (finished, pruned, runs):
+        bench.measure(task, 0.5, 0.4)
+    with controlling(bench.store, study.id) as name:
+        search = Search(bench.store, study, name)
+        search.report(3, 0, 0.3)
+        search.note_pruned(3)
+    bench.end(finished)
+    bench.end(failed, TaskStatus.ERROR, "no such key")
+    bench.end(silent)
+    bench.end(pruned, TaskStatus.STOPPED)
+    bench.end(deleted)
+    bench.store.tasks.remove(deleted.id)
+    bench.store.tasks.purge(deleted.id)
+
+    found, _ = view(bench.store, study)
+
+    shown = [(trial.state, trial.value, trial.step, trial.is_task_deleted) for trial in found.trials]
+    assert shown == [
+        (TrialState.COMPLETE, 0.5, 1, False),
+        (TrialState.FAILED, None, None, False),
+        (TrialState.FAILED, None, None, False),
+        (TrialState.PRUNED, 0.3, 0, False),
+        (TrialState.RUNNING, 0.4, 1, False),
+        (TrialState.FAILED, None, None, True),
+    ]
+    assert "no such key" in found.trials[1].sentence
+    assert (found.best, found.count(TrialState.FAILED)) == (found.trials[0], 3)
+    turn = one_turn(bench, study)  # and that is what the next controller tells
+    told = [(trial.state, trial.value) for trial in turn.trials if trial.state is not TrialState.RUNNING]
+    assert told == [shown[number][:2] for number in (0, 1, 2, 3, 5)]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
@@ -354,7 +406,7 @@ def test_each_sampler_searches(bench, sampler):
 def test_a_study_can_be_read_before_its_first_turn(bench):
     found, search = view(bench.store, bench.add("lr=0.1..0.9"))
 
-    assert (found.trials, found.best, found.is_interrupted, search.importance()) == ([], None, True, None)
+    assert (found.trials, found.best, found.is_interrupted, search.importance().shares) == ([], None, True, None)
 
 
 def test_the_store_outlives_the_process(bench, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from agent.store import StudyState
 from tests.integration.web.conftest import Site
 from tests.support.demo_study import study
+from tests.support.web_server import TOKEN
 
 
 def test_a_study_has_its_trials_with_values_tasks_and_the_best_of_them(site: Site) -> None:
@@ -23,16 +24,49 @@ def test_a_study_has_its_trials_with_values_tasks_and_the_best_of_them(site: Sit
     failed = next(trial for trial in found["trials"] if trial["state"] == "failed")
     assert (failed["value"], failed["task_status"]) == (None, "error")
     assert "no space left" in failed["sentence"]
-    assert found["importance"] is None, "fewer than ten trials are complete"
+    assert found["importance"] is None
+    assert found["no_importance"] == "Told from 10 complete trials on; 8 are complete."
 
 
 def test_importance_comes_with_enough_trials(site: Site) -> None:
     study(site.store, site.library, trials=24)
 
-    importance = site.client.get("/api/studies/1").json()["importance"]
+    found = site.client.get("/api/studies/1").json()
+    importance = found["importance"]
 
+    assert found["no_importance"] is None
     assert set(importance) == {"lr", "weights_init_type"}
     assert sum(importance.values()) == pytest.approx(1)
+
+
+def test_what_was_deleted_is_said_and_the_page_is_still_there(site: Site) -> None:
+    study(site.store, site.library)
+    store = site.store
+    tasks = list(store.studies.tasks(1).values())
+    for task in tasks:
+        store.tasks.remove(task.id)
+    store.tasks.purge(tasks[0].id)
+    store.plugins.remove(site.library.plugin_id)
+
+    found = site.client.get("/api/studies/1").json()
+    assert found["plugin"] == {
+        "id": site.library.plugin_id,
+        "name": store.plugins.get_anywhere(site.library.plugin_id).title,
+        "is_deleted": True,
+    }
+    assert (found["project"]["is_deleted"], found["model"]["is_deleted"]) == (False, False)
+    shown = [(trial["task_id"], trial["is_task_deleted"]) for trial in found["trials"][:2]]
+    assert shown == [(None, True), (tasks[1].id, True)]
+    site.stranger.post("/login", data={"token": TOKEN})
+    assert site.stranger.get("/studies/1").status_code == 200
+    assert site.stranger.get("/studies").status_code == 200
+
+    for task in tasks[1:]:
+        store.tasks.purge(task.id)
+    store.plugins.give_up(site.library.plugin_id)
+    found = site.client.get("/api/studies/1").json()
+    assert found["plugin"] == {"id": site.library.plugin_id, "name": None, "is_deleted": True}
+    assert site.stranger.get("/studies/1").status_code == 200
 
 
 def test_studies_are_listed_newest_first_and_page_by_page(site: Site) -> None:
