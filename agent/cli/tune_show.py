@@ -78,7 +78,13 @@ def show_study(reference: str, *, as_json: bool) -> None:
         show.err.print(how_to_go_on(study.id), markup=False)
 
 
-def how_to_go_on(study_id: int) -> str:
+def how_to_go_on(study_id: int, *, by_agent: bool = False) -> str:
+    """`by_agent`: an agent that takes tasks from the queue lives, and has the study from now on."""
+    if by_agent:
+        return (
+            f"an agent goes on with study {study_id}; `agent tune resume {study_id}` follows it again, "
+            f"`agent tune stop {study_id}` ends it"
+        )
     return f"`agent tune resume {study_id}` goes on with study {study_id}, `agent tune stop {study_id}` ends it"
 
 

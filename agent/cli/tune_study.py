@@ -79,7 +79,8 @@ def _control(
 ) -> int:
     """Control the study until it ends or this process is to end; the exit code. `wanted` trials: it is resumed."""
     from agent.cli.tune_follow import Watch
-    from agent.tuning.controller import Controller, controlling
+    from agent.tuning.control import controlling
+    from agent.tuning.controller import Controller
     from agent.tuning.overview import view, view_of
 
     store = installation.store
@@ -99,7 +100,7 @@ def _control(
                 agent.start_if_none_lives(turn.study.jobs)
                 store.wait_for_change(PERIOD_S)
     if not turn.is_over:
-        show.err.print(how_to_go_on(study_id), markup=False)
+        show.err.print(how_to_go_on(study_id, by_agent=agent_alive(installation)), markup=False)
         return INTERRUPTED
     if as_json:
         whole_study, search = view(store, turn.study)

@@ -113,6 +113,12 @@ class Studies(Trials):
         with self._db.reading() as connection:
             return [_study(row) for row in connection.execute(found)]
 
+    def running(self) -> builtins.list[Study]:
+        """Those of which trials are wanted, oldest first."""
+        found = sa.select(studies).where(studies.c.state == StudyState.RUNNING.value).order_by(studies.c.id)
+        with self._db.reading() as connection:
+            return [_study(row) for row in connection.execute(found)]
+
     def stop(self, id: int) -> Study:  # noqa: A002
         """No more trials. A study that has ended stays as it ended."""
         self._become(id, StudyState.STOPPED, studies.c.state == StudyState.RUNNING.value)

@@ -7,18 +7,12 @@ It may be killed at any moment: what it decided lies in the journal, each trial 
 from __future__ import annotations
 
 import logging
-import os
-import threading
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from agent.domain import Task, TaskStatus
-from agent.errors import AgentError, Conflict, StoreBusy
-from agent.liveness import process_runs, this_process
+from agent.errors import NotFound, StoreBusy
 from agent.store import StudyState
 from agent.tuning.decisions import (
     Ask,
@@ -37,8 +31,6 @@ from agent.tuning.trial_task import task_of
 if TYPE_CHECKING:
     from agent.store import Store, Study
 
-LEASE_S = 30.0
-BEAT_S = 5.0  # a lease survives five missed beats
 HOPELESS = 5  # so many failed trials and no other: the fault lies in what all of them have in common
 
 _USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -62,48 +54,6 @@ class Turn:
     def is_over(self) -> bool:
         """Whether nothing is left to do: the study has ended, and every trial was told."""
         return self.study.state is not StudyState.RUNNING and not self.running
-
-
-def is_controlled(study: Study) -> bool:
-    """Whether a controller lives: its process where that can be asked from here, else by its lease."""
-    if study.controller is None or study.lease_until is None:
-        return False
-    runs = process_runs(study.controller_info)
-    return datetime.now(UTC) < study.lease_until if runs is None else runs
-
-
-@contextmanager
-def controlling(store: Store, study_id: int) -> Iterator[str]:
-    """Be the study's only controller while the block runs; gives the name to act by. Conflict when another lives."""
-    study = store.studies.get(study_id)
-    controller = f"{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    free = not is_controlled(study)
-    if not free or not store.studies.control(
-        study_id, controller, this_process(), LEASE_S, instead_of=study.controller
-    ):
-        pid = store.studies.get(study_id).controller_info.get("pid")
-        raise Conflict(
-            f"study {study_id} is run by another process{f' ({pid})' if pid else ''} already; "
-            f"`agent tune show {study_id}` shows how it goes, `agent tune stop {study_id}` stops it"
-        )
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(BEAT_S):
-            try:
-                store.studies.renew(study_id, controller, LEASE_S)
-            except AgentError as error:  # a busy store: the next beat comes before the lease ends
-                log.warning("study %s: heartbeat missed: %s", study_id, error)
-
-    heart = threading.Thread(target=beat, name="study-heartbeat", daemon=True)
-    heart.start()
-    try:
-        yield controller
-    finally:
-        stop.set()
-        heart.join()
-        with suppress(AgentError):  # the next controller sees that this process has ended
-            store.studies.release(study_id, controller)
 
 
 class Controller:
@@ -148,8 +98,8 @@ class Controller:
         )
         for action in missing:
             match action:
-                case Ask() if not self._is_hopeless:
-                    self._search.ask(lambda trial: task_of(study, trial.number, trial.params))
+                case Ask() if not self._is_hopeless and not self._gave_up:
+                    self._ask(study)
                 case Follow(number):
                     self._follow(study, trials[number], now.tasks[number])
                 case Stop(number):
@@ -158,7 +108,8 @@ class Controller:
                     self._tell(study, trials[number], now.tasks.get(number))
         now = self._look()
         if self._is_hopeless:
-            self._give_up(now)
+            failed = f"all {self._failures} trials so far failed"
+            self._give_up(f"{failed}, so the study was stopped; the last: {self._last_failure}")
             now = self._look()
         is_done = not now.running and self._search.count >= now.study.trials
         if now.study.state is StudyState.RUNNING and is_done:
@@ -188,11 +139,17 @@ class Controller:
             gave_up=self._gave_up,
         )
 
-    def _give_up(self, now: Turn) -> None:
-        if now.study.state is StudyState.RUNNING:
-            failed = f"all {self._failures} trials so far failed"
-            self._gave_up = f"{failed}, so the study was stopped; the last: {self._last_failure}"
+    def _give_up(self, why: str) -> None:
+        if self._store.studies.get(self._study_id).state is StudyState.RUNNING:
+            self._gave_up = why
             self._store.studies.stop(self._study_id)
+
+    def _ask(self, study: Study) -> None:
+        try:
+            self._search.ask(lambda trial: task_of(study, trial.number, trial.params))
+        except NotFound as error:  # the plugin, the project or the model was deleted for good
+            self._open()  # Optuna's memory is ahead of the journal
+            self._give_up(f"no more trials can be submitted, so the study was stopped: {error}")
 
     def _follow(self, study: Study, trial: SearchTrial, task: Task) -> None:
         """Report what is new. A decision to prune is noted first, and then the task is stopped."""

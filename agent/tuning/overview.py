@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent.domain import Task, TaskStatus
 from agent.store import StudyState
-from agent.tuning.controller import Turn, is_controlled
+from agent.tuning.control import is_controlled
+from agent.tuning.controller import Turn
 from agent.tuning.decisions import TrialState, end_of
 from agent.tuning.measured import find_series, read_steps
 from agent.tuning.search import Search, SearchTrial

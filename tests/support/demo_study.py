@@ -9,7 +9,8 @@ from agent.domain import NewTask, Task, TaskStatus, TaskType
 from agent.events.model import Stream
 from agent.events.parse import parse_line
 from agent.store import EventRow, NewStudy, Store
-from agent.tuning.controller import Controller, controlling
+from agent.tuning.control import controlling
+from agent.tuning.controller import Controller
 from agent.tuning.search import Search
 from tests.support.demo_store import CONFIG, Library
 

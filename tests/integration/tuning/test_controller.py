@@ -10,7 +10,8 @@ import pytest
 from agent.domain import TaskStatus
 from agent.errors import Conflict
 from agent.store import StudyState, open_store
-from agent.tuning.controller import Controller, controlling, is_controlled
+from agent.tuning.control import controlling, is_controlled
+from agent.tuning.controller import Controller
 from agent.tuning.decisions import TrialState
 from agent.tuning.overview import view
 from agent.tuning.search import Search
@@ -204,6 +205,22 @@ def test_a_study_whose_first_trials_all_fail_is_given_up_with_the_reason(bench):
 
     assert (turn.counts[TrialState.FAILED], turn.study.state) == (5, StudyState.STOPPED)
     assert "no such key: lrr" in turn.gave_up
+
+
+def test_a_study_whose_project_was_deleted_is_stopped_with_the_reason(bench):
+    study = bench.add("lr=0.1..0.9", jobs=1)
+    bench.store.projects.give_up(bench.task.project_id)
+
+    with controlling(bench.store, study.id) as name:
+        controller = Controller(bench.store, study.id, name)
+        turn = controller.turn()
+        assert controller.turn().is_over
+
+    assert (turn.study.state, turn.running, bench.store.studies.journal(study.id)[1:]) == (StudyState.STOPPED, [], [])
+    assert (
+        turn.gave_up
+        == f"no more trials can be submitted, so the study was stopped: There is no project {bench.task.project_id}."
+    )
 
 
 def test_a_stopped_study_stops_its_tasks_and_can_be_resumed_to_its_full_number(bench):
