@@ -9,12 +9,14 @@ from typing import Any
 from agent.errors import BadInput
 from agent.fs.names import brief
 from agent.tuning.space import Choices, Dimension, Range, Space, make_choices, make_range, make_space
+from agent.tuning.space_texts import read_dimension
 
 _NAMES = frozenset(("choices", "low", "high", "log", "step", "is_integer"))
 
 
 def space_of(given: Mapping[str, Any]) -> Space:
-    """The space of an object: key → `choices`, or `low`, `high` and where wanted `log`, `step`, `is_integer`.
+    """The space of an object: key → `choices`, or `low`, `high` and where wanted `log`, `step`, `is_integer`; or a text
+    as after `--set key=`.
 
     A key with one choice is fixed. BadInput with the key, what is wrong with it, and what to give.
     """
@@ -23,6 +25,9 @@ def space_of(given: Mapping[str, Any]) -> Space:
         where = f"space {brief(key)!r}"
         if not all(key.split(".")):
             raise BadInput(f"{where} is no key of a config; give for instance lr or batch_size.train")
+        if isinstance(said, str):
+            found[key] = read_dimension(said, where) or f"{key}={said}"
+            continue
         if not isinstance(said, Mapping):
             raise BadInput(f'{where} is no object; give {{"choices": [0.1, 0.01]}} or {{"low": 1, "high": 9}}')
         dimension = _dimension_of(said, where)

@@ -85,11 +85,18 @@ class Study(StudyCard):
     trials: list[Trial]
 
     @classmethod
-    def whole(cls, found: StudyView, importance: Importance, used: Mapping[str, Used]) -> Self:
+    def whole(cls, found: StudyView, importance: Importance, used: Mapping[str, Used], **given: Any) -> Self:
         return cls.of(
             found,
             **used,
             importance=dict(importance.shares) if importance.shares is not None else None,
             no_importance=importance.missing or None,
             trials=[Trial.of(trial) for trial in found.trials],
+            **given,
         )
+
+
+class BegunStudy(Study):
+    """The answer to a request for a study."""
+
+    notes: Annotated[list[str], Field(description="sentences about what was asked for and may be a slip; often none")]

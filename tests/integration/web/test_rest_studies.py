@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agent.store import StudyState
@@ -87,6 +89,73 @@ def test_a_stop_ends_the_tasks_and_a_second_one_changes_nothing(site: Site) -> N
     for _ in range(2):
         assert site.client.post("/api/studies/1/stop").json()["state"] == "stopped"
     assert site.store.studies.get(1).state is StudyState.STOPPED
+
+
+def asked(site: Site, **changes: Any) -> dict[str, Any]:
+    return {
+        "plugin": site.library.plugin_id,
+        "project": site.library.project_id,
+        "model": site.library.model_id,
+        "space": {"lr": {"low": 1e-5, "high": 0.1, "log": True}, "batch_size.train": "4,8", "epochs": {"choices": [3]}},
+        "metric": "val.mean_iou",
+        "direction": "maximize",
+        "trials": 7,
+        "name": "Rates",
+        **changes,
+    }
+
+
+def test_a_study_is_begun_as_the_terminal_begins_it(site: Site) -> None:
+    answer = site.client.post("/api/studies", json=asked(site, jobs=3, pruner="median", seed=5))
+
+    assert answer.status_code == 201, answer.text
+    begun = answer.json()
+    assert (begun["id"], begun["name"], begun["state"], begun["trials"]) == (1, "Rates", "running", [])
+    assert begun["is_interrupted"], "until an agent takes it"
+    assert begun["space"] == {
+        "lr": {"low": 1e-5, "high": 0.1, "is_integer": False, "log": True, "step": None},
+        "batch_size.train": {"choices": [4, 8]},
+    }
+    found = site.store.studies.get(1)
+    assert (found.metric, found.direction, found.trials, found.jobs) == ("val.mean_iou", "maximize", 7, 3)
+    assert (found.sampler, found.pruner, found.seed) == ("tpe", "median", 5)
+    assert found.task.config["epochs"] == 3
+    assert site.client.get("/api/studies/1").json() == {key: begun[key] for key in begun if key != "notes"}
+    assert site.client.post("/api/studies", json=asked(site)).status_code == 409, "the name is taken"
+
+
+def test_a_key_that_the_plugin_does_not_know_is_noted(site: Site) -> None:
+    begun = site.client.post("/api/studies", json=asked(site, space={"epoch": "3..9"})).json()
+
+    assert any("epoch" in note for note in begun["notes"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"space": {}}, "nothing varies"),
+        ({"space": {"lr": {"low": 2, "high": 1}}}, "space 'lr': 2 is not below 1"),
+        ({"space": {"lr": "2..1"}}, "space 'lr': 2 is not below 1"),
+        ({"space": {"lr": {"choices": []}}}, "space 'lr' has no choices"),
+        (
+            {"space": {f"k{n}": {"choices": list(range(10))} for n in range(9)}, "sampler": "grid"},
+            "10,000 combinations",
+        ),
+        ({"trials": 10_001}, "not between 1 and 10,000"),
+        ({"jobs": 65}, "not between 1 and 64"),
+        ({"sampler": "best"}, "'best' is unknown"),
+        ({"metric": None}, "metric and direction belong together"),
+        ({"metric": "iou"}, "names no metric"),
+        ({"plugin": 99}, "99"),
+        ({"config": {"lr": 1}, "preset": "x"}, "a config or a preset"),
+    ],
+)
+def test_what_the_terminal_refuses_is_refused(site: Site, changes: dict[str, Any], said: str) -> None:
+    answer = site.client.post("/api/studies", json=asked(site, **changes))
+
+    assert answer.status_code in (400, 404, 409, 422)
+    assert said in answer.json()["error"]
+    assert site.store.studies.list() == []
 
 
 def test_an_unknown_study_is_not_found(site: Site) -> None:

@@ -149,6 +149,10 @@ def test_an_object_says_the_same_as_texts():
     texts = ["lr=1e-5..0.1:log", "n=5..21:step=5", "part=0.0..1.0", "opt.name=sgd,adam", "size=[256, 256]"]
 
     assert space_of(objects) == read_space(texts)
+    assert space_of(dict(text.split("=", 1) for text in texts[:4])) == read_space(texts[:4])
+    assert space_of({"lr": "0.1,0.2", "opt.name": "adam"}) == read_space(["lr=0.1,0.2", "opt.name=adam"])
+    with pytest.raises(BadInput, match="space 'lr': the upper end is missing"):
+        space_of({"lr": "1.."})
 
 
 @fuzz(50)
