@@ -64,6 +64,44 @@ def test_what_was_deleted_is_called_so_and_a_missing_importance_has_its_reason(s
     assert site.complaints == []
 
 
+def test_a_study_is_begun_on_the_page(site):
+    page = site.page
+    site.go("/studies")
+    page.get_by_role("link", name="New study").first.click()
+    page.get_by_label("Key", exact=True).fill("lr")
+    row = page.locator(".space-row")
+    row.first.get_by_label("Kind").select_option("range")
+    row.first.get_by_label("From").fill("1e-5")
+    row.first.get_by_label("To").fill("1e-6")
+    row.first.get_by_label("log").check()
+    page.locator("#metric").fill("val.mean_iou")
+    page.locator("#trials").fill("12")
+    page.locator("#jobs").fill("2")
+    page.get_by_label("Name of the study").fill("From the page")
+
+    page.locator("#submit").click()
+    expect(page.locator("#refused")).to_contain_text("space 'lr': 1e-05 is not below 1e-06; write the lower end first")
+    row.first.get_by_label("To").fill("0.1")
+    page.locator("#add").click()
+    expect(row.last.get_by_label("Key", exact=True)).to_be_focused()
+    row.last.get_by_label("Key", exact=True).fill("batch_size.train")
+    row.last.get_by_label("Values").fill("4, 8")
+    page.locator("#submit").click()
+
+    page.wait_for_url("**/studies/1")
+    expect(page.locator("h1")).to_have_text("From the page")
+    expect(page.locator("#state")).to_have_text("interrupted")
+    expect(page.locator("#resume")).to_contain_text("agent up")
+    begun = site.store.studies.get(1)
+    assert begun.space == {
+        "lr": {"low": 1e-5, "high": 0.1, "is_integer": False, "log": True, "step": None},
+        "batch_size.train": {"choices": [4, 8]},
+    }
+    assert (begun.metric, begun.direction, begun.trials, begun.jobs) == ("val.mean_iou", "maximize", 12, 2)
+    assert begun.task.config["epochs"], "the preset's config"
+    assert [one for one in site.complaints if "422" not in one and "400" not in one] == []
+
+
 def test_without_studies_the_page_says_how_to_start_one(site):
     site.go("/studies")
 

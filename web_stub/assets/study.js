@@ -47,7 +47,9 @@ function draw() {
     ["Search", `${study.sampler}, pruner ${study.pruner}, seed ${study.seed}, ${study.jobs} at once`],
   ]);
   $("resume").hidden = state === "running" || state === "finished";
-  fill($("resume"), "Go on with it by ", el("code", {}, `agent tune resume ${study.id}`), ".");
+  const byHand = el("code", {}, `agent tune resume ${study.id}`);
+  fill($("resume"), ...(state === "stopped" ? ["Go on with it by ", byHand, "."]
+    : ["No agent has it now. One that takes tasks from the queue goes on with it (", el("code", {}, "agent up"), "), or ", byHand, "."]));
   $("stop").hidden = study.state !== "running";
   $("history-card").hidden = study.metric === null;
   $("parallel-card").hidden = study.metric === null || !study.counts.complete;

@@ -719,15 +719,18 @@ export interface TaskDraft {
   task: number | null;
 }
 
-export interface NewTaskPage {
+export interface NewStudyPage {
   plugins: Choices<PluginChoice>;
   projects: Choices<ProjectChoice>;
   models: Choices<ModelChoice>;
   chosen: { plugin: PluginChoice | null; project: ProjectChoice | null; model: ModelChoice | null };
   presets: Record<number, Preset[]>;
   choices: number;
+  agents: number;
+}
+
+export interface NewTaskPage extends NewStudyPage {
   draft: TaskDraft;
   notes: string[];
-  agents: number;
   defaults: Pick<Options, "engine" | "gpus" | "pull" | "hardened">;
 }
