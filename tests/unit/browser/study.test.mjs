@@ -12,7 +12,7 @@ import { countsText, historyOf, parallelOf, placing, sharesOf, stateOf, valueTex
  */
 const trial = (number, value, state = "complete", params = {}) => ({
   number, value, state, params, step: 0, sentence: "", task_id: number + 1, task_status: "finished", started_at: null,
-  finished_at: null,
+  finished_at: null, is_task_deleted: false,
 });
 
 /** @param {Partial<import("../../../web_stub/assets/types").Study>} changes @returns {any} */
