@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
 from agent import store as stored
+from agent.domain import NewTask
+from agent.errors import NotFound
 from agent.tuning.extra import require_optuna
-from web_stub.resources.studies import Study, StudyCard, StudyList
+from web_stub.resources.studies import BegunStudy, Study, StudyCard, StudyList, Used
+
+_Whole = TypeVar("_Whole", bound=Study)
 
 
 def study_list(store: stored.Store, limit: int, before_id: int | None = None) -> StudyList:
@@ -22,8 +29,34 @@ def study_list(store: stored.Store, limit: int, before_id: int | None = None) ->
 
 def whole_study(store: stored.Store, study: stored.Study) -> Study:
     """Raises CouldNotStart without Optuna."""
+    return _whole(Study, store, study)
+
+
+def begun_study(store: stored.Store, study: stored.Study, notes: Iterable[str]) -> BegunStudy:
+    """The answer to a request for a study; `notes` are about the request."""
+    return _whole(BegunStudy, store, study, notes=list(notes))
+
+
+def _whole(kind: type[_Whole], store: stored.Store, study: stored.Study, **given: Any) -> _Whole:
     require_optuna()
     from agent.tuning.overview import view
 
     found, search = view(store, study)
-    return Study.whole(found, search.importance())
+    return kind.whole(found, search.importance(), _used(store, study.task), **given)
+
+
+def _used(store: stored.Store, task: NewTask) -> dict[str, Used]:
+    """What the study works with, also where it was deleted since."""
+
+    def used(id_: int, find: Callable[[int], Any], name: str) -> Used:
+        try:
+            found = find(id_)
+        except NotFound:
+            return Used(id=id_, name=None, is_deleted=True)
+        return Used(id=id_, name=getattr(found, name), is_deleted=found.deleted_at is not None)
+
+    return {
+        "plugin": used(task.plugin_id, store.plugins.get_anywhere, "title"),
+        "project": used(task.project_id, store.projects.get_anywhere, "name"),
+        "model": used(task.model_id, store.models.get_anywhere, "name"),
+    }

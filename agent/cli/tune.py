@@ -6,28 +6,10 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.plugin import pairs
-from agent.cli.submit import (
-    Base,
-    ConfigFile,
-    EngineName,
-    Env,
-    Gpus,
-    Grace,
-    Hardened,
-    IdleLimit,
-    Memory,
-    Preset,
-    Pull,
-    Python,
-    TimeLimit,
-    Writable,
-    size,
-)
+from agent.cli.run_options import RunOptions, Source, with_shared_options
 from agent.cli.submit_task import Asked
 from agent.domain import TaskType
 from agent.errors import BadInput
-from agent.task_options import RequestedOptions
 
 app = typer.Typer(invoke_without_command=True)
 Reference = Annotated[str, typer.Argument(metavar="STUDY", help="The study's id or name.")]
@@ -43,7 +25,9 @@ Space = Annotated[
 
 
 @app.callback()
+@with_shared_options
 def tune(
+    *,
     ctx: typer.Context,
     plugin: Annotated[str | None, typer.Option("--plugin", help="Id, title, image or folder.")] = None,
     project: Annotated[list[str] | None, typer.Option("--project", help="Id, name or folder.")] = None,
@@ -64,20 +48,8 @@ def tune(
     pruner: Annotated[str | None, typer.Option(help="none, median or hyperband: ends poor trials early.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Makes the draws repeatable.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the study.")] = None,
-    config: ConfigFile = None,
-    preset: Preset = None,
-    engine: EngineName = None,
-    gpus: Gpus = None,
-    pull: Pull = None,
-    python: Python = None,
-    env: Env = None,
-    memory: Memory = None,
-    base: Base = None,
-    hardened: Hardened = False,
-    writable_data: Writable = False,
-    stop_grace: Grace = 0.0,
-    time_limit: TimeLimit = None,
-    idle_limit: IdleLimit = None,
+    source: Source,
+    how: RunOptions,
     json: Json = False,
 ) -> None:
     """Train many times, with parameters that a search chooses. After Ctrl-C, `agent tune resume` goes on."""
@@ -91,20 +63,15 @@ def tune(
             f"--{'project' if plugin else 'plugin'} is missing; a study trains one plugin on one project: "
             "agent tune --plugin PLUGIN --project PROJECT --set lr=1e-5..1e-1:log --maximize val.mean_iou"
         )
-    options = RequestedOptions(
-        engine=engine, gpus=gpus, pull=pull, python=python, env=pairs(env, "--env"), memory_bytes=size(memory),
-        hardened=hardened or None, writable_data=writable_data, stop_grace_s=stop_grace, time_limit_s=time_limit,
-        idle_limit_s=idle_limit,
-    )  # fmt: skip
     asked = Asked(
-        type=TaskType.TRAIN, plugin=plugin, projects=project, models=model or (), name=None, config=config,
-        preset=preset, overrides=set_ or (), options=options,
+        type=TaskType.TRAIN, plugin=plugin, projects=project, models=model or (), name=None, config=source.config,
+        preset=source.preset, overrides=set_ or (), options=how.requested(),
     )  # fmt: skip
     request = StudyRequest(
         maximize=maximize, minimize=minimize, trials=trials, jobs=jobs, sampler=sampler, pruner=pruner, name=name,
         seed=seed,
     )  # fmt: skip
-    start_study(asked, request, pairs(base, "--base"), as_json=json)
+    start_study(asked, request, how.bases, as_json=json)
 
 
 @app.command()

@@ -22,12 +22,12 @@ _STYLES = {TrialState.COMPLETE: "", TrialState.PRUNED: "dim", TrialState.FAILED:
 
 
 class Watch:
-    """What of a study has been shown, and what the next turn adds."""
+    """Shows what each turn adds."""
 
     def __init__(self, console: Console, *, quiet: bool) -> None:
         self._console = console
         self._quiet = quiet
-        self._ended: set[int] | None = None  # trials whose end was shown, or came before this command
+        self._has_begun = False
         self._live = Live(console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Watch:
@@ -39,16 +39,14 @@ class Watch:
         self._live.stop()
 
     def show(self, found: StudyView) -> None:
-        """A study that was resumed is not told again: its earlier trials are counted only."""
+        """A turn. A study that was resumed is not told again: the trials that ended before are counted only."""
         if self._quiet:
             return
-        ended = [trial for trial in found.trials if trial.state is not TrialState.RUNNING]
-        if self._ended is None:
-            self._ended = {trial.number for trial in ended}
+        if not self._has_begun:
+            self._has_begun = True
             self._say(f"study {found.study.id}: {found.study.name}, {counts(found)}")
-        for trial in ended:
-            if trial.number not in self._ended:
-                self._ended.add(trial.number)
+        for trial in found.trials:
+            if trial.state is not TrialState.RUNNING:
                 self._say(_end(trial, found), _STYLES[trial.state])
         if self._console.is_terminal:
             self._live.update(Group(_running(found), Text(f"  {visible(_standing(found))}", style="dim")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,6 +14,7 @@ from agent.tuning.request import find_study
 
 if TYPE_CHECKING:
     from agent.tuning.overview import StudyView, TrialView
+    from agent.tuning.search import Importance
 
 
 def list_studies(limit: int, *, as_json: bool) -> None:
@@ -33,8 +33,7 @@ def list_studies(limit: int, *, as_json: bool) -> None:
     rows = (
         (
             v.study.id, v.study.name, state_of(v), f"{ended(v)} of {v.study.trials}", goal(v),
-            show.number(v.best.value) if v.best else "",
-            ("deleted" if v.best.is_task_deleted else v.best.task_id) if v.best else "",
+            show.number(v.best.value) if v.best else "", task_of(v.best) if v.best else "",
         )
         for v in views
     )  # fmt: skip
@@ -52,7 +51,7 @@ def show_study(reference: str, *, as_json: bool) -> None:
     if as_json:
         show.as_json(whole(found, importance))
         return
-    study = found.study
+    study, shares = found.study, (importance.shares or {}).items()
     rows: list[tuple[str, object]] = [
         ("study", f"{study.name} ({study.id})"),
         ("state", state_of(found)),
@@ -60,7 +59,7 @@ def show_study(reference: str, *, as_json: bool) -> None:
         ("metric", goal(found)),
         ("sampler", f"{study.sampler}, pruner {study.pruner}, seed {study.seed}, {study.jobs} at once"),
         ("best", f"trial {found.best.number}: {words_of(found.best, found)}" if found.best else None),
-        ("importance", "  ".join(f"{key} {share:.0%}" for key, share in (importance or {}).items()) or None),
+        ("importance", "  ".join(f"{key} {share:.0%}" for key, share in shares) or importance.missing),
     ]
     show.table(("", ""), [row for row in rows if row[1] is not None], empty="")
     show.out.print()
@@ -68,7 +67,7 @@ def show_study(reference: str, *, as_json: bool) -> None:
     cells = (
         (
             trial.number, trial.state.value, show.number(trial.value) if trial.value is not None else "",
-            *(value_text(trial.params.get(key)) for key in keys), "deleted" if trial.is_task_deleted else trial.task_id,
+            *(value_text(trial.params.get(key)) for key in keys), task_of(trial),
             show.duration(trial.started_at, trial.finished_at), trial.sentence,
         )
         for trial in found.trials
@@ -79,7 +78,13 @@ def show_study(reference: str, *, as_json: bool) -> None:
         show.err.print(how_to_go_on(study.id), markup=False)
 
 
-def how_to_go_on(study_id: int) -> str:
+def how_to_go_on(study_id: int, *, by_agent: bool = False) -> str:
+    """`by_agent`: an agent that takes tasks from the queue lives, and has the study from now on."""
+    if by_agent:
+        return (
+            f"an agent goes on with study {study_id}; `agent tune resume {study_id}` follows it again, "
+            f"`agent tune stop {study_id}` ends it"
+        )
     return f"`agent tune resume {study_id}` goes on with study {study_id}, `agent tune stop {study_id}` ends it"
 
 
@@ -92,7 +97,7 @@ def goal(found: StudyView) -> str:
 
 
 def ended(found: StudyView) -> int:
-    return len(found.trials) - found.count(TrialState.RUNNING)
+    return sum(found.count(state) for state in TrialState if state is not TrialState.RUNNING)
 
 
 def counts(found: StudyView) -> str:
@@ -106,9 +111,14 @@ def words_of(trial: TrialView, found: StudyView) -> str:
     """`val.mean_iou 0.81  lr 0.01  epochs 5  (task 7)`"""
     value = [f"{found.study.metric} {show.number(trial.value)}"] if trial.value is not None else []
     params = [f"{key} {value_text(given)}" for key, given in trial.params.items()]
-    task = [f"(task {trial.task_id})"] if trial.task_id is not None else []
-    task += ["(its task was deleted)"] if trial.is_task_deleted else []
-    return "  ".join([*value, *params, *task])
+    return "  ".join([*value, *params, f"(task {task_of(trial)})"])
+
+
+def task_of(trial: TrialView) -> str:
+    """`7`, `7 deleted` in the trash, `deleted` for good"""
+    return " ".join(
+        [*([str(trial.task_id)] if trial.task_id is not None else []), *["deleted"] * trial.is_task_deleted]
+    )
 
 
 def value_text(value: Any) -> str:
@@ -131,5 +141,6 @@ def summary(found: StudyView) -> dict[str, Any]:
     }
 
 
-def whole(found: StudyView, importance: Mapping[str, float] | None) -> dict[str, Any]:
-    return {**summary(found), "importance": importance, "task": found.study.task, "trials": found.trials}
+def whole(found: StudyView, importance: Importance) -> dict[str, Any]:
+    told = {"importance": importance.shares, "no_importance": importance.missing or None}
+    return {**summary(found), **told, "task": found.study.task, "trials": found.trials}

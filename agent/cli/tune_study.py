@@ -22,9 +22,18 @@ from agent.run.cancellation import Cancelled
 from agent.run.shutdown import Shutdown
 from agent.store import StudyState
 from agent.submission import config_notes
+from agent.tuning.decisions import TrialState
 from agent.tuning.extra import require_optuna
-from agent.tuning.request import StudyRequest, example_of, find_study, more_trials, new_study, require_parts
-from agent.tuning.space import read_space
+from agent.tuning.request import (
+    StudyRequest,
+    example_of,
+    find_study,
+    more_trials,
+    most_trials,
+    new_study,
+    require_parts,
+)
+from agent.tuning.space_texts import read_space
 from agent.tuning.stop import stop
 
 PERIOD_S = 0.25
@@ -53,8 +62,9 @@ def resume_study(reference: str, *, trials: int | None, jobs: int | None, as_jso
         wanted = more_trials(study, trials)
         require_parts(installation.store, study)
         if study.state is StudyState.FINISHED and wanted == study.trials:
-            more = "a grid has no more" if study.sampler == "grid" else f"--trials {wanted + 20} would ask for 20 more"
-            raise Conflict(f"study {study.id} has finished its {study.trials} trials; {more}")
+            more = min(20, most_trials(study) - wanted)
+            hint = f"--trials {wanted + more} would ask for {more} more" if more > 0 else "it can have no more"
+            raise Conflict(f"study {study.id} has finished its {study.trials} trials; {hint}")
         code = _control(installation, study.id, wanted=wanted, jobs=jobs or study.jobs, as_json=as_json)
     raise typer.Exit(code)
 
@@ -78,8 +88,9 @@ def _control(
 ) -> int:
     """Control the study until it ends or this process is to end; the exit code. `wanted` trials: it is resumed."""
     from agent.cli.tune_follow import Watch
-    from agent.tuning.controller import Controller, controlling
-    from agent.tuning.overview import view_of
+    from agent.tuning.control import controlling
+    from agent.tuning.controller import Controller
+    from agent.tuning.overview import view, view_of
 
     store = installation.store
     with (
@@ -98,16 +109,17 @@ def _control(
                 agent.start_if_none_lives(turn.study.jobs)
                 store.wait_for_change(PERIOD_S)
     if not turn.is_over:
-        show.err.print(how_to_go_on(study_id), markup=False)
+        show.err.print(how_to_go_on(study_id, by_agent=agent_alive(installation)), markup=False)
         return INTERRUPTED
     if as_json:
-        show.as_json(whole(found, None))
+        whole_study, search = view(store, turn.study)
+        show.as_json(whole(whole_study, search.importance()))
     watch.say_end(found)
     if turn.gave_up:
         raise PluginFailed(turn.gave_up)
     if turn.study.state is StudyState.STOPPED:
         return Cancelled.exit_code
-    has_result = any(trial.state.value != "failed" for trial in found.trials)
+    has_result = turn.counts[TrialState.COMPLETE] or turn.counts[TrialState.PRUNED]
     return 0 if has_result else PluginFailed.exit_code
 
 

@@ -40,7 +40,7 @@ from agent.store.task_rows import TaskSummary
 from agent.store.task_search import TaskQuestion
 from agent.store.tasks import Tasks
 from agent.store.tokens import Token, Tokens
-from agent.store.trials import Trial
+from agent.store.trials import NewTrial, Trial
 from agent.store.usage import SHARED_GPUS, UsagePeaks, UsageSample, UsageSamples
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "Models",
     "NamesTaken",
     "NewStudy",
+    "NewTrial",
     "Origin",
     "Place",
     "Plugins",

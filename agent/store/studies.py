@@ -18,8 +18,9 @@ import sqlalchemy as sa
 from agent.domain import NewTask, TaskOptions, TaskType
 from agent.errors import Conflict, NotFound
 from agent.store.columns import clean, from_json, from_json_or_none, from_us, from_us_or_none, int64, now_us, to_json
+from agent.store.new_tasks import insert_task
 from agent.store.schema import studies, study_journal
-from agent.store.trials import Trials
+from agent.store.trials import NewTrial, Trials
 
 
 class StudyState(StrEnum):
@@ -90,6 +91,13 @@ class Studies(Trials):
             raise NotFound(f"There is no study {id}; see `agent tune list`.")
         return _study(row)
 
+    def controlled(self, id: int, controller: str) -> Study:  # noqa: A002
+        """The study. Conflict when another process controls it."""
+        study = self.get(id)
+        if study.controller != controller:
+            raise _lost(id)
+        return study
+
     def find(self, name: str) -> Study:
         with self._db.reading() as connection:
             row = connection.execute(sa.select(studies).where(studies.c.name == clean(name))).first()
@@ -102,6 +110,12 @@ class Studies(Trials):
         found = sa.select(studies).order_by(studies.c.id.desc()).limit(limit)
         if before_id is not None:
             found = found.where(studies.c.id < int64(before_id))
+        with self._db.reading() as connection:
+            return [_study(row) for row in connection.execute(found)]
+
+    def running(self) -> builtins.list[Study]:
+        """Those of which trials are wanted, oldest first."""
+        found = sa.select(studies).where(studies.c.state == StudyState.RUNNING.value).order_by(studies.c.id)
         with self._db.reading() as connection:
             return [_study(row) for row in connection.execute(found)]
 
@@ -169,10 +183,19 @@ class Studies(Trials):
         with self._db.reading() as connection:
             return list(connection.execute(found.order_by(study_journal.c.seq)).scalars())
 
-    def append(self, id: int, controller: str, first: int, bodies: Sequence[str]) -> None:  # noqa: A002
-        """Append entries with the numbers from `first` on, all or none.
+    def append(
+        self,
+        id: int,  # noqa: A002
+        controller: str,
+        first: int,
+        bodies: Sequence[str],
+        *,
+        trial: NewTrial | None = None,
+    ) -> None:
+        """Append entries with the numbers from `first` on, and the task of a new trial of which they tell: all or none.
 
-        Conflict when another process controls the study, or when the journal does not end at `first`.
+        Conflict when another process controls the study, or when the journal does not end at `first`; NotFound when
+        something that the task uses is not in the store.
         """
         mine = sa.select(studies.c.id).where(studies.c.id == id, studies.c.controller == controller).with_for_update()
         count = sa.select(sa.func.count()).where(study_journal.c.study_id == id)
@@ -182,6 +205,8 @@ class Studies(Trials):
             rows = [{"study_id": id, "seq": first + place, "body": body} for place, body in enumerate(bodies)]
             if rows:
                 connection.execute(sa.insert(study_journal), rows)
+            if trial is not None:
+                insert_task(connection, trial.task, study_id=id, trial_number=trial.number)
 
 
 def _lost(id_: int) -> Conflict:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import sqlalchemy as sa
@@ -16,9 +15,9 @@ from agent.store.columns import clean, now_us, to_json
 from agent.store.failures import taken_over
 from agent.store.kept import Described, take
 from agent.store.listing import Listing, Window
+from agent.store.new_tasks import insert_task, needs
 from agent.store.paging import Page, page_of
-from agent.store.runs.values import config_values as config_values_of
-from agent.store.schema import config_values, models, plugins, projects, tasks
+from agent.store.schema import tasks
 from agent.store.task_claims import UNCLAIMED, TaskClaims, lease_until_us
 from agent.store.task_rows import (
     SUMMARY_COLUMNS,
@@ -31,7 +30,6 @@ from agent.store.task_rows import (
 )
 from agent.store.task_search import IS_ARCHIVED, IS_LISTED, TaskQuestion, search_tasks
 from agent.store.task_story import delete_story
-from agent.store.trials import Trial, task_of_trial
 
 StopCause = Literal["trial_pruned"]
 
@@ -40,7 +38,7 @@ class Tasks(TaskClaims, Described[Task]):
     _noun, _table = "task", tasks
     _of_given_up: ClassVar[Mapping[str, object]] = {
         **Described._of_given_up,
-        "study_id": None,  # its trial stands without it, and one that has no value yet gets another task
+        "study_id": None,  # its trial stands without it; one that has no value yet has failed
         "trial_number": None,
     }
 
@@ -51,44 +49,18 @@ class Tasks(TaskClaims, Described[Task]):
         agent_id: str | None = None,
         lease_s: float = 30,
         only_for: str | None = None,
-        trial: Trial | None = None,
     ) -> Task:
         """Add a queued task, or with `agent_id` a task that this agent has claimed, so that no other agent comes first.
 
         The first free agent takes a queued task; with `only_for` the first free agent of that name. What it uses comes
-        out of the trash. With `trial` it is this trial's task; a trial that has a task keeps it, and gets no other.
-        NotFound when its plugin, project or model is not in the store.
+        out of the trash. NotFound when its plugin, project or model is not in the store.
         """
-        taken = {"agent_id": agent_id, "lease_until_us": lease_until_us(lease_s)} if agent_id is not None else {}
+        taken: dict[str, Any] = {}
+        if agent_id is not None:
+            status = TaskStatus.CONSUMED.value
+            taken = {"status": status, "agent_id": agent_id, "lease_until_us": lease_until_us(lease_s)}
         with self._db.writing() as connection:
-            if trial is not None and (earlier := task_of_trial(connection, trial)) is not None:
-                return earlier
-            for noun, table, wanted in _needs(new):
-                if not take(connection, table, wanted):
-                    raise NotFound(f"There is no {noun} {wanted}.")
-            row = connection.execute(
-                sa.insert(tasks)
-                .values(
-                    type=new.type.value,
-                    status=(TaskStatus.CONSUMED if taken else TaskStatus.QUEUED).value,
-                    **taken,
-                    name=clean(new.name),
-                    plugin_id=new.plugin_id,
-                    project_id=new.project_id,
-                    model_id=new.model_id,
-                    config=to_json(new.config),
-                    options=to_json(asdict(new.options)),
-                    created_us=now_us(),
-                    only_for=only_for,
-                    study_id=trial.study_id if trial else None,
-                    trial_number=trial.number if trial else None,
-                )
-                .returning(*TASK_COLUMNS)
-            ).one()
-            task = to_task(row)
-            if values := [{"task_id": task.id, **value._asdict()} for value in config_values_of(task.config)]:
-                connection.execute(sa.insert(config_values), values)
-        return task
+            return insert_task(connection, new, only_for=only_for, **taken)
 
     def request_stop(self, id: int, *, cause: StopCause | None = None) -> Task:  # noqa: A002
         """Ask for the end: a queued task ends at once, a running one becomes terminating. Idempotent.
@@ -289,7 +261,7 @@ class Tasks(TaskClaims, Described[Task]):
         return f"Task {row.id} is {row.status}; `agent task stop {row.id}` ends it, then it can go."
 
     def _brought_back(self, connection: sa.Connection, row: sa.Row[Any]) -> None:
-        for noun, table, id_ in _needs(row):
+        for noun, table, id_ in needs(row):
             if not take(connection, table, id_):
                 raise Conflict(
                     f"Task {row.id} cannot come back: its {noun} {id_} was deleted for good. "
@@ -302,13 +274,6 @@ class Tasks(TaskClaims, Described[Task]):
             if agent_id is not None and lock_task(connection, id_).agent_id != agent_id:
                 raise taken_over(id_)
             change_task(connection, id_, changed)
-
-
-def _needs(task: Any) -> Iterator[tuple[str, sa.Table, int]]:
-    """What a task, or a row of one, cannot be without."""
-    yield "plugin", plugins, task.plugin_id
-    yield "project", projects, task.project_id
-    yield "model", models, task.model_id
 
 
 def _page(

@@ -1,4 +1,7 @@
-"""The tasks of trials: a trial of a study has one task and never gets a second."""
+"""The tasks of trials: a trial of a study is made with its task, and never gets a second.
+
+So a trial without a task is one whose task was deleted for good.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from agent.domain import Task
+from agent.domain import NewTask, Task
 from agent.store.among import among
 from agent.store.connect import Database
+from agent.store.kept import is_not_given_up
 from agent.store.schema import tasks
 from agent.store.task_rows import TASK_COLUMNS, to_task
 
@@ -22,10 +26,10 @@ class Trial:
     number: int
 
 
-def task_of_trial(connection: sa.Connection, trial: Trial) -> Task | None:
-    found = sa.select(*TASK_COLUMNS).where(tasks.c.study_id == trial.study_id, tasks.c.trial_number == trial.number)
-    row = connection.execute(found).first()
-    return None if row is None else to_task(row)
+@dataclass(frozen=True, slots=True)
+class NewTrial:
+    number: int
+    task: NewTask
 
 
 class Trials:
@@ -34,9 +38,15 @@ class Trials:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def tasks(self, study_id: int) -> dict[int, Task]:
-        """Number of the trial → its task, in the order of the trials."""
-        found = sa.select(tasks.c.trial_number, *TASK_COLUMNS).where(tasks.c.study_id == study_id)
+    def tasks(self, study_id: int, numbers: Collection[int] | None = None) -> dict[int, Task]:
+        """Number of the trial → its task, in the order of the trials; with `numbers` only of these trials.
+
+        Also tasks in the trash; not those that are deleted for good.
+        """
+        own = sa.and_(tasks.c.study_id == study_id, is_not_given_up(tasks))
+        found = sa.select(tasks.c.trial_number, *TASK_COLUMNS).where(own)
+        if numbers is not None:
+            found = found.where(among(self._db, tasks.c.trial_number, numbers))
         with self._db.reading() as connection:
             rows = connection.execute(found.order_by(tasks.c.trial_number))
             return {number: to_task(row) for number, *row in rows}

@@ -1,45 +1,36 @@
 """The controller of a study: asks for trials, submits their tasks, reports, prunes, tells. A loop over the store.
 
-It may be killed at any moment: what it decided lies in the journal, what it asked for lies in the tasks, and
+It may be killed at any moment: what it decided lies in the journal, each trial is made together with its task, and
 `decisions.next_actions` says what is missing between the two.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import threading
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from agent.domain import Task, TaskStatus
-from agent.errors import AgentError, Conflict, StoreBusy
-from agent.liveness import process_runs, this_process
-from agent.store import StudyState, Trial
+from agent.errors import NotFound, StoreBusy
+from agent.store import StudyState
 from agent.tuning.decisions import (
     Ask,
     Follow,
     Stop,
-    Submit,
     Tell,
     TrialState,
     end_of,
     next_actions,
-    read_metric,
-    steps_of,
 )
+from agent.tuning.measured import find_series, read_steps
 from agent.tuning.search import Search, SearchTrial
+from agent.tuning.tally import Tally
 from agent.tuning.trial_task import task_of
 
 if TYPE_CHECKING:
     from agent.store import Store, Study
 
-LEASE_S = 30.0
-BEAT_S = 5.0  # a lease survives five missed beats
 HOPELESS = 5  # so many failed trials and no other: the fault lies in what all of them have in common
 
 _USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -52,57 +43,17 @@ class Turn:
     """A study after a turn of its controller."""
 
     study: Study
-    trials: list[SearchTrial]
-    tasks: Mapping[int, Task]  # by number of the trial
+    running: list[SearchTrial]
+    ended: list[SearchTrial]  # since the turn before
+    counts: Mapping[TrialState, int]  # of all trials
+    best: SearchTrial | None  # of all that have ended
+    tasks: Mapping[int, Task]  # of the trials named here, by number
     gave_up: str = ""  # why the study was stopped by its controller, a sentence
 
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to do: the study has ended, and every trial was told."""
-        running = any(trial.state is TrialState.RUNNING for trial in self.trials)
-        return self.study.state is not StudyState.RUNNING and not running
-
-
-def is_controlled(study: Study) -> bool:
-    """Whether a controller lives: its process where that can be asked from here, else by its lease."""
-    if study.controller is None or study.lease_until is None:
-        return False
-    runs = process_runs(study.controller_info)
-    return datetime.now(UTC) < study.lease_until if runs is None else runs
-
-
-@contextmanager
-def controlling(store: Store, study_id: int) -> Iterator[str]:
-    """Be the study's only controller while the block runs; gives the name to act by. Conflict when another lives."""
-    study = store.studies.get(study_id)
-    controller = f"{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    free = not is_controlled(study)
-    if not free or not store.studies.control(
-        study_id, controller, this_process(), LEASE_S, instead_of=study.controller
-    ):
-        pid = store.studies.get(study_id).controller_info.get("pid")
-        raise Conflict(
-            f"study {study_id} is run by another process{f' ({pid})' if pid else ''} already; "
-            f"`agent tune show {study_id}` shows how it goes, `agent tune stop {study_id}` stops it"
-        )
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(BEAT_S):
-            try:
-                store.studies.renew(study_id, controller, LEASE_S)
-            except AgentError as error:  # a busy store: the next beat comes before the lease ends
-                log.warning("study %s: heartbeat missed: %s", study_id, error)
-
-    heart = threading.Thread(target=beat, name="study-heartbeat", daemon=True)
-    heart.start()
-    try:
-        yield controller
-    finally:
-        stop.set()
-        heart.join()
-        with suppress(AgentError):  # the next controller sees that this process has ended
-            store.studies.release(study_id, controller)
+        return self.study.state is not StudyState.RUNNING and not self.running
 
 
 class Controller:
@@ -112,33 +63,43 @@ class Controller:
         self._store = store
         self._study_id = study_id
         self._controller = controller
-        self._search = Search(store, store.studies.get(study_id), controller)
         self._seen: dict[int, int] = {}  # trial → the last event whose points were read
+        self._told: list[SearchTrial] = []  # in this turn
         self._failures = 0  # of tasks, told by this controller
-        self._has_use = False  # whether any trial of the study has come to something
+        self._last_failure = ""  # a sentence
         self._gave_up = ""
+        self._open()
+
+    def _open(self) -> None:
+        """Read the journal: the only time that every trial is read."""
+        study = self._store.studies.get(self._study_id)
+        self._search = Search(self._store, study, self._controller)
+        ended = [trial for trial in self._search.trials() if trial.state is not TrialState.RUNNING]
+        self._tally = Tally(study.direction, ended)
+        self._seen.clear()
 
     def turn(self) -> Turn:
-        """Do what is missing now. Raises Conflict when another process controls the study, and what a task's request
-        may raise; the study can be resumed after any failure."""
+        """Do what is missing now, at the cost of the trials that run, however many have ended. Raises Conflict when
+        another process controls the study, and what a task's request may raise; the study can be resumed after any
+        failure."""
+        self._told = []
         try:
             return self._turn()
         except StoreBusy as busy:
             log.warning("study %s: %s", self._study_id, busy)
-            self._search = Search(self._store, self._store.studies.get(self._study_id), self._controller)
-            self._seen.clear()
+            self._open()
             return self._look()
 
     def _turn(self) -> Turn:
         now = self._look()
-        study, trials = now.study, {trial.number: trial for trial in now.trials}
-        states = {number: trial.state for number, trial in trials.items()}
-        for action in next_actions(states, now.tasks, state=study.state, wanted=study.trials, jobs=study.jobs):
+        study, trials = now.study, {trial.number: trial for trial in now.running}
+        missing = next_actions(
+            trials, now.tasks, count=self._search.count, state=study.state, wanted=study.trials, jobs=study.jobs
+        )
+        for action in missing:
             match action:
-                case Ask() if not self._is_hopeless:
-                    self._submit(study, self._search.ask())
-                case Submit(number):
-                    self._submit(study, trials[number])
+                case Ask() if not self._is_hopeless and not self._gave_up:
+                    self._ask(study)
                 case Follow(number):
                     self._follow(study, trials[number], now.tasks[number])
                 case Stop(number):
@@ -147,33 +108,48 @@ class Controller:
                     self._tell(study, trials[number], now.tasks.get(number))
         now = self._look()
         if self._is_hopeless:
-            self._give_up(now)
+            failed = f"all {self._failures} trials so far failed"
+            self._give_up(f"{failed}, so the study was stopped; the last: {self._last_failure}")
             now = self._look()
-        all_ended = all(trial.state is not TrialState.RUNNING for trial in now.trials)
-        if now.study.state is StudyState.RUNNING and all_ended and len(now.trials) >= now.study.trials:
-            self._store.studies.finish(self._study_id, self._controller, len(now.trials))
+        is_done = not now.running and self._search.count >= now.study.trials
+        if now.study.state is StudyState.RUNNING and is_done:
+            self._store.studies.finish(self._study_id, self._controller, self._search.count)
             now = self._look()
         return now
 
     @property
     def _is_hopeless(self) -> bool:
-        return self._failures >= HOPELESS and not self._has_use
+        return self._failures >= HOPELESS and not any(self._tally.counts[state] for state in _USEFUL)
 
     def _look(self) -> Turn:
         studies = self._store.studies
-        study, trials = studies.get(self._study_id), self._search.trials()
-        self._has_use = any(trial.state in _USEFUL for trial in trials)
-        return Turn(study, trials, studies.tasks(self._study_id), self._gave_up)
+        study, running, best = (
+            studies.controlled(self._study_id, self._controller),
+            self._search.unended(),
+            self._tally.best,
+        )
+        shown = [*running, *self._told, *([best] if best is not None else [])]
+        return Turn(
+            study=study,
+            running=running,
+            ended=list(self._told),
+            tasks=studies.tasks(self._study_id, {trial.number for trial in shown}),
+            counts={**self._tally.counts, TrialState.RUNNING: len(running)},
+            best=best,
+            gave_up=self._gave_up,
+        )
 
-    def _give_up(self, now: Turn) -> None:
-        if now.study.state is StudyState.RUNNING:
-            last = next(trial.sentence for trial in reversed(now.trials) if trial.sentence)
-            self._gave_up = f"all {self._failures} trials so far failed, so the study was stopped; the last: {last}"
+    def _give_up(self, why: str) -> None:
+        if self._store.studies.get(self._study_id).state is StudyState.RUNNING:
+            self._gave_up = why
             self._store.studies.stop(self._study_id)
 
-    def _submit(self, study: Study, trial: SearchTrial) -> None:
-        task = task_of(study, trial.number, trial.params)
-        self._store.tasks.add(task, trial=Trial(study.id, trial.number))
+    def _ask(self, study: Study) -> None:
+        try:
+            self._search.ask(lambda trial: task_of(study, trial.number, trial.params))
+        except NotFound as error:  # the plugin, the project or the model was deleted for good
+            self._open()  # Optuna's memory is ahead of the journal
+            self._give_up(f"no more trials can be submitted, so the study was stopped: {error}")
 
     def _follow(self, study: Study, trial: SearchTrial, task: Task) -> None:
         """Report what is new. A decision to prune is noted first, and then the task is stopped."""
@@ -199,22 +175,19 @@ class Controller:
             for step, value in steps:
                 if step not in trial.steps and not trial.is_pruned:
                     self._search.report(trial.number, step, value)
-            self._search.tell(trial.number, end)
+            told = self._search.tell(trial.number, end)
+        self._told.append(told)
+        self._tally.add(told)
         if end.state is TrialState.FAILED and task is not None and task.status is not TaskStatus.STOPPED:
             self._failures += 1
-        self._has_use = self._has_use or end.state in _USEFUL
+            self._last_failure = end.sentence
         self._seen.pop(trial.number, None)
 
     def _steps(self, study: Study, task: Task, number: int, *, ended: bool) -> list[tuple[int, float]]:
         """The steps of the study's metric; of a running task none while nothing is new."""
-        if study.metric is None:
-            return []
-        metric = read_metric(study.metric)
-        for series in self._store.metrics.series(task.id):
-            if (series.kind, series.name) == (metric.kind, metric.name):
-                if not ended and self._seen.get(number) == series.last_seq:
-                    return []
-                points = self._store.metrics.points(series.id)
-                self._seen[number] = series.last_seq
-                return steps_of(points.epoch, points.value, ended=ended)
-        return []
+        series = find_series(self._store, study, task)
+        if series is not None:
+            if not ended and self._seen.get(number) == series.last_seq:
+                return []
+            self._seen[number] = series.last_seq
+        return read_steps(self._store, series, ended=ended)

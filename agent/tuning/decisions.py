@@ -1,13 +1,13 @@
 """What is to be done next in a study, and what a trial is worth. Pure.
 
-The controller has no memory: each turn it looks at the trials and their tasks and does what is missing. So it may be
-killed at any moment, and the next one goes on.
+The controller has no memory: each turn it looks at the trials that run and at their tasks, and does what is missing. So
+it may be killed at any moment, and the next one goes on.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,9 +23,6 @@ class TrialState(StrEnum):
     FAILED = "failed"
 
 
-NEVER_SUBMITTED = "the study was stopped before the trial had a task"
-
-
 @dataclass(frozen=True, slots=True)
 class Metric:
     kind: str  # train or val
@@ -34,14 +31,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Choose the parameters of a new trial."""
-
-
-@dataclass(frozen=True, slots=True)
-class Submit:
-    """Give this trial its task."""
-
-    number: int
+    """Choose the parameters of a new trial, and submit its task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,35 +55,31 @@ class Tell:
     number: int
 
 
-Action = Ask | Submit | Follow | Stop | Tell
+Action = Ask | Follow | Stop | Tell
 
 
 def next_actions(
-    trials: Mapping[int, TrialState], tasks: Mapping[int, Task], *, state: StudyState, wanted: int, jobs: int
+    unended: Iterable[int], tasks: Mapping[int, Task], *, count: int, state: StudyState, wanted: int, jobs: int
 ) -> list[Action]:
-    """What is missing. `trials` are those the search knows, `tasks` theirs, both by the number of the trial.
+    """What is missing. `unended` are the numbers of the trials that were not told yet, among `count` that the search
+    knows; `tasks` are theirs.
 
-    A trial that was asked for and has no task gets it; a trial whose task has ended is told; then come new trials,
-    as many as are wanted and may run at once.
+    A trial whose task has ended is told; so is one whose task was deleted for good, for a trial runs once. Then come
+    new trials, as many as are wanted and may run at once.
     """
     actions: list[Action] = []
     running = 0
-    for number, trial in trials.items():
-        if trial is not TrialState.RUNNING:
-            continue
+    for number in unended:
         task = tasks.get(number)
-        if task is None:
-            actions.append(Submit(number) if state is StudyState.RUNNING else Tell(number))
-        elif task.status.is_final:
+        if task is None or task.status.is_final:
             actions.append(Tell(number))
             continue
-        else:
-            actions.append(Follow(number))
-            if state is not StudyState.RUNNING and not task.stop_requested:
-                actions.append(Stop(number))
         running += 1
+        actions.append(Follow(number))
+        if state is not StudyState.RUNNING and not task.stop_requested:
+            actions.append(Stop(number))
     if state is StudyState.RUNNING:
-        new = min(wanted - len(trials), jobs - running)
+        new = min(wanted - count, jobs - running)
         actions += [Ask()] * max(0, new)
     return actions
 
@@ -148,7 +134,7 @@ def end_of(
 ) -> End:
     """The end of a trial from its ended task and the values of its steps. `is_pruned`: its stop was decided on."""
     if task is None:
-        return End(TrialState.FAILED, sentence=NEVER_SUBMITTED)
+        return End(TrialState.FAILED, sentence="its task was deleted before its value was read")
     if task.status is TaskStatus.FINISHED:
         if metric is None or direction is None:
             return End(TrialState.COMPLETE)

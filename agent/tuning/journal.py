@@ -12,7 +12,7 @@ from optuna.storages.journal import BaseJournalBackend
 from agent.errors import Conflict
 
 if TYPE_CHECKING:
-    from agent.store import Store
+    from agent.store import NewTrial, Store
 
 
 class StoreJournal(BaseJournalBackend):
@@ -23,14 +23,17 @@ class StoreJournal(BaseJournalBackend):
         self._study_id = study_id
         self._controller = controller
         self._known = 0  # committed entries
+        self._is_read = False
         self._waiting: list[dict[str, Any]] | None = None  # entries of the present batch
+        self._trial: NewTrial | None = None  # of the present batch
 
     def read_logs(self, log_number_from: int) -> list[dict[str, Any]]:
         waiting = self._waiting or []
-        if log_number_from >= self._known and self._waiting is not None:  # only the controller appends
+        if self._is_read and self._controller is not None and log_number_from >= self._known:  # it alone appends
             return waiting[log_number_from - self._known :]
         committed = [json.loads(body) for body in self._store.studies.journal(self._study_id, log_number_from)]
         self._known = max(self._known, log_number_from + len(committed))
+        self._is_read = True
         return [*committed, *waiting]
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
@@ -48,15 +51,19 @@ class StoreJournal(BaseJournalBackend):
         self._waiting = []
         try:
             yield
-            logs = self._waiting
+            logs, trial = self._waiting, self._trial
         finally:
-            self._waiting = None
+            self._waiting = self._trial = None
         if logs:
-            self._commit(logs)
+            self._commit(logs, trial)
 
-    def _commit(self, logs: list[dict[str, Any]]) -> None:
+    def add_task(self, trial: NewTrial) -> None:
+        """Let the present batch, which asked for this trial, add its task as well."""
+        self._trial = trial
+
+    def _commit(self, logs: list[dict[str, Any]], trial: NewTrial | None = None) -> None:
         if self._controller is None:
             raise Conflict(f"Study {self._study_id} was opened for reading.")
         bodies = [json.dumps(log, separators=(",", ":")) for log in logs]
-        self._store.studies.append(self._study_id, self._controller, self._known, bodies)
+        self._store.studies.append(self._study_id, self._controller, self._known, bodies, trial=trial)
         self._known += len(logs)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from agent.domain import NewTask
 from agent.errors import BadInput, Conflict, NotFound
+from agent.formats.json_values import storable_problem
 from agent.fs.names import read_number
 from agent.library.bulk import Noun, shelf
 from agent.store import NewStudy
 from agent.submission import check_name
 from agent.tuning.decisions import read_metric
-from agent.tuning.space import Choices, Range, Space, to_json
+from agent.tuning.space import Choices, Range, Space, from_json, to_json
 from agent.tuning.trial_task import with_params
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 SAMPLERS = ("tpe", "random", "grid")
 PRUNERS = ("none", "median", "hyperband")
 TRIALS = 50
+MOST_TRIALS = 10_000  # Optuna reads all of them for each new one
+MOST_JOBS = 64
 _SEEDS = 2**31
 
 
@@ -54,11 +57,15 @@ def new_study(store: Store, request: StudyRequest, space: Space, task: NewTask) 
     if metric is None and pruner != "none":
         raise BadInput(f"--pruner {pruner} needs a metric to go by; add --maximize val.NAME or --minimize val.NAME")
     trials = _trials(request.trials, sampler, space, is_compared=metric is not None)
-    _at_least_one(request.jobs, "jobs")
+    _require_within(request.jobs, "jobs", MOST_JOBS)
+    if request.seed is not None:
+        _require_within(request.seed, "seed", _SEEDS - 1, least=0)
     try:
-        example_of(space, task)
+        example = example_of(space, task)
     except BadInput as error:
         raise BadInput(f"{error}; choose another key, or change the config") from None
+    if problem := storable_problem(example.config):
+        raise BadInput(f"the config of a trial {problem}")
     return NewStudy(
         name=_name(store, request.name, task),
         task=task,
@@ -110,12 +117,20 @@ def more_trials(study: Study, trials: int | None) -> int:
     """How many trials a resumed study is to have in the end. BadInput when it has, or can have, no more."""
     if trials is None:
         return study.trials
-    _at_least_one(trials, "trials")
+    _require_within(trials, "trials", MOST_TRIALS)
     if trials < study.trials:
         raise BadInput(f"study {study.id} has {study.trials} trials already; --trials may only raise that number")
-    if study.sampler == "grid" and trials > study.trials:
-        raise BadInput(f"study {study.id} is a grid, whose {study.trials} trials are all that it has")
+    most = most_trials(study)
+    if trials > most:
+        raise BadInput(f"study {study.id} is a grid of {most} combinations; give --trials {most} or fewer")
     return trials
+
+
+def most_trials(study: Study) -> int:
+    """How many trials the study may come to have: a grid tries each combination once, also one that was cut."""
+    if study.sampler != "grid":
+        return MOST_TRIALS
+    return Space(from_json(study.space), ()).combinations or study.trials
 
 
 def _goal(request: StudyRequest) -> tuple[str | None, str | None]:
@@ -139,7 +154,7 @@ def _choice(text: str | None, known: Sequence[str], option: str) -> str | None:
 
 def _trials(asked: int | None, sampler: str, space: Space, *, is_compared: bool) -> int:
     if asked is not None:
-        _at_least_one(asked, "trials")
+        _require_within(asked, "trials", MOST_TRIALS)
     if sampler != "grid":
         return asked or TRIALS
     combinations = space.combinations
@@ -150,12 +165,17 @@ def _trials(asked: int | None, sampler: str, space: Space, *, is_compared: bool)
             f"--set {key}=0.1,0.01, or "
             + ("choose --sampler tpe" if is_compared else "add --maximize val.NAME or --minimize val.NAME")
         )
+    if combinations > MOST_TRIALS:
+        raise BadInput(
+            f"a grid of these choices has more than {MOST_TRIALS:,} combinations; leave out some of them, or "
+            + ("choose --sampler tpe" if is_compared else "add --maximize val.NAME or --minimize val.NAME")
+        )
     return min(asked or combinations, combinations)
 
 
-def _at_least_one(number: int, option: str) -> None:
-    if number < 1:
-        raise BadInput(f"--{option} {number} is too few; give 1 or more")
+def _require_within(number: int, option: str, most: int, *, least: int = 1) -> None:
+    if not least <= number <= most:
+        raise BadInput(f"--{option} {number} is not between {least} and {most:,}; give a number that is")
 
 
 def _name(store: Store, asked: str | None, task: NewTask) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
+from agent.store import NewTrial
 from agent.tuning.decisions import End, TrialState
 from agent.tuning.journal import StoreJournal
 from agent.tuning.space import Choices, Dimension, from_json
 
 if TYPE_CHECKING:
+    from agent.domain import NewTask
     from agent.store import Store, Study
 
 
@@ -61,9 +63,16 @@ class SearchTrial:
     sentence: str  # why it failed
 
 
+@dataclass(frozen=True, slots=True)
+class Importance:
+    shares: Mapping[str, float] | None  # of 1, by parameter
+    missing: str  # why there are none, a sentence
+
+
 class Search:
     def __init__(self, store: Store, study: Study, controller: str | None = None) -> None:
-        """Open the search of a study as it stands in its journal. Without a `controller` it can only be read."""
+        """Open the search of a study as it stands in its journal, which is read once by a `controller`, the only one
+        that appends. Without one the search can only be read."""
         self._study = study
         self._space = from_json(study.space)
         self._name = f"study-{study.id}"
@@ -75,6 +84,13 @@ class Search:
             optuna.create_study(storage=self._storage, study_name=self._name, direction=direction)
             known.add(self._name)
         self._optuna = self._with(RandomSampler()) if self._name in known else None
+        self._grid = _grid(study, self._space) if study.sampler == "grid" and controller is not None else None
+        self._unended: dict[int, None] = {}  # numbers in their order; kept current for a controller only
+        self.count = 0  # of trials
+        if controller is not None:
+            frozen_trials = self._frozen()
+            self.count = len(frozen_trials)
+            self._unended = dict.fromkeys(one.number for one in frozen_trials if not one.state.is_finished())
 
     def _with(self, sampler: BaseSampler) -> optuna.Study:
         return optuna.load_study(
@@ -117,12 +133,22 @@ class Search:
         with self._journal.batch():
             yield
 
-    def ask(self) -> SearchTrial:
-        """A new trial with parameters."""
-        number = len(self._frozen())
+    def unended(self) -> list[SearchTrial]:
+        """The trials that were not told yet, by number. It costs the same however many have ended."""
+        return [self.trial(number) for number in self._unended]
+
+    def trial(self, number: int) -> SearchTrial:
+        return self._trial(self._storage.get_trial(self._id(number)))
+
+    def ask(self, task_of: Callable[[SearchTrial], NewTask]) -> SearchTrial:
+        """A new trial with parameters, made together with its task: both are committed, or neither is."""
+        sampler = self._grid or _sampler(self._study, self.count)
         with self.batch():
-            asked = self._with(_sampler(self._study, self._space, number)).ask(_distributions(self._space))
-        return self._trial(self._frozen()[asked.number])
+            asked = self.trial(self._with(sampler).ask(_distributions(self._space)).number)
+            self._journal.add_task(NewTrial(asked.number, task_of(asked)))
+        self.count += 1
+        self._unended[asked.number] = None
+        return asked
 
     def report(self, number: int, step: int, value: float) -> None:
         self._storage.set_trial_intermediate_value(self._id(number), step, value)
@@ -135,11 +161,14 @@ class Search:
         """Remember the decision, so that it outlives this process: the end of the task comes later."""
         self._storage.set_trial_user_attr(self._id(number), _PRUNED, True)
 
-    def tell(self, number: int, end: End) -> None:
+    def tell(self, number: int, end: End) -> SearchTrial:
+        """The trial as it ended."""
         if end.sentence:
             self._storage.set_trial_user_attr(self._id(number), _SENTENCE, end.sentence)
         value = (_NO_VALUE if end.value is None else end.value) if end.state is TrialState.COMPLETE else None
         self._opened.tell(number, value, state=_OPTUNA_STATES[end.state])
+        self._unended.pop(number, None)
+        return self.trial(number)
 
     def _id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(self._name)
@@ -147,21 +176,22 @@ class Search:
 
     # ---------------------------------------------------------------- for people
 
-    def importance(self) -> dict[str, float] | None:
-        """How much each parameter matters for being among the best tenth, as shares of 1 (PED-ANOVA).
-
-        None: too few trials are complete, nothing is compared, or only one parameter varies.
-        """
-        if self._study.metric is None or self._optuna is None or len(self._space) < 2:
-            return None
-        complete = [frozen for frozen in self._frozen() if frozen.state is OptunaState.COMPLETE]
-        if len(complete) < _ENOUGH or len({tuple(frozen.values or ()) for frozen in complete}) < 2:
-            return None
+    def importance(self) -> Importance:
+        """How much each parameter matters for being among the best tenth (PED-ANOVA)."""
+        if self._study.metric is None:
+            return Importance(None, "The study has no metric, so nothing is compared.")
+        if len(self._space) < 2:
+            return Importance(None, "Only one parameter varies.")
+        complete = [] if self._optuna is None else [one for one in self._frozen() if one.state is OptunaState.COMPLETE]
+        if len(complete) < _ENOUGH:
+            return Importance(None, f"Told from {_ENOUGH} complete trials on; {len(complete)} are complete.")
+        if len({tuple(frozen.values or ()) for frozen in complete}) < 2:
+            return Importance(None, "All complete trials have the same value.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it is experimental, or that all trials are alike
             evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-            found = optuna.importance.get_param_importances(self._optuna, evaluator=evaluator)
-        return {key: float(share) for key, share in found.items()}
+            found = optuna.importance.get_param_importances(self._opened, evaluator=evaluator)
+        return Importance({key: float(share) for key, share in found.items()}, "")
 
 
 def _distributions(space: Mapping[str, Dimension]) -> dict[str, BaseDistribution]:
@@ -181,15 +211,17 @@ def _texts(choices: Choices) -> Sequence[str]:
     return [json.dumps(value) for value in choices.values]
 
 
-def _sampler(study: Study, space: Mapping[str, Dimension], number: int) -> BaseSampler:
+def _grid(study: Study, space: Mapping[str, Dimension]) -> GridSampler:
+    """It gives the trial N the combination N of an order that the seed makes; so one sampler does for all trials."""
+    choices = {key: _texts(choices) for key, choices in space.items() if isinstance(choices, Choices)}
+    return GridSampler(choices, seed=study.seed % _SEEDS)
+
+
+def _sampler(study: Study, number: int) -> BaseSampler:
     """The sampler for one trial. Its seed depends on the trial: a resumed study does not draw the same again."""
     seed = (study.seed + number) % _SEEDS
-    match study.sampler:
-        case "grid":
-            grid = {key: _texts(choices) for key, choices in space.items() if isinstance(choices, Choices)}
-            return GridSampler(grid, seed=study.seed % _SEEDS)
-        case "random":
-            return RandomSampler(seed)
+    if study.sampler == "random":
+        return RandomSampler(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         # Trials that still run count as bad ones, so that those beside them are not all alike.

@@ -1,29 +1,26 @@
-"""The space of a search: what `--set` says of each key. Pure.
+"""The space of a search: what may stand at which key of the config, and what no space may be. Pure.
 
-lr=1e-5..1e-1:log     a range of numbers, drawn evenly or by their logarithm
-epochs=5..20          a range of integers, both ends included; `:step=5` draws 5, 10, 15, 20
-lr=0.1,0.01           choices, each read as `--set` of `agent submit-train` reads a value
-opt.name=adam         one value: fixed, as in `agent submit-train`
+`space_texts` reads it from `--set`, `space_objects` from the objects of the REST API.
 """
 
 from __future__ import annotations
 
+import json
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import orjson
-
 from agent.errors import BadInput
-from agent.submission import read_value
+from agent.formats.json_values import storable_problem
+from agent.fs.names import brief
+from agent.submission import put_value
 
 _LIMIT = 2**53  # beyond it a float does not hold every integer
-_INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
-_FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _MOST_CHOICES = 1000
+_MOST_KEYS = 100
+_LONGEST_KEY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,140 +61,85 @@ class Space:
         return math.prod(len(dimension.values) for dimension in dimensions if isinstance(dimension, Choices))
 
 
-def read_space(texts: Sequence[str]) -> Space:
-    """The space of these `--set` texts. BadInput with the text, what is wrong with it, and what to write."""
-    varied: dict[str, Dimension] = {}
-    fixed: dict[str, str] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not all(key.split(".")):
-            raise BadInput(f"--set {text!r} is not key=value; write lr=1e-5..1e-1:log, epochs=5..20 or lr=0.1,0.01")
-        for other in (*varied, *fixed):
-            if key == other:
-                raise BadInput(f"--set {text!r}: {key} is set twice; keep one of the two")
-            if key.startswith(f"{other}.") or other.startswith(f"{key}."):
-                raise BadInput(f"--set {text!r}: {key} and {other} lie in each other; set only one of them")
-        dimension = read_dimension(value, said=text)
-        if dimension is None:
-            fixed[key] = text
-        else:
-            varied[key] = dimension
+def make_space(found: Mapping[str, Dimension | str], example: str) -> Space:
+    """`found`: key → what varies, or `key=value` for what is fixed."""
+    if too_long := next((key for key in found if len(key) > _LONGEST_KEY), None):
+        raise BadInput(f"the key {brief(too_long)!r} is longer than {_LONGEST_KEY} characters; choose another")
+    if inner := next((key for key in found for part in _above(key) if part in found), None):
+        outer = next(part for part in _above(inner) if part in found)
+        raise BadInput(f"{brief(inner)} and {brief(outer)} lie in each other; set only one of them")
+    varied = {key: what for key, what in found.items() if not isinstance(what, str)}
     if not varied:
-        raise BadInput(
-            "nothing varies, so there is nothing to search; "
-            "give a range or choices: --set lr=1e-5..1e-1:log, --set epochs=5..20, --set lr=0.1,0.01"
-        )
-    return Space(varied, tuple(fixed.values()))
+        raise BadInput(f"nothing varies, so there is nothing to search; give a range or choices: {example}")
+    if len(varied) > _MOST_KEYS:
+        raise BadInput(f"{len(varied)} keys vary; let at most {_MOST_KEYS} of them")
+    for key, dimension in varied.items():
+        lying: dict[str, Any] = {}
+        put_value(lying, key, list(dimension.values) if isinstance(dimension, Choices) else None, said=key)
+        if problem := storable_problem(lying):
+            raise BadInput(f"what may stand at {brief(key)} {problem}")
+    return Space(varied, tuple(what for what in found.values() if isinstance(what, str)))
 
 
-def read_dimension(value: str, *, said: str) -> Dimension | None:
-    """What the text after `key=` lets vary; None for a fixed value. BadInput quotes what was `said`."""
-    if _is_json(value):  # a number, a string in quotes, a list: one value, as in `agent submit-train`
-        return None
-    if ".." in value:
-        ends, *suffixes = value.split(":")
-        low, high = (end.strip() for end in ends.split("..", 1)) if ".." in ends else ("", "")
-        if _number(low) is not None or _number(high) is not None:
-            return _range(low, high, suffixes, said)
-    parts = _split(value)
-    return _choices(parts, said) if len(parts) > 1 else None
+def _above(key: str) -> Iterator[str]:
+    """`a.b.c` → `a`, `a.b`"""
+    parts = key.split(".")
+    return (".".join(parts[:count]) for count in range(1, len(parts)))
 
 
-def _range(low_text: str, high_text: str, suffixes: Sequence[str], said: str) -> Range:
-    ends = []
-    for which, text in (("lower", low_text), ("upper", high_text)):
-        number = _number(text)
-        if number is None:
-            shown = f"{text!r} is no number" if text else "is missing"
-            raise BadInput(f"--set {said!r}: the {which} end {shown}; write for instance 1e-5..1e-1:log or 5..20")
-        if not math.isfinite(number) or (isinstance(number, int) and abs(number) > _LIMIT):
-            raise BadInput(f"--set {said!r}: the {which} end {text} is too large; choose a smaller range")
-        ends.append(number)
-    low, high = ends
-    is_integer = isinstance(low, int) and isinstance(high, int)
+def make_range(low: float, high: float, *, log: bool, step: float | None, where: str, is_integer: bool = True) -> Range:
+    """A range of integers where both ends are integers, unless it is said that it is not."""
+    for which, end in (("lower", low), ("upper", high)):
+        if not is_finite(end) or (isinstance(end, int) and abs(end) > _LIMIT):
+            raise BadInput(f"{where}: the {which} end is too large, or no finite number; choose a smaller range")
+    is_integer = is_integer and isinstance(low, int) and isinstance(high, int)
     if not is_integer:
         low, high = float(low), float(high)
     if low >= high:
-        raise BadInput(f"--set {said!r}: {low_text} is not below {high_text}; write the lower end first")
-    log, step = _suffixes(suffixes, said, is_integer=is_integer)
-    if log and low <= 0:
-        raise BadInput(f"--set {said!r}: a range with :log begins above 0; choose a lower end above 0, or omit :log")
-    if log and step is not None:
-        raise BadInput(f"--set {said!r}: :log and :step exclude each other; keep one of them")
-    if step is not None and step > high - low:
-        raise BadInput(f"--set {said!r}: the step {step:g} is longer than the range; choose a shorter one")
+        raise BadInput(f"{where}: {low!r} is not below {high!r}; write the lower end first")
     if math.isinf(high - low):
-        raise BadInput(f"--set {said!r}: the range is too long; choose a smaller one")
-    if step is not None:  # the upper end is the last value that steps from the lower one reach
+        raise BadInput(f"{where}: the range is too long; choose a smaller one")
+    if log and low <= 0:
+        raise BadInput(f"{where}: a range with log begins above 0; choose a lower end above 0, or omit log")
+    if log and step is not None:
+        raise BadInput(f"{where}: log and step exclude each other; keep one of them")
+    if step is not None:
+        if not is_finite(step) or step <= 0 or (is_integer and not isinstance(step, int)):
+            raise BadInput(f"{where}: the step is not {'an integer' if is_integer else 'a finite number'} above 0")
+        if step > high - low:
+            raise BadInput(f"{where}: the step {step:g} is longer than the range; choose a shorter one")
+        if (high - low) / step > _LIMIT:
+            raise BadInput(f"{where}: the step {step:g} is too short for the range; choose a longer one, or none")
+        # The upper end is the last value that steps from the lower one reach.
         steps = (Decimal(str(high)) - Decimal(str(low))) // Decimal(str(step))
         high = type(low)(Decimal(str(low)) + steps * Decimal(str(step)))
     return Range(low, high, is_integer, log, step)
 
 
-def _suffixes(suffixes: Sequence[str], said: str, *, is_integer: bool) -> tuple[bool, float | None]:
-    log, step = False, None
-    for suffix in suffixes:
-        name, _, value = suffix.strip().partition("=")
-        if name == "log" and not value and not log:
-            log = True
-        elif name == "step" and value and step is None:
-            step = _number(value.strip())
-            if step is None or not 0 < step < math.inf or (is_integer and not isinstance(step, int)):
-                kind = "an integer" if is_integer else "a number"
-                raise BadInput(f"--set {said!r}: the step {value!r} is not {kind} above 0; write for instance :step=2")
-        else:
-            raise BadInput(f"--set {said!r}: :{suffix} is unknown after a range; write :log or :step=2, or nothing")
-    return log, step
-
-
-def _choices(parts: Sequence[str], said: str) -> Choices:
-    values: list[Any] = []
-    for place, part in enumerate(parts, 1):
-        if not part.strip():
-            raise BadInput(f'--set {said!r}: choice {place} is empty; remove the comma, or write "" for no text')
-        value = read_value(part.strip())
-        if any(_same(value, other) for other in values):
-            raise BadInput(f"--set {said!r}: the choice {part.strip()} is given twice; keep it once")
-        values.append(value)
+def make_choices(values: Sequence[Any], where: str) -> Choices:
+    if not values:
+        raise BadInput(f"{where} has no choices; give two or more")
     if len(values) > _MOST_CHOICES:
-        raise BadInput(f"--set {said!r} has {len(values)} choices; give at most {_MOST_CHOICES}, or a range")
+        raise BadInput(f"{where} has {len(values)} choices; give at most {_MOST_CHOICES}, or a range")
+    if problem := storable_problem(values):
+        raise BadInput(f"{where}: one of the choices {problem}")
+    seen = set()
+    for place, value in enumerate(values, 1):
+        try:
+            text = json.dumps(value, sort_keys=True, allow_nan=False)  # 1, 1.0 and true are three values
+        except ValueError:
+            raise BadInput(f"{where}: choice {place} holds no finite number; JSON has no NaN and no infinity") from None
+        if text in seen:
+            raise BadInput(f"{where}: the choice {brief(text)} is given twice; keep it once")
+        seen.add(text)
     return Choices(tuple(values))
 
 
-def _split(text: str) -> list[str]:
-    """The text at its commas, save those in quotes, brackets and braces."""
-    parts, depth, quoted, escaped = [""], 0, False, False
-    for char in text:
-        if char == "," and not depth and not quoted:
-            parts.append("")
-            continue
-        parts[-1] += char
-        if quoted:
-            quoted, escaped = char != '"' or escaped, char == "\\" and not escaped
-        elif char == '"':
-            quoted = True
-        else:
-            depth = max(0, depth + (char in "[{") - (char in "]}"))
-    return parts
-
-
-def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and bool(one == other)  # 1, 1.0 and true are three values
-
-
-def _is_json(text: str) -> bool:
+def is_finite(number: float) -> bool:
     try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return math.isfinite(number)
+    except OverflowError:  # an integer beyond every float
         return False
-    return True
-
-
-def _number(text: str) -> float | None:
-    """The number, an int where it is written as one; None for any other text."""
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else None
 
 
 # ---------------------------------------------------------------- as the store keeps it

@@ -27,6 +27,7 @@ from agent.run.cancellation import Cancelled, Cause
 from agent.run.run_task import run_task
 from agent.run.telling import condition_wanted
 from agent.worker.conditions import STORAGE, Conditions, pauses
+from agent.worker.studies import StudyKeeper
 
 if TYPE_CHECKING:
     from agent.installation import Installation
@@ -169,9 +170,12 @@ def run_forever(
         log.info("agent %s is ready for tasks", presence.id)
         work = _Work(installation, presence, Conditions(installation, pool), parallel, study_id)
         housekeeping = Housekeeping(installation) if study_id is None else None
+        studies = StudyKeeper(installation.store, shutdown) if study_id is None else None
         while not shutdown.is_asked:
             if housekeeping is not None:
                 housekeeping.start_round_when_due(pool)
+            if studies is not None:
+                studies.take_when_due(pool)
             work.settle()
             task = work.next()
             if task is not None:

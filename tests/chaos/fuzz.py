@@ -51,7 +51,7 @@ GROWTH = 1.3  # of memory, from the first fifth of the run to its end ...
 GROWTH_BYTES = 100 << 20  # ... and by more than this
 PAGES = (
     *("/", "/tasks/{}", "/models", "/models/{}", "/projects", "/projects/{}", "/images/{}", "/plugins/{}", "/studies"),
-    *("/studies/{}", "/space"),
+    *("/studies/{}", "/studies/new", "/space"),
 )
 
 

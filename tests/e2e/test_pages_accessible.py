@@ -30,6 +30,7 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
         "failed task": (f"/tasks/{failed.task_id}", "#log .line"),
         "inference": (f"/tasks/{made.task_id}", "#log"),
         "new task": ("/tasks/new", ".choices input"),
+        "new study": ("/studies/new", ".space-row"),
         "models": ("/models", "#rows .row"),
         "model": (f"/models/{site.library.model_id}", "main h1"),
         "upload": ("/models/upload", "#drop"),

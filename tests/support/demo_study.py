@@ -9,7 +9,8 @@ from agent.domain import NewTask, Task, TaskStatus, TaskType
 from agent.events.model import Stream
 from agent.events.parse import parse_line
 from agent.store import EventRow, NewStudy, Store
-from agent.tuning.controller import Controller, controlling
+from agent.tuning.control import controlling
+from agent.tuning.controller import Controller
 from agent.tuning.search import Search
 from tests.support.demo_store import CONFIG, Library
 
@@ -36,8 +37,7 @@ def study(store: Store, library: Library, *, trials: int = 12, name: str = "Lear
         )
     )
     with controlling(store, made.id) as controller:
-        loop = Controller(store, made.id, controller)
-        while not loop.turn().is_over:
+        while not Controller(store, made.id, controller).turn().is_over:  # anew: a search beside it writes as well
             for number, one in store.studies.tasks(made.id).items():
                 if not one.status.is_final:
                     _end_trial(store, one, number, Search(store, made, controller))

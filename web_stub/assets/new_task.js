@@ -1,18 +1,15 @@
 // New task: plugin, project, model, config, how to run; then the server has the last word.
 
-/** @import { ModelChoice, ModelList, NewTaskPage, PluginChoice, PluginList, Preset, ProjectChoice, TaskType } from "./types" */
+/** @import { NewTaskPage, Preset, TaskType } from "./types" */
 import { ask, attempt } from "./api.js";
 import { $, button, el, fill, firstData, input, select, valueOf } from "./dom.js";
 import { Editor } from "./editor.js";
-import { Finder } from "./finder.js";
 import "./frame.js";
-import { Picker } from "./picker.js";
-import * as show from "./pure/format.js";
 import { pretty } from "./pure/json_text.js";
-import { originText } from "./pure/provenance.js";
 import { at } from "./pure/site.js";
 import { fieldsOf, hasMore, optionsOf, requestText, suggestedName } from "./pure/task_request.js";
 import { hideRefusal, showRefusal } from "./refused.js";
+import { taskPickers } from "./task_pickers.js";
 
 const OWN = "own"; // the preset's value for a config that is nobody's preset
 const TEXTS = /** @type {const} */ (["engine", "gpus", "pull", "memory", "time-limit", "idle-limit", "grace", "env"]);
@@ -31,66 +28,10 @@ const [name, submit] = [input("name"), button("submit")];
 /** Presets of plugins that were chosen, by the id of the plugin. */
 const known = new Map(Object.entries(first.presets).map(([id, presets]) => [Number(id), presets]));
 
-/**
- * The first items are in the page.
- * @template {{id: number}} T
- * @param {"plugins" | "projects" | "models"} noun
- * @param {(answer: any) => T[]} itemsOf
- */
-function finder(noun, itemsOf) {
-  /** @type {Finder<T>} */
-  const found = new Finder(`/api/${noun}`, { limit: String(first.choices) }, itemsOf);
-  found.start(/** @type {any} */ (first[noun]));
-  return found;
-}
-
-/** @type {Picker<PluginChoice>} */
-const plugins = new Picker($("plugin"), {
-  name: "plugin-id",
-  label: "Plugin",
-  noun: "plugin",
-  finder: finder("plugins", (/** @type {PluginList} */ { items }) =>
-    items.map(({ id, title, image, tag, modes }) => ({ id, name: title, reference: `${image}:${tag}`, modes }))),
-  describe: (one) => {
-    const none = `${one.reference} has no ${type === "train" ? "training" : "inference"}`;
-    return { title: one.name, under: one.reference, off: one.modes.includes(type) ? "" : none };
-  },
-  empty: ["No plugins yet. Add one from a terminal: ", el("code", {}, "agent plugin add FOLDER")],
-  onPick: () => { presets(); names(); },
-});
-
-/** @type {Picker<ProjectChoice>} */
-const projects = new Picker($("project"), {
-  name: "project-id",
-  label: "Project",
-  noun: "project",
-  finder: finder("projects", ({ items }) => items),
-  describe: (one) => {
-    const origin = one.task_id ? `made by task ${one.task_id}` : `added ${show.ago(one.created_at)}`;
-    return { title: one.name, under: `${show.counted(one.images_count, "image")} · ${origin}` };
-  },
-  empty: ["No projects yet. Add one from a terminal: ", el("code", {}, "agent project add FOLDER")],
-  onPick: () => names(),
-});
-
-/** @type {Picker<ModelChoice>} */
-const models = new Picker($("model"), {
-  name: "model-id",
-  label: "Model to start from",
-  noun: "model",
-  finder: finder("models", (/** @type {ModelList} */ { items, best }) =>
-    items.map(({ id, name, only_train, size_bytes, provenance: { task_id, checkpoint_index } }) => (
-      { id, name, only_train, size_bytes, task_id, checkpoint_index, is_best: best.includes(id) }))),
-  describe: (one) => ({
-    title: one.name,
-    tags: [
-      one.is_best && el("span.tag.best", {}, "best"),
-      one.only_train && el("span.tag.only-train", {}, "transfer learning only"),
-    ],
-    under: `${originText(one.task_id, one.checkpoint_index)} · ${show.bytes(one.size_bytes)}`,
-    off: one.only_train && type === "inference" ? "For transfer learning only: inference is refused" : "",
-  }),
-  empty: ["No models yet. ", el("a", { href: "/models/upload" }, "Upload a .tar")],
+const { plugins, projects, models } = taskPickers(first, {
+  type: () => type,
+  onPlugin: () => { presets(); names(); },
+  onProject: () => names(),
 });
 
 /** The presets of the plugin for this kind of task. @returns {Preset[]} */

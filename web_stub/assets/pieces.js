@@ -1,7 +1,6 @@
 // Small pieces that several pages show.
 
 /** @import { Child } from "./dom.js" */
-/** @import { Trial } from "./types" */
 import { el, fill } from "./dom.js";
 import { classColor } from "./pure/classes.js";
 import * as show from "./pure/format.js";
@@ -29,10 +28,6 @@ export const metric = (tone, name, value, title) => el(`span.metric.k-${tone}`, 
 
 /** A status in its colour. @param {string} name */
 export const status = (name) => el(`span.status.is-${name}`, {}, name);
-
-/** The task of a trial: a link, or that it was deleted; null where it never had one. @param {Trial} trial */
-export const trialTask = ({ task_id: id, is_task_deleted: isDeleted }) =>
-  (id !== null ? el("a", { href: `/tasks/${id}` }, `task ${id}`) : isDeleted ? "task deleted" : null);
 
 /**
  * Pairs of a name and a value, into a `dl.facts`.

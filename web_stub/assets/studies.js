@@ -3,9 +3,10 @@
 /** @import { StudyList } from "./types" */
 import { $, el, fill, firstData } from "./dom.js";
 import "./frame.js";
-import { status, trialTask } from "./pieces.js";
+import { status } from "./pieces.js";
 import * as show from "./pure/format.js";
 import { endedOf, stateOf } from "./pure/study.js";
+import { taskOf } from "./study_parts.js";
 
 /** @type {StudyList} */
 const { items, next } = firstData();
@@ -16,7 +17,7 @@ fill($("rows"), ...items.map((study) => el("tr", {},
   el("td.right", {}, `${show.count(endedOf(study))} of ${show.count(study.trials_wanted)}`),
   el("td", {}, study.metric && `${study.metric}, ${study.direction}`),
   el("td.right", {}, study.best && show.number(study.best.value)),
-  el("td", {}, study.best && trialTask(study.best)),
+  el("td", {}, study.best && taskOf(study.best)),
   el("td.right", { title: show.dateTime(study.created_at) }, show.ago(study.created_at)))));
 $("summary").textContent = items.length ? `${next === null ? "" : "the newest "}${show.count(items.length)}` : "";
 $("list").hidden = items.length === 0;

@@ -1,24 +1,25 @@
 // The page of a study. While it runs and is looked at, it is asked for again every few seconds.
 
-/** @import { Study, StudyPage, StudyPart, Trial } from "./types" */
+/** @import { Study, Trial, Used } from "./types" */
 import { ask, attempt } from "./api.js";
 import { $, button, el, fill, firstData } from "./dom.js";
 import "./frame.js";
-import { facts, status, trialTask } from "./pieces.js";
+import { facts, status } from "./pieces.js";
 import { now } from "./pure/clock.js";
 import * as show from "./pure/format.js";
 import { countsText, sharesOf, stateOf, valueText } from "./pure/study.js";
+import { taskOf } from "./study_parts.js";
 import { historyPlot, parallelPlot } from "./study_plots.js";
 
 const AGAIN_MS = 3000;
 
-/** @type {StudyPage} */
-const first = firstData();
-let study = first.study;
+/** @type {Study} */
+let study = firstData();
 let timer = 0;
 
-/** A thing by its name, with a link where that leads somewhere. @param {string} address @param {StudyPart} part */
-const partLink = (address, { name, has_page: hasPage }) => (hasPage ? el("a", { href: address }, name) : name);
+/** @param {string} path @param {Used} used */
+const usedLink = (path, { id, name, is_deleted: isDeleted }) => el("span", {},
+  isDeleted ? `${name ?? id} (deleted)` : el("a", { href: `${path}/${id}` }, name));
 
 /** @param {Trial} trial */
 function row(trial) {
@@ -29,7 +30,7 @@ function row(trial) {
     el("td", {}, status(trial.state)),
     el("td.right", {}, trial.value !== null && show.number(trial.value)),
     ...Object.keys(study.space).map((key) => el("td", {}, valueText(trial.params[key]))),
-    el("td", {}, trialTask(trial)),
+    el("td", {}, taskOf(trial)),
     el("td.right", {}, took),
     el("td.why", {}, trial.sentence));
 }
@@ -38,17 +39,19 @@ function draw() {
   const state = stateOf(study);
   fill($("state"), status(state));
   facts($("facts"), [
-    ["Plugin", partLink(`/plugins/${study.plugin_id}`, first.plugin)],
-    ["Project", partLink(`/projects/${study.project_id}`, first.project)],
-    ["Model", partLink(`/models/${study.model_id}`, first.model)],
+    ["Plugin", usedLink("/plugins", study.plugin)],
+    ["Project", usedLink("/projects", study.project)],
+    ["Model", usedLink("/models", study.model)],
     ["Metric", study.metric ? `${study.metric}, ${study.direction}` : "none: every combination is tried"],
-    ["Best", study.best ? el("span", {}, `${show.number(study.best.value)}, `, trialTask(study.best)) : "–"],
+    ["Best", study.best ? el("span", {}, `${show.number(study.best.value)}, `, taskOf(study.best)) : "–"],
     ["Search", `${study.sampler}, pruner ${study.pruner}, seed ${study.seed}, ${study.jobs} at once`],
   ]);
   $("resume").hidden = state === "running" || state === "finished";
-  fill($("resume"), "Go on with it by ", el("code", {}, `agent tune resume ${study.id}`), ".");
+  const byHand = el("code", {}, `agent tune resume ${study.id}`);
+  fill($("resume"), ...(state === "stopped" ? ["Go on with it by ", byHand, "."]
+    : ["No agent has it now. One that takes tasks from the queue goes on with it (", el("code", {}, "agent up"), "), or ", byHand, "."]));
   $("stop").hidden = study.state !== "running";
-  $("charts").hidden = study.metric === null;
+  $("history-card").hidden = study.metric === null;
   $("parallel-card").hidden = study.metric === null || !study.counts.complete;
   fill($("history"), historyPlot(study));
   fill($("parallel"), parallelPlot(study));
@@ -61,8 +64,7 @@ function draw() {
   }));
   $("importance").hidden = shares.length === 0;
   $("importance-none").hidden = shares.length > 0;
-  $("importance-none").textContent = Object.keys(study.space).length < 2
-    ? "Only one parameter varies." : "Told from ten complete trials on.";
+  $("importance-none").textContent = study.no_importance;
   const heads = ["Trial", "State", "Value", ...Object.keys(study.space), "Task", "Took", "Why"];
   fill($("columns"), ...heads.map((head) => el(`th${["Trial", "Value", "Took"].includes(head) ? ".right" : ""}`, {}, head)));
   fill($("trials"), ...study.trials.map(row).reverse());

@@ -503,8 +503,8 @@ export interface Trial {
   step: number | null;
   sentence: string;
   task_id: number | null;
-  task_status: TaskStatus | null;
   is_task_deleted: boolean;
+  task_status: TaskStatus | null;
   started_at: string | null;
   finished_at: string | null;
 }
@@ -526,14 +526,21 @@ export interface StudyCard {
 
 export interface StudyList extends Page<StudyCard> {}
 
+export interface Used {
+  id: number;
+  name: string | null;
+  is_deleted: boolean;
+}
+
 export interface Study extends StudyCard {
-  plugin_id: number;
-  project_id: number;
-  model_id: number;
+  plugin: Used;
+  project: Used;
+  model: Used;
   jobs: number;
   seed: number;
   space: Record<string, unknown>;
   importance: Record<string, number> | null;
+  no_importance: string | null;
   trials: Trial[];
 }
 
@@ -719,28 +726,18 @@ export interface TaskDraft {
   task: number | null;
 }
 
-export interface NewTaskPage {
+export interface NewStudyPage {
   plugins: Choices<PluginChoice>;
   projects: Choices<ProjectChoice>;
   models: Choices<ModelChoice>;
   chosen: { plugin: PluginChoice | null; project: ProjectChoice | null; model: ModelChoice | null };
   presets: Record<number, Preset[]>;
   choices: number;
+  agents: number;
+}
+
+export interface NewTaskPage extends NewStudyPage {
   draft: TaskDraft;
   notes: string[];
-  agents: number;
   defaults: Pick<Options, "engine" | "gpus" | "pull" | "hardened">;
-}
-
-/** What a study was started with; `name` says so where it is in the trash or deleted. */
-export interface StudyPart {
-  name: string;
-  has_page: boolean;
-}
-
-export interface StudyPage {
-  study: Study;
-  plugin: StudyPart;
-  project: StudyPart;
-  model: StudyPart;
 }

@@ -15,6 +15,7 @@ from web_stub.resources.resource import Resource
 
 if TYPE_CHECKING:
     from agent.tuning.overview import StudyView
+    from agent.tuning.search import Importance
 
 
 class Trial(Resource):
@@ -25,8 +26,8 @@ class Trial(Resource):
     step: Annotated[int | None, Field(description="the last one that has a value, counted from 0")]
     sentence: Annotated[str, Field(description="why it failed")]
     task_id: int | None
+    is_task_deleted: Annotated[bool, Field(description="it lies in the trash, or is gone for good: task_id is null")]
     task_status: TaskStatus | None
-    is_task_deleted: Annotated[bool, Field(description="for good")]
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -62,28 +63,40 @@ class StudyList(Resource):
     next: Annotated[int | None, Field(description="`before` of the next page")]
 
 
+class Used(Resource):
+    id: int
+    name: Annotated[str | None, Field(description="null: it is gone for good")]
+    is_deleted: Annotated[bool, Field(description="it lies in the trash, or is gone for good")]
+
+
 class Study(StudyCard):
-    plugin_id: int
-    project_id: int
-    model_id: int
+    plugin: Used
+    project: Used
+    model: Used
     jobs: int
     seed: int
     space: Annotated[
         dict[str, Any], Field(description="key → `choices`, or a range: `low`, `high`, `is_integer`, `log`, `step`")
     ]
     importance: Annotated[
-        dict[str, float] | None, Field(description="key → share of 1; null: too few trials are complete")
+        dict[str, float] | None, Field(description="key → share of 1; null: `no_importance` says why")
     ]
+    no_importance: Annotated[str | None, Field(description="why there is none, a sentence")]
     trials: list[Trial]
 
     @classmethod
-    def whole(cls, found: StudyView, importance: Mapping[str, float] | None) -> Self:
-        task = found.study.task
+    def whole(cls, found: StudyView, importance: Importance, used: Mapping[str, Used], **given: Any) -> Self:
         return cls.of(
             found,
-            plugin_id=task.plugin_id,
-            project_id=task.project_id,
-            model_id=task.model_id,
-            importance=dict(importance) if importance is not None else None,
+            **used,
+            importance=dict(importance.shares) if importance.shares is not None else None,
+            no_importance=importance.missing or None,
             trials=[Trial.of(trial) for trial in found.trials],
+            **given,
         )
+
+
+class BegunStudy(Study):
+    """The answer to a request for a study."""
+
+    notes: Annotated[list[str], Field(description="sentences about what was asked for and may be a slip; often none")]

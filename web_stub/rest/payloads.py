@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from agent.domain import TaskType
+from agent.errors import BadInput
 from agent.library.bulk import MOST, Action, Wish
 from agent.submission import TaskRequest
 from agent.task_options import RequestedOptions
+from agent.tuning.request import StudyRequest
 from web_stub.json_response import strict
 from web_stub.parameters import LARGEST_ID
 
@@ -40,31 +43,29 @@ class NewOptions(In):
 Reference = Annotated[_Id | Annotated[str, Field(min_length=1, max_length=500)], AfterValidator(strict)]
 
 
-class NewTask(In):
-    """What to run. Plugin, project and model by id or name; a config, or a preset's title, or the first preset."""
+class _Wanted(In):
+    """What a task or the trials of a study work with. Plugin, project and model by id or name."""
 
-    type: TaskType
     plugin: Reference
     project: Reference
     model: Annotated[Reference | None, Field(description="null: train from random weights")] = None
-    name: Annotated[str, Field(max_length=255), AfterValidator(strict)] | None = None
     config: Annotated[dict[str, Any], AfterValidator(strict)] | None = None
     preset: str | None = None
     overrides: Annotated[list[str], AfterValidator(strict)] = Field(default_factory=list, examples=[["lr=0.001"]])
     options: NewOptions = Field(default_factory=NewOptions)
 
-    def request(self) -> TaskRequest:
+    def _request(self, kind: TaskType, *, name: str | None, overrides: Sequence[str]) -> TaskRequest:
         """The same as the command line and the public API make of what they are asked."""
         options = self.options
         return TaskRequest(
-            type=self.type,
+            type=kind,
             plugin=self.plugin,
             project=self.project,
             model=self.model,
-            name=self.name,
+            name=name,
             config=self.config,
             preset=self.preset,
-            overrides=self.overrides,
+            overrides=overrides,
             options=RequestedOptions(
                 engine=options.engine,
                 gpus=options.gpus,
@@ -77,6 +78,60 @@ class NewTask(In):
                 idle_limit_s=options.idle_limit_s,
                 env=options.env,
             ),
+        )
+
+
+_Name = Annotated[str, Field(max_length=255), AfterValidator(strict)]
+
+
+class NewTask(_Wanted):
+    """What to run: a config, or a preset's title, or the plugin's first preset."""
+
+    type: TaskType
+    name: _Name | None = None
+
+    def request(self) -> TaskRequest:
+        return self._request(self.type, name=self.name, overrides=self.overrides)
+
+
+class NewStudy(_Wanted):
+    """What to search: the space, the metric that counts, and how. What is left out is as in `agent tune`."""
+
+    name: _Name | None = None
+    space: Annotated[
+        dict[str, Any],
+        AfterValidator(strict),
+        Field(
+            description="key of the config → `choices`, or `low` and `high` with `log`, `step`, `is_integer`; "
+            "or a text as after `--set key=`",
+            examples=[{"lr": {"low": 1e-5, "high": 0.1, "log": True}, "opt.name": {"choices": ["sgd", "adam"]}}],
+        ),
+    ]
+    metric: Annotated[str, Field(max_length=500, examples=["val.mean_iou"]), AfterValidator(strict)] | None = None
+    direction: Literal["maximize", "minimize"] | None = None
+    trials: int | None = None
+    jobs: int = 1
+    sampler: str | None = None
+    pruner: str | None = None
+    seed: int | None = None
+
+    def task_request(self, fixed: Sequence[str]) -> TaskRequest:
+        """`fixed`: what the space has of keys that do not vary."""
+        return self._request(TaskType.TRAIN, name=None, overrides=[*self.overrides, *fixed])
+
+    def study_request(self) -> StudyRequest:
+        """BadInput."""
+        if (self.metric is None) != (self.direction is None):
+            raise BadInput("metric and direction belong together; give both, or none for a grid that compares nothing")
+        return StudyRequest(
+            maximize=self.metric if self.direction == "maximize" else None,
+            minimize=self.metric if self.direction == "minimize" else None,
+            trials=self.trials,
+            jobs=self.jobs,
+            sampler=self.sampler,
+            pruner=self.pruner,
+            name=self.name,
+            seed=self.seed,
         )
 
 

@@ -1,4 +1,4 @@
-"""Studies: lists, one with its trials, the end of one."""
+"""Studies: lists, one with its trials, the beginning and the end of one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from agent.submission import config_notes, new_task
+from agent.tuning.extra import require_optuna
+from agent.tuning.request import example_of, new_study
+from agent.tuning.space_objects import space_of
 from agent.tuning.stop import stop
 from web_stub.budget import BudgetRoute, large
 from web_stub.context import WebDep
 from web_stub.json_response import json_response
 from web_stub.parameters import LARGEST_ID, Id
-from web_stub.resources.studies import Study, StudyList
-from web_stub.study_views import study_list, whole_study
+from web_stub.resources.studies import BegunStudy, Study, StudyList
+from web_stub.rest.payloads import NewStudy
+from web_stub.study_views import begun_study, study_list, whole_study
 
 router = APIRouter(route_class=BudgetRoute, tags=["studies"])
 
@@ -27,6 +32,22 @@ def list_studies(
 ) -> Response:
     """Newest first. 409 where there are studies and the extra `tune` is not installed, as for one study."""
     return json_response(study_list(web.store, limit, before))
+
+
+@router.post("/studies", response_model=BegunStudy, status_code=201)
+@large
+def begin_study(web: WebDep, asked: NewStudy) -> Response:
+    """Begin a study, checked as `agent tune` checks it. An agent that takes tasks from the queue goes on with it.
+
+    409 where the extra `tune` is not installed. `notes` say what in the request may be a slip.
+    """
+    require_optuna()
+    space = space_of(asked.space)
+    task = new_task(web.store, web.settings, asked.task_request(space.fixed), artifacts=web.artifacts)
+    study = web.store.studies.add(new_study(web.store, asked.study_request(), space, task))
+    web.hub.touch()
+    notes = config_notes(web.store.plugins.get(task.plugin_id), example_of(space, task))
+    return json_response(begun_study(web.store, study, notes), 201)
 
 
 @router.get("/studies/{study_id}", response_model=Study)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from agent.domain import NewTask, TaskStatus
+from agent.domain import NewTask, Task, TaskStatus
 from agent.errors import Conflict, NotFound
-from agent.store import NewStudy, Store, StudyState, Trial
+from agent.store import NewStudy, NewTrial, Store, StudyState, Trial
 
 
 @pytest.fixture
@@ -53,21 +54,67 @@ def test_an_unknown_study_is_not_found(store: Store) -> None:
             ask()
 
 
-def test_a_trial_has_one_task_however_often_it_is_submitted(
-    store: Store, new_study: Callable[..., NewStudy], new_task: Callable[..., NewTask]
+@pytest.fixture
+def add_trial(store: Store, new_task: Callable[..., NewTask]) -> Callable[[int, int], Task]:
+    def add_trial(study_id: int, number: int) -> Task:
+        held = store.studies.get(study_id).controller
+        if held is None:
+            held = "a"
+            assert store.studies.control(study_id, held, {}, 30, instead_of=None)
+        trial = NewTrial(number, new_task(store, name=f"trial {number}"))
+        store.studies.append(study_id, held, len(store.studies.journal(study_id)), ["x"], trial=trial)
+        return store.studies.tasks(study_id)[number]
+
+    return add_trial
+
+
+def test_a_trial_is_made_with_its_task_and_has_one(
+    store: Store,
+    new_study: Callable[..., NewStudy],
+    new_task: Callable[..., NewTask],
+    add_trial: Callable[[int, int], Task],
 ) -> None:
     study = store.studies.add(new_study())
-    first = store.tasks.add(new_task(store), trial=Trial(study.id, 0))
-    again = store.tasks.add(new_task(store, name="another"), trial=Trial(study.id, 0))
-    other = store.tasks.add(new_task(store), trial=Trial(study.id, 1))
+    first, other = add_trial(study.id, 0), add_trial(study.id, 1)
     alone = store.tasks.add(new_task(store))
 
-    assert again == first
+    assert (first.name, first.status, first.config) == ("trial 0", TaskStatus.QUEUED, alone.config)
     assert store.studies.tasks(study.id) == {0: first, 1: other}
+    assert store.studies.tasks(study.id, [1, 7]) == {1: other}
     assert store.studies.of_tasks([first.id, other.id, alone.id]) == {
         first.id: Trial(study.id, 0),
         other.id: Trial(study.id, 1),
     }
+
+
+def test_a_task_that_cannot_be_added_leaves_no_trace_in_the_journal(
+    store: Store, new_study: Callable[..., NewStudy], new_task: Callable[..., NewTask]
+) -> None:
+    studies, id_ = store.studies, store.studies.add(new_study()).id
+    studies.control(id_, "a", {}, 30, instead_of=None)
+    homeless = NewTrial(0, replace(new_task(store), project_id=99))
+
+    with pytest.raises(NotFound, match="There is no project 99"):
+        studies.append(id_, "a", 0, ["x"], trial=homeless)
+    with pytest.raises(Conflict, match="Another process controls"):
+        studies.append(id_, "b", 0, ["x"], trial=NewTrial(0, new_task(store)))
+
+    assert (studies.journal(id_), studies.tasks(id_)) == ([], {})
+
+
+def test_the_task_of_a_trial_is_found_in_the_trash_and_not_when_it_is_deleted_for_good(
+    store: Store, new_study: Callable[..., NewStudy], add_trial: Callable[[int, int], Task]
+) -> None:
+    study_id = store.studies.add(new_study()).id
+    task = add_trial(study_id, 0)
+    store.tasks.request_stop(task.id)
+
+    store.tasks.remove(task.id)
+    assert store.studies.tasks(study_id)[0].deleted_at is not None
+    store.tasks.give_up(task.id)
+    assert store.studies.tasks(study_id) == {}
+    assert store.tasks.purge(task.id)
+    assert store.studies.tasks(study_id) == {}
 
 
 def test_one_process_controls_a_study_and_only_it_appends(store: Store, new_study: Callable[..., NewStudy]) -> None:
@@ -132,12 +179,15 @@ def test_the_first_request_to_stop_says_why(
 
 
 def test_an_agent_of_a_study_takes_its_tasks_only(
-    store: Store, new_study: Callable[..., NewStudy], new_task: Callable[..., NewTask]
+    store: Store,
+    new_study: Callable[..., NewStudy],
+    new_task: Callable[..., NewTask],
+    add_trial: Callable[[int, int], Task],
 ) -> None:
     study = store.studies.add(new_study())
     alone = store.tasks.add(new_task(store))
     assert store.tasks.engines_wanted("a:1:x", "process", study_id=study.id) == set()
-    own = store.tasks.add(new_task(store), trial=Trial(study.id, 0))
+    own = add_trial(study.id, 0)
 
     claimed = store.tasks.claim("a:1:x", study_id=study.id)
     assert claimed is not None

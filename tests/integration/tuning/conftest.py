@@ -12,7 +12,21 @@ import pytest
 from agent.domain import NewModel, NewProject, NewTask, Task, TaskStatus, TaskType
 from agent.events.model import Event, Level, Metrics, Stream
 from agent.store import EventRow, NewStudy, Store, Study, open_store
-from agent.tuning.space import read_space, to_json
+from agent.tuning.controller import Turn
+from agent.tuning.search import Search, SearchTrial
+from agent.tuning.space import to_json
+from agent.tuning.space_texts import read_space
+
+
+@dataclass
+class Whole:
+    """A study after a turn, with every trial and every task of it."""
+
+    study: Study
+    is_over: bool
+    gave_up: str
+    trials: list[SearchTrial]
+    tasks: dict[int, Task]
 
 
 @dataclass
@@ -34,6 +48,11 @@ class Bench:
             "seed": 7,
         }
         return self.store.studies.add(NewStudy(**(values | changes)))
+
+    def whole(self, turn: Turn) -> Whole:
+        study = turn.study
+        trials = Search(self.store, study).trials()
+        return Whole(study, turn.is_over, turn.gave_up, trials, self.store.studies.tasks(study.id))
 
     def measure(self, task: Task, *values: float | None, first: int = 1) -> None:
         """Let the task print these values, for the epochs from `first` on."""

@@ -80,6 +80,26 @@ def test_a_study_that_is_killed_twice_with_its_agent_ends_with_every_trial_once(
     assert cli.run("tune", "resume", "rates", code=2).stderr.startswith("agent: study 1 has finished its 30 trials")
 
 
+@pytest.mark.chaos
+def test_a_study_whose_terminal_is_killed_is_ended_by_the_agent_that_runs_its_tasks(cli, inputs):
+    agent = cli.start("run", "--parallel", 2)
+    space = ("--set", "lr=1e-4..1:log", "--set", "epochs=1")
+    killed = cli.start(
+        "tune", *inputs, *space, "--maximize", "val.score", "--trials", 8, "--jobs", 2, "--name", "rates"
+    )
+    wait_until(lambda: trials_ended(cli) >= 2, killed)
+    killed.kill()
+    killed.communicate()
+
+    wait_until(lambda: trials_ended(cli) == 8 and cli.json("tune", "list")[0]["state"] == "finished", agent)
+
+    shown = cli.json("tune", "show", "rates")
+    assert [trial["state"] for trial in shown["trials"]] == ["complete"] * 8
+    assert len(cli.json("task", "list", "--limit", 100)) == 8
+    agent.send_signal(signal.SIGINT)
+    agent.communicate(timeout=60)
+
+
 def test_ctrl_c_ends_the_command_and_says_how_the_study_goes_on(cli, inputs):
     command = cli.start("tune", *inputs, "--set", "lr=0.1,0.2", "--set", "mode=hang", "--name", "slow")
     wait_until(lambda: (cli.home / "store.db").exists() and running(cli), command)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import pytest
 
 from agent.domain import TaskStatus
 from agent.errors import Conflict
 from agent.store import StudyState, open_store
-from agent.tuning.controller import Controller, controlling, is_controlled
+from agent.tuning.control import controlling, is_controlled
+from agent.tuning.controller import Controller
 from agent.tuning.decisions import TrialState
 from agent.tuning.overview import view
 from agent.tuning.request import require_parts
@@ -26,7 +28,7 @@ def run(bench, study):
         for _ in range(TURNS):
             turn = controller.turn()
             if turn.is_over:
-                return turn
+                return bench.whole(turn)
             bench.work(study)
     raise AssertionError("the study does not end")
 
@@ -70,6 +72,20 @@ def test_a_grid_tries_each_combination_once(bench):
     assert {trial.value for trial in turn.trials} == {None}
 
 
+def test_a_grid_that_was_cut_goes_on_with_the_combinations_it_has_not_tried(bench):
+    study = bench.add("lr=0.1,0.2,0.3", "n=1,2", sampler="grid", trials=2)
+    turn = run(bench, study)
+    assert (len(turn.trials), turn.study.state) == (2, StudyState.FINISHED)
+
+    for trials in (3, 6):
+        bench.store.studies.resume(study.id, trials=trials, jobs=2)
+        turn = run(bench, study)
+        tried = [(trial.params["lr"], trial.params["n"]) for trial in turn.trials]
+        assert len(tried) == len(set(tried)) == trials
+
+    assert set(tried) == set(itertools.product([0.1, 0.2, 0.3], [1, 2]))
+
+
 def test_the_same_seed_draws_the_same_whenever_it_is_interrupted(bench):
     whole = run(bench, bench.add("lr=0.1..0.9", jobs=1))
     pieces = bench.add("lr=0.1..0.9", jobs=1)
@@ -80,9 +96,9 @@ def test_the_same_seed_draws_the_same_whenever_it_is_interrupted(bench):
     assert len({trial.params["lr"] for trial in turn.trials}) == 5
 
 
-def one_turn(bench, study, controller=None):
+def one_turn(bench, study):
     with controlling(bench.store, study.id) as name:
-        return Controller(bench.store, study.id, name).turn()
+        return bench.whole(Controller(bench.store, study.id, name).turn())
 
 
 def test_values_of_a_running_task_are_reported_and_its_best_one_counts(bench):
@@ -100,21 +116,6 @@ def test_values_of_a_running_task_are_reported_and_its_best_one_counts(bench):
     (trial,) = one_turn(bench, study).trials
     assert (trial.state, trial.value) == (TrialState.COMPLETE, 0.5)
     assert trial.steps == {0: 0.1, 2: 0.5, 3: 0.4}
-
-
-def test_a_trial_whose_task_was_deleted_before_it_was_told_gets_another(bench):
-    study = bench.add("lr=0.1..0.9", trials=1)
-    one_turn(bench, study)
-    (task,) = bench.store.studies.tasks(study.id).values()
-    bench.start(task)
-    bench.end(task)
-    bench.store.tasks.give_up(task.id)
-
-    one_turn(bench, study)
-
-    (again,) = bench.store.studies.tasks(study.id).values()
-    assert (again.id, again.config) == (task.id + 1, task.config)
-    assert run(bench, study).trials[0].state is TrialState.COMPLETE
 
 
 def test_a_study_whose_plugin_was_deleted_is_not_resumed(bench):
@@ -166,6 +167,24 @@ def test_a_decision_to_prune_outlives_the_controller_that_made_it(bench):
     assert bench.store.tasks.stop_cause(task.id) == "trial_pruned"
 
 
+def test_a_trial_whose_task_was_deleted_before_it_was_told_has_failed_and_does_not_run_again(bench):
+    study = bench.add("lr=0.1..0.9", trials=3, jobs=2)
+    one_turn(bench, study)
+    in_trash, gone = bench.store.studies.tasks(study.id).values()
+    for task in (in_trash, gone):  # while no controller lives
+        bench.start(task)
+        bench.measure(task, 0.5)
+        bench.end(task)
+        bench.store.tasks.remove(task.id)
+    bench.store.tasks.purge(gone.id)
+
+    turn = run(bench, study)
+
+    assert [trial.state for trial in turn.trials] == [TrialState.COMPLETE, TrialState.FAILED, TrialState.COMPLETE]
+    assert turn.trials[1].sentence == "its task was deleted before its value was read"
+    assert list(turn.tasks) == [0, 2]
+
+
 def test_a_failed_a_stopped_and_a_silent_task_are_failed_trials_with_a_sentence(bench):
     study = bench.add("lr=0.1..0.9", trials=3, jobs=3)
     one_turn(bench, study)
@@ -195,8 +214,24 @@ def test_a_study_whose_first_trials_all_fail_is_given_up_with_the_reason(bench):
                     bench.start(task)
                     bench.end(task, TaskStatus.ERROR, "no such key: lrr")
 
-    assert (len(turn.trials), turn.study.state) == (5, StudyState.STOPPED)
+    assert (turn.counts[TrialState.FAILED], turn.study.state) == (5, StudyState.STOPPED)
     assert "no such key: lrr" in turn.gave_up
+
+
+def test_a_study_whose_project_was_deleted_is_stopped_with_the_reason(bench):
+    study = bench.add("lr=0.1..0.9", jobs=1)
+    bench.store.projects.give_up(bench.task.project_id)
+
+    with controlling(bench.store, study.id) as name:
+        controller = Controller(bench.store, study.id, name)
+        turn = controller.turn()
+        assert controller.turn().is_over
+
+    assert (turn.study.state, turn.running, bench.store.studies.journal(study.id)[1:]) == (StudyState.STOPPED, [], [])
+    assert (
+        turn.gave_up
+        == f"no more trials can be submitted, so the study was stopped: There is no project {bench.task.project_id}."
+    )
 
 
 def test_a_stopped_study_stops_its_tasks_and_can_be_resumed_to_its_full_number(bench):
@@ -272,6 +307,7 @@ def test_whichever_call_a_controller_dies_before_no_trial_is_lost_or_doubled(ben
 
     assert turn.is_over
     assert deaths > 10
+    turn = bench.whole(turn)
     assert [trial.number for trial in turn.trials] == list(range(12))
     assert list(turn.tasks) == list(range(12))
     assert len(bench.store.tasks.list()) == 12
@@ -279,23 +315,113 @@ def test_whichever_call_a_controller_dies_before_no_trial_is_lost_or_doubled(ben
     assert all(turn.tasks[trial.number].config["lr"] == trial.value for trial in turn.trials)
 
 
+def test_a_turn_costs_the_same_however_many_trials_have_ended(bench):
+    few, many = (calls_of_a_turn(bench, bench.add("lr=0.1..0.9", trials=99, jobs=3), ended) for ended in (5, 60))
+
+    assert few == many
+
+
+def calls_of_a_turn(bench, study, ended):
+    """How many calls of functions a turn makes that finds three tasks running beside so many ended trials."""
+    with controlling(bench.store, study.id) as name:
+        controller = Controller(bench.store, study.id, name)
+        while (turn := controller.turn()).counts[TrialState.COMPLETE] < ended:
+            bench.work(study)
+        assert turn.counts[TrialState.RUNNING] == 3
+        controller.turn()
+        calls = []
+        sys.setprofile(lambda frame, event, called: calls.append(event.endswith("call")))
+        try:
+            controller.turn()
+        finally:
+            sys.setprofile(None)
+    return sum(calls)
+
+
+def test_a_turn_names_the_trials_that_ended_in_it_once(bench):
+    study = bench.add("lr=0.1..0.9")
+    ended = []
+    with controlling(bench.store, study.id) as name:
+        controller = Controller(bench.store, study.id, name)
+        while not (turn := controller.turn()).is_over:
+            ended += turn.ended
+            bench.work(study)
+        ended += turn.ended
+
+    assert sorted(trial.number for trial in ended) == [0, 1, 2, 3, 4]
+    assert turn.best == max(ended, key=lambda trial: trial.params["lr"])
+    assert turn.counts == {**dict.fromkeys(TrialState, 0), TrialState.COMPLETE: 5}
+
+
 def test_importance_names_the_parameter_that_matters(bench):
     study = bench.add("lr=0.1..0.9", "n=0.0..1.0", trials=40, jobs=4)
     run(bench, study)
     search = view(bench.store, study)[1]
 
-    importance = search.importance()
+    shares = search.importance().shares
 
-    assert importance is not None
-    assert abs(sum(importance.values()) - 1) < 1e-9
-    assert importance["lr"] > importance["n"]
+    assert shares is not None
+    assert abs(sum(shares.values()) - 1) < 1e-9
+    assert shares["lr"] > shares["n"]
 
 
-def test_with_few_trials_nothing_is_said_of_importance(bench):
-    study = bench.add("lr=0.1..0.9", "n=0.0..1.0", trials=3)
+@pytest.mark.parametrize(
+    ("space", "changes", "why"),
+    [
+        (("lr=0.1..0.9", "n=0.0..1.0"), {"trials": 3}, "Told from 10 complete trials on; 3 are complete."),
+        (("lr=0.1..0.9",), {"trials": 12}, "Only one parameter varies."),
+        (("n=0.0..1.0", "m=0.0..1.0"), {"trials": 12}, "All complete trials have the same value."),
+        (
+            ("lr=0.1,0.2", "n=1,2"),
+            {"trials": 4, "sampler": "grid", "metric": None, "direction": None},
+            "The study has no metric, so nothing is compared.",
+        ),
+    ],
+)
+def test_where_no_importance_can_be_told_a_sentence_says_why(bench, space, changes, why):
+    study = bench.add(*space, **changes)
     run(bench, study)
+    importance = view(bench.store, study)[1].importance()
 
-    assert view(bench.store, study)[1].importance() is None
+    assert (importance.shares, importance.missing) == (None, why)
+
+
+def test_a_trial_is_shown_as_its_task_is_though_no_controller_lives(bench):
+    study = bench.add("lr=0.1..0.9", trials=6, jobs=6)
+    one_turn(bench, study)
+    finished, failed, silent, pruned, runs, deleted = bench.store.studies.tasks(study.id).values()
+    for task in (finished, failed, silent, pruned, runs, deleted):
+        bench.start(task)
+    for task in (finished, pruned, runs):
+        bench.measure(task, 0.5, 0.4)
+    with controlling(bench.store, study.id) as name:
+        search = Search(bench.store, study, name)
+        search.report(3, 0, 0.3)
+        search.note_pruned(3)
+    bench.end(finished)
+    bench.end(failed, TaskStatus.ERROR, "no such key")
+    bench.end(silent)
+    bench.end(pruned, TaskStatus.STOPPED)
+    bench.end(deleted)
+    bench.store.tasks.remove(deleted.id)
+    bench.store.tasks.purge(deleted.id)
+
+    found, _ = view(bench.store, study)
+
+    shown = [(trial.state, trial.value, trial.step, trial.is_task_deleted) for trial in found.trials]
+    assert shown == [
+        (TrialState.COMPLETE, 0.5, 1, False),
+        (TrialState.FAILED, None, None, False),
+        (TrialState.FAILED, None, None, False),
+        (TrialState.PRUNED, 0.3, 0, False),
+        (TrialState.RUNNING, 0.4, 1, False),
+        (TrialState.FAILED, None, None, True),
+    ]
+    assert "no such key" in found.trials[1].sentence
+    assert (found.best, found.count(TrialState.FAILED)) == (found.trials[0], 3)
+    turn = one_turn(bench, study)  # and that is what the next controller tells
+    told = [(trial.state, trial.value) for trial in turn.trials if trial.state is not TrialState.RUNNING]
+    assert told == [shown[number][:2] for number in (0, 1, 2, 3, 5)]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
@@ -308,7 +434,7 @@ def test_each_sampler_searches(bench, sampler):
 def test_a_study_can_be_read_before_its_first_turn(bench):
     found, search = view(bench.store, bench.add("lr=0.1..0.9"))
 
-    assert (found.trials, found.best, found.is_interrupted, search.importance()) == ([], None, True, None)
+    assert (found.trials, found.best, found.is_interrupted, search.importance().shares) == ([], None, True, None)
 
 
 def test_the_store_outlives_the_process(bench, tmp_path):

@@ -11,8 +11,8 @@ import { countsText, historyOf, parallelOf, placing, sharesOf, stateOf, valueTex
  * @returns {import("../../../web_stub/assets/types").Trial}
  */
 const trial = (number, value, state = "complete", params = {}) => ({
-  number, value, state, params, step: 0, sentence: "", task_id: number + 1, task_status: "finished",
-  is_task_deleted: false, started_at: null, finished_at: null,
+  number, value, state, params, step: 0, sentence: "", task_id: number + 1, task_status: "finished", started_at: null,
+  finished_at: null, is_task_deleted: false,
 });
 
 /** @param {Partial<import("../../../web_stub/assets/types").Study>} changes @returns {any} */

@@ -16,7 +16,6 @@ from agent.tuning.decisions import (
     Follow,
     Metric,
     Stop,
-    Submit,
     Tell,
     TrialState,
     end_of,
@@ -40,7 +39,8 @@ def a_task(status: TaskStatus, *, stop_requested: bool = False, message: str | N
 
 
 def actions(trials, tasks, state=StudyState.RUNNING, wanted=10, jobs=2):
-    return next_actions(trials, tasks, state=state, wanted=wanted, jobs=jobs)
+    unended = [number for number, trial in trials.items() if trial is RUNNING]
+    return next_actions(unended, tasks, count=len(trials), state=state, wanted=wanted, jobs=jobs)
 
 
 def test_a_new_study_asks_for_as_many_trials_as_may_run_at_once():
@@ -48,8 +48,11 @@ def test_a_new_study_asks_for_as_many_trials_as_may_run_at_once():
     assert actions({}, {}, wanted=1) == [Ask()]
 
 
-def test_a_trial_without_a_task_gets_it_before_a_new_one_is_asked_for():
-    assert actions({0: RUNNING}, {}) == [Submit(0), Ask()]
+def test_a_trial_whose_task_was_deleted_is_told_and_never_runs_again():
+    assert actions({0: RUNNING}, {}, wanted=1) == [Tell(0)]
+    assert actions({0: RUNNING}, {}, wanted=2) == [Tell(0), Ask()]
+    deleted = end_of(None, [], metric="val.iou", direction="maximize", is_pruned=False)
+    assert (deleted.state, deleted.sentence) == (TrialState.FAILED, "its task was deleted before its value was read")
 
 
 def test_a_trial_whose_task_has_ended_is_told_and_makes_room():
@@ -88,7 +91,7 @@ def test_never_too_many_trials_and_no_trial_is_forgotten(found, state, wanted, j
 
     asked = made.count(Ask())
     assert len(trials) + asked <= max(wanted, len(trials))
-    live = [n for n, trial in trials.items() if trial is RUNNING and not (n in tasks and tasks[n].status.is_final)]
+    live = [n for n, trial in trials.items() if trial is RUNNING and n in tasks and not tasks[n].status.is_final]
     assert len(live) + asked <= max(jobs, len(live))
     assert asked == 0 or state is StudyState.RUNNING
     concerned = {action.number for action in made if not isinstance(action, Ask)}
