@@ -157,6 +157,20 @@ class Database:
         if changed:
             self.changes.committed()
 
+    @contextmanager
+    def driver_cursor(self, connection: sa.Connection, statement: str) -> Iterator[Any]:
+        """A cursor of the driver in the connection's transaction. What it raises is raised as SQLAlchemy's errors are.
+
+        `statement` is what is run, for the message of a mistake of ours.
+        """
+        driver: Any = connection.connection.driver_connection
+        errors: type[Exception] = self.engine.dialect.loaded_dbapi.Error
+        with driver.cursor() as cursor:
+            try:
+                yield cursor
+            except errors as error:
+                raise exc.DBAPIError.instance(statement, None, error, errors, dialect=self.engine.dialect) from error
+
     def insert(self, table: sa.Table) -> Any:
         """The dialect's INSERT, which knows `on_conflict_do_update`; both dialects spell it the same way."""
         if self.is_sqlite:

@@ -33,15 +33,16 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], st
         numbers = itertools.count(1)
         return lambda: f"sqlite:///{tmp_path / f'store{next(numbers)}.db'}"
     url: str = request.getfixturevalue("postgres_server")
+    return lambda: emptied(url)
 
-    def emptied() -> str:
-        engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
-        with engine.begin() as connection:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        engine.dispose()
-        return url
 
-    return emptied
+def emptied(url: str) -> str:
+    """The same URL, of a PostgreSQL database without tables."""
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    engine.dispose()
+    return url
 
 
 @pytest.fixture
@@ -64,6 +65,12 @@ def sqlite_url(tmp_path: Path) -> str:
 @pytest.fixture
 def sqlite_store(sqlite_url: str) -> Iterator[Store]:
     with open_store(sqlite_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def postgres_store(postgres_server: str) -> Iterator[Store]:
+    with open_store(emptied(postgres_server)) as opened:
         yield opened
 
 
