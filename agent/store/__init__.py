@@ -42,6 +42,7 @@ from agent.store.tasks import Tasks
 from agent.store.tokens import Token, Tokens
 from agent.store.trials import Trial
 from agent.store.usage import UsagePeaks, UsageSample, UsageSamples
+from agent.store.wake import QUEUE
 
 __all__ = [
     "READ_BYTES",
@@ -127,6 +128,17 @@ class Store:
         changed = changes.wait(self._db.seen_version() if since is None else since, timeout_s)
         self._db.saw(changes.version())
         return changed
+
+    def asked(self, task_id: int = QUEUE) -> int:
+        """A number that every request to the agent of this task changes, as a stop or a new agent; without a task,
+        every request to all agents, as a task in the queue. It is known without asking the database. A request may be
+        seen late: look now and then all the same.
+        """
+        return self._db.changes.asked(task_id)
+
+    def wait_for_request(self, timeout_s: float, *, since: int) -> bool:
+        """Wait until `asked()` is another number than `since`; whether it is in time."""
+        return self._db.changes.wait_asked(QUEUE, since, timeout_s)
 
     def counts(self) -> Counts:
         """The numbers of tasks, checkpoints, events, models and projects now."""

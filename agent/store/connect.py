@@ -1,15 +1,15 @@
 """One database: connections, transactions, and its failures as sentences for a person.
 
-Everything special to SQLite or to PostgreSQL stands in this module, `failures.py`, `functions.py`, `migrate.py`,
-`search.py`, `runs/portable.py` and `wake.py`.
+Everything special to SQLite or to PostgreSQL stands in this module, `bulk.py`, `connections.py`, `failures.py`,
+`functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `wake.py` and `wake_postgres.py`.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from sqlalchemy.dialects import sqlite
 
 from agent.errors import NotFound, StorageFailed, StoreBusy
 from agent.fs.refusals import reason_of, remedy_for
+from agent.store.connections import Connections, note_write, wrote
 from agent.store.failures import TOO_LARGE, busy_sentence, describe_error
 from agent.store.functions import add_functions
-from agent.store.wake import CHANNEL, Changes, FileChanges, PostgresChanges
+from agent.store.wake import Changes, FileChanges
 
 BUSY_TIMEOUT_S = 10.0
 _SQLITE_NEEDED = (3, 35)  # RETURNING
@@ -51,6 +52,7 @@ class Database:
         self._seen = threading.local()
         with self.translated():
             self.engine = self._engine()
+        self._connections = None if self.is_sqlite else Connections(self.engine)
         self.changes = self._changes()
 
     def _engine(self) -> sa.Engine:
@@ -80,7 +82,7 @@ class Database:
         return engine
 
     def _postgres_engine(self) -> sa.Engine:
-        engine = sa.create_engine(self.url, pool_size=8, max_overflow=32, pool_pre_ping=True)
+        engine = sa.create_engine(self.url, pool_size=8, max_overflow=32, pool_use_lifo=True)
 
         @event.listens_for(engine, "connect")
         def _prepare(connection: Any, _record: object) -> None:
@@ -91,8 +93,11 @@ class Database:
         return engine
 
     def _changes(self) -> Changes:
-        if self.path is None:
-            return PostgresChanges(self._listening_connection)
+        if self._connections is not None:
+            from agent.store.wake_postgres import PostgresChanges  # late: most installations have a file
+
+            return PostgresChanges(self._connections)
+        assert self.path is not None
         try:
             return FileChanges(sidecar(self.path, "-changed"))
         except OSError as error:
@@ -101,23 +106,23 @@ class Database:
                 f"{remedy_for(error)}"
             ) from error
 
-    def _listening_connection(self) -> Any:
-        """A psycopg connection outside the pool: it listens for as long as the store is open."""
-        positional, named = self.engine.dialect.create_connect_args(self.url)
-        try:
-            return self.engine.dialect.connect(*positional, **named, autocommit=True)
-        except self.engine.dialect.loaded_dbapi.Error as error:
-            raise describe_error(error, self.name, self._busy_timeout_s) or error from error
-
     @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """A connection for reading. Remembers, for this thread, the version of the store it read."""
+    def reading(self, *, brief: bool = False) -> Iterator[sa.Connection]:
+        """A connection for reading. Remembers, for this thread, the version of the store it read.
+
+        `brief`: a row or two. On a server such a read needs no connection of its own.
+        """
         self._seen.version = self.changes.version()
-        with self.translated(), self.engine.connect() as connection:
+        with self.translated(), self._connected(brief=brief) as connection:
             yield connection
 
+    def _connected(self, *, brief: bool) -> AbstractContextManager[sa.Connection]:
+        return self.engine.connect() if self._connections is None else self._connections.one(brief=brief)
+
     @contextmanager
-    def writing(self, *, durable: bool = True) -> Iterator[sa.Connection]:
+    def writing(
+        self, *, durable: bool = True, asks: Collection[int] = (), wakes: bool = True
+    ) -> Iterator[sa.Connection]:
         """One short exclusive transaction: committed when the block ends, rolled back when it raises.
 
         A commit is on the disk before anybody sees it, together with all commits before it: what it makes superfluous
@@ -125,18 +130,25 @@ class Database:
         second or that a restart makes anew, a power cut may take it, and with it all later ones of that kind; the next
         durable commit puts them all on the disk.
 
-        Threads that wait for a change are woken, unless nothing was written.
+        On a server every commit waits for the disk: a line that was lost with it, while the agent and what it has read
+        live on, would leave a hole in the numbers.
+
+        Threads that wait for a change are woken, unless nothing was written. `asks`: the tasks whose agents are asked
+        for something, or `QUEUE`; the block may add to it. Without `wakes` nobody on other machines is woken, for
+        signs of life.
         """
         with self.translated():
             if self.is_sqlite:
                 with self._sqlite_transaction(durable=durable) as connection:
                     yield connection
-            else:
-                with self.engine.begin() as connection:
+                return
+            with self._connected(brief=True) as connection:
+                wrote(connection)
+                with connection.begin():
                     yield connection
-                    connection.exec_driver_sql(
-                        f"SELECT pg_notify('{CHANNEL}', '') WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
-                    )
+                has_written = wrote(connection)
+        if has_written and wakes:
+            self.changes.committed(asks)
 
     @contextmanager
     def _sqlite_transaction(self, *, durable: bool) -> Iterator[sa.Connection]:
@@ -168,6 +180,7 @@ class Database:
         with driver.cursor() as cursor:
             try:
                 yield cursor
+                note_write(connection)
             except errors as error:
                 raise exc.DBAPIError.instance(statement, None, error, errors, dialect=self.engine.dialect) from error
 

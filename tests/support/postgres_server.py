@@ -35,8 +35,8 @@ def postgres_server(*, syncs: bool = False, connections: int = _CONNECTIONS) -> 
     def run(name: str, *arguments: str) -> None:
         program = shutil.which(name)
         assert program is not None, f"{name} is not on PATH"
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run([program, *arguments], check=True, cwd=folder, **silent, **run_as)
+        quiet = subprocess.DEVNULL
+        subprocess.run([program, *arguments], check=True, cwd=folder, stdout=quiet, stderr=quiet, **run_as)
 
     data = str(folder / "data")
     settings = {
