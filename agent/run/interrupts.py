@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 STOP_PATIENCE_S = 120.0  # for the output of a killed container to end: its engine may be away
 POLL_S = 0.25  # how soon a stop is noticed; the original looks every 0.5 s
-ASK_S = 15.0  # the store is asked this often when it tells of no request
+ASK_S = 20.0  # the store is asked this often when it tells of no request
 
 log = logging.getLogger("agent")
 

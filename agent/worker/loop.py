@@ -22,7 +22,6 @@ from agent import liveness
 from agent.domain import NewTask, Task, engine_wanted
 from agent.errors import AgentError, Conflict, EngineUnavailable, TakenOver
 from agent.logs import about_task
-from agent.maintenance.housekeeping import Housekeeping
 from agent.run.cancellation import Cancelled, Cause
 from agent.run.run_task import run_task
 from agent.worker.conditions import STORAGE, Conditions, pauses
@@ -156,6 +155,8 @@ def run_forever(
 
     With `study_id` only the tasks of this study: the agent of a foreground `agent tune`.
     """
+    from agent.maintenance.housekeeping import Housekeeping  # late: the agent of one task needs no client of Docker
+
     info: dict[str, Any] = {"takes": "queue"} if study_id is None else {"takes": "study", "study": study_id}
     with (
         alive(installation, **info) as presence,

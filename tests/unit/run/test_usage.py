@@ -6,7 +6,7 @@ import pytest
 
 from agent.engines.gpus import GpuUse
 from agent.engines.usage import Usage
-from agent.run.usage import pause_s, sample_of
+from agent.run.usage import is_kept_now, pause_s, sample_of
 from agent.store import UsageSample
 
 
@@ -41,3 +41,17 @@ def test_readings_become_rarer_with_the_length_of_a_task() -> None:
 @pytest.mark.parametrize("ran_s", [5.0, 100.0, 1e6])
 def test_a_silent_task_writes_at_most_every_fifth_second(ran_s: float) -> None:
     assert pause_s(ran_s) >= 5.0
+
+
+def test_readings_of_a_new_task_are_kept_at_once_and_later_together() -> None:
+    moment, oldest, writes = 0.0, None, []
+    while moment < 3600:
+        moment += pause_s(moment)
+        oldest = moment if oldest is None else oldest
+        if is_kept_now(moment, oldest):
+            writes.append(moment)
+            oldest = None
+
+    pauses = [(later, later - earlier) for earlier, later in pairwise(writes)]
+    assert all(pause <= 5 for moment, pause in pauses if moment < 20)
+    assert all(10 <= pause <= 60 for moment, pause in pauses if moment > 40)
