@@ -19,6 +19,7 @@ from sqlalchemy import event, exc
 
 _REST_S = 10.0  # without use: then the connections of the pool are closed
 _DOUBTED_S = 30.0  # without use: then a connection is tried before it is used
+_PATIENCE_S = 0.05
 _WROTE = "wrote"  # in a connection's `info`
 _READS = ("SELECT", "SET", "LOCK", "BEGIN", "SHOW")
 
@@ -38,7 +39,7 @@ class Connections:
     @contextmanager
     def one(self, *, brief: bool) -> Iterator[sa.Connection]:
         """A connection without a transaction. `brief`: for milliseconds, so that notifications may wait for it."""
-        if brief and self._standing is not None and self._turn.acquire(blocking=False):
+        if brief and self._standing is not None and self._turn.acquire(timeout=self._patience_s()):
             try:
                 with self._borrowed() as standing:
                     if standing is not None:
@@ -48,6 +49,10 @@ class Connections:
                 self._turn.release()
         with self._counted(), self._engine.connect() as connection:
             yield connection
+
+    def _patience_s(self) -> float:
+        """How long to wait for the standing connection: two threads of a quiet process are no reason for a second."""
+        return 0.0 if self._engine.pool.checkedin() else _PATIENCE_S  # type: ignore[attr-defined]  # a QueuePool
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -130,3 +131,28 @@ def test_a_quiet_process_has_one_connection(
     for _ in range(3):
         postgres_store.agents.beat("a", "a", {}, lease_s=30)
     assert connections() == {only}
+
+
+def test_two_threads_of_a_quiet_process_take_turns_on_its_connection(
+    postgres_store: Store, listener: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "_REST_S", 0.0)
+    monkeypatch.setattr(standing, "_PATIENCE_S", 30.0)
+    found = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    postgres_store.asked(1)
+    eventually(lambda: len(listener.execute(found).fetchall()) == 1)
+    waits = threading.Event()
+
+    def beat() -> None:
+        waits.set()
+        postgres_store.agents.beat("b", "b", {}, lease_s=30)
+
+    other = threading.Thread(target=beat)
+    with postgres_store._db.writing(wakes=False):
+        other.start()
+        waits.wait()
+        assert len(listener.execute(found).fetchall()) == 1
+    other.join()
+
+    assert len(listener.execute(found).fetchall()) == 1
+    assert [agent.id for agent in postgres_store.agents.list()] == ["b"]
