@@ -30,6 +30,8 @@ CHANGED = "supervisely_local_changed"
 ASKED = "supervisely_local_asked"
 _SOMEBODY_LISTENS = 0x73_6C_7A  # an advisory lock: shared by those who listen for changes
 _TELL_S = 0.05  # between two notifications of a process
+_TELL_SHARE = 20  # and this many times what the last one took: each wakes every connection that listens, for whatever
+_TELL_LATEST_S = 2.0  # but no longer
 _DOUBT_S = 15.0  # after so long without doubt everything counts as changed: no lost notification costs more
 _RETRY_S = 1.0  # between two attempts to connect or to tell
 _LOOK_S = 0.5  # how long closing may take, and a new channel
@@ -163,6 +165,11 @@ def _subscription(channels: Collection[str]) -> list[str]:
     return [*locks, *(f"LISTEN {channel}" for channel in sorted(channels))]
 
 
+def tell_pause_s(took_s: float) -> float:
+    """The pause behind a notification that took so long. Pure."""
+    return min(_TELL_LATEST_S, max(_TELL_S, _TELL_SHARE * took_s))
+
+
 class _Notifier:
     """A thread that tells of commits: at once after a pause, else when the pause since the last time is over."""
 
@@ -192,9 +199,10 @@ class _Notifier:
                 if not self._is_pending:
                     return
                 asks, self._asks, self._is_pending = self._asks, set(), False
-            pause_s = _TELL_S
+            started = time.monotonic()
             try:
                 self._tell(asks)
+                pause_s = tell_pause_s(time.monotonic() - started)
             except (exc.SQLAlchemyError, AgentError):  # the server went away: it is told when it is back
                 if self._closed.is_set():
                     return
