@@ -20,6 +20,7 @@ from sqlalchemy import event, exc
 _REST_S = 10.0  # without use: then the connections of the pool are closed
 _DOUBTED_S = 30.0  # without use: then a connection is tried before it is used
 _PATIENCE_S = 0.05
+_CLOSE_S = 1.0
 _WROTE = "wrote"  # in a connection's `info`
 _READS = ("SELECT", "SET", "LOCK", "BEGIN", "SHOW")
 
@@ -132,8 +133,9 @@ class Connections:
                 self._engine.dispose()
 
     def close(self) -> None:
-        with self._turn:
+        if self._turn.acquire(timeout=_CLOSE_S):  # else its thread waits for a server that does not answer
             self._drop()
+            self._turn.release()
 
     def _drop(self) -> None:
         standing, self._standing = self._standing, None

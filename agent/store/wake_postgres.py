@@ -35,6 +35,7 @@ _TELL_LATEST_S = 2.0  # but no longer
 _DOUBT_S = 15.0  # after so long without doubt everything counts as changed: no lost notification costs more
 _RETRY_S = 1.0  # between two attempts to connect or to tell
 _LOOK_S = 0.5  # how long closing may take, and a new channel
+_CLOSE_S = 3.0  # how long closing waits for threads that wait for a server
 _NAMED = 500  # tasks in a notification, whose payload may have 8000 bytes; of more it says: all
 _ALL = "*"
 
@@ -137,15 +138,16 @@ class PostgresChanges:
                 self._doubt()
 
     def _hear(self, notification: Any) -> None:
-        origin, *words = notification.payload.split()
-        if origin == self._origin:
+        """Whatever the payload is: anybody who may use the database may send one, as releases before this did."""
+        words = notification.payload.split()
+        if words[:1] == [self._origin]:
             return
         if notification.channel == CHANGED:
             self._count()
-        elif _ALL in words:
-            self._doubt()
+        elif all(word.isdecimal() for word in words[1:]):
+            self._count([int(word) for word in words[1:]])
         else:
-            self._count([int(word) for word in words])
+            self._doubt()
 
     def close(self) -> None:
         """Tell what is still to be told, wake who waits, and end the threads."""
@@ -155,7 +157,7 @@ class PostgresChanges:
             self._changed.notify_all()
             listener = self._listener
         if listener is not None:
-            listener.join()
+            listener.join(_CLOSE_S)
         self._connections.close()
 
 
@@ -218,4 +220,4 @@ class _Notifier:
             self._due.notify_all()
             thread = self._thread
         if thread is not None:
-            thread.join()
+            thread.join(_CLOSE_S)

@@ -156,3 +156,20 @@ def test_two_threads_of_a_quiet_process_take_turns_on_its_connection(
 
     assert len(listener.execute(found).fetchall()) == 1
     assert [agent.id for agent in postgres_store.agents.list()] == ["b"]
+
+
+@pytest.mark.parametrize("payload", ["", "nobody", "nobody nothing", "nobody ½ ²", "nobody *"])
+def test_no_notification_of_others_ends_the_listening(
+    postgres_store: Store, listener: psycopg.Connection[Any], payload: str
+) -> None:
+    assert postgres_store.wait_for_change(30, since=postgres_store.version())  # it listens for changes
+    postgres_store.asked(7)
+    eventually(lambda: postgres_store.asked(7) > 0)  # and for requests
+    for channel in (CHANGED, ASKED):
+        listener.execute("SELECT pg_notify(%s, %s)", (channel, payload))
+    asked = postgres_store.asked(7) + 2  # more than a doubt adds
+
+    for _ in range(3):
+        listener.execute("SELECT pg_notify(%s, 'nobody 7')", (ASKED,))
+        listener.execute("SELECT 1")  # notifications of one kind in one transaction are one
+    eventually(lambda: postgres_store.asked(7) >= asked)
