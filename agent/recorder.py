@@ -32,7 +32,7 @@ _BUSY_LIMIT_S = 120.0  # how long a busy store is asked again, beyond the store'
 _LINGER_S = 0.03  # how long a line may wait for company; readers are promised it within 0.1 s of being printed
 _LONGEST_LINGER_S = 0.35  # where commits are slow: with the commits before and of the line, a second is not reached
 _COMMITS_PER_LINGER = 0.5
-_FORGETS = 0.3  # the share of the last commit in what is expected of the next, when commits become faster
+_BELIEVED = 0.4  # the share of the last commit in what is expected of the next: one slow commit means little
 
 
 def linger_s(commit_s: float) -> float:
@@ -45,8 +45,8 @@ def linger_s(commit_s: float) -> float:
 
 
 def expected_s(expected: float, took: float) -> float:
-    """The time that the next commit is expected to take: slower at once, faster little by little. Pure."""
-    return took if took > expected else expected + _FORGETS * (took - expected)
+    """The time that the next commit may take, by what was expected of the last one and what it took. Pure."""
+    return expected + _BELIEVED * (took - expected)
 
 
 class Recorder:
