@@ -15,7 +15,7 @@ from agent.store.append import EventRow
 from agent.store.blobs import Blobs
 from agent.store.checkpoints import Checkpoints
 from agent.store.columns import agent_name
-from agent.store.connect import BUSY_TIMEOUT_S, Database, file_of
+from agent.store.connect import BUSY_TIMEOUT_S, Database
 from agent.store.copy import copy_to, make_single_file
 from agent.store.counts import Counts, counts
 from agent.store.datasets import Datasets
@@ -41,6 +41,7 @@ from agent.store.task_search import TaskQuestion
 from agent.store.tasks import Tasks
 from agent.store.tokens import Token, Tokens
 from agent.store.trials import Trial
+from agent.store.urls import file_of
 from agent.store.usage import UsagePeaks, UsageSample, UsageSamples
 from agent.store.wake import QUEUE
 

@@ -1,7 +1,7 @@
 """One database: connections, transactions, and its failures as sentences for a person.
 
 Everything special to SQLite or to PostgreSQL stands in this module, `bulk.py`, `connections.py`, `failures.py`,
-`functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `wake.py` and `wake_postgres.py`.
+`functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `urls.py`, `wake.py` and `wake_postgres.py`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from agent.fs.refusals import reason_of, remedy_for
 from agent.store.connections import Connections, note_write, wrote
 from agent.store.failures import TOO_LARGE, busy_sentence, describe_error
 from agent.store.functions import add_functions
+from agent.store.urls import parse_url, sidecar, sqlite_path
 from agent.store.wake import Changes, FileChanges
 
 BUSY_TIMEOUT_S = 10.0
@@ -43,7 +44,7 @@ class Database:
     """Engine and transactions of one SQLite file or one URL. Used from any thread."""
 
     def __init__(self, place: str | Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
-        self.url = _parse(place)
+        self.url = parse_url(place)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.path = sqlite_path(self.url) if self.is_sqlite else None
         self.name = str(self.path) if self.path else self.url.render_as_string(hide_password=True)
@@ -224,64 +225,3 @@ class Database:
             raise failure from error
         except OverflowError as error:  # from SQLite's driver: an id beyond 64 bits
             raise NotFound(TOO_LARGE) from error
-
-
-def _parse(place: str | Path) -> sa.URL:
-    if isinstance(place, Path):  # any name: no character of it means anything
-        return sa.URL.create("sqlite", database=str(place))
-    try:
-        url = sa.make_url(place)
-    except exc.ArgumentError:
-        raise StorageFailed(
-            "The store's URL cannot be read. Write sqlite:////folder/store.db or postgresql://user:password@host/name."
-        ) from None
-    if url.drivername in ("postgresql", "postgres"):
-        url = url.set(drivername="postgresql+psycopg")
-    if url.get_backend_name() == "postgresql":
-        try:
-            import psycopg  # noqa: F401  PostgreSQL is an extra
-        except ImportError:
-            raise StorageFailed(
-                "PostgreSQL needs the psycopg package: pip install 'supervisely-local[postgres]'."
-            ) from None
-    elif url.get_backend_name() != "sqlite":
-        raise StorageFailed(
-            f"The store knows sqlite:// and postgresql:// URLs, not {url.drivername}://. Change AGENT_STORE_URL."
-        )
-    return url
-
-
-def file_of(place: str | Path) -> Path:
-    """The file that an SQLite URL names. StorageFailed for a server's URL and for a database in memory."""
-    if isinstance(place, Path):
-        return place
-    url = _parse(place)
-    if url.get_backend_name() != "sqlite" or not url.database or "://" in url.database or ":memory:" in url.database:
-        raise StorageFailed(
-            f"The store {url.render_as_string(hide_password=True)} is no SQLite file. Use the server's own tools."
-        )
-    return Path(url.database.removeprefix("file:")).absolute()
-
-
-def sqlite_path(url: sa.URL) -> Path:
-    """The file that an SQLite URL names. StorageFailed when it names no file, or when the folder is missing."""
-    name = (url.database or "").removeprefix("file:")
-    if not name or name.startswith(":memory:"):
-        raise StorageFailed(
-            "The store's URL names no file, and a database in memory cannot be shared. Write sqlite:////folder/store.db."
-        )
-    path = Path(name).absolute()
-    if not path.parent.is_dir():
-        raise StorageFailed(
-            f"There is no folder {path.parent} for the database {path.name}. Create it or change AGENT_STORE_URL."
-        )
-    if path.is_dir():
-        raise StorageFailed(f"{path} is a folder, not a database file. Change AGENT_STORE_URL.")
-    if path.exists() and not path.is_file():  # SQLite would call it a failing disk
-        raise StorageFailed(f"{path} is a pipe or a device, not a database file. Remove it or change AGENT_STORE_URL.")
-    return path
-
-
-def sidecar(path: Path, suffix: str) -> Path:
-    """The file of this suffix in the same folder: `store.db` → `store.db-changed`."""
-    return path.with_name(path.name + suffix)
