@@ -30,6 +30,23 @@ if TYPE_CHECKING:
 
 _BUSY_LIMIT_S = 120.0  # how long a busy store is asked again, beyond the store's own patience
 _LINGER_S = 0.03  # how long a line may wait for company; readers are promised it within 0.1 s of being printed
+_LONGEST_LINGER_S = 0.35  # where commits are slow: with the commits before and of the line, a second is not reached
+_COMMITS_PER_LINGER = 0.5
+_BELIEVED = 0.4  # the share of the last commit in what is expected of the next: one slow commit means little
+
+
+def linger_s(commit_s: float) -> float:
+    """How long a line may wait for company where a commit takes so long. Pure.
+
+    A hundred agents that commit each line on its own slow down each other: their server has a share of each commit and
+    a share of each row. Twice a commit's time between commits keeps two thirds of the agents out of its way.
+    """
+    return min(_LONGEST_LINGER_S, max(_LINGER_S, commit_s / _COMMITS_PER_LINGER))
+
+
+def expected_s(expected: float, took: float) -> float:
+    """The time that the next commit may take, by what was expected of the last one and what it took. Pure."""
+    return expected + _BELIEVED * (took - expected)
 
 
 class Recorder:
@@ -54,6 +71,7 @@ class Recorder:
         self._rows: list[EventRow] = []
         self._enough = 1  # how many rows the committer waits for
         self._oldest = 0.0  # time.monotonic() of the first row that is not committed
+        self._commit_s = 0.0  # a commit is expected to take
 
     @property
     def lines_read(self) -> int:
@@ -106,6 +124,7 @@ class Recorder:
                 lines_read = self._lines_read
             if not rows:
                 return
+            started = time.monotonic()
             try:
                 for attempt in stamina.retry_context(
                     on=StoreBusy, attempts=None, timeout=_BUSY_LIMIT_S, wait_initial=0.05, wait_max=2.0
@@ -116,6 +135,7 @@ class Recorder:
                 with self._changed:
                     self._rows = rows + self._rows
                 raise
+            self._commit_s = expected_s(self._commit_s, time.monotonic() - started)
             self._write_log(rows)
 
     def unhandled_checkpoints(self) -> list[tuple[int, CheckpointReported]]:
@@ -135,7 +155,7 @@ class Recorder:
         with self._changed:
             self._enough = events
             self._changed.wait_for(lambda: self._rows or ended.is_set())
-            wait_s = self._oldest + _LINGER_S - time.monotonic()
+            wait_s = self._oldest + linger_s(self._commit_s) - time.monotonic()
             self._changed.wait_for(lambda: len(self._rows) >= events or ended.is_set(), max(0.0, wait_s))
 
     def _wake(self) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli import show
 from agent.cli.children import Child, Signals, parent_watched, watch
 from agent.cli.installation import load_settings, open_installation
 from agent.cli.signals import interruptible
@@ -95,7 +94,7 @@ def _serve(settings: Settings, listener: socket.socket, parent_fd: int | None = 
         installation.artifacts.half_made.sweep()
 
         def ready(served: Served) -> None:
-            show.err.print(f"open {served.login_url}", markup=False)
+            _tell(f"open {served.login_url}")
             say_ready()
 
         serve(installation.store, installation.artifacts, settings, listener=listener, ready=ready)
@@ -104,8 +103,13 @@ def _serve(settings: Settings, listener: socket.socket, parent_fd: int | None = 
 def say_left(tasks: Sequence[int]) -> None:
     """Tell which tasks run on without an agent, if any do."""
     if tasks:
-        show.err.print(
+        _tell(
             f"running on without an agent: task {', '.join(map(str, sorted(tasks)))}; "
-            "the next `agent up` goes on with them, `agent down --stop-tasks` stops them",
-            markup=False,
+            "the next `agent up` goes on with them, `agent down --stop-tasks` stops them"
         )
+
+
+def _tell(text: str) -> None:
+    from agent.cli import show  # late: what it needs would take 8 MB of an agent for as long as its tasks run
+
+    show.err.print(text, markup=False)

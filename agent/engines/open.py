@@ -19,14 +19,12 @@ def open_engine(name: str, settings: Settings) -> Engine:
 
     `name` is the option of a task. Raises EngineUnavailable; BadInput for an unknown name.
     """
-    from agent.engines.docker import (
-        DockerEngine,
-    )  # late: the process engine works without the SDK, whose import takes 0.2 s
-
     chosen, remark = choose_engine(name, settings), ""
-    if chosen == "docker":
-        return DockerEngine()
-    if chosen == "auto":
+    if chosen in ("docker", "auto"):
+        from agent.engines.docker import DockerEngine  # late: the SDK takes 0.2 s and 9 MB, which processes do not need
+
+        if chosen == "docker":
+            return DockerEngine()
         try:
             return DockerEngine(answer_within_s=QUICKLY_S)
         except EngineUnavailable as error:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 STOP_PATIENCE_S = 120.0  # for the output of a killed container to end: its engine may be away
 POLL_S = 0.25  # how soon a stop is noticed; the original looks every 0.5 s
+ASK_S = 20.0  # the store is asked this often when it tells of no request
 
 log = logging.getLogger("agent")
 
@@ -51,16 +52,32 @@ class Interrupts:
         self._last_output = time.monotonic()
         self._cancelled_at = float("inf")
         self._disks = disks(installation)
+        self._asked = -1, -ASK_S  # the store's number of requests and time.monotonic() when it was asked last
 
     # ---------------------------------------------------------------- for the thread that runs the task
 
     def raise_if_cancelled(self) -> None:
         """Raises Cancelled when the run was or should be ended, TakenOver when another agent has the task."""
+        self._raise_if_ended_here()
+        self._raise_if_requested()
+
+    def look(self) -> None:
+        """As `raise_if_cancelled`, many times a second: asks the store only after it has told of a request."""
+        self._raise_if_ended_here()
+        now, requests = time.monotonic(), self._installation.store.asked(self._task.id)
+        asked_requests, asked_at = self._asked
+        if requests != asked_requests or now - asked_at >= ASK_S:
+            self._raise_if_requested()
+            self._asked = requests, now
+
+    def _raise_if_ended_here(self) -> None:
         self._raise_if_left()
         if self.cancelled is not None:
             raise self.cancelled
         if self._shutdown.stops:
             raise Cancelled(Cause.AGENT_STOPPED, AGENT_STOPPED)
+
+    def _raise_if_requested(self) -> None:
         tasks = self._installation.store.tasks
         if tasks.stop_requested(self._task.id, agent_id=self._task.agent_id):
             raise Cancelled.requested(tasks.stop_cause(self._task.id))
@@ -87,7 +104,7 @@ class Interrupts:
 
         threading.Thread(target=run, name=f"call-{self._task.id}", daemon=True).start()
         while not wait([future], timeout=POLL_S).done:
-            self.raise_if_cancelled()
+            self.look()
         return future.result()
 
     def recall(self) -> None:
@@ -185,7 +202,7 @@ class Interrupts:
             self._recorder.note("TASK_STOPPING", event_type="STOPPING", fields=fields)
 
     def _raise_if_due(self) -> None:
-        self.raise_if_cancelled()
+        self.look()
         options, now = self._task.options, time.monotonic()
         if options.time_limit_s is not None and now - self._started > options.time_limit_s:
             raise Cancelled(

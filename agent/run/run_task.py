@@ -46,7 +46,7 @@ def run_task(
                     artifacts=installation.artifacts,
                     task_dir=run.folder,
                     shared_ok=run.engine_info.can_mount_over,
-                    keep_going=run.interrupts.raise_if_cancelled,
+                    keep_going=run.interrupts.look,
                 )
             container = run.start(staged, image_digest)
         if container is not None and task.step < Step.MAIN:

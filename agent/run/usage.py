@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _FIRST_S = 5.0  # of a task: a reading each second, so that a short task has some, too
 _LEAST_S, _MOST_S = 5.0, 60.0  # between two readings afterwards
 _SHARE = 60  # of the time that the task has run already
+_SHOWN_AT_ONCE_S = 20.0  # so long each reading is kept at once: somebody may be looking at a new task
+_KEPT_EVERY_S = 15.0  # afterwards those of so long are kept together
 _END_S = 2.0  # how long the end of a task waits for a reading that is on its way
 
 _Value = TypeVar("_Value")
@@ -32,6 +34,11 @@ log = logging.getLogger("agent.run")
 def pause_s(ran_s: float) -> float:
     """The time to the next reading: short at first, then a part of what the task has run. 210 readings in an hour."""
     return 1.0 if ran_s < _FIRST_S else min(_MOST_S, max(_LEAST_S, ran_s / _SHARE))
+
+
+def is_kept_now(ran_s: float, oldest_s: float) -> bool:
+    """Whether readings are kept now, of which the first was taken `oldest_s` after the start, the last at `ran_s`."""
+    return ran_s < _SHOWN_AT_ONCE_S or ran_s - oldest_s + pause_s(ran_s) > _KEPT_EVERY_S
 
 
 def sample_of(before: Usage, now: Usage, seconds: float, gpu: GpuUse | None, time_us: int) -> UsageSample:
@@ -113,15 +120,21 @@ class _Reader:
         self._gpu_memory_of: str | None = None  # "task" or "all" once it is known; one curve never mixes the two
 
     def run(self) -> None:
-        started = last = self._clock()
+        started = last = oldest = self._clock()
         self._gpus = self._quietly(self._find_gpus) or self._gpus
         before, _ = self._read(started)
+        samples: list[UsageSample] = []
         while not self._done.wait(self._pause(last - started)):
             (now, gpu), moment = self._read(started), self._clock()
             if now is not None and before is not None and moment > last:
-                sample = sample_of(before, now, moment - last, self._known(gpu), time.time_ns() // 1000)
-                self._quietly(partial(self._store.usage.add, self._task_id, sample))
+                oldest = oldest if samples else moment
+                samples.append(sample_of(before, now, moment - last, self._known(gpu), time.time_ns() // 1000))
+            if samples and is_kept_now(moment - started, oldest - started):
+                self._quietly(partial(self._store.usage.add, self._task_id, *samples))
+                samples = []
             before, last = now, moment
+        if samples:
+            self._quietly(partial(self._store.usage.add, self._task_id, *samples))
 
     def _read(self, started: float) -> tuple[Usage | None, GpuUse | None]:
         asked = self._clock()

@@ -15,7 +15,7 @@ from agent.store.append import EventRow
 from agent.store.blobs import Blobs
 from agent.store.checkpoints import Checkpoints
 from agent.store.columns import agent_name
-from agent.store.connect import BUSY_TIMEOUT_S, Database, file_of
+from agent.store.connect import BUSY_TIMEOUT_S, Database
 from agent.store.copy import copy_to, make_single_file
 from agent.store.counts import Counts, counts
 from agent.store.datasets import Datasets
@@ -41,7 +41,9 @@ from agent.store.task_search import TaskQuestion
 from agent.store.tasks import Tasks
 from agent.store.tokens import Token, Tokens
 from agent.store.trials import NewTrial, Trial
+from agent.store.urls import file_of
 from agent.store.usage import SHARED_GPUS, UsagePeaks, UsageSample, UsageSamples
+from agent.store.wake import QUEUE
 
 __all__ = [
     "READ_BYTES",
@@ -129,6 +131,17 @@ class Store:
         changed = changes.wait(self._db.seen_version() if since is None else since, timeout_s)
         self._db.saw(changes.version())
         return changed
+
+    def asked(self, task_id: int = QUEUE) -> int:
+        """A number that every request to the agent of this task changes, as a stop or a new agent; without a task,
+        every request to all agents, as a task in the queue. It is known without asking the database. A request may be
+        seen late: look now and then all the same.
+        """
+        return self._db.changes.asked(task_id)
+
+    def wait_for_request(self, timeout_s: float, *, since: int) -> bool:
+        """Wait until `asked()` is another number than `since`; whether it is in time."""
+        return self._db.changes.wait_asked(QUEUE, since, timeout_s)
 
     def counts(self) -> Counts:
         """The numbers of tasks, checkpoints, events, models and projects now."""

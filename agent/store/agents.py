@@ -13,6 +13,7 @@ from agent.domain import FINAL
 from agent.store.columns import clean, from_json, from_us, now_us, to_json
 from agent.store.connect import Database
 from agent.store.schema import agents, tasks
+from agent.store.task_claims import renewal
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,13 @@ class Agents:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def beat(self, agent_id: str, name: str, info: Mapping[str, Any]) -> None:
-        """This agent is alive now."""
+    def beat(self, agent_id: str, name: str, info: Mapping[str, Any], *, lease_s: float | None = None) -> None:
+        """This agent is alive now. With `lease_s` it keeps its tasks so long, and wakes no reader on a server."""
         said = {"name": clean(name), "info": to_json(info), "last_seen_us": now_us()}
         insert = self._db.insert(agents).values(id=agent_id, **said)
-        with self._db.writing(durable=False) as connection:
+        with self._db.writing(durable=False, wakes=lease_s is None) as connection:
+            if lease_s is not None:
+                connection.execute(renewal(agent_id, lease_s))
             connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=said))
 
     def leave(self, agent_id: str) -> None:

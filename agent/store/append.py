@@ -28,7 +28,7 @@ from agent.store.schema import events, point_blocks, progress, series, tasks
 LINE_COLUMNS = ("seq", "time_us", "stream", "level", "event_type", "raw")
 _NOTE_COLUMNS = (*LINE_COLUMNS, "message", "fields")
 _SMALL_BLOCK = 128  # points: a block below this grows, so that a slow training does not leave a row per point
-_TASKS_REMEMBERED = 64
+_TASKS_REMEMBERED = 256
 _COMMON_TYPES = frozenset({"METRICS", "PROGRESS"})
 
 
@@ -106,7 +106,7 @@ class _Known:
 
 
 class Appender:
-    """Writes batches. Thread-safe; remembers the series of the last tasks it wrote."""
+    """Writes batches. Thread-safe: of one task one after another; remembers the series of the last tasks it wrote."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -121,21 +121,22 @@ class Appender:
         batch = gather(rows)
         with self._lock:
             known = self._known.pop(task_id, None)  # forgotten if the transaction fails
-            with self._db.writing(durable=False) as connection:
-                events_count = _move_counters(connection, task_id, batch, len(rows), lines_read, agent_id)
-                if known is None or known.events_count + len(rows) != events_count:
-                    known = self._known_of(connection, task_id)
-                known.events_count = events_count
-                try:
-                    known.insert_lines.run(connection, batch.lines)
-                    known.insert_notes.run(connection, batch.notes)
-                except sa.exc.IntegrityError as error:
-                    span = f"{rows[0].seq} and {rows[-1].seq}"
-                    raise Conflict(f"Task {task_id} already has an event between {span}.") from error
-                if batch.points:
-                    self._add_points(connection, task_id, batch.points, known.series)
-                if batch.progress:
-                    self._add_progress(connection, task_id, batch.progress)
+        with self._db.writing(durable=False) as connection:
+            events_count = _move_counters(connection, task_id, batch, len(rows), lines_read, agent_id)
+            if known is None or known.events_count + len(rows) != events_count:
+                known = self._known_of(connection, task_id)
+            known.events_count = events_count
+            try:
+                known.insert_lines.run(connection, batch.lines)
+                known.insert_notes.run(connection, batch.notes)
+            except sa.exc.IntegrityError as error:
+                span = f"{rows[0].seq} and {rows[-1].seq}"
+                raise Conflict(f"Task {task_id} already has an event between {span}.") from error
+            if batch.points:
+                self._add_points(connection, task_id, batch.points, known.series)
+            if batch.progress:
+                self._add_progress(connection, task_id, batch.progress)
+        with self._lock:
             self._known[task_id] = known
 
     def _known_of(self, connection: sa.Connection, task_id: int) -> _Known:

@@ -1,15 +1,15 @@
 """One database: connections, transactions, and its failures as sentences for a person.
 
-Everything special to SQLite or to PostgreSQL stands in this module, `failures.py`, `functions.py`, `migrate.py`,
-`search.py`, `runs/portable.py` and `wake.py`.
+Everything special to SQLite or to PostgreSQL stands in this module, `bulk.py`, `connections.py`, `failures.py`,
+`functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `urls.py`, `wake.py` and `wake_postgres.py`.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ from sqlalchemy.dialects import sqlite
 
 from agent.errors import NotFound, StorageFailed, StoreBusy
 from agent.fs.refusals import reason_of, remedy_for
+from agent.store.connections import Connections, note_write, wrote
 from agent.store.failures import TOO_LARGE, busy_sentence, describe_error
 from agent.store.functions import add_functions
-from agent.store.wake import CHANNEL, Changes, FileChanges, PostgresChanges
+from agent.store.urls import parse_url, sidecar, sqlite_path
+from agent.store.wake import Changes, FileChanges
 
 BUSY_TIMEOUT_S = 10.0
 _SQLITE_NEEDED = (3, 35)  # RETURNING
@@ -42,7 +44,7 @@ class Database:
     """Engine and transactions of one SQLite file or one URL. Used from any thread."""
 
     def __init__(self, place: str | Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
-        self.url = _parse(place)
+        self.url = parse_url(place)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.path = sqlite_path(self.url) if self.is_sqlite else None
         self.name = str(self.path) if self.path else self.url.render_as_string(hide_password=True)
@@ -51,6 +53,7 @@ class Database:
         self._seen = threading.local()
         with self.translated():
             self.engine = self._engine()
+        self._connections = None if self.is_sqlite else Connections(self.engine)
         self.changes = self._changes()
 
     def _engine(self) -> sa.Engine:
@@ -80,7 +83,7 @@ class Database:
         return engine
 
     def _postgres_engine(self) -> sa.Engine:
-        engine = sa.create_engine(self.url, pool_size=8, max_overflow=32, pool_pre_ping=True)
+        engine = sa.create_engine(self.url, pool_size=8, max_overflow=32, pool_use_lifo=True)
 
         @event.listens_for(engine, "connect")
         def _prepare(connection: Any, _record: object) -> None:
@@ -91,8 +94,11 @@ class Database:
         return engine
 
     def _changes(self) -> Changes:
-        if self.path is None:
-            return PostgresChanges(self._listening_connection)
+        if self._connections is not None:
+            from agent.store.wake_postgres import PostgresChanges  # late: most installations have a file
+
+            return PostgresChanges(self._connections)
+        assert self.path is not None
         try:
             return FileChanges(sidecar(self.path, "-changed"))
         except OSError as error:
@@ -101,23 +107,23 @@ class Database:
                 f"{remedy_for(error)}"
             ) from error
 
-    def _listening_connection(self) -> Any:
-        """A psycopg connection outside the pool: it listens for as long as the store is open."""
-        positional, named = self.engine.dialect.create_connect_args(self.url)
-        try:
-            return self.engine.dialect.connect(*positional, **named, autocommit=True)
-        except self.engine.dialect.loaded_dbapi.Error as error:
-            raise describe_error(error, self.name, self._busy_timeout_s) or error from error
-
     @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """A connection for reading. Remembers, for this thread, the version of the store it read."""
+    def reading(self, *, brief: bool = False) -> Iterator[sa.Connection]:
+        """A connection for reading. Remembers, for this thread, the version of the store it read.
+
+        `brief`: a row or two. On a server such a read needs no connection of its own.
+        """
         self._seen.version = self.changes.version()
-        with self.translated(), self.engine.connect() as connection:
+        with self.translated(), self._connected(brief=brief) as connection:
             yield connection
 
+    def _connected(self, *, brief: bool) -> AbstractContextManager[sa.Connection]:
+        return self.engine.connect() if self._connections is None else self._connections.one(brief=brief)
+
     @contextmanager
-    def writing(self, *, durable: bool = True) -> Iterator[sa.Connection]:
+    def writing(
+        self, *, durable: bool = True, asks: Collection[int] = (), wakes: bool = True
+    ) -> Iterator[sa.Connection]:
         """One short exclusive transaction: committed when the block ends, rolled back when it raises.
 
         A commit is on the disk before anybody sees it, together with all commits before it: what it makes superfluous
@@ -125,18 +131,25 @@ class Database:
         second or that a restart makes anew, a power cut may take it, and with it all later ones of that kind; the next
         durable commit puts them all on the disk.
 
-        Threads that wait for a change are woken, unless nothing was written.
+        On a server every commit waits for the disk: a line that was lost with it, while the agent and what it has read
+        live on, would leave a hole in the numbers.
+
+        Threads that wait for a change are woken, unless nothing was written. `asks`: the tasks whose agents are asked
+        for something, or `QUEUE`; the block may add to it. Without `wakes` nobody on other machines is woken, for
+        signs of life.
         """
         with self.translated():
             if self.is_sqlite:
                 with self._sqlite_transaction(durable=durable) as connection:
                     yield connection
-            else:
-                with self.engine.begin() as connection:
+                return
+            with self._connected(brief=True) as connection:
+                wrote(connection)
+                with connection.begin():
                     yield connection
-                    connection.exec_driver_sql(
-                        f"SELECT pg_notify('{CHANNEL}', '') WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
-                    )
+                has_written = wrote(connection)
+        if has_written and wakes:
+            self.changes.committed(asks)
 
     @contextmanager
     def _sqlite_transaction(self, *, durable: bool) -> Iterator[sa.Connection]:
@@ -156,6 +169,21 @@ class Database:
             self._turn.release()
         if changed:
             self.changes.committed()
+
+    @contextmanager
+    def driver_cursor(self, connection: sa.Connection, statement: str) -> Iterator[Any]:
+        """A cursor of the driver in the connection's transaction. What it raises is raised as SQLAlchemy's errors are.
+
+        `statement` is what is run, for the message of a mistake of ours.
+        """
+        driver: Any = connection.connection.driver_connection
+        errors: type[Exception] = self.engine.dialect.loaded_dbapi.Error
+        with driver.cursor() as cursor:
+            try:
+                yield cursor
+                note_write(connection)
+            except errors as error:
+                raise exc.DBAPIError.instance(statement, None, error, errors, dialect=self.engine.dialect) from error
 
     def insert(self, table: sa.Table) -> Any:
         """The dialect's INSERT, which knows `on_conflict_do_update`; both dialects spell it the same way."""
@@ -197,64 +225,3 @@ class Database:
             raise failure from error
         except OverflowError as error:  # from SQLite's driver: an id beyond 64 bits
             raise NotFound(TOO_LARGE) from error
-
-
-def _parse(place: str | Path) -> sa.URL:
-    if isinstance(place, Path):  # any name: no character of it means anything
-        return sa.URL.create("sqlite", database=str(place))
-    try:
-        url = sa.make_url(place)
-    except exc.ArgumentError:
-        raise StorageFailed(
-            "The store's URL cannot be read. Write sqlite:////folder/store.db or postgresql://user:password@host/name."
-        ) from None
-    if url.drivername in ("postgresql", "postgres"):
-        url = url.set(drivername="postgresql+psycopg")
-    if url.get_backend_name() == "postgresql":
-        try:
-            import psycopg  # noqa: F401  PostgreSQL is an extra
-        except ImportError:
-            raise StorageFailed(
-                "PostgreSQL needs the psycopg package: pip install 'supervisely-local[postgres]'."
-            ) from None
-    elif url.get_backend_name() != "sqlite":
-        raise StorageFailed(
-            f"The store knows sqlite:// and postgresql:// URLs, not {url.drivername}://. Change AGENT_STORE_URL."
-        )
-    return url
-
-
-def file_of(place: str | Path) -> Path:
-    """The file that an SQLite URL names. StorageFailed for a server's URL and for a database in memory."""
-    if isinstance(place, Path):
-        return place
-    url = _parse(place)
-    if url.get_backend_name() != "sqlite" or not url.database or "://" in url.database or ":memory:" in url.database:
-        raise StorageFailed(
-            f"The store {url.render_as_string(hide_password=True)} is no SQLite file. Use the server's own tools."
-        )
-    return Path(url.database.removeprefix("file:")).absolute()
-
-
-def sqlite_path(url: sa.URL) -> Path:
-    """The file that an SQLite URL names. StorageFailed when it names no file, or when the folder is missing."""
-    name = (url.database or "").removeprefix("file:")
-    if not name or name.startswith(":memory:"):
-        raise StorageFailed(
-            "The store's URL names no file, and a database in memory cannot be shared. Write sqlite:////folder/store.db."
-        )
-    path = Path(name).absolute()
-    if not path.parent.is_dir():
-        raise StorageFailed(
-            f"There is no folder {path.parent} for the database {path.name}. Create it or change AGENT_STORE_URL."
-        )
-    if path.is_dir():
-        raise StorageFailed(f"{path} is a folder, not a database file. Change AGENT_STORE_URL.")
-    if path.exists() and not path.is_file():  # SQLite would call it a failing disk
-        raise StorageFailed(f"{path} is a pipe or a device, not a database file. Remove it or change AGENT_STORE_URL.")
-    return path
-
-
-def sidecar(path: Path, suffix: str) -> Path:
-    """The file of this suffix in the same folder: `store.db` → `store.db-changed`."""
-    return path.with_name(path.name + suffix)

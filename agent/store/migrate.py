@@ -16,8 +16,9 @@ from sqlalchemy.sql.ddl import DDLElement
 
 from agent.errors import StorageFailed, StoreBusy
 from agent.fs.refusals import reason_of, remedy_for
-from agent.store.connect import Database, sidecar
+from agent.store.connect import Database
 from agent.store.schema import HEAD, metadata
+from agent.store.urls import sidecar
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -12,6 +12,7 @@ from agent.store.connect import Database
 from agent.store.failures import taken_over
 from agent.store.schema import plugins, tasks
 from agent.store.task_rows import TASK_COLUMNS, change_task, lock_task, to_task
+from agent.store.wake import QUEUE
 
 LIVE = [status for status in TaskStatus if status not in FINAL and status is not TaskStatus.QUEUED]
 UNCLAIMED = {"agent_id": None, "lease_until_us": None, "started_us": None}
@@ -105,7 +106,7 @@ class TaskClaims:
 
         False when its container was launched, or when it is to be stopped. TakenOver unless the task is this agent's.
         """
-        with self._db.writing() as connection:
+        with self._db.writing(asks=[QUEUE]) as connection:
             row = lock_task(connection, id)
             if row.agent_id != agent_id:
                 raise taken_over(id)
@@ -118,11 +119,7 @@ class TaskClaims:
     def renew(self, agent_id: str, lease_s: float = 30) -> None:
         """Keep the claim on every task this agent has that has not ended."""
         with self._db.writing(durable=False) as connection:
-            connection.execute(
-                sa.update(tasks)
-                .where(tasks.c.status.in_(LIVE), tasks.c.agent_id == agent_id)
-                .values(lease_until_us=lease_until_us(lease_s))
-            )
+            connection.execute(renewal(agent_id, lease_s))
 
     def holders(self) -> set[str]:
         """The agents that have a task which has not ended."""
@@ -162,10 +159,12 @@ class TaskClaims:
         with self._db.reading() as connection:
             if connection.execute(lost.limit(1)).first() is None:
                 return []
-        with self._db.writing() as connection:
+        found: list[int] = []
+        with self._db.writing(asks=found) as connection:
+            found += connection.execute(lost.with_for_update(skip_locked=True)).scalars()
             return [
                 change_task(connection, id_, {"agent_id": agent_id, "lease_until_us": lease_until_us(lease_s)})
-                for id_ in connection.execute(lost.with_for_update(skip_locked=True)).scalars().all()
+                for id_ in found
             ]
 
 
@@ -183,6 +182,12 @@ def _of_study(study_id: int | None) -> sa.ColumnElement[bool]:
 def _unattended(gone: Collection[str], alive: Collection[str]) -> sa.ColumnElement[bool]:
     ran_out = sa.and_(tasks.c.lease_until_us < now_us(), tasks.c.agent_id.not_in(alive))
     return sa.or_(ran_out, tasks.c.agent_id.in_(gone))
+
+
+def renewal(agent_id: str, lease_s: float) -> sa.Update:
+    """Keeps the claim on every task this agent has that has not ended."""
+    held = sa.update(tasks).where(tasks.c.status.in_(LIVE), tasks.c.agent_id == agent_id)
+    return held.values(lease_until_us=lease_until_us(lease_s))
 
 
 def lease_until_us(lease_s: float) -> int:

@@ -30,6 +30,7 @@ from agent.store.task_rows import (
 )
 from agent.store.task_search import IS_ARCHIVED, IS_LISTED, TaskQuestion, search_tasks
 from agent.store.task_story import delete_story
+from agent.store.wake import QUEUE
 
 StopCause = Literal["trial_pruned"]
 
@@ -59,7 +60,7 @@ class Tasks(TaskClaims, Described[Task]):
         if agent_id is not None:
             status = TaskStatus.CONSUMED.value
             taken = {"status": status, "agent_id": agent_id, "lease_until_us": lease_until_us(lease_s)}
-        with self._db.writing() as connection:
+        with self._db.writing(asks=[QUEUE]) as connection:
             return insert_task(connection, new, only_for=only_for, **taken)
 
     def request_stop(self, id: int, *, cause: StopCause | None = None) -> Task:  # noqa: A002
@@ -68,7 +69,7 @@ class Tasks(TaskClaims, Described[Task]):
         `cause` says why; None: a person asked. The first request decides.
         The log of a queued task that an agent has begun and given back gets its last event here: no agent will end it.
         """
-        with self._db.writing() as connection:
+        with self._db.writing(asks=[id]) as connection:
             row = lock_task(connection, id)
             status = TaskStatus(row.status)
             if status.is_final:
@@ -131,7 +132,7 @@ class Tasks(TaskClaims, Described[Task]):
     def stop_requested(self, id: int, *, agent_id: str | None = None) -> bool:  # noqa: A002
         """With `agent_id`, TakenOver unless the task is this agent's."""
         found = sa.select(tasks.c.stop_requested, tasks.c.agent_id).where(tasks.c.id == id)
-        with self._db.reading() as connection:
+        with self._db.reading(brief=True) as connection:
             row = connection.execute(found).first()
         if row is None:
             raise NotFound(f"There is no task {id}.")
@@ -158,7 +159,7 @@ class Tasks(TaskClaims, Described[Task]):
 
         With `agent_id`, TakenOver unless the task is this agent's.
         """
-        with self._db.writing() as connection:
+        with self._db.writing(asks=[QUEUE] if status is TaskStatus.QUEUED else ()) as connection:
             row = lock_task(connection, id)
             if agent_id is not None and row.agent_id != agent_id:
                 raise taken_over(id)

@@ -51,16 +51,16 @@ class UsageSamples:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def add(self, task_id: int, sample: UsageSample) -> None:
-        """Keep a reading. A second one of the same moment takes its place."""
-        values = {
-            field.name: finite(value) if isinstance(value, float) else value and int64(value)
-            for field, value in zip(fields(sample), astuple(sample), strict=True)
-        }
-        insert = self._db.insert(usage).values(task_id=task_id, **values)
-        kept = insert.on_conflict_do_update(index_elements=["task_id", "time_us"], set_=values)
+    def add(self, task_id: int, *samples: UsageSample) -> None:
+        """Keep readings. A second one of the same moment takes its place."""
         with self._db.writing(durable=False) as connection:
-            connection.execute(kept)
+            for sample in samples:
+                values = {
+                    field.name: finite(value) if isinstance(value, float) else value and int64(value)
+                    for field, value in zip(fields(sample), astuple(sample), strict=True)
+                }
+                insert = self._db.insert(usage).values(task_id=task_id, **values)
+                connection.execute(insert.on_conflict_do_update(index_elements=["task_id", "time_us"], set_=values))
 
     def list(self, task_id: int, *, after_us: int = 0, limit: int | None = None) -> list[UsageSample]:
         """The readings of a task after this moment, in the order of time."""

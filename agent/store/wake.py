@@ -1,11 +1,9 @@
-"""Waking readers after a commit of this process or of another process.
+"""Waking readers after a commit of this process or of another process. For PostgreSQL see `wake_postgres.py`.
 
 SQLite: beside the database lies `<name>-changed`, eight bytes that every commit of a store overwrites.
 They are the version a reader compares, so no commit between "looked" and "waits" is missed; watchdog
 (inotify) tells when to look again. Watching the `-wal` file itself would deliver hundreds of events for
 every batch of log lines; this file gives one per commit.
-
-PostgreSQL: commits carry a NOTIFY, one listening connection counts them.
 """
 
 from __future__ import annotations
@@ -13,32 +11,38 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from agent.errors import StorageFailed
 from agent.fs.watching import new_observer
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
-CHANNEL = "supervisely_local_changed"
+QUEUE = 0  # what is asked of all agents: to look at the queue
 _POLL_S = 0.05  # where the file cannot be watched
 _CHECK_S = 1.0  # where it can: a lost notification costs a second, not forever
-_NOTIFY_S = 0.5  # how long closing may take on PostgreSQL
 
 
 class Changes(Protocol):
     def version(self) -> int:
         """A number that differs after every commit."""
 
-    def committed(self) -> None:
-        """Wake the readers. The writer calls this after its commit."""
+    def asked(self, key: int) -> int:
+        """A number that differs after every commit that asks something of the agent of task `key`, or of all agents
+        (`QUEUE`); it may differ after others.
+        """
+
+    def committed(self, asks: Collection[int] = ()) -> None:
+        """Wake the readers. The writer calls this after its commit; `asks`: see `asked`."""
 
     def wait(self, since: int, timeout_s: float) -> bool:
         """Whether the version is another than `since`, now or within the time. False once closed."""
+
+    def wait_asked(self, key: int, since: int, timeout_s: float) -> bool:
+        """As `wait`, for the number of `asked`."""
 
     def close(self) -> None: ...
 
@@ -63,7 +67,10 @@ class FileChanges:
     def version(self) -> int:
         return 0 if self._closed else int.from_bytes(os.pread(self._fd, 8, 0), "little")
 
-    def committed(self) -> None:
+    def asked(self, key: int) -> int:  # noqa: ARG002  one number: the readers of a file are few
+        return self.version()
+
+    def committed(self, asks: Collection[int] = ()) -> None:  # noqa: ARG002
         with self._changed:
             if self._closed:
                 return
@@ -85,6 +92,9 @@ class FileChanges:
                     return False
                 self._changed.wait(min(left, self._poll_s))
         return False
+
+    def wait_asked(self, key: int, since: int, timeout_s: float) -> bool:  # noqa: ARG002
+        return self.wait(since, timeout_s)
 
     def _watch(self) -> None:
         from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -122,75 +132,3 @@ class FileChanges:
             observer.stop()
             observer.join()
         os.close(self._fd)
-
-
-class PostgresChanges:
-    """Commits to one PostgreSQL database, counted by a thread that starts with the first wait."""
-
-    def __init__(self, connect: Callable[[], Any]) -> None:
-        """`connect` gives a psycopg connection in autocommit mode, for this object alone, or StorageFailed."""
-        self._connect = connect
-        self._changed = threading.Condition()
-        self._version = 0
-        self._listener: threading.Thread | None = None
-        self._closed = threading.Event()
-
-    def version(self) -> int:
-        return self._version
-
-    def committed(self) -> None:
-        """Nothing to do: the transaction carried its NOTIFY."""
-
-    def wait(self, since: int, timeout_s: float) -> bool:
-        deadline = time.monotonic() + timeout_s
-        with self._changed:
-            if self._listener is None and not self._closed.is_set():
-                connection = self._listening()
-                self._version += 1  # what was committed before we listened is unknown: report a change once
-                self._listener = threading.Thread(
-                    target=self._listen, args=(connection,), name="store-changes", daemon=True
-                )
-                self._listener.start()
-            while not self._closed.is_set():
-                if self._version != since:
-                    return True
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._changed.wait(left)
-        return False
-
-    def _listening(self) -> Any:
-        connection = self._connect()
-        connection.execute(f"LISTEN {CHANNEL}")
-        return connection
-
-    def _listen(self, connection: Any) -> None:
-        import psycopg
-
-        while not self._closed.is_set():
-            changed = True  # after a lost connection, what was committed meanwhile is unknown
-            try:
-                if connection is None:
-                    connection = self._listening()
-                else:
-                    changed = any(True for _ in connection.notifies(timeout=_NOTIFY_S, stop_after=1))
-            except (psycopg.Error, StorageFailed):  # the server went away; who reads will be told why
-                if connection is not None:
-                    connection.close()
-                connection = None
-                self._closed.wait(_CHECK_S)
-            if changed:
-                with self._changed:
-                    self._version += 1
-                    self._changed.notify_all()
-        if connection is not None:
-            connection.close()
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed.set()
-            self._changed.notify_all()
-            listener = self._listener
-        if listener is not None:
-            listener.join()

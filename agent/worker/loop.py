@@ -22,7 +22,6 @@ from agent import liveness
 from agent.domain import NewTask, Task, engine_wanted
 from agent.errors import AgentError, Conflict, EngineUnavailable, TakenOver
 from agent.logs import about_task
-from agent.maintenance.housekeeping import Housekeeping
 from agent.run.cancellation import Cancelled, Cause
 from agent.run.run_task import run_task
 from agent.run.telling import condition_wanted
@@ -56,8 +55,8 @@ class Presence:
         }
         self.id = f"{self._name}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
-    def beat(self) -> None:
-        self._store.agents.beat(self.id, self._name, self._info)
+    def beat(self, *, lease_s: float | None = None) -> None:
+        self._store.agents.beat(self.id, self._name, self._info, lease_s=lease_s)
 
     def tell(self, troubles: Mapping[str, str]) -> None:
         """Let others see why queued tasks wait: what is wrong here, by engine (`liveness.why_waiting`)."""
@@ -83,8 +82,7 @@ def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
     def beat() -> None:
         while not stop.wait(BEAT_S):
             try:
-                presence.beat()
-                store.tasks.renew(agent_id, LEASE_S)
+                presence.beat(lease_s=LEASE_S)
             except Exception as error:  # noqa: BLE001 - a busy store: the next beat comes before the lease ends
                 log.warning("heartbeat missed: %s", error)
 
@@ -162,6 +160,8 @@ def run_forever(
 
     With `study_id` only the tasks of this study: the agent of a foreground `agent tune`.
     """
+    from agent.maintenance.housekeeping import Housekeeping  # late: the agent of one task needs no client of Docker
+
     info: dict[str, Any] = {"takes": "queue"} if study_id is None else {"takes": "study", "study": study_id}
     with (
         alive(installation, **info) as presence,
@@ -172,6 +172,7 @@ def run_forever(
         housekeeping = Housekeeping(installation) if study_id is None else None
         studies = StudyKeeper(installation.store, shutdown) if study_id is None else None
         while not shutdown.is_asked:
+            asked = installation.store.asked()
             if housekeeping is not None:
                 housekeeping.start_round_when_due(pool)
             if studies is not None:
@@ -185,7 +186,7 @@ def run_forever(
             elif len(work.running) >= parallel:
                 wait(work.running.values(), timeout=LOOK_S, return_when=FIRST_COMPLETED)
             else:
-                installation.store.wait_for_change(IDLE_WAIT_S if not work.running else LOOK_S)
+                installation.store.wait_for_request(IDLE_WAIT_S if not work.running else LOOK_S, since=asked)
         wait(work.running.values())
         work.settle()
         return work.left

@@ -73,6 +73,14 @@ def test_a_command_that_reads_loads_no_dialect_and_no_library_of_another_command
     assert not {name for name in loaded if name.startswith(("agent.library.", "agent.doctor", "agent.formats.archive"))}
 
 
+def test_the_agent_of_one_task_on_the_process_engine_carries_nothing_that_it_does_not_use():
+    loaded = loaded_modules(
+        "import agent.cli.app, agent.cli.serve, agent.worker.loop, agent.store, agent.engines.open, agent.configuration"
+    )
+
+    assert not loaded & {"docker", "requests", "rich.console", "alembic", "filelock", "numpy", "PIL"}
+
+
 @pytest.mark.parametrize("heavy", ["torch", "cv2", "supervisely_lib"])
 def test_the_agents_command_line_does_not_load(heavy: str):
     assert heavy not in loaded_by("import agent.cli")

@@ -26,6 +26,7 @@ from agent.events.model import CheckpointReported, Stream
 from agent.events.parse import parse_line
 from agent.installation import Installation
 from agent.liveness import this_process
+from agent.run import interrupts as interrupts_module
 from agent.run.cancellation import Cancelled, Cause
 from agent.run.run import Run
 from agent.run.run_task import run_task
@@ -493,3 +494,40 @@ def test_a_container_is_killed_when_its_results_cannot_be_kept(bench: Bench) -> 
     bench.engine.act = act
     ended = run_task(bench.claim(), bench.with_instants(Instants(1, busy, "checkpoints.publish")))
     assert (ended.status, ended.reason, ended.exit_code) == (TaskStatus.ERROR, "store_busy", 137)
+
+
+def test_a_quiet_run_asks_the_store_for_a_stop_only_after_a_request(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = bench.claim()
+    interrupts = Run(task, bench.installation, Shutdown()).interrupts
+    questions: list[int] = []
+    ask = bench.store.tasks.stop_requested
+
+    def counted_ask(id_: int, **agent: Any) -> bool:
+        questions.append(id_)
+        return ask(id_, **agent)
+
+    monkeypatch.setattr(bench.store.tasks, "stop_requested", counted_ask)
+    for _ in range(20):
+        interrupts.look()
+    assert len(questions) == 1
+
+    monkeypatch.setattr(interrupts_module, "ASK_S", 0.0)  # now and then it asks all the same
+    interrupts.look()
+    assert len(questions) == 2
+
+    monkeypatch.undo()
+    bench.store.tasks.request_stop(task.id)
+    with pytest.raises(Cancelled, match="stopped by the user"):
+        interrupts.look()
+
+
+def test_a_quiet_run_sees_that_another_agent_has_its_task(bench: Bench) -> None:
+    task = bench.claim()
+    interrupts = Run(task, bench.installation, Shutdown()).interrupts
+    interrupts.look()
+
+    assert bench.take_over(task.id) is not None
+    with pytest.raises(TakenOver):
+        interrupts.look()

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,34 +12,18 @@ import sqlalchemy as sa
 
 from agent.domain import NewModel, NewProject, NewTask, Task, TaskType
 from agent.store import Store, open_store
+from tests.support.postgres_server import postgres_server as throw_away_server
+from tests.support.postgres_server import programs_missing
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """URL of a throw-away server on a Unix socket. Skips where its programs are not installed."""
     pytest.importorskip("psycopg")
-    initdb, server, control = (shutil.which(name) for name in ("initdb", "postgres", "pg_ctl"))
-    if not (initdb and server and control):
-        pytest.skip("initdb, postgres and pg_ctl are not on PATH")
-    folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: a socket's path holds 107 bytes
-    user = pwd.getpwuid(os.geteuid()).pw_name
-    if os.geteuid() == 0:  # the server refuses to run as root
-        user = "postgres" if any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else "nobody"
-        shutil.chown(folder, user)
-    run_as: dict[str, Any] = {"user": user} if os.geteuid() == 0 else {}
-
-    def run(*command: str) -> None:
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **run_as)
-
-    data = str(folder / "data")
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=60"
-    run(initdb, "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync")
-    run(control, "-D", data, "-w", "-o", options, "-l", str(folder / "log"), "start")
-    try:
-        yield f"postgresql://tester@/postgres?host={folder}"
-    finally:
-        run(control, "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(folder)
+    if missing := programs_missing():
+        pytest.skip(missing)
+    with throw_away_server() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -54,15 +33,16 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], st
         numbers = itertools.count(1)
         return lambda: f"sqlite:///{tmp_path / f'store{next(numbers)}.db'}"
     url: str = request.getfixturevalue("postgres_server")
+    return lambda: emptied(url)
 
-    def emptied() -> str:
-        engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
-        with engine.begin() as connection:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        engine.dispose()
-        return url
 
-    return emptied
+def emptied(url: str) -> str:
+    """The same URL, of a PostgreSQL database without tables."""
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    engine.dispose()
+    return url
 
 
 @pytest.fixture
@@ -85,6 +65,12 @@ def sqlite_url(tmp_path: Path) -> str:
 @pytest.fixture
 def sqlite_store(sqlite_url: str) -> Iterator[Store]:
     with open_store(sqlite_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def postgres_store(postgres_server: str) -> Iterator[Store]:
+    with open_store(emptied(postgres_server)) as opened:
         yield opened
 
 

@@ -6,14 +6,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import NewTask, Task
-from agent.errors import BadInput, Conflict, NotFound
+from agent.errors import BadInput, Conflict, NotFound, StorageFailed
 from agent.events.model import Event, Level, Progress, Stream
 from agent.events.parse import parse_line
 from agent.store import EventRow, ProgressBar, Store, open_store
+from agent.store.append import LINE_COLUMNS
+from agent.store.bulk import BulkInsert
+from agent.store.schema import events
 from tests.support.fuzzing import fuzz
 
 LOSS = (
@@ -27,6 +31,23 @@ def lines(texts: Sequence[str], first_seq: int = 1) -> list[EventRow]:
         EventRow(seq, parse_line(text, Stream.STDERR, 1_700_000_000_000_000 + seq))
         for seq, text in enumerate(texts, first_seq)
     ]
+
+
+def hostile_texts() -> st.SearchStrategy[str]:
+    """Texts with what COPY, SQL and UTF-8 take for signs of their own."""
+    signs = st.sampled_from(
+        ["\t", "\n", "\r", "\r\n", "\\", "\\N", "\\.", "\0", "\ud800", "\udfff", '"', "'", "%s", "?", "x"]
+    )
+    return st.one_of(
+        st.just(""),
+        st.lists(signs, max_size=8).map("".join),
+        st.text(st.characters(codec=None), max_size=20),
+        st.builds(str.__mul__, signs, st.just(70_000)),
+    )
+
+
+def note(text: str) -> Event:
+    return Event(text, Stream.AGENT, 1, Level.INFO, text, text[:20] or None, fields={"text": text})
 
 
 def test_a_line_comes_back_as_it_was_read(store: Store, task: Task) -> None:
@@ -87,6 +108,9 @@ def test_rows_and_reading_position_are_committed_together(store: Store, store_ur
         seen = elsewhere.tasks.get(task.id)
         assert (seen.lines_read, seen.events_count, elsewhere.events.last_seq(task.id)) == (2, 2, 2)
 
+    many = lines([LOSS % (1, 1)] * 300, first_seq=2)
+    with pytest.raises(Conflict, match=f"Task {task.id} already has an event between 2 and 301"):
+        store.events.append(task.id, many, lines_read=301)
     with pytest.raises(Conflict, match=f"Task {task.id} already has an event between 2 and 4"):
         store.events.append(task.id, lines(["b", LOSS % (1, 1), BAR % ("x", 1, 2)], first_seq=2), lines_read=4)
 
@@ -234,6 +258,30 @@ def test_threads_may_append_to_different_tasks_at_once(store: Store, new_task: C
         assert store.metrics.points(series.id).seq == list(range(1, 101))
 
 
+@fuzz(20)
+@given(st.lists(hostile_texts(), min_size=8, max_size=12))
+def test_rows_that_are_copied_are_the_rows_that_are_inserted(
+    store: Store, new_task: Callable[..., NewTask], texts: list[str]
+) -> None:
+    """PostgreSQL copies from eight rows on, SQLite inserts always."""
+    new = new_task(store)
+    whole, single = store.tasks.add(new).id, store.tasks.add(new).id
+    rows = [*lines(texts), *(EventRow(50 + at, note(text)) for at, text in enumerate(texts))]
+
+    store.events.append(whole, rows, lines_read=len(texts))
+    for row in rows:
+        store.events.append(single, [row], lines_read=len(texts))
+
+    def kept(task_id: int) -> list[tuple[Any, ...]]:
+        found = sa.select(*[column for column in events.c if column.name != "task_id"])
+        with store._db.reading() as connection:
+            ours = found.where(events.c.task_id == task_id).order_by(events.c.seq)
+            return [tuple(row) for row in connection.execute(ours)]
+
+    assert kept(whole) == kept(single)
+    assert len(kept(whole)) == len(rows)
+
+
 @fuzz(60)
 @given(st.lists(st.text(st.characters(codec=None)), max_size=4))
 def test_no_text_makes_append_raise(store: Store, new_task: Callable[..., NewTask], texts: list[str]) -> None:
@@ -244,3 +292,25 @@ def test_no_text_makes_append_raise(store: Store, new_task: Callable[..., NewTas
     assert [event.raw for event in store.events.after(task.id)] == [
         "".join("\ufffd" if "\ud800" <= c <= "\udfff" else "␀" if c == "\0" else c for c in text) for text in texts
     ]
+
+
+def test_a_server_that_goes_away_while_rows_are_copied_is_named(
+    postgres_store: Store, new_task: Callable[..., NewTask]
+) -> None:
+    database, task = postgres_store._db, postgres_store.tasks.add(new_task(postgres_store))
+    insert = BulkInsert(database, events, LINE_COLUMNS, same={"task_id": task.id})
+    rows = [value for seq in range(1, 101) for value in (seq, 1, 1, 20, None, "x")]
+
+    def copy(*, goes_away: bool) -> None:
+        with database.writing() as connection:
+            own = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+            if goes_away:
+                with database.writing() as other:
+                    other.exec_driver_sql(f"SELECT pg_terminate_backend({own}, 5000)")
+            insert.run(connection, rows)
+
+    with pytest.raises(StorageFailed, match="Check that it runs"):
+        copy(goes_away=True)
+    assert postgres_store.events.last_seq(task.id) == 0
+    copy(goes_away=False)
+    assert postgres_store.events.last_seq(task.id) == 100

@@ -13,8 +13,7 @@ from agent.store import SHARED_GPUS, EventRow, Store, UsagePeaks, UsageSample
 def test_readings_come_back_in_the_order_of_time_with_their_peaks(store: Store, task: Task) -> None:
     later = UsageSample(2_000_000, 40.0, 3 << 30, 7, 1.0, 2.0, 3.0, 4.0, 99.0, 2 << 30)
     earlier = UsageSample(1_000_000, 150.5, 1 << 30, 3)
-    for sample in (later, earlier):
-        store.usage.add(task.id, sample)
+    store.usage.add(task.id, later, earlier)
     assert store.usage.list(task.id) == [earlier, later]
     assert store.usage.list(task.id, after_us=1_000_000) == [later]
     assert store.usage.peaks([task.id, task.id + 1]) == {task.id: UsagePeaks(150.5, 3 << 30, 99.0, 2 << 30)}

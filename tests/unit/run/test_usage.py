@@ -13,7 +13,7 @@ import pytest
 import agent.run.usage
 from agent.engines.gpus import Gpus, GpuUse
 from agent.engines.usage import Usage
-from agent.run.usage import measuring, pause_s, sample_of
+from agent.run.usage import is_kept_now, measuring, pause_s, sample_of
 from agent.store import UsageSample
 
 
@@ -80,8 +80,8 @@ class Machine:
             return None
         return self.readings[self.asked - 1]()
 
-    def add(self, _: int, sample: UsageSample) -> None:
-        self.kept.append(sample)
+    def add(self, _: int, *samples: UsageSample) -> None:
+        self.kept += samples
 
     def note(self) -> None:
         self.notes += 1
@@ -139,8 +139,8 @@ def test_no_failure_of_a_reading_reaches_the_run_and_the_next_readings_come() ->
     assert Machine([fails, lambda: of(1), fails, lambda: of(2), lambda: of(3)]).memory_kept() == [3]
 
     class Full(Machine):
-        def add(self, _: int, sample: UsageSample) -> None:
-            super().add(_, sample)
+        def add(self, _: int, *samples: UsageSample) -> None:
+            super().add(_, *samples)
             raise ZeroDivisionError
 
     assert Full([lambda: of(1), lambda: of(2), lambda: of(3)]).memory_kept() == [2, 3]
@@ -183,3 +183,17 @@ def test_memory_of_other_programs_is_never_among_that_of_the_task_and_is_noted_o
     assert [sample.gpu_memory_bytes for sample in machine.kept] == memory
     assert {sample.gpu_percent for sample in machine.kept} == {1}
     assert machine.notes == notes
+
+
+def test_readings_of_a_new_task_are_kept_at_once_and_later_together() -> None:
+    moment, oldest, writes = 0.0, None, []
+    while moment < 3600:
+        moment += pause_s(moment)
+        oldest = moment if oldest is None else oldest
+        if is_kept_now(moment, oldest):
+            writes.append(moment)
+            oldest = None
+
+    pauses = [(later, later - earlier) for earlier, later in pairwise(writes)]
+    assert all(pause <= 5 for moment, pause in pauses if moment < 20)
+    assert all(10 <= pause <= 60 for moment, pause in pauses if moment > 40)
