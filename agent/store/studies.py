@@ -21,6 +21,7 @@ from agent.store.columns import clean, from_json, from_json_or_none, from_us, fr
 from agent.store.new_tasks import insert_task
 from agent.store.schema import studies, study_journal
 from agent.store.trials import NewTrial, Trials
+from agent.store.wake import QUEUE
 
 
 class StudyState(StrEnum):
@@ -57,7 +58,7 @@ class Studies(Trials):
     def add(self, new: NewStudy) -> Study:
         """Conflict when a study has that name."""
         name = clean(new.name)
-        with self._db.writing() as connection:
+        with self._db.writing(asks=[QUEUE]) as connection:
             taken = connection.execute(sa.select(studies.c.id).where(studies.c.name == name)).scalar()
             if taken is not None:
                 raise Conflict(
@@ -131,7 +132,7 @@ class Studies(Trials):
 
     def _become(self, id_: int, state: StudyState, allowed: sa.ColumnElement[bool], **changed: int) -> bool:
         change = sa.update(studies).where(studies.c.id == int64(id_), allowed)
-        with self._db.writing() as connection:
+        with self._db.writing(asks=[QUEUE]) as connection:
             return connection.execute(change.values(state=state.value, **changed)).rowcount == 1
 
     def finish(self, id: int, controller: str, trials: int) -> bool:  # noqa: A002
@@ -171,7 +172,7 @@ class Studies(Trials):
                 raise _lost(id)
 
     def release(self, id: int, controller: str) -> None:  # noqa: A002
-        with self._db.writing() as connection:
+        with self._db.writing(asks=[QUEUE]) as connection:
             mine = sa.update(studies).where(studies.c.id == id, studies.c.controller == controller)
             connection.execute(mine.values(controller=None, controller_info=None, lease_until_us=None))
 
@@ -199,7 +200,7 @@ class Studies(Trials):
         """
         mine = sa.select(studies.c.id).where(studies.c.id == id, studies.c.controller == controller).with_for_update()
         count = sa.select(sa.func.count()).where(study_journal.c.study_id == id)
-        with self._db.writing() as connection:
+        with self._db.writing(asks=[QUEUE]) as connection:
             if connection.execute(mine).first() is None or connection.execute(count).scalar() != first:
                 raise _lost(id)
             rows = [{"study_id": id, "seq": first + place, "body": body} for place, body in enumerate(bodies)]
