@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,22 @@ from agent.checkpoints.power_cut import WENT_DOWN, lost_from_project
 from agent.checkpoints.snapshot import open_results
 from agent.checkpoints.snapshots import CHANGED, Snapshots
 from agent.domain import CheckpointState, NewModel, Plugin, Project, Provenance, Task, TaskType
-from agent.errors import AgentError, Conflict, DiskFull, Invalid, PluginFailed, StorageFailed, TakenOver
+from agent.errors import (
+    AgentError,
+    ArtifactsAway,
+    Conflict,
+    DiskFull,
+    Invalid,
+    PluginFailed,
+    StorageFailed,
+    StoreBusy,
+    TakenOver,
+)
 from agent.events.model import CheckpointReported, Level, Stream
 from agent.formats import model_state
 from agent.formats.survey import Survey, survey
 from agent.fs.disk import writing
+from agent.patience import Patience
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
@@ -35,6 +47,8 @@ if TYPE_CHECKING:
 
 
 LOOK_S = 5.0  # between two looks whether there is space for a checkpoint that waits for it
+AWAY_LIMIT_S = 60.0  # artifacts that do not answer are asked after growing pauses, up to this: each try packs again
+STOP_LIMIT_S = 900.0  # how long the end of a task that somebody stopped waits for artifacts that do not answer
 _HEADER_BYTES = 2048  # of a file in a tar, about
 
 
@@ -56,7 +70,7 @@ class _ResultProject:
 
 
 class _Look:
-    """It is time to see whether there is space for what waits."""
+    """It is time to see whether there is space for what waits, and whether the artifacts answer."""
 
 
 class Uploader:
@@ -72,7 +86,10 @@ class Uploader:
         recorder: Recorder,
         results: Path,
         project_name: str,
+        patience: Patience | None = None,
     ) -> None:
+        """`patience` says how long the end of the task waits for artifacts that do not answer."""
+        self._patience = patience or Patience()
         self.image_digest: str | None = task.image_digest
         self._task = task
         self._plugin = plugin
@@ -87,7 +104,12 @@ class Uploader:
         self._queue: queue.SimpleQueue[_Checkpoint | _ResultProject | None] = queue.SimpleQueue()
         self._worker: threading.Thread | None = None
         self._broken: BaseException | None = None
-        self._waiting: list[_Checkpoint] = []  # for space; only the worker touches it
+        self._waiting: list[_Checkpoint | _ResultProject] = []  # for its turn, space or artifacts; the worker's only
+        self._said: set[int] = set()  # events whose waiting the log tells of
+        self._away: ArtifactsAway | None = None  # while the artifacts do not answer
+        self._pause_s = LOOK_S  # until what waits is tried again ...
+        self._look_at = 0.0  # ... at this time.monotonic()
+        self._gives_up_at: float | None = None  # time.monotonic(); None: nobody has asked for the end of the task
         self._projects: list[Project] = []
         self._postponed: list[_Reported] = []  # the disk had no room for their snapshots
         self._is_full = False  # and the log says so
@@ -182,17 +204,22 @@ class Uploader:
     # ---------------------------------------------------------------- beside it
 
     def finish(self) -> None:
-        """Wait until everything handed over has arrived or failed; clean up. Raises what broke our own storage."""
+        """Wait until everything handed over has arrived or failed; clean up. Raises what broke our own storage.
+
+        Artifacts that do not answer are waited for. Raises ArtifactsAway when the agent is to end meanwhile; what
+        waits stays then as it is, for the agent that goes on with the task.
+        """
         if self._broken is None:
             self._try_again(is_last_try=True)
         if self._worker is not None:
             self._queue.put(None)
             self._worker.join()
             self._worker = None
-        is_taken_over = isinstance(self._broken, TakenOver)  # then the rest belongs to the other agent
-        self._guard.stop(forget=not is_taken_over)
+        is_left = isinstance(self._broken, TakenOver | StoreBusy)  # then the rest belongs to another agent
+        is_left |= isinstance(self._broken, ArtifactsAway) and not self._has_given_up
+        self._guard.stop(forget=not is_left)
         if self._broken is not None:
-            if not is_taken_over:
+            if not is_left:
                 self._fail_the_rest(self._broken)
             raise self._broken
         rows = self._store.checkpoints.list(self._task.id)
@@ -221,31 +248,102 @@ class Uploader:
         self._guard.stop(forget=False)
 
     def result_project(self) -> Project:
-        """The last imported result project; imported now when the plugin never said that it was complete."""
-        return self._projects[-1] if self._projects else self._import_project()
+        """The last imported result project; imported now when the plugin never said that it was complete.
+
+        Waits for artifacts that do not answer. Raises ArtifactsAway when waiting is to end.
+        """
+        while not self._projects:
+            try:
+                self._import_project()
+            except ArtifactsAway as away:
+                self._is_away(away)
+                self._hold_out(away)
+        return self._projects[-1]
 
     def _work(self) -> None:
         job: _Checkpoint | _ResultProject | _Look | None = _Look()
         while job is not None:
             try:
-                job = self._queue.get(timeout=LOOK_S if self._waiting else None)
+                job = self._queue.get(timeout=max(0.0, self._look_at - time.monotonic()) if self._waiting else None)
             except queue.Empty:
                 job = _Look()
             if self._broken is not None:
                 continue
             try:
-                for waiting in self._waiting.copy():
-                    self._publish_or_wait(waiting, is_last=job is None)
-                if isinstance(job, _Checkpoint):
-                    self._publish_or_wait(job)
-                elif isinstance(job, _ResultProject):
-                    self._import_project()
+                if isinstance(job, _Checkpoint | _ResultProject):
+                    self._waiting.append(job)
+                self._try_what_waits(is_last=job is None)
             except BaseException as error:  # noqa: BLE001 - kept and raised by finish(), in the task's own thread
                 self._broken = error
 
-    def _publish_or_wait(self, job: _Checkpoint, *, is_last: bool = False) -> None:
-        """Publish a checkpoint. One for which there is no space waits in its snapshot; at the end it is given up."""
-        seq, index = job.reported.seq, job.reported.report.index
+    def _try_what_waits(self, *, is_last: bool) -> None:
+        """Let everything arrive that can. At the end artifacts that do not answer are waited for."""
+        if self._away is None or is_last or time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_S
+            for job in self._waiting.copy():
+                while not self._arrives(job, is_last=is_last) and is_last:
+                    self._hold_out(self._away)
+                if self._away is not None:
+                    break
+        if self._away is not None:
+            self._say_that_all_wait(self._away)
+
+    def _arrives(self, job: _Checkpoint | _ResultProject, *, is_last: bool) -> bool:
+        """Whether nothing more is to be done about the job."""
+        try:
+            if isinstance(job, _Checkpoint):
+                if not self._publish_or_wait(job, is_last=is_last):
+                    return False
+            else:
+                self._import_project()
+        except ArtifactsAway as away:
+            self._is_away(away)
+            return False
+        self._away, self._pause_s = None, LOOK_S
+        self._waiting.remove(job)
+        return True
+
+    def _is_away(self, away: ArtifactsAway) -> None:
+        self._away = away
+        self._look_at = time.monotonic() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, AWAY_LIMIT_S)
+        self._say_that_all_wait(away)
+
+    def _say_that_all_wait(self, away: ArtifactsAway) -> None:
+        for job in self._waiting or [_ResultProject()]:
+            self._say_that_it_waits(job, f"the artifacts answer: {away}")
+
+    def _hold_out(self, away: ArtifactsAway | None) -> None:
+        """Wait until it is time to ask the artifacts again. Raises `away` when the agent or the waiting is to end."""
+        assert away is not None
+        while (left_s := self._look_at - time.monotonic()) > 0:
+            if self._patience.wait(min(left_s, 1.0)) or self._broken is not None:
+                raise away
+        if self._gives_up_at is None and self._store.tasks.stop_requested(self._task.id):
+            self._gives_up_at = time.monotonic() + STOP_LIMIT_S
+        if self._has_given_up:
+            raise away
+
+    @property
+    def _has_given_up(self) -> bool:
+        return self._gives_up_at is not None and time.monotonic() >= self._gives_up_at
+
+    def _say_that_it_waits(self, job: _Checkpoint | _ResultProject, until: str) -> None:
+        seq = job.reported.seq if isinstance(job, _Checkpoint) else 0
+        if seq in self._said:
+            return
+        self._said.add(seq)
+        what = "the result project waits in results/"
+        if isinstance(job, _Checkpoint):
+            what = f"checkpoint {job.reported.report.index} waits in {self._snapshots.place(seq)}"
+        self._recorder.note(f"{what} until {until}", level=Level.WARN)
+
+    def _publish_or_wait(self, job: _Checkpoint, *, is_last: bool = False) -> bool:
+        """Publish a checkpoint; False when there is no space for it: it waits in its snapshot.
+
+        At the end one without space is given up. Raises ArtifactsAway.
+        """
+        seq = job.reported.seq
         try:
             self._publish(job)
         except PluginFailed as error:
@@ -253,14 +351,10 @@ class Uploader:
             self._snapshots.remove(seq)
         except DiskFull as error:
             if not is_last:
-                if job not in self._waiting:
-                    self._waiting.append(job)
-                    said = f"checkpoint {index} waits in {self._snapshots.place(seq)} until there is space: {error}"
-                    self._recorder.note(said, level=Level.WARN)
-                return
+                self._say_that_it_waits(job, f"there is space: {error}")
+                return False
             self._fail(job.reported, error, self._where(seq))
-        if job in self._waiting:
-            self._waiting.remove(job)
+        return True
 
     def _publish(self, job: _Checkpoint) -> None:
         report = job.reported.report

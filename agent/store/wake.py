@@ -145,11 +145,7 @@ class PostgresChanges:
         deadline = time.monotonic() + timeout_s
         with self._changed:
             if self._listener is None and not self._closed.is_set():
-                connection = self._listening()
-                self._version += 1  # what was committed before we listened is unknown: report a change once
-                self._listener = threading.Thread(
-                    target=self._listen, args=(connection,), name="store-changes", daemon=True
-                )
+                self._listener = threading.Thread(target=self._listen, name="store-changes", daemon=True)
                 self._listener.start()
             while not self._closed.is_set():
                 if self._version != since:
@@ -165,11 +161,12 @@ class PostgresChanges:
         connection.execute(f"LISTEN {CHANNEL}")
         return connection
 
-    def _listen(self, connection: Any) -> None:
+    def _listen(self) -> None:
         import psycopg
 
+        connection: Any = None
         while not self._closed.is_set():
-            changed = True  # after a lost connection, what was committed meanwhile is unknown
+            changed = True  # what was committed before we listened is unknown: report a change once
             try:
                 if connection is None:
                     connection = self._listening()
@@ -178,7 +175,7 @@ class PostgresChanges:
             except (psycopg.Error, StorageFailed):  # the server went away; who reads will be told why
                 if connection is not None:
                     connection.close()
-                connection = None
+                connection, changed = None, False
                 self._closed.wait(_CHECK_S)
             if changed:
                 with self._changed:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from agent.errors import AgentError, BadInput, NotFound
+from agent.errors import AgentError, BadInput, NotFound, StorageFailed
 from agent.fs.names import read_number
 from web_stub.context import Web, WebDep
 from web_stub.event_stream import (
@@ -122,6 +122,8 @@ async def _news(web: Web, place: StreamPlace) -> News:
         if task_id is None or not 0 < task_id <= LARGEST_ID or path != f"tasks/{task_id}/stream" or query:
             raise NotFound(f"there is no stream at {place.address!r}")
         return await _task_news(web, task_id, place.after, place.mark)
+    except StorageFailed:  # the reader asks again
+        raise
     except AgentError as error:
         return refusal_news(error.http_status, str(error))
 

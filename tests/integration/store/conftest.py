@@ -3,48 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from agent.domain import NewModel, NewProject, NewTask, Task, TaskType
 from agent.store import Store, open_store
+from tests.support.postgres import PostgresServer, running_postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """URL of a throw-away server on a Unix socket. Skips where its programs are not installed."""
-    pytest.importorskip("psycopg")
-    initdb, server, control = (shutil.which(name) for name in ("initdb", "postgres", "pg_ctl"))
-    if not (initdb and server and control):
-        pytest.skip("initdb, postgres and pg_ctl are not on PATH")
-    folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: a socket's path holds 107 bytes
-    user = pwd.getpwuid(os.geteuid()).pw_name
-    if os.geteuid() == 0:  # the server refuses to run as root
-        user = "postgres" if any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else "nobody"
-        shutil.chown(folder, user)
-    run_as: dict[str, Any] = {"user": user} if os.geteuid() == 0 else {}
-
-    def run(*command: str) -> None:
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **run_as)
-
-    data = str(folder / "data")
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=60"
-    run(initdb, "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync")
-    run(control, "-D", data, "-w", "-o", options, "-l", str(folder / "log"), "start")
-    try:
-        yield f"postgresql://tester@/postgres?host={folder}"
-    finally:
-        run(control, "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(folder)
+def postgres_server() -> Iterator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -53,14 +26,11 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], st
     if request.param == "sqlite":
         numbers = itertools.count(1)
         return lambda: f"sqlite:///{tmp_path / f'store{next(numbers)}.db'}"
-    url: str = request.getfixturevalue("postgres_server")
+    server: PostgresServer = request.getfixturevalue("postgres_server")
 
     def emptied() -> str:
-        engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
-        with engine.begin() as connection:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        engine.dispose()
-        return url
+        server.empty()
+        return server.url
 
     return emptied
 

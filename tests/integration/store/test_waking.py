@@ -12,6 +12,7 @@ import pytest
 
 from agent.domain import NewTask, Task
 from agent.store import Store, open_store
+from tests.support.postgres import PostgresServer
 
 BEAT_ON_DEMAND = """
 import sys, time
@@ -110,8 +111,8 @@ def test_many_waiting_threads_share_one_observer(store: Store, store_url: str) -
     assert woken == [True] * 20
 
 
-def test_a_reader_wakes_again_after_the_server_dropped_its_connection(postgres_server: str) -> None:
-    with open_store(postgres_server) as store, open_store(postgres_server) as other:
+def test_a_reader_wakes_again_after_the_server_dropped_its_connection(postgres_server: PostgresServer) -> None:
+    with open_store(postgres_server.url) as store, open_store(postgres_server.url) as other:
         settled(store)
         with other._db.writing() as connection:
             connection.exec_driver_sql(
