@@ -1,0 +1,167 @@
+"""The database server goes away under agents, commands and plugins in processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.artifacts import open_artifacts
+from agent.cli.signals import LEAVE_S
+from agent.domain import Task, TaskStatus
+from agent.installation import Installation
+from agent.settings import Settings
+from agent.store import Store, open_store
+from tests.chaos.audit import audit, end_runs_of
+from tests.support.inputs import COUNTED, Cli, write_model, write_project
+from tests.support.postgres import PostgresServer, running_postgres
+
+pytestmark = pytest.mark.timeout(180)
+
+LINES = 300
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: PostgresServer) -> PostgresServer:
+    running.empty()
+    return running
+
+
+@pytest.fixture
+def cli(server: PostgresServer, tmp_path: Path) -> Cli:
+    return Cli(tmp_path / "home", {"AGENT_ENGINE": "process", "AGENT_STORE_URL": server.url, "AGENT_WEB_PORT": "0"})
+
+
+@pytest.fixture
+def finish(tmp_path: Path) -> Path:
+    """The file for which a task waits: it is slow before, and finishes after that."""
+    return tmp_path / "finish"
+
+
+@pytest.fixture
+def training(tmp_path: Path, finish: Path) -> tuple[object, ...]:
+    project, model = write_project(tmp_path / "fruit"), write_model(tmp_path / "start")
+    options = (f"lines={LINES}", f"slow_until={finish}", "checkpoint_every=10")
+    sets = [word for option in options for word in ("--set", option)]
+    return ("submit-train", "--plugin", COUNTED, "--project", project, "--model", model, *sets)
+
+
+@pytest.fixture
+def start(cli: Cli, tmp_path: Path) -> Iterator[Start]:
+    """Start a command; whatever runs after the test is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*args: object) -> subprocess.Popen[str]:
+        started.append(cli.start(*args))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+    end_runs_of(tmp_path)
+
+
+def reaches(store: Store, reached: Callable[[Task], bool]) -> Task:
+    """Wait until task 1 is as described."""
+    deadline = time.monotonic() + 60
+    while not store.tasks.list() or not reached(task := store.tasks.get(1)):
+        assert time.monotonic() < deadline, store.tasks.list()
+        store.wait_for_change(1)
+    return task
+
+
+def runs_on(cli: Cli, lines: int) -> None:
+    """Wait until the plugin has printed so many lines more, which nobody reads."""
+    (output,) = (cli.home / "processes").glob("*/output")
+    before, deadline = output.read_bytes().count(b"err "), time.monotonic() + 60
+    while output.read_bytes().count(b"err ") < before + lines:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def nothing_is_missing(cli: Cli, store: Store) -> None:
+    settings = Settings(home=cli.home)
+    installation = Installation(store, open_artifacts(settings.artifacts), settings)
+    assert audit(installation, [installation.open_engine("process", settings)]) == []
+
+
+@pytest.mark.parametrize("command", ["run", "submit-train"])
+def test_a_server_that_is_restarted_under_a_running_task_is_only_a_delay(
+    cli: Cli, server: PostgresServer, start: Start, training: tuple[object, ...], finish: Path, command: str
+) -> None:
+    words = training if command == "submit-train" else ("run",)
+    process = start(*words)
+    if command == "run":
+        cli.run(*training, "--detach")
+    with open_store(server.url) as store:
+        reaches(store, lambda task: task.lines_read > 30)
+        server.stop()
+        runs_on(cli, 12)
+        refused = cli.run("task", "list", code=5)
+        assert "does not answer" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+        server.start()
+        finish.touch()
+        ended = reaches(store, lambda task: task.status.is_final)
+        assert (ended.status, ended.reason) == (TaskStatus.FINISHED, "finished")
+        nothing_is_missing(cli, store)
+    if command == "run":
+        process.terminate()
+    said = process.communicate(timeout=60)[1]
+    assert "Traceback" not in said
+    assert said.count("the store does not answer") == 1
+    if command == "submit-train":
+        assert process.returncode == 0, said
+
+
+def test_an_agent_that_is_told_to_end_while_the_server_is_away_leaves_its_task_to_the_next(
+    cli: Cli, server: PostgresServer, start: Start, training: tuple[object, ...], finish: Path
+) -> None:
+    first = start("run")
+    cli.run(*training, "--detach")
+    with open_store(server.url) as store:
+        reaches(store, lambda task: task.lines_read > 30)
+        server.stop("immediate")
+        runs_on(cli, 3)
+        first.terminate()
+        said = first.communicate(timeout=LEAVE_S + 20)[1]
+        assert "running on without an agent: task 1" in said
+        assert "Traceback" not in said
+        runs_on(cli, 3)
+        server.start()
+        start("run")
+        finish.touch()
+        ended = reaches(store, lambda task: task.status.is_final)
+        assert (ended.status, ended.reason) == (TaskStatus.FINISHED, "finished")
+        nothing_is_missing(cli, store)
+
+
+def test_a_container_that_ends_while_the_server_is_away_is_recorded_later_as_it_ended(
+    cli: Cli, server: PostgresServer, start: Start, training: tuple[object, ...], finish: Path
+) -> None:
+    start("run")
+    cli.run(*training, "--detach")
+    with open_store(server.url) as store:
+        reaches(store, lambda task: task.lines_read > 30)
+        server.stop()
+        finish.touch()
+        (output,) = (cli.home / "processes").glob("*/output")
+        deadline = time.monotonic() + 60
+        while b"err %d\n" % LINES not in output.read_bytes():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        server.start()
+        ended = reaches(store, lambda task: task.status.is_final)
+        assert (ended.status, ended.reason, ended.exit_code) == (TaskStatus.FINISHED, "finished", 0)
+        nothing_is_missing(cli, store)
