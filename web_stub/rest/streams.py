@@ -107,6 +107,7 @@ def _list_news(web: Web, name: str, query: TaskStreamQuery | ModelStreamQuery, r
 @router.post("/stream", response_class=StreamingResponse, responses=_STREAM)
 async def stream_together(web: WebDep, asked: JointStream) -> StreamingResponse:
     """Many streams in one. A line of data before that of each message has the number of its stream and a mark."""
+    await run_in_threadpool(lambda: web.store.revision)  # a stream that has begun cannot say that the store is away
     return stream_response(stream_of_many(web.hub, [await _news(web, place) for place in asked.streams]))
 
 
