@@ -37,9 +37,9 @@ _SQLITE_PRAGMAS = (
 # The URL may say otherwise.
 _POSTGRES_PATIENCE = {
     "connect_timeout": 5,
-    "tcp_user_timeout": 15_000,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
+    "tcp_user_timeout": 9_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
     "keepalives_count": 2,
 }
 _POSTGRES_SYNC = """

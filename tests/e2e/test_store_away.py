@@ -125,7 +125,7 @@ def test_a_server_that_is_restarted_under_a_running_task_is_only_a_delay(
         assert process.returncode == 0, said
 
 
-def test_an_agent_that_is_told_to_end_while_the_server_is_away_leaves_its_task_to_the_next(
+def test_an_agent_that_is_told_to_end_while_the_server_is_away_leaves_its_task_to_an_agent_that_waits_for_it(
     cli: Cli, server: PostgresServer, start: Start, training: tuple[object, ...], finish: Path
 ) -> None:
     first = start("run")
@@ -138,9 +138,10 @@ def test_an_agent_that_is_told_to_end_while_the_server_is_away_leaves_its_task_t
         said = first.communicate(timeout=LEAVE_S + 20)[1]
         assert "running on without an agent: task 1" in said
         assert "Traceback" not in said
-        runs_on(cli, 3)
+        second = start("run")
+        assert second.stderr is not None
+        assert "the store does not answer" in second.stderr.readline()
         server.start()
-        start("run")
         finish.touch()
         ended = reaches(store, lambda task: task.status.is_final)
         assert (ended.status, ended.reason) == (TaskStatus.FINISHED, "finished")

@@ -5,6 +5,8 @@ Store, artifacts and server are real; only the engine is a fake.
 
 from __future__ import annotations
 
+import os
+import random
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -135,11 +137,12 @@ def saved(store: Store, task_id: int) -> int:
 
 # Requests between two losses: a batch of lines takes a dozen, and has to get through in one of its attempts.
 STRIDE = 29
+FIRST = sorted(random.Random(int(os.environ.get("CHAOS_SEED", "5"))).sample(range(STRIDE), 3))  # another seed, others
 
 
 @pytest.mark.parametrize("kind", ["train", "inference"])
 @pytest.mark.parametrize("loss", list(Loss), ids=lambda loss: loss.value)
-@pytest.mark.parametrize("first", [3, 11, 22])
+@pytest.mark.parametrize("first", FIRST)
 def test_whichever_requests_are_lost_the_task_ends_well(
     near: Installation,
     far: Installation,
