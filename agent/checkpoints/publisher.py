@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from agent import library
+from agent.checkpoints.absence import Absence
 from agent.checkpoints.deletion_guard import DeletionGuard
 from agent.checkpoints.power_cut import WENT_DOWN, lost_from_project
 from agent.checkpoints.snapshot import open_results
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
 
 LOOK_S = 5.0  # between two looks whether there is space for a checkpoint that waits for it
-AWAY_LIMIT_S = 60.0  # artifacts that do not answer are asked after growing pauses, up to this: each try packs again
-STOP_LIMIT_S = 900.0  # how long the end of a task that somebody stopped waits for artifacts that do not answer
 _HEADER_BYTES = 2048  # of a file in a tar, about
 
 
@@ -89,7 +87,6 @@ class Uploader:
         patience: Patience | None = None,
     ) -> None:
         """`patience` says how long the end of the task waits for artifacts that do not answer."""
-        self._patience = patience or Patience()
         self.image_digest: str | None = task.image_digest
         self._task = task
         self._plugin = plugin
@@ -106,10 +103,7 @@ class Uploader:
         self._broken: BaseException | None = None
         self._waiting: list[_Checkpoint | _ResultProject] = []  # for its turn, space or artifacts; the worker's only
         self._said: set[int] = set()  # events whose waiting the log tells of
-        self._away: ArtifactsAway | None = None  # while the artifacts do not answer
-        self._pause_s = LOOK_S  # until what waits is tried again ...
-        self._look_at = 0.0  # ... at this time.monotonic()
-        self._gives_up_at: float | None = None  # time.monotonic(); None: nobody has asked for the end of the task
+        self._absence = Absence(patience or Patience(), lambda: store.tasks.stop_requested(task.id), pause_s=LOOK_S)
         self._projects: list[Project] = []
         self._postponed: list[_Reported] = []  # the disk had no room for their snapshots
         self._is_full = False  # and the log says so
@@ -216,7 +210,7 @@ class Uploader:
             self._worker.join()
             self._worker = None
         is_left = isinstance(self._broken, TakenOver | StoreBusy)  # then the rest belongs to another agent
-        is_left |= isinstance(self._broken, ArtifactsAway) and not self._has_given_up
+        is_left |= isinstance(self._broken, ArtifactsAway) and not self._absence.is_given_up
         self._guard.stop(forget=not is_left)
         if self._broken is not None:
             if not is_left:
@@ -256,15 +250,15 @@ class Uploader:
             try:
                 self._import_project()
             except ArtifactsAway as away:
-                self._is_away(away)
-                self._hold_out(away)
+                self._wait_for(away)
+                self._absence.outlast(lambda: False)
         return self._projects[-1]
 
     def _work(self) -> None:
         job: _Checkpoint | _ResultProject | _Look | None = _Look()
         while job is not None:
             try:
-                job = self._queue.get(timeout=max(0.0, self._look_at - time.monotonic()) if self._waiting else None)
+                job = self._queue.get(timeout=LOOK_S if self._waiting else None)
             except queue.Empty:
                 job = _Look()
             if self._broken is not None:
@@ -278,15 +272,12 @@ class Uploader:
 
     def _try_what_waits(self, *, is_last: bool) -> None:
         """Let everything arrive that can. At the end artifacts that do not answer are waited for."""
-        if self._away is None or is_last or time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + LOOK_S
-            for job in self._waiting.copy():
-                while not self._arrives(job, is_last=is_last) and is_last:
-                    self._hold_out(self._away)
-                if self._away is not None:
-                    break
-        if self._away is not None:
-            self._say_that_all_wait(self._away)
+        for job in self._waiting.copy():
+            if self._absence.keeps_waiting and not is_last:
+                self._say_that_all_wait()
+                return
+            while not self._arrives(job, is_last=is_last) and is_last:
+                self._absence.outlast(lambda: self._broken is not None)
 
     def _arrives(self, job: _Checkpoint | _ResultProject, *, is_last: bool) -> bool:
         """Whether nothing more is to be done about the job."""
@@ -297,36 +288,19 @@ class Uploader:
             else:
                 self._import_project()
         except ArtifactsAway as away:
-            self._is_away(away)
+            self._wait_for(away)
             return False
-        self._away, self._pause_s = None, LOOK_S
+        self._absence.ended()
         self._waiting.remove(job)
         return True
 
-    def _is_away(self, away: ArtifactsAway) -> None:
-        self._away = away
-        self._look_at = time.monotonic() + self._pause_s
-        self._pause_s = min(2 * self._pause_s, AWAY_LIMIT_S)
-        self._say_that_all_wait(away)
+    def _wait_for(self, away: ArtifactsAway) -> None:
+        self._absence.noticed(away)
+        self._say_that_all_wait()
 
-    def _say_that_all_wait(self, away: ArtifactsAway) -> None:
+    def _say_that_all_wait(self) -> None:
         for job in self._waiting or [_ResultProject()]:
-            self._say_that_it_waits(job, f"the artifacts answer: {away}")
-
-    def _hold_out(self, away: ArtifactsAway | None) -> None:
-        """Wait until it is time to ask the artifacts again. Raises `away` when the agent or the waiting is to end."""
-        assert away is not None
-        while (left_s := self._look_at - time.monotonic()) > 0:
-            if self._patience.wait(min(left_s, 1.0)) or self._broken is not None:
-                raise away
-        if self._gives_up_at is None and self._store.tasks.stop_requested(self._task.id):
-            self._gives_up_at = time.monotonic() + STOP_LIMIT_S
-        if self._has_given_up:
-            raise away
-
-    @property
-    def _has_given_up(self) -> bool:
-        return self._gives_up_at is not None and time.monotonic() >= self._gives_up_at
+            self._say_that_it_waits(job, f"the artifacts answer: {self._absence.failure}")
 
     def _say_that_it_waits(self, job: _Checkpoint | _ResultProject, until: str) -> None:
         seq = job.reported.seq if isinstance(job, _Checkpoint) else 0

@@ -14,7 +14,7 @@ import pytest
 from agent import library
 from agent.artifacts import open_artifacts, refusal
 from agent.artifacts.remote import RemoteArtifacts
-from agent.checkpoints import publisher
+from agent.checkpoints import absence, publisher
 from agent.domain import CheckpointState, Task, TaskStatus
 from agent.engines import Frame
 from agent.installation import Installation
@@ -191,7 +191,7 @@ def test_the_end_of_a_task_that_somebody_stopped_does_not_wait_for_ever(
     queue: Queue,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(publisher, "STOP_LIMIT_S", 0.05)
+    monkeypatch.setattr(absence, "STOP_LIMIT_S", 0.05)
     task = queue()
 
     def act(folder: Path) -> Iterator[Any]:
