@@ -71,16 +71,19 @@ class Patience:
 
 
 class _Patient:
-    """The store or one of its nouns: each method of it is called again while the store does not answer."""
+    """The store or one of its nouns: each method of a noun is called again while the store does not answer.
+
+    The store's own methods do not ask the database, as `wait_for_change`, or are not for runs.
+    """
 
     def __init__(self, inner: Any, store: Store, patience: Patience) -> None:
         self._inner, self._store, self._patience = inner, store, patience
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        if callable(found):
-            return partial(self._ask, found)
-        is_noun = self._inner is self._store and not isinstance(found, str) and name != "outage"
+        if self._inner is not self._store:
+            return partial(self._ask, found) if callable(found) else found
+        is_noun = not callable(found) and not isinstance(found, str) and name != "outage"
         return _Patient(found, self._store, self._patience) if is_noun else found
 
     def _ask(self, method: Callable[..., Any], *args: Any, **named: Any) -> Any:

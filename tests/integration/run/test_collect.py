@@ -420,6 +420,39 @@ def test_a_busy_store_delays_lines_and_loses_none(tmp_path: Path):
         assert raws(store, task_id) == LINES
 
 
+def test_while_the_store_does_not_answer_lines_wait_where_they_are(tmp_path: Path):
+    path = tmp_path / "store.db"
+    with open_store(f"sqlite:///{path}", busy_timeout_s=0.01) as store:
+        task_id = new_task(store)
+        released, most = threading.Event(), 0
+
+        def wait(seconds: float) -> bool:
+            return released.wait(seconds) and False
+
+        def output() -> Iterator[Sequence[Frame]]:
+            nonlocal most
+            for number in range(60_000):
+                most = max(most, recording.waiting)
+                yield [(1, b"line %d\n" % number)]
+
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        recording = recorder(store, task_id, patience=Patience(wait))
+        ignored = {"on_checkpoint": print, "on_applied": print}
+        collecting = threading.Thread(target=collect, args=(output(), recording), kwargs=ignored, daemon=True)
+        collecting.start()
+        while recording.waiting < 8000:  # the reader has stopped, or is about to
+            assert collecting.is_alive()
+            time.sleep(0.01)
+        other.execute("ROLLBACK")
+        other.close()
+        released.set()
+        collecting.join(60)
+
+        assert most <= 8001
+        assert store.tasks.get(task_id).lines_read == 60_000
+
+
 def test_a_full_disk_ends_collecting_and_what_was_not_committed_waits(store: Store, task_id: int):
     recording = recorder(store, task_id)
     lines = [f"{n} " + "x" * 1000 for n in range(10_000)]
