@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,14 +33,30 @@ def running() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def server(running: PostgresServer) -> PostgresServer:
+def server(running: PostgresServer) -> Iterator[PostgresServer]:
     running.empty()
-    return running
+    yield running
+    with suppress(subprocess.CalledProcessError):  # it runs, unless the test has failed
+        running.start()
+
+
+@pytest.fixture(scope="session")
+def counted_image(docker_engine: object, base_image: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    Cli(tmp_path_factory.mktemp("build"), {}).run("build", COUNTED, "--base", f"base-py={base_image}")
 
 
 @pytest.fixture
-def cli(server: PostgresServer, tmp_path: Path) -> Cli:
-    return Cli(tmp_path / "home", {"AGENT_ENGINE": "process", "AGENT_STORE_URL": server.url, "AGENT_WEB_PORT": "0"})
+def engine(request: pytest.FixtureRequest) -> str:
+    """The name of the engine; tests may give another."""
+    name = getattr(request, "param", "process")
+    if name == "docker":
+        request.getfixturevalue("counted_image")
+    return str(name)
+
+
+@pytest.fixture
+def cli(server: PostgresServer, tmp_path: Path, engine: str) -> Cli:
+    return Cli(tmp_path / "home", {"AGENT_ENGINE": engine, "AGENT_STORE_URL": server.url, "AGENT_WEB_PORT": "0"})
 
 
 @pytest.fixture
@@ -72,6 +89,13 @@ def start(cli: Cli, tmp_path: Path) -> Iterator[Start]:
     end_runs_of(tmp_path)
 
 
+def appears(server: PostgresServer) -> None:
+    """Wait until an agent takes tasks from the queue."""
+    with open_store(server.url) as store:
+        while not any(agent.info.get("takes") == "queue" for agent in store.agents.list()):
+            store.wait_for_change(1)
+
+
 def reaches(store: Store, reached: Callable[[Task], bool]) -> Task:
     """Wait until task 1 is as described."""
     deadline = time.monotonic() + 60
@@ -81,11 +105,19 @@ def reaches(store: Store, reached: Callable[[Task], bool]) -> Task:
     return task
 
 
-def runs_on(cli: Cli, lines: int) -> None:
-    """Wait until the plugin has printed so many lines more, which nobody reads."""
+def printed(cli: Cli, task: Task) -> bytes:
+    """What the plugin has printed so far, as its engine has it."""
+    if task.engine == "docker":
+        command = ["docker", "logs", str(task.container_id)]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True).stdout
     (output,) = (cli.home / "processes").glob("*/output")
-    before, deadline = output.read_bytes().count(b"err "), time.monotonic() + 60
-    while output.read_bytes().count(b"err ") < before + lines:
+    return output.read_bytes()
+
+
+def runs_on(cli: Cli, task: Task, lines: int) -> None:
+    """Wait until the plugin has printed so many lines more, which nobody reads."""
+    before, deadline = printed(cli, task).count(b"err "), time.monotonic() + 60
+    while printed(cli, task).count(b"err ") < before + lines:
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -93,21 +125,26 @@ def runs_on(cli: Cli, lines: int) -> None:
 def nothing_is_missing(cli: Cli, store: Store) -> None:
     settings = Settings(home=cli.home)
     installation = Installation(store, open_artifacts(settings.artifacts), settings)
-    assert audit(installation, [installation.open_engine("process", settings)]) == []
+    assert audit(installation, [installation.open_engine(cli.env["AGENT_ENGINE"], settings)]) == []
 
 
-@pytest.mark.parametrize("command", ["run", "submit-train"])
+@pytest.mark.parametrize(
+    ("engine", "command"),
+    [("process", "run"), ("process", "submit-train"), pytest.param("docker", "run", marks=pytest.mark.docker)],
+    indirect=["engine"],
+)
 def test_a_server_that_is_restarted_under_a_running_task_is_only_a_delay(
     cli: Cli, server: PostgresServer, start: Start, training: tuple[object, ...], finish: Path, command: str
 ) -> None:
     words = training if command == "submit-train" else ("run",)
     process = start(*words)
     if command == "run":
+        appears(server)
         cli.run(*training, "--detach")
     with open_store(server.url) as store:
-        reaches(store, lambda task: task.lines_read > 30)
+        task = reaches(store, lambda task: task.lines_read > 30)
         server.stop()
-        runs_on(cli, 12)
+        runs_on(cli, task, 12)
         refused = cli.run("task", "list", code=5)
         assert "does not answer" in refused.stderr
         assert len(refused.stderr.splitlines()) == 1
@@ -129,11 +166,12 @@ def test_an_agent_that_is_told_to_end_while_the_server_is_away_leaves_its_task_t
     cli: Cli, server: PostgresServer, start: Start, training: tuple[object, ...], finish: Path
 ) -> None:
     first = start("run")
+    appears(server)
     cli.run(*training, "--detach")
     with open_store(server.url) as store:
-        reaches(store, lambda task: task.lines_read > 30)
+        task = reaches(store, lambda task: task.lines_read > 30)
         server.stop("immediate")
-        runs_on(cli, 3)
+        runs_on(cli, task, 3)
         first.terminate()
         said = first.communicate(timeout=LEAVE_S + 20)[1]
         assert "running on without an agent: task 1" in said
@@ -152,14 +190,14 @@ def test_a_container_that_ends_while_the_server_is_away_is_recorded_later_as_it_
     cli: Cli, server: PostgresServer, start: Start, training: tuple[object, ...], finish: Path
 ) -> None:
     start("run")
+    appears(server)
     cli.run(*training, "--detach")
     with open_store(server.url) as store:
-        reaches(store, lambda task: task.lines_read > 30)
+        task = reaches(store, lambda task: task.lines_read > 30)
         server.stop()
         finish.touch()
-        (output,) = (cli.home / "processes").glob("*/output")
         deadline = time.monotonic() + 60
-        while b"err %d\n" % LINES not in output.read_bytes():
+        while b"err %d\n" % LINES not in printed(cli, task):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         server.start()
