@@ -14,6 +14,8 @@
     ├── Cancelled                4    409   who stopped the task (run/cancellation.py)
     └── StorageFailed            5    503   who runs the machine
         ├── StoreBusy            5    503   another process holds the database: try again
+        │   └── StoreAway        5    503   the database server cannot be reached now: try again
+        ├── ArtifactsAway        5    503   the place of the artifacts cannot be reached now: try again
         └── DiskFull             5    507
 
 The sentence in `str(error)` is complete: what is wrong, where, what to do.
@@ -145,6 +147,18 @@ class StoreBusy(StorageFailed):
     """Another process held the database for too long."""
 
     reason = "store_busy"
+
+
+class StoreAway(StoreBusy):
+    """The database server cannot be reached now, or cut the connection: whether the transaction counts is unknown."""
+
+    reason = "store_away"
+
+
+class ArtifactsAway(StorageFailed):
+    """The place of the artifacts cannot be reached now. It has not refused anything."""
+
+    reason = "artifacts_away"
 
 
 class DiskFull(StorageFailed):

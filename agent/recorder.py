@@ -12,23 +12,22 @@ import stat
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import stamina
-
 from agent.errors import StoreBusy
 from agent.events.log_lines import LogLines
 from agent.events.model import CheckpointReported, Event, Level, Stream
 from agent.events.parse import parse_line
+from agent.patience import Patience
 from agent.store import EventRow
 
 if TYPE_CHECKING:
     from agent.store import Store
 
-_BUSY_LIMIT_S = 120.0  # how long a busy store is asked again, beyond the store's own patience
 _LINGER_S = 0.03  # how long a line may wait for company; readers are promised it within 0.1 s of being printed
 _LONGEST_LINGER_S = 0.35  # where commits are slow: with the commits before and of the line, a second is not reached
 _COMMITS_PER_LINGER = 0.5
@@ -53,13 +52,23 @@ class Recorder:
     """Numbers a task's events and commits them. Thread-safe: notes may come from any thread.
 
     `lines_read` and `last_seq` are the task's, so the recorder of a restarted agent goes on where the earlier recorder
-    stopped. `log_path` is the task's log file; committed events are appended to it in the official shape.
+    stopped. `log_path` is the task's log file; committed events are appended to it in the official shape. While the
+    store does not answer, a commit waits as long as `patience` lasts, and whoever reads lines waits with it.
     """
 
     def __init__(
-        self, store: Store, task_id: int, *, lines_read: int, last_seq: int, log_path: Path, agent_id: str | None = None
+        self,
+        store: Store,
+        task_id: int,
+        *,
+        lines_read: int,
+        last_seq: int,
+        log_path: Path,
+        agent_id: str | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._store = store
+        self._patience = patience or Patience()
         self._task_id = task_id
         self._agent_id = agent_id  # the store refuses events of an agent that has lost the task
         self._lines_read = lines_read
@@ -89,12 +98,17 @@ class Recorder:
         level: Level = Level.INFO,
         event_type: str | None = None,
         fields: Mapping[str, Any] | None = None,
+        *,
+        limit_s: float = float("inf"),
     ) -> int:
-        """Record an event of the agent's own and commit it at once, with all waiting events. Gives its number."""
+        """Record an event of the agent's own and commit it at once, with all waiting events. Gives its number.
+
+        `limit_s` as for `flush`: the event has its number, and waits, when StoreBusy is raised.
+        """
         event = self._log_lines.note(message, level, event_type, fields, time.time_ns() // 1000)
         with self._changed:
             seq = self._add([event])
-        self.flush()
+        self.flush(limit_s)
         return seq
 
     def record(self, events: Sequence[Event]) -> int:
@@ -113,30 +127,35 @@ class Recorder:
             self._changed.notify_all()
         return self._seq
 
-    def flush(self) -> None:
+    def flush(self, limit_s: float = float("inf")) -> None:
         """Commit the waiting events with the reading position; returns when all earlier events are committed.
 
-        Waits for a busy store. Raises StorageFailed when the store refuses; the events wait on then.
+        Waits for a store that is busy or away. Raises StoreBusy when it has not answered within `limit_s`, or when the
+        recorder's patience ends, StorageFailed when it refuses; the events wait on then.
         """
-        with self._committing:
+        if not self._committing.acquire(timeout=-1 if limit_s == float("inf") else limit_s):
+            raise StoreBusy(f"The store {self._store.name} has not answered for {limit_s:g} s.")
+        try:
+            self._commit(limit_s)
+        finally:
+            self._committing.release()
+
+    def _commit(self, limit_s: float) -> None:
+        with self._changed:
+            rows, self._rows = self._rows, []
+            lines_read = self._lines_read
+        if not rows:
+            return
+        append = partial(self._store.events.append, self._task_id, rows, lines_read=lines_read, agent_id=self._agent_id)
+        started = time.monotonic()
+        try:
+            self._patience.call(self._store, append, limit_s=limit_s)
+        except BaseException:
             with self._changed:
-                rows, self._rows = self._rows, []
-                lines_read = self._lines_read
-            if not rows:
-                return
-            started = time.monotonic()
-            try:
-                for attempt in stamina.retry_context(
-                    on=StoreBusy, attempts=None, timeout=_BUSY_LIMIT_S, wait_initial=0.05, wait_max=2.0
-                ):
-                    with attempt:
-                        self._store.events.append(self._task_id, rows, lines_read=lines_read, agent_id=self._agent_id)
-            except BaseException:
-                with self._changed:
-                    self._rows = rows + self._rows
-                raise
-            self._commit_s = expected_s(self._commit_s, time.monotonic() - started)
-            self._write_log(rows)
+                self._rows = rows + self._rows
+            raise
+        self._commit_s = expected_s(self._commit_s, time.monotonic() - started)
+        self._write_log(rows)
 
     def unhandled_checkpoints(self) -> list[tuple[int, CheckpointReported]]:
         """Checkpoints whose line was committed and that have no row, because a crash came before their handler."""

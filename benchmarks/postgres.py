@@ -27,7 +27,7 @@ from benchmarks import Ratio
 from benchmarks._silent_task import silent_task
 from benchmarks.log_loop import lines
 from benchmarks.store import new_task
-from tests.support.postgres_server import postgres_server, programs_missing
+from tests.support.postgres import programs_missing, started_postgres
 
 TASKS, LINES_PER_S, LOAD_S = 100, 300, 8.0
 PROCESSES = 2
@@ -43,8 +43,8 @@ def measure(rounds: int) -> Iterable[Ratio]:  # noqa: ARG001  a round would take
         return []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-pg-")))
-        silent = stack.enter_context(silent_task(stack.enter_context(postgres_server(syncs=True)), folder))
-        busy = stack.enter_context(postgres_server(syncs=True, connections=150))
+        silent = stack.enter_context(silent_task(stack.enter_context(started_postgres(syncs=True)).url, folder))
+        busy = stack.enter_context(started_postgres(syncs=True, connections=150)).url
         before = copy(busy)
         rate, waited_s, commits = load(busy)
         after = copy(busy)

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from agent import version
-from agent.errors import AgentError, Invalid, StoreBusy
+from agent.errors import AgentError, ArtifactsAway, Invalid, StoreBusy
 from agent.formats.json_errors import explain
 from agent.settings import Settings
 from web_stub import health, pages, public_api, rest
@@ -123,7 +123,9 @@ async def _agent_error(request: Request, error: Exception) -> Response:
             {"file": p.file, "place": p.place, "sentence": p.sentence, "remedy": p.remedy} for p in error.problems
         ]
     return error_response(
-        _status(request, error.http_status, again=isinstance(error, StoreBusy | TooBusy)), str(error), details
+        _status(request, error.http_status, again=isinstance(error, StoreBusy | ArtifactsAway | TooBusy)),
+        str(error),
+        details,
     )
 
 

@@ -22,6 +22,7 @@ The messages of a task's stream:
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,12 +31,15 @@ from weakref import WeakValueDictionary
 
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
+from agent.errors import StorageFailed
 from web_stub.feeds import ListFeed, Row, TaskFeed, message
 from web_stub.json_response import encode
 from web_stub.task_cards import TaskCards
 
 if TYPE_CHECKING:
     from agent.store import Store
+
+logger = logging.getLogger(__name__)
 
 HEARTBEAT_S = 15.0  # then a comment is sent, so that proxies and browsers know that the stream is alive
 _COALESCE_S = 0.05  # a thousand commits a second wake the streams twenty times
@@ -238,4 +242,13 @@ async def stream_of_many(hub: Hub, sources: Sequence[News]) -> AsyncIterator[byt
 
 def stream_response(messages: AsyncIterator[bytes]) -> EventSourceResponse:
     """Ends with its client: Starlette cancels the iterator when the connection goes away."""
-    return EventSourceResponse(messages, headers={"x-accel-buffering": "no"})  # which proxies would keep back
+    return EventSourceResponse(_while_stored(messages), headers={"x-accel-buffering": "no"})  # proxies would keep back
+
+
+async def _while_stored(messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The messages until the store does not answer: the stream ends, and its reader connects again and is told why."""
+    try:
+        async for message in messages:
+            yield message
+    except StorageFailed as error:
+        logger.info("an event stream ends: %s", error)

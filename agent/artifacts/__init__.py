@@ -23,6 +23,7 @@ from agent.fs.names import shown
 PlaceHow = Literal["private", "shared"]
 PlaceMethod = Literal["reflink", "hardlink", "copy"]
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_NO_BLOB = "0" * 64  # the hash of nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ class Batch(Protocol):
 
 
 class Artifacts(Protocol):
-    """Raises NotFound for unknown blobs, DiskFull and StorageFailed when the place of the bytes refuses.
+    """Raises NotFound for unknown blobs, DiskFull and StorageFailed when the place of the bytes refuses, ArtifactsAway
+    when it cannot be reached now.
 
     A blob gets its name when its bytes are on the disk, and a blob that was put survives a power cut.
     """
@@ -136,6 +138,7 @@ def refusal(artifacts: Artifacts) -> str:
         with artifacts.writer() as writer:
             writer.write(b"ready?")
             writer.discard()
+        artifacts.exists(_NO_BLOB)  # what is written goes through a cache on this machine
     except (AgentError, OSError) as error:
         return str(error)
     return ""

@@ -13,7 +13,8 @@ from agent.artifacts import Blob, PlaceHow, PlaceMethod, checked
 from agent.artifacts.garbage import KeptBlob, collect, kept_blobs, locked, touch
 from agent.artifacts.halves import LocalBatch, LocalWriter, Target
 from agent.artifacts.place import Placer
-from agent.errors import BadInput, NotFound, StorageFailed
+from agent.errors import ArtifactsAway, BadInput, NotFound, StorageFailed
+from agent.fs.absence import is_away
 from agent.fs.atomic import write_atomically
 from agent.fs.disk import writing
 from agent.fs.durable import make_folder, sync_file, sync_file_system, sync_folder
@@ -108,7 +109,8 @@ class LocalArtifacts:
         except FileNotFoundError:
             raise _missing(sha256) from None
         except OSError as error:
-            raise StorageFailed(f"Cannot read blob {sha256}: {error.strerror}.") from error
+            failure = ArtifactsAway if is_away(error) else StorageFailed
+            raise failure(f"Cannot read blob {sha256}: {error.strerror}.") from error
         if verify:
             if hashlib.file_digest(opened, "sha256").hexdigest() != sha256:
                 opened.close()

@@ -21,7 +21,8 @@ from agent.artifacts import Blob, PlaceHow, PlaceMethod, checked
 from agent.artifacts.garbage import KeptBlob
 from agent.artifacts.halves import LocalBatch, LocalWriter
 from agent.artifacts.local import LocalArtifacts
-from agent.errors import AgentError, NotFound, StorageFailed
+from agent.errors import AgentError, ArtifactsAway, NotFound, StorageFailed
+from agent.fs.absence import is_away
 from agent.fs.half_made import HalfMade
 
 # An object appears when its upload is complete; elsewhere a rename makes it so.
@@ -132,7 +133,10 @@ class RemoteArtifacts:
 
     @contextmanager
     def _asking(self, doing: str) -> Iterator[None]:
-        """Drivers raise what they like: all of it becomes StorageFailed with the address, without secrets."""
+        """Drivers raise what they like: all of it becomes StorageFailed with the address, without secrets.
+
+        ArtifactsAway where asking again later may help.
+        """
         try:
             yield
         except AgentError:
@@ -140,9 +144,8 @@ class RemoteArtifacts:
         except ImportError as error:
             raise StorageFailed(f"Cannot use {self._shown}: {error}.") from error
         except Exception as error:
-            raise StorageFailed(
-                f"Artifacts at {self._shown}: {doing} failed: {type(error).__name__}: {error}."
-            ) from error
+            failure = ArtifactsAway if is_away(error) else StorageFailed
+            raise failure(f"Artifacts at {self._shown}: {doing} failed: {type(error).__name__}: {error}.") from error
 
 
 class RemoteWriter:

@@ -17,16 +17,28 @@ from typing import TYPE_CHECKING
 import psutil
 
 from agent import library
+from agent.checkpoints.absence import Absence
 from agent.checkpoints.deletion_guard import DeletionGuard
 from agent.checkpoints.power_cut import WENT_DOWN, lost_from_project
 from agent.checkpoints.snapshot import open_results
 from agent.checkpoints.snapshots import CHANGED, Snapshots
 from agent.domain import CheckpointState, NewModel, Plugin, Project, Provenance, Task, TaskType
-from agent.errors import AgentError, Conflict, DiskFull, Invalid, PluginFailed, StorageFailed, TakenOver
+from agent.errors import (
+    AgentError,
+    ArtifactsAway,
+    Conflict,
+    DiskFull,
+    Invalid,
+    PluginFailed,
+    StorageFailed,
+    StoreBusy,
+    TakenOver,
+)
 from agent.events.model import CheckpointReported, Level, Stream
 from agent.formats import model_state
 from agent.formats.survey import Survey, survey
 from agent.fs.disk import writing
+from agent.patience import Patience
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
@@ -56,7 +68,7 @@ class _ResultProject:
 
 
 class _Look:
-    """It is time to see whether there is space for what waits."""
+    """It is time to see whether there is space for what waits, and whether the artifacts answer."""
 
 
 def model_name(task: Task, index: int) -> str:
@@ -77,7 +89,9 @@ class Uploader:
         recorder: Recorder,
         results: Path,
         project_name: str,
+        patience: Patience | None = None,
     ) -> None:
+        """`patience` says how long the end of the task waits for artifacts that do not answer."""
         self.image_digest: str | None = task.image_digest
         self._task = task
         self._plugin = plugin
@@ -92,7 +106,9 @@ class Uploader:
         self._queue: queue.SimpleQueue[_Checkpoint | _ResultProject | None] = queue.SimpleQueue()
         self._worker: threading.Thread | None = None
         self._broken: BaseException | None = None
-        self._waiting: list[_Checkpoint] = []  # for space; only the worker touches it
+        self._waiting: list[_Checkpoint | _ResultProject] = []  # for its turn, space or artifacts; the worker's only
+        self._said: set[int] = set()  # events whose waiting the log tells of
+        self._absence = Absence(patience or Patience(), lambda: store.tasks.stop_requested(task.id), pause_s=LOOK_S)
         self._projects: list[Project] = []
         self._postponed: list[_Reported] = []  # the disk had no room for their snapshots
         self._is_full = False  # and the log says so
@@ -187,17 +203,22 @@ class Uploader:
     # ---------------------------------------------------------------- beside it
 
     def finish(self) -> None:
-        """Wait until everything handed over has arrived or failed; clean up. Raises what broke our own storage."""
+        """Wait until everything handed over has arrived or failed; clean up. Raises what broke our own storage.
+
+        Artifacts that do not answer are waited for. Raises ArtifactsAway when the agent is to end meanwhile; what
+        waits stays then as it is, for the agent that goes on with the task.
+        """
         if self._broken is None:
             self._try_again(is_last_try=True)
         if self._worker is not None:
             self._queue.put(None)
             self._worker.join()
             self._worker = None
-        is_taken_over = isinstance(self._broken, TakenOver)  # then the rest belongs to the other agent
-        self._guard.stop(forget=not is_taken_over)
+        is_left = isinstance(self._broken, TakenOver | StoreBusy)  # then the rest belongs to another agent
+        is_left |= isinstance(self._broken, ArtifactsAway) and not self._absence.is_given_up
+        self._guard.stop(forget=not is_left)
         if self._broken is not None:
-            if not is_taken_over:
+            if not is_left:
                 self._fail_the_rest(self._broken)
             raise self._broken
         rows = self._store.checkpoints.list(self._task.id)
@@ -226,8 +247,17 @@ class Uploader:
         self._guard.stop(forget=False)
 
     def result_project(self) -> Project:
-        """The last imported result project; imported now when the plugin never said that it was complete."""
-        return self._projects[-1] if self._projects else self._import_project()
+        """The last imported result project; imported now when the plugin never said that it was complete.
+
+        Waits for artifacts that do not answer. Raises ArtifactsAway when waiting is to end.
+        """
+        while not self._projects:
+            try:
+                self._import_project()
+            except ArtifactsAway as away:
+                self._wait_for(away)
+                self._absence.outlast(lambda: False)
+        return self._projects[-1]
 
     def _work(self) -> None:
         job: _Checkpoint | _ResultProject | _Look | None = _Look()
@@ -239,18 +269,60 @@ class Uploader:
             if self._broken is not None:
                 continue
             try:
-                for waiting in self._waiting.copy():
-                    self._publish_or_wait(waiting, is_last=job is None)
-                if isinstance(job, _Checkpoint):
-                    self._publish_or_wait(job)
-                elif isinstance(job, _ResultProject):
-                    self._import_project()
+                if isinstance(job, _Checkpoint | _ResultProject):
+                    self._waiting.append(job)
+                self._try_what_waits(is_last=job is None)
             except BaseException as error:  # noqa: BLE001 - kept and raised by finish(), in the task's own thread
                 self._broken = error
 
-    def _publish_or_wait(self, job: _Checkpoint, *, is_last: bool = False) -> None:
-        """Publish a checkpoint. One for which there is no space waits in its snapshot; at the end it is given up."""
-        seq, index = job.reported.seq, job.reported.report.index
+    def _try_what_waits(self, *, is_last: bool) -> None:
+        """Let everything arrive that can. At the end artifacts that do not answer are waited for."""
+        for job in self._waiting.copy():
+            if self._absence.keeps_waiting and not is_last:
+                self._say_that_all_wait()
+                return
+            while not self._arrives(job, is_last=is_last) and is_last:
+                self._absence.outlast(lambda: self._broken is not None)
+
+    def _arrives(self, job: _Checkpoint | _ResultProject, *, is_last: bool) -> bool:
+        """Whether nothing more is to be done about the job."""
+        try:
+            if isinstance(job, _Checkpoint):
+                if not self._publish_or_wait(job, is_last=is_last):
+                    return False
+            else:
+                self._import_project()
+        except ArtifactsAway as away:
+            self._wait_for(away)
+            return False
+        self._absence.ended()
+        self._waiting.remove(job)
+        return True
+
+    def _wait_for(self, away: ArtifactsAway) -> None:
+        self._absence.noticed(away)
+        self._say_that_all_wait()
+
+    def _say_that_all_wait(self) -> None:
+        for job in self._waiting or [_ResultProject()]:
+            self._say_that_it_waits(job, f"the artifacts answer: {self._absence.failure}")
+
+    def _say_that_it_waits(self, job: _Checkpoint | _ResultProject, until: str) -> None:
+        seq = job.reported.seq if isinstance(job, _Checkpoint) else 0
+        if seq in self._said:
+            return
+        self._said.add(seq)
+        what = "the result project waits in results/"
+        if isinstance(job, _Checkpoint):
+            what = f"checkpoint {job.reported.report.index} waits in {self._snapshots.place(seq)}"
+        self._recorder.note(f"{what} until {until}", level=Level.WARN)
+
+    def _publish_or_wait(self, job: _Checkpoint, *, is_last: bool = False) -> bool:
+        """Publish a checkpoint; False when there is no space for it: it waits in its snapshot.
+
+        At the end one without space is given up. Raises ArtifactsAway.
+        """
+        seq = job.reported.seq
         try:
             self._publish(job)
         except PluginFailed as error:
@@ -258,14 +330,10 @@ class Uploader:
             self._snapshots.remove(seq)
         except DiskFull as error:
             if not is_last:
-                if job not in self._waiting:
-                    self._waiting.append(job)
-                    said = f"checkpoint {index} waits in {self._snapshots.place(seq)} until there is space: {error}"
-                    self._recorder.note(said, level=Level.WARN)
-                return
+                self._say_that_it_waits(job, f"there is space: {error}")
+                return False
             self._fail(job.reported, error, self._where(seq))
-        if job in self._waiting:
-            self._waiting.remove(job)
+        return True
 
     def _publish(self, job: _Checkpoint) -> None:
         report = job.reported.report

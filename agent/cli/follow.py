@@ -6,6 +6,7 @@ terminal it prints a plain line for each event.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,11 @@ from rich.text import Text
 
 from agent.cli import show
 from agent.domain import Checkpoint, CheckpointState, Task, TaskStatus
+from agent.errors import StoreBusy
 from agent.events.model import Level
 from agent.fs.names import visible
 from agent.liveness import agents_alive, why_waiting
+from agent.patience import Patience
 
 if TYPE_CHECKING:
     from agent.store import Store
@@ -42,7 +45,7 @@ class Watch:
         self._gone = gone
         self._stopping = stopping
         self._has_said_stopping = False
-        self._store = store
+        self._store = Patience(self._has_gone_after).of(store)
         self._task_id = task_id
         self._console = console
         self._seq = 0
@@ -59,7 +62,10 @@ class Watch:
         )
 
     def until_end(self) -> Task:
-        """Block until the task has ended; give it as it ended. KeyboardInterrupt passes through."""
+        """Block until the task has ended; give it as it ended. KeyboardInterrupt passes through.
+
+        A store that does not answer is waited for. Raises StoreBusy when the agent is gone meanwhile.
+        """
         with Live(console=self._console, refresh_per_second=8, transient=True) as live:
             while True:
                 task = self._store.tasks.get(self._task_id)
@@ -68,10 +74,20 @@ class Watch:
                 self._news()
                 if self._console.is_terminal:
                     live.update(Group(self._bars_now(), self._metrics_now()))
-                if task.status.is_final or self._gone():
+                if task.status.is_final or self._is_gone():
                     break
                 self._store.wait_for_change(PERIOD_S)
         return task
+
+    def _has_gone_after(self, seconds: float) -> bool:
+        time.sleep(seconds)
+        return self._is_gone()
+
+    def _is_gone(self) -> bool:
+        try:
+            return self._gone()
+        except StoreBusy:  # it asks the store
+            return False
 
     def _say_why_it_waits(self, task: Task) -> None:
         why = ""

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from agent.errors import StorageFailed
+from agent.errors import StorageFailed, StoreAway
 from agent.fs.durable import make_folder
 from agent.fs.names import visible
 from agent.fs.refusals import reason_of, remedy_for
 from agent.installation import Installation, artifacts_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.settings import Settings
+    from agent.store import Store
 
 # The database layer and the settings take most of a second to import. They are imported late, so that help and the
 # completion of a word in the shell do not wait for them.
@@ -37,10 +41,12 @@ def load_settings(*, remark: bool = True) -> Settings:
 
 
 @contextmanager
-def open_installation(*, remark: bool = True) -> Iterator[Installation]:
-    """Settings, store and artifacts of this installation. Its folder is made at first use. See `load_settings`."""
+def open_installation(*, remark: bool = True, waits: bool = False) -> Iterator[Installation]:
+    """Settings, store and artifacts of this installation. Its folder is made at first use. See `load_settings`.
+
+    With `waits`, for processes that serve, a database server that is away is waited for: it may start with them.
+    """
     from agent.fs.open_files import raise_open_files_limit
-    from agent.store import open_store
 
     raise_open_files_limit()
     settings = load_settings(remark=remark)
@@ -50,7 +56,7 @@ def open_installation(*, remark: bool = True) -> Iterator[Installation]:
         raise StorageFailed(
             f"cannot make the home {settings.home}: {reason_of(error)}. {remedy_for(error)} AGENT_HOME sets the home."
         ) from error
-    store = open_store(settings.store)
+    store = _open_store(settings.store, waits=waits)
     try:
         artifacts = artifacts_of(settings)
         with suppress(StorageFailed):  # a full disk can still be read
@@ -58,6 +64,26 @@ def open_installation(*, remark: bool = True) -> Iterator[Installation]:
         yield Installation(store, artifacts, settings)
     finally:
         store.close()
+
+
+def _open_store(place: str | Path, *, waits: bool) -> Store:
+    from agent.patience import pauses
+    from agent.store import open_store
+    from agent.store.outage import Outage
+
+    outage = Outage()
+    for pause_s in pauses():
+        try:
+            store = open_store(place)
+        except StoreAway as away:
+            if not waits:
+                raise
+            outage.noticed(away)
+            time.sleep(pause_s)
+        else:
+            outage.ended()
+            return store
+    raise AssertionError("pauses never end")
 
 
 def spawn_agent(settings: Settings, task_id: int) -> None:

@@ -33,7 +33,7 @@ def run(
     from agent.worker.loop import run_forever, run_one  # late: only these two commands run tasks
 
     with (
-        open_installation() as installation,
+        open_installation(waits=True) as installation,
         interruptible(leaves=True) as shutdown,
         parent_watched(parent_fd) as say_ready,
     ):
@@ -90,7 +90,11 @@ def web(listener_fd: Annotated[int, typer.Option()], parent_fd: ParentFd = None)
 def _serve(settings: Settings, listener: socket.socket, parent_fd: int | None = None) -> None:
     from web_stub.server import Served, serve
 
-    with open_installation() as installation, interruptible(leaves=True), parent_watched(parent_fd) as say_ready:
+    with (
+        open_installation(waits=True) as installation,
+        interruptible(leaves=True),
+        parent_watched(parent_fd) as say_ready,
+    ):
         installation.artifacts.half_made.sweep()
 
         def ready(served: Served) -> None:

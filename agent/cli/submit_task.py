@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -19,7 +20,7 @@ from agent.cli.installation import open_installation, spawn_agent
 from agent.cli.signals import interruptible
 from agent.cli.task import how_to_go_on, say_end, summary
 from agent.domain import CheckpointState, NewTask, Plugin, Task, TaskOptions, TaskType
-from agent.errors import BadInput, Invalid, NotFound
+from agent.errors import BadInput, Invalid, NotFound, StoreBusy
 from agent.formats.json_errors import NotJson
 from agent.formats.json_text import parse
 from agent.fs.names import counted
@@ -174,9 +175,9 @@ def _foreground(installation: Installation, new: NewTask, *, quiet: bool) -> Tas
             ids.append(task.id)
         if task is not None and not quiet:
             show.err.print(f"task {task.id}: {task.name}", markup=False)
-            Watch(
-                installation.store, task.id, show.err, gone=running.done, stopping=lambda: shutdown.is_asked
-            ).until_end()
+            watch = Watch(installation.store, task.id, show.err, gone=running.done, stopping=lambda: shutdown.is_asked)
+            with suppress(StoreBusy):  # the run has ended without an answer of the store, and says so below
+                watch.until_end()
         return running.result()
 
 

@@ -22,6 +22,7 @@ from agent.fs.disk import size_text
 from agent.fs.names import visible
 from agent.installation import Installation
 from agent.liveness import agents_alive, lost_tasks, why_waiting
+from agent.patience import Patience
 
 if TYPE_CHECKING:
     from agent.store import Store, UsagePeaks
@@ -249,9 +250,10 @@ def logs(
     with open_installation() as installation:
         seq = 0
         colorful = show.colorful(show.out)
+        store = Patience().of(installation.store) if follow else installation.store
         while True:
-            ended = installation.store.tasks.get(task_id).status.is_final
-            for event in installation.store.events.each(task_id, seq, min_level=minimum, text=text):
+            ended = store.tasks.get(task_id).status.is_final
+            for event in store.events.each(task_id, seq, min_level=minimum, text=text):
                 seq = event.seq
                 if reader_has_left():
                     return
@@ -263,7 +265,7 @@ def logs(
             sys.stdout.flush()
             if ended or not follow:
                 return
-            installation.store.wait_for_change(0.5)
+            store.wait_for_change(0.5)
 
 
 def _line(event: Any) -> str:

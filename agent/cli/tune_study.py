@@ -18,6 +18,7 @@ from agent.cli.tune_show import how_to_go_on, whole
 from agent.errors import Conflict, PluginFailed
 from agent.installation import Installation
 from agent.liveness import lost_tasks
+from agent.patience import Patience
 from agent.run.cancellation import Cancelled
 from agent.run.shutdown import Shutdown
 from agent.store import StudyState
@@ -99,10 +100,10 @@ def _control(
     ):
         if wanted is not None:
             store.studies.resume(study_id, trials=wanted, jobs=jobs)
-        working = Controller(store, study_id, controller)
+        working, patience = Controller(store, study_id, controller), Patience(shutdown.wait)
         with _agent_for(installation, study_id, shutdown) as agent, Watch(show.err, quiet=as_json) as watch:
             while True:
-                turn = working.turn()
+                turn = patience.call(store, working.turn)
                 watch.show(found := view_of(turn))
                 if turn.is_over or shutdown.is_asked:
                     break

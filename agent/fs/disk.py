@@ -13,7 +13,8 @@ from pathlib import Path
 
 from rich.filesize import pick_unit_and_suffix
 
-from agent.errors import DiskFull, StorageFailed
+from agent.errors import ArtifactsAway, DiskFull, StorageFailed
+from agent.fs.absence import is_away
 from agent.fs.beneath import open_beneath, open_folder, same_file, walk
 
 _FREE_FILES = 10_000  # or a hundredth of all, where that is less: a task makes about as many
@@ -26,7 +27,8 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @contextmanager
 def writing(what: str) -> Iterator[None]:
-    """Translate failures of writing `what`: a full disk gives DiskFull, anything else StorageFailed."""
+    """Translate failures of writing `what`: a full disk gives DiskFull, a shared folder whose server does not answer
+    ArtifactsAway, anything else StorageFailed."""
     try:
         yield
     except OSError as error:
@@ -34,6 +36,10 @@ def writing(what: str) -> Iterator[None]:
             raise DiskFull(f"There is no space left to write {what}. Free some space and try again.") from error
         where = f" ({error.filename})" if error.filename else ""
         reason = error.strerror or str(error)
+        if is_away(error):
+            raise ArtifactsAway(
+                f"Cannot write {what}{where} now: {reason}. Try again when its server answers."
+            ) from error
         raise StorageFailed(f"Cannot write {what}{where}: {reason}. Check the folder and its permissions.") from error
 
 

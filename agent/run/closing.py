@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from agent.domain import TaskStatus
-from agent.errors import AgentError, EngineUnavailable, StorageFailed, TakenOver
+from agent.errors import AgentError, ArtifactsAway, EngineUnavailable, StorageFailed, StoreBusy, TakenOver
 from agent.events.model import Level
 from agent.run.cancellation import Cancelled, Cause, cancellation
 from agent.run.machine import is_at_fault
@@ -26,8 +26,12 @@ def close(run: Run, error: BaseException | None) -> bool:
 
     A task that is left (`Cause.leaves_the_task`) keeps its container, and the error goes on. Raises the error that
     keeps the end from being recorded. The container stays then, ended, with its log: the agent that goes on with the
-    task reads from it what could not be recorded now.
+    task reads from it what could not be recorded now. It is not even killed where the store or the artifacts do not
+    answer and this agent is to end: that says nothing about the task.
     """
+    if _is_cut_short(run, error):
+        _leave(run)
+        return False
     first = error
     if run.is_patient and isinstance(error, (EngineUnavailable, StorageFailed)):
         error = _wait(run, error)
@@ -45,13 +49,21 @@ def close(run: Run, error: BaseException | None) -> bool:
     except TakenOver:
         run.uploader.abandon()
         raise
-    except BaseException:
+    except BaseException as failure:
+        if _is_cut_short(run, failure):
+            _leave(run)
+            raise
         with suppress(AgentError):
             if (container := run.started_container()) is not None:
                 container.kill()
         run.uploader.abandon()
         raise
     return error is None or isinstance(error, AgentError)
+
+
+def _is_cut_short(run: Run, error: BaseException | None) -> bool:
+    """Whether this agent was asked to end while the run waited for an answer of the store or of the artifacts."""
+    return run.shutdown.is_asked and isinstance(error, (StoreBusy, ArtifactsAway))
 
 
 def _wait(run: Run, error: AgentError) -> AgentError:
@@ -92,9 +104,12 @@ def _finish_uploads(run: Run, outcome: Outcome) -> Outcome:
     """What was saved before the failure stays saved. Its own failure counts only for a task that went well so far."""
     try:
         run.uploader.finish()
-    except TakenOver:
+    except (TakenOver, StoreBusy):
         raise
-    except Exception as failure:  # noqa: BLE001 - the first failure is why the task ends
+    except Exception as failure:
+        if _is_cut_short(run, failure):
+            raise
+        # else the first failure is why the task ends
         return outcome_of(failure, run.exit_code) if outcome.status is TaskStatus.FINISHED else outcome
     return outcome
 

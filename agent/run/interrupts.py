@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from agent.errors import AgentError, StorageFailed, StoreBusy, TakenOver
 from agent.events.model import Level, Stream
 from agent.fs.disk import lack_of_space
+from agent.patience import Patience
 from agent.recorder import Recorder
 from agent.run.cancellation import AGENT_STOPPED, Cancelled, Cause
 from agent.run.machine import disks
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from agent.engines import Container, Frame
     from agent.installation import Installation
     from agent.run.shutdown import Shutdown
+    from agent.store import Store
 
 STOP_PATIENCE_S = 120.0  # for the output of a killed container to end: its engine may be away
+RECORD_S = 2.0  # for the store to answer, before the watching thread looks at its other duties
 POLL_S = 0.25  # how soon a stop is noticed; the original looks every 0.5 s
 ASK_S = 20.0  # the store is asked this often when it tells of no request
 
@@ -40,12 +43,16 @@ T = TypeVar("T")
 class Interrupts:
     """The interrupts of one run. `cancelled` is the cancellation for which its container was killed, if it was."""
 
-    def __init__(self, task: Task, installation: Installation, recorder: Recorder, shutdown: Shutdown) -> None:
+    def __init__(
+        self, task: Task, installation: Installation, recorder: Recorder, shutdown: Shutdown, *, store_at_once: Store
+    ) -> None:
+        """`store_at_once` is the installation's store for the thread that watches: it does not wait for an answer."""
         self.cancelled: Cancelled | None = None
         self._task = task
         self._installation = installation
         self._recorder = recorder
         self._shutdown = shutdown
+        self._store_at_once = store_at_once
         # Measured from here on with a clock that nobody sets.
         ran_s = (datetime.now(UTC) - task.started_at).total_seconds() if task.started_at else 0.0
         self._started = time.monotonic() - max(0.0, ran_s)
@@ -59,15 +66,18 @@ class Interrupts:
     def raise_if_cancelled(self) -> None:
         """Raises Cancelled when the run was or should be ended, TakenOver when another agent has the task."""
         self._raise_if_ended_here()
-        self._raise_if_requested()
+        self._raise_if_stopped(self._installation.store)
 
     def look(self) -> None:
         """As `raise_if_cancelled`, many times a second: asks the store only after it has told of a request."""
         self._raise_if_ended_here()
-        now, requests = time.monotonic(), self._installation.store.asked(self._task.id)
+        self._raise_if_requested(self._installation.store)
+
+    def _raise_if_requested(self, store: Store) -> None:
+        now, requests = time.monotonic(), store.asked(self._task.id)
         asked_requests, asked_at = self._asked
         if requests != asked_requests or now - asked_at >= ASK_S:
-            self._raise_if_requested()
+            self._raise_if_stopped(store)
             self._asked = requests, now
 
     def _raise_if_ended_here(self) -> None:
@@ -77,14 +87,16 @@ class Interrupts:
         if self._shutdown.stops:
             raise Cancelled(Cause.AGENT_STOPPED, AGENT_STOPPED)
 
-    def _raise_if_requested(self) -> None:
-        tasks = self._installation.store.tasks
+    def _raise_if_stopped(self, store: Store) -> None:
+        tasks = store.tasks
         if tasks.stop_requested(self._task.id, agent_id=self._task.agent_id):
             raise Cancelled.requested(tasks.stop_cause(self._task.id))
 
     def _raise_if_left(self) -> None:
         if self._shutdown.leaves:
             raise Cancelled.left(self._task.id)
+        if self.cancelled is not None and self.cancelled.cause.leaves_the_task:
+            raise self.cancelled
 
     def shuts_down_within(self, seconds: float) -> bool:
         """Wait so long, or until the agent shuts down; whether it does."""
@@ -115,7 +127,6 @@ class Interrupts:
                 self._cancel(Cancelled.recorded(str(fields.get("reason")), str(fields.get("why"))))
 
     def _cancel(self, cancelled: Cancelled) -> None:
-        self._cancelled_at = time.monotonic()
         self.cancelled = cancelled
 
     def output(self, container: Container) -> Iterator[Sequence[Frame]]:
@@ -128,8 +139,11 @@ class Interrupts:
         for frames in container.output():
             self._raise_if_left()
             if frames:
-                self._last_output = time.monotonic()
+                self._last_output = float(
+                    "inf"
+                )  # while the store keeps the reader waiting, nobody knows what is printed
                 yield frames
+                self._last_output = time.monotonic()
                 continue
             if container.trouble and not trouble:
                 said = f"{container.trouble}; the task goes on when it answers again"
@@ -151,19 +165,28 @@ class Interrupts:
 
         def watch() -> None:
             logged = ""
+            is_recorded = self.cancelled is not None  # by the agent before this one
             while not done.is_set():
                 try:
                     if self.cancelled is None and (demanded := self._ask(results_failure)) is not None:
                         if demanded.cause.leaves_the_task:  # the reader of the output ends the run
                             return
                         self._cancel(demanded)
-                        self._record(demanded)  # before the kill
+                        is_recorded = self._is_recorded(demanded)  # before the kill
+                    elif self.cancelled is not None and not is_recorded:
+                        is_recorded = self._is_flushed()
                     if self.cancelled is not None:
+                        if not is_recorded and self.cancelled.cause is not Cause.DISK_FULL:
+                            if self._shutdown.is_asked:  # the next agent could not know why the container was killed
+                                self._cancel(Cancelled.left(self._task.id))
+                                return
+                            continue
+                        self._cancelled_at = time.monotonic()
                         container.kill(self._task.options.stop_grace_s)
                         return
                 except TakenOver:  # the container is the other agent's
                     return
-                except AgentError as error:  # a busy store, an engine that does not answer: tried again in a moment
+                except AgentError as error:  # an engine that does not answer: tried again in a moment
                     if logged != (logged := str(error)):
                         log.warning("task %s: %s", self._task.id, error)
                 done.wait(POLL_S)
@@ -179,30 +202,43 @@ class Interrupts:
     # ---------------------------------------------------------------- for the thread that watches
 
     def _ask(self, results_failure: Callable[[], AgentError | None]) -> Cancelled | None:
-        """The cancellation that one of the sources demands now. Raises TakenOver, StoreBusy."""
+        """The cancellation that one of the sources demands now. Raises TakenOver."""
         try:
             self._raise_if_due()
             failure = results_failure()
         except Cancelled as cancelled:
             return cancelled
-        except StoreBusy:
-            raise
         except StorageFailed as storage_failed:
             failure = storage_failed
-        if failure is None:
+        if failure is None or isinstance(failure, StoreBusy):
             return None
         if isinstance(failure, TakenOver):
             raise failure
         return Cancelled(Cause.RESULTS_LOST, str(failure), reason=failure.reason)
 
-    def _record(self, cancelled: Cancelled) -> None:
-        """Tell the agent that goes on after a crash. Raises TakenOver."""
+    def _is_recorded(self, cancelled: Cancelled) -> bool:
+        """Tell the agent that goes on after a crash. False while the store does not answer. Raises TakenOver."""
         fields = {"reason": cancelled.reason, "why": str(cancelled)}
-        with suppress(StorageFailed):  # a store that cannot be written to is no reason to let the plugin go on
-            self._recorder.note("TASK_STOPPING", event_type="STOPPING", fields=fields)
+        try:
+            self._recorder.note("TASK_STOPPING", event_type="STOPPING", fields=fields, limit_s=RECORD_S)
+        except StoreBusy:
+            return False
+        except StorageFailed:  # a store that cannot be written to is no reason to let the plugin go on
+            pass
+        return True
+
+    def _is_flushed(self) -> bool:
+        try:
+            self._recorder.flush(RECORD_S)
+        except StoreBusy:
+            return False
+        return True
 
     def _raise_if_due(self) -> None:
-        self.look()
+        self._raise_if_ended_here()
+        store = self._store_at_once
+        with suppress(StoreBusy):  # asked again in a moment; the limits hold all the same
+            Patience().call(store, lambda: self._raise_if_requested(store), limit_s=0)
         options, now = self._task.options, time.monotonic()
         if options.time_limit_s is not None and now - self._started > options.time_limit_s:
             raise Cancelled(

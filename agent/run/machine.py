@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.artifacts import refusal
-from agent.errors import EngineUnavailable, StorageFailed, StoreBusy
+from agent.errors import ArtifactsAway, EngineUnavailable, StorageFailed, StoreBusy
 from agent.fs.disk import lack_of_space
 from agent.installation import START_SHARE
 from agent.store import sqlite_file
@@ -64,6 +64,6 @@ def is_at_fault(error: BaseException, installation: Installation) -> bool:
 
     Where storage refused, it is asked again: a task that needs more space than the disk has is itself at fault.
     """
-    if isinstance(error, (EngineUnavailable, StoreBusy)):
+    if isinstance(error, (EngineUnavailable, StoreBusy, ArtifactsAway)):
         return True
     return isinstance(error, StorageFailed) and storage_trouble(installation) != ""

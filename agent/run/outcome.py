@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from agent.domain import Checkpoint, CheckpointState, ExitResult, Task, TaskStatus
 from agent.errors import (
     AgentError,
+    ArtifactsAway,
     BadInput,
     BuildFailed,
     Conflict,
@@ -26,6 +27,7 @@ from agent.errors import (
     NotFound,
     PluginFailed,
     StorageFailed,
+    StoreAway,
     StoreBusy,
 )
 from agent.fs.names import visible
@@ -199,6 +201,8 @@ _EXIT_CODES = {
         BuildFailed,
         StorageFailed,
         StoreBusy,
+        StoreAway,
+        ArtifactsAway,
         DiskFull,
     )
 } | {"mode_missing": BadInput.exit_code}

@@ -1,15 +1,16 @@
 """One run of one task: the verbs of `run_task`, and what they share.
 
 Entering a run cannot fail, and leaving it always goes through `closing.py`, which records the end. `outcome.py` decides
-how the task ended. An agent may be killed between any two lines below, so each change is either repeated without harm
-by the agent that goes on, or recorded before.
+how the task ended. A store that does not answer is waited for (`patience.py`), until this agent is asked to end. An
+agent may be killed between any two lines below, so each change is either repeated without harm by the agent that goes
+on, or recorded before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import cached_property, partial
 from types import TracebackType
@@ -21,6 +22,7 @@ from agent.engines.gpus import Gpus
 from agent.errors import AgentError, Conflict, CouldNotStart, EngineUnavailable, PluginFailed, TakenOver
 from agent.events.model import Level, Stream
 from agent.formats.task_dir import TaskDir
+from agent.patience import Patience
 from agent.recorder import Recorder
 from agent.run import resume
 from agent.run.closing import close
@@ -49,10 +51,13 @@ class Run:
 
     def __init__(self, task: Task, installation: Installation, shutdown: Shutdown, *, is_patient: bool = False) -> None:
         """With `is_patient` the task waits for a machine that cannot run it now; else it fails at once."""
-        store, settings = installation.store, installation.settings
+        self.patience = Patience(shutdown.wait)
+        self.store_at_once = installation.store  # for threads that have more to do than to wait for an answer
+        store, settings = self.patience.of(installation.store), installation.settings
         self.task = task
         self.is_patient = is_patient
-        self.installation = installation
+        self.installation = replace(installation, store=store)
+        self.shutdown = shutdown
         self.is_resumed = task.status is not TaskStatus.CONSUMED or task.reason is not None
         self.plugin = store.plugins.get(task.plugin_id)  # a task keeps what it names from being deleted
         self.project = store.projects.get(task.project_id)
@@ -62,12 +67,13 @@ class Run:
         self.has_waited = self.was_begun and _has_waited(store, task.id)
         self.folder = TaskDir(settings.tasks / str(task.id))
         self.recorder = Recorder(
-            store,
+            installation.store,
             task.id,
             lines_read=task.lines_read,
             last_seq=last_seq,
             log_path=self.folder.log_path(datetime.now().astimezone()),
             agent_id=task.agent_id,
+            patience=self.patience,
         )
         self.uploader = Uploader(
             task,
@@ -77,8 +83,9 @@ class Run:
             recorder=self.recorder,
             results=self.folder.results,
             project_name=self.project.name,
+            patience=self.patience,
         )
-        self.interrupts = Interrupts(task, installation, self.recorder, shutdown)
+        self.interrupts = Interrupts(task, self.installation, self.recorder, shutdown, store_at_once=self.store_at_once)
         self.container: Container | None = None
         self.gpus: str | None = (task.container_spec or {}).get("gpus")  # as in ContainerSpec
         self.may_have_started = False  # an engine that fails to start a container may have started it all the same
@@ -211,7 +218,7 @@ class Run:
         if not self.installation.settings.measure_usage:
             return nullcontext()
         note = partial(self.note_once, "the memory on GPUs is that of every program on them", SHARED_GPUS)
-        return measuring(container, self._gpus_here, self.installation.store, self.task.id, on_shared_gpus=note)
+        return measuring(container, self._gpus_here, self.store_at_once, self.task.id, on_shared_gpus=note)
 
     def _gpus_here(self) -> Gpus:
         """The task's GPUs, none for an engine on another machine."""

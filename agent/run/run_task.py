@@ -9,8 +9,10 @@ The verbs are in `run.py`, the recording of the end in `closing.py`; the task's 
 from __future__ import annotations
 
 from agent.domain import Step, Task
+from agent.errors import ArtifactsAway, StoreBusy
 from agent.installation import Installation
 from agent.logs import about_task
+from agent.run.cancellation import Cancelled
 from agent.run.collect import collect
 from agent.run.run import Run
 from agent.run.shutdown import Shutdown
@@ -28,11 +30,25 @@ def run_task(
     another agent has the task now, Cancelled when this agent left it, and StorageFailed when the end could not be
     recorded. The task has not ended then, and running it again goes on from here. With `is_patient`, a task that this
     machine cannot run now does not end: Cancelled says whether it is queued again or still this agent's.
+
+    A store that does not answer is waited for. If `shutdown` is asked for meanwhile, the task is left, also where it
+    was to be stopped: its end cannot be recorded.
     """
-    with (
-        about_task(task.id),
-        Run(task, installation, shutdown or Shutdown(), is_patient=is_patient) as run,
-    ):  # records the end, always
+    shutdown = shutdown or Shutdown()
+    with about_task(task.id):
+        try:
+            run = Run(task, installation, shutdown, is_patient=is_patient)
+            _live(run)
+            return run.installation.store.tasks.get(task.id)
+        except (StoreBusy, ArtifactsAway) as away:
+            if not shutdown.is_asked:
+                raise
+            raise Cancelled.left(task.id) from away
+
+
+def _live(run: Run) -> None:
+    task, installation = run.task, run.installation
+    with run:  # records the end, always
         run.begin()
         container = run.find_container()
         if container is None and task.step < Step.MAIN:
@@ -66,4 +82,3 @@ def run_task(
         with run.step(Step.UPLOAD):
             run.uploader.finish()
             run.publish()
-    return installation.store.tasks.get(task.id)

@@ -2,8 +2,8 @@
 
 `open_store` brings the schema up to date and gives a `Store`; its parts are named for what they hold.
 Rows never leave this package: it gives values of `agent.domain` and the small ones listed below.
-A `Store` may be used from any thread. Failures are `StorageFailed`, `StoreBusy` and `DiskFull`, each with a
-sentence; unknown ids are `NotFound`, forbidden changes `Conflict`.
+A `Store` may be used from any thread. Failures are `StorageFailed`, `StoreBusy`, `StoreAway` and `DiskFull`, each
+with a sentence; unknown ids are `NotFound`, forbidden changes `Conflict`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from agent.store.migrate import known_revisions, migrate
 from agent.store.model_search import ModelQuestion
 from agent.store.models import Models
 from agent.store.names import Names
+from agent.store.outage import Outage
 from agent.store.plugins import Plugins
 from agent.store.progress import ProgressBar, ProgressBars
 from agent.store.project_search import ProjectQuestion
@@ -97,6 +98,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self.outage = Outage()
         self.tasks = Tasks(database)
         self.runs = Runs(database)
         self.events = Events(database)
@@ -195,7 +197,7 @@ def open_store(place: str | Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> 
     """Open the database behind a URL, or in an SQLite file; it is created or migrated as needed.
 
     `sqlite:////folder/store.db` or `postgresql://user:password@host/name`. Raises StorageFailed (no such folder,
-    not writable, damaged, newer than this program, no server) and StoreBusy.
+    not writable, damaged, newer than this program), StoreBusy and StoreAway (no server).
     """
     database = Database(place, busy_timeout_s=busy_timeout_s)
     try:

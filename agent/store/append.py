@@ -7,7 +7,8 @@ writes, so a metric line costs no query.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 from cachetools import LRUCache
 
-from agent.errors import Conflict, NotFound
+from agent.errors import Conflict, NotFound, StoreAway
 from agent.events.log_lines import LogLines
 from agent.events.model import Event, Level, Metrics, Progress
 from agent.store.bulk import BulkInsert
@@ -24,6 +25,7 @@ from agent.store.connect import Database
 from agent.store.failures import taken_over
 from agent.store.points import Extremes, PointColumns, bounds, extremes, pack_floats, pack_ints
 from agent.store.schema import events, point_blocks, progress, series, tasks
+from agent.store.task_rows import lock_task
 
 LINE_COLUMNS = ("seq", "time_us", "stream", "level", "event_type", "raw")
 _NOTE_COLUMNS = (*LINE_COLUMNS, "message", "fields")
@@ -112,6 +114,7 @@ class Appender:
         self._db = database
         self._lock = threading.Lock()
         self._known: LRUCache[int, _Known] = LRUCache(_TASKS_REMEMBERED)
+        self._uncertain: set[int] = set()  # tasks whose last batch may have been committed, its answer lost
         new_series = _upsert(database, series, ("task_id", "kind", "name"), ("name",))
         self._insert_series = new_series.returning(series.c.kind, series.c.name, series.c.id)
         self._grow_blocks = _upsert(database, point_blocks, _BLOCK_KEY, _BLOCK_GROWS)
@@ -119,25 +122,40 @@ class Appender:
 
     def append(self, task_id: int, rows: Sequence[EventRow], *, lines_read: int, agent_id: str | None = None) -> None:
         batch = gather(rows)
-        with self._lock:
-            known = self._known.pop(task_id, None)  # forgotten if the transaction fails
-        with self._db.writing(durable=False) as connection:
-            events_count = _move_counters(connection, task_id, batch, len(rows), lines_read, agent_id)
-            if known is None or known.events_count + len(rows) != events_count:
-                known = self._known_of(connection, task_id)
-            known.events_count = events_count
-            try:
-                known.insert_lines.run(connection, batch.lines)
-                known.insert_notes.run(connection, batch.notes)
-            except sa.exc.IntegrityError as error:
-                span = f"{rows[0].seq} and {rows[-1].seq}"
-                raise Conflict(f"Task {task_id} already has an event between {span}.") from error
-            if batch.points:
-                self._add_points(connection, task_id, batch.points, known.series)
-            if batch.progress:
-                self._add_progress(connection, task_id, batch.progress)
+        with self._certainty(task_id):
+            with self._lock:
+                known = self._known.pop(task_id, None)  # forgotten if the transaction fails
+            with self._db.writing(durable=False) as connection:
+                if task_id in self._uncertain:
+                    last_seq = _last_seq(connection, task_id)
+                    rows = [row for row in rows if row.seq > last_seq]
+                    batch = gather(rows)
+                events_count = _move_counters(connection, task_id, batch, len(rows), lines_read, agent_id)
+                if known is None or known.events_count + len(rows) != events_count:
+                    known = self._known_of(connection, task_id)
+                known.events_count = events_count
+                try:
+                    known.insert_lines.run(connection, batch.lines)
+                    known.insert_notes.run(connection, batch.notes)
+                except sa.exc.IntegrityError as error:
+                    span = f"{rows[0].seq} and {rows[-1].seq}"
+                    raise Conflict(f"Task {task_id} already has an event between {span}.") from error
+                if batch.points:
+                    self._add_points(connection, task_id, batch.points, known.series)
+                if batch.progress:
+                    self._add_progress(connection, task_id, batch.progress)
         with self._lock:
             self._known[task_id] = known
+
+    @contextmanager
+    def _certainty(self, task_id: int) -> Iterator[None]:
+        """A connection that is cut during COMMIT does not say whether the server committed: the next batch asks."""
+        try:
+            yield
+        except StoreAway:
+            self._uncertain.add(task_id)
+            raise
+        self._uncertain.discard(task_id)
 
     def _known_of(self, connection: sa.Connection, task_id: int) -> _Known:
         found = sa.select(series.c.kind, series.c.name, series.c.id).where(series.c.task_id == task_id)
@@ -212,6 +230,15 @@ class Appender:
             for subtask, (first_seq, seq, time_us, bar) in bars.items()
         ]
         connection.execute(self._move_bars, rows)
+
+
+def _last_seq(connection: sa.Connection, task_id: int) -> int:
+    """The number of the task's last event; 0 without any. Waits for a transaction that is still being committed."""
+    lock_task(connection, task_id)
+    last: int | None = connection.execute(
+        sa.select(sa.func.max(events.c.seq)).where(events.c.task_id == task_id)
+    ).scalar()
+    return last or 0
 
 
 def add_closing_note(

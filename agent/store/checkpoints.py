@@ -15,7 +15,7 @@ from agent.keep_policy import KeptCheckpoint
 from agent.store.among import portions
 from agent.store.columns import clean, from_json_or_none, from_us, int64, now_us, to_json_or_none
 from agent.store.connect import Database
-from agent.store.model_rows import insert_model
+from agent.store.model_rows import insert_model, model_of
 from agent.store.schema import checkpoints, models, tasks
 
 
@@ -51,11 +51,15 @@ class Checkpoints:
     def publish(self, id: int, new: NewModel) -> Model:  # noqa: A002
         """Add its model state and mark it published, in one transaction: a crash leaves both or neither.
 
-        Conflict when it is published already; NotFound without such a checkpoint.
+        The same bytes again give the first model, unchanged: its agent may have lost the answer with its connection.
+        Conflict when it is published as anything else; NotFound without such a checkpoint.
         """
         with self._db.writing() as connection:
             row = connection.execute(sa.select(checkpoints).where(checkpoints.c.id == id).with_for_update()).first()
             if row is not None and row.state == CheckpointState.PUBLISHED.value:
+                known = connection.execute(sa.select(models).where(models.c.id == row.model_id)).first()
+                if known is not None and known.sha256 == new.sha256:
+                    return model_of(known)
                 raise Conflict(f"Checkpoint {id} is already published as model {row.model_id}.")
             model = insert_model(connection, new)
             _changed(connection, id, {"state": CheckpointState.PUBLISHED.value, "model_id": model.id, "reason": None})

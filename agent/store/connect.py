@@ -35,6 +35,15 @@ _SQLITE_PRAGMAS = (
     "PRAGMA wal_autocheckpoint=2000",  # pages: 16 MB; each checkpoint waits for the disk
     "PRAGMA journal_size_limit=67108864",
 )
+# A server that has vanished without a word is noticed: milliseconds for what was sent, seconds for the rest.
+# The URL may say otherwise.
+_POSTGRES_PATIENCE = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 9_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+}
 _POSTGRES_SYNC = """
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
@@ -51,6 +60,7 @@ class Database:
         self._busy_timeout_s = busy_timeout_s
         self._turn = threading.Lock()  # SQLite has one writer: our threads queue here, without polling the file
         self._seen = threading.local()
+        self._driver_error: type[Exception] = self.url.get_dialect().import_dbapi().Error
         with self.translated():
             self.engine = self._engine()
         self._connections = None if self.is_sqlite else Connections(self.engine)
@@ -83,6 +93,8 @@ class Database:
         return engine
 
     def _postgres_engine(self) -> sa.Engine:
+        patience = {name: value for name, value in _POSTGRES_PATIENCE.items() if name not in self.url.query}
+        self.url = self.url.update_query_dict({name: str(value) for name, value in patience.items()})
         engine = sa.create_engine(self.url, pool_size=8, max_overflow=32, pool_use_lifo=True)
 
         @event.listens_for(engine, "connect")
@@ -220,6 +232,11 @@ class Database:
             raise StoreBusy(f"More than 40 threads use the database {self.name} at once. Try again.") from error
         except exc.DBAPIError as error:
             failure = describe_error(error.orig, self.name, self._busy_timeout_s)
+            if failure is None:
+                raise
+            raise failure from error
+        except self._driver_error as error:  # of a connection that is being prepared: SQLAlchemy passes it on as it is
+            failure = describe_error(error, self.name, self._busy_timeout_s)
             if failure is None:
                 raise
             raise failure from error

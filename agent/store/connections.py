@@ -17,6 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
+from agent.errors import AgentError
+
 _REST_S = 10.0  # without use: then the connections of the pool are closed
 _DOUBTED_S = 30.0  # without use: then a connection is tried before it is used
 _PATIENCE_S = 0.05
@@ -35,6 +37,8 @@ class Connections:
         self._count = threading.Lock()  # guards what follows
         self._users = 0  # of the pool
         self._used_at = time.monotonic()
+        # A connection that is lost while it is being prepared raises the driver's own error.
+        self.errors = (exc.SQLAlchemyError, AgentError, engine.dialect.loaded_dbapi.Error)
         _watch(engine)
 
     @contextmanager

@@ -73,7 +73,8 @@ class Events:
         """Keep events, their points and progress, and the reading position, all or nothing.
 
         `seq` ascends and is new to the task (Conflict otherwise). With `agent_id`, TakenOver unless the task is
-        this agent's. Raises NotFound, StoreBusy, DiskFull.
+        this agent's. Raises NotFound, StoreBusy, DiskFull. After StoreAway the same events may come again, with more
+        behind them: those that were committed, although nobody heard of it, are left out.
         """
         self._appender.append(task_id, rows, lines_read=lines_read, agent_id=agent_id)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
-from agent.errors import AgentError, DiskFull, NotFound, StorageFailed, StoreBusy, TakenOver
+from agent.errors import AgentError, DiskFull, NotFound, StorageFailed, StoreAway, StoreBusy, TakenOver
 
 # A disk that has no room for the index of the write-ahead log, which every reader needs.
 _FULL = frozenset({sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP})
@@ -66,14 +67,31 @@ def _postgres(error: BaseException | None, name: str) -> AgentError | None:  # n
     words = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if state == "22003":
         return NotFound(TOO_LARGE)
-    if state in ("55P03", "40P01", "40001"):  # lock not available, deadlock, serialization
+    if state in _BUSY:
         return StoreBusy(f"Another process holds what is needed in the database {name}. Try again.")
     if state == "53100":
         return DiskFull(f"The disk of the database {name} is full. Free some space and try again.")
     if state == "25006":
         return StorageFailed(f"The database {name} is read-only. Choose another AGENT_STORE_URL.")
     if state is None and type(error).__name__ in ("OperationalError", "InterfaceError"):
-        return StorageFailed(f"The database {name} does not answer ({words}). Check that it runs and the URL.")
-    if state and state[:2] in ("08", "28", "3D", "53", "57"):  # connection, login, no such database, resources
+        if _REFUSALS.search(str(error)):
+            return StorageFailed(f"The database {name} refused ({words}). Check the URL and the server's rules.")
+        return StoreAway(f"The database {name} does not answer ({words}). Check that it runs and the URL.")
+    if state and (state[:2] == "08" or state in _AWAY):
+        return StoreAway(f"The database {name} does not answer ({words}). Try again when it runs.")
+    if state and state[:2] in ("28", "3D", "53", "57"):  # login, no such database, resources
         return StorageFailed(f"The database {name} refused ({words}). Check that it runs and the URL.")
     return None
+
+
+# Lock not available, deadlock, serialization; a query that somebody or a limit of time cancelled.
+_BUSY = frozenset({"55P03", "40P01", "40001", "57014"})
+# The server ends, crashed, starts; has no connection left; ended a connection that was idle for its limit of time.
+_AWAY = frozenset({"57P01", "57P02", "57P03", "53300", "57P05", "25P03", "25P04"})
+# What a server, or the client on its own, says of a login that can never succeed. A failed login has no SQLSTATE in
+# psycopg. In another language than English it is taken for an absence, and the sentence says what the server said.
+_REFUSALS = re.compile(
+    "authentication failed|no password supplied|does not exist|pg_hba|not permitted to log in|permission denied"
+    "|SSL was required|does not support SSL|certificate|invalid port|invalid integer|invalid sslmode",
+    re.IGNORECASE,
+)

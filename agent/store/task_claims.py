@@ -104,10 +104,13 @@ class TaskClaims:
     def give_back(self, id: int, agent_id: str | None) -> bool:  # noqa: A002
         """Put a task back into the queue, as if nobody had claimed it; its events stay.
 
-        False when its container was launched, or when it is to be stopped. TakenOver unless the task is this agent's.
+        False when its container was launched, or when it is to be stopped. TakenOver unless the task is this agent's,
+        or is in the queue already: the agent may have lost the answer with its connection.
         """
         with self._db.writing(asks=[QUEUE]) as connection:
             row = lock_task(connection, id)
+            if row.status == TaskStatus.QUEUED.value:
+                return True
             if row.agent_id != agent_id:
                 raise taken_over(id)
             status = TaskStatus(row.status)

@@ -157,13 +157,16 @@ class Tasks(TaskClaims, Described[Task]):
     ) -> Task:
         """Move to another status; Conflict when `may_become` forbids it. Stamps the start and the end.
 
-        With `agent_id`, TakenOver unless the task is this agent's.
+        With `agent_id`, TakenOver unless the task is this agent's. An agent may say the same again, when it lost the
+        answer with its connection: the task is what it became then.
         """
         with self._db.writing(asks=[QUEUE] if status is TaskStatus.QUEUED else ()) as connection:
             row = lock_task(connection, id)
             if agent_id is not None and row.agent_id != agent_id:
                 raise taken_over(id)
             current = TaskStatus(row.status)
+            if agent_id is not None and current is status:
+                return to_task(row)
             if not may_become(current, status):
                 raise Conflict(f"Task {id} is {current} and cannot become {status}.")
             changed: dict[str, Any] = {"status": status.value}

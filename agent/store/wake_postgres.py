@@ -19,10 +19,6 @@ import uuid
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exc
-
-from agent.errors import AgentError
-
 if TYPE_CHECKING:
     from agent.store.connections import Connections
 
@@ -53,7 +49,7 @@ class PostgresChanges:
         self._channels: frozenset[str] = frozenset()  # wanted
         self._listener: threading.Thread | None = None
         self._closed = threading.Event()
-        self._notifier = _Notifier(self._tell)
+        self._notifier = _Notifier(self._tell, connections.errors)
 
     def version(self) -> int:
         return self._version
@@ -130,7 +126,7 @@ class PostgresChanges:
                 else:
                     connections.receive(_LOOK_S)
                     connections.close_resting()
-            except (exc.SQLAlchemyError, AgentError):  # the server went away; who reads will be told why
+            except connections.errors:  # the server went away; who reads will be told why
                 is_doubtful = True
                 self._closed.wait(_RETRY_S)
             if is_doubtful:
@@ -175,8 +171,10 @@ def tell_pause_s(took_s: float) -> float:
 class _Notifier:
     """A thread that tells of commits: at once after a pause, else when the pause since the last time is over."""
 
-    def __init__(self, tell: Callable[[Collection[int]], None]) -> None:
+    def __init__(self, tell: Callable[[Collection[int]], None], errors: tuple[type[Exception], ...]) -> None:
+        """`errors`: what `tell` raises when the server is away."""
         self._tell = tell
+        self._errors = errors
         self._due = threading.Condition()
         self._is_pending = False
         self._asks: set[int] = set()
@@ -205,7 +203,7 @@ class _Notifier:
             try:
                 self._tell(asks)
                 pause_s = tell_pause_s(time.monotonic() - started)
-            except (exc.SQLAlchemyError, AgentError):  # the server went away: it is told when it is back
+            except self._errors:  # the server went away: it is told when it is back
                 if self._closed.is_set():
                     return
                 with self._due:

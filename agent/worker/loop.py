@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from agent import liveness
 from agent.domain import NewTask, Task, engine_wanted
-from agent.errors import AgentError, Conflict, EngineUnavailable, TakenOver
+from agent.errors import AgentError, Conflict, EngineUnavailable, StoreBusy, TakenOver
 from agent.logs import about_task
+from agent.patience import Patience
 from agent.run.cancellation import Cancelled, Cause
 from agent.run.run_task import run_task
 from agent.run.telling import condition_wanted
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 LEASE_S = 30.0
 BEAT_S = 5.0  # a lease survives five missed beats
+START_LIMIT_S = 10.0  # for a store that does not answer while an agent starts: somebody may wait at a terminal
 IDLE_WAIT_S = 2.0  # a new task wakes the loop at once; a death wakes nobody, so a death is noticed this late
 LOOK_S = 1.0  # how often to look for deaths while commits wake the loop all the time
 THREADS = 1000  # tasks taken over with a running container come on top of the limit: nobody else reads their output
@@ -78,15 +80,16 @@ def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
     store, presence = installation.store, Presence(installation, info)
     agent_id = presence.id
     stop = threading.Event()
+    patience = Patience(stop.wait)
 
     def beat() -> None:
         while not stop.wait(BEAT_S):
             try:
-                presence.beat(lease_s=LEASE_S)
-            except Exception as error:  # noqa: BLE001 - a busy store: the next beat comes before the lease ends
+                patience.call(store, lambda: presence.beat(lease_s=LEASE_S))
+            except Exception as error:  # noqa: BLE001 - the next beat comes before the lease ends
                 log.warning("heartbeat missed: %s", error)
 
-    presence.beat()
+    patience.call(store, presence.beat, limit_s=START_LIMIT_S)
     with suppress(AgentError):
         liveness.forget_dead_agents(store)
     for path in installation.artifacts.half_made.sweep():
@@ -114,8 +117,9 @@ def run_one(installation: Installation, task_id: int, shutdown: Shutdown, *, is_
     """
     with alive(installation, takes="one", task=task_id) as presence:
         wait_s = pauses()
+        patience, store = Patience(shutdown.wait), installation.store
         while True:
-            task = _claim_or_take_over(installation, presence.id, task_id)
+            task = patience.call(store, lambda: _claim_or_take_over(installation, presence.id, task_id))
             try:
                 return run_task(task, installation, shutdown=shutdown, is_patient=is_patient)
             except Cancelled as cancelled:
@@ -125,7 +129,8 @@ def run_one(installation: Installation, task_id: int, shutdown: Shutdown, *, is_
                 presence.tell({STORAGE: str(cancelled)})
             if shutdown.wait(next(wait_s)):
                 raise Cancelled.left(task_id)
-            if (task := installation.store.tasks.get(task_id)).status.is_final:
+            task = patience.call(store, lambda: store.tasks.get(task_id))
+            if task.status.is_final:
                 return task
             presence.tell({})
 
@@ -148,7 +153,13 @@ def run_new(
     Gives the task as it ended. Raises as `run_task`.
     """
     with alive(installation, takes="one") as presence:
-        task = installation.store.tasks.add(submission, agent_id=presence.id, lease_s=LEASE_S)
+        store = installation.store
+
+        def added() -> Task:  # an attempt before may have added it, its answer lost
+            held = store.tasks.held_by(presence.id)
+            return held[0] if held else store.tasks.add(submission, agent_id=presence.id, lease_s=LEASE_S)
+
+        task = Patience(shutdown.wait).call(store, added, limit_s=START_LIMIT_S)
         on_added(task)
         return run_task(task, installation, shutdown=shutdown)
 
@@ -231,7 +242,10 @@ class _Work:
                 self._looked = time.monotonic()
             if len(self.running) < self._parallel:
                 return self._claim()
-        except AgentError as error:  # a busy store
+        except StoreBusy as busy:
+            self._installation.store.outage.noticed(busy)
+            self._looked = time.monotonic()
+        except AgentError as error:
             log.warning("could not ask for a task: %s", error)
             self._looked = time.monotonic()
         return None
@@ -263,7 +277,8 @@ class _Work:
         if error is None:
             ended = future.result()
             self._retries.pop(task_id, None)
-            self._conditions.passed(self._engine_wanted(ended))
+            with suppress(StoreBusy):
+                self._conditions.passed(self._engine_wanted(ended))
             log.info("task %s: %s (%s)", task_id, ended.status.value, ended.reason)
             return
         if isinstance(error, Cancelled) and error.cause is Cause.AGENT_LEFT:
@@ -303,10 +318,12 @@ class _Work:
 def _take_over(
     installation: Installation, agent_id: str, task_id: int | None = None, study_id: int | None = None
 ) -> list[Task]:
-    known = liveness.known_agents(installation.store)
-    return installation.store.tasks.take_over(
-        agent_id, LEASE_S, gone=known.gone, alive=known.alive, task_id=task_id, study_id=study_id
-    )
+    store = installation.store
+    known = liveness.known_agents(store)
+    alive = known.alive
+    if store.outage.was_within(LEASE_S):  # nobody could renew a lease meanwhile: that it has run out says nothing
+        alive |= store.tasks.holders() - known.gone
+    return store.tasks.take_over(agent_id, LEASE_S, gone=known.gone, alive=alive, task_id=task_id, study_id=study_id)
 
 
 def _why_not(installation: Installation, task_id: int) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from agent.errors import AgentError, BadInput, NotFound
+from agent.errors import AgentError, BadInput, NotFound, StorageFailed
 from agent.fs.names import read_number
 from web_stub.context import Web, WebDep
 from web_stub.event_stream import (
@@ -107,6 +107,7 @@ def _list_news(web: Web, name: str, query: TaskStreamQuery | ModelStreamQuery, r
 @router.post("/stream", response_class=StreamingResponse, responses=_STREAM)
 async def stream_together(web: WebDep, asked: JointStream) -> StreamingResponse:
     """Many streams in one. A line of data before that of each message has the number of its stream and a mark."""
+    await run_in_threadpool(lambda: web.store.revision)  # a stream that has begun cannot say that the store is away
     return stream_response(stream_of_many(web.hub, [await _news(web, place) for place in asked.streams]))
 
 
@@ -122,6 +123,8 @@ async def _news(web: Web, place: StreamPlace) -> News:
         if task_id is None or not 0 < task_id <= LARGEST_ID or path != f"tasks/{task_id}/stream" or query:
             raise NotFound(f"there is no stream at {place.address!r}")
         return await _task_news(web, task_id, place.after, place.mark)
+    except StorageFailed:  # the reader asks again
+        raise
     except AgentError as error:
         return refusal_news(error.http_status, str(error))
 

@@ -21,7 +21,7 @@ from agent import library
 from agent.artifacts import open_artifacts
 from agent.domain import CheckpointState, NewTask, Task, TaskStatus
 from agent.engines import Frame, ImageInfo
-from agent.errors import AgentError, EngineUnavailable, StorageFailed, StoreBusy, TakenOver
+from agent.errors import AgentError, EngineUnavailable, StorageFailed, TakenOver
 from agent.events.model import CheckpointReported, Stream
 from agent.events.parse import parse_line
 from agent.installation import Installation
@@ -481,8 +481,8 @@ def test_checkpoints_that_another_agent_goes_on_with_are_not_failed(bench: Bench
 
 
 def test_a_container_is_killed_when_its_results_cannot_be_kept(bench: Bench) -> None:
-    def busy() -> None:
-        raise StoreBusy("another process holds the database")
+    def fail() -> None:
+        raise StorageFailed("the disk failed")
 
     def act(folder: Path) -> Iterator[str]:
         write_checkpoint(folder / "results", 1)
@@ -492,8 +492,8 @@ def test_a_container_is_killed_when_its_results_cannot_be_kept(bench: Bench) -> 
             yield "still here"
 
     bench.engine.act = act
-    ended = run_task(bench.claim(), bench.with_instants(Instants(1, busy, "checkpoints.publish")))
-    assert (ended.status, ended.reason, ended.exit_code) == (TaskStatus.ERROR, "store_busy", 137)
+    ended = run_task(bench.claim(), bench.with_instants(Instants(1, fail, "checkpoints.publish")))
+    assert (ended.status, ended.reason, ended.exit_code) == (TaskStatus.ERROR, "storage_failed", 137)
 
 
 def test_a_quiet_run_asks_the_store_for_a_stop_only_after_a_request(

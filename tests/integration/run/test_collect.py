@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-import stamina.instrumentation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from agent.engines import Frame
 from agent.errors import EngineUnavailable, StorageFailed
 from agent.events.lines import LINE_LIMIT
 from agent.events.model import CheckpointReported, Crashed, Level, Stream
+from agent.patience import Patience
 from agent.recorder import Recorder
 from agent.run.collect import Collected, collect
 from agent.store import Store, open_store
@@ -47,12 +47,12 @@ def new_task(store: Store) -> int:
     return store.tasks.add(NewTask(TaskType.TRAIN, "net", plugin.id, project.id, model.id, {})).id
 
 
-def recorder(store: Store, task_id: int, log_path: Path | None = None) -> Recorder:
+def recorder(store: Store, task_id: int, log_path: Path | None = None, *, patience: Patience | None = None) -> Recorder:
     """A recorder as the agent makes it, at the start or after a crash."""
     task = store.tasks.get(task_id)
     last = store.events.last_seq(task_id)
     path = log_path or Path(store.name).with_name(f"log_{time.monotonic_ns()}.txt")
-    return Recorder(store, task_id, lines_read=task.lines_read, last_seq=last, log_path=path)
+    return Recorder(store, task_id, lines_read=task.lines_read, last_seq=last, log_path=path, patience=patience)
 
 
 class Handlers:
@@ -399,18 +399,58 @@ def test_a_busy_store_delays_lines_and_loses_none(tmp_path: Path):
     with open_store(f"sqlite:///{path}", busy_timeout_s=0.01) as store:
         task_id = new_task(store)
         asked_again = threading.Event()
-        stamina.instrumentation.set_on_retry_hooks([lambda _: asked_again.set()])
+        released = threading.Event()
+
+        def wait(_: float) -> bool:
+            asked_again.set()
+            return not released.wait(30)
+
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        collecting = threading.Thread(target=run, args=(store, task_id, printed(*LINES)), daemon=True)
+        recording = recorder(store, task_id, patience=Patience(wait))
+        ignored = {"on_checkpoint": print, "on_applied": print}
+        collecting = threading.Thread(target=collect, args=(printed(*LINES), recording), kwargs=ignored, daemon=True)
         collecting.start()
         assert asked_again.wait(30)
         other.execute("ROLLBACK")
         other.close()
+        released.set()
         collecting.join(30)
-        stamina.instrumentation.set_on_retry_hooks(None)
 
         assert raws(store, task_id) == LINES
+
+
+def test_while_the_store_does_not_answer_lines_wait_where_they_are(tmp_path: Path):
+    path = tmp_path / "store.db"
+    with open_store(f"sqlite:///{path}", busy_timeout_s=0.01) as store:
+        task_id = new_task(store)
+        released, most = threading.Event(), 0
+
+        def wait(seconds: float) -> bool:
+            return released.wait(seconds) and False
+
+        def output() -> Iterator[Sequence[Frame]]:
+            nonlocal most
+            for number in range(60_000):
+                most = max(most, recording.waiting)
+                yield [(1, b"line %d\n" % number)]
+
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        recording = recorder(store, task_id, patience=Patience(wait))
+        ignored = {"on_checkpoint": print, "on_applied": print}
+        collecting = threading.Thread(target=collect, args=(output(), recording), kwargs=ignored, daemon=True)
+        collecting.start()
+        while recording.waiting < 8000:  # the reader has stopped, or is about to
+            assert collecting.is_alive()
+            time.sleep(0.01)
+        other.execute("ROLLBACK")
+        other.close()
+        released.set()
+        collecting.join(60)
+
+        assert most <= 8001
+        assert store.tasks.get(task_id).lines_read == 60_000
 
 
 def test_a_full_disk_ends_collecting_and_what_was_not_committed_waits(store: Store, task_id: int):

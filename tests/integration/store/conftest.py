@@ -8,22 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from agent.domain import NewModel, NewProject, NewTask, Task, TaskType
 from agent.store import Store, open_store
-from tests.support.postgres_server import postgres_server as throw_away_server
-from tests.support.postgres_server import programs_missing
+from tests.support.postgres import PostgresServer, running_postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """URL of a throw-away server on a Unix socket. Skips where its programs are not installed."""
-    pytest.importorskip("psycopg")
-    if missing := programs_missing():
-        pytest.skip(missing)
-    with throw_away_server() as url:
-        yield url
+def postgres_server() -> Iterator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -32,17 +26,13 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], st
     if request.param == "sqlite":
         numbers = itertools.count(1)
         return lambda: f"sqlite:///{tmp_path / f'store{next(numbers)}.db'}"
-    url: str = request.getfixturevalue("postgres_server")
-    return lambda: emptied(url)
+    server: PostgresServer = request.getfixturevalue("postgres_server")
 
+    def emptied() -> str:
+        server.empty()
+        return server.url
 
-def emptied(url: str) -> str:
-    """The same URL, of a PostgreSQL database without tables."""
-    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    engine.dispose()
-    return url
+    return emptied
 
 
 @pytest.fixture
@@ -69,8 +59,9 @@ def sqlite_store(sqlite_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def postgres_store(postgres_server: str) -> Iterator[Store]:
-    with open_store(emptied(postgres_server)) as opened:
+def postgres_store(postgres_server: PostgresServer) -> Iterator[Store]:
+    postgres_server.empty()
+    with open_store(postgres_server.url) as opened:
         yield opened
 
 

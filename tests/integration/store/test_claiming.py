@@ -92,6 +92,9 @@ def test_a_task_given_back_is_as_if_nobody_had_claimed_it(store: Store, new_task
     store.tasks.become(added.id, TaskStatus.STARTED)
     assert store.tasks.give_back(added.id, "a")
     assert store.tasks.get(added.id) == added
+    assert store.tasks.give_back(added.id, "a")  # the answer may have been lost with the connection
+    assert store.tasks.get(added.id) == added
+    store.tasks.claim("b")
     with pytest.raises(TakenOver):
         store.tasks.give_back(added.id, "a")
 

@@ -24,6 +24,7 @@ from agent.events.model import Event, Level, Stream
 from agent.store import EventRow, Store, open_store
 from agent.store.schema import HEAD, metadata
 from tests.support.old_stores import scripts
+from tests.support.postgres import PostgresServer
 
 OPEN = "import sys; from agent.store import open_store; open_store(sys.argv[1]).close()"
 
@@ -147,8 +148,14 @@ def test_a_commit_is_on_the_disk_before_it_is_seen_unless_it_need_not_be(sqlite_
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == expected
 
 
-def test_postgresql_waits_for_the_disk_though_its_server_is_set_up_not_to(postgres_server: str) -> None:
-    url = f"{postgres_server}&options=-c%20synchronous_commit%3Doff"
+def test_a_postgresql_server_that_has_vanished_is_noticed_as_the_url_says(postgres_server: PostgresServer) -> None:
+    with open_store(f"{postgres_server.url}&connect_timeout=7") as store:
+        asked = store._db.engine.dialect.create_connect_args(store._db.engine.url)[1]
+    assert (asked["connect_timeout"], asked["tcp_user_timeout"], asked["keepalives_idle"]) == ("7", "9000", "5")
+
+
+def test_postgresql_waits_for_the_disk_though_its_server_is_set_up_not_to(postgres_server: PostgresServer) -> None:
+    url = f"{postgres_server.url}&options=-c%20synchronous_commit%3Doff"
     with open_store(url) as store, store._db.reading() as connection:
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
 

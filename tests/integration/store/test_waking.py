@@ -12,6 +12,7 @@ import pytest
 
 from agent.domain import NewTask, Task
 from agent.store import Store, open_store
+from tests.support.postgres import PostgresServer
 
 BEAT_ON_DEMAND = """
 import sys, time
@@ -118,8 +119,8 @@ def cut_connections_of(store: Store, other: Store) -> int:
         return len(connection.exec_driver_sql(f"{found} AND pid NOT IN ({own[0]}, {own[1]})").all())
 
 
-def test_a_reader_wakes_again_after_the_server_dropped_its_connection(postgres_server: str) -> None:
-    with open_store(postgres_server) as store, open_store(postgres_server) as other:
+def test_a_reader_wakes_again_after_the_server_dropped_its_connection(postgres_server: PostgresServer) -> None:
+    with open_store(postgres_server.url) as store, open_store(postgres_server.url) as other:
         settled(store)
         assert cut_connections_of(store, other) >= 1
 

@@ -14,21 +14,22 @@ from agent.domain import NewTask
 from agent.store import Store, open_store, wake_postgres
 from agent.store import connections as standing
 from agent.store.wake_postgres import ASKED, CHANGED
+from tests.support.postgres import PostgresServer
 
 LISTENS = f"SELECT pg_advisory_lock_shared({wake_postgres._SOMEBODY_LISTENS})"
 
 
 @pytest.fixture
-def other(postgres_store: Store, postgres_server: str) -> Iterator[Store]:
+def other(postgres_store: Store, postgres_server: PostgresServer) -> Iterator[Store]:
     """The same store in another process, as far as the server can tell."""
-    with open_store(postgres_server) as opened:
+    with open_store(postgres_server.url) as opened:
         yield opened
 
 
 @pytest.fixture
-def listener(postgres_server: str) -> Iterator[psycopg.Connection[Any]]:
+def listener(postgres_server: PostgresServer) -> Iterator[psycopg.Connection[Any]]:
     """A connection that hears both channels."""
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
+    with psycopg.connect(postgres_server.url, autocommit=True) as connection:
         connection.execute(LISTENS)
         connection.execute(f"LISTEN {CHANGED}")
         connection.execute(f"LISTEN {ASKED}")
@@ -54,8 +55,8 @@ def test_many_commits_are_told_in_few_notifications(postgres_store: Store, liste
     assert 1 <= len(heard) <= took_s / wake_postgres._TELL_S + 2
 
 
-def test_nobody_is_told_of_changes_while_nobody_listens(postgres_store: Store, postgres_server: str) -> None:
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
+def test_nobody_is_told_of_changes_while_nobody_listens(postgres_store: Store, postgres_server: PostgresServer) -> None:
+    with psycopg.connect(postgres_server.url, autocommit=True) as connection:
         connection.execute(f"LISTEN {CHANGED}")
         postgres_store.agents.beat("a", "a", {})
         postgres_store.close()
@@ -102,12 +103,12 @@ def test_a_sign_of_life_of_an_agent_wakes_nobody(postgres_store: Store, listener
 
 
 def test_a_commit_whose_process_dies_before_it_tells_is_seen_a_little_later(
-    postgres_store: Store, postgres_server: str, monkeypatch: pytest.MonkeyPatch
+    postgres_store: Store, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wake_postgres, "_DOUBT_S", 0.5)
     assert postgres_store.wait_for_change(30, since=postgres_store.version())
     seen = postgres_store.version()
-    with psycopg.connect(postgres_server) as connection:
+    with psycopg.connect(postgres_server.url) as connection:
         connection.execute("UPDATE alembic_version SET version_num = version_num")
 
     assert postgres_store.wait_for_change(30, since=seen)

@@ -1,0 +1,181 @@
+"""A socket in front of a PostgreSQL server that loses requests and answers, refuses, and falls silent.
+
+It counts the requests of all connections, so that a test can lose the k-th of a whole run.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum
+from pathlib import Path
+from typing import BinaryIO
+
+from tests.support.postgres import SOCKET, PostgresServer, short_folder, url_of
+
+_READY = b"Z\0\0\0\5"  # ReadyForQuery: the server has answered, and the state of the transaction follows
+_ENDS = frozenset({b"Q", b"S"})  # Query and Sync: the client waits for an answer now
+
+
+class Loss(Enum):
+    """What is lost with the connection."""
+
+    REQUEST = "request"  # the server has never seen it
+    ANSWER = "answer"  # the server has done it, nobody hears of it
+    RACE = "race"  # the server does it while the client asks again already
+
+
+class CutProxy:
+    """`loses(number, request)` says what becomes of a request: its number from 1, and its bytes."""
+
+    def __init__(self, folder: Path, server: PostgresServer) -> None:
+        self.url = url_of(folder)
+        self.requests = 0
+        self.loses: Callable[[int, bytes], Loss | None] = lambda _number, _request: None
+        self._behind = str(server.folder / SOCKET)
+        self._lock = threading.Lock()
+        self._answers = threading.Event()  # not set: nothing passes in either direction
+        self._answers.set()
+        self._refuses = False
+        self._open: set[socket.socket] = set()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(str(folder / SOCKET))
+        self._listener.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def go_away(self) -> None:
+        """Cut every connection, and each new one, until `come_back`."""
+        self._refuses = True
+        self.cut()
+
+    def come_back(self) -> None:
+        self._refuses = False
+        self._answers.set()
+
+    def fall_silent(self) -> None:
+        """Keep the connections and pass nothing on, until `come_back`."""
+        self._answers.clear()
+
+    def cut(self) -> None:
+        with self._lock:
+            victims, self._open = self._open, set()
+        for victim in victims:
+            _shut(victim)
+
+    def close(self) -> None:
+        _shut(self._listener)  # wakes the thread that accepts
+        self._listener.close()
+        self.come_back()
+        self.cut()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                if self._refuses:
+                    client.close()
+                    continue
+                server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                try:
+                    server.connect(self._behind)
+                except OSError:  # the server itself is away
+                    server.close()
+                    client.close()
+                    continue
+                with self._lock:
+                    self._open |= {client, server}
+                connection = _Connection(self, client, server)
+                connection.start()
+
+    def fate(self, request: bytes) -> Loss | None:
+        with self._lock:
+            self.requests += 1
+            return self.loses(self.requests, request)
+
+
+class _Connection:
+    def __init__(self, proxy: CutProxy, client: socket.socket, server: socket.socket) -> None:
+        self._proxy, self._client, self._server = proxy, client, server
+        self._file = client.makefile("rb")
+        self._is_muted = False
+
+    def start(self) -> None:
+        passing = [threading.Thread(target=task, daemon=True) for task in (self.pass_requests, self.pass_answers)]
+
+        def close_at_the_end() -> None:
+            for thread in passing:
+                thread.join()
+            for end in (self._file, self._client, self._server):
+                end.close()
+
+        for thread in passing:
+            thread.start()
+        threading.Thread(target=close_at_the_end, daemon=True).start()
+
+    def pass_requests(self) -> None:
+        file = self._file
+        with suppress(OSError):
+            self._server.sendall(_message(file, has_kind=False)[1])
+            request = b""
+            while True:
+                kind, message = _message(file)
+                self._proxy._answers.wait()
+                request += message
+                if kind not in _ENDS:
+                    continue
+                fate = self._proxy.fate(request)
+                if fate is Loss.REQUEST:
+                    break
+                self._is_muted = fate is Loss.ANSWER
+                self._server.sendall(request)
+                request = b""
+                if fate is Loss.RACE:
+                    _shut(self._client)
+                    break
+        if not self._is_muted:
+            self._shut()
+
+    def pass_answers(self) -> None:
+        tail = b""
+        with suppress(OSError):
+            while data := self._server.recv(1 << 16):
+                self._proxy._answers.wait()
+                tail = (tail + data)[-6:]
+                if not self._is_muted:
+                    self._client.sendall(data)
+                elif tail.startswith(_READY):
+                    break
+        self._shut()
+
+    def _shut(self) -> None:
+        with self._proxy._lock:
+            self._proxy._open -= {self._client, self._server}
+        _shut(self._client)
+        _shut(self._server)
+
+
+def _message(file: BinaryIO, *, has_kind: bool = True) -> tuple[bytes, bytes]:
+    """A message of the protocol, with its kind. Raises OSError at the end of the stream."""
+    head = file.read(5 if has_kind else 4)
+    if len(head) < (5 if has_kind else 4):
+        raise OSError("the client has gone")
+    (length,) = struct.unpack(">I", head[-4:])
+    return head[:1], head + file.read(length - 4)
+
+
+def _shut(end: socket.socket) -> None:
+    with suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def cut_proxy(server: PostgresServer) -> Iterator[CutProxy]:
+    with short_folder() as folder:
+        proxy = CutProxy(folder, server)
+        try:
+            yield proxy
+        finally:
+            proxy.close()
