@@ -103,6 +103,7 @@ class Plugin:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None  # in the trash since then
+    node: str | None = None  # the id of the node that has its folder or its image; None: every node can get it
 
     @property
     def reference(self) -> str:
@@ -298,6 +299,8 @@ class Task:
     deleted_at: datetime | None = None  # in the trash since then
     tags: tuple[str, ...] = ()
     notes: str = ""  # Markdown
+    node: str | None = None  # the id of the node whose agent has it; None: nobody has, or an agent of an older release
+    attempt: int = 1  # a task whose node was lost may be run again
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from agent.errors import BadInput, Conflict
 from agent.events.model import Level, Stream
 from agent.fs.disk import size_text
 from agent.fs.names import visible
-from agent.installation import Installation
+from agent.installation import Installation, known_node_of
 from agent.liveness import agents_alive, lost_tasks, why_waiting
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def list_(
     limit = limit or 30
     with open_installation() as installation:
         tasks = installation.store.tasks.list(statuses=status, limit=limit)
-        lost = {task.id for task in lost_tasks(installation.store)}
+        lost = {task.id for task in lost_tasks(installation.store, known_node_of(installation.settings))}
         waits = _waits(installation.store, tasks)
     if json:
         show.as_json(
@@ -182,7 +182,8 @@ class _LostForGood:
 
 
 def _is_lost(installation: Installation, task_id: int) -> bool:
-    return any(task.id == task_id for task in lost_tasks(installation.store))
+    lost = lost_tasks(installation.store, known_node_of(installation.settings))
+    return any(task.id == task_id for task in lost)
 
 
 @app.command("show")

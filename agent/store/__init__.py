@@ -29,6 +29,7 @@ from agent.store.migrate import known_revisions, migrate
 from agent.store.model_search import ModelQuestion
 from agent.store.models import Models
 from agent.store.names import Names
+from agent.store.nodes import NodeRow, Nodes
 from agent.store.plugins import Plugins
 from agent.store.progress import ProgressBar, ProgressBars
 from agent.store.project_search import ProjectQuestion
@@ -57,6 +58,7 @@ __all__ = [
     "Models",
     "NamesTaken",
     "NewStudy",
+    "NodeRow",
     "Origin",
     "Place",
     "Plugins",
@@ -108,6 +110,7 @@ class Store:
         self.plugins = Plugins(database)
         self.studies = Studies(database)
         self.agents = Agents(database)
+        self.nodes = Nodes(database)
         self.tokens = Tokens(database)
         self.names = Names(database)
         self.blobs = Blobs(database)

@@ -1,7 +1,7 @@
 """One database: connections, transactions, and its failures as sentences for a person.
 
-Everything special to SQLite or to PostgreSQL stands in this module, `failures.py`, `functions.py`, `migrate.py`,
-`search.py`, `runs/portable.py` and `wake.py`.
+Everything special to SQLite or to PostgreSQL stands in this module, `clock.py`, `failures.py`, `functions.py`,
+`migrate.py`, `search.py`, `runs/portable.py` and `wake.py`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from agent.store.listing import Listing, Window
 from agent.store.paging import Page, page_of
 from agent.store.runs.values import config_values as config_values_of
 from agent.store.schema import config_values, models, plugins, projects, tasks
-from agent.store.task_claims import UNCLAIMED, TaskClaims, lease_until_us
+from agent.store.task_claims import UNCLAIMED, TaskClaims
 from agent.store.task_rows import (
     SUMMARY_COLUMNS,
     TASK_COLUMNS,
@@ -44,17 +44,18 @@ class Tasks(TaskClaims, Described[Task]):
         new: NewTask,
         *,
         agent_id: str | None = None,
-        lease_s: float = 30,
+        node: str | None = None,
         only_for: str | None = None,
         trial: Trial | None = None,
     ) -> Task:
-        """Add a queued task, or with `agent_id` a task that this agent has claimed, so that no other agent comes first.
+        """Add a queued task, or with `agent_id` a task that this agent of `node` has claimed, so that no other agent
+        comes first.
 
         The first free agent takes a queued task; with `only_for` the first free agent of that name. What it uses comes
         out of the trash. With `trial` it is this trial's task; a trial that has a task keeps it, and gets no other.
         NotFound when its plugin, project or model is not in the store.
         """
-        taken = {"agent_id": agent_id, "lease_until_us": lease_until_us(lease_s)} if agent_id is not None else {}
+        taken = {"agent_id": agent_id, "node": node} if agent_id is not None else {}
         with self._db.writing() as connection:
             if trial is not None and (earlier := task_of_trial(connection, trial)) is not None:
                 return earlier
@@ -204,7 +205,7 @@ class Tasks(TaskClaims, Described[Task]):
             if status in (TaskStatus.STARTED, TaskStatus.DEPLOYED) and row.started_us is None:
                 changed["started_us"] = now_us()
             if status.is_final:
-                changed |= {"finished_us": now_us(), "lease_until_us": None}
+                changed["finished_us"] = now_us()
             if status is TaskStatus.QUEUED:
                 changed |= UNCLAIMED
             return change_task(connection, id, changed)

@@ -9,16 +9,17 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from agent.domain import Task, TaskStatus
 from agent.errors import AgentError, Conflict, StoreBusy
-from agent.liveness import process_runs, this_process
+from agent.heartbeats import Heartbeats
+from agent.liveness import SEEN_WITHIN, process_runs, this_process
 from agent.store import StudyState, Trial
 from agent.tuning.decisions import (
     Ask,
@@ -38,7 +39,7 @@ from agent.tuning.trial_task import task_of
 if TYPE_CHECKING:
     from agent.store import Store, Study
 
-LEASE_S = 30.0
+LEASE_S = 30.0  # a controller on another machine is dead when its heartbeat was the same for so long
 BEAT_S = 5.0  # a lease survives five missed beats
 HOPELESS = 5  # so many failed trials and no other: the fault lies in what all of them have in common
 
@@ -64,22 +65,42 @@ class Turn:
 
 
 def is_controlled(study: Study) -> bool:
-    """Whether a controller lives: its process where that can be asked from here, else by its lease."""
-    if study.controller is None or study.lease_until is None:
+    """Whether a controller lives: its process where that can be asked from here, else a beat in the last minute."""
+    if study.controller is None or study.unseen_for is None:
         return False
     runs = process_runs(study.controller_info)
-    return datetime.now(UTC) < study.lease_until if runs is None else runs
+    return study.unseen_for < SEEN_WITHIN if runs is None else runs
+
+
+def _wait_for_death(store: Store, study: Study) -> bool:
+    """Whether the controller of the study is dead. One that cannot be asked is watched for the length of a lease."""
+    if study.controller is None or study.seen_at is None:
+        return True
+    if (runs := process_runs(study.controller_info)) is not None:
+        return not runs
+    watch, now = Heartbeats(LEASE_S, gap_s=LEASE_S / 2), study
+    while now.controller == study.controller:
+        watch.look({study.controller: now.seen_at}, time.monotonic())
+        if study.controller in watch.silent:
+            return True
+        if study.controller in watch.beating:
+            return False
+        time.sleep(min(1.0, LEASE_S / 10))
+        now = store.studies.get(study.id)
+    return now.controller is None
 
 
 @contextmanager
 def controlling(store: Store, study_id: int) -> Iterator[str]:
-    """Be the study's only controller while the block runs; gives the name to act by. Conflict when another lives."""
+    """Be the study's only controller while the block runs; gives the name to act by. Conflict when another lives.
+
+    Waits for the length of a lease where another machine had the controller and it is not known to have ended.
+    """
     study = store.studies.get(study_id)
     controller = f"{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    free = not is_controlled(study)
-    if not free or not store.studies.control(
-        study_id, controller, this_process(), LEASE_S, instead_of=study.controller
-    ):
+    free = _wait_for_death(store, study)
+    seen = study.controller if store.studies.get(study_id).controller is not None else None
+    if not free or not store.studies.control(study_id, controller, this_process(), instead_of=seen):
         pid = store.studies.get(study_id).controller_info.get("pid")
         raise Conflict(
             f"study {study_id} is run by another process{f' ({pid})' if pid else ''} already; "
@@ -90,7 +111,7 @@ def controlling(store: Store, study_id: int) -> Iterator[str]:
     def beat() -> None:
         while not stop.wait(BEAT_S):
             try:
-                store.studies.renew(study_id, controller, LEASE_S)
+                store.studies.beat(study_id, controller)
             except AgentError as error:  # a busy store: the next beat comes before the lease ends
                 log.warning("study %s: heartbeat missed: %s", study_id, error)
 

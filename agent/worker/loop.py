@@ -1,8 +1,8 @@
 """Claim → run → again: the agent's life, its heartbeat, and the tasks it takes over from dead agents.
 
-An agent is one process. Its id is new at every start, so a lease names exactly the process that holds a task.
-When that process dies, another agent takes the task over with its container: at once where it can see the death
-(`liveness.py`), else when the lease has run out.
+An agent is one process. Its id is new at every start, so a claim names exactly the process that holds a task.
+When that process dies, another agent of its node takes the task over with its container: at once where it can see the
+death (`liveness.py`), else when the process was silent for the length of a lease (`heartbeats.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 from agent import liveness
 from agent.domain import NewTask, Task, engine_wanted
 from agent.errors import AgentError, Conflict, EngineUnavailable, TakenOver
+from agent.heartbeats import Heartbeats
+from agent.installation import node_of
 from agent.logs import about_task
 from agent.maintenance.housekeeping import Housekeeping
 from agent.run.cancellation import Cancelled, Cause
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from agent.installation import Installation
     from agent.run.shutdown import Shutdown
 
-LEASE_S = 30.0
+LEASE_S = 30.0  # an agent elsewhere is silent when its heartbeat was the same for so long
 BEAT_S = 5.0  # a lease survives five missed beats
 IDLE_WAIT_S = 2.0  # a new task wakes the loop at once; a death wakes nobody, so a death is noticed this late
 LOOK_S = 1.0  # how often to look for deaths while commits wake the loop all the time
@@ -41,21 +43,50 @@ log = logging.getLogger("agent")
 
 
 class Presence:
-    """An agent as the store lists it."""
+    """An agent as the store lists it, and what it sees of the other agents."""
 
     def __init__(self, installation: Installation, info: Mapping[str, Any]) -> None:
         self._store = installation.store
         self._name = installation.settings.name
+        self.node = node_of(installation.settings)
+        self.others = Heartbeats(LEASE_S, gap_s=LEASE_S / 2)
         self._info: Mapping[str, Any] = {
             **liveness.this_process(),
+            "node": self.node,
             "home": str(installation.settings.home),
             "engine": installation.settings.engine,
             **info,
         }
         self.id = f"{self._name}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
+    def come(self) -> None:
+        """List the agent and its node."""
+        self._store.nodes.put(self.node, self._name)
+        self.beat()
+
     def beat(self) -> None:
         self._store.agents.beat(self.id, self._name, self._info)
+
+    def beat_and_look(self) -> None:
+        """Beat, then look at the beats of others: who cannot write to the store calls nobody silent."""
+        try:
+            self.beat()
+            self.others.look({agent.id: agent.last_seen for agent in self._store.agents.list()}, time.monotonic())
+        except BaseException:
+            self.others.lose_sight()
+            raise
+
+    def leave(self) -> None:
+        """Unlist the agent. One that leaves tasks behind stays listed, as one that has left: others go on at once."""
+        if self.id in self._store.tasks.holders():
+            self._info = {**self._info, "left": True}
+            self.beat()
+        else:
+            self._store.agents.leave(self.id)
+
+    def gone(self) -> frozenset[str]:
+        """The agents whose tasks may be taken over."""
+        return liveness.gone_agents(self._store, self.node, self.others.silent)
 
     def tell(self, troubles: Mapping[str, str]) -> None:
         """Let others see why queued tasks wait: what is wrong here, by engine (`liveness.why_waiting`)."""
@@ -67,25 +98,24 @@ class Presence:
 
 @contextmanager
 def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
-    """A heartbeat in the background: lists the agent and keeps its leases while the block runs.
+    """A heartbeat in the background lists the agent while the block runs, and shows it the heartbeats of others.
 
     `info` tells other processes which tasks this agent takes: `takes` is "queue" for whatever is queued, "one" for a
     single task, whose number is `task` where it is known before it starts, "study" for the tasks of the study `study`.
     """
     store, presence = installation.store, Presence(installation, info)
-    agent_id = presence.id
     stop = threading.Event()
 
     def beat() -> None:
         while not stop.wait(BEAT_S):
             try:
-                presence.beat()
-                store.tasks.renew(agent_id, LEASE_S)
+                presence.beat_and_look()
             except Exception as error:  # noqa: BLE001 - a busy store: the next beat comes before the lease ends
                 log.warning("heartbeat missed: %s", error)
 
-    presence.beat()
+    presence.come()
     with suppress(AgentError):
+        presence.beat_and_look()
         liveness.forget_dead_agents(store)
     for path in installation.artifacts.half_made.sweep():
         log.warning("a killed process has left %s, and it cannot be deleted", path)
@@ -96,11 +126,8 @@ def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
     finally:
         stop.set()
         heart.join()
-        # An agent that leaves tasks behind stays listed, as a dead agent does: the next agent on this machine sees at
-        # once that its process is gone, and agents elsewhere, which do not see the container, wait for the lease.
         with suppress(AgentError):
-            if agent_id not in store.tasks.holders():
-                store.agents.leave(agent_id)
+            presence.leave()
 
 
 def run_one(installation: Installation, task_id: int, shutdown: Shutdown, *, is_patient: bool = False) -> Task:
@@ -112,7 +139,7 @@ def run_one(installation: Installation, task_id: int, shutdown: Shutdown, *, is_
     with alive(installation, takes="one", task=task_id) as presence:
         wait_s = pauses()
         while True:
-            task = _claim_or_take_over(installation, presence.id, task_id)
+            task = _claim_or_take_over(installation, presence, task_id, shutdown)
             try:
                 return run_task(task, installation, shutdown=shutdown, is_patient=is_patient)
             except Cancelled as cancelled:
@@ -127,14 +154,26 @@ def run_one(installation: Installation, task_id: int, shutdown: Shutdown, *, is_
             presence.tell({})
 
 
-def _claim_or_take_over(installation: Installation, agent_id: str, task_id: int) -> Task:
-    tasks = installation.store.tasks
-    held = [task for task in tasks.held_by(agent_id) if task.id == task_id]
-    claimed = tasks.claim(agent_id, task_id=task_id, lease_s=LEASE_S) if not held else None
-    found = held or ([claimed] if claimed is not None else _take_over(installation, agent_id, task_id))
-    if not found:
-        raise Conflict(f"task {task_id} is not free: {_why_not(installation, task_id)}")
-    return found[0]
+def _claim_or_take_over(installation: Installation, presence: Presence, task_id: int, shutdown: Shutdown) -> Task:
+    """The task, now this agent's. Waits while it cannot be known yet whether the agent that has it lives.
+
+    Raises Conflict when the task is not free, Cancelled when this agent ends.
+    """
+    store = installation.store
+    while True:
+        for task in store.tasks.held_by(presence.id):
+            if task.id == task_id:
+                return task
+        claimed = store.tasks.claim(presence.id, node=presence.node, task_id=task_id)
+        if claimed is not None:
+            return claimed
+        if taken := _take_over(installation, presence, task_id):
+            return taken[0]
+        task = store.tasks.get(task_id)
+        if why := _why_not(installation, presence, task):
+            raise Conflict(f"task {task_id} is not free: {why}")
+        if shutdown.wait(LOOK_S):
+            raise Cancelled.left(task_id)
 
 
 def run_new(
@@ -145,7 +184,7 @@ def run_new(
     Gives the task as it ended. Raises as `run_task`.
     """
     with alive(installation, takes="one") as presence:
-        task = installation.store.tasks.add(submission, agent_id=presence.id, lease_s=LEASE_S)
+        task = installation.store.tasks.add(submission, agent_id=presence.id, node=presence.node)
         on_added(task)
         return run_task(task, installation, shutdown=shutdown)
 
@@ -215,7 +254,7 @@ class _Work:
         """A task whose agent died or whose end is still to be recorded, else the oldest queued task; None: later."""
         try:
             if time.monotonic() - self._looked >= LOOK_S:
-                taken = _take_over(self._installation, self._agent_id, study_id=self._study_id)
+                taken = _take_over(self._installation, self._presence, study_id=self._study_id)
                 for task in (*taken, *self._installation.store.tasks.held_by(self._agent_id)):
                     if self._may_run(task):
                         return task
@@ -229,12 +268,17 @@ class _Work:
 
     def _claim(self) -> Task | None:
         """The oldest queued task that this machine can run now."""
-        tasks, setting = self._installation.store.tasks, self._installation.settings.engine
-        met = self._conditions.met(tasks.engines_wanted(self._agent_id, setting, study_id=self._study_id))
+        tasks, node = self._installation.store.tasks, self._presence.node
+        asked: dict[str, Any] = {
+            "setting": self._installation.settings.engine,
+            "node": node,
+            "study_id": self._study_id,
+        }
+        met = self._conditions.met(tasks.engines_wanted(self._agent_id, **asked))
         self._presence.tell(self._conditions.troubles)
         if not met:
             return None
-        return tasks.claim(self._agent_id, lease_s=LEASE_S, engines=met, setting=setting, study_id=self._study_id)
+        return tasks.claim(self._agent_id, engines=met, but=self.running, **asked)
 
     def _may_run(self, task: Task) -> bool:
         if task.id in self.running:
@@ -292,16 +336,23 @@ class _Work:
 
 
 def _take_over(
-    installation: Installation, agent_id: str, task_id: int | None = None, study_id: int | None = None
+    installation: Installation, presence: Presence, task_id: int | None = None, study_id: int | None = None
 ) -> list[Task]:
-    known = liveness.known_agents(installation.store)
     return installation.store.tasks.take_over(
-        agent_id, LEASE_S, gone=known.gone, alive=known.alive, task_id=task_id, study_id=study_id
+        presence.id, gone=presence.gone(), node=presence.node, task_id=task_id, study_id=study_id
     )
 
 
-def _why_not(installation: Installation, task_id: int) -> str:
-    task = installation.store.tasks.get(task_id)
+def _why_not(installation: Installation, presence: Presence, task: Task) -> str:
+    """Why the task can be neither claimed nor taken over; empty while that is not known."""
     if task.status.is_final:
         return f"it has ended ({task.status.value})"
-    return f"agent {task.agent_id} runs it; follow it with `agent task wait {task_id}`"
+    if task.engine is not None and task.node not in (None, presence.node):
+        name = installation.store.nodes.names().get(task.node, task.node)
+        return f"node {name} has launched it, and only agents there see its container; `agent node lost {name}` ends it"
+    holder = {agent.id: agent for agent in installation.store.agents.list()}.get(task.agent_id or "")
+    if holder is None or holder.id in presence.gone():
+        return ""
+    if liveness.process_runs(holder.info, presence.node) is None and holder.id not in presence.others.beating:
+        return ""  # it is watched
+    return f"agent {task.agent_id} runs it; follow it with `agent task wait {task.id}`"

@@ -61,6 +61,9 @@ LATER = {
     f"VALUES (1, 'rates', 'running', 3, 1, 'grid', 'none', 7, {US}, '{{}}', '{TASK}'); "
     "INSERT INTO study_journal (study_id, seq, body) VALUES (1, 0, '{}'); "
     "UPDATE tasks SET study_id = 1, trial_number = 0 WHERE id = 2;",
+    "0011": f"INSERT INTO nodes (id, name, created_us) VALUES ('n1', 'lab', {US}); "
+    "INSERT INTO attempts (task_id, number, first_seq, model_id, node) VALUES (1, 1, 1, 1, 'n1'); "
+    "UPDATE tasks SET node = 'n1' WHERE id = 1;",
 }
 
 

@@ -32,7 +32,7 @@ ELSEWHERE = {"pid": os.getpid(), "started": 1, "machine": "another/pid:[1]"}
     ],
 )
 def test_an_agent_is_alive_by_its_process_or_elsewhere_by_its_heartbeat(info, unseen_for, expected):
-    assert is_alive(AgentRow("a:1:x", "a", info, datetime.now(UTC) - unseen_for)) is expected
+    assert is_alive(AgentRow("a:1:x", "a", info, datetime.now(UTC), unseen_for)) is expected
 
 
 def test_whether_a_process_of_another_machine_runs_is_unknown():

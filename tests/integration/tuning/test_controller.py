@@ -208,7 +208,7 @@ def test_a_controller_that_was_replaced_decides_nothing_more(bench):
     study = bench.add("lr=0.1..0.9", jobs=1)
     with controlling(bench.store, study.id) as name:
         controller = Controller(bench.store, study.id, name)
-        assert bench.store.studies.control(study.id, "another", {}, 30, instead_of=name)
+        assert bench.store.studies.control(study.id, "another", {}, instead_of=name)
         with pytest.raises(Conflict, match="Another process controls"):
             controller.turn()
     assert bench.store.tasks.list() == []
@@ -230,7 +230,7 @@ def test_whichever_call_a_controller_dies_before_no_trial_is_lost_or_doubled(ben
         instants = Instants(at, died, match="studies|tasks|metrics")
         store = instants.store(bench.store)
         name, before = f"controller {at}", bench.store.studies.get(study.id)
-        assert bench.store.studies.control(study.id, name, {}, 30, instead_of=before.controller)
+        assert bench.store.studies.control(study.id, name, {}, instead_of=before.controller)
         try:
             controller = Controller(store, study.id, name)
             for _ in range(1 + at // 30):  # a later death comes in a later turn

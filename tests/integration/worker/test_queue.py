@@ -219,7 +219,7 @@ def test_an_engine_that_goes_away_at_the_start_is_waited_for_with_the_task(machi
 
 def test_a_resumed_task_whose_engine_is_away_lets_other_tasks_run(machine: Machine) -> None:
     task = machine.queue()
-    machine.store.tasks.claim("dead:1:x", task_id=task.id, lease_s=-1)
+    machine.store.tasks.claim("dead:1:x", task_id=task.id)
     machine.store.tasks.become(task.id, TaskStatus.STARTED)
     machine.store.tasks.launching(task.id, engine="docker", spec={}, image_digest=None)
     machine.is_away = True
