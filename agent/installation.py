@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.artifacts import open_artifacts
-from agent.engines import TASK_LABEL
+from agent.engines import ATTEMPT_LABEL, TASK_LABEL
 from agent.errors import StorageFailed
 from agent.fs.atomic import write_atomically
 from agent.fs.durable import make_folder
@@ -93,7 +93,7 @@ def half_made_in(settings: Settings) -> HalfMade:
 
 def container_labels(task: Task, settings: Settings) -> dict[str, str]:
     """The labels of a task's container, by which an agent finds it again after a crash."""
-    return {**installation_labels(settings), TASK_LABEL: str(task.id)}
+    return {**installation_labels(settings), TASK_LABEL: str(task.id), ATTEMPT_LABEL: str(task.attempt)}
 
 
 def installation_labels(settings: Settings) -> dict[str, str]:

@@ -8,20 +8,22 @@ those who only show it say how old it is by the clock of the store.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.domain import engine_wanted
+from agent.needs import Needs, Offer, lacks, needs_of
 
 if TYPE_CHECKING:
-    from agent.domain import Plugin, Task
+    from agent.domain import NewTask, Plugin, Task
     from agent.store import AgentRow, Store
 
 SEEN_WITHIN = timedelta(minutes=1)  # an agent beats every five seconds; a busy store may cost it some beats
 FORGET_AFTER = timedelta(days=30)
+NO_NAMES: Mapping[str, str] = {}
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PID_NAMESPACE = Path("/proc/self/ns/pid")
@@ -108,16 +110,63 @@ def forget_dead_agents(store: Store) -> None:
         store.agents.leave(agent_id)
 
 
-def why_waiting(agents: Sequence[AgentRow], task: Task, plugin: Plugin) -> str:
+def why_waiting(agents: Sequence[AgentRow], task: Task, plugin: Plugin, names: Mapping[str, str] = NO_NAMES) -> str:
     """Why a queued task waits, in a sentence; empty when it only waits for its turn. `agents` are those alive.
 
-    An agent says what is wrong with its machine in `info["waiting"]`, by engine; "storage" concerns every task.
+    An agent says what is wrong with its machine in `info["waiting"]`, by engine; "storage" concerns every task. `names`
+    are those of nodes, by id.
     """
     takers = [a for a in agents if a.info.get("takes", "queue") == "queue" or a.info.get("task") == task.id]
     if not takers:
         return "No agent takes tasks from the queue; start one with `agent up`."
-    troubles = [_trouble(agent.info, task, plugin) for agent in takers]
+    on_node = [agent for agent in takers if plugin.node in (None, agent.node)]
+    if not on_node and plugin.node is not None:
+        return f"{_where(plugin, names)}, and no agent of it takes tasks from the queue."
+    needs = needs_of(task.options.gpus, task.options.on)
+    missing = [lacks(needs, offer_of(agent.info)) for agent in on_node]
+    if "" not in missing:
+        return f"No agent has {' and '.join(dict.fromkeys(missing))}, which the task asks for."
+    fit = [agent for agent, lack in zip(on_node, missing, strict=True) if not lack]
+    troubles = [_trouble(agent.info, task, plugin) for agent in fit]
     return "" if "" in troubles else troubles[0]
+
+
+def takers(agents: Sequence[AgentRow], new: NewTask | Task, plugin: Plugin) -> list[AgentRow]:
+    """Those of these agents that take such a task from the queue, now or when what is wrong with them is mended."""
+    needs = needs_of(new.options.gpus, new.options.on)
+    return [
+        agent
+        for agent in agents
+        if agent.info.get("takes", "queue") == "queue"
+        and plugin.node in (None, agent.node)
+        and not lacks(needs, offer_of(agent.info))
+    ]
+
+
+def why_not_here(
+    new: NewTask | Task,
+    plugin: Plugin,
+    node: str,
+    offer: Callable[[Needs], Offer],
+    names: Mapping[str, str] = NO_NAMES,
+) -> str:
+    """Why this node cannot run a task, in a clause; empty when it can. `offer` says what it has, if need be."""
+    if plugin.node not in (None, node):
+        return f"{_where(plugin, names)}, and this is another node"
+    needs = needs_of(new.options.gpus, new.options.on)
+    lack = lacks(needs, offer(needs)) if needs else ""
+    return f"this node lacks {lack}, which the task asks for" if lack else ""
+
+
+def offer_of(info: Mapping[str, Any]) -> Offer:
+    """What an agent says of its node. Agents of older releases say nothing: no label, any number of GPUs."""
+    return Offer(info.get("labels") or {}, info.get("gpus"))
+
+
+def _where(plugin: Plugin, names: Mapping[str, str]) -> str:
+    node = names.get(plugin.node or "", (plugin.node or "")[:8])
+    place = "lies in a folder of" if plugin.folder is not None else "is an image that was built on"
+    return f"Plugin {plugin.reference} {place} node {node}"
 
 
 def _trouble(info: Mapping[str, Any], task: Task, plugin: Plugin) -> str:

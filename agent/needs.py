@@ -7,8 +7,27 @@ tasks have, says which of them it meets, and claims a task with one of these.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+_LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,62}")
+
+
+def is_label(name: str, value: str) -> bool:
+    """Whether a name and a value make a label: letters, digits and `_ . / -`, at most 63 each."""
+    return bool(_LABEL.fullmatch(name) and _LABEL.fullmatch(value))
+
+
+def read_labels(text: str) -> dict[str, str]:
+    """`zone=lab,gpu=a100` → its labels. Raises ValueError with the sentence to show."""
+    labels = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = part.partition("=")
+        if not equals or not is_label(name, value):
+            raise ValueError(f"{part!r} is not a label; write name=value, with letters, digits and _ . / -")
+        labels[name] = value
+    return labels
 
 
 @dataclass(frozen=True, slots=True)

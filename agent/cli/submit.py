@@ -37,6 +37,8 @@ TimeLimit = Annotated[float | None, typer.Option(min=1, metavar="SECONDS", help=
 IdleLimit = Annotated[
     float | None, typer.Option(min=1, metavar="SECONDS", help="End it when it prints nothing so long.")
 ]
+On = Annotated[list[str] | None, typer.Option("--on", metavar="NAME=VALUE", help="Only on nodes with this label.")]
+Restarts = Annotated[int, typer.Option(min=0, max=100, help="Start again so often when the node is lost.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Print the task's id and return.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print layout and container; run nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -62,6 +64,8 @@ def submit_train(
     stop_grace: Grace = 0.0,
     time_limit: TimeLimit = None,
     idle_limit: IdleLimit = None,
+    on: On = None,
+    restarts: Restarts = 0,
     detach: Detach = False,
     dry_run: DryRun = False,
     json: Json = False,
@@ -70,7 +74,7 @@ def submit_train(
     options = RequestedOptions(
         engine=engine, gpus=gpus, pull=pull, python=python, env=pairs(env, "--env"), memory_bytes=size(memory),
         hardened=hardened or None, writable_data=writable_data, stop_grace_s=stop_grace, time_limit_s=time_limit,
-        idle_limit_s=idle_limit,
+        idle_limit_s=idle_limit, on=pairs(on, "--on"), restarts=restarts,
     )  # fmt: skip
     asked = Asked(
         type=TaskType.TRAIN, plugin=plugin, projects=project, models=model or (), name=name, config=config,
@@ -99,6 +103,8 @@ def submit_inference(
     stop_grace: Grace = 0.0,
     time_limit: TimeLimit = None,
     idle_limit: IdleLimit = None,
+    on: On = None,
+    restarts: Restarts = 0,
     detach: Detach = False,
     dry_run: DryRun = False,
     json: Json = False,
@@ -107,7 +113,7 @@ def submit_inference(
     options = RequestedOptions(
         engine=engine, gpus=gpus, pull=pull, python=python, env=pairs(env, "--env"), memory_bytes=size(memory),
         hardened=hardened or None, writable_data=writable_data, stop_grace_s=stop_grace, time_limit_s=time_limit,
-        idle_limit_s=idle_limit,
+        idle_limit_s=idle_limit, on=pairs(on, "--on"), restarts=restarts,
     )  # fmt: skip
     asked = Asked(
         type=TaskType.INFERENCE, plugin=plugin, projects=project, models=model, name=name, config=config,

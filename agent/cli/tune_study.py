@@ -130,7 +130,9 @@ class _Agent:
         if time.monotonic() - self._looked < LOOK_S:
             return
         self._looked = time.monotonic()
-        if not agent_alive(self._installation):
+        store = self._installation.store
+        task = store.studies.get(self._study_id).task
+        if not agent_alive(self._installation, task, store.plugins.get_anywhere(task.plugin_id)):
             from agent.worker.loop import run_forever
 
             self._running = self._pool.submit(

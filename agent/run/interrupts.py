@@ -51,6 +51,7 @@ class Interrupts:
         self._last_output = time.monotonic()
         self._cancelled_at = float("inf")
         self._disks = disks(installation)
+        self._taken_over: TakenOver | None = None
 
     # ---------------------------------------------------------------- for the thread that runs the task
 
@@ -90,9 +91,9 @@ class Interrupts:
             self.raise_if_cancelled()
         return future.result()
 
-    def recall(self) -> None:
+    def recall(self, first_seq: int) -> None:
         """After a crash: take up the cancellation that the agent before this one recorded, if it did."""
-        for event in self._installation.store.events.each(self._task.id, event_type="STOPPING"):
+        for event in self._installation.store.events.each(self._task.id, first_seq - 1, event_type="STOPPING"):
             if event.stream is Stream.AGENT:
                 fields = event.fields or {}
                 self._cancel(Cancelled.recorded(str(fields.get("reason")), str(fields.get("why"))))
@@ -104,12 +105,15 @@ class Interrupts:
     def output(self, container: Container) -> Iterator[Sequence[Frame]]:
         """The container's output; its last arrival counts for the idle limit.
 
-        Raises Cancelled when this agent leaves, and when a killed container does not end: its engine is away.
+        Raises Cancelled when this agent leaves, and when a killed container does not end: its engine is away; TakenOver
+        when the task is no longer this agent's.
         """
         self._last_output = time.monotonic()
         trouble = ""
         for frames in container.output():
             self._raise_if_left()
+            if self._taken_over is not None:
+                raise self._taken_over
             if frames:
                 self._last_output = time.monotonic()
                 yield frames
@@ -144,7 +148,8 @@ class Interrupts:
                     if self.cancelled is not None:
                         container.kill(self._task.options.stop_grace_s)
                         return
-                except TakenOver:  # the container is the other agent's
+                except TakenOver as taken_over:  # the reader of the output ends the run
+                    self._taken_over = taken_over
                     return
                 except AgentError as error:  # a busy store, an engine that does not answer: tried again in a moment
                     if logged != (logged := str(error)):

@@ -23,6 +23,7 @@ from agent.events.model import Level, Stream
 from agent.formats.task_dir import TaskDir
 from agent.recorder import Recorder
 from agent.run import resume
+from agent.run.attempt import remove_older_containers, task_of_attempt
 from agent.run.closing import close
 from agent.run.container_spec import as_json, container_spec, remarks
 from agent.run.hints import Facts
@@ -49,6 +50,9 @@ class Run:
     def __init__(self, task: Task, installation: Installation, shutdown: Shutdown, *, is_patient: bool = False) -> None:
         """With `is_patient` the task waits for a machine that cannot run it now; else it fails at once."""
         store, settings = installation.store, installation.settings
+        attempt = store.attempts.get(task.id, task.attempt) if task.attempt > 1 else None
+        self.first_seq = attempt.first_seq if attempt is not None else 1
+        task = task_of_attempt(task, attempt)
         self.task = task
         self.is_patient = is_patient
         self.installation = installation
@@ -76,6 +80,7 @@ class Run:
             recorder=self.recorder,
             results=self.folder.results,
             project_name=self.project.name,
+            first_seq=self.first_seq,
         )
         self.interrupts = Interrupts(task, installation, self.recorder, shutdown)
         self.container: Container | None = None
@@ -174,6 +179,8 @@ class Run:
         """Create and start the container. Raises Cancelled, CouldNotStart, BadInput."""
         self.interrupts.raise_if_cancelled()
         store, settings = self.installation.store, self.installation.settings
+        if self.task.attempt > 1:
+            remove_older_containers(self.engine, self.task, settings)
         spec = container_spec(
             self.task,
             self.plugin,
@@ -277,10 +284,10 @@ class Run:
         return self.container or (resume.look_for_container(self) if self.may_have_started else None)
 
     def note_once(self, message: str, event_type: str, *, level: Level = Level.INFO, **fields: Any) -> bool:
-        """Note an event that a task has once, unless an agent before this one noted it; whether it was noted now."""
+        """Note an event that an attempt has once, unless an agent before this one did; whether it was noted now."""
         if self.was_begun:
             step = fields.get("step")
-            for event in self.installation.store.events.each(self.task.id, event_type=event_type):
+            for event in self.installation.store.events.each(self.task.id, self.first_seq - 1, event_type=event_type):
                 if event.stream is Stream.AGENT and (step is None or (event.fields or {}).get("step") == step):
                     return False
         self.recorder.note(message, level, event_type, fields or None)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agent.store.agents import AgentRow, Agents
 from agent.store.append import EventRow
+from agent.store.attempts import Attempts
 from agent.store.blobs import Blobs
 from agent.store.checkpoints import Checkpoints
 from agent.store.columns import agent_name
@@ -96,6 +97,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._db = database
         self.tasks = Tasks(database)
+        self.attempts = Attempts(database)
         self.runs = Runs(database)
         self.events = Events(database)
         self.metrics = MetricSeries(database)

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 
 from agent.domain import NewTask, Step, Task, TaskStatus, may_become
 from agent.errors import Conflict, NotFound
-from agent.store.append import add_closing_note
+from agent.needs import needs_of
+from agent.store.append import add_note
+from agent.store.attempts import begin_attempt, end_attempt, lose
 from agent.store.columns import clean, now_us, to_json
 from agent.store.failures import taken_over
 from agent.store.kept import Described, bring_back, is_not_given_up
@@ -82,6 +84,7 @@ class Tasks(TaskClaims, Described[Task]):
                     options=to_json(asdict(new.options)),
                     created_us=now_us(),
                     only_for=only_for,
+                    needs=str(needs) if (needs := needs_of(new.options.gpus, new.options.on)) else None,
                     study_id=trial.study_id if trial else None,
                     trial_number=trial.number if trial else None,
                 )
@@ -108,11 +111,14 @@ class Tasks(TaskClaims, Described[Task]):
                 changed["stop_cause"] = cause
             if status is TaskStatus.QUEUED:
                 reason, by = cause or "stopped_by_user", cause or "by_user"
-                add_closing_note(self._db, connection, id, "TASK_STOPPED", {"stopped": by, "reason": reason})
+                said = {"stopped": by, "reason": reason}
+                add_note(self._db, connection, id, message="TASK_END", event_type="TASK_STOPPED", fields=said)
+                message = "Stopped before it started." if row.attempt == 1 else "Stopped before its next attempt."
+                end_attempt(connection, row, reason, message)
                 changed |= {
                     "status": TaskStatus.STOPPED.value,
                     "reason": reason,
-                    "message": "Stopped before it started.",
+                    "message": message,
                     "finished_us": now_us(),
                 }
             elif may_become(status, TaskStatus.TERMINATING):
@@ -206,6 +212,7 @@ class Tasks(TaskClaims, Described[Task]):
                 changed["started_us"] = now_us()
             if status.is_final:
                 changed["finished_us"] = now_us()
+                end_attempt(connection, row, reason, message)
             if status is TaskStatus.QUEUED:
                 changed |= UNCLAIMED
             return change_task(connection, id, changed)
@@ -223,7 +230,13 @@ class Tasks(TaskClaims, Described[Task]):
         agent_id: str | None = None,
     ) -> None:
         """Record how the container of a task is about to be started, so that a restarted agent knows where to look."""
-        self._set(id, agent_id, engine=engine, container_spec=to_json(spec), image_digest=image_digest)
+        changed = {"engine": engine, "container_spec": to_json(spec), "image_digest": image_digest}
+        with self._db.writing() as connection:
+            row = lock_task(connection, id)
+            if agent_id is not None and row.agent_id != agent_id:
+                raise taken_over(id)
+            change_task(connection, id, changed)
+            begin_attempt(self._db, connection, row)
 
     def launched(self, id: int, *, container_id: str, agent_id: str | None = None) -> None:  # noqa: A002
         """Record the container of a task: it runs."""
@@ -249,6 +262,18 @@ class Tasks(TaskClaims, Described[Task]):
                 raise taken_over(id)
             said = clean(message) if message is not None else None
             change_task(connection, id, {"reason": reason, "message": said, "exit_code": exit_code})
+
+    def lose(
+        self,
+        id: int,  # noqa: A002
+        node: str,
+        *,
+        end: tuple[TaskStatus, str, str] | None,
+        note: Mapping[str, Any],
+        model_id: int | None = None,
+    ) -> Task | None:
+        """Take a task from its lost node: `attempts.lose` says how."""
+        return lose(self._db, id, node, end=end, note=note, model_id=model_id)
 
     def set_result_project(self, id: int, project_id: int, *, agent_id: str | None = None) -> None:  # noqa: A002
         self._set(id, agent_id, result_project_id=project_id)

@@ -12,22 +12,24 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent import liveness
-from agent.domain import NewTask, Task, engine_wanted
+from agent.domain import NewTask, Task, TaskStatus, engine_wanted
 from agent.errors import AgentError, Conflict, EngineUnavailable, TakenOver
 from agent.heartbeats import Heartbeats
 from agent.installation import node_of
 from agent.logs import about_task
 from agent.maintenance.housekeeping import Housekeeping
+from agent.needs import Needs, Offer, lacks, read_needs
 from agent.run.cancellation import Cancelled, Cause
 from agent.run.run_task import run_task
 from agent.worker.conditions import STORAGE, Conditions, pauses
+from agent.worker.offer import Offers
 
 if TYPE_CHECKING:
     from agent.installation import Installation
@@ -57,6 +59,8 @@ class Presence:
             "engine": installation.settings.engine,
             **info,
         }
+        self._offers = Offers(installation)
+        self._say_offer()
         self.id = f"{self._name}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
     def come(self) -> None:
@@ -83,6 +87,20 @@ class Presence:
             self.beat()
         else:
             self._store.agents.leave(self.id)
+
+    def offer(self, needs: Needs) -> Offer:
+        """What this node has, as the next beat tells it."""
+        offer = self._offers.now(needs)
+        self._say_offer()
+        return offer
+
+    def _say_offer(self) -> None:
+        known = self._offers.known()
+        self._info = {**self._info, "labels": dict(known.labels), "gpus": known.gpus}
+
+    def meets(self, needs: Iterable[str]) -> set[str]:
+        """Those of these needs that this node meets."""
+        return {text for text in needs if not lacks(read := read_needs(text), self.offer(read))}
 
     def gone(self) -> frozenset[str]:
         """The agents whose tasks may be taken over."""
@@ -164,9 +182,10 @@ def _claim_or_take_over(installation: Installation, presence: Presence, task_id:
         for task in store.tasks.held_by(presence.id):
             if task.id == task_id:
                 return task
-        claimed = store.tasks.claim(presence.id, node=presence.node, task_id=task_id)
-        if claimed is not None:
-            return claimed
+        if not _why_not_here(installation, presence, store.tasks.get(task_id)):
+            claimed = store.tasks.claim(presence.id, node=presence.node, task_id=task_id)
+            if claimed is not None:
+                return claimed
         if taken := _take_over(installation, presence, task_id):
             return taken[0]
         task = store.tasks.get(task_id)
@@ -272,6 +291,7 @@ class _Work:
         asked: dict[str, Any] = {
             "setting": self._installation.settings.engine,
             "node": node,
+            "needs": self._presence.meets(tasks.needs_wanted(self._agent_id, study_id=self._study_id)),
             "study_id": self._study_id,
         }
         met = self._conditions.met(tasks.engines_wanted(self._agent_id, **asked))
@@ -343,10 +363,17 @@ def _take_over(
     )
 
 
+def _why_not_here(installation: Installation, presence: Presence, task: Task) -> str:
+    plugin, names = installation.store.plugins.get_anywhere(task.plugin_id), installation.store.nodes.names()
+    return liveness.why_not_here(task, plugin, presence.node, presence.offer, names)
+
+
 def _why_not(installation: Installation, presence: Presence, task: Task) -> str:
     """Why the task can be neither claimed nor taken over; empty while that is not known."""
     if task.status.is_final:
         return f"it has ended ({task.status.value})"
+    if task.status is TaskStatus.QUEUED:
+        return _why_not_here(installation, presence, task)
     if task.engine is not None and task.node not in (None, presence.node):
         name = installation.store.nodes.names().get(task.node, task.node)
         return f"node {name} has launched it, and only agents there see its container; `agent node lost {name}` ends it"
