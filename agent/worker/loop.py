@@ -30,6 +30,7 @@ from agent.run.cancellation import Cancelled, Cause
 from agent.run.run_task import run_task
 from agent.worker.conditions import STORAGE, Conditions, pauses
 from agent.worker.offer import Offers
+from agent.worker.one_machine import require_one_machine
 
 if TYPE_CHECKING:
     from agent.installation import Installation
@@ -121,6 +122,7 @@ def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
     `info` tells other processes which tasks this agent takes: `takes` is "queue" for whatever is queued, "one" for a
     single task, whose number is `task` where it is known before it starts, "study" for the tasks of the study `study`.
     """
+    require_one_machine(installation)
     store, presence = installation.store, Presence(installation, info)
     stop = threading.Event()
 
