@@ -85,7 +85,7 @@ def lose(
             changed = {"status": status.value, "reason": reason, "message": clean(message), "finished_us": now_us()}
             return change_task(connection, id_, {**changed, "agent_id": None})
         end_attempt(connection, row, NODE_LOST, "its node was lost")
-        last_seq = sa.select(sa.func.max(events.c.seq)).where(events.c.task_id == id_)
+        last_seq = sa.select(sa.func.coalesce(sa.func.max(events.c.seq), 0)).where(events.c.task_id == id_)
         connection.execute(
             sa.insert(attempts).values(
                 task_id=id_,

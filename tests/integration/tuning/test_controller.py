@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 
 import pytest
 
@@ -292,3 +293,26 @@ def test_the_store_outlives_the_process(bench, tmp_path):
         found, _ = view(again, again.studies.get(study.id))
 
     assert len(found.trials) == 5
+
+
+def test_a_controller_on_another_machine_is_watched_before_its_study_is_taken(bench, monkeypatch):
+    """No clock is asked: it lives as long as its heartbeat changes."""
+    monkeypatch.setattr("agent.tuning.controller.LEASE_S", 0.6)
+    study, far = bench.add("lr=0.1..0.9"), {"machine": "another-boot/pid:[1]", "pid": 1, "started": 1}
+    assert bench.store.studies.control(study.id, "far", far, instead_of=None)
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(0.05):
+            bench.store.studies.beat(study.id, "far")
+
+    heart = threading.Thread(target=beat)
+    heart.start()
+    try:
+        with pytest.raises(Conflict, match="run by another process"), controlling(bench.store, study.id):
+            pass
+    finally:
+        stop.set()
+        heart.join()
+    with controlling(bench.store, study.id):
+        assert is_controlled(bench.store.studies.get(study.id))
