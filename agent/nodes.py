@@ -61,26 +61,24 @@ def _view(id_: str, name: str, agents: Sequence[AgentRow], running: int) -> Node
 
 
 def why_stalled(task: Task, agents: Mapping[str, AgentRow], names: Mapping[str, str]) -> str:
-    """Why nothing happens to a task that was launched, in a sentence; empty while its agent beats. Pure but for clocks.
+    """Why nothing happens to a task that was launched, in a sentence; empty while its node beats. Pure.
 
     `agents` are those that are listed, by id; `names` those of nodes.
     """
-    waits = task.engine is not None and task.node is not None
-    if not waits or task.status.is_final or task.status is TaskStatus.QUEUED or task.node is None:
+    is_launched = task.engine is not None and not task.status.is_final and task.status is not TaskStatus.QUEUED
+    if not is_launched or task.node is None:
         return ""
-    of_node = [agent for agent in agents.values() if agent.node == task.node]
-    holder = agents.get(task.agent_id or "")
-    if any(is_alive(agent) and agent.unseen_for.total_seconds() < SILENT_S for agent in of_node):
-        return ""
+    ages = [agent.unseen_for for agent in agents.values() if agent.node == task.node and not agent.info.get("left")]
     name = names.get(task.node, task.node[:8])
     ends = f"`agent node lost {name}` ends it"
-    if not of_node:
+    if not ages:
         return f"No agent of node {name} runs: the task waits for one; {ends}."
-    last = min((holder or of_node[0]).unseen_for, *(agent.unseen_for for agent in of_node), timedelta.max)
-    return f"Node {name} is silent for {_seconds(last)}: the task waits for it; {ends}."
+    if min(ages).total_seconds() < SILENT_S:
+        return ""
+    return f"Node {name} is silent for {_words(min(ages))}: the task waits for it; {ends}."
 
 
-def _seconds(age: timedelta) -> str:
+def _words(age: timedelta) -> str:
     seconds = int(age.total_seconds())
     for length, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * length:

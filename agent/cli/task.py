@@ -241,7 +241,7 @@ def show_(task_id: Id, json: Json = False) -> None:
             ("archived", task.archived_at),
             ("in the trash", task.deleted_at),
             ("agent", how_to_go_on(task_id) if lost else None),
-            ("waits", why),
+            ("waits", None if lost else why),
             ("reason", task.reason),
             ("message", task.message),
             ("plugin", plugin.reference),

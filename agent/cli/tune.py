@@ -17,9 +17,11 @@ from agent.cli.submit import (
     Hardened,
     IdleLimit,
     Memory,
+    On,
     Preset,
     Pull,
     Python,
+    Restarts,
     TimeLimit,
     Writable,
     size,
@@ -78,6 +80,8 @@ def tune(
     stop_grace: Grace = 0.0,
     time_limit: TimeLimit = None,
     idle_limit: IdleLimit = None,
+    on: On = None,
+    restarts: Restarts = 0,
     json: Json = False,
 ) -> None:
     """Train many times, with parameters that a search chooses. After Ctrl-C, `agent tune resume` goes on."""
@@ -94,7 +98,7 @@ def tune(
     options = RequestedOptions(
         engine=engine, gpus=gpus, pull=pull, python=python, env=pairs(env, "--env"), memory_bytes=size(memory),
         hardened=hardened or None, writable_data=writable_data, stop_grace_s=stop_grace, time_limit_s=time_limit,
-        idle_limit_s=idle_limit,
+        idle_limit_s=idle_limit, on=pairs(on, "--on"), restarts=restarts,
     )  # fmt: skip
     asked = Asked(
         type=TaskType.TRAIN, plugin=plugin, projects=project, models=model or (), name=None, config=config,

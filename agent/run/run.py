@@ -160,6 +160,8 @@ class Run:
         Raises BadInput when the plugin cannot do this kind of task, CouldNotStart, Cancelled.
         """
         check_mode(self.plugin, self.task.type)
+        if self.task.attempt > 1:  # before the folder is made anew, into which they write
+            remove_older_containers(self.engine, self.task, self.installation.settings)
         if self.engine.name != "process":
             pull = self.task.options.pull
             return self.interrupts.result_of(lambda: self.engine.image(self.plugin.reference, pull)).digest
@@ -179,8 +181,6 @@ class Run:
         """Create and start the container. Raises Cancelled, CouldNotStart, BadInput."""
         self.interrupts.raise_if_cancelled()
         store, settings = self.installation.store, self.installation.settings
-        if self.task.attempt > 1:
-            remove_older_containers(self.engine, self.task, settings)
         spec = container_spec(
             self.task,
             self.plugin,

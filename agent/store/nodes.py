@@ -67,11 +67,6 @@ class Nodes:
         with self._db.reading() as connection:
             return {node: count for node, count in connection.execute(counted.group_by(tasks.c.node))}  # noqa: C416
 
-    def forget(self, id: str) -> None:  # noqa: A002
-        """Unlist a node. Its agents list it again when they start."""
-        with self._db.writing() as connection:
-            connection.execute(sa.delete(nodes).where(nodes.c.id == id))
-
     def forget_all(self) -> None:
         """After a restore: the store has a new home, and nothing in it is bound to the homes of before."""
         with self._db.writing() as connection:
