@@ -14,6 +14,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 TASK_MOUNT = PurePosixPath("/sly_task_data")  # where every plugin looks, hard-coded in real ones
+# Images with such a name were built on a machine and are in no registry. They are never pulled: the account of that
+# name on a public registry is not ours.
+LOCAL_IMAGES = "local/"
+NODE_LOST = "node_lost"  # the reason of what ended because a person declared its node lost
 WORKDIR = PurePosixPath("/workdir")  # where the official Dockerfiles put plugin and SDK
 
 
@@ -103,6 +107,7 @@ class Plugin:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None  # in the trash since then
+    node: str | None = None  # the id of the node that has its folder or its image; None: every node can get it
 
     @property
     def reference(self) -> str:
@@ -254,6 +259,8 @@ class TaskOptions:
     time_limit_s: float | None = None  # wall time from the task's start; None: no limit
     idle_limit_s: float | None = None  # without any output; None: no limit
     env: Mapping[str, str] = field(default_factory=dict)
+    on: Mapping[str, str] = field(default_factory=dict)  # labels that a node must have
+    restarts: int = 0  # how often another attempt may follow one whose node was lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +305,23 @@ class Task:
     deleted_at: datetime | None = None  # in the trash since then
     tags: tuple[str, ...] = ()
     notes: str = ""  # Markdown
+    node: str | None = None  # the id of the node whose agent has it; None: nobody has, or an agent of an older release
+    attempt: int = 1  # a task whose node was lost may be run again
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A run of a task, from the launch of its container on."""
+
+    number: int  # from 1 on
+    first_seq: int  # its first event may have this number, none before it
+    model_id: int  # it starts from this one: the task's, or a checkpoint of the attempt before
+    node: str | None  # the id of the node that launched it
+    agent_id: str | None
+    started_at: datetime | None  # None: it waits in the queue
+    ended_at: datetime | None
+    reason: str | None
+    message: str | None
 
 
 @dataclass(frozen=True, slots=True)

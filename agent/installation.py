@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.artifacts import open_artifacts
-from agent.engines import TASK_LABEL
+from agent.engines import ATTEMPT_LABEL, TASK_LABEL
+from agent.errors import StorageFailed
+from agent.fs.atomic import write_atomically
+from agent.fs.durable import make_folder
 from agent.fs.half_made import HalfMade
+from agent.fs.refusals import reason_of, remedy_for
 from agent.notify import Outbox
 
 if TYPE_CHECKING:
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
     from agent.store import Store
 
 START_SHARE = 1.1  # of AGENT_MIN_FREE must be free for a start: else the first line of a task would end it
+NODE_FILE = "node.json"  # in the home
 ECOSYSTEM = "supervisely"  # the label by which the original agent finds its own containers
 
 
@@ -41,6 +49,38 @@ class Installation:
     outbox: Outbox = field(default_factory=Outbox)  # of messages to people
 
 
+def node_of(settings: Settings) -> str:
+    """The id of this installation's node, which all agents of this home share. Made once. Raises StorageFailed."""
+    file = settings.home / NODE_FILE
+    try:
+        if not file.exists():
+            make_folder(settings.home, mode=0o700)
+            with suppress(FileExistsError):  # another agent was quicker
+                write_atomically(file, json.dumps({"id": uuid.uuid4().hex}).encode(), replace=False)
+        return _read_node(file)
+    except OSError as error:
+        raise StorageFailed(f"cannot make {file}: {reason_of(error)}. {remedy_for(error)}") from error
+
+
+def known_node_of(settings: Settings) -> str:
+    """As `node_of`, for those who only look; empty where no agent has run yet."""
+    file = settings.home / NODE_FILE
+    try:
+        return _read_node(file)
+    except (OSError, StorageFailed):
+        return ""
+
+
+def _read_node(file: Path) -> str:
+    try:
+        return str(json.loads(file.read_bytes())["id"])
+    except (ValueError, KeyError, TypeError):
+        raise StorageFailed(
+            f"{file} does not hold the id of a node; delete it while no agent runs, and `agent node lost` ends the "
+            "tasks of the node of before"
+        ) from None
+
+
 def artifacts_of(settings: Settings) -> Artifacts:
     """The artifacts of an installation, whose half-made things lie in its home. Raises StorageFailed."""
     return open_artifacts(settings.artifacts, half_made=half_made_in(settings))
@@ -55,7 +95,7 @@ def half_made_in(settings: Settings) -> HalfMade:
 
 def container_labels(task: Task, settings: Settings) -> dict[str, str]:
     """The labels of a task's container, by which an agent finds it again after a crash."""
-    return {**installation_labels(settings), TASK_LABEL: str(task.id)}
+    return {**installation_labels(settings), TASK_LABEL: str(task.id), ATTEMPT_LABEL: str(task.attempt)}
 
 
 def installation_labels(settings: Settings) -> dict[str, str]:

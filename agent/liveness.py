@@ -1,49 +1,48 @@
 """Which agents are alive: the one rule for all who ask.
 
 An agent writes down which process it is. On the same machine the process itself is asked: its death is known at once,
-and a machine that slept is not taken for dead. Elsewhere its last heartbeat counts.
+and a machine that slept is not taken for dead. Elsewhere its heartbeat counts: agents watch it (`heartbeats.py`), and
+those who only show it say how old it is by the clock of the store.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.domain import engine_wanted
+from agent.needs import Needs, Offer, lacks, needs_of
 
 if TYPE_CHECKING:
-    from agent.domain import Plugin, Task
+    from agent.domain import NewTask, Plugin, Task
     from agent.store import AgentRow, Store
 
 SEEN_WITHIN = timedelta(minutes=1)  # an agent beats every five seconds; a busy store may cost it some beats
 FORGET_AFTER = timedelta(days=30)
+NO_NAMES: Mapping[str, str] = {}
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PID_NAMESPACE = Path("/proc/self/ns/pid")
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The ids of agents of which this machine is certain. Any other agent may be alive or dead."""
-
-    gone: frozenset[str]
-    alive: frozenset[str]
-
-
 def this_process() -> dict[str, Any]:
     """The facts by which others find this process: `machine` names a boot and a process namespace, empty if unknown."""
-    return {"pid": os.getpid(), "started": _started(os.getpid()), "machine": _machine()}
+    return {
+        "pid": os.getpid(),
+        "started": _started(os.getpid()),
+        "machine": _machine(),
+        "host": os.uname().nodename,
+    }
 
 
 def is_alive(agent: AgentRow) -> bool:
     """Whether the agent lives: its process where that can be asked from here, else a heartbeat in the last minute."""
     runs = process_runs(agent.info)
-    return datetime.now(UTC) - agent.last_seen < SEEN_WITHIN if runs is None else runs
+    return agent.unseen_for < SEEN_WITHIN if runs is None else runs
 
 
 def agents_alive(store: Store, *, takes: str | None = None) -> list[AgentRow]:
@@ -52,27 +51,43 @@ def agents_alive(store: Store, *, takes: str | None = None) -> list[AgentRow]:
     return [agent for agent in agents if takes in (None, agent.info.get("takes", "queue")) and is_alive(agent)]
 
 
-def known_agents(store: Store) -> Known:
-    """The agents that hold tasks and whose process this machine can ask.
+def gone_agents(store: Store, node: str = "", silent: Collection[str] | None = None) -> frozenset[str]:
+    """The agents that hold tasks and do not live any more.
 
-    An agent is listed before it takes a task and unlisted when it leaves: an agent that is not listed has left.
+    An agent is listed before it takes a task and unlisted when it leaves: an agent that is not listed has left. Where
+    its process cannot be asked, an agent in `silent` is gone; without `silent`, one that was not seen for a minute.
+    `node` is the node of the one who asks, which knows its own restarts.
     """
     holders = store.tasks.holders()
     if not holders:
-        return Known(frozenset(), frozenset())
-    listed = {agent.id: agent.info for agent in store.agents.list()}
-    runs = {agent_id: process_runs(listed[agent_id]) if agent_id in listed else False for agent_id in holders}
-    return Known(
-        gone=frozenset(agent_id for agent_id, answer in runs.items() if answer is False),
-        alive=frozenset(agent_id for agent_id, answer in runs.items() if answer is True),
-    )
+        return frozenset()
+    listed = {agent.id: agent for agent in store.agents.list()}
+
+    def is_gone(agent_id: str) -> bool:
+        if (agent := listed.get(agent_id)) is None:
+            return True
+        runs = process_runs(agent.info, node)
+        if runs is not None:
+            return not runs
+        return agent.unseen_for >= SEEN_WITHIN if silent is None else agent_id in silent
+
+    return frozenset(agent_id for agent_id in holders if is_gone(agent_id))
 
 
-def process_runs(info: Mapping[str, Any]) -> bool | None:
-    """Whether the process that `this_process` described runs; None on another machine, or when too little is known."""
+def process_runs(info: Mapping[str, Any], node: str = "") -> bool | None:
+    """Whether the process that `this_process` described runs; None on another machine, or when too little is known.
+
+    With `node`, the node of the one who asks, a process from before the last start of this machine is known, too.
+    """
+    if info.get("left"):
+        return False
     pid, started, machine = info.get("pid"), info.get("started"), info.get("machine")
-    if not machine or machine != _machine() or not isinstance(pid, int) or not isinstance(started, int):
+    if not machine or not isinstance(pid, int) or not isinstance(started, int):
         return None
+    if machine != (here := _machine()):
+        is_of_this_machine = bool(node) and info.get("node") == node and info.get("host") == os.uname().nodename
+        has_restarted = bool(here) and boot_of(machine) != boot_of(here)
+        return False if is_of_this_machine and has_restarted else None
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -80,6 +95,11 @@ def process_runs(info: Mapping[str, Any]) -> bool | None:
     except PermissionError:
         return None if _started(pid) is None else _started(pid) == started
     return _started(pid) == started
+
+
+def boot_of(machine: str) -> str:
+    """The boot in `machine`: the containers of one host have it in common."""
+    return machine.partition("/")[0]
 
 
 def forget_dead_agents(store: Store) -> None:
@@ -90,16 +110,63 @@ def forget_dead_agents(store: Store) -> None:
         store.agents.leave(agent_id)
 
 
-def why_waiting(agents: Sequence[AgentRow], task: Task, plugin: Plugin) -> str:
+def why_waiting(agents: Sequence[AgentRow], task: Task, plugin: Plugin, names: Mapping[str, str] = NO_NAMES) -> str:
     """Why a queued task waits, in a sentence; empty when it only waits for its turn. `agents` are those alive.
 
-    An agent says what is wrong with its machine in `info["waiting"]`, by engine; "storage" concerns every task.
+    An agent says what is wrong with its machine in `info["waiting"]`, by engine; "storage" concerns every task. `names`
+    are those of nodes, by id.
     """
     takers = [a for a in agents if a.info.get("takes", "queue") == "queue" or a.info.get("task") == task.id]
     if not takers:
         return "No agent takes tasks from the queue; start one with `agent up`."
-    troubles = [_trouble(agent.info, task, plugin) for agent in takers]
+    on_node = [agent for agent in takers if plugin.node in (None, agent.node)]
+    if not on_node and plugin.node is not None:
+        return f"{_where(plugin, names)}, and no agent of it takes tasks from the queue."
+    needs = needs_of(task.options.gpus, task.options.on)
+    missing = [lacks(needs, offer_of(agent.info)) for agent in on_node]
+    if "" not in missing:
+        return f"No agent has {' and '.join(dict.fromkeys(missing))}, which the task asks for."
+    fit = [agent for agent, lack in zip(on_node, missing, strict=True) if not lack]
+    troubles = [_trouble(agent.info, task, plugin) for agent in fit]
     return "" if "" in troubles else troubles[0]
+
+
+def takers(agents: Sequence[AgentRow], new: NewTask | Task, plugin: Plugin) -> list[AgentRow]:
+    """Those of these agents that take such a task from the queue, now or when what is wrong with them is mended."""
+    needs = needs_of(new.options.gpus, new.options.on)
+    return [
+        agent
+        for agent in agents
+        if agent.info.get("takes", "queue") == "queue"
+        and plugin.node in (None, agent.node)
+        and not lacks(needs, offer_of(agent.info))
+    ]
+
+
+def why_not_here(
+    new: NewTask | Task,
+    plugin: Plugin,
+    node: str,
+    offer: Callable[[Needs], Offer],
+    names: Mapping[str, str] = NO_NAMES,
+) -> str:
+    """Why this node cannot run a task, in a clause; empty when it can. `offer` says what it has, if need be."""
+    if plugin.node not in (None, node):
+        return f"{_where(plugin, names)}, and this is another node"
+    needs = needs_of(new.options.gpus, new.options.on)
+    lack = lacks(needs, offer(needs)) if needs else ""
+    return f"this node lacks {lack}, which the task asks for" if lack else ""
+
+
+def offer_of(info: Mapping[str, Any]) -> Offer:
+    """What an agent says of its node. Agents of older releases say nothing: no label, any number of GPUs."""
+    return Offer(info.get("labels") or {}, info.get("gpus"))
+
+
+def _where(plugin: Plugin, names: Mapping[str, str]) -> str:
+    node = names.get(plugin.node or "", (plugin.node or "")[:8])
+    place = "lies in a folder of" if plugin.folder is not None else "is an image that was built on"
+    return f"Plugin {plugin.reference} {place} node {node}"
 
 
 def _trouble(info: Mapping[str, Any], task: Task, plugin: Plugin) -> str:
@@ -108,10 +175,9 @@ def _trouble(info: Mapping[str, Any], task: Task, plugin: Plugin) -> str:
     return str(waiting.get("storage") or waiting.get(wanted) or "")
 
 
-def lost_tasks(store: Store) -> list[Task]:
-    """Tasks that have not ended and that no agent runs any more, oldest first."""
-    known = known_agents(store)
-    return store.tasks.lost(gone=known.gone, alive=known.alive)
+def lost_tasks(store: Store, node: str) -> list[Task]:
+    """Tasks that have not ended, that no agent runs, and that an agent of this node can go on with; oldest first."""
+    return store.tasks.of_agents(gone_agents(store, node), node=node)
 
 
 def _machine() -> str:

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent.errors import Invalid, Problem
 from agent.keep_policy import parse_keep
+from agent.needs import read_labels
 
 _MOST_BYTES = 1 << 62
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -44,6 +45,11 @@ def _size(text: str) -> str:
 
 def _policy(text: str) -> str:
     parse_keep(text)
+    return text
+
+
+def _labels(text: str) -> str:
+    read_labels(text)
     return text
 
 
@@ -102,6 +108,7 @@ Ends = Annotated[str, AfterValidator(_ends)]
 Size = Annotated[str, AfterValidator(_size)]
 Policy = Annotated[str, AfterValidator(_policy)]
 Proxies = Annotated[str, AfterValidator(_proxies)]
+Labels = Annotated[str, AfterValidator(_labels)]
 Days = Annotated[float, Field(ge=0, le=36_500)]
 Folder = Annotated[Path | None, BeforeValidator(_folder)]
 
@@ -173,6 +180,7 @@ class Settings(BaseSettings):
     trash_days: Days = 7  # how long a deleted model can be restored
 
     name: str = Field(default_factory=lambda: os.uname().nodename)  # this agent's name in the list
+    labels: Labels = ""  # of this node, for tasks that ask for some with --on: zone=lab,gpu=a100
     token: str = ""  # the web's token; empty: made once and kept in home/token
     web_host: str = "127.0.0.1"
     web_port: int = Field(default=8120, ge=0, le=65535)

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 from agent.domain import EngineInfo, Hardening, TaskOptions
 from agent.errors import BadInput
 from agent.fs.names import read_number
+from agent.needs import is_label
 
 if TYPE_CHECKING:
     from agent.settings import Settings
 
 ENGINES = ("auto", "docker", "process")
 PULLS = ("missing", "always", "never")
+MOST_RESTARTS = 100
 
 # Not noexec: compilers of kernels load the code they wrote to /tmp, and a plugin may run its own code anyway.
 HARDENED_TMPFS = {"/tmp": "rw,exec,nosuid,nodev,mode=1777,size=1g"}  # noqa: S108 - a folder in the container
@@ -44,6 +46,8 @@ class RequestedOptions:
     time_limit_s: float | None = None
     idle_limit_s: float | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    on: Mapping[str, str] = field(default_factory=dict)
+    restarts: int = 0
 
 
 def resolve_options(asked: RequestedOptions, settings: Settings) -> TaskOptions:
@@ -60,7 +64,13 @@ def resolve_options(asked: RequestedOptions, settings: Settings) -> TaskOptions:
         time_limit_s=asked.time_limit_s,
         idle_limit_s=asked.idle_limit_s,
         env=dict(asked.env),
+        on=dict(asked.on),
+        restarts=asked.restarts,
     )
+    if not 0 <= options.restarts <= MOST_RESTARTS:
+        raise BadInput(f"restarts={options.restarts} is not a number of restarts; write 0 to {MOST_RESTARTS}")
+    if wrong := next((f"{name}={value}" for name, value in options.on.items() if not is_label(name, value)), None):
+        raise BadInput(f"on {wrong!r} is not a label; write for instance zone=lab")
     if options.engine not in ENGINES:
         raise BadInput(f"there is no engine {options.engine!r}; write auto, docker or process")
     if options.pull not in PULLS:

@@ -57,7 +57,7 @@ def fill(home: Path, values: NDArray[np.float64], tasks: int) -> tuple[int, int]
         fill_task_list(store, tasks - 2)
         long, running = new_task(store), new_task(store)
         for task_id in (long, running):
-            store.tasks.claim("bench", task_id=task_id, lease_s=3600)
+            store.tasks.claim("bench", task_id=task_id)
             store.tasks.become(task_id, TaskStatus.STARTED)
         names = [f"metric{number:02}" for number in range(SERIES)]
         for start in range(0, STEPS, _BATCH):

@@ -53,7 +53,7 @@ def fill(home: Path) -> int:
     with open_store(Settings(home=home).store) as store:
         fill_task_list(store, TASKS)
         task_id = new_task(store)
-        store.tasks.claim("bench", task_id=task_id, lease_s=3600)
+        store.tasks.claim("bench", task_id=task_id)
         store.tasks.become(task_id, TaskStatus.STARTED)
         kind = {"message": "metrics", "event_type": "EventType.METRICS", "type": "train"}
         lines = [

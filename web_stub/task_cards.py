@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cachetools import LRUCache
 
 from agent.domain import Task, TaskStatus
-from agent.liveness import agents_alive, why_waiting
+from agent.liveness import is_alive, why_waiting
+from agent.nodes import why_stalled
 from web_stub.resources.metrics import Series
 from web_stub.resources.resource import Ref
 from web_stub.resources.tasks import (
@@ -116,14 +117,18 @@ class _Refs:
 
 
 class _Waits:
-    """Why queued tasks wait. The agents are read once, and only where a task is queued."""
+    """Why tasks wait, for their turn or for a silent node. The agents are read once, and only where a task may wait."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._agents = cache(lambda: agents_alive(store))
+        self._listed = cache(lambda: {agent.id: agent for agent in store.agents.list()})
+        self._agents = cache(lambda: [agent for agent in self._listed().values() if is_alive(agent)])
+        self._names = cache(store.nodes.names)
         self._plugin = cache(store.plugins.get)
 
     def of(self, task: Task) -> str | None:
-        if task.status is not TaskStatus.QUEUED:
+        if task.status.is_final:
             return None
-        return why_waiting(self._agents(), task, self._plugin(task.plugin_id)) or None
+        if task.status is not TaskStatus.QUEUED:
+            return why_stalled(task, self._listed(), self._names()) or None
+        return why_waiting(self._agents(), task, self._plugin(task.plugin_id), self._names()) or None

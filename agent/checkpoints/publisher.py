@@ -89,9 +89,13 @@ class Uploader:
         recorder: Recorder,
         results: Path,
         project_name: str,
+        first_seq: int = 1,
         patience: Patience | None = None,
     ) -> None:
-        """`patience` says how long the end of the task waits for artifacts that do not answer."""
+        """`first_seq` is the number of the first event of this attempt: what was reported before it is lost or kept.
+
+        `patience` says how long the end of the task waits for artifacts that do not answer.
+        """
         self.image_digest: str | None = task.image_digest
         self._task = task
         self._plugin = plugin
@@ -100,6 +104,7 @@ class Uploader:
         self._recorder = recorder
         self._results = results
         self._project_name = project_name
+        self._first_seq = first_seq
         self._guard = DeletionGuard(results, results.parent.with_name(f"{results.parent.name}.shadow"))
         self._went_down = task.started_at is not None and task.started_at.timestamp() < psutil.boot_time()
         self._snapshots = Snapshots(results, self._guard, artifacts.half_made, went_down=self._went_down)
@@ -180,7 +185,8 @@ class Uploader:
                 report = CheckpointReported(row.index, row.subdir, row.size_bytes, row.is_best, row.optional)
                 self.checkpoint(row.seq, report)
         for seq, report in self._recorder.unhandled_checkpoints():
-            self.checkpoint(seq, report)
+            if seq >= self._first_seq:
+                self.checkpoint(seq, report)
 
     def _recover_projects(self) -> None:
         """Import what was reported and not imported; the last import counts, so one stands for all of them."""
@@ -190,7 +196,7 @@ class Uploader:
         for project in self._projects:
             if project.id not in known:
                 self._note_project(project)
-        reports = self._store.events.each(self._task.id, event_type="MODEL_APPLIED")
+        reports = self._store.events.each(self._task.id, self._first_seq - 1, event_type="MODEL_APPLIED")
         if sum(event.stream is not Stream.AGENT for event in reports) > len(self._projects):
             self._hand_over(_ResultProject())
 
@@ -356,7 +362,9 @@ class Uploader:
             provenance=self._provenance(report),
         )
         try:
-            model = self._store.checkpoints.publish(job.reported.row_id, state)
+            model = self._store.checkpoints.publish(job.reported.row_id, state, agent_id=self._task.agent_id)
+        except TakenOver:
+            raise
         except Conflict:  # published already, by an agent that believed us dead or one that we believed dead
             return
         self._snapshots.remove(job.reported.seq)
@@ -416,7 +424,9 @@ class Uploader:
         report = reported.report
         reason = error.reason if isinstance(error, AgentError) else "storage_failed"
         try:
-            self._store.checkpoints.fail(reported.row_id, reason)
+            self._store.checkpoints.fail(reported.row_id, reason, agent_id=self._task.agent_id)
+        except TakenOver:
+            raise
         except Conflict:  # published by another agent, see above
             return
         self._recorder.note(

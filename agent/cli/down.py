@@ -14,6 +14,7 @@ from agent.cli import show
 from agent.cli.installation import open_installation, spawn_agent
 from agent.cli.serve import say_left
 from agent.cli.signals import LEAVE, STOP
+from agent.installation import known_node_of
 from agent.liveness import is_alive, lost_tasks, process_runs
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def down(
             os.close(process)
         ended = f"{len(told)} agent{'s' if len(told) > 1 else ''} ended"
         show.err.print(ended if told else "no agent runs here", markup=False)
-        left = [task.id for task in lost_tasks(store)]
+        left = [task.id for task in lost_tasks(store, known_node_of(installation.settings))]
         if not stop_tasks:
             say_left(left)
             return

@@ -92,7 +92,9 @@ class Watch:
     def _say_why_it_waits(self, task: Task) -> None:
         why = ""
         if task.status is TaskStatus.QUEUED:
-            why = why_waiting(agents_alive(self._store), task, self._store.plugins.get(task.plugin_id))
+            why = why_waiting(
+                agents_alive(self._store), task, self._store.plugins.get(task.plugin_id), self._store.nodes.names()
+            )
         if why and why != self._wait:
             self._console.print(Text(visible(f"  waits: {why}"), style="yellow"))
         self._wait = why

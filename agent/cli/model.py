@@ -15,7 +15,7 @@ from agent.cli.output_file import output_file
 from agent.domain import Provenance
 from agent.errors import Invalid
 from agent.fs.disk import size_text
-from agent.installation import half_made_in
+from agent.installation import half_made_in, node_of
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -54,7 +54,11 @@ def add(
     with open_installation() as installation:
         store, origin = installation.store, Provenance()
         if plugin is not None:
-            origin = library.origin_of(library.resolve_plugin(store, plugin, installation.settings.registry))
+            origin = library.origin_of(
+                library.resolve_plugin(
+                    store, plugin, installation.settings.registry, node=node_of(installation.settings)
+                )
+            )
         model = library.add_model(
             store, installation.artifacts, path, name=name, only_train=only_train, provenance=origin
         )

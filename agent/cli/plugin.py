@@ -14,6 +14,7 @@ from agent.cli.installation import load_settings, open_installation
 from agent.errors import BadInput, NotFound
 from agent.formats.plugin import read_plugin_folder
 from agent.fs.paths import given_path
+from agent.installation import node_of
 
 app = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -37,11 +38,12 @@ def add(
 ) -> None:
     """Add a plugin by its image (labels are read from the engine) or by its folder."""
     with open_installation() as installation:
+        settings, node = installation.settings, node_of(installation.settings)
         if _is_folder(reference):
-            plugin = library.add_plugin_folder(installation.store, Path(reference), installation.settings.registry)
+            plugin = library.add_plugin_folder(installation.store, Path(reference), settings.registry, node=node)
         else:
-            engine = installation.open_engine("docker", installation.settings)
-            plugin = library.add_plugin_image(installation.store, engine.image(reference, installation.settings.pull))
+            engine = installation.open_engine("docker", settings)
+            plugin = library.add_plugin_image(installation.store, engine.image(reference, settings.pull), node=node)
     if json:
         show.as_json(plugin)
     else:

@@ -61,6 +61,11 @@ class RunOptions:
         float | None, typer.Option(min=1, metavar="SECONDS", help="End it when it prints nothing so long.")
     ] = None
 
+    on: Annotated[
+        list[str] | None, typer.Option("--on", metavar="NAME=VALUE", help="Only on nodes with this label.")
+    ] = None
+    restarts: Annotated[int, typer.Option(min=0, max=100, help="Start again so often when the node is lost.")] = 0
+
     @property
     def bases(self) -> dict[str, str]:
         """BadInput."""
@@ -80,6 +85,8 @@ class RunOptions:
             stop_grace_s=self.stop_grace,
             time_limit_s=self.time_limit,
             idle_limit_s=self.idle_limit,
+            on=pairs(self.on, "--on"),
+            restarts=self.restarts,
         )
 
 

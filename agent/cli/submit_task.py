@@ -20,12 +20,12 @@ from agent.cli.installation import open_installation, spawn_agent
 from agent.cli.signals import interruptible
 from agent.cli.task import how_to_go_on, say_end, summary
 from agent.domain import CheckpointState, NewTask, Plugin, Task, TaskOptions, TaskType
-from agent.errors import BadInput, Invalid, NotFound, StoreBusy
+from agent.errors import BadInput, Conflict, Invalid, NotFound, StoreBusy
 from agent.formats.json_errors import NotJson
 from agent.formats.json_text import parse
 from agent.fs.names import counted
-from agent.installation import Installation
-from agent.liveness import agents_alive
+from agent.installation import Installation, node_of
+from agent.liveness import agents_alive, takers, why_not_here
 from agent.submission import TaskRequest, config_notes, new_task
 from agent.task_options import RequestedOptions, is_hardened, resolve_options
 
@@ -74,10 +74,15 @@ def submit_task(asked: Asked, how: How) -> None:
         build_if_missing(installation, plugin, engine, how.bases)
         if how.detach:
             task = installation.store.tasks.add(new)
-            if not agent_alive(installation):
-                spawn_agent(installation.settings, task.id)
+            if not agent_alive(installation, new, plugin):
+                if why := _why_not_here(installation, new, plugin):
+                    show.err.print(f"task {task.id} waits: {why}", markup=False)
+                else:
+                    spawn_agent(installation.settings, task.id)
             show.as_json(task) if how.json else show.out.print(str(task.id), markup=False)
             return
+        if why := _why_not_here(installation, new, plugin):
+            raise Conflict(f"{why}; with --detach it is queued for a node that can run it")
         task = _foreground(installation, new, quiet=how.json)
         if how.json:
             show.as_json(summary(installation.store, task))
@@ -117,7 +122,11 @@ def _request(installation: Installation, asked: Asked) -> tuple[TaskRequest, Plu
     store, artifacts, settings = installation.store, installation.artifacts, installation.settings
     options = resolve_options(asked.options, settings)
     plugin = library.resolve_plugin(
-        store, asked.plugin, settings.registry, find_image=lambda name: _find_image(installation, options, name)
+        store,
+        asked.plugin,
+        settings.registry,
+        find_image=lambda name: _find_image(installation, options, name),
+        node=node_of(settings),
     )
     project = library.resolve_project(store, artifacts, _single(asked.projects, "project"), note=show.note)
     model = library.resolve_model(store, artifacts, _single(asked.models, "model")) if asked.models else None
@@ -181,9 +190,20 @@ def _foreground(installation: Installation, new: NewTask, *, quiet: bool) -> Tas
         return running.result()
 
 
-def agent_alive(installation: Installation) -> bool:
-    """Whether an agent will take the task: an agent that takes tasks from the queue, not a task of its own."""
-    return bool(agents_alive(installation.store, takes="queue"))
+def agent_alive(installation: Installation, new: NewTask | None = None, plugin: Plugin | None = None) -> bool:
+    """Whether an agent will take the task: one that takes tasks from the queue, not a task of its own, and can run it.
+
+    Without a task, whether any agent takes tasks from the queue.
+    """
+    alive = agents_alive(installation.store, takes="queue")
+    return bool(alive if new is None or plugin is None else takers(alive, new, plugin))
+
+
+def _why_not_here(installation: Installation, new: NewTask, plugin: Plugin) -> str:
+    from agent.worker.offer import Offers  # late: it asks the driver of the GPUs
+
+    node, names = node_of(installation.settings), installation.store.nodes.names()
+    return why_not_here(new, plugin, node, Offers(installation).now, names)
 
 
 def _say_results(installation: Installation, task: Task) -> None:

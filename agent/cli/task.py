@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
@@ -15,13 +15,14 @@ from agent.cli import show
 from agent.cli.care import add_archive, add_care
 from agent.cli.installation import open_installation, spawn_agent
 from agent.cli.streams import reader_has_left
-from agent.domain import Task, TaskStatus
+from agent.domain import Attempt, Task, TaskStatus
 from agent.errors import BadInput, Conflict
 from agent.events.model import Level, Stream
 from agent.fs.disk import size_text
 from agent.fs.names import visible
-from agent.installation import Installation
-from agent.liveness import agents_alive, lost_tasks, why_waiting
+from agent.installation import Installation, known_node_of
+from agent.liveness import is_alive, lost_tasks, why_waiting
+from agent.nodes import why_stalled
 from agent.patience import Patience
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def summary(store: Store, task: Task) -> dict[str, Any]:
         "peaks": store.usage.peaks([task.id]).get(task.id),
         "peaks_of_shared_gpus": store.usage.is_of_shared_gpus(task.id),
         "trial": store.studies.of_tasks([task.id]).get(task.id),
+        "attempts": store.attempts.list(task.id),
     }
 
 
@@ -58,6 +60,28 @@ def _peaks(peaks: UsagePeaks | None, *, of_shared_gpus: bool) -> list[tuple[str,
         memory[1] += " (of every program on the GPUs)"
     names = ("peak cpu", "peak memory", "peak gpu", "peak gpu memory")
     return list(zip(names, (percent[0], memory[0], percent[1], memory[1]), strict=True))
+
+
+def _attempts(attempts: Sequence[Attempt], names: Mapping[str, str]) -> list[tuple[str, object]]:
+    """The attempts of a task that has had several, as rows for a terminal."""
+    if len(attempts) < 2:
+        return []
+    return [
+        (
+            f"attempt {attempt.number}",
+            ", ".join(
+                part
+                for part in (
+                    f"on {names.get(attempt.node, attempt.node[:8])}" if attempt.node else "queued",
+                    f"from model {attempt.model_id}",
+                    show.duration(attempt.started_at, attempt.ended_at),
+                    attempt.reason or "",
+                )
+                if part
+            ),
+        )
+        for attempt in attempts
+    ]
 
 
 @app.command("list")
@@ -108,7 +132,7 @@ def list_(
     limit = limit or 30
     with open_installation() as installation:
         tasks = installation.store.tasks.list(statuses=status, limit=limit)
-        lost = {task.id for task in lost_tasks(installation.store)}
+        lost = {task.id for task in lost_tasks(installation.store, known_node_of(installation.settings))}
         waits = _waits(installation.store, tasks)
     if json:
         show.as_json(
@@ -155,10 +179,17 @@ def columns(
 
 
 def _waits(store: Store, tasks: Iterable[Task]) -> dict[int, str]:
-    """Why queued tasks wait, by their ids, where it is not for their turn only."""
-    queued = [task for task in tasks if task.status is TaskStatus.QUEUED]
-    agents = agents_alive(store) if queued else []
-    reasons = {task.id: why_waiting(agents, task, store.plugins.get(task.plugin_id)) for task in queued}
+    """Why tasks wait, by their ids: the queued, where it is not for their turn only, and those of a silent node."""
+    waiting = [task for task in tasks if not task.status.is_final]
+    listed = {agent.id: agent for agent in store.agents.list()} if waiting else {}
+    names = store.nodes.names() if waiting else {}
+    alive = [agent for agent in listed.values() if is_alive(agent)]
+    reasons = {
+        task.id: why_waiting(alive, task, store.plugins.get(task.plugin_id), names)
+        if task.status is TaskStatus.QUEUED
+        else why_stalled(task, listed, names)
+        for task in waiting
+    }
     return {task_id: why for task_id, why in reasons.items() if why}
 
 
@@ -187,7 +218,8 @@ class _LostForGood:
 
 
 def _is_lost(installation: Installation, task_id: int) -> bool:
-    return any(task.id == task_id for task in lost_tasks(installation.store))
+    lost = lost_tasks(installation.store, known_node_of(installation.settings))
+    return any(task.id == task_id for task in lost)
 
 
 @app.command("show")
@@ -201,7 +233,7 @@ def show_(task_id: Id, json: Json = False) -> None:
         if json:
             show.as_json(full)
             return
-        trial = full["trial"]
+        trial, names = full["trial"], installation.store.nodes.names()
         plugin, project = (
             installation.store.plugins.get_anywhere(task.plugin_id),
             installation.store.projects.get_anywhere(task.project_id),
@@ -214,13 +246,15 @@ def show_(task_id: Id, json: Json = False) -> None:
             ("archived", task.archived_at),
             ("in the trash", task.deleted_at),
             ("agent", how_to_go_on(task_id) if lost else None),
-            ("waits", why),
+            ("waits", None if lost else why),
             ("reason", task.reason),
             ("message", task.message),
             ("plugin", plugin.reference),
             ("project", f"{project.name} ({project.id})"),
             ("model", task.model_id),
             ("study", trial and f"{trial.study_id}, trial {trial.number}"),
+            ("node", names.get(task.node or "", task.node)),
+            *_attempts(full["attempts"], names),
             ("engine", task.engine),
             ("image", task.image_digest),
             ("created", task.created_at),

@@ -42,6 +42,7 @@ COMMANDS = {
     "project": Place("project", "app", "Projects in the library: images with annotations."),
     "model": Place("model", "app", "Model states: weights with config.json."),
     "plugin": Place("plugin", "app", "Plugins this installation knows."),
+    "node": Place("node", "app", "Nodes: the machines whose agents share this store."),
     "token": Place("token", "app", "Tokens: who may use the web and its API."),
 }
 

@@ -16,7 +16,7 @@ from agent.cli.signals import interruptible
 from agent.cli.submit_task import Asked, agent_alive, build_if_missing, checked
 from agent.cli.tune_show import how_to_go_on, whole
 from agent.errors import Conflict, PluginFailed
-from agent.installation import Installation
+from agent.installation import Installation, known_node_of
 from agent.liveness import lost_tasks
 from agent.patience import Patience
 from agent.run.cancellation import Cancelled
@@ -75,7 +75,7 @@ def stop_study(reference: str, *, as_json: bool) -> None:
         store = installation.store
         study = stop(store, find_study(store, reference).id)
         own = {task.id for task in store.studies.tasks(study.id).values()}
-        for task in lost_tasks(store):
+        for task in lost_tasks(store, known_node_of(installation.settings)):
             if task.id in own:  # no agent would see the request
                 spawn_agent(installation.settings, task.id)
     if as_json:
@@ -144,7 +144,9 @@ class _Agent:
         if time.monotonic() - self._looked < LOOK_S:
             return
         self._looked = time.monotonic()
-        if not agent_alive(self._installation):
+        store = self._installation.store
+        task = store.studies.get(self._study_id).task
+        if not agent_alive(self._installation, task, store.plugins.get_anywhere(task.plugin_id)):
             from agent.worker.loop import run_forever
 
             self._running = self._pool.submit(

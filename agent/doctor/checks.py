@@ -230,7 +230,7 @@ def versions(facts: VersionFacts) -> Iterator[Finding]:
 
 
 def clock(facts: ClockFacts, docker: DockerFacts | str) -> Iterator[Finding]:
-    remedy = "Set the clock (timedatectl set-ntp true): times of logs, leases and sessions depend on it."
+    remedy = "Set the clock (timedatectl set-ntp true): times of logs and sessions depend on it."
     trouble = []
     if isinstance(docker, DockerFacts) and abs(docker.ahead_s) > CLOCKS_AGREE_S:
         way = "ahead of" if docker.ahead_s > 0 else "behind"

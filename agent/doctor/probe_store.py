@@ -13,7 +13,7 @@ from agent.artifacts import open_artifacts
 from agent.doctor.facts import OrphanFacts, StoreFacts
 from agent.domain import TaskStatus
 from agent.errors import AgentError, NotFound
-from agent.installation import Installation, artifacts_of
+from agent.installation import Installation, artifacts_of, known_node_of
 from agent.maintenance.cleanup import find_orphans
 from agent.maintenance.restore import is_half_restored
 from agent.store import SCHEMA_REVISION, is_made, open_store, sqlite_file
@@ -87,12 +87,12 @@ def _store(store: Store, artifacts: Artifacts | None, trouble: str) -> StoreFact
 
 
 def _orphans(installation: Installation) -> OrphanFacts:
-    store = installation.store
+    store, node = installation.store, known_node_of(installation.settings)
     kinds = Counter(orphan.kind for orphan in find_orphans(installation))
     return OrphanFacts(
         containers=kinds["container"],
         folders=kinds["folder"],
-        lost_tasks=tuple(task.id for task in liveness.lost_tasks(store)),
+        lost_tasks=tuple(task.id for task in liveness.lost_tasks(store, node)),
         queued=store.counts().tasks[TaskStatus.QUEUED],
         agents_taking=len(liveness.agents_alive(store, takes="queue")),
     )

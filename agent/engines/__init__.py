@@ -17,6 +17,8 @@ from agent.fs.names import read_number
 
 TASK_LABEL = "task_id"  # a container's label that holds the number of its task
 
+ATTEMPT_LABEL = "attempt"  # ... and of the task's attempt: an old container is never taken for the new one
+
 Frame = tuple[int, bytes]  # stream (1 stdout, 2 stderr) and a piece of its output: any length, any cut
 
 

@@ -16,7 +16,7 @@ from docker.credentials import StoreError
 from docker.types import DeviceRequest, LogConfig, Mount
 from docker.utils import parse_repository_tag
 
-from agent.domain import ContainerSpec, EngineInfo, Hardening
+from agent.domain import LOCAL_IMAGES, ContainerSpec, EngineInfo, Hardening
 from agent.engines import Container, ImageInfo, KeptImage
 from agent.engines.docker_config import missing_helpers, proxies, read_client_config
 from agent.engines.docker_container import DockerContainer
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 CALL_TIMEOUT_S = 120  # of a single request; creating a container on a busy disk is slow
 REMOVAL_S = 15.0  # how long a container that is being removed may keep its name
-
-# Images built here without a registry are never pulled: the account of that name on a public registry is not ours.
-NEVER_PULLED = "local/"
 
 # The log is the only copy of the output, so it must be readable and complete. A daemon's default driver may be
 # unreadable (syslog, fluentd), or json-file with options that drop lines: rotation (max-size, max-file) and
@@ -183,7 +180,7 @@ class DockerEngine:
         return ImageInfo(reference, found["Id"], (found.get("Config") or {}).get("Labels") or {})
 
     def _pull(self, reference: str) -> None:
-        if reference.startswith(NEVER_PULLED):
+        if reference.startswith(LOCAL_IMAGES):
             raise ImageNotFound(f"the engine has no image {reference}; build it with `agent build FOLDER`")
         repository, tag = parse_repository_tag(reference)
         try:

@@ -61,6 +61,10 @@ class Gpus:
         return self._nvml.nvmlDeviceGetHandleByUUID(name)
 
     @property
+    def count(self) -> int:
+        return len(self._devices)
+
+    @property
     def are_there(self) -> bool:
         return bool(self._devices)
 

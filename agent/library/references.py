@@ -84,11 +84,17 @@ def resolve_model(store: Store, artifacts: Artifacts, reference: Reference) -> M
 
 
 def resolve_plugin(
-    store: Store, reference: Reference, registry: str, *, find_image: Callable[[str], ImageInfo] | None = None
+    store: Store,
+    reference: Reference,
+    registry: str,
+    *,
+    find_image: Callable[[str], ImageInfo] | None = None,
+    node: str | None = None,
 ) -> Plugin:
     """The plugin of this reference: an id, `image:tag`, image, title or folder, or an image of the engine.
 
-    `find_image` asks the engine. Raises NotFound, Conflict, Invalid.
+    `find_image` asks the engine. `node` is this one, which has the folder or the image. Raises NotFound,
+    Conflict, Invalid.
     """
 
     def named(name: str) -> Sequence[Plugin]:
@@ -106,7 +112,7 @@ def resolve_plugin(
             reference,
             get=store.plugins.get,
             named=named,
-            add=lambda path: add_plugin_folder(store, path, registry),
+            add=lambda path: add_plugin_folder(store, path, registry, node=node),
             same=same,
             folders_only=True,
             refresh=True,  # the same version of the plugin, but perhaps with new presets
@@ -114,7 +120,7 @@ def resolve_plugin(
     except NotFound:
         if find_image is None or not isinstance(reference, str) or reference.startswith((".", "/", "~")):
             raise
-        return add_plugin_image(store, find_image(reference))
+        return add_plugin_image(store, find_image(reference), node=node)
 
 
 def _resolve(

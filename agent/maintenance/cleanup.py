@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.domain import TaskStatus
+from agent.engines import ATTEMPT_LABEL, TASK_LABEL
 from agent.engines.docker_build import BUILD_LABEL
 from agent.errors import AgentError, NotFound, StorageFailed
 from agent.formats.task_dir import TaskDir, task_folders
@@ -84,9 +85,24 @@ def _containers(installation: Installation, engines: Sequence[Engine]) -> Iterat
                     why = "gave files back, and its agent died meanwhile"
                 elif task_id is not None and ended_status(installation, task_id) is not None:
                     why = f"task {task_id} has ended"
+                elif task_id is not None and container.id in _of_older_attempts(installation, engine, task_id):
+                    why = f"task {task_id} is in a later attempt"
                 else:
                     continue
                 yield Removable("container", container.id[:12], why, 0, task_id, container.remove)
+
+
+def _of_older_attempts(installation: Installation, engine: Engine, task_id: int) -> set[str]:
+    """The ids of the containers of attempts before the one that the task is in; its node was declared lost."""
+    try:
+        attempt = installation.store.tasks.get(task_id).attempt
+    except NotFound:
+        return set()
+    if attempt == 1:
+        return set()
+    labels = {**installation_labels(installation.settings), TASK_LABEL: str(task_id)}
+    newest = {one.id for one in engine.find({**labels, ATTEMPT_LABEL: str(attempt)}, unstarted=True)}
+    return {one.id for one in engine.find(labels, unstarted=True)} - newest
 
 
 def _folders(installation: Installation, engines: Sequence[Engine]) -> Iterator[Removable]:

@@ -21,7 +21,7 @@ from agent.errors import BadInput, Conflict
 from agent.fs.atomic import publish
 from agent.fs.disk import remove_tree, writing
 from agent.fs.durable import make_folder
-from agent.installation import artifacts_of, half_made_in
+from agent.installation import NODE_FILE, artifacts_of, half_made_in
 from agent.maintenance.backup_file import CHUNK_BYTES, BackupReader, Manifest, reading_backup
 from agent.store import is_made, open_store, sqlite_file
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from agent.fs.half_made import HalfMade
     from agent.settings import Settings
 
-_MAY_BE_THERE = {"agent.toml", "token", "builds"}  # in a home that counts as empty
+_MAY_BE_THERE = {"agent.toml", "token", "builds", NODE_FILE}  # in a home that counts as empty
 
 
 def restore(settings: Settings, file: Path) -> Manifest:
@@ -76,6 +76,7 @@ def _restore(settings: Settings, backup: BackupReader, folder: Path, store_file:
             if damage := restored.damage():
                 raise BadInput(f"The database in the backup is damaged: {damage[0]}. Use another backup.")
             restored.tokens.forget_all()  # backups of older releases have them
+            restored.nodes.forget_all()
             restored.make_single_file()
         if is_new:
             publish(folder / "artifacts", place)

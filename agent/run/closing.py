@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from agent.domain import TaskStatus
 from agent.errors import AgentError, ArtifactsAway, EngineUnavailable, StorageFailed, StoreBusy, TakenOver
 from agent.events.model import Level
+from agent.run.attempt import is_fenced
 from agent.run.cancellation import Cancelled, Cause, cancellation
 from agent.run.machine import is_at_fault
 from agent.run.outcome import Outcome, outcome_of
@@ -19,6 +21,8 @@ from agent.run.telling import tell_end
 
 if TYPE_CHECKING:
     from agent.run.run import Run
+
+log = logging.getLogger("agent")
 
 
 def close(run: Run, error: BaseException | None) -> bool:
@@ -38,6 +42,8 @@ def close(run: Run, error: BaseException | None) -> bool:
     cancelled = cancellation(error)
     if cancelled is not None and cancelled.cause.leaves_the_task:
         _leave(run)
+        if cancelled.cause is Cause.TAKEN_OVER:
+            _give_up_when_fenced(run)
         if error is not first and error is not None:
             raise error from first
         return False
@@ -48,6 +54,7 @@ def close(run: Run, error: BaseException | None) -> bool:
         _record(run, outcome, error)
     except TakenOver:
         run.uploader.abandon()
+        _give_up_when_fenced(run)
         raise
     except BaseException as failure:
         if _is_cut_short(run, failure):
@@ -98,6 +105,20 @@ def _leave(run: Run) -> None:
     with suppress(AgentError):  # another agent has the task, or the store refuses: then they are read again
         run.recorder.flush()
     run.uploader.abandon()
+
+
+def _give_up_when_fenced(run: Run) -> None:
+    """Remove the container of a task whose node was declared lost: nobody else can. What it printed since is not kept.
+
+    A container of a task that another agent of the node has is that agent's.
+    """
+    try:
+        if is_fenced(run.installation.store, run.task) and (container := run.started_container()) is not None:
+            log.warning("task %s: its node was declared lost, so its container is removed", run.task.id)
+            container.kill()
+            container.remove()
+    except AgentError as error:  # the sweep removes it
+        log.warning("task %s: its container could not be removed: %s", run.task.id, error)
 
 
 def _finish_uploads(run: Run, outcome: Outcome) -> Outcome:

@@ -36,10 +36,11 @@ def container_spec(
     mounts = [Mount(str(task_dir_on_host), str(TASK_MOUNT))]
     if data_read_only or (options.hardening and not task.options.writable_data):
         mounts.append(Mount(str(task_dir_on_host / "data"), str(TASK_MOUNT / "data"), read_only=True))
+    suffix = f"_{task.attempt}" if task.attempt > 1 else ""  # the first has the original's name
     return ContainerSpec(
         image=plugin.reference,
         entrypoint=("sh", "-c", f"python -u {WORKDIR}/src/{task.type.value}.py"),
-        name=f"sly_task_{task.id}_{ecosystem_token(settings)}",
+        name=f"sly_task_{task.id}_{ecosystem_token(settings)}{suffix}",
         env={"LOG_LEVEL": "DEBUG", "LANG": "C.UTF-8", **options.env},
         labels=container_labels(task, settings),
         mounts=tuple(mounts),

@@ -60,6 +60,7 @@ class Interrupts:
         self._cancelled_at = float("inf")
         self._disks = disks(installation)
         self._asked = -1, -ASK_S  # the store's number of requests and time.monotonic() when it was asked last
+        self._taken_over: TakenOver | None = None
 
     # ---------------------------------------------------------------- for the thread that runs the task
 
@@ -119,9 +120,9 @@ class Interrupts:
             self.look()
         return future.result()
 
-    def recall(self) -> None:
+    def recall(self, first_seq: int) -> None:
         """After a crash: take up the cancellation that the agent before this one recorded, if it did."""
-        for event in self._installation.store.events.each(self._task.id, event_type="STOPPING"):
+        for event in self._installation.store.events.each(self._task.id, first_seq - 1, event_type="STOPPING"):
             if event.stream is Stream.AGENT:
                 fields = event.fields or {}
                 self._cancel(Cancelled.recorded(str(fields.get("reason")), str(fields.get("why"))))
@@ -132,12 +133,15 @@ class Interrupts:
     def output(self, container: Container) -> Iterator[Sequence[Frame]]:
         """The container's output; its last arrival counts for the idle limit.
 
-        Raises Cancelled when this agent leaves, and when a killed container does not end: its engine is away.
+        Raises Cancelled when this agent leaves, and when a killed container does not end: its engine is away; TakenOver
+        when the task is no longer this agent's.
         """
         self._last_output = time.monotonic()
         trouble = ""
         for frames in container.output():
             self._raise_if_left()
+            if self._taken_over is not None:
+                raise self._taken_over
             if frames:
                 self._last_output = float(
                     "inf"
@@ -184,7 +188,8 @@ class Interrupts:
                         self._cancelled_at = time.monotonic()
                         container.kill(self._task.options.stop_grace_s)
                         return
-                except TakenOver:  # the container is the other agent's
+                except TakenOver as taken_over:  # the reader of the output ends the run
+                    self._taken_over = taken_over
                     return
                 except AgentError as error:  # an engine that does not answer: tried again in a moment
                     if logged != (logged := str(error)):

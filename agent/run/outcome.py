@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from agent.domain import Checkpoint, CheckpointState, ExitResult, Task, TaskStatus
+from agent.domain import NODE_LOST, Checkpoint, CheckpointState, ExitResult, Task, TaskStatus
 from agent.errors import (
     AgentError,
     ArtifactsAway,
@@ -62,7 +62,12 @@ def outcome_of(error: BaseException | None, exit_code: int | None) -> Outcome:
         reason, message = error.reason, str(error)
     else:
         reason, message = "internal_error", f"a bug in the agent ended the task: {type(error).__name__}: {error}"
-    return Outcome(_STATUSES.get(reason, TaskStatus.ERROR), reason, message, exit_code)
+    return Outcome(status_of(reason), reason, message, exit_code)
+
+
+def status_of(reason: str) -> TaskStatus:
+    """The status of a task that ended for this reason."""
+    return _STATUSES.get(reason, TaskStatus.ERROR)
 
 
 _STATUSES = {"finished": TaskStatus.FINISHED, **dict.fromkeys(STOPS, TaskStatus.STOPPED)}
@@ -175,7 +180,11 @@ def training_failure(checkpoints: Sequence[Checkpoint]) -> PluginFailed | None:
             "is val_every above epochs, or are there fewer training images than a batch?",
             reason="no_checkpoint",
         )
-    failed = [checkpoint for checkpoint in checkpoints if checkpoint.state is CheckpointState.FAILED]
+    failed = [
+        checkpoint
+        for checkpoint in checkpoints
+        if checkpoint.state is CheckpointState.FAILED and checkpoint.reason != NODE_LOST
+    ]
     if failed:
         why = "there was no space for them; the log names the folders with their files"
         if any(checkpoint.reason != DiskFull.reason for checkpoint in failed):

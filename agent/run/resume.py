@@ -33,7 +33,7 @@ def find_container(run: Run) -> Container | None:
     if task.step >= Step.MAIN:
         run.exit_code = 0  # else MAIN would not be complete
         return container
-    run.interrupts.recall()
+    run.interrupts.recall(run.first_seq)
     if container is not None:
         run.recorder.note("TASK_MISSED", event_type="MISSED_TASK_FOUND", fields={"container": container.id})
         run.installation.store.tasks.launched(task.id, container_id=container.id, agent_id=task.agent_id)

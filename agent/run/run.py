@@ -25,6 +25,7 @@ from agent.formats.task_dir import TaskDir
 from agent.patience import Patience
 from agent.recorder import Recorder
 from agent.run import resume
+from agent.run.attempt import remove_older_containers, task_of_attempt
 from agent.run.closing import close
 from agent.run.container_spec import as_json, container_spec, remarks
 from agent.run.hints import Facts
@@ -54,6 +55,9 @@ class Run:
         self.patience = Patience(shutdown.wait)
         self.store_at_once = installation.store  # for threads that have more to do than to wait for an answer
         store, settings = self.patience.of(installation.store), installation.settings
+        attempt = store.attempts.get(task.id, task.attempt) if task.attempt > 1 else None
+        self.first_seq = attempt.first_seq if attempt is not None else 1
+        task = task_of_attempt(task, attempt)
         self.task = task
         self.is_patient = is_patient
         self.installation = replace(installation, store=store)
@@ -84,6 +88,7 @@ class Run:
             results=self.folder.results,
             project_name=self.project.name,
             patience=self.patience,
+            first_seq=self.first_seq,
         )
         self.interrupts = Interrupts(task, self.installation, self.recorder, shutdown, store_at_once=self.store_at_once)
         self.container: Container | None = None
@@ -163,6 +168,8 @@ class Run:
         Raises BadInput when the plugin cannot do this kind of task, CouldNotStart, Cancelled.
         """
         check_mode(self.plugin, self.task.type)
+        if self.task.attempt > 1:  # before the folder is made anew, into which they write
+            remove_older_containers(self.engine, self.task, self.installation.settings)
         if self.engine.name != "process":
             pull = self.task.options.pull
             return self.interrupts.result_of(lambda: self.engine.image(self.plugin.reference, pull)).digest
@@ -285,10 +292,10 @@ class Run:
         return self.container or (resume.look_for_container(self) if self.may_have_started else None)
 
     def note_once(self, message: str, event_type: str, *, level: Level = Level.INFO, **fields: Any) -> bool:
-        """Note an event that a task has once, unless an agent before this one noted it; whether it was noted now."""
+        """Note an event that an attempt has once, unless an agent before this one did; whether it was noted now."""
         if self.was_begun:
             step = fields.get("step")
-            for event in self.installation.store.events.each(self.task.id, event_type=event_type):
+            for event in self.installation.store.events.each(self.task.id, self.first_seq - 1, event_type=event_type):
                 if event.stream is Stream.AGENT and (step is None or (event.fields or {}).get("step") == step):
                     return False
         self.recorder.note(message, level, event_type, fields or None)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agent.store.agents import AgentRow, Agents
 from agent.store.append import EventRow
+from agent.store.attempts import Attempts
 from agent.store.blobs import Blobs
 from agent.store.checkpoints import Checkpoints
 from agent.store.columns import agent_name
@@ -29,6 +30,7 @@ from agent.store.migrate import known_revisions, migrate
 from agent.store.model_search import ModelQuestion
 from agent.store.models import Models
 from agent.store.names import Names
+from agent.store.nodes import NodeRow, Nodes
 from agent.store.outage import Outage
 from agent.store.plugins import Plugins
 from agent.store.progress import ProgressBar, ProgressBars
@@ -62,6 +64,7 @@ __all__ = [
     "NamesTaken",
     "NewStudy",
     "NewTrial",
+    "NodeRow",
     "Origin",
     "Place",
     "Plugins",
@@ -100,6 +103,7 @@ class Store:
         self._db = database
         self.outage = Outage()
         self.tasks = Tasks(database)
+        self.attempts = Attempts(database)
         self.runs = Runs(database)
         self.events = Events(database)
         self.metrics = MetricSeries(database)
@@ -114,6 +118,7 @@ class Store:
         self.plugins = Plugins(database)
         self.studies = Studies(database)
         self.agents = Agents(database)
+        self.nodes = Nodes(database)
         self.tokens = Tokens(database)
         self.names = Names(database)
         self.blobs = Blobs(database)

@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.domain import FINAL
-from agent.store.columns import clean, from_json, from_us, now_us, to_json
+from agent.store.clock import age, age_us, clock_us
+from agent.store.columns import clean, from_json, from_us, to_json
 from agent.store.connect import Database
 from agent.store.schema import agents, tasks
-from agent.store.task_claims import renewal
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +21,24 @@ class AgentRow:
     id: str
     name: str
     info: Mapping[str, Any]
-    last_seen: datetime
+    last_seen: datetime  # by the clock of the store, as the age is; who watches heartbeats looks whether it changes
+    unseen_for: timedelta = timedelta()
+
+    @property
+    def node(self) -> str | None:
+        """The id of its node; None for agents of older releases."""
+        return self.info.get("node") or None
 
 
 class Agents:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def beat(self, agent_id: str, name: str, info: Mapping[str, Any], *, lease_s: float | None = None) -> None:
-        """This agent is alive now. With `lease_s` it keeps its tasks so long, and wakes no reader on a server."""
-        said = {"name": clean(name), "info": to_json(info), "last_seen_us": now_us()}
+    def beat(self, agent_id: str, name: str, info: Mapping[str, Any], *, wakes: bool = True) -> None:
+        """This agent is alive now. Without `wakes` no reader on other machines is woken."""
+        said = {"name": clean(name), "info": to_json(info), "last_seen_us": clock_us(self._db)}
         insert = self._db.insert(agents).values(id=agent_id, **said)
-        with self._db.writing(durable=False, wakes=lease_s is None) as connection:
-            if lease_s is not None:
-                connection.execute(renewal(agent_id, lease_s))
+        with self._db.writing(durable=False, wakes=wakes) as connection:
             connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=said))
 
     def leave(self, agent_id: str) -> None:
@@ -44,19 +48,20 @@ class Agents:
 
     def forget(self, *, unseen_for: timedelta) -> int:
         """Unlist agents that were not seen for so long and hold no task; how many."""
-        before_us = now_us() - int(unseen_for.total_seconds() * 1_000_000)
+        most_us = int(unseen_for.total_seconds() * 1_000_000)
         holding = sa.select(tasks.c.agent_id).where(
             tasks.c.agent_id.is_not(None), tasks.c.status.not_in([status.value for status in FINAL])
         )
+        unseen = age_us(self._db, agents.c.last_seen_us) > most_us
         with self._db.writing(durable=False) as connection:
-            gone = sa.delete(agents).where(agents.c.last_seen_us < before_us, agents.c.id.not_in(holding))
-            return connection.execute(gone).rowcount
+            return connection.execute(sa.delete(agents).where(unseen, agents.c.id.not_in(holding))).rowcount
 
     def list(self) -> list[AgentRow]:
         """The agent seen last comes first."""
-        found = sa.select(agents).order_by(agents.c.last_seen_us.desc(), agents.c.id)
+        unseen = age_us(self._db, agents.c.last_seen_us).label("unseen_us")
+        found = sa.select(agents, unseen).order_by(agents.c.last_seen_us.desc(), agents.c.id)
         with self._db.reading() as connection:
             return [
-                AgentRow(row.id, row.name, from_json(row.info), from_us(row.last_seen_us))
+                AgentRow(row.id, row.name, from_json(row.info), from_us(row.last_seen_us), age(row.unseen_us))
                 for row in connection.execute(found)
             ]

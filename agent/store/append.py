@@ -241,14 +241,21 @@ def _last_seq(connection: sa.Connection, task_id: int) -> int:
     return last or 0
 
 
-def add_closing_note(
-    database: Database, connection: sa.Connection, task_id: int, event_type: str, fields: Mapping[str, Any]
+def add_note(
+    database: Database,
+    connection: sa.Connection,
+    task_id: int,
+    *,
+    message: str,
+    event_type: str | None,
+    fields: Mapping[str, Any],
+    level: Level = Level.INFO,
 ) -> None:
-    """Close the log of a task that no agent has, if it has a log."""
+    """Note something about a task that no agent has, if it has a log."""
     last = connection.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.task_id == task_id)).scalar()
     if last is None:
         return
-    note = LogLines(task_id).note("TASK_END", Level.INFO, event_type, fields, now_us())
+    note = LogLines(task_id).note(message, level, event_type, fields, now_us())
     insert = BulkInsert(database, events, _NOTE_COLUMNS, same={"task_id": task_id})
     insert.run(connection, gather([EventRow(last + 1, note)]).notes)
     counted = sa.update(tasks).where(tasks.c.id == task_id).values(events_count=tasks.c.events_count + 1)

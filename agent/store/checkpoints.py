@@ -15,6 +15,7 @@ from agent.keep_policy import KeptCheckpoint
 from agent.store.among import portions
 from agent.store.columns import clean, from_json_or_none, from_us, int64, now_us, to_json_or_none
 from agent.store.connect import Database
+from agent.store.failures import taken_over
 from agent.store.model_rows import insert_model, model_of
 from agent.store.schema import checkpoints, models, tasks
 
@@ -48,13 +49,15 @@ class Checkpoints:
                 raise NotFound(f"There is no task {task_id}.") from error
             return _checkpoint(connection.execute(known).one())
 
-    def publish(self, id: int, new: NewModel) -> Model:  # noqa: A002
+    def publish(self, id: int, new: NewModel, *, agent_id: str | None = None) -> Model:  # noqa: A002
         """Add its model state and mark it published, in one transaction: a crash leaves both or neither.
 
         The same bytes again give the first model, unchanged: its agent may have lost the answer with its connection.
-        Conflict when it is published as anything else; NotFound without such a checkpoint.
+        Conflict when it is published as anything else; NotFound without such a checkpoint. With `agent_id`, TakenOver
+        unless the task is this agent's.
         """
         with self._db.writing() as connection:
+            _require_holder(connection, id, agent_id)
             row = connection.execute(sa.select(checkpoints).where(checkpoints.c.id == id).with_for_update()).first()
             if row is not None and row.state == CheckpointState.PUBLISHED.value:
                 known = connection.execute(sa.select(models).where(models.c.id == row.model_id)).first()
@@ -65,9 +68,13 @@ class Checkpoints:
             _changed(connection, id, {"state": CheckpointState.PUBLISHED.value, "model_id": model.id, "reason": None})
             return model
 
-    def fail(self, id: int, reason: str) -> Checkpoint:  # noqa: A002
-        """Record that it will not become a model state, and the reason. Conflict for a published checkpoint."""
+    def fail(self, id: int, reason: str, *, agent_id: str | None = None) -> Checkpoint:  # noqa: A002
+        """Record that it will not become a model state, and the reason. Conflict for a published checkpoint.
+
+        With `agent_id`, TakenOver unless the task is this agent's.
+        """
         with self._db.writing() as connection:
+            _require_holder(connection, id, agent_id)
             row = connection.execute(sa.select(checkpoints).where(checkpoints.c.id == id).with_for_update()).first()
             if row is not None and row.state == CheckpointState.PUBLISHED.value:
                 raise Conflict(f"Checkpoint {id} is already published as model {row.model_id}.")
@@ -130,6 +137,16 @@ class Checkpoints:
                 )
                 for row in connection.execute(found)
             ]
+
+
+def _require_holder(connection: sa.Connection, id_: int, agent_id: str | None) -> None:
+    """TakenOver unless the task of this checkpoint is this agent's, until the transaction ends."""
+    if agent_id is None:
+        return
+    task = sa.select(tasks.c.id, tasks.c.agent_id).join(checkpoints, checkpoints.c.task_id == tasks.c.id)
+    row = connection.execute(task.where(checkpoints.c.id == id_).with_for_update(of=tasks)).first()
+    if row is not None and row.agent_id != agent_id:
+        raise taken_over(row.id)
 
 
 def _changed(connection: sa.Connection, id_: int, changed: dict[str, Any]) -> Checkpoint:

@@ -1,7 +1,8 @@
 """One database: connections, transactions, and its failures as sentences for a person.
 
-Everything special to SQLite or to PostgreSQL stands in this module, `bulk.py`, `connections.py`, `failures.py`,
-`functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `urls.py`, `wake.py` and `wake_postgres.py`.
+Everything special to SQLite or to PostgreSQL stands in this module, `bulk.py`, `clock.py`, `connections.py`,
+`failures.py`, `functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `urls.py`, `wake.py` and
+`wake_postgres.py`.
 """
 
 from __future__ import annotations

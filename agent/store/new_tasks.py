@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from agent.domain import NewTask, Task, TaskStatus
 from agent.errors import NotFound
+from agent.needs import needs_of
 from agent.store.columns import clean, now_us, to_json
 from agent.store.kept import take
 from agent.store.runs.values import config_values as config_values_of
@@ -19,9 +20,9 @@ from agent.store.task_rows import TASK_COLUMNS, to_task
 
 def insert_task(connection: sa.Connection, new: NewTask, **columns: Any) -> Task:
     """A queued task, unless `columns` say otherwise. NotFound when its plugin, project or model is not in the store."""
-    for noun, table, wanted in needs(new):
-        if not take(connection, table, wanted):
-            raise NotFound(f"There is no {noun} {wanted}.")
+    for noun, table, id_ in needs(new):
+        if not take(connection, table, id_):
+            raise NotFound(f"There is no {noun} {id_}.")
     values = {
         "type": new.type.value,
         "status": TaskStatus.QUEUED.value,
@@ -32,6 +33,7 @@ def insert_task(connection: sa.Connection, new: NewTask, **columns: Any) -> Task
         "config": to_json(new.config),
         "options": to_json(asdict(new.options)),
         "created_us": now_us(),
+        "needs": str(wanted) if (wanted := needs_of(new.options.gpus, new.options.on)) else None,
     }
     row = connection.execute(sa.insert(tasks).values(values | columns).returning(*TASK_COLUMNS)).one()
     task = to_task(row)

@@ -39,6 +39,7 @@ class Plugins(Kept[Plugin]):
         image_digest: str | None,
         folder: str | None,
         content_sha256: str | None,
+        node: str | None = None,
     ) -> Plugin:
         """Add this version, or replace the version of this image and tag."""
         now = now_us()
@@ -52,6 +53,7 @@ class Plugins(Kept[Plugin]):
             "image_digest": image_digest,
             "folder": folder,
             "content_sha256": content_sha256,
+            "node": node,
             "updated_us": now,
             "deleted_us": None,  # one that is added again comes out of the trash
         }
@@ -144,4 +146,5 @@ def _plugin(row: sa.Row[Any]) -> Plugin:
         created_at=from_us(row.created_us),
         updated_at=from_us(row.updated_us),
         deleted_at=from_us_or_none(row.deleted_us),
+        node=row.node,
     )

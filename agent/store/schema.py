@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0010"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0011"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -72,6 +72,7 @@ plugins = Table(
     Column("created_us", Us, nullable=False),
     Column("updated_us", Us, nullable=False),
     Column("deleted_us", Us),  # in the trash since then; 0: given up, which `kept.py` explains
+    Column("node", Text),  # the node that has its folder or its image; null: every node can get it
     UniqueConstraint("image", "tag"),
     sqlite_autoincrement=True,  # an id is never used twice, because labels, links and logs name it
 )
@@ -168,7 +169,6 @@ tasks = Table(
     Column("step", SmallInteger, nullable=False, server_default="0"),
     Column("stop_requested", Boolean, nullable=False, server_default=text("false")),
     Column("agent_id", Text),
-    Column("lease_until_us", Us),  # past it, another agent may take the task over
     Column("engine", Text),
     Column("container_id", Text),
     Column("image_digest", Text),
@@ -199,6 +199,9 @@ tasks = Table(
     Column("stop_cause", Text),  # why the stop was requested; null: a person asked
     Column("study_id", BigInteger),  # of the study whose trial it is
     Column("trial_number", BigInteger),
+    Column("node", Text),  # of the agent that has it: a container is seen from the node that launched it, and no other
+    Column("attempt", Integer, nullable=False, server_default="1"),
+    Column("needs", Text),  # what a node must have for it (`needs.py`); null: nothing in particular
     CheckConstraint(
         "status IN ('queued', 'consumed', 'started', 'deployed', 'terminating', 'finished', 'error', 'stopped')",
         name="status",
@@ -340,6 +343,31 @@ checkpoints = Table(
     UniqueConstraint("task_id", "seq"),
 )
 
+# The runs of a task, each from the launch of a container on. A task has more than one where its node was lost.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("first_seq", BigInteger, nullable=False),  # its first event may have this number, none before it
+    Column("model_id", BigInteger, nullable=False),  # it starts from this one
+    Column("node", Text),
+    Column("agent_id", Text),
+    Column("started_us", Us),
+    Column("ended_us", Us),
+    Column("reason", Text),
+    Column("message", Text),
+    sqlite_with_rowid=False,  # rows lie in the order of (task_id, number)
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_us", Us, nullable=False),
+)
+
 agents = Table(
     "agents",
     metadata,
@@ -377,9 +405,9 @@ studies = Table(
     Column("created_us", Us, nullable=False),
     Column("controller", Text),  # the process that decides about its trials
     Column("controller_info", Text),
-    Column("lease_until_us", Us),  # past it, another process may control the study
     Column("space", Text, nullable=False),
     Column("task", Text, nullable=False),  # the request for a task, into which the parameters of a trial are put
+    Column("seen_us", Us),  # the last heartbeat of the controller
     CheckConstraint("state IN ('running', 'finished', 'stopped')", name="state"),
     sqlite_autoincrement=True,  # an id is never used twice, because tasks and links name it
 )

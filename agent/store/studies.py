@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from agent.domain import NewTask, TaskOptions, TaskType
 from agent.errors import Conflict, NotFound
+from agent.store.clock import age, age_us, clock_us
 from agent.store.columns import clean, from_json, from_json_or_none, from_us, from_us_or_none, int64, now_us, to_json
 from agent.store.new_tasks import insert_task
 from agent.store.schema import studies, study_journal
@@ -50,7 +51,8 @@ class Study(NewStudy):
     state: StudyState
     controller: str | None  # the process that decides about its trials, or did when it died
     controller_info: Mapping[str, Any]  # as `liveness.this_process` describes it
-    lease_until: datetime | None
+    seen_at: datetime | None  # its last heartbeat, by the clock of the store, as the age is
+    unseen_for: timedelta | None
     created_at: datetime
 
 
@@ -81,13 +83,17 @@ class Studies(Trials):
                     space=to_json(new.space),
                     task=to_json(asdict(new.task)),
                 )
-                .returning(*studies.c)
+                .returning(*self._columns)
             ).one()
         return _study(row)
 
+    @property
+    def _columns(self) -> builtins.list[sa.ColumnElement[Any]]:
+        return [*studies.c, age_us(self._db, studies.c.seen_us).label("unseen_us")]
+
     def get(self, id: int) -> Study:  # noqa: A002
         with self._db.reading() as connection:
-            row = connection.execute(sa.select(studies).where(studies.c.id == int64(id))).first()
+            row = connection.execute(sa.select(*self._columns).where(studies.c.id == int64(id))).first()
         if row is None:
             raise NotFound(f"There is no study {id}; see `agent tune list`.")
         return _study(row)
@@ -101,14 +107,14 @@ class Studies(Trials):
 
     def find(self, name: str) -> Study:
         with self._db.reading() as connection:
-            row = connection.execute(sa.select(studies).where(studies.c.name == clean(name))).first()
+            row = connection.execute(sa.select(*self._columns).where(studies.c.name == clean(name))).first()
         if row is None:
             raise NotFound(f"There is no study {name!r}; see `agent tune list`.")
         return _study(row)
 
     def list(self, *, limit: int = 100, before_id: int | None = None) -> list[Study]:
         """Newest first."""
-        found = sa.select(studies).order_by(studies.c.id.desc()).limit(limit)
+        found = sa.select(*self._columns).order_by(studies.c.id.desc()).limit(limit)
         if before_id is not None:
             found = found.where(studies.c.id < int64(before_id))
         with self._db.reading() as connection:
@@ -151,7 +157,6 @@ class Studies(Trials):
         id: int,  # noqa: A002
         controller: str,
         info: Mapping[str, Any],
-        lease_s: float,
         *,
         instead_of: str | None,
     ) -> bool:
@@ -160,21 +165,21 @@ class Studies(Trials):
             taken = (
                 sa.update(studies)
                 .where(studies.c.id == id, studies.c.controller.is_not_distinct_from(instead_of))
-                .values(controller=controller, controller_info=to_json(info), lease_until_us=_until_us(lease_s))
+                .values(controller=controller, controller_info=to_json(info), seen_us=clock_us(self._db))
             )
             return connection.execute(taken).rowcount == 1
 
-    def renew(self, id: int, controller: str, lease_s: float) -> None:  # noqa: A002
-        """Conflict when another process controls the study."""
+    def beat(self, id: int, controller: str) -> None:  # noqa: A002
+        """The controller is alive now. Conflict when another process controls the study."""
         with self._db.writing(durable=False) as connection:
             mine = sa.update(studies).where(studies.c.id == id, studies.c.controller == controller)
-            if connection.execute(mine.values(lease_until_us=_until_us(lease_s))).rowcount != 1:
+            if connection.execute(mine.values(seen_us=clock_us(self._db))).rowcount != 1:
                 raise _lost(id)
 
     def release(self, id: int, controller: str) -> None:  # noqa: A002
         with self._db.writing(asks=[QUEUE]) as connection:
             mine = sa.update(studies).where(studies.c.id == id, studies.c.controller == controller)
-            connection.execute(mine.values(controller=None, controller_info=None, lease_until_us=None))
+            connection.execute(mine.values(controller=None, controller_info=None, seen_us=None))
 
     # ---------------------------------------------------------------- the journal
 
@@ -214,10 +219,6 @@ def _lost(id_: int) -> Conflict:
     return Conflict(f"Another process controls study {id_} by now, and goes on with it.")
 
 
-def _until_us(lease_s: float) -> int:
-    return now_us() + int(lease_s * 1_000_000)
-
-
 def _study(row: Any) -> Study:
     return Study(
         id=row.id,
@@ -232,7 +233,8 @@ def _study(row: Any) -> Study:
         seed=row.seed,
         controller=row.controller,
         controller_info=from_json_or_none(row.controller_info) or {},
-        lease_until=from_us_or_none(row.lease_until_us),
+        seen_at=from_us_or_none(row.seen_us),
+        unseen_for=None if row.unseen_us is None else age(row.unseen_us),
         created_at=from_us(row.created_us),
         space=from_json(row.space),
         task=_task(from_json(row.task)),

@@ -1,13 +1,18 @@
-"""Which agent runs a task: claims, the leases that keep them, and taking over from an agent that died."""
+"""Which agent runs a task: claims, and what becomes of the tasks of an agent that has died or is silent.
+
+A claim has no end of its own: it holds until the agent is gone (`liveness.gone_agents`). A launched task stays with its
+node, because only the agents there can see its container.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import sqlalchemy as sa
 
 from agent.domain import FINAL, Task, TaskStatus, may_become
-from agent.store.columns import agent_name, now_us
+from agent.store.columns import agent_name
 from agent.store.connect import Database
 from agent.store.failures import taken_over
 from agent.store.schema import plugins, tasks
@@ -15,7 +20,7 @@ from agent.store.task_rows import TASK_COLUMNS, change_task, lock_task, to_task
 from agent.store.wake import QUEUE
 
 LIVE = [status for status in TaskStatus if status not in FINAL and status is not TaskStatus.QUEUED]
-UNCLAIMED = {"agent_id": None, "lease_until_us": None, "started_us": None}
+UNCLAIMED = {"agent_id": None, "node": None, "started_us": None}
 
 
 class TaskClaims:
@@ -32,16 +37,30 @@ class TaskClaims:
         with self._db.reading() as connection:
             return [to_task(row) for row in connection.execute(found)]
 
-    def engines_wanted(self, agent_id: str, setting: str = "auto", *, study_id: int | None = None) -> set[str]:
+    def engines_wanted(
+        self,
+        agent_id: str,
+        setting: str = "auto",
+        *,
+        node: str | None = None,
+        needs: Collection[str] | None = None,
+        study_id: int | None = None,
+    ) -> set[str]:
         """The engines that the queued tasks want which this agent may take: docker, process, auto (either).
 
-        With `study_id` only of this study's tasks.
+        With `study_id` only of this study's tasks; `node` and `needs` as for `claim`.
         `setting` is the engine of the agent's settings, for tasks that leave it to the agent. A plugin that is known by
         its image only wants docker.
         """
+        may = sa.and_(_queued(agent_id), _of_study(study_id), _fits(node, needs))
         with self._db.reading() as connection:
-            found = sa.select(self._engine_wanted(setting)).where(_queued(agent_id), _of_study(study_id)).distinct()
-            return set(connection.execute(found).scalars())
+            return set(connection.execute(sa.select(self._engine_wanted(setting)).where(may).distinct()).scalars())
+
+    def needs_wanted(self, agent_id: str, *, study_id: int | None = None) -> set[str]:
+        """What the queued tasks need that this agent may take, each need once (`needs.py`)."""
+        may = sa.and_(_queued(agent_id), _of_study(study_id), tasks.c.needs.is_not(None))
+        with self._db.reading() as connection:
+            return set(connection.execute(sa.select(tasks.c.needs).where(may).distinct()).scalars())
 
     def last_engine(self) -> str | None:
         """The engine of the newest task that was launched and had left the engine to its agent."""
@@ -68,24 +87,28 @@ class TaskClaims:
         self,
         agent_id: str,
         *,
+        node: str | None = None,
         task_id: int | None = None,
-        lease_s: float = 30,
         engines: Collection[str] | None = None,
         setting: str = "auto",
+        needs: Collection[str] | None = None,
         study_id: int | None = None,
+        but: Collection[int] = (),
     ) -> Task | None:
         """Take the oldest queued task that this agent may take, or `task_id` if it is queued; None without a task.
 
-        With `engines` only a task that wants one of these, see `engines_wanted`; with `study_id` only one of its tasks.
+        With `engines` only a task that wants one of these, see `engines_wanted`; with `study_id` only one of its tasks;
+        with `needs` only a task that needs nothing, or one of these. None of the tasks in `but`. `node` is the agent's:
+        a plugin that another node has is left to that node.
 
-        One short exclusive transaction: of any number of agents exactly one gets a task. The claim holds
-        for `lease_s` seconds and is kept by `renew`.
+        One short exclusive transaction: of any number of agents exactly one gets a task.
         """
         oldest = sa.select(tasks.c.id).order_by(tasks.c.id).limit(1)
         if task_id is not None:
             oldest = oldest.where(tasks.c.status == TaskStatus.QUEUED.value, tasks.c.id == task_id)
         else:
             oldest = oldest.where(_queued(agent_id), _of_study(study_id))
+        oldest = oldest.where(_fits(node, needs), tasks.c.id.not_in(but))
         if engines is not None:
             oldest = oldest.where(self._engine_wanted(setting).in_(engines))
         with self._db.reading() as connection:  # most searches find nothing: writers need not wait for them
@@ -98,7 +121,7 @@ class TaskClaims:
             return change_task(
                 connection,
                 found,
-                {"status": TaskStatus.CONSUMED.value, "agent_id": agent_id, "lease_until_us": lease_until_us(lease_s)},
+                {"status": TaskStatus.CONSUMED.value, "agent_id": agent_id, "node": node},
             )
 
     def give_back(self, id: int, agent_id: str | None) -> bool:  # noqa: A002
@@ -119,56 +142,57 @@ class TaskClaims:
             change_task(connection, id, {"status": TaskStatus.QUEUED.value, **UNCLAIMED})
             return True
 
-    def renew(self, agent_id: str, lease_s: float = 30) -> None:
-        """Keep the claim on every task this agent has that has not ended."""
-        with self._db.writing(durable=False) as connection:
-            connection.execute(renewal(agent_id, lease_s))
-
     def holders(self) -> set[str]:
         """The agents that have a task which has not ended."""
         found = sa.select(tasks.c.agent_id).where(tasks.c.status.in_(LIVE), tasks.c.agent_id.is_not(None)).distinct()
         with self._db.reading() as connection:
             return set(connection.execute(found).scalars())
 
-    def lost(self, *, gone: Collection[str] = (), alive: Collection[str] = ()) -> list[Task]:
-        """Tasks that no agent runs though they have not ended, oldest first; see `take_over`."""
-        found = sa.select(*TASK_COLUMNS).where(tasks.c.status.in_(LIVE), _unattended(gone, alive)).order_by(tasks.c.id)
+    def of_agents(self, agents: Collection[str], *, node: str | None = None) -> list[Task]:
+        """Tasks of these agents that have not ended and that an agent of this node may take over, oldest first."""
+        found = sa.select(*TASK_COLUMNS).where(_left_by(agents, node)).order_by(tasks.c.id)
         with self._db.reading() as connection:
             return [to_task(row) for row in connection.execute(found)]
 
     def take_over(
         self,
         agent_id: str,
-        lease_s: float = 30,
         *,
-        gone: Collection[str] = (),
-        alive: Collection[str] = (),
+        gone: Collection[str],
+        node: str | None = None,
         task_id: int | None = None,
         study_id: int | None = None,
     ) -> list[Task]:
-        """Claim tasks whose agent has not renewed in time, oldest first. They keep their status and step.
+        """Claim tasks of agents that are gone, oldest first. They keep their status and step.
 
-        An agent in `gone` is known to be dead: its lease is not waited for. An agent in `alive` is known to live,
-        however late its lease is (the machine slept). With `task_id` only this task, with `study_id` only this study's.
+        What another node has launched stays there. What another node had only claimed is queued again, so that any
+        node that can run it takes it; unless there is nothing to run but an end to be recorded. With `task_id` only
+        this task, with `study_id` only this study's.
         """
-        lost = (
-            sa.select(tasks.c.id)
-            .where(tasks.c.status.in_(LIVE), tasks.c.agent_id != agent_id, _unattended(gone, alive))
-            .where(_of_study(study_id))
-            .order_by(tasks.c.id)
-        )
+        lost = sa.select(tasks.c.id).where(_left_by(gone, node), tasks.c.agent_id != agent_id, _of_study(study_id))
         if task_id is not None:
             lost = lost.where(tasks.c.id == task_id)
+        lost = lost.order_by(tasks.c.id)
+        if not gone:
+            return []
         with self._db.reading() as connection:
             if connection.execute(lost.limit(1)).first() is None:
                 return []
+        taken: list[Task] = []
         found: list[int] = []
         with self._db.writing(asks=found) as connection:
             found += connection.execute(lost.with_for_update(skip_locked=True)).scalars()
-            return [
-                change_task(connection, id_, {"agent_id": agent_id, "lease_until_us": lease_until_us(lease_s)})
-                for id_ in found
-            ]
+            for id_ in found[:]:
+                row = lock_task(connection, id_)
+                is_elsewhere = node is not None and row.node not in (None, node)
+                is_to_run = not row.stop_requested and row.reason is None
+                changed: dict[str, Any] = {"agent_id": agent_id, "node": node}
+                if is_elsewhere and is_to_run and may_become(TaskStatus(row.status), TaskStatus.QUEUED):
+                    change_task(connection, id_, {"status": TaskStatus.QUEUED.value, **UNCLAIMED})
+                    found.append(QUEUE)
+                else:
+                    taken.append(change_task(connection, id_, changed))
+        return taken
 
 
 def _queued(agent_id: str) -> sa.ColumnElement[bool]:
@@ -182,16 +206,20 @@ def _of_study(study_id: int | None) -> sa.ColumnElement[bool]:
     return sa.true() if study_id is None else tasks.c.study_id == study_id
 
 
-def _unattended(gone: Collection[str], alive: Collection[str]) -> sa.ColumnElement[bool]:
-    ran_out = sa.and_(tasks.c.lease_until_us < now_us(), tasks.c.agent_id.not_in(alive))
-    return sa.or_(ran_out, tasks.c.agent_id.in_(gone))
+def _fits(node: str | None, needs: Collection[str] | None) -> sa.ColumnElement[bool]:
+    """The tasks that a node can run: it has their plugin and what else they need. None: this is not asked."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    if node is not None:
+        elsewhere = sa.select(plugins.c.id).where(plugins.c.node.is_not(None), plugins.c.node != node)
+        conditions.append(tasks.c.plugin_id.not_in(elsewhere))
+    if needs is not None:
+        conditions.append(sa.or_(tasks.c.needs.is_(None), tasks.c.needs.in_(needs)))
+    return sa.and_(sa.true(), *conditions)
 
 
-def renewal(agent_id: str, lease_s: float) -> sa.Update:
-    """Keeps the claim on every task this agent has that has not ended."""
-    held = sa.update(tasks).where(tasks.c.status.in_(LIVE), tasks.c.agent_id == agent_id)
-    return held.values(lease_until_us=lease_until_us(lease_s))
-
-
-def lease_until_us(lease_s: float) -> int:
-    return now_us() + int(lease_s * 1_000_000)
+def _left_by(agents: Collection[str], node: str | None) -> sa.ColumnElement[bool]:
+    """The tasks of these agents that have not ended, without those that were launched on another node than this."""
+    left = sa.and_(tasks.c.status.in_(LIVE), tasks.c.agent_id.in_(agents))
+    if node is None:
+        return left
+    return sa.and_(left, sa.or_(tasks.c.node.is_(None), tasks.c.node == node, tasks.c.engine.is_(None)))

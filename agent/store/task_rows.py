@@ -70,9 +70,9 @@ def to_task(row: Iterable[Any]) -> Task:
     values = list(row)
     values[1], values[2], values[9] = _TYPES[values[1]], _STATUSES[values[2]], _STEPS[values[9]]
     values[7], values[8], values[12] = from_json(values[7]), _options(values[8]), from_json_or_none(values[12])
-    values[-7] = from_us(values[-7])
-    values[-6:-2] = map(from_us_or_none, values[-6:-2])
-    values[-2] = tags_of(values[-2])
+    values[22] = from_us(values[22])
+    values[23:27] = map(from_us_or_none, values[23:27])
+    values[27] = tags_of(values[27])
     return Task(*values)
 
 

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from agent.domain import NewTask, Step, Task, TaskStatus, may_become
 from agent.errors import Conflict, NotFound
-from agent.store.append import add_closing_note
+from agent.store.append import add_note
+from agent.store.attempts import begin_attempt, end_attempt, lose
 from agent.store.columns import clean, now_us, to_json
 from agent.store.failures import taken_over
 from agent.store.kept import Described, take
@@ -18,7 +19,7 @@ from agent.store.listing import Listing, Window
 from agent.store.new_tasks import insert_task, needs
 from agent.store.paging import Page, page_of
 from agent.store.schema import tasks
-from agent.store.task_claims import UNCLAIMED, TaskClaims, lease_until_us
+from agent.store.task_claims import UNCLAIMED, TaskClaims
 from agent.store.task_rows import (
     SUMMARY_COLUMNS,
     TASK_COLUMNS,
@@ -48,18 +49,18 @@ class Tasks(TaskClaims, Described[Task]):
         new: NewTask,
         *,
         agent_id: str | None = None,
-        lease_s: float = 30,
+        node: str | None = None,
         only_for: str | None = None,
     ) -> Task:
-        """Add a queued task, or with `agent_id` a task that this agent has claimed, so that no other agent comes first.
+        """Add a queued task, or with `agent_id` a task that this agent of `node` has claimed, so that no other agent
+        comes first.
 
         The first free agent takes a queued task; with `only_for` the first free agent of that name. What it uses comes
         out of the trash. NotFound when its plugin, project or model is not in the store.
         """
         taken: dict[str, Any] = {}
         if agent_id is not None:
-            status = TaskStatus.CONSUMED.value
-            taken = {"status": status, "agent_id": agent_id, "lease_until_us": lease_until_us(lease_s)}
+            taken = {"status": TaskStatus.CONSUMED.value, "agent_id": agent_id, "node": node}
         with self._db.writing(asks=[QUEUE]) as connection:
             return insert_task(connection, new, only_for=only_for, **taken)
 
@@ -79,11 +80,14 @@ class Tasks(TaskClaims, Described[Task]):
                 changed["stop_cause"] = cause
             if status is TaskStatus.QUEUED:
                 reason, by = cause or "stopped_by_user", cause or "by_user"
-                add_closing_note(self._db, connection, id, "TASK_STOPPED", {"stopped": by, "reason": reason})
+                said = {"stopped": by, "reason": reason}
+                add_note(self._db, connection, id, message="TASK_END", event_type="TASK_STOPPED", fields=said)
+                message = "Stopped before it started." if row.attempt == 1 else "Stopped before its next attempt."
+                end_attempt(connection, row, reason, message)
                 changed |= {
                     "status": TaskStatus.STOPPED.value,
                     "reason": reason,
-                    "message": "Stopped before it started.",
+                    "message": message,
                     "finished_us": now_us(),
                 }
             elif may_become(status, TaskStatus.TERMINATING):
@@ -179,7 +183,8 @@ class Tasks(TaskClaims, Described[Task]):
             if status in (TaskStatus.STARTED, TaskStatus.DEPLOYED) and row.started_us is None:
                 changed["started_us"] = now_us()
             if status.is_final:
-                changed |= {"finished_us": now_us(), "lease_until_us": None}
+                changed["finished_us"] = now_us()
+                end_attempt(connection, row, reason, message)
             if status is TaskStatus.QUEUED:
                 changed |= UNCLAIMED
             return change_task(connection, id, changed)
@@ -197,7 +202,13 @@ class Tasks(TaskClaims, Described[Task]):
         agent_id: str | None = None,
     ) -> None:
         """Record how the container of a task is about to be started, so that a restarted agent knows where to look."""
-        self._set(id, agent_id, engine=engine, container_spec=to_json(spec), image_digest=image_digest)
+        changed = {"engine": engine, "container_spec": to_json(spec), "image_digest": image_digest}
+        with self._db.writing() as connection:
+            row = lock_task(connection, id)
+            if agent_id is not None and row.agent_id != agent_id:
+                raise taken_over(id)
+            change_task(connection, id, changed)
+            begin_attempt(self._db, connection, row)
 
     def launched(self, id: int, *, container_id: str, agent_id: str | None = None) -> None:  # noqa: A002
         """Record the container of a task: it runs."""
@@ -223,6 +234,18 @@ class Tasks(TaskClaims, Described[Task]):
                 raise taken_over(id)
             said = clean(message) if message is not None else None
             change_task(connection, id, {"reason": reason, "message": said, "exit_code": exit_code})
+
+    def lose(
+        self,
+        id: int,  # noqa: A002
+        node: str,
+        *,
+        end: tuple[TaskStatus, str, str] | None,
+        note: Mapping[str, Any],
+        model_id: int | None = None,
+    ) -> Task | None:
+        """Take a task from its lost node: `attempts.lose` says how."""
+        return lose(self._db, id, node, end=end, note=note, model_id=model_id)
 
     def set_result_project(self, id: int, project_id: int, *, agent_id: str | None = None) -> None:  # noqa: A002
         self._set(id, agent_id, result_project_id=project_id)

@@ -1,38 +1,61 @@
-"""Who controls a study: one process at a time, found by its process or its lease."""
+"""Who controls a study: one process at a time, found by its process, else by its heartbeat."""
 
 from __future__ import annotations
 
 import logging
 import os
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, Conflict
-from agent.liveness import process_runs, this_process
+from agent.heartbeats import Heartbeats
+from agent.liveness import SEEN_WITHIN, process_runs, this_process
 
 if TYPE_CHECKING:
     from agent.store import Store, Study
 
-LEASE_S = 30.0
+LEASE_S = 30.0  # a controller on another machine is dead when its heartbeat was the same for so long
 BEAT_S = 5.0  # a lease survives five missed beats
 
 log = logging.getLogger("agent")
 
 
 def is_controlled(study: Study) -> bool:
-    """Whether a controller lives: its process where that can be asked from here, else by its lease.
+    """Whether a controller lives: its process where that can be asked from here, else a beat in the last minute.
 
     An agent outlives the thread that controls a study, so that both count of it.
     """
-    if study.controller is None or study.lease_until is None:
+    if study.controller is None or study.unseen_for is None:
         return False
-    has_lease = datetime.now(UTC) < study.lease_until
+    beats = study.unseen_for < SEEN_WITHIN
     runs = process_runs(study.controller_info)
-    return has_lease if runs is None or (runs and study.controller_info.get("yields")) else runs
+    return beats if runs is None or (runs and study.controller_info.get("yields")) else runs
+
+
+def _may_be_taken(store: Store, study: Study, *, yields: bool) -> bool:
+    """Whether no controller lives that is not to be replaced. One that cannot be asked is watched, unless we yield."""
+    if study.controller is None or study.seen_at is None:
+        return True
+    if yields:  # while the store was away nobody could beat
+        return not is_controlled(study) and not store.outage.was_within(SEEN_WITHIN.total_seconds())
+    return bool(study.controller_info.get("yields")) or _has_died(store, study, study.controller)
+
+
+def _has_died(store: Store, study: Study, controller: str) -> bool:
+    if (runs := process_runs(study.controller_info)) is not None:
+        return not runs
+    watch, now = Heartbeats(LEASE_S, gap_s=LEASE_S / 2), study
+    while now.controller == controller:
+        watch.look({controller: now.seen_at}, time.monotonic())
+        if controller in watch.silent or controller in watch.beating:
+            return controller in watch.silent
+        time.sleep(min(1.0, LEASE_S / 10))
+        now = store.studies.get(study.id)
+    return True
 
 
 @contextmanager
@@ -40,26 +63,27 @@ def controlling(store: Store, study_id: int, *, yields: bool = False) -> Iterato
     """Be the study's only controller while the block runs; gives the name to act by. Conflict when another lives.
 
     One that `yields` gives way to one that does not, as agents do to `agent tune`. It notices at its next turn. Until
-    then it can do no harm, for the journal takes entries of the present controller only.
+    then it can do no harm, for the journal takes entries of the present controller only. One that does not yield waits
+    for the length of a lease where another machine had the controller and it is not known to have ended.
     """
     controller = f"{os.getpid()}:{uuid.uuid4().hex[:8]}"
     info = {**this_process(), "yields": yields}
     while True:  # an agent may come between a look and the next
         study = store.studies.get(study_id)
-        if is_controlled(study) and (yields or not study.controller_info.get("yields")):
+        if not _may_be_taken(store, study, yields=yields):
             pid = study.controller_info.get("pid")
             raise Conflict(
                 f"study {study_id} is run by another process{f' ({pid})' if pid else ''} already; "
                 f"`agent tune show {study_id}` shows how it goes, `agent tune stop {study_id}` stops it"
             )
-        if store.studies.control(study_id, controller, info, LEASE_S, instead_of=study.controller):
+        if store.studies.control(study_id, controller, info, instead_of=study.controller):
             break
     stop = threading.Event()
 
     def beat() -> None:
         while not stop.wait(BEAT_S):
             try:
-                store.studies.renew(study_id, controller, LEASE_S)
+                store.studies.beat(study_id, controller)
             except Conflict:
                 return  # it was taken; the next turn says so
             except AgentError as error:  # a busy store: the next beat comes before the lease ends

@@ -1,8 +1,8 @@
 """Claim → run → again: the agent's life, its heartbeat, and the tasks it takes over from dead agents.
 
-An agent is one process. Its id is new at every start, so a lease names exactly the process that holds a task.
-When that process dies, another agent takes the task over with its container: at once where it can see the death
-(`liveness.py`), else when the lease has run out.
+An agent is one process. Its id is new at every start, so a claim names exactly the process that holds a task.
+When that process dies, another agent of its node takes the task over with its container: at once where it can see the
+death (`liveness.py`), else when the process was silent for the length of a lease (`heartbeats.py`).
 """
 
 from __future__ import annotations
@@ -12,28 +12,33 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent import liveness
-from agent.domain import NewTask, Task, engine_wanted
+from agent.domain import NewTask, Task, TaskStatus, engine_wanted
 from agent.errors import AgentError, Conflict, EngineUnavailable, StoreBusy, TakenOver
+from agent.heartbeats import Heartbeats
+from agent.installation import node_of
 from agent.logs import about_task
+from agent.needs import Needs, Offer, lacks, read_needs
 from agent.patience import Patience
 from agent.run.cancellation import Cancelled, Cause
 from agent.run.run_task import run_task
 from agent.run.telling import condition_wanted
 from agent.worker.conditions import STORAGE, Conditions, pauses
+from agent.worker.offer import Offers
+from agent.worker.one_machine import require_one_machine
 from agent.worker.studies import StudyKeeper
 
 if TYPE_CHECKING:
     from agent.installation import Installation
     from agent.run.shutdown import Shutdown
 
-LEASE_S = 30.0
+LEASE_S = 30.0  # an agent elsewhere is silent when its heartbeat was the same for so long
 BEAT_S = 5.0  # a lease survives five missed beats
 START_LIMIT_S = 10.0  # for a store that does not answer while an agent starts: somebody may wait at a terminal
 IDLE_WAIT_S = 2.0  # a new task wakes the loop at once; a death wakes nobody, so a death is noticed this late
@@ -44,21 +49,66 @@ log = logging.getLogger("agent")
 
 
 class Presence:
-    """An agent as the store lists it."""
+    """An agent as the store lists it, and what it sees of the other agents."""
 
     def __init__(self, installation: Installation, info: Mapping[str, Any]) -> None:
         self._store = installation.store
         self._name = installation.settings.name
+        self.node = node_of(installation.settings)
+        self.others = Heartbeats(LEASE_S, gap_s=LEASE_S / 2)
         self._info: Mapping[str, Any] = {
             **liveness.this_process(),
+            "node": self.node,
             "home": str(installation.settings.home),
             "engine": installation.settings.engine,
             **info,
         }
+        self._offers = Offers(installation)
+        self._say_offer()
         self.id = f"{self._name}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
-    def beat(self, *, lease_s: float | None = None) -> None:
-        self._store.agents.beat(self.id, self._name, self._info, lease_s=lease_s)
+    def come(self) -> None:
+        """List the agent and its node."""
+        self._store.nodes.put(self.node, self._name)
+        self.beat()
+
+    def beat(self, *, wakes: bool = True) -> None:
+        self._store.agents.beat(self.id, self._name, self._info, wakes=wakes)
+
+    def beat_and_look(self) -> None:
+        """Beat, then look at the beats of others: who cannot write to the store calls nobody silent."""
+        try:
+            self.beat(wakes=False)
+            self.others.look({agent.id: agent.last_seen for agent in self._store.agents.list()}, time.monotonic())
+        except BaseException:
+            self.others.lose_sight()
+            raise
+
+    def leave(self) -> None:
+        """Unlist the agent. One that leaves tasks behind stays listed, as one that has left: others go on at once."""
+        if self.id in self._store.tasks.holders():
+            self._info = {**self._info, "left": True}
+            self.beat()
+        else:
+            self._store.agents.leave(self.id)
+
+    def offer(self, needs: Needs) -> Offer:
+        """What this node has, as the next beat tells it."""
+        offer = self._offers.now(needs)
+        self._say_offer()
+        return offer
+
+    def _say_offer(self) -> None:
+        known = self._offers.known()
+        self._info = {**self._info, "labels": dict(known.labels), "gpus": known.gpus}
+
+    def meets(self, needs: Iterable[str]) -> set[str]:
+        """Those of these needs that this node meets."""
+        return {text for text in needs if not lacks(read := read_needs(text), self.offer(read))}
+
+    def gone(self) -> frozenset[str]:
+        """The agents whose tasks may be taken over."""
+        return liveness.gone_agents(self._store, self.node, self.others.silent)
 
     def tell(self, troubles: Mapping[str, str]) -> None:
         """Let others see why queued tasks wait: what is wrong here, by engine (`liveness.why_waiting`)."""
@@ -70,27 +120,28 @@ class Presence:
 
 @contextmanager
 def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
-    """A heartbeat in the background: lists the agent and keeps its leases while the block runs.
+    """A heartbeat in the background lists the agent while the block runs, and shows it the heartbeats of others.
 
     `info` tells other processes which tasks this agent takes: `takes` is "queue" for whatever is queued, "one" for a
     single task, whose number is `task` where it is known before it starts, "study" for the tasks of the study `study`.
     BadInput for a condition of messages that is none.
     """
     condition_wanted(installation.settings)
+    require_one_machine(installation)
     store, presence = installation.store, Presence(installation, info)
-    agent_id = presence.id
     stop = threading.Event()
     patience = Patience(stop.wait)
 
     def beat() -> None:
         while not stop.wait(BEAT_S):
             try:
-                patience.call(store, lambda: presence.beat(lease_s=LEASE_S))
+                patience.call(store, presence.beat_and_look)
             except Exception as error:  # noqa: BLE001 - the next beat comes before the lease ends
                 log.warning("heartbeat missed: %s", error)
 
-    patience.call(store, presence.beat, limit_s=START_LIMIT_S)
+    patience.call(store, presence.come, limit_s=START_LIMIT_S)
     with suppress(AgentError):
+        presence.beat_and_look()
         liveness.forget_dead_agents(store)
     for path in installation.artifacts.half_made.sweep():
         log.warning("a killed process has left %s, and it cannot be deleted", path)
@@ -101,11 +152,8 @@ def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
     finally:
         stop.set()
         heart.join()
-        # An agent that leaves tasks behind stays listed, as a dead agent does: the next agent on this machine sees at
-        # once that its process is gone, and agents elsewhere, which do not see the container, wait for the lease.
         with suppress(AgentError):
-            if agent_id not in store.tasks.holders():
-                store.agents.leave(agent_id)
+            presence.leave()
         installation.outbox.wait()  # last: meanwhile nothing else depends on this process
 
 
@@ -119,7 +167,7 @@ def run_one(installation: Installation, task_id: int, shutdown: Shutdown, *, is_
         wait_s = pauses()
         patience, store = Patience(shutdown.wait), installation.store
         while True:
-            task = patience.call(store, lambda: _claim_or_take_over(installation, presence.id, task_id))
+            task = patience.call(store, lambda: _claim_or_take_over(installation, presence, task_id, shutdown))
             try:
                 return run_task(task, installation, shutdown=shutdown, is_patient=is_patient)
             except Cancelled as cancelled:
@@ -135,14 +183,27 @@ def run_one(installation: Installation, task_id: int, shutdown: Shutdown, *, is_
             presence.tell({})
 
 
-def _claim_or_take_over(installation: Installation, agent_id: str, task_id: int) -> Task:
-    tasks = installation.store.tasks
-    held = [task for task in tasks.held_by(agent_id) if task.id == task_id]
-    claimed = tasks.claim(agent_id, task_id=task_id, lease_s=LEASE_S) if not held else None
-    found = held or ([claimed] if claimed is not None else _take_over(installation, agent_id, task_id))
-    if not found:
-        raise Conflict(f"task {task_id} is not free: {_why_not(installation, task_id)}")
-    return found[0]
+def _claim_or_take_over(installation: Installation, presence: Presence, task_id: int, shutdown: Shutdown) -> Task:
+    """The task, now this agent's. Waits while it cannot be known yet whether the agent that has it lives.
+
+    Raises Conflict when the task is not free, Cancelled when this agent ends.
+    """
+    store = installation.store
+    while True:
+        for task in store.tasks.held_by(presence.id):
+            if task.id == task_id:
+                return task
+        if not _why_not_here(installation, presence, store.tasks.get(task_id)):
+            claimed = store.tasks.claim(presence.id, node=presence.node, task_id=task_id)
+            if claimed is not None:
+                return claimed
+        if taken := _take_over(installation, presence, task_id):
+            return taken[0]
+        task = store.tasks.get(task_id)
+        if why := _why_not(installation, presence, task):
+            raise Conflict(f"task {task_id} is not free: {why}")
+        if shutdown.wait(LOOK_S):
+            raise Cancelled.left(task_id)
 
 
 def run_new(
@@ -157,7 +218,7 @@ def run_new(
 
         def added() -> Task:  # an attempt before may have added it, its answer lost
             held = store.tasks.held_by(presence.id)
-            return held[0] if held else store.tasks.add(submission, agent_id=presence.id, lease_s=LEASE_S)
+            return held[0] if held else store.tasks.add(submission, agent_id=presence.id, node=presence.node)
 
         task = Patience(shutdown.wait).call(store, added, limit_s=START_LIMIT_S)
         on_added(task)
@@ -235,7 +296,7 @@ class _Work:
         """A task whose agent died or whose end is still to be recorded, else the oldest queued task; None: later."""
         try:
             if time.monotonic() - self._looked >= LOOK_S:
-                taken = _take_over(self._installation, self._agent_id, study_id=self._study_id)
+                taken = _take_over(self._installation, self._presence, study_id=self._study_id)
                 for task in (*taken, *self._installation.store.tasks.held_by(self._agent_id)):
                     if self._may_run(task):
                         return task
@@ -252,12 +313,18 @@ class _Work:
 
     def _claim(self) -> Task | None:
         """The oldest queued task that this machine can run now."""
-        tasks, setting = self._installation.store.tasks, self._installation.settings.engine
-        met = self._conditions.met(tasks.engines_wanted(self._agent_id, setting, study_id=self._study_id))
+        tasks, node = self._installation.store.tasks, self._presence.node
+        asked: dict[str, Any] = {
+            "setting": self._installation.settings.engine,
+            "node": node,
+            "needs": self._presence.meets(tasks.needs_wanted(self._agent_id, study_id=self._study_id)),
+            "study_id": self._study_id,
+        }
+        met = self._conditions.met(tasks.engines_wanted(self._agent_id, **asked))
         self._presence.tell(self._conditions.troubles)
         if not met:
             return None
-        return tasks.claim(self._agent_id, lease_s=LEASE_S, engines=met, setting=setting, study_id=self._study_id)
+        return tasks.claim(self._agent_id, engines=met, but=self.running, **asked)
 
     def _may_run(self, task: Task) -> bool:
         if task.id in self.running:
@@ -316,18 +383,30 @@ class _Work:
 
 
 def _take_over(
-    installation: Installation, agent_id: str, task_id: int | None = None, study_id: int | None = None
+    installation: Installation, presence: Presence, task_id: int | None = None, study_id: int | None = None
 ) -> list[Task]:
-    store = installation.store
-    known = liveness.known_agents(store)
-    alive = known.alive
-    if store.outage.was_within(LEASE_S):  # nobody could renew a lease meanwhile: that it has run out says nothing
-        alive |= store.tasks.holders() - known.gone
-    return store.tasks.take_over(agent_id, LEASE_S, gone=known.gone, alive=alive, task_id=task_id, study_id=study_id)
+    return installation.store.tasks.take_over(
+        presence.id, gone=presence.gone(), node=presence.node, task_id=task_id, study_id=study_id
+    )
 
 
-def _why_not(installation: Installation, task_id: int) -> str:
-    task = installation.store.tasks.get(task_id)
+def _why_not_here(installation: Installation, presence: Presence, task: Task) -> str:
+    plugin, names = installation.store.plugins.get_anywhere(task.plugin_id), installation.store.nodes.names()
+    return liveness.why_not_here(task, plugin, presence.node, presence.offer, names)
+
+
+def _why_not(installation: Installation, presence: Presence, task: Task) -> str:
+    """Why the task can be neither claimed nor taken over; empty while that is not known."""
     if task.status.is_final:
         return f"it has ended ({task.status.value})"
-    return f"agent {task.agent_id} runs it; follow it with `agent task wait {task_id}`"
+    if task.status is TaskStatus.QUEUED:
+        return _why_not_here(installation, presence, task)
+    if task.engine is not None and task.node not in (None, presence.node):
+        name = installation.store.nodes.names().get(task.node, task.node)
+        return f"node {name} has launched it, and only agents there see its container; `agent node lost {name}` ends it"
+    holder = {agent.id: agent for agent in installation.store.agents.list()}.get(task.agent_id or "")
+    if holder is None or holder.id in presence.gone():
+        return ""
+    if liveness.process_runs(holder.info, presence.node) is None and holder.id not in presence.others.beating:
+        return ""  # it is watched
+    return f"agent {task.agent_id} runs it; follow it with `agent task wait {task.id}`"

@@ -65,13 +65,13 @@ def main(task_id: int, at: int, how: str) -> None:
         writing = Database.writing
 
         @contextmanager
-        def noticed(self: Database, *, durable: bool = True) -> Iterator[sa.Connection]:
-            with writing(self, durable=durable) as connection:
+        def noticed(self: Database, **how: Any) -> Iterator[sa.Connection]:
+            with writing(self, **how) as connection:
                 yield connection
                 instants.pass_one()
             instants.pass_one()
 
-        Database.writing = noticed  # type: ignore[method-assign]
+        Database.writing = noticed  # type: ignore[method-assign,assignment]
         run_one(installation, task_id, shutdown)
         if stop.ident is not None:
             stop.join()

@@ -62,6 +62,9 @@ LATER = {
     "INSERT INTO study_journal (study_id, seq, body) VALUES (1, 0, '{}'); "
     "UPDATE tasks SET study_id = 1, trial_number = 0 WHERE id = 2;",
     "0010": "",  # indexes only
+    "0011": f"INSERT INTO nodes (id, name, created_us) VALUES ('n1', 'lab', {US}); "
+    "INSERT INTO attempts (task_id, number, first_seq, model_id, node) VALUES (1, 1, 1, 1, 'n1'); "
+    "UPDATE tasks SET node = 'n1' WHERE id = 1;",
 }
 
 

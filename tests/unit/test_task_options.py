@@ -36,7 +36,7 @@ def test_a_request_wins_over_the_settings():
     asked: dict[str, Any] = {
         "engine": "docker", "gpus": "none", "pull": "never", "writable_data": True, "python": "python3.12",
         "stop_grace_s": 3.0, "memory_bytes": 1 << 30, "hardened": True, "time_limit_s": 60.0, "idle_limit_s": 5.0,
-        "env": {"A": "1"},
+        "env": {"A": "1"}, "on": {"zone": "lab"}, "restarts": 2,
     }  # fmt: skip
     settings = Settings(engine="process", gpus="all", pull="always")
 
@@ -57,6 +57,8 @@ def test_an_agents_own_setting_hardens_what_another_queued():
     ("asked", "says"),
     [
         ({"engine": "podman"}, "auto, docker or process"),
+        ({"on": {"zo ne": "lab"}}, "zone=lab"),
+        ({"restarts": -1}, "0 to 100"),
         ({"pull": "often"}, "missing, always or never"),
         ({"gpus": "some"}, "auto, none, all"),
         ({"engine": "process", "hardened": True}, r"no walls.*--engine docker"),

@@ -12,7 +12,7 @@ import { hideRefusal, showRefusal } from "./refused.js";
 import { taskPickers } from "./task_pickers.js";
 
 const OWN = "own"; // the preset's value for a config that is nobody's preset
-const TEXTS = /** @type {const} */ (["engine", "gpus", "pull", "memory", "time-limit", "idle-limit", "grace", "env"]);
+const TEXTS = /** @type {const} */ (["engine", "gpus", "pull", "memory", "time-limit", "idle-limit", "grace", "on", "restarts", "env"]);
 const CHECKS = /** @type {const} */ (["writable", "hardened"]);
 const SCRATCH = input("scratch"); // a training without a model to start from
 

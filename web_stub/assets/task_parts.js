@@ -43,6 +43,7 @@ function headFacts(task) {
     ["Engine", task.engine ?? "–"],
     ["Lines", show.count(task.lines_read)],
   ];
+  if (task.attempt > 1) pairs.push(["Attempt", `${task.attempt}`]);
   const result = task.result_project_id;
   if (!result) return pairs;
   const compared = `/projects/${task.project.id}/images?with=${result}`;

@@ -42,6 +42,8 @@ export interface TaskCard {
   step: string;
   engine: string | null;
   stop_requested: boolean;
+  node: string | null;
+  attempt: number;
   waits_for: string | null;
   reason: string | null;
   message: string | null;
@@ -76,6 +78,8 @@ export interface Options {
   time_limit_s: number | null;
   idle_limit_s: number | null;
   env: Record<string, string>;
+  on: Record<string, string>;
+  restarts: number;
 }
 
 export interface TaskDetail extends TaskCard {

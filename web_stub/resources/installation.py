@@ -10,6 +10,7 @@ from pydantic import Field
 from agent import domain
 from agent.library import usage
 from agent.library.bulk import Noun
+from agent.nodes import NodeView
 from web_stub.resources.resource import Resource
 
 
@@ -49,6 +50,29 @@ class Agent(Resource):
 
 class AgentList(Resource):
     items: list[Agent]
+
+
+class Node(Resource):
+    id: str
+    name: str
+    agents: Annotated[list[str], Field(description="the ids of its agents that are listed, alive or not")]
+    is_alive: bool
+    silent_s: Annotated[float | None, Field(description="since the last beat; null: alive, or no agent is listed")]
+    running: Annotated[int, Field(description="its tasks that have not ended")]
+    engine: str
+    gpus: Annotated[int | None, Field(description="null: unknown")]
+    labels: dict[str, str]
+
+    @classmethod
+    def of(cls, node: NodeView) -> Self:
+        silent_s = None if node.silent_for is None else node.silent_for.total_seconds()
+        agents = [agent.id for agent in node.agents]
+        offers = node.offers
+        return super().of(node, agents=agents, silent_s=silent_s, gpus=offers.gpus, labels=dict(offers.labels))
+
+
+class NodeList(Resource):
+    items: list[Node]
 
 
 class Info(Resource):

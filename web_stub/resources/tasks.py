@@ -68,8 +68,13 @@ class TaskCard(Resource):
     step: str
     engine: str | None
     agent_id: str | None
+    node: Annotated[str | None, Field(description="the id of the node whose agent has it, or had it at the end")]
+    attempt: Annotated[int, Field(description="from 1 on; a task whose node was lost may be run again")]
     stop_requested: bool
-    waits_for: Annotated[str | None, Field(description="why a queued task is not started; null: it waits for its turn")]
+    waits_for: Annotated[
+        str | None,
+        Field(description="why nothing happens: it is queued and not only for its turn, or its node is silent"),
+    ]
     reason: str | None
     message: str | None
     exit_code: int | None
@@ -98,6 +103,8 @@ class TaskCard(Resource):
             step=task.step.name,
             engine=task.engine,
             agent_id=task.agent_id,
+            node=task.node,
+            attempt=task.attempt,
             stop_requested=task.stop_requested,
             reason=task.reason,
             message=task.message,
@@ -138,6 +145,25 @@ class Options(Resource):
     time_limit_s: float | None
     idle_limit_s: float | None
     env: dict[str, str]
+    on: dict[str, str]
+    restarts: int
+
+
+class Attempt(Resource):
+    number: int
+    node: Annotated[str | None, Field(description="the id of the node that launched it; null: it waits in the queue")]
+    node_name: str | None
+    agent_id: str | None
+    model_id: Annotated[int, Field(description="the model that it starts from")]
+    first_seq: Annotated[int, Field(description="its first event may have this number, none before it")]
+    started_at: datetime | None
+    ended_at: datetime | None
+    reason: str | None
+    message: str | None
+
+
+class AttemptList(Resource):
+    items: list[Attempt]
 
 
 class WholeTask(TaskCard):

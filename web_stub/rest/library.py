@@ -8,12 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from agent.nodes import node_views
 from web_stub.budget import BudgetRoute, large
 from web_stub.context import WebDep
 from web_stub.json_response import json_response
 from web_stub.lists import PluginListQuery, plugin_list
 from web_stub.parameters import Id
-from web_stub.resources.installation import Agent, AgentList, Info, Plugin, PluginList
+from web_stub.resources.installation import Agent, AgentList, Info, Node, NodeList, Plugin, PluginList
 
 router = APIRouter(route_class=BudgetRoute)
 
@@ -34,6 +35,12 @@ def get_plugin(web: WebDep, plugin_id: Id) -> Response:
 def list_agents(web: WebDep) -> Response:
     """Every agent that ever reported to this store, with the time it was last seen."""
     return json_response(AgentList(items=[Agent.of(agent) for agent in web.store.agents.list()]))
+
+
+@router.get("/nodes", response_model=NodeList, tags=["agents"])
+def list_nodes(web: WebDep) -> Response:
+    """The nodes: homes of agents, each on one machine; by name."""
+    return json_response(NodeList(items=[Node.of(node) for node in node_views(web.store)]))
 
 
 @router.get("/info", response_model=Info, tags=["server"])

@@ -38,6 +38,10 @@ class NewOptions(In):
     time_limit_s: Annotated[float, Field(ge=1, le=1e8, description="from the task's start")] | None = None
     idle_limit_s: Annotated[float, Field(ge=1, le=1e8, description="without a line of output")] | None = None
     env: Annotated[dict[str, str], AfterValidator(strict)] = Field(default_factory=dict)
+    on: Annotated[dict[str, str], AfterValidator(strict), Field(description="labels that a node must have")] = Field(
+        default_factory=dict
+    )
+    restarts: Annotated[int, Field(ge=0, le=100, description="attempts after one whose node was lost")] = 0
 
 
 Reference = Annotated[_Id | Annotated[str, Field(min_length=1, max_length=500)], AfterValidator(strict)]
@@ -77,6 +81,8 @@ class _Wanted(In):
                 time_limit_s=options.time_limit_s,
                 idle_limit_s=options.idle_limit_s,
                 env=options.env,
+                on=options.on,
+                restarts=options.restarts,
             ),
         )
 

@@ -18,6 +18,8 @@ from web_stub.json_response import json_response
 from web_stub.lists import TaskListQuery, task_list
 from web_stub.parameters import LARGEST_ID, Id
 from web_stub.resources.tasks import (
+    Attempt,
+    AttemptList,
     CheckpointList,
     Event,
     EventLine,
@@ -57,6 +59,15 @@ def submit_task(web: WebDep, asked: NewTask) -> Response:
 @router.get("/tasks/{task_id}", response_model=TaskDetail)
 def get_task(web: WebDep, task_id: Id) -> Response:
     return json_response(web.cards.detail(web.store.tasks.get(task_id)))
+
+
+@router.get("/tasks/{task_id}/attempts", response_model=AttemptList)
+def list_attempts(web: WebDep, task_id: Id) -> Response:
+    """The runs of a task, each from the launch of its container on: several where its node was lost."""
+    web.store.tasks.get(task_id)
+    names = web.store.nodes.names()
+    found = web.store.attempts.list(task_id)
+    return json_response(AttemptList(items=[Attempt.of(one, node_name=names.get(one.node or "")) for one in found]))
 
 
 @router.post("/tasks/{task_id}/stop", response_model=TaskDetail)

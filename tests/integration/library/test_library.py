@@ -322,6 +322,20 @@ def test_an_image_keeps_the_folder_it_was_built_from_while_the_content_is_the_sa
     assert (other.id, other.folder, other.image_digest) == (plugin.id, None, "sha256:1")
 
 
+def test_a_plugin_is_where_its_folder_or_its_image_is(store):
+    labels = {"INFO": base64.b64encode(b'{"title": "Odd"}').decode(), "MODES": "train"}
+    local = library.add_plugin_folder(store, ODD, "local", node="a")
+    assert (local.node, local.folder) == ("a", str(ODD))
+    labels["CONTENT_SHA256"] = str(local.content_sha256)
+    assert library.add_plugin_image(store, ImageInfo(local.reference, "sha256:1", labels), node="a").folder == str(ODD)
+    elsewhere = library.add_plugin_image(store, ImageInfo(local.reference, "sha256:1", labels), node="b")
+    assert (elsewhere.node, elsewhere.folder) == ("b", None)
+
+    pushed = library.add_plugin_folder(store, ODD, "registry.example/lab", node="a")
+    everywhere = library.add_plugin_image(store, ImageInfo(pushed.reference, "sha256:1", labels), node="a")
+    assert (everywhere.id, everywhere.node, everywhere.folder) == (pushed.id, None, None)
+
+
 # References
 
 

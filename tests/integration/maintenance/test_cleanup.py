@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent import library
 from agent.artifacts import open_artifacts
-from agent.domain import TaskStatus
+from agent.domain import ContainerSpec, Mount, TaskStatus
 from agent.formats.task_dir import TaskDir
-from agent.installation import Installation
+from agent.installation import Installation, container_labels
 from agent.maintenance.cleanup import find_orphans
 from agent.settings import Settings
 from agent.store import open_store
+from tests.support.fake_engine import FakeEngine
 from tests.support.inputs import ODD, Cli, write_model, write_project
 from tests.support.tasks import queue_task
 
@@ -44,6 +47,26 @@ def tasks(installation, tmp_path):
         fill(installation.settings.tasks / f"{task.id}.snapshots" / "7")
         fill(installation.settings.tasks / f"{task.id}.snapshots" / "9.half")
     return [task.id for task in made]
+
+
+def test_the_container_of_an_earlier_attempt_goes(installation, tasks):
+    """Its node was declared lost and came back, with another agent than the one that had launched it."""
+    store, settings, task_id = installation.store, installation.settings, tasks[2]
+    engine = FakeEngine(lambda folder: iter([None]))
+    here = replace(installation, open_engine=lambda name, _: engine)
+    for attempt in (1, 2):
+        task = replace(store.tasks.get(task_id), attempt=attempt)
+        labels = container_labels(task, settings)
+        mount = Mount(str(settings.tasks / str(task_id)), "/sly_task_data")
+        engine.start(ContainerSpec("i", (), f"c{attempt}", {}, labels, (mount,), 0, None, None))
+        names = sorted({orphan.why for orphan in find_orphans(here) if orphan.kind == "container"})
+        assert names == ([] if attempt == 1 else [f"task {task_id} is in a later attempt"])
+        if attempt == 1:
+            store.nodes.put("n", "lab")
+            store.tasks.launching(task_id, engine="process", spec={}, image_digest=None)
+            store.tasks.take_over("again", gone={"me"}, node="n", task_id=task_id)
+            note = {"message": "attempt 2", "event_type": "TASK_RESTARTS", "fields": {}}
+            assert store.tasks.lose(task_id, "n", end=None, note=note).attempt == 2
 
 
 def fill(folder):

@@ -27,7 +27,7 @@ from agent.run.shutdown import Shutdown
 from agent.settings import Settings
 from agent.store import Store, open_store
 from agent.task_options import RequestedOptions
-from agent.worker.loop import run_forever, run_one
+from agent.worker.loop import run_one
 from tests.chaos.audit import audit
 from tests.support import tasks
 from tests.support.cut_proxy import CutProxy, Loss, cut_proxy
@@ -300,29 +300,3 @@ def test_a_limit_that_passes_while_the_store_is_away_is_recorded_before_the_cont
     ended = run_one(far, queue(time_limit_s=1.0).id, Shutdown())
     assert (ended.status, ended.reason) == (TaskStatus.ERROR, "time_limit")
     assert audit(near, [engine]) == []
-
-
-def test_claims_that_ran_out_while_the_store_was_away_are_not_taken_over(
-    near: Installation, far: Installation, proxy: CutProxy, queue: Queue
-) -> None:
-    task = queue()
-    near.store.agents.beat("other:1:x", "other", {"machine": "elsewhere"})
-    near.store.tasks.claim("other:1:x", task_id=task.id, lease_s=-1)
-    noticing, shutdown = Noticing(far.store), Shutdown()
-    proxy.go_away()
-    with pytest.raises(StoreBusy):
-        far.store.tasks.get(task.id)
-    far.store.outage.noticed(StoreBusy("as a call of the agent noticed"))
-    noticing.wait()
-    proxy.come_back()
-    agent = threading.Thread(target=run_forever, args=(far, shutdown))
-    agent.start()
-    near.store.wait_for_change(0)
-    while not any(one.info.get("takes") == "queue" for one in near.store.agents.list()):
-        assert near.store.wait_for_change(30)
-    queue()
-    while not all(one.status.is_final for one in near.store.tasks.list() if one.id != task.id):
-        assert near.store.wait_for_change(30)
-    shutdown.leave()
-    agent.join(60)
-    assert near.store.tasks.get(task.id).agent_id == "other:1:x"

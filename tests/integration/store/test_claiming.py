@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -184,51 +183,48 @@ def test_an_agent_that_restarts_finds_its_tasks(store: Store, store_url: str, ne
         assert again.tasks.held_by("b") == []
 
 
-def test_a_lease_that_ran_out_is_taken_over_once(store: Store, task: Task) -> None:
-    store.tasks.claim("dead", lease_s=-1)
+def test_a_task_of_an_agent_that_is_gone_is_taken_over_once(store: Store, task: Task) -> None:
+    store.tasks.claim("dead")
     store.tasks.become(task.id, TaskStatus.STARTED)
 
-    taken = store.tasks.take_over("alive", lease_s=30)
+    taken = store.tasks.take_over("alive", gone={"dead"})
 
     assert [(found.id, found.status, found.agent_id) for found in taken] == [(task.id, TaskStatus.STARTED, "alive")]
-    assert store.tasks.take_over("third") == []
+    assert store.tasks.take_over("third", gone={"dead"}) == []
     assert store.tasks.held_by("dead") == []
 
 
 @pytest.mark.parametrize("final", [TaskStatus.FINISHED, TaskStatus.ERROR])
-def test_a_renewed_or_ended_task_is_not_taken_over(store: Store, new_task: MakeNewTask, final: TaskStatus) -> None:
+def test_a_task_that_has_ended_is_not_taken_over(store: Store, new_task: MakeNewTask, final: TaskStatus) -> None:
     new = new_task(store)
-    renewed, ended = store.tasks.add(new), store.tasks.add(new)
-    store.tasks.claim("a", lease_s=-1)
-    store.tasks.claim("a", lease_s=-1)
+    going, ended = store.tasks.add(new), store.tasks.add(new)
+    store.tasks.claim("a")
+    store.tasks.claim("a")
     store.tasks.become(ended.id, TaskStatus.STARTED)
     store.tasks.become(ended.id, final)
-    store.tasks.renew("a")
 
-    assert store.tasks.take_over("b") == []
-    assert [task.id for task in store.tasks.held_by("a")] == [renewed.id]
+    assert store.tasks.take_over("b", gone=()) == []
+    assert [task.id for task in store.tasks.take_over("b", gone={"a"})] == [going.id]
 
 
-def test_a_dead_agent_is_not_waited_for_and_a_late_one_is_left_alone(store: Store, new_task: MakeNewTask) -> None:
+def test_only_tasks_of_agents_that_are_gone_are_taken_over(store: Store, new_task: MakeNewTask) -> None:
     new = new_task(store)
-    dead, late, unknown = (store.tasks.add(new).id for _ in range(3))
-    store.tasks.claim("dead", lease_s=600)
-    store.tasks.claim("late", lease_s=-1)
-    store.tasks.claim("unknown", lease_s=600)
+    dead, alive = (store.tasks.add(new).id for _ in range(2))
+    store.tasks.claim("dead")
+    store.tasks.claim("alive")
 
-    known: dict[str, Any] = {"gone": {"dead"}, "alive": {"late"}}
-    assert store.tasks.holders() == {"dead", "late", "unknown"}
-    assert [task.id for task in store.tasks.lost(**known)] == [dead]
-    assert [task.id for task in store.tasks.take_over("me", task_id=late, **known)] == []
-    assert [task.id for task in store.tasks.take_over("me", **known)] == [dead]
-    assert [task.id for task in store.tasks.lost()] == [late]
-    assert store.tasks.get(unknown).agent_id == "unknown"
+    assert store.tasks.holders() == {"dead", "alive"}
+    assert [task.id for task in store.tasks.of_agents({"dead"})] == [dead]
+    assert [task.id for task in store.tasks.take_over("me", task_id=alive, gone={"dead"})] == []
+    assert [task.id for task in store.tasks.take_over("me", gone={"dead"})] == [dead]
+    assert store.tasks.of_agents({"dead"}) == []
+    assert store.tasks.get(alive).agent_id == "alive"
 
 
 def test_an_agent_that_lost_a_task_can_no_longer_write_about_it(store: Store, task: Task) -> None:
-    store.tasks.claim("first", lease_s=-1)
+    store.tasks.claim("first")
     store.tasks.become(task.id, TaskStatus.STARTED, agent_id="first")
-    store.tasks.take_over("second")
+    store.tasks.take_over("second", gone={"first"})
     row = EventRow(1, parse_line("late", Stream.STDERR, 1))
 
     for write in (

@@ -50,8 +50,10 @@ def described(connection: sa.Connection) -> dict[str, list[Any]]:
     """All that the database itself says of its tables, the order of columns too, of keys, conditions and indexes."""
     if connection.dialect.name == "postgresql":
         queries = {
-            "columns": "SELECT table_name, ordinal_position, column_name, data_type, character_maximum_length, "
-            "is_nullable, column_default FROM information_schema.columns WHERE table_schema = 'public'",
+            # By rank: a column that was dropped leaves a gap in the positions.
+            "columns": "SELECT table_name, rank() OVER (PARTITION BY table_name ORDER BY ordinal_position), "
+            "column_name, data_type, character_maximum_length, is_nullable, column_default "
+            "FROM information_schema.columns WHERE table_schema = 'public'",
             "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
             "WHERE connamespace = 'public'::regnamespace",
             "indexes": "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",

@@ -60,7 +60,7 @@ def add_trial(store: Store, new_task: Callable[..., NewTask]) -> Callable[[int, 
         held = store.studies.get(study_id).controller
         if held is None:
             held = "a"
-            assert store.studies.control(study_id, held, {}, 30, instead_of=None)
+            assert store.studies.control(study_id, held, {}, instead_of=None)
         trial = NewTrial(number, new_task(store, name=f"trial {number}"))
         store.studies.append(study_id, held, len(store.studies.journal(study_id)), ["x"], trial=trial)
         return store.studies.tasks(study_id)[number]
@@ -91,7 +91,7 @@ def test_a_task_that_cannot_be_added_leaves_no_trace_in_the_journal(
     store: Store, new_study: Callable[..., NewStudy], new_task: Callable[..., NewTask]
 ) -> None:
     studies, id_ = store.studies, store.studies.add(new_study()).id
-    studies.control(id_, "a", {}, 30, instead_of=None)
+    studies.control(id_, "a", {}, instead_of=None)
     homeless = NewTrial(0, replace(new_task(store), project_id=99))
 
     with pytest.raises(NotFound, match="There is no project 99"):
@@ -120,13 +120,13 @@ def test_the_task_of_a_trial_is_found_in_the_trash_and_not_when_it_is_deleted_fo
 def test_one_process_controls_a_study_and_only_it_appends(store: Store, new_study: Callable[..., NewStudy]) -> None:
     studies, id_ = store.studies, store.studies.add(new_study()).id
 
-    assert studies.control(id_, "a", {"pid": 1}, 30, instead_of=None)
-    assert not studies.control(id_, "b", {}, 30, instead_of=None)
+    assert studies.control(id_, "a", {"pid": 1}, instead_of=None)
+    assert not studies.control(id_, "b", {}, instead_of=None)
     with pytest.raises(Conflict, match="Another process controls"):
         studies.append(id_, "b", 0, ["x"])
     with pytest.raises(Conflict, match="Another process controls"):
-        studies.renew(id_, "b", 30)
-    assert studies.control(id_, "b", {"pid": 2}, 30, instead_of="a")
+        studies.beat(id_, "b")
+    assert studies.control(id_, "b", {"pid": 2}, instead_of="a")
     assert studies.get(id_).controller_info == {"pid": 2}
     studies.release(id_, "a")  # no longer its own
     assert studies.get(id_).controller == "b"
@@ -138,7 +138,7 @@ def test_the_journal_takes_each_number_once(store: Store, new_study: Callable[..
     studies = store.studies
     ids = [studies.add(new_study(name=name)).id for name in ("one", "two")]
     for id_ in ids:
-        studies.control(id_, "a", {}, 30, instead_of=None)
+        studies.control(id_, "a", {}, instead_of=None)
     studies.append(ids[0], "a", 0, ["x", "y"])
     studies.append(ids[0], "a", 2, ["z"])
     studies.append(ids[1], "a", 0, ["other"])
@@ -153,7 +153,7 @@ def test_the_journal_takes_each_number_once(store: Store, new_study: Callable[..
 
 def test_a_study_finishes_once_and_never_after_a_stop(store: Store, new_study: Callable[..., NewStudy]) -> None:
     studies, id_ = store.studies, store.studies.add(new_study()).id
-    studies.control(id_, "a", {}, 30, instead_of=None)
+    studies.control(id_, "a", {}, instead_of=None)
 
     assert not studies.finish(id_, "a", 2), "three trials are wanted"
     assert not studies.finish(id_, "b", 3), "it is not theirs"

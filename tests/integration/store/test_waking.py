@@ -87,8 +87,7 @@ def test_a_transaction_that_writes_nothing_wakes_nobody(store: Store, task: Task
     settled(store)
     store.tasks.get(task.id)
 
-    store.tasks.renew("nobody")
-    store.tasks.take_over("nobody")
+    store.tasks.take_over("nobody", gone=())
     store.tasks.claim("nobody", task_id=task.id + 1)
 
     assert not store.wait_for_change(0.2)

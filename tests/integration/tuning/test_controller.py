@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import threading
 
 import pytest
 
@@ -269,7 +270,7 @@ def test_a_controller_that_was_replaced_decides_nothing_more(bench):
     study = bench.add("lr=0.1..0.9", jobs=1)
     with controlling(bench.store, study.id) as name:
         controller = Controller(bench.store, study.id, name)
-        assert bench.store.studies.control(study.id, "another", {}, 30, instead_of=name)
+        assert bench.store.studies.control(study.id, "another", {}, instead_of=name)
         with pytest.raises(Conflict, match="Another process controls"):
             controller.turn()
     assert bench.store.tasks.list() == []
@@ -291,7 +292,7 @@ def test_whichever_call_a_controller_dies_before_no_trial_is_lost_or_doubled(ben
         instants = Instants(at, died, match="studies|tasks|metrics")
         store = instants.store(bench.store)
         name, before = f"controller {at}", bench.store.studies.get(study.id)
-        assert bench.store.studies.control(study.id, name, {}, 30, instead_of=before.controller)
+        assert bench.store.studies.control(study.id, name, {}, instead_of=before.controller)
         try:
             controller = Controller(store, study.id, name)
             for _ in range(1 + at // 30):  # a later death comes in a later turn
@@ -444,3 +445,26 @@ def test_the_store_outlives_the_process(bench, tmp_path):
         found, _ = view(again, again.studies.get(study.id))
 
     assert len(found.trials) == 5
+
+
+def test_a_controller_on_another_machine_is_watched_before_its_study_is_taken(bench, monkeypatch):
+    """No clock is asked: it lives as long as its heartbeat changes."""
+    monkeypatch.setattr("agent.tuning.controller.LEASE_S", 0.6)
+    study, far = bench.add("lr=0.1..0.9"), {"machine": "another-boot/pid:[1]", "pid": 1, "started": 1}
+    assert bench.store.studies.control(study.id, "far", far, instead_of=None)
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(0.05):
+            bench.store.studies.beat(study.id, "far")
+
+    heart = threading.Thread(target=beat)
+    heart.start()
+    try:
+        with pytest.raises(Conflict, match="run by another process"), controlling(bench.store, study.id):
+            pass
+    finally:
+        stop.set()
+        heart.join()
+    with controlling(bench.store, study.id):
+        assert is_controlled(bench.store.studies.get(study.id))

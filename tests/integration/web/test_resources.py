@@ -49,7 +49,9 @@ def filled(site: Site) -> Site:
     fields = labeled_project.fields(site.store, site.artifacts)
     labeled_project.predictions(site.store, site.artifacts, site.library, fields)
     study(site.store, site.library)
-    site.store.agents.beat("laptop:1:a", "laptop", {"takes": "queue"})
+    site.store.nodes.put("7" * 32, "laptop")
+    site.store.agents.beat("laptop:1:a", "laptop", {"takes": "queue", "node": "7" * 32, "labels": {"zone": "lab"}})
+    site.store.tasks.launching(1, engine="docker", spec={}, image_digest=None)
     return site
 
 

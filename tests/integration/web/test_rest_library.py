@@ -15,6 +15,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from agent.liveness import this_process
 from tests.support.bytes_moved import bytes_moved
 from tests.support.demo_store import fill_library, new_task, start, state_tar, tar_bytes, train
 from tests.support.web_server import TOKEN
@@ -222,6 +223,18 @@ def test_plugins_and_agents_are_listed(site):
     assert plugin["modes"] == ["train", "inference"]
     assert site.client.get(f"/api/plugins/{plugin['id']}").json() == plugin
     assert (agent["id"], agent["name"], agent["info"]["load"]) == ("a-1", "workbench", None)
+
+
+def test_nodes_are_listed_with_what_they_offer(site):
+    site.store.nodes.put("ab" * 16, "lab")
+    info = {**this_process(), "node": "ab" * 16, "labels": {"zone": "lab"}, "gpus": 2, "engine": "docker"}
+    site.store.agents.beat("lab:1:x", "lab", info)
+    site.store.agents.beat("old:1:x", "old", {})  # of a release without nodes
+    (node,) = site.client.get("/api/nodes").json()["items"]
+    assert node == {
+        "id": "ab" * 16, "name": "lab", "agents": ["lab:1:x"], "is_alive": True, "silent_s": None, "running": 0,
+        "engine": "docker", "gpus": 2, "labels": {"zone": "lab"},
+    }  # fmt: skip
 
 
 def test_json_is_compressed_and_tars_are_not(site):

@@ -5,6 +5,7 @@ Store and artifacts are real; the engines are fakes, and away for as long as a t
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from agent import library
 from agent.artifacts import open_artifacts
 from agent.domain import Task, TaskStatus
 from agent.engines import ImageInfo
-from agent.errors import DiskFull, EngineUnavailable
+from agent.errors import DiskFull, EngineUnavailable, StorageFailed
 from agent.installation import Installation
 from agent.liveness import agents_alive, why_waiting
 from agent.run.cancellation import Cancelled, Cause
@@ -32,6 +33,7 @@ from agent.submission import TaskRequest, new_task
 from agent.task_options import RequestedOptions
 from agent.worker import conditions
 from agent.worker.loop import run_forever, run_new, run_one
+from agent.worker.one_machine import require_one_machine
 from tests.support.fake_engine import FakeEngine, checkpoint, write_checkpoint
 from tests.support.inputs import COUNTED, write_model, write_project
 from tests.support.tasks import queue_task
@@ -219,7 +221,7 @@ def test_an_engine_that_goes_away_at_the_start_is_waited_for_with_the_task(machi
 
 def test_a_resumed_task_whose_engine_is_away_lets_other_tasks_run(machine: Machine) -> None:
     task = machine.queue()
-    machine.store.tasks.claim("dead:1:x", task_id=task.id, lease_s=-1)
+    machine.store.tasks.claim("dead:1:x", task_id=task.id)
     machine.store.tasks.become(task.id, TaskStatus.STARTED)
     machine.store.tasks.launching(task.id, engine="docker", spec={}, image_digest=None)
     machine.is_away = True
@@ -360,3 +362,18 @@ def test_an_agent_for_one_task_that_waits_leaves_it_queued_when_it_ends(machine:
     assert causes == [Cause.AGENT_LEFT]
     assert machine.store.tasks.get(task.id).status is TaskStatus.QUEUED
     assert "agent up" in machine.why(task)
+
+
+# ---------------------------------------------------------------- another machine
+
+
+def test_an_agent_of_another_machine_does_not_use_the_same_sqlite_file(machine: Machine) -> None:
+    task, store = machine.queue(), machine.store
+    elsewhere = {"machine": "another-boot/pid:[1]", "host": "lab2", "pid": 1, "started": 1}
+    for harmless in ({**elsewhere, "host": os.uname().nodename}, {**elsewhere, "left": True}, {}):
+        store.agents.beat("far:1:x", "far", harmless)
+        require_one_machine(machine.installation)
+    store.agents.beat("far:1:x", "far", elsewhere)
+    with pytest.raises(StorageFailed, match=r"used by agent far of another machine \(lab2\).*AGENT_STORE_URL"):
+        run_one(machine.installation, task.id, Shutdown())
+    assert store.tasks.get(task.id).status is TaskStatus.QUEUED

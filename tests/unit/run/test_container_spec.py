@@ -77,7 +77,12 @@ def test_the_name_and_labels_are_those_of_the_original():
     made = spec()
     token = hashlib.sha256(b"secret\n/srv/tasks").hexdigest()
     assert made.name == f"sly_task_12_supervisely_{token}"
-    assert made.labels == {"ecosystem": "supervisely", "ecosystem_token": f"supervisely_{token}", "task_id": "12"}
+    assert made.labels == {
+        "ecosystem": "supervisely",
+        "ecosystem_token": f"supervisely_{token}",
+        "task_id": "12",
+        "attempt": "1",
+    }
     assert made.labels == container_labels(task(), settings())
 
 

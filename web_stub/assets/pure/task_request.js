@@ -14,6 +14,8 @@ const GIB = 2 ** 30;
  * @property {string} time-limit in minutes
  * @property {string} idle-limit in minutes
  * @property {string} grace in seconds
+ * @property {string} on NAME=VALUE, with commas between
+ * @property {string} restarts a number
  * @property {string} env a NAME=VALUE on each line
  * @property {boolean} writable
  * @property {boolean} hardened
@@ -28,6 +30,8 @@ const GIB = 2 ** 30;
 export function optionsOf(fields) {
   /** @type {Partial<Options>} */
   const options = { writable_data: fields.writable, hardened: fields.hardened, env: environment(fields.env) };
+  if (fields.on.trim()) options.on = pairs(fields.on.split(","), "label");
+  if (fields.restarts) options.restarts = Number(fields.restarts);
   for (const key of /** @type {const} */ (["engine", "gpus", "pull"])) {
     const text = fields[key].replaceAll(" ", "");
     if (text) options[key] = text;
@@ -44,11 +48,19 @@ export function optionsOf(fields) {
  * @param {string} text a NAME=VALUE on each line
  * @returns {Record<string, string>}
  */
-function environment(text) {
-  const lines = text.split("\n").map((line) => line.trim()).filter(Boolean);
-  const wrong = lines.find((line) => !/^[^=\s]+=/.test(line));
-  if (wrong) throw new Error(`The environment line “${wrong}” is not NAME=VALUE.`);
-  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
+const environment = (text) => pairs(text.split("\n"), "environment line");
+
+/**
+ * Values by name.
+ * @param {string[]} texts a NAME=VALUE each, or blank
+ * @param {string} what one of them is
+ * @returns {Record<string, string>}
+ */
+function pairs(texts, what) {
+  const given = texts.map((text) => text.trim()).filter(Boolean);
+  const wrong = given.find((text) => !/^[^=\s]+=/.test(text));
+  if (wrong) throw new Error(`The ${what} “${wrong}” is not NAME=VALUE.`);
+  return Object.fromEntries(given.map((text) => [text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1)]));
 }
 
 /**
@@ -66,6 +78,8 @@ export function fieldsOf(given, defaults) {
     "time-limit": scaled(given.time_limit_s, 60),
     "idle-limit": scaled(given.idle_limit_s, 60),
     grace: scaled(given.stop_grace_s, 1),
+    on: Object.entries(given.on).map(([name, value]) => `${name}=${value}`).join(", "),
+    restarts: scaled(given.restarts, 1),
     env: Object.entries(given.env).map(([name, value]) => `${name}=${value}`).join("\n"),
     writable: given.writable_data, hardened: given.hardened,
   };
@@ -73,7 +87,8 @@ export function fieldsOf(given, defaults) {
 
 /** Whether an option is set that stands under More options. @param {Fields} fields */
 export const hasMore = (fields) => fields.writable || fields.hardened
-  || ["memory", "time-limit", "idle-limit", "grace", "env", "pull"].some((key) => fields[/** @type {"env"} */ (key)] !== "");
+  || ["memory", "time-limit", "idle-limit", "grace", "on", "restarts", "env", "pull"]
+    .some((key) => fields[/** @type {"env"} */ (key)] !== "");
 
 /**
  * The request as text: the config goes as it was written, so that 1.0 stays 1.0 and keys keep their order.

@@ -1,0 +1,124 @@
+"""A person declares that a node is lost: its launched tasks end, or are queued for another attempt.
+
+Whether a machine that does not answer still computes, nobody else can know. From the declaration on, the agents of the
+node write nothing more about these tasks; when they come back they remove the containers (`closing.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from agent.domain import NODE_LOST, Checkpoint, CheckpointState, Task, TaskStatus
+from agent.errors import Conflict, NotFound
+from agent.events.model import Level
+from agent.notify import message_of
+from agent.run.outcome import status_of
+from agent.settings import ends_of
+
+if TYPE_CHECKING:
+    from agent.installation import Installation
+    from agent.nodes import NodeView
+    from agent.store import Store
+
+_ALL = 1_000_000
+_LIVE = [status for status in TaskStatus if not status.is_final and status is not TaskStatus.QUEUED]
+_EVENTS = {TaskStatus.FINISHED: "TASK_FINISHED", TaskStatus.STOPPED: "TASK_STOPPED", TaskStatus.ERROR: "TASK_CRASHED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the declaration has changed."""
+
+    ended: tuple[Task, ...]
+    queued: tuple[Task, ...]  # for another attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a task of a lost node: `end` is its status, reason and message; None: another attempt."""
+
+    end: tuple[TaskStatus, str, str] | None
+    note: Mapping[str, Any] = field(repr=False)  # as the store takes it
+    model_id: int | None = None  # from which another attempt starts; None: from the task's own
+
+
+def fate_of(task: Task, checkpoints: Sequence[Checkpoint], node: str) -> Fate:
+    """Pure. An end that was decided or demanded before the node was lost stays the end; else the task's option counts.
+
+    `checkpoints` are the task's whose models are there; `node` is the name of the node.
+    """
+    if task.reason is not None:
+        return _end(status_of(task.reason), task.reason, task.message or "")
+    said = f"node {node}, on which it ran, was declared lost"
+    if task.stop_requested:
+        return _end(TaskStatus.STOPPED, "stopped_by_user", f"it was to be stopped, and {said}")
+    published = [c for c in checkpoints if c.state is CheckpointState.PUBLISHED and c.model_id is not None]
+    last = max(published, key=lambda checkpoint: checkpoint.seq, default=None)
+    if task.attempt > task.options.restarts:
+        kept = "no checkpoint had been kept"
+        if published:
+            kept = f"its {len(published)} checkpoints are kept" if len(published) > 1 else "its checkpoint is kept"
+        return _end(TaskStatus.ERROR, NODE_LOST, f"{said}; {kept}")
+    start = f"checkpoint {last.index} (model {last.model_id})" if last else "its first model"
+    fields = {"attempt": task.attempt + 1, "node": node, "model_id": last.model_id if last else task.model_id}
+    message = f"attempt {task.attempt + 1} of {task.options.restarts + 1}: {said}; it goes on from {start}"
+    note = {"message": message, "event_type": "TASK_RESTARTS", "fields": fields, "level": Level.WARN}
+    return Fate(None, note, last.model_id if last else None)
+
+
+def _end(status: TaskStatus, reason: str, message: str) -> Fate:
+    fields: dict[str, Any] = {"reason": reason}
+    if status is TaskStatus.STOPPED:
+        fields["stopped"] = "by_user"
+    elif status is TaskStatus.ERROR:
+        fields["exc_str"] = message
+    level = Level.FATAL if status is TaskStatus.ERROR else Level.INFO
+    note = {"message": "TASK_END", "event_type": _EVENTS[status], "fields": fields, "level": level}
+    return Fate((status, reason, message), note)
+
+
+def declare_lost(installation: Installation, node: NodeView, *, force: bool = False) -> Declared:
+    """End the launched tasks of a node, or queue them for another attempt, as their options say.
+
+    Conflict while an agent of the node lives, unless forced.
+    """
+    if node.is_alive and not force:
+        raise Conflict(
+            f"node {node.name} is not lost: an agent of it is alive ({node.agents[0].id}). End its tasks with "
+            "`agent task stop`; --force declares it lost all the same"
+        )
+    store = installation.store
+    ended, queued = list[Task](), list[Task]()
+    for task in reversed(store.tasks.list(statuses=_LIVE, limit=_ALL, archived=None)):
+        if task.node != node.id or task.engine is None:
+            continue
+        fate = fate_of(task, _usable(store, task), node.name)
+        changed = store.tasks.lose(task.id, node.id, end=fate.end, note=fate.note, model_id=fate.model_id)
+        if changed is not None:
+            (ended if changed.status.is_final else queued).append(changed)
+    for task in ended:
+        _tell(installation, task)
+    installation.outbox.wait()
+    return Declared(tuple(ended), tuple(queued))
+
+
+def _usable(store: Store, task: Task) -> list[Checkpoint]:
+    """The checkpoints of the task, without those whose models were removed."""
+
+    def is_there(checkpoint: Checkpoint) -> bool:
+        try:
+            return checkpoint.model_id is None or store.models.get(checkpoint.model_id) is not None
+        except NotFound:
+            return False
+
+    return [checkpoint for checkpoint in store.checkpoints.list(task.id) if is_there(checkpoint)]
+
+
+def _tell(installation: Installation, task: Task) -> None:
+    settings, store = installation.settings, installation.store
+    if settings.notify.strip() and task.status.value in ends_of(settings.notify_on):
+        plugin, project = store.plugins.get_anywhere(task.plugin_id), store.projects.get_anywhere(task.project_id)
+        message = message_of(task, plugin=plugin.reference, project=project.name, values=())
+        installation.outbox.announce(settings.notify, message)

@@ -1,0 +1,112 @@
+"""The attempts of a task: its runs, each from the launch of a container on; a lost node makes room for another one.
+
+The attempts of a task are one story: events go on in the same numbering, and each attempt knows its first number.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.domain import NODE_LOST, Attempt, CheckpointState, Task, TaskStatus
+from agent.store.append import add_note
+from agent.store.columns import clean, from_us_or_none, now_us
+from agent.store.connect import Database
+from agent.store.schema import attempts, checkpoints, events
+from agent.store.task_rows import change_task, lock_task
+
+_AS_NEW = {
+    **dict.fromkeys(("engine", "container_id", "container_spec", "image_digest", "reason", "message", "exit_code")),
+    "agent_id": None,
+    "node": None,
+    "step": 0,
+    "lines_read": 0,  # the reading position in the log of a container, of which there will be a new one
+}
+
+
+class Attempts:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def list(self, task_id: int) -> builtins.list[Attempt]:
+        """In their order. A task that was never launched, or by an older release only, has none."""
+        found = sa.select(attempts).where(attempts.c.task_id == task_id).order_by(attempts.c.number)
+        with self._db.reading() as connection:
+            return [_attempt(row) for row in connection.execute(found)]
+
+    def get(self, task_id: int, number: int) -> Attempt | None:
+        return next((attempt for attempt in self.list(task_id) if attempt.number == number), None)
+
+
+def begin_attempt(database: Database, connection: sa.Connection, row: sa.Row[Any]) -> None:
+    """A container of the task is about to be launched. `row` is the task's."""
+    said = {"node": row.node, "agent_id": row.agent_id, "started_us": now_us()}
+    new = {"task_id": row.id, "number": row.attempt, "first_seq": 1, "model_id": row.model_id}
+    insert = database.insert(attempts).values(**new, **said)
+    connection.execute(insert.on_conflict_do_update(index_elements=["task_id", "number"], set_=said))
+
+
+def end_attempt(connection: sa.Connection, row: sa.Row[Any], reason: str | None, message: str | None) -> None:
+    """The attempt that the task is in has ended, if it had begun."""
+    its = (attempts.c.task_id == row.id, attempts.c.number == row.attempt, attempts.c.ended_us.is_(None))
+    said = None if message is None else clean(message)
+    connection.execute(sa.update(attempts).where(*its).values(ended_us=now_us(), reason=reason, message=said))
+
+
+def lose(
+    database: Database,
+    id_: int,
+    node: str,
+    *,
+    end: tuple[TaskStatus, str, str] | None,
+    note: Mapping[str, Any],
+    model_id: int | None = None,
+) -> Task | None:
+    """Take a task from the node that launched it, which is lost: end it, or with `end` None queue another attempt.
+
+    `end` is its status, reason and message; `model_id` the model from which another attempt starts; `note` the
+    event that tells it, as `add_note` takes it. The agent that had the task can write about it no more. None
+    where the task is no longer the node's.
+    """
+    with database.writing() as connection:
+        row = lock_task(connection, id_)
+        if TaskStatus(row.status).is_final or row.node != node or row.engine is None:
+            return None
+        lost = (checkpoints.c.task_id == id_, checkpoints.c.state == CheckpointState.SNAPSHOT.value)
+        failed = {"state": CheckpointState.FAILED.value, "reason": NODE_LOST}
+        connection.execute(sa.update(checkpoints).where(*lost).values(failed))
+        add_note(database, connection, id_, **note)
+        if end is not None:
+            status, reason, message = end
+            end_attempt(connection, row, reason, message)
+            changed = {"status": status.value, "reason": reason, "message": clean(message), "finished_us": now_us()}
+            return change_task(connection, id_, {**changed, "agent_id": None})
+        end_attempt(connection, row, NODE_LOST, "its node was lost")
+        last_seq = sa.select(sa.func.coalesce(sa.func.max(events.c.seq), 0)).where(events.c.task_id == id_)
+        connection.execute(
+            sa.insert(attempts).values(
+                task_id=id_,
+                number=row.attempt + 1,
+                first_seq=connection.execute(last_seq).scalar_one() + 1,
+                model_id=row.model_id if model_id is None else model_id,
+            )
+        )
+        again = {"status": TaskStatus.QUEUED.value, "attempt": row.attempt + 1}
+        return change_task(connection, id_, {**_AS_NEW, **again})
+
+
+def _attempt(row: sa.Row[Any]) -> Attempt:
+    return Attempt(
+        number=row.number,
+        first_seq=row.first_seq,
+        model_id=row.model_id,
+        node=row.node,
+        agent_id=row.agent_id,
+        started_at=from_us_or_none(row.started_us),
+        ended_at=from_us_or_none(row.ended_us),
+        reason=row.reason,
+        message=row.message,
+    )

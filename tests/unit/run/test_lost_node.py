@@ -1,0 +1,66 @@
+"""What becomes of a task whose node was declared lost, and what another attempt of it starts from."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agent.domain import CheckpointState, TaskStatus
+from agent.run.lost_node import fate_of
+
+LOST = "node lab, on which it ran, was declared lost"
+
+
+def task(**changes: Any) -> Any:
+    options = SimpleNamespace(restarts=changes.pop("restarts", 0))
+    said = {"reason": None, "message": None, "stop_requested": False, "attempt": 1, "model_id": 3}
+    return SimpleNamespace(**{**said, **changes}, options=options)
+
+
+def checkpoint(seq: int, *, model_id: int | None = None) -> Any:
+    state = CheckpointState.FAILED if model_id is None else CheckpointState.PUBLISHED
+    return SimpleNamespace(seq=seq, index=seq * 10, state=state, model_id=model_id)
+
+
+@pytest.mark.parametrize(
+    ("task", "checkpoints", "end"),
+    [
+        (task(), [], (TaskStatus.ERROR, "node_lost", f"{LOST}; no checkpoint had been kept")),
+        (
+            task(restarts=1, attempt=2),
+            [checkpoint(1, model_id=4), checkpoint(2)],
+            (TaskStatus.ERROR, "node_lost", f"{LOST}; its checkpoint is kept"),
+        ),
+        (
+            task(restarts=1, stop_requested=True),
+            [],
+            (TaskStatus.STOPPED, "stopped_by_user", f"it was to be stopped, and {LOST}"),
+        ),
+        (task(restarts=1, reason="finished"), [], (TaskStatus.FINISHED, "finished", "")),
+        (task(reason="plugin_exit", message="it failed"), [], (TaskStatus.ERROR, "plugin_exit", "it failed")),
+        (task(reason="trial_pruned", message="poor"), [], (TaskStatus.STOPPED, "trial_pruned", "poor")),
+    ],
+)
+def test_an_end_that_was_decided_or_demanded_stays_the_end(task, checkpoints, end):
+    assert fate_of(task, checkpoints, "lab").end == end
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "model_id", "start"),
+    [
+        ([], None, "its first model"),
+        ([checkpoint(1), checkpoint(2)], None, "its first model"),
+        (
+            [checkpoint(1, model_id=4), checkpoint(3, model_id=6), checkpoint(4)],
+            6,
+            "checkpoint 30 (model 6)",
+        ),
+    ],
+)
+def test_another_attempt_starts_from_the_last_checkpoint_that_was_kept(checkpoints, model_id, start):
+    fate = fate_of(task(restarts=2), checkpoints, "lab")
+    assert (fate.end, fate.model_id) == (None, model_id)
+    assert fate.note["message"] == f"attempt 2 of 3: {LOST}; it goes on from {start}"
+    assert fate.note["fields"] == {"attempt": 2, "node": "lab", "model_id": model_id or 3}
