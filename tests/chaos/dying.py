@@ -71,7 +71,7 @@ def main(task_id: int, at: int, how: str) -> None:
                 instants.pass_one()
             instants.pass_one()
 
-        Database.writing = noticed  # type: ignore[method-assign,assignment]
+        Database.writing = noticed  # type: ignore[method-assign]
         run_one(installation, task_id, shutdown)
         if stop.ident is not None:
             stop.join()
