@@ -29,6 +29,7 @@ from agent.store.migrate import known_revisions, migrate
 from agent.store.model_search import ModelQuestion
 from agent.store.models import Models
 from agent.store.names import Names
+from agent.store.placements import Placement, Placements
 from agent.store.plugins import Plugins
 from agent.store.progress import ProgressBar, ProgressBars
 from agent.store.project_search import ProjectQuestion
@@ -59,6 +60,8 @@ __all__ = [
     "NewStudy",
     "Origin",
     "Place",
+    "Placement",
+    "Placements",
     "Plugins",
     "PointArrays",
     "Points",
@@ -107,6 +110,7 @@ class Store:
         self.gallery = Gallery(database)
         self.plugins = Plugins(database)
         self.studies = Studies(database)
+        self.placements = Placements(database)
         self.agents = Agents(database)
         self.tokens = Tokens(database)
         self.names = Names(database)

@@ -14,6 +14,7 @@ from agent.store.schema import plugins, tasks
 from agent.store.task_rows import TASK_COLUMNS, change_task, lock_task, to_task
 
 LIVE = [status for status in TaskStatus if status not in FINAL and status is not TaskStatus.QUEUED]
+IS_NOT_PLACED = tasks.c.placement.is_(None)  # a cluster's controller answers for the others (`placements.py`)
 UNCLAIMED = {"agent_id": None, "lease_until_us": None, "started_us": None}
 
 
@@ -82,7 +83,7 @@ class TaskClaims:
         """
         oldest = sa.select(tasks.c.id).order_by(tasks.c.id).limit(1)
         if task_id is not None:
-            oldest = oldest.where(tasks.c.status == TaskStatus.QUEUED.value, tasks.c.id == task_id)
+            oldest = oldest.where(tasks.c.status == TaskStatus.QUEUED.value, tasks.c.id == task_id, IS_NOT_PLACED)
         else:
             oldest = oldest.where(_queued(agent_id), _of_study(study_id))
         if engines is not None:
@@ -132,7 +133,8 @@ class TaskClaims:
 
     def lost(self, *, gone: Collection[str] = (), alive: Collection[str] = ()) -> list[Task]:
         """Tasks that no agent runs though they have not ended, oldest first; see `take_over`."""
-        found = sa.select(*TASK_COLUMNS).where(tasks.c.status.in_(LIVE), _unattended(gone, alive)).order_by(tasks.c.id)
+        found = sa.select(*TASK_COLUMNS).where(tasks.c.status.in_(LIVE), IS_NOT_PLACED, _unattended(gone, alive))
+        found = found.order_by(tasks.c.id)
         with self._db.reading() as connection:
             return [to_task(row) for row in connection.execute(found)]
 
@@ -154,7 +156,7 @@ class TaskClaims:
         lost = (
             sa.select(tasks.c.id)
             .where(tasks.c.status.in_(LIVE), tasks.c.agent_id != agent_id, _unattended(gone, alive))
-            .where(_of_study(study_id))
+            .where(_of_study(study_id), IS_NOT_PLACED)
             .order_by(tasks.c.id)
         )
         if task_id is not None:
@@ -172,7 +174,7 @@ class TaskClaims:
 def _queued(agent_id: str) -> sa.ColumnElement[bool]:
     """The queued tasks that this agent may take."""
     may_take = tasks.c.only_for.is_(None) | (tasks.c.only_for == agent_name(agent_id))
-    return sa.and_(tasks.c.status == TaskStatus.QUEUED.value, may_take)
+    return sa.and_(tasks.c.status == TaskStatus.QUEUED.value, IS_NOT_PLACED, may_take)
 
 
 def _of_study(study_id: int | None) -> sa.ColumnElement[bool]:

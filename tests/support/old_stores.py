@@ -61,6 +61,9 @@ LATER = {
     f"VALUES (1, 'rates', 'running', 3, 1, 'grid', 'none', 7, {US}, '{{}}', '{TASK}'); "
     "INSERT INTO study_journal (study_id, seq, body) VALUES (1, 0, '{}'); "
     "UPDATE tasks SET study_id = 1, trial_number = 0 WHERE id = 2;",
+    "0012": "INSERT INTO clusters (name) VALUES ('slurm'); "
+    "INSERT INTO placements (task_id, number, cluster, label, job, "
+    f"state, submitted_us) VALUES (1, 1, 'slurm', 'sly-1-1', '77', 'ended', {US});",
 }
 
 
