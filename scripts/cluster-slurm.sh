@@ -73,7 +73,7 @@ SlurmctldHost=$(hostname -s)(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket=$DIR/munge/socket
+AuthInfo=socket=$DIR/munge/socket,cred_expire=5
 CredType=cred/munge
 SlurmctldPort=$PORT
 SlurmctldPidFile=$DIR/controller.pid

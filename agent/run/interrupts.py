@@ -19,7 +19,7 @@ from agent.errors import AgentError, StorageFailed, StoreBusy, TakenOver
 from agent.events.model import Level, Stream
 from agent.fs.disk import lack_of_space
 from agent.recorder import Recorder
-from agent.run.cancellation import AGENT_STOPPED, Cancelled, Cause
+from agent.run.cancellation import Cancelled, Cause
 from agent.run.machine import disks
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Interrupts:
         if self.cancelled is not None:
             raise self.cancelled
         if self._shutdown.stops:
-            raise Cancelled(Cause.AGENT_STOPPED, AGENT_STOPPED)
+            raise self._shutdown.cancelled()
         tasks = self._installation.store.tasks
         if tasks.stop_requested(self._task.id, agent_id=self._task.agent_id):
             raise Cancelled.requested(tasks.stop_cause(self._task.id))
@@ -68,6 +68,11 @@ class Interrupts:
     def _raise_if_left(self) -> None:
         if self._shutdown.leaves:
             raise Cancelled.left(self._task.id)
+
+    def raise_if_stopped(self) -> None:
+        """Raises Cancelled when the agent stops its tasks: what ends the agent may have ended the plugin as well."""
+        if self._shutdown.stops:
+            raise self._shutdown.cancelled()
 
     def shuts_down_within(self, seconds: float) -> bool:
         """Wait so long, or until the agent shuts down; whether it does."""
