@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +17,7 @@ from web_stub.resources.tasks import (
     Checkpoint,
     LastMetric,
     Outcome,
+    Placement,
     Progress,
     QueuedTask,
     TaskCard,
@@ -25,6 +26,7 @@ from web_stub.resources.tasks import (
 )
 
 if TYPE_CHECKING:
+    from agent.store import Placement as StoredPlacement
     from agent.store import Store
 
 BARS_SHOWN = 100  # of a task, those that moved last
@@ -47,8 +49,13 @@ class TaskCards:
     def cards(self, tasks: Iterable[Task]) -> list[TaskCard]:
         """Cards of several tasks, in a few questions to the store however many they are."""
         tasks = list(tasks)
-        refs, waits, outcomes = _Refs(self._store, tasks), _Waits(self._store), self._outcomes_of(tasks)
-        return [TaskCard.of(task, outcomes[task.id], waits_for=waits.of(task), **refs.of(task)) for task in tasks]
+        refs, outcomes = _Refs(self._store, tasks), self._outcomes_of(tasks)
+        placed = self._store.placements.of_tasks([task.id for task in tasks])
+        waits = _Waits(self._store, placed)
+        return [
+            TaskCard.of(task, outcomes[task.id], waits_for=waits.of(task), job=_job(placed, task), **refs.of(task))
+            for task in tasks
+        ]
 
     def detail(self, task: Task) -> TaskDetail:
         return self._detailed(TaskDetail, task)
@@ -58,8 +65,12 @@ class TaskCards:
         return self._detailed(QueuedTask, task, notes=list(notes))
 
     def _detailed(self, kind: type[_Detail], task: Task, **given: Any) -> _Detail:
-        refs, waits, outcomes = _Refs(self._store, [task]), _Waits(self._store), self._outcomes_of([task])
-        return kind.of(task, outcomes[task.id], waits_for=waits.of(task), **refs.of(task), **given)
+        refs, outcomes = _Refs(self._store, [task]), self._outcomes_of([task])
+        placed = self._store.placements.of_tasks([task.id])
+        placements = [Placement.of(one) for one in placed.get(task.id, [])]
+        waits, job = _Waits(self._store, placed).of(task), _job(placed, task)
+        given |= refs.of(task)
+        return kind.of(task, outcomes[task.id], waits_for=waits, job=job, placements=placements, **given)
 
     def _outcomes_of(self, tasks: Sequence[Task]) -> dict[int, Outcome]:
         with self._lock:
@@ -98,6 +109,11 @@ def checkpoints_of(store: Store, task_id: int) -> list[Checkpoint]:
     return [Checkpoint.of(known, models.get(known.model_id) if known.model_id else None) for known in found]
 
 
+def _job(placed: Mapping[int, Sequence[StoredPlacement]], task: Task) -> str | None:
+    """The newest job of a task that was placed on a cluster."""
+    return placed[task.id][-1].title if task.id in placed else None
+
+
 class _Refs:
     """The plugin, project and model of each of these tasks."""
 
@@ -118,12 +134,15 @@ class _Refs:
 class _Waits:
     """Why queued tasks wait. The agents are read once, and only where a task is queued."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, placed: Mapping[int, Sequence[StoredPlacement]]) -> None:
         self._store = store
+        self._placed = placed
         self._agents = cache(lambda: agents_alive(store))
         self._plugin = cache(store.plugins.get)
 
     def of(self, task: Task) -> str | None:
         if task.status is not TaskStatus.QUEUED:
             return None
+        if (placed := self._placed.get(task.id)) and (why := placed[-1].waits_for):
+            return why
         return why_waiting(self._agents(), task, self._plugin(task.plugin_id)) or None

@@ -24,7 +24,7 @@ from agent.installation import Installation
 from agent.liveness import agents_alive, lost_tasks, why_waiting
 
 if TYPE_CHECKING:
-    from agent.store import Store, UsagePeaks
+    from agent.store import Placement, Store, UsagePeaks
 
 app = typer.Typer(no_args_is_help=True)
 Id = Annotated[int, typer.Argument(metavar="TASK", help="The task's id.")]
@@ -43,7 +43,13 @@ def summary(store: Store, task: Task) -> dict[str, Any]:
         "progress": store.progress.list(task.id),
         "peaks": store.usage.peaks([task.id]).get(task.id),
         "trial": store.studies.of_tasks([task.id]).get(task.id),
+        "placements": store.placements.of_task(task.id),
     }
+
+
+def _placements(placements: Iterable[Placement]) -> list[tuple[str, object]]:
+    """The jobs of a task on a cluster, as rows for a terminal."""
+    return [("job", f"{one.title}: {one.how or one.state}" + (f", {one.why}" if one.why else "")) for one in placements]
 
 
 def _peaks(peaks: UsagePeaks | None) -> list[tuple[str, object]]:
@@ -153,7 +159,11 @@ def _waits(store: Store, tasks: Iterable[Task]) -> dict[int, str]:
     """Why queued tasks wait, by their ids, where it is not for their turn only."""
     queued = [task for task in tasks if task.status is TaskStatus.QUEUED]
     agents = agents_alive(store) if queued else []
-    reasons = {task.id: why_waiting(agents, task, store.plugins.get(task.plugin_id)) for task in queued}
+    placed = store.placements.of_tasks([task.id for task in queued])
+    jobs = {task_id: placements[-1].waits_for for task_id, placements in placed.items()}
+    reasons = {
+        task.id: jobs.get(task.id) or why_waiting(agents, task, store.plugins.get(task.plugin_id)) for task in queued
+    }
     return {task_id: why for task_id, why in reasons.items() if why}
 
 
@@ -216,6 +226,7 @@ def show_(task_id: Id, json: Json = False) -> None:
             ("project", f"{project.name} ({project.id})"),
             ("model", task.model_id),
             ("study", trial and f"{trial.study_id}, trial {trial.number}"),
+            *_placements(full["placements"]),
             ("engine", task.engine),
             ("image", task.image_digest),
             ("created", task.created_at),

@@ -42,6 +42,7 @@ function headFacts(task) {
     ["Started", task.started_at ? show.dateTime(task.started_at) : "not yet"],
     ["Duration", ms === null ? "–" : show.duration(ms)],
     ["Engine", task.engine ?? "–"],
+    ...(task.job ? [/** @type {[string, Child]} */ (["Job", task.job])] : []),
     ["Lines", show.count(task.lines_read)],
   ];
   const result = task.result_project_id;

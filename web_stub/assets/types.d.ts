@@ -43,6 +43,7 @@ export interface TaskCard {
   engine: string | null;
   stop_requested: boolean;
   waits_for: string | null;
+  job: string | null;
   reason: string | null;
   message: string | null;
   exit_code: number | null;
@@ -78,8 +79,22 @@ export interface Options {
   env: Record<string, string>;
 }
 
+export interface Placement {
+  number: number;
+  cluster: string;
+  job: string | null;
+  state: "placing" | "waiting" | "running" | "ended";
+  why: string | null;
+  node: string | null;
+  submitted_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  how: string | null;
+}
+
 export interface TaskDetail extends TaskCard {
   notes: string;
+  placements: Placement[];
   config: Record<string, unknown>;
   options: Options;
   container_spec: Record<string, unknown> | null;

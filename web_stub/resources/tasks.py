@@ -70,6 +70,9 @@ class TaskCard(Resource):
     agent_id: str | None
     stop_requested: bool
     waits_for: Annotated[str | None, Field(description="why a queued task is not started; null: it waits for its turn")]
+    job: Annotated[
+        str | None, Field(description="the newest job that starts its agent, and the node; null: not placed")
+    ]
     reason: str | None
     message: str | None
     exit_code: int | None
@@ -140,7 +143,25 @@ class Options(Resource):
     env: dict[str, str]
 
 
+class Placement(Resource):
+    """A start of a task's agent by a cluster."""
+
+    number: int
+    cluster: str
+    job: str | None
+    state: Literal["placing", "waiting", "running", "ended"]
+    why: Annotated[str | None, Field(description="its job waits, or ended so: a sentence")]
+    node: str | None
+    submitted_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    how: Annotated[str | None, Field(description="its job ended: done, failed, out_of_memory, ...")]
+
+
 class WholeTask(TaskCard):
+    placements: Annotated[
+        list[Placement], Field(description="oldest first; empty for a task that no cluster was given")
+    ]
     config: dict[str, Any]
     options: Options
     container_id: str | None
