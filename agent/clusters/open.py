@@ -13,10 +13,15 @@ if TYPE_CHECKING:
 NAMES = ("slurm",)
 
 
+def require_known(name: str) -> None:
+    """Raises NotFound."""
+    if name not in NAMES:
+        raise NotFound(f"there is no cluster {name!r}; write one of: {', '.join(NAMES)}")
+
+
 def open_cluster(name: str, settings: Settings) -> Cluster:
     """Asks nothing of the cluster yet. Raises NotFound."""
-    if name != "slurm":
-        raise NotFound(f"there is no cluster {name!r}; write one of: {', '.join(NAMES)}")
-    from agent.clusters.slurm import Slurm  # late: an agent in a job needs it only when its job is ended
+    require_known(name)
+    from agent.clusters.slurm import Slurm  # late: the others will not need it
 
     return Slurm(settings)

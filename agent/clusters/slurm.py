@@ -38,6 +38,7 @@ LOG_BYTES = 4000  # of the end of a log
 _NO_ACCOUNTING = "accounting storage is disabled"
 # What Slurm says when it has heard the question and refuses the job; all else means that it did not answer.
 _REFUSED = "batch job submission failed:"
+_REFUSED_TEST = "allocation failure:"  # what it says with --test-only
 _NO_ANSWER = (
     "unable to contact slurm controller",
     "socket timed out",
@@ -61,12 +62,15 @@ class Slurm:
         self._folder = jobs_folder(settings)
         self._has_accounting = True
 
-    def submit(self, request: JobRequest) -> str:
-        job = slurm_job(request, self._settings, self._environment)
+    def submit(self, request: JobRequest, words: Sequence[str] = (), *, only_test: bool = False) -> str:
+        """With `words` a job of another command of the agent; with `only_test` Slurm judges it and queues nothing."""
+        job = slurm_job(request, self._settings, self._environment, words)
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            said = self._run("sbatch", *job.arguments, env=job.env, given=job.script)
+            said = self._run(
+                "sbatch", *(["--test-only"] if only_test else []), *job.arguments, env=job.env, given=job.script
+            )
         except ClusterUnavailable as error:
             if _is_refusal(str(error)):
                 raise JobRefused(_words(str(error))) from None
@@ -168,14 +172,18 @@ def how_it_ends(job: str) -> How | None:
 
 def _is_refusal(said: str) -> bool:
     said = said.lower()
-    return (_REFUSED in said or "sbatch: error: invalid" in said) and not any(words in said for words in _NO_ANSWER)
+    return any(words in said for words in (_REFUSED, _REFUSED_TEST, "sbatch: error: invalid")) and not any(
+        words in said for words in _NO_ANSWER
+    )
 
 
 def _words(said: str) -> str:
     """What Slurm says of a refused job, without what all of its refusals begin with."""
     lower = said.lower()
-    at = lower.find(_REFUSED)
-    return f"Slurm refuses the job: {said[at + len(_REFUSED) :].strip() if at >= 0 else said}"
+    for words in (_REFUSED, _REFUSED_TEST):
+        if (at := lower.find(words)) >= 0:
+            return f"Slurm refuses the job: {said[at + len(words) :].strip()}"
+    return f"Slurm refuses the job: {said}"
 
 
 def _last_line(text: str) -> str:

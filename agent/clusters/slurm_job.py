@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,8 +37,14 @@ class SlurmJob:
     script: str
 
 
-def slurm_job(request: JobRequest, settings: Settings, environment: Mapping[str, str]) -> SlurmJob:
-    """The job of a placement. Raises BadInput for settings that cannot be read."""
+def slurm_job(
+    request: JobRequest, settings: Settings, environment: Mapping[str, str], words: Sequence[str] = ()
+) -> SlurmJob:
+    """The job of a placement, or with `words` one of another command of the agent.
+
+    Raises BadInput for settings that cannot be read.
+    """
+    words = words or ("run", "--task", str(request.task_id), "--placement", str(request.number))
     job_env = node_environment(settings)
     passed = {name: environment[name] for name in _PASSED_ON if name in environment}
     exported = [name for name in (*job_env, *passed) if not name.startswith("SLURM_")]  # Slurm passes its own on
@@ -58,7 +64,7 @@ def slurm_job(request: JobRequest, settings: Settings, environment: Mapping[str,
         *(["--exclude=" + ",".join(request.avoid)] if request.avoid else []),
         *words_of(settings.slurm_options, "AGENT_SLURM_OPTIONS"),
     ]
-    return SlurmJob(tuple(arguments), {**passed, **job_env}, script(request, settings))
+    return SlurmJob(tuple(arguments), {**passed, **job_env}, script(request, settings, words))
 
 
 def resources(request: JobRequest, settings: Settings) -> list[str]:
@@ -121,10 +127,16 @@ def agent_command(settings: Settings) -> list[str]:
     return words_of(settings.slurm_agent, "AGENT_SLURM_AGENT") or [sys.executable, "-m", "agent.cli"]
 
 
-def script(request: JobRequest, settings: Settings) -> str:
+def script(request: JobRequest, settings: Settings, words: Sequence[str]) -> str:
     """A script of sh: the agent beside it, so that the shell can pass signals on and write the end down."""
-    command = [*agent_command(settings), "run", "--task", str(request.task_id), "--placement", str(request.number)]
+    command = [*agent_command(settings), *words]
     home = shlex.quote(settings.slurm_home) if settings.slurm_home else NODE_HOME
+    # Anybody may make a folder of that name in /tmp.
+    guard = (
+        ""
+        if settings.slurm_home
+        else '[ -O "$AGENT_HOME" ] || { echo "$AGENT_HOME is another user\'s" >&2; exit 1; }\n'
+    )
     # Slurm numbers GPUs anew for a job's processes; a container is started outside of the job, by its engine.
     is_docker = "docker" in (request.options.engine, settings.engine)
     gpus = "${SLURM_JOB_GPUS:-${CUDA_VISIBLE_DEVICES:-auto}}" if is_docker else "${CUDA_VISIBLE_DEVICES:-auto}"
@@ -136,7 +148,7 @@ AGENT_GPUS={gpus}
 [ "$AGENT_GPUS" != NoDevFiles ] || AGENT_GPUS=none
 export AGENT_HOME AGENT_GPUS
 mkdir -p "$AGENT_HOME" && cd "$AGENT_HOME" || exit 1
-started=$(date +%s)
+{guard}started=$(date +%s)
 {shlex.join(command)} </dev/null &
 agent=$!
 trap 'kill -USR2 $agent' USR1 TERM INT

@@ -20,6 +20,8 @@ from agent import library
 from agent.artifacts import open_artifacts
 from agent.clusters.control import run_cluster
 from agent.clusters.slurm import Slurm
+from agent.clusters.slurm_check import check_slurm
+from agent.doctor.finding import Finding, Verdict
 from agent.domain import CheckpointState, Task, TaskStatus
 from agent.installation import Installation
 from agent.run.shutdown import Shutdown
@@ -282,3 +284,33 @@ def test_the_jobs_carry_no_secret_on_their_command_line(farm: Farm) -> None:
         script = farm.slurm.call("scontrol", "write", "batch_script", str(farm.placed(task).job), "-")
     assert "pa55word" not in shown + script
     assert sys.executable in script
+
+
+def test_the_check_says_what_is_missing_here_and_on_a_node(farm: Farm) -> None:
+    def findings(**changes: Any) -> dict[str, Finding]:
+        settings = farm.installation.settings.model_copy(update=changes)
+        slurm = Slurm(settings, {**os.environ, **farm.slurm.env})
+        return {finding.about: finding for finding in check_slurm(settings, slurm, wait_s=100)}
+
+    good = findings(slurm_gres="gpu:1")
+    assert {finding.verdict for finding in good.values()} <= {Verdict.OK, Verdict.WARN}, good
+    assert good["engine there"].said.startswith("process")
+    assert (good["GPUs there"].said, good["clock there"].verdict) == ("0", Verdict.OK)
+    missing = findings(slurm_agent="/opt/nowhere/agent")
+    assert (missing["job"].verdict, "not found" in missing["job"].said) == (Verdict.FAIL, True)
+    refused = findings(slurm_gres="gpu:9")
+    assert (refused["request"].verdict, "not available" in refused["request"].said) == (Verdict.FAIL, True)
+    assert "partition nowhere: no nodes" in findings(slurm_partition="nowhere")["nodes"].said
+    held = farm.slurm.call("squeue", "--noheader", "--states=PENDING")
+    assert held == ""
+
+
+def test_the_check_says_that_slurm_does_not_answer(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.clusters.slurm.ANSWER_S", 2.0)
+    slurm = Slurm(farm.installation.settings, {**os.environ, "SLURM_CONF": "/nowhere/slurm.conf"})
+    (last,) = [
+        finding
+        for finding in check_slurm(farm.installation.settings, slurm, wait_s=1)
+        if finding.verdict is Verdict.FAIL
+    ]
+    assert (last.about, "scontrol ping" in last.remedy) == ("controller", True)
