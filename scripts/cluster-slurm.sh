@@ -4,14 +4,17 @@
 #   scripts/cluster-slurm.sh start     install Slurm as root on Debian where it is missing, start all daemons, print SLURM_CONF
 #   scripts/cluster-slurm.sh stop      end all jobs and daemons that `start` started, and remove their folder
 #   scripts/cluster-slurm.sh status    exit code 0 if the controller answers, else 1
-#   scripts/cluster-slurm.sh kill|revive controller|n1|n2     kill -9 one daemon, or start it again
+#   scripts/cluster-slurm.sh kill|revive controller|NODE     kill -9 one daemon, or start it again
 #
-# CLUSTER_SLURM_DIR is the folder, CLUSTER_SLURM_PORT the first of three ports: several clusters can run beside each other.
+# CLUSTER_SLURM_DIR is the folder, CLUSTER_SLURM_PORT the first of three ports, CLUSTER_SLURM_NODE the names of the nodes
+# without their number: several clusters can run beside each other. Control groups have the names of their nodes.
 # Both nodes have two processors, 2 GB of memory and two GPUs, which are device files of no device.
 set -euo pipefail
 
 DIR=${CLUSTER_SLURM_DIR:-/run/supervisely-local/slurm}
 PORT=${CLUSTER_SLURM_PORT:-17600}
+NODE=${CLUSTER_SLURM_NODE:-n}
+NODES=("${NODE}1" "${NODE}2")
 NAME=sly$PORT
 CONF=$DIR/slurm.conf
 export SLURM_CONF=$CONF PATH=$PATH:/usr/sbin
@@ -25,6 +28,10 @@ install_slurm() {
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     say "not found: ${missing[*]}; only root on Debian can install them here (packages slurm-wlm, munge)"
+    exit 1
+  fi
+  if [ ${#missing[@]} -lt 4 ]; then
+    say "not found: ${missing[*]}; nothing is installed here, because other parts of Slurm are: this machine may be a cluster's"
     exit 1
   fi
   say "installing slurm-wlm and munge"
@@ -46,7 +53,7 @@ has_cgroups() {
 }
 
 configure() {
-  mkdir -p "$DIR"/{state,spool-n1,spool-n2,log,munge}
+  mkdir -p "$DIR"/{state,log,munge} "${NODES[@]/#/$DIR/spool-}"
   chmod 755 "$DIR" "$DIR"/{log,state,munge}
   [ -e "$DIR/munge/key" ] || head -c 128 /dev/urandom >"$DIR/munge/key"
   chmod 600 "$DIR/munge/key"
@@ -66,7 +73,7 @@ END
   else
     say "no control groups of version 1 here: jobs are held by their process tree, and their memory is not limited"
   fi
-  for node in n1 n2; do echo "NodeName=$node Name=gpu File=$DIR/gpu[0-1]"; done >"$DIR/gres.conf"
+  for node in "${NODES[@]}"; do echo "NodeName=$node Name=gpu File=$DIR/gpu[0-1]"; done >"$DIR/gres.conf"
   cat >"$CONF" <<END
 ClusterName=$NAME
 SlurmctldHost=$(hostname -s)(127.0.0.1)
@@ -98,10 +105,10 @@ DefMemPerCPU=512
 EnforcePartLimits=ALL
 JobRequeue=1
 MailProg=/bin/true
-NodeName=n1 NodeHostname=localhost NodeAddr=127.0.0.1 Port=$((PORT + 1)) CPUs=2 RealMemory=2000 Gres=gpu:2 State=UNKNOWN
-NodeName=n2 NodeHostname=localhost NodeAddr=127.0.0.1 Port=$((PORT + 2)) CPUs=2 RealMemory=2000 Gres=gpu:2 State=UNKNOWN
-PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
-PartitionName=short Nodes=n1,n2 MaxTime=1 State=UP
+NodeName=${NODES[0]} NodeHostname=localhost NodeAddr=127.0.0.1 Port=$((PORT + 1)) CPUs=2 RealMemory=2000 Gres=gpu:2 State=UNKNOWN
+NodeName=${NODES[1]} NodeHostname=localhost NodeAddr=127.0.0.1 Port=$((PORT + 2)) CPUs=2 RealMemory=2000 Gres=gpu:2 State=UNKNOWN
+PartitionName=main Nodes=${NODES[0]},${NODES[1]} Default=YES MaxTime=60 State=UP
+PartitionName=short Nodes=${NODES[0]},${NODES[1]} MaxTime=1 State=UP
 END
 }
 
@@ -155,7 +162,7 @@ start() {
   install_slurm
   [ "$(id -u)" = 0 ] || { say "only root can start the daemons of Slurm"; exit 1; }
   if ! daemon_pid controller >/dev/null; then configure; fi
-  for daemon in munge controller n1 n2; do revive "$daemon"; done
+  for daemon in munge controller "${NODES[@]}"; do revive "$daemon"; done
   until_true nodes_ready || {
     say "the nodes are not ready after $WAIT_S s; the ends of their logs:"
     tail -n 4 "$DIR"/log/* >&2
@@ -167,15 +174,16 @@ start() {
 
 stop() {
   if daemon_pid controller >/dev/null; then timeout 10 scancel --signal=KILL --partition=main,short 2>/dev/null || true; fi
-  for daemon in controller n1 n2 munge; do if pid=$(daemon_pid $daemon); then kill "$pid" || true; fi; done
+  for daemon in controller "${NODES[@]}" munge; do if pid=$(daemon_pid $daemon); then kill "$pid" || true; fi; done
   left=50
-  for daemon in controller n1 n2 munge; do
+  for daemon in controller "${NODES[@]}" munge; do
     while [ $left -gt 0 ] && daemon_pid $daemon >/dev/null; do left=$((left - 1)); sleep 0.1; done
     kill_hard $daemon || true
   done
   for pid in $(pgrep -x slurmstepd || true); do # of jobs that are left
     if tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qx "SLURM_CONF=$CONF"; then kill -9 "$pid" 2>/dev/null || true; fi
   done
+  for node in "${NODES[@]}"; do find /sys/fs/cgroup/*/"slurm_$node" -depth -type d -exec rmdir {} + 2>/dev/null || true; done
   rm -rf "$DIR"
   say "stopped"
 }

@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.clusters import Capacity, ClusterUnavailable, How, Job, JobRefused, JobRequest
+from agent.clusters import Capacity, ClusterUnavailable, How, Job, JobRefused, JobRequest, JobState
 from agent.clusters.slurm_job import jobs_folder, slurm_job
 from agent.clusters.slurm_parsing import (
+    QUEUE_FORMAT,
     SACCT_FORMAT,
     SINFO_FORMAT,
     SQUEUE_FORMAT,
@@ -24,6 +26,7 @@ from agent.clusters.slurm_parsing import (
     read_end_file,
     read_exit_code,
     read_how_it_ends,
+    read_positions,
     read_sacct,
     read_sinfo,
     read_squeue,
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from agent.settings import Settings
 
 ANSWER_S = 30.0
+POSITIONS_S = 30.0  # between two looks at the whole queue, which may be long
 LOG_BYTES = 4000  # of the end of a log
 _NO_ACCOUNTING = "accounting storage is disabled"
 # What Slurm says when it has heard the question and refuses the job; all else means that it did not answer.
@@ -61,6 +65,9 @@ class Slurm:
         self._environment = environment
         self._folder = jobs_folder(settings)
         self._has_accounting = True
+        self._waiting: set[str] = set()  # the jobs whose places are known
+        self._positions: dict[str, int] = {}
+        self._positions_at = float("-inf")  # time.monotonic()
 
     def submit(self, request: JobRequest, words: Sequence[str] = (), *, only_test: bool = False) -> str:
         """With `words` a job of another command of the agent; with `only_test` Slurm judges it and queues nothing."""
@@ -88,6 +95,10 @@ class Slurm:
         for label in wanted - found.keys():
             if (ended := self._written_end(label)) is not None:
                 found[label] = [ended]
+        waiting = {job.id for jobs in found.values() for job in jobs if job.state is JobState.WAITING}
+        if waiting:
+            self._look_at_queue(waiting)
+            found = {label: [self._with_position(job) for job in jobs] for label, jobs in found.items()}
         return {label: sorted(jobs, key=lambda job: int(job.id.split("_")[0])) for label, jobs in found.items()}
 
     def cancel(self, job: str) -> None:
@@ -107,6 +118,18 @@ class Slurm:
         return read_sinfo(self._run("sinfo", "--noheader", *which, f"--format={SINFO_FORMAT}"))
 
     # ----------------------------------------------------------------
+
+    def _look_at_queue(self, waiting: set[str]) -> None:
+        """The places of waiting jobs among those that this user may see, asked for from time to time only."""
+        now = time.monotonic()
+        if waiting != self._waiting or now - self._positions_at >= POSITIONS_S:
+            self._waiting, self._positions_at = waiting, now
+            said = self._run("squeue", "--noheader", "--states=PENDING", f"--format={QUEUE_FORMAT}")
+            self._positions = read_positions(said)
+
+    def _with_position(self, job: Job) -> Job:
+        is_waiting = job.state is JobState.WAITING
+        return replace(job, position=self._positions.get(job.id)) if is_waiting else job
 
     def _add(self, found: dict[str, list[Job]], jobs: Iterable[Job], wanted: Collection[str]) -> None:
         for job in jobs:

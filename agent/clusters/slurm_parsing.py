@@ -13,6 +13,7 @@ from agent.clusters import GIVEN_BACK, Capacity, How, Job, JobState
 
 SQUEUE_FORMAT = "%i|%j|%T|%r|%N|%V|%S|%e"  # id, name, state, reason, nodes, submitted, started, ended
 SACCT_FORMAT = "JobIDRaw,JobName,State,Reason,NodeList,Submit,Start,End,ExitCode"
+QUEUE_FORMAT = "%i|%P|%Q"  # id, partition, priority
 SINFO_FORMAT = "%D|%t|%C"  # nodes, their state, processors: allocated/idle/other/total
 
 _WAITING = frozenset({"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD"})
@@ -77,6 +78,18 @@ def read_squeue(text: str) -> Iterator[Job]:
         fields = line.strip().split("|")
         if len(fields) == len(SQUEUE_FORMAT.split("|")):
             yield _job(fields)
+
+
+def read_positions(text: str) -> dict[str, int]:
+    """Id of a waiting job → its place in its partition, from 1 on. Of equal priorities the smaller id goes first."""
+    queues: dict[str, list[tuple[int, int, str]]] = {}
+    for line in text.splitlines():
+        id_, _, rest = line.strip().partition("|")
+        partition, _, priority = rest.rpartition("|")
+        number = re.match(r"\d+", id_)
+        if number is not None and priority.isdigit():
+            queues.setdefault(partition, []).append((-int(priority), int(number[0]), id_))
+    return {id_: place for queue in queues.values() for place, (_, _, id_) in enumerate(sorted(queue), 1)}
 
 
 def read_sacct(text: str) -> Iterator[Job]:

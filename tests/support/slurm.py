@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.support.inputs import ROOT
 
+PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
 SCRIPT = ROOT / "scripts" / "cluster-slurm.sh"
 
 
@@ -23,12 +24,21 @@ class SlurmCluster:
     port: int
 
     @property
+    def nodes(self) -> tuple[str, str]:
+        """Unlike those of any other cluster: control groups are named for them."""
+        return f"p{self.port}n1", f"p{self.port}n2"
+
+    @property
     def env(self) -> Mapping[str, str]:
         """What a client of the cluster needs in its environment."""
         return {"SLURM_CONF": str(self.folder / "slurm.conf")}
 
     def script(self, *words: str) -> subprocess.CompletedProcess[str]:
-        own = {"CLUSTER_SLURM_DIR": str(self.folder), "CLUSTER_SLURM_PORT": str(self.port)}
+        own = {
+            "CLUSTER_SLURM_DIR": str(self.folder),
+            "CLUSTER_SLURM_PORT": str(self.port),
+            "CLUSTER_SLURM_NODE": f"p{self.port}n",
+        }
         return subprocess.run(
             [SCRIPT, *words], env={**os.environ, **own}, capture_output=True, text=True, check=False, timeout=280
         )
@@ -40,7 +50,7 @@ class SlurmCluster:
         return done.stdout.strip()
 
     def kill(self, daemon: str) -> None:
-        """kill -9 of `controller`, `n1` or `n2`."""
+        """kill -9 of `controller` or of a node's daemon."""
         assert self.script("kill", daemon).returncode == 0
 
     def revive(self, daemon: str) -> None:
@@ -52,7 +62,14 @@ class SlurmCluster:
 
 @contextmanager
 def slurm_cluster() -> Iterator[SlurmCluster | str]:
-    """A cluster of its own while the block runs, or why there is none."""
+    """A cluster of its own while the block runs, or why there is none. Nothing is installed here."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
+    if missing := [name for name in PROGRAMS if shutil.which(name, path=path) is None]:
+        yield f"Slurm is not installed ({', '.join(missing)}); scripts/test-tools.sh installs it as root on Debian"
+        return
+    if os.getuid() != 0:
+        yield "only root can start the daemons of Slurm"
+        return
     folder = Path(tempfile.mkdtemp(prefix="slurm"))  # short: a socket's path holds 107 bytes
     folder.chmod(0o755)
     cluster = SlurmCluster(folder, _free_ports())

@@ -153,14 +153,15 @@ def test_twenty_tasks_over_two_nodes_keep_every_line_and_checkpoint(farm: Farm) 
 
     assert {task.status for task in ended} == {TaskStatus.FINISHED}, farm.state()
     assert audit(farm.installation, []) == []
-    assert {farm.placed(task).node for task in tasks} == {"n1", "n2"}
+    assert {farm.placed(task).node for task in tasks} == set(farm.slurm.nodes)
     assert {(farm.placed(task).number, farm.placed(task).how) for task in tasks} == {(1, "done")}
 
 
 def test_a_stop_ends_a_waiting_and_a_running_task(farm: Farm) -> None:
-    with farm.controller(slurm_jobs=2, slurm_options="--exclusive --nodelist=n1"):
+    with farm.controller(slurm_jobs=2, slurm_options=f"--exclusive --nodelist={farm.slurm.nodes[0]}"):
         running, waiting = farm.long(), farm.long()
         farm.runs(running)
+        farm.until(lambda: farm.waits(waiting).endswith("; number 1 in the queue"))
         why = farm.waits(waiting)
         farm.store.tasks.request_stop(waiting.id)
         stopped = farm.ends(waiting)
@@ -207,6 +208,18 @@ def test_a_job_without_memory_ends_its_task_as_out_of_memory(farm: Farm) -> None
         ended = farm.ends(farm.queue("behaviour=oom", plugin=COUNTED.parent / "odd"))
 
     assert (ended.status, ended.reason) == (TaskStatus.ERROR, "out_of_memory"), ended
+
+
+def test_a_job_at_its_time_limit_keeps_what_was_saved_and_says_so(farm: Farm) -> None:
+    """A minute is the least that Slurm counts."""
+    with farm.controller(slurm_partition="short"):
+        task = farm.long()
+        ended = farm.ends(task, 200)
+
+    assert (ended.status, ended.reason) == (TaskStatus.ERROR, "time_limit"), ended
+    assert "reached its time limit" in (ended.message or "")
+    assert any(c.state is CheckpointState.PUBLISHED for c in farm.store.checkpoints.list(task.id))
+    assert audit(farm.installation, []) == []
 
 
 def test_a_job_that_somebody_cancels_keeps_what_was_saved_and_says_so(farm: Farm) -> None:

@@ -6,7 +6,7 @@ from tests.support.slurm import SlurmCluster
 
 
 def test_both_nodes_run_jobs_and_give_the_gpus_that_were_asked_for(slurm: SlurmCluster) -> None:
-    for node in ("n1", "n2"):
+    for node in slurm.nodes:
         said = slurm.call(
             "srun", f"--nodelist={node}", "--gres=gpu:2", "sh", "-c", "echo $SLURMD_NODENAME $CUDA_VISIBLE_DEVICES"
         )

@@ -10,6 +10,7 @@ from agent.clusters.slurm_parsing import (
     read_exit_code,
     read_how_it_ends,
     read_minutes,
+    read_positions,
     read_sacct,
     read_sinfo,
     read_squeue,
@@ -113,3 +114,8 @@ def test_a_job_that_is_being_ended_says_why(text: str, how: How | None) -> None:
 def test_the_capacity_counts_nodes_and_processors() -> None:
     capacity = read_sinfo("3|idle|0/12/0/12\n2|mix|6/2/0/8\n1|idle*|0/4/0/4\n1|down|0/0/4/4\nnonsense\n")
     assert (capacity.nodes, capacity.nodes_idle, capacity.cpus, capacity.cpus_idle) == (7, 3, 28, 18)
+
+
+def test_the_place_in_the_queue_counts_within_a_partition_by_priority_and_then_by_number() -> None:
+    said = "7|main|10\n12|main|10\n9|main|500\n3|short|1\n4_[1-9]|short|2\nnonsense\n|main|1\n"
+    assert read_positions(said) == {"9": 1, "7": 2, "12": 3, "4_[1-9]": 1, "3": 2}
