@@ -9,6 +9,7 @@ import typer
 from agent.cli import show
 from agent.cli.installation import open_installation
 from agent.cli.signals import interruptible
+from agent.errors import StorageFailed
 from agent.logs import log_to_stderr
 
 
@@ -38,13 +39,13 @@ def run_in_job(task_id: int, number: int) -> None:
 
     job = OwnJob.of()
     why = cache(lambda: why_job_ends(job))
-    with open_installation() as installation, interruptible(leaves=False, why=why) as shutdown:
-        log_to_stderr(installation.settings.log_level, installation.settings.log_format)
-        try:
+    try:
+        with open_installation() as installation, interruptible(leaves=False, why=why) as shutdown:
+            log_to_stderr(installation.settings.log_level, installation.settings.log_format)
             ended = run_placed(installation, task_id, number, job, shutdown)
-        except Cancelled as cancelled:
-            if cancelled.cause is not Cause.GIVEN_BACK:
-                raise
-            show.err.print(f"task {task_id} is given back: {cancelled}", markup=False)
-            raise typer.Exit(GIVEN_BACK) from None
+    except (Cancelled, StorageFailed) as error:  # a fault of the node, or of what it reaches
+        if isinstance(error, Cancelled) and error.cause is not Cause.GIVEN_BACK:
+            raise
+        show.err.print(f"task {task_id} is given back: {error}", markup=False)
+        raise typer.Exit(GIVEN_BACK) from None
     raise typer.Exit(exit_code(ended))

@@ -91,6 +91,8 @@ class Controller:
         memory = self._memory_of(placement)
         history = self._placements.of_task(task.id)
         avoid = [one.node for one in history[-2:-1] if one.how == How.GIVEN_BACK and one.node]
+        if placement.why is not None:  # it was refused: there may be no other node
+            avoid = []
         request = JobRequest(task.id, placement.number, placement.label, task.options, avoid)
         try:
             job = self._cluster.submit(request)
@@ -186,6 +188,8 @@ class Controller:
         if task.status.is_final:
             self._end(placement, job.how, verdict.sentence if job.how not in (How.DONE, How.FAILED) else "", job)
         elif task.status is TaskStatus.QUEUED and self._is_placed_again(placement, job.how):
+            if job.how is How.GIVEN_BACK:
+                verdict = verdict.with_log(self._cluster.log(placement.label, job.id))
             log.warning("task %s is placed again: %s", task.id, verdict.sentence)
             later = self._not_before.setdefault(task.id, _Memory())
             later.retry_at = time.monotonic() + next(later.pauses)

@@ -35,7 +35,7 @@ _VERDICTS = {
         ),
     ),
     How.PREEMPTED: ("job_preempted", "{who} had to make room for a job with a higher priority"),
-    How.GIVEN_BACK: ("job_failed", "the node of {who} could not run the task; the agent's log says why"),
+    How.GIVEN_BACK: ("job_failed", "{who} could not run the task"),
     How.NODE_FAILED: ("node_lost", "the node of {who} failed"),
     How.CANCELLED: ("job_cancelled", "{who} was cancelled on the cluster, not by `agent task stop`"),
     How.VANISHED: ("node_lost", "the cluster does not know {who} any more, and its agent is silent"),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from agent.clusters import Job, JobState
 from agent.clusters.ending import verdict_of
 from agent.domain import Task
-from agent.errors import AgentError
+from agent.errors import AgentError, StorageFailed
 from agent.run.cancellation import Cancelled, Cause
 from agent.run.run_task import run_task
 from agent.worker.conditions import STORAGE, pauses
@@ -69,6 +69,10 @@ def run_placed(installation: Installation, task_id: int, number: int, job: OwnJo
                     raise
                 log.warning("task %s waits: %s", task_id, cancelled)
                 presence.tell({STORAGE: str(cancelled)})
+            except StorageFailed as error:  # its end could not be recorded: it goes on from where it was
+                log.warning("task %s: %s", task_id, error)
+                if shutdown.is_asked:
+                    raise
             shutdown.wait(next(wait_s))
 
 

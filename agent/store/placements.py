@@ -53,9 +53,9 @@ class Placement:
 
     @property
     def waits_for(self) -> str:
-        """Why a task that is queued still has not begun, a sentence; empty when its job has ended."""
+        """Why a task that is queued still has not begun, a sentence."""
         if self.is_over:
-            return ""
+            return f"It is placed again in a moment: {self.why or self.how}."
         if self.job is None:
             return self.why or f"It is handed to {self.cluster}."
         if self.state == "running":

@@ -53,9 +53,9 @@ class Bench:
         controller.follow()
         controller.place()
 
-    def claim(self, task: Task, job: str, *, agent: str = "agent:1:a", **given: Any) -> Task:
+    def claim(self, task: Task, job: str, *, agent: str = "agent:1:a", node: str = "n1", **given: Any) -> Task:
         (*_, placement) = self.store.placements.of_task(task.id)
-        return self.store.placements.claim(task.id, placement.number, agent, job=job, node="n1", **given)
+        return self.store.placements.claim(task.id, placement.number, agent, job=job, node=node, **given)
 
     def work(self) -> None:
         """Every job that waits runs, and its agent runs the task to its end."""
@@ -210,16 +210,39 @@ def test_a_task_that_a_node_gave_back_is_placed_on_another(bench: Bench) -> None
     bench.turn(controller)
     bench.cluster.start("1", "n2")
     bench.turn(controller)
-    bench.claim(task, "1")
+    bench.claim(task, "1", node="n2")
     assert bench.store.tasks.give_back(task.id, "agent:1:a")
+    bench.cluster.said = "task 1 is given back: no engine answers"
     bench.cluster.end("1", How.GIVEN_BACK, 75)
     bench.turn(controller)
+    (placement,) = bench.store.placements.of_task(task.id)
+    assert placement.waits_for == (
+        "It is placed again in a moment: fake job 1 on n2 could not run the task: "
+        "task 1 is given back: no engine answers."
+    )
     with pytest.raises(Conflict, match="Placement 1 of task 1 is over"):
         bench.store.placements.claim(task.id, 1, "agent:1:a", job="1", node="n2")
     bench.turn(bench.take_control("next"))
 
     assert bench.cluster.requests["2"].number == 2
-    assert bench.store.tasks.get(task.id).status is TaskStatus.QUEUED
+    assert bench.cluster.requests["2"].avoid == ["n2"]
+
+
+def test_a_cluster_of_one_node_gets_a_task_back_that_this_node_gave_back(bench: Bench) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    bench.turn(controller)
+    bench.claim(task, "1")
+    assert bench.store.tasks.give_back(task.id, "agent:1:a")
+    bench.cluster.end("1", How.GIVEN_BACK, 75)
+    bench.turn(controller)
+    bench.cluster.refuses = "Slurm refuses the job: Requested node configuration is not available"
+    bench.turn(bench.take_control("next"))
+    bench.cluster.refuses = ""
+    bench.turn(bench.take_control("after it"))
+
+    assert bench.cluster.requests["2"].avoid == []
+    bench.work()
+    assert bench.runs == [task.id]
 
 
 def test_a_refused_job_waits_with_the_reason_and_others_go_on(bench: Bench) -> None:
