@@ -104,10 +104,13 @@ GresTypes=gpu
 DefMemPerCPU=512
 EnforcePartLimits=ALL
 JobRequeue=1
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 MailProg=/bin/true
 NodeName=${NODES[0]} NodeHostname=localhost NodeAddr=127.0.0.1 Port=$((PORT + 1)) CPUs=2 RealMemory=2000 Gres=gpu:2 State=UNKNOWN
 NodeName=${NODES[1]} NodeHostname=localhost NodeAddr=127.0.0.1 Port=$((PORT + 2)) CPUs=2 RealMemory=2000 Gres=gpu:2 State=UNKNOWN
-PartitionName=main Nodes=${NODES[0]},${NODES[1]} Default=YES MaxTime=60 State=UP
+PartitionName=main Nodes=${NODES[0]},${NODES[1]} Default=YES PriorityTier=1 MaxTime=60 State=UP
+PartitionName=urgent PriorityTier=10 PreemptMode=OFF Nodes=${NODES[0]},${NODES[1]} MaxTime=60 State=UP
 PartitionName=short Nodes=${NODES[0]},${NODES[1]} MaxTime=1 State=UP
 END
 }
@@ -173,7 +176,7 @@ start() {
 }
 
 stop() {
-  if daemon_pid controller >/dev/null; then timeout 10 scancel --signal=KILL --partition=main,short 2>/dev/null || true; fi
+  if daemon_pid controller >/dev/null; then timeout 10 scancel --signal=KILL --partition=main,short,urgent 2>/dev/null || true; fi
   for daemon in controller "${NODES[@]}" munge; do if pid=$(daemon_pid $daemon); then kill "$pid" || true; fi; done
   left=50
   for daemon in controller "${NODES[@]}" munge; do

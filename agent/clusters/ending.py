@@ -34,7 +34,7 @@ _VERDICTS = {
             "Give the task more with --time-limit, or the jobs with AGENT_SLURM_TIME"
         ),
     ),
-    How.PREEMPTED: ("job_preempted", "{who} had to make room for a job with a higher priority"),
+    How.PREEMPTED: ("job_preempted", "{who} had to make room for other jobs, or somebody requeued it"),
     How.GIVEN_BACK: ("job_failed", "{who} could not run the task"),
     How.NODE_FAILED: ("node_lost", "the node of {who} failed"),
     How.CANCELLED: ("job_cancelled", "{who} was cancelled on the cluster, not by `agent task stop`"),

@@ -35,13 +35,13 @@ class OwnJob:
 
     id: str | None
     node: str
-    is_restarted: bool  # the cluster has started it once more
+    restarts: int  # how often the cluster has started it once more
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> OwnJob:
         restarts = environment.get("SLURM_RESTART_COUNT", "0")
         node = environment.get("SLURMD_NODENAME") or os.uname().nodename
-        return cls(environment.get("SLURM_JOB_ID"), node, restarts.isdigit() and int(restarts) > 0)
+        return cls(environment.get("SLURM_JOB_ID"), node, int(restarts) if restarts.isdigit() else 0)
 
 
 def run_placed(installation: Installation, task_id: int, number: int, job: OwnJob, shutdown: Shutdown) -> Task:
@@ -53,7 +53,7 @@ def run_placed(installation: Installation, task_id: int, number: int, job: OwnJo
     store = installation.store
     with alive(installation, takes="one", task=task_id) as presence:
         wait_s = pauses()
-        restarted = job.is_restarted
+        restarted = job.restarts > 0
         while True:
             task = next((held for held in store.tasks.held_by(presence.id) if held.id == task_id), None)
             if task is None:
@@ -83,7 +83,7 @@ def why_job_ends(job: OwnJob) -> Cancelled:
         from agent.clusters.slurm import how_it_ends  # late: most jobs end by themselves
 
         with suppress(AgentError):
-            how = how_it_ends(job.id)
+            how = how_it_ends(job.id, job.restarts)
     if how is None:
         sentence = f"the cluster ended job {job.id} on {job.node} while the task ran; what was saved before is kept"
         return Cancelled(Cause.JOB_ENDED, sentence, reason=Cause.JOB_ENDED.value)

@@ -188,9 +188,9 @@ def _run(environment: Mapping[str, str], *words: str, env: Mapping[str, str] | N
     return done.stdout
 
 
-def how_it_ends(job: str) -> How | None:
+def how_it_ends(job: str, restarts: int) -> How | None:
     """Why Slurm ends a job that still runs, asked from within it. Raises ClusterUnavailable."""
-    return read_how_it_ends(_run(os.environ, "scontrol", "--oneliner", "show", "job", job))
+    return read_how_it_ends(_run(os.environ, "scontrol", "--oneliner", "show", "job", job), restarts)
 
 
 def _is_refusal(said: str) -> bool:

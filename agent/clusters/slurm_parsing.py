@@ -128,8 +128,11 @@ def read_exit_code(text: str) -> int | None:
     return _exit_code(found[1]) if found else None
 
 
-def read_how_it_ends(text: str) -> How | None:
-    """Of `scontrol --oneliner show job`: why Slurm ends a job that still runs; None where it does not say so."""
+def read_how_it_ends(text: str, restarts: int = 0) -> How | None:
+    """Of `scontrol --oneliner show job`: why Slurm ends a job that still runs; None where it does not say so.
+
+    `restarts` is the number of this start of the job. A job that is requeued counts its next one already.
+    """
     fields = dict(word.split("=", 1) for word in text.split() if "=" in word)
     state = fields.get("JobState", "")
     limit, ran = read_minutes(fields.get("TimeLimit", "")), read_minutes(fields.get("RunTime", ""))
@@ -137,7 +140,9 @@ def read_how_it_ends(text: str) -> How | None:
     near = _NEAR_MINUTES if state == "RUNNING" else 0
     if fields.get("Reason") == "TimeLimit" or (left is not None and left <= near):
         return How.TIME_LIMIT
-    if fields.get("PreemptTime", "None") not in ("None", "N/A", "Unknown"):
+    counted = fields.get("Restarts", "")
+    is_requeued = state == "COMPLETING" and counted.isdigit() and int(counted) > restarts
+    if is_requeued or fields.get("PreemptTime", "None") not in ("None", "N/A", "Unknown"):
         return How.PREEMPTED
     return _ENDED.get(state, How.CANCELLED if state == "COMPLETING" else None)
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain import Task, TaskStatus
+from agent.domain import FINAL, Task, TaskStatus
 from agent.errors import Conflict
 from agent.store.among import among
 from agent.store.cluster_control import ClusterControl, require_control
 from agent.store.columns import clean, clean_or_none, from_us, from_us_or_none, now_us, to_us
-from agent.store.schema import placements, tasks
+from agent.store.schema import clusters, placements, tasks
 from agent.store.task_claims import LIVE, UNCLAIMED, lease_until_us
 from agent.store.task_rows import TASK_COLUMNS, change_task, lock_task, to_task
 
@@ -191,6 +191,18 @@ class Placements(ClusterControl):
             if TaskStatus(row.status) is TaskStatus.QUEUED:
                 changed["status"] = TaskStatus.CONSUMED.value
             return change_task(connection, placement.task_id, changed)
+
+    def forget_jobs(self) -> None:
+        """Of the copy of a store: the jobs are those of the installation that was copied. Its tasks are not placed."""
+        ended = {"state": "ended", "how": "vanished", "why": "its installation was restored", "ended_us": now_us()}
+        with self._db.writing() as connection:
+            connection.execute(sa.update(placements).where(placements.c.state != "ended").values(ended))
+            connection.execute(
+                sa.update(tasks)
+                .where(tasks.c.placement.is_not(None), tasks.c.status.not_in([status.value for status in FINAL]))
+                .values(placement=None)
+            )
+            connection.execute(sa.delete(clusters))
 
     # ---------------------------------------------------------------- for the agent of a job
 

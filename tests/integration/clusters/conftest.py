@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.store.conftest import postgres_server  # noqa: F401 - a fixture
 from tests.support.slurm import SlurmCluster, slurm_cluster
 
 

@@ -27,8 +27,10 @@ from agent.installation import Installation
 from agent.run.shutdown import Shutdown
 from agent.settings import Settings
 from agent.store import Placement, Store, open_store
+from agent.submission import TaskRequest, new_task
 from agent.task_options import RequestedOptions
 from tests.chaos.audit import audit, end_runs_of
+from tests.support import example_runs
 from tests.support.inputs import COUNTED, write_model, write_project
 from tests.support.slurm import SlurmCluster
 from tests.support.tasks import queue_task
@@ -126,24 +128,34 @@ class Farm:
         return f"{tasks}\n{placements}\n{logs}\n{self.slurm.call('squeue', '--all', '--states=all')}"
 
 
+@contextmanager
+def farm_of(slurm: SlurmCluster, folder: Path, **settings: Any) -> Iterator[Farm]:
+    made = Settings(
+        home=folder / "home",
+        engine="process",
+        slurm_poll=0.3,
+        slurm_home=str(folder / "node"),
+        slurm_cpus=1,
+        **settings,
+    )
+    made.home.mkdir()
+    with open_store(made.store) as store:
+        artifacts = open_artifacts(made.artifacts)
+        inputs = {
+            "project": library.add_project(store, artifacts, write_project(folder / "fruit")),
+            "model": library.add_model(store, artifacts, write_model(folder / "start")),
+        }
+        try:
+            yield Farm(Installation(store, artifacts, made), slurm, folder, inputs)
+        finally:
+            slurm.call("scancel", "--signal=KILL", "--partition=main,short,urgent")
+            slurm.call("scancel", "--partition=main,short,urgent")
+
+
 @pytest.fixture
 def farm(slurm: SlurmCluster, tmp_path: Path) -> Iterator[Farm]:
-    settings = Settings(
-        home=tmp_path / "home", engine="process", slurm_poll=0.3, slurm_home=str(tmp_path / "node"), slurm_cpus=1
-    )
-    settings.home.mkdir()
-    with open_store(settings.store) as store:
-        artifacts = open_artifacts(settings.artifacts)
-        inputs = {
-            "project": library.add_project(store, artifacts, write_project(tmp_path / "fruit")),
-            "model": library.add_model(store, artifacts, write_model(tmp_path / "start")),
-        }
-        farm = Farm(Installation(store, artifacts, settings), slurm, tmp_path, inputs)
-        try:
-            yield farm
-        finally:
-            slurm.call("scancel", "--signal=KILL", "--partition=main,short")
-            slurm.call("scancel", "--partition=main,short")
+    with farm_of(slurm, tmp_path) as farm:
+        yield farm
 
 
 def test_twenty_tasks_over_two_nodes_keep_every_line_and_checkpoint(farm: Farm) -> None:
@@ -231,6 +243,18 @@ def test_a_job_that_somebody_cancels_keeps_what_was_saved_and_says_so(farm: Farm
 
     assert (ended.status, ended.reason) == (TaskStatus.ERROR, "job_cancelled"), ended
     assert "was cancelled on the cluster" in (ended.message or "")
+    assert audit(farm.installation, []) == []
+
+
+def test_a_preempted_job_keeps_what_was_saved_and_says_so(farm: Farm) -> None:
+    with farm.controller():
+        task = farm.long()
+        farm.runs(task)
+        urgent = ("--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=true")
+        farm.slurm.call("sbatch", "--wait", *urgent)
+        ended = farm.ends(task)
+
+    assert (ended.status, ended.reason) == (TaskStatus.ERROR, "job_preempted"), ended
     assert audit(farm.installation, []) == []
 
 
@@ -327,3 +351,31 @@ def test_the_check_says_that_slurm_does_not_answer(farm: Farm, monkeypatch: pyte
         if finding.verdict is Verdict.FAIL
     ]
     assert (last.about, "scontrol ping" in last.remedy) == ("controller", True)
+
+
+def test_the_example_trains_and_predicts_with_its_store_on_a_server(
+    slurm: SlurmCluster, tmp_path: Path, postgres_server: str
+) -> None:
+    example_runs.sample("fruit", tmp_path / "drawn", "--images", 12, "--seed", 7)
+    with farm_of(slurm, tmp_path, store_url=postgres_server, slurm_memory="1500M") as farm, farm.controller():
+        plugin = library.add_plugin_folder(farm.store, example_runs.SEGMENTATION, "local")
+        project = library.add_project(farm.store, farm.installation.artifacts, tmp_path / "drawn")
+        new = new_task(
+            farm.store,
+            farm.installation.settings,
+            TaskRequest(
+                type="train", plugin=plugin, project=project, model=None, overrides=("epochs=1", "data_workers=0")
+            ),
+            artifacts=farm.installation.artifacts,
+        )
+        trained = farm.ends(farm.store.tasks.add(new), 200)
+        assert trained.status is TaskStatus.FINISHED, farm.state()
+        predicted = farm.ends(
+            queue_task(
+                farm.installation, plugin=plugin, project=project, type="inference", model=f"task:{trained.id}/best"
+            ),
+            200,
+        )
+        assert predicted.status is TaskStatus.FINISHED, farm.state()
+        assert predicted.result_project_id is not None
+        assert farm.store.projects.get(predicted.result_project_id).images_count == 12

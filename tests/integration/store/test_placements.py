@@ -98,3 +98,18 @@ def test_placements_go_with_their_task(store: Store, task: Task) -> None:
     assert store.tasks.purge(task.id)
     assert store.placements.of_task(task.id) == []
     assert store.placements.unsettled("c") == []
+
+
+def test_a_restored_store_leaves_the_jobs_to_the_installation_that_was_copied(
+    store: Store, new_task: Callable[..., NewTask], task: Task
+) -> None:
+    running = store.tasks.add(new_task(store))
+    for one in (task, running):
+        place(store, one)
+    store.placements.claim(running.id, 1, "job:1:a", job="7", node="n1")
+    store.placements.forget_jobs()
+
+    assert store.placements.unsettled("c") == []
+    assert [one.id for one in store.placements.to_place("c", 10)] == [task.id]
+    assert [lost.id for lost in store.tasks.lost(gone=["job:1:a"])] == [running.id]
+    assert store.placements.control("c", "me", {}, 30, instead_of=None)

@@ -111,6 +111,11 @@ def test_a_job_that_is_being_ended_says_why(text: str, how: How | None) -> None:
     assert read_how_it_ends(text) == how
 
 
+def test_a_job_that_is_put_back_into_the_queue_counts_its_next_start() -> None:
+    said = "JobState=COMPLETING Reason=None Restarts=1 RunTime=00:00:10 TimeLimit=01:00:00"
+    assert (read_how_it_ends(said, restarts=0), read_how_it_ends(said, restarts=1)) == (How.PREEMPTED, How.CANCELLED)
+
+
 def test_the_capacity_counts_nodes_and_processors() -> None:
     capacity = read_sinfo("3|idle|0/12/0/12\n2|mix|6/2/0/8\n1|idle*|0/4/0/4\n1|down|0/0/4/4\nnonsense\n")
     assert (capacity.nodes, capacity.nodes_idle, capacity.cpus, capacity.cpus_idle) == (7, 3, 28, 18)
