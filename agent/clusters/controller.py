@@ -76,7 +76,8 @@ class Controller:
         candidates = [task for task in self._placements.to_place(self._cluster.name, most) if self._may_place(task.id)]
         if not candidates:
             return
-        room = most - len(self._placements.unsettled(self._cluster.name))
+        refused = [p.job is None and p.why is not None for p, _ in self._placements.unsettled(self._cluster.name)]
+        room = most - max(refused.count(False), refused.count(True))  # what is refused holds up nothing, up to a limit
         for task in candidates[: max(0, room)]:
             label = f"{self._label}-{task.id}"
             placement = self._placements.place(self._cluster.name, self._controller, task.id, label)

@@ -114,6 +114,25 @@ def test_no_more_jobs_are_in_the_queue_than_were_allowed(bench: Bench) -> None:
     assert len(bench.cluster.jobs) == 4
 
 
+def test_refused_jobs_take_the_place_of_no_other(bench: Bench) -> None:
+    settings = bench.installation.settings.model_copy(update={"slurm_jobs": 2})
+    bench.installation = Installation(bench.store, bench.installation.artifacts, settings)
+    controller = bench.take_control()
+    bench.cluster.refuses = "Slurm refuses the job: invalid account"
+    bench.queue()
+    bench.turn(controller)
+    bench.cluster.refuses = ""
+    good = [bench.queue() for _ in range(3)]
+    bench.turn(controller)
+    bench.work()
+    bench.turn(controller)
+    bench.turn(controller)
+    bench.work()
+    bench.turn(controller)
+    bench.work()
+    assert bench.runs == [task.id for task in good]
+
+
 def test_a_waiting_task_that_is_stopped_loses_its_job(bench: Bench) -> None:
     task, controller = bench.queue(), bench.take_control()
     bench.turn(controller)

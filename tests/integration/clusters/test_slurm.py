@@ -31,7 +31,7 @@ from agent.submission import TaskRequest, new_task
 from agent.task_options import RequestedOptions
 from tests.chaos.audit import audit, end_runs_of
 from tests.support import example_runs
-from tests.support.inputs import COUNTED, write_model, write_project
+from tests.support.inputs import COUNTED, Cli, write_model, write_project
 from tests.support.slurm import SlurmCluster
 from tests.support.tasks import queue_task
 
@@ -116,6 +116,9 @@ class Farm:
 
     def placed(self, task: Task) -> Placement:
         return self.store.placements.of_task(task.id)[-1]
+
+    def has_job(self, task: Task) -> bool:
+        return any(one.job is not None for one in self.store.placements.of_task(task.id))
 
     def waits(self, task: Task) -> str:
         self.until(lambda: (placed := self.store.placements.of_task(task.id)) and placed[-1].why)
@@ -283,6 +286,29 @@ def test_another_controller_goes_on_with_the_jobs_of_the_first(farm: Farm) -> No
 
     assert ended.status is TaskStatus.FINISHED
     assert farm.placed(task).number == 1
+
+
+def test_controllers_that_are_killed_place_no_task_twice_and_forget_none(farm: Farm) -> None:
+    settings = farm.installation.settings
+    cli = Cli(settings.home, {
+        "AGENT_ENGINE": "process", "AGENT_SLURM_POLL": "0.3", "AGENT_SLURM_HOME": settings.slurm_home,
+        "AGENT_SLURM_CPUS": "1", **farm.slurm.env,
+    })  # fmt: skip
+    tasks = [farm.queue(*SHORT) for _ in range(6)]
+    for jobs in (1, 3, 5):
+        process = cli.start("run", "--cluster", "slurm")
+        farm.until(lambda jobs=jobs: sum(farm.has_job(task) for task in tasks) >= jobs)
+        process.kill()
+        process.communicate()
+    with farm.controller():
+        ended = [farm.ends(task, 200) for task in tasks]
+
+    assert {task.status for task in ended} == {TaskStatus.FINISHED}, farm.state()
+    assert audit(farm.installation, []) == []
+    assert [len(farm.store.placements.of_task(task.id)) for task in tasks] == [1] * 6
+    names = farm.slurm.call("squeue", "--noheader", "--states=all", "--format=%j").split()
+    mine = [name for name in names if name in {farm.placed(task).label for task in tasks}]
+    assert len(mine) == len(set(mine)) == 6
 
 
 def test_a_task_whose_node_dies_gets_an_end(farm: Farm) -> None:
