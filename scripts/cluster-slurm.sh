@@ -176,7 +176,7 @@ start() {
 }
 
 stop() {
-  if daemon_pid controller >/dev/null; then timeout 10 scancel --signal=KILL --partition=main,short,urgent 2>/dev/null || true; fi
+  if daemon_pid controller >/dev/null; then timeout 10 scancel --user=root 2>/dev/null || true; fi
   for daemon in controller "${NODES[@]}" munge; do if pid=$(daemon_pid $daemon); then kill "$pid" || true; fi; done
   left=50
   for daemon in controller "${NODES[@]}" munge; do

@@ -151,8 +151,7 @@ def farm_of(slurm: SlurmCluster, folder: Path, **settings: Any) -> Iterator[Farm
         try:
             yield Farm(Installation(store, artifacts, made), slurm, folder, inputs)
         finally:
-            slurm.call("scancel", "--signal=KILL", "--partition=main,short,urgent")
-            slurm.call("scancel", "--partition=main,short,urgent")
+            slurm.call("scancel", "--user=root")
 
 
 @pytest.fixture
