@@ -8,9 +8,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,9 @@ class Farm:
     def placed(self, task: Task) -> Placement:
         return self.store.placements.of_task(task.id)[-1]
 
-    def has_job(self, task: Task) -> bool:
-        return any(one.job is not None for one in self.store.placements.of_task(task.id))
+    def have_jobs(self, tasks: Sequence[Task], count: int) -> bool:
+        found = self.store.placements.of_tasks([task.id for task in tasks])
+        return sum(any(one.job is not None for one in placements) for placements in found.values()) >= count
 
     def waits(self, task: Task) -> str:
         self.until(lambda: (placed := self.store.placements.of_task(task.id)) and placed[-1].why)
@@ -296,7 +298,7 @@ def test_controllers_that_are_killed_place_no_task_twice_and_forget_none(farm: F
     tasks = [farm.queue(*SHORT) for _ in range(6)]
     for jobs in (1, 3, 5):
         process = cli.start("run", "--cluster", "slurm")
-        farm.until(lambda jobs=jobs: sum(farm.has_job(task) for task in tasks) >= jobs)
+        farm.until(partial(farm.have_jobs, tasks, jobs))
         process.kill()
         process.communicate()
     with farm.controller():
