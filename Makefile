@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE # where a machine sets it, each command would compile all its modules again
 
 help: ## list these targets
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) engine ## virtual environment, packages, container engine and base image where possible
 
@@ -58,6 +58,9 @@ endurance: $(STAMP) ## many lines, many tasks; memory, files and threads must no
 bench: setup ## ratios against peers and limits, with their spread
 	$(PY) -m benchmarks
 
+cluster-slurm: ## start a Slurm cluster of two nodes on this machine, for tests (ARGS=stop ends it, ARGS=status shows it)
+	@scripts/cluster-slurm.sh $(or $(ARGS),start)
+
 demo: $(STAMP) ## train and predict on a sample project (AGENT_ENGINE=process without Docker)
 	@$(PY) scripts/demo.py
 
@@ -74,4 +77,4 @@ up: $(STAMP) ## start the web and an agent on this machine
 clean: ## remove what these targets made in this folder
 	rm -rf .venv .build node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup engine check unit test sdk-matrix e2e e2e-user chaos endurance bench demo fuzz pictures docs up clean
+.PHONY: help setup engine check unit test sdk-matrix e2e e2e-user chaos endurance bench cluster-slurm demo fuzz pictures docs up clean

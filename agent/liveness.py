@@ -48,7 +48,13 @@ def is_alive(agent: AgentRow) -> bool:
 def agents_alive(store: Store, *, takes: str | None = None) -> list[AgentRow]:
     """The agents that are alive, the last seen first; with `takes` ("queue" or "one") only those that take this."""
     agents = store.agents.list()
-    return [agent for agent in agents if takes in (None, agent.info.get("takes", "queue")) and is_alive(agent)]
+    return [agent for agent in agents if takes in (None, _takes(agent)) and is_alive(agent)]
+
+
+def _takes(agent: AgentRow) -> str:
+    """A controller that places queued tasks on a cluster takes them from the queue as well."""
+    takes = str(agent.info.get("takes", "queue"))
+    return "queue" if takes == "cluster" else takes
 
 
 def gone_agents(store: Store, node: str = "", silent: Collection[str] | None = None) -> frozenset[str]:
@@ -116,7 +122,7 @@ def why_waiting(agents: Sequence[AgentRow], task: Task, plugin: Plugin, names: M
     An agent says what is wrong with its machine in `info["waiting"]`, by engine; "storage" concerns every task. `names`
     are those of nodes, by id.
     """
-    takers = [a for a in agents if a.info.get("takes", "queue") == "queue" or a.info.get("task") == task.id]
+    takers = [a for a in agents if _takes(a) == "queue" or a.info.get("task") == task.id]
     if not takers:
         return "No agent takes tasks from the queue; start one with `agent up`."
     on_node = [agent for agent in takers if plugin.node in (None, agent.node)]

@@ -179,6 +179,21 @@ class Settings(BaseSettings):
     keep_images_days: Days | None = None  # images built here
     trash_days: Days = 7  # how long a deleted model can be restored
 
+    # Of `agent run --cluster slurm` (docs/reference/clusters.md).
+    slurm_partition: str = ""
+    slurm_account: str = ""
+    slurm_qos: str = ""
+    slurm_gres: str = ""  # GPUs of a job, as Slurm writes them: gpu:1; empty: none are asked for
+    slurm_cpus: int = Field(default=0, ge=0, le=100_000)  # of a job; 0: as the partition gives
+    slurm_memory: Literal[""] | Size = ""  # of a job whose task has no limit; empty: as the partition gives
+    slurm_time: str = ""  # limit of a job whose task has no time limit, as Slurm writes it: 1-12:00:00
+    slurm_options: str = ""  # further options of sbatch, as in a shell
+    slurm_agent: str = ""  # the command of the agent on the nodes; empty: this agent's own
+    slurm_home: str = ""  # home of the agent on a node; empty: a folder on the node's own disk
+    slurm_logs: Folder = None  # logs of jobs, on a disk that nodes and controller share; None: a folder in home
+    slurm_jobs: int = Field(default=100, ge=1, le=100_000)  # that wait or run at the same time, at most
+    slurm_poll: float = Field(default=5, ge=0.1, le=3600)  # seconds between two questions to Slurm
+
     name: str = Field(default_factory=lambda: os.uname().nodename)  # this agent's name in the list
     labels: Labels = ""  # of this node, for tasks that ask for some with --on: zone=lab,gpu=a100
     token: str = ""  # the web's token; empty: made once and kept in home/token
@@ -224,6 +239,10 @@ class Settings(BaseSettings):
     @property
     def hardened_memory_bytes(self) -> int | None:
         return size_bytes(self.hardened_memory) if self.hardened_memory else None
+
+    @property
+    def slurm_memory_bytes(self) -> int | None:
+        return size_bytes(self.slurm_memory) if self.slurm_memory else None
 
     @property
     def shm_bytes(self) -> int:

@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # Install the tools that only tests need: a headless Chromium for the pages, docker-compose for the compose file, nginx for
-# the pages behind a proxy. They are installed as root on Debian only. Elsewhere the script names the missing tools, and the
+# the pages behind a proxy, Slurm for tasks on a cluster. They are installed as root on Debian only. Elsewhere the script names the missing tools, and the
 # tests that need them are skipped.
 set -euo pipefail
 
 missing=()
+services=() # that their packages would start
 chromium=
 for name in chromium-headless-shell chromium chromium-browser google-chrome; do command -v "$name" >/dev/null && chromium=$name; done
 [ -n "$chromium" ] || missing+=(chromium-headless-shell)
 command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || missing+=(docker-compose)
-command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing+=(nginx)
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || { missing+=(nginx) && services+=(nginx); }
+if ! PATH=$PATH:/usr/sbin command -v slurmd munged sbatch >/dev/null; then # where one of them is, the machine may be a cluster's
+  missing+=(slurm-wlm munge) && services+=(munge slurmd slurmctld)
+fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -22,7 +26,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   fi
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-  [[ " ${missing[*]} " != *" nginx "* ]] || systemctl disable --quiet nginx 2>/dev/null || true # nor at the next start
+  for service in "${services[@]}"; do systemctl disable --quiet "$service" 2>/dev/null || true; done # nor at the next start
 else
   echo "not found: ${missing[*]}; install them by your system's way to run the tests that need them" >&2
 fi

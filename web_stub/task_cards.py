@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +18,7 @@ from web_stub.resources.tasks import (
     Checkpoint,
     LastMetric,
     Outcome,
+    Placement,
     Progress,
     QueuedTask,
     TaskCard,
@@ -26,6 +27,7 @@ from web_stub.resources.tasks import (
 )
 
 if TYPE_CHECKING:
+    from agent.store import Placement as StoredPlacement
     from agent.store import Store
 
 BARS_SHOWN = 100  # of a task, those that moved last
@@ -48,8 +50,13 @@ class TaskCards:
     def cards(self, tasks: Iterable[Task]) -> list[TaskCard]:
         """Cards of several tasks, in a few questions to the store however many they are."""
         tasks = list(tasks)
-        refs, waits, outcomes = _Refs(self._store, tasks), _Waits(self._store), self._outcomes_of(tasks)
-        return [TaskCard.of(task, outcomes[task.id], waits_for=waits.of(task), **refs.of(task)) for task in tasks]
+        refs, outcomes = _Refs(self._store, tasks), self._outcomes_of(tasks)
+        placed = self._store.placements.of_tasks([task.id for task in tasks])
+        waits = _Waits(self._store, placed)
+        return [
+            TaskCard.of(task, outcomes[task.id], waits_for=waits.of(task), job=_job(placed, task), **refs.of(task))
+            for task in tasks
+        ]
 
     def detail(self, task: Task) -> TaskDetail:
         return self._detailed(TaskDetail, task)
@@ -59,8 +66,12 @@ class TaskCards:
         return self._detailed(QueuedTask, task, notes=list(notes))
 
     def _detailed(self, kind: type[_Detail], task: Task, **given: Any) -> _Detail:
-        refs, waits, outcomes = _Refs(self._store, [task]), _Waits(self._store), self._outcomes_of([task])
-        return kind.of(task, outcomes[task.id], waits_for=waits.of(task), **refs.of(task), **given)
+        refs, outcomes = _Refs(self._store, [task]), self._outcomes_of([task])
+        placed = self._store.placements.of_tasks([task.id])
+        placements = [Placement.of(one) for one in placed.get(task.id, [])]
+        waits, job = _Waits(self._store, placed).of(task), _job(placed, task)
+        given |= refs.of(task)
+        return kind.of(task, outcomes[task.id], waits_for=waits, job=job, placements=placements, **given)
 
     def _outcomes_of(self, tasks: Sequence[Task]) -> dict[int, Outcome]:
         with self._lock:
@@ -99,6 +110,11 @@ def checkpoints_of(store: Store, task_id: int) -> list[Checkpoint]:
     return [Checkpoint.of(known, models.get(known.model_id) if known.model_id else None) for known in found]
 
 
+def _job(placed: Mapping[int, Sequence[StoredPlacement]], task: Task) -> str | None:
+    """The newest job of a task that was placed on a cluster."""
+    return placed[task.id][-1].title if task.id in placed else None
+
+
 class _Refs:
     """The plugin, project and model of each of these tasks."""
 
@@ -119,8 +135,9 @@ class _Refs:
 class _Waits:
     """Why tasks wait, for their turn or for a silent node. The agents are read once, and only where a task may wait."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, placed: Mapping[int, Sequence[StoredPlacement]]) -> None:
         self._store = store
+        self._placed = placed
         self._listed = cache(lambda: {agent.id: agent for agent in store.agents.list()})
         self._agents = cache(lambda: [agent for agent in self._listed().values() if is_alive(agent)])
         self._names = cache(store.nodes.names)
@@ -131,4 +148,6 @@ class _Waits:
             return None
         if task.status is not TaskStatus.QUEUED:
             return why_stalled(task, self._listed(), self._names()) or None
+        if (placed := self._placed.get(task.id)) and (why := placed[-1].waits_for):
+            return why
         return why_waiting(self._agents(), task, self._plugin(task.plugin_id), self._names()) or None

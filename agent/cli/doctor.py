@@ -39,7 +39,7 @@ def doctor(json: Json = False) -> None:
         show.as_json({"ok": code == 0, "findings": found})
     else:
         for finding in found:
-            _print(finding)
+            print_finding(finding)
     raise typer.Exit(code)
 
 
@@ -85,7 +85,7 @@ def diagnose(
     show.err.print(packed.about, markup=False)
 
 
-def _print(finding: Finding) -> None:
+def print_finding(finding: Finding) -> None:
     show.out.print(f"{finding.verdict.value:4}", style=_COLORS[finding.verdict], end=" ")
     show.out.print(f"{finding.about}: {finding.said}", markup=False)
     if finding.remedy:

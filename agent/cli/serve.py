@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.cli.children import Child, Signals, parent_watched, watch
+from agent.cli.cluster_runs import place_on, run_in_job
 from agent.cli.installation import load_settings, open_installation
 from agent.cli.signals import interruptible
+from agent.errors import BadInput
 from agent.logs import log_to_stderr
 
 if TYPE_CHECKING:
@@ -26,9 +28,23 @@ def run(
     task: Annotated[
         int | None, typer.Option(help="Run only this task, queued or lost by its agent, and end with its exit code.")
     ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Place queued tasks on this cluster (slurm) in place of running them here.")
+    ] = None,
+    placement: Annotated[int | None, typer.Option(hidden=True)] = None,  # a cluster's job gives it to its agent
     parent_fd: ParentFd = None,
 ) -> None:
     """Take and run queued tasks until interrupted. Running tasks go on then, and the next agent goes on with them."""
+    if cluster is not None:
+        if task is not None:
+            raise BadInput("--cluster places queued tasks, --task runs one here; give one of them")
+        place_on(cluster)
+        return
+    if placement is not None:
+        if task is None:
+            raise BadInput("--placement is the placement of a task; give --task too")
+        run_in_job(task, placement)
+        return
     from agent.run.outcome import exit_code
     from agent.worker.loop import run_forever, run_one  # late: only these two commands run tasks
 

@@ -26,7 +26,7 @@ from agent.nodes import why_stalled
 from agent.patience import Patience
 
 if TYPE_CHECKING:
-    from agent.store import Store, UsagePeaks
+    from agent.store import Placement, Store, UsagePeaks
 
 app = typer.Typer(no_args_is_help=True)
 Id = Annotated[int, typer.Argument(metavar="TASK", help="The task's id.")]
@@ -47,7 +47,13 @@ def summary(store: Store, task: Task) -> dict[str, Any]:
         "peaks_of_shared_gpus": store.usage.is_of_shared_gpus(task.id),
         "trial": store.studies.of_tasks([task.id]).get(task.id),
         "attempts": store.attempts.list(task.id),
+        "placements": store.placements.of_task(task.id),
     }
+
+
+def _placements(placements: Iterable[Placement]) -> list[tuple[str, object]]:
+    """The jobs of a task on a cluster, as rows for a terminal."""
+    return [("job", f"{one.title}: {one.how or one.state}" + (f", {one.why}" if one.why else "")) for one in placements]
 
 
 def _peaks(peaks: UsagePeaks | None, *, of_shared_gpus: bool) -> list[tuple[str, object]]:
@@ -184,8 +190,10 @@ def _waits(store: Store, tasks: Iterable[Task]) -> dict[int, str]:
     listed = {agent.id: agent for agent in store.agents.list()} if waiting else {}
     names = store.nodes.names() if waiting else {}
     alive = [agent for agent in listed.values() if is_alive(agent)]
+    placed = store.placements.of_tasks([task.id for task in waiting if task.status is TaskStatus.QUEUED])
+    jobs = {task_id: placements[-1].waits_for for task_id, placements in placed.items()}
     reasons = {
-        task.id: why_waiting(alive, task, store.plugins.get(task.plugin_id), names)
+        task.id: jobs.get(task.id) or why_waiting(alive, task, store.plugins.get(task.plugin_id), names)
         if task.status is TaskStatus.QUEUED
         else why_stalled(task, listed, names)
         for task in waiting
@@ -255,6 +263,7 @@ def show_(task_id: Id, json: Json = False) -> None:
             ("study", trial and f"{trial.study_id}, trial {trial.number}"),
             ("node", names.get(task.node or "", task.node)),
             *_attempts(full["attempts"], names),
+            *_placements(full["placements"]),
             ("engine", task.engine),
             ("image", task.image_digest),
             ("created", task.created_at),

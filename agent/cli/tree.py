@@ -31,6 +31,7 @@ COMMANDS = {
     "run": Place("serve", "run", "Take and run queued tasks until interrupted."),
     "web": Place("serve", "web", "The web of `agent up`.", hidden=True),
     "down": Place("down", "down", "End the agents of this installation; tasks go on."),
+    "cluster": Place("cluster", "app", "Clusters that run tasks: is everything there?"),
     "doctor": Place("doctor", "doctor", "Look at everything that a task needs."),
     "diagnose": Place("doctor", "diagnose", "Pack what a report of a bug needs, without secrets."),
     "notify": Place("notify", "notify", "Try the addresses to which messages go."),

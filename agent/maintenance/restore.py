@@ -75,6 +75,7 @@ def _restore(settings: Settings, backup: BackupReader, folder: Path, store_file:
         with open_store(f"sqlite:///{copy}") as restored:  # brings it to this program's schema
             if damage := restored.damage():
                 raise BadInput(f"The database in the backup is damaged: {damage[0]}. Use another backup.")
+            restored.placements.forget_jobs()
             restored.tokens.forget_all()  # backups of older releases have them
             restored.nodes.forget_all()
             restored.make_single_file()

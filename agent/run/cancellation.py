@@ -16,6 +16,7 @@ class Cause(StrEnum):
     STOPPED_BY_USER = "stopped_by_user"
     TRIAL_PRUNED = "trial_pruned"  # its study sees nothing in going on with it
     AGENT_STOPPED = "agent_stopped"  # the agent ends, and was asked to stop its tasks first
+    JOB_ENDED = "job_cancelled"  # the cluster ends the job in which the agent runs; its own reason is recorded
     TIME_LIMIT = "time_limit"
     IDLE_LIMIT = "idle_limit"
     DISK_FULL = "disk_full"  # nearly: there is still room to record the end

@@ -20,7 +20,7 @@ from agent.events.model import Level, Stream
 from agent.fs.disk import lack_of_space
 from agent.patience import Patience
 from agent.recorder import Recorder
-from agent.run.cancellation import AGENT_STOPPED, Cancelled, Cause
+from agent.run.cancellation import Cancelled, Cause
 from agent.run.machine import disks
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Interrupts:
         if self.cancelled is not None:
             raise self.cancelled
         if self._shutdown.stops:
-            raise Cancelled(Cause.AGENT_STOPPED, AGENT_STOPPED)
+            raise self._shutdown.cancelled()
 
     def _raise_if_stopped(self, store: Store) -> None:
         tasks = store.tasks
@@ -98,6 +98,11 @@ class Interrupts:
             raise Cancelled.left(self._task.id)
         if self.cancelled is not None and self.cancelled.cause.leaves_the_task:
             raise self.cancelled
+
+    def raise_if_stopped(self) -> None:
+        """Raises Cancelled when the agent stops its tasks: what ends the agent may have ended the plugin as well."""
+        if self._shutdown.stops:
+            raise self._shutdown.cancelled()
 
     def shuts_down_within(self, seconds: float) -> bool:
         """Wait so long, or until the agent shuts down; whether it does."""

@@ -214,7 +214,10 @@ _EXIT_CODES = {
         ArtifactsAway,
         DiskFull,
     )
-} | {"mode_missing": BadInput.exit_code}
+} | {
+    "mode_missing": BadInput.exit_code,
+    **dict.fromkeys(("job_failed", "job_cancelled", "job_preempted", "node_lost"), CouldNotStart.exit_code),
+}
 
 
 def exit_code(task: Task) -> int:

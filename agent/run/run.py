@@ -246,6 +246,8 @@ class Run:
             self.recorder.note(f"the container ended well, but {result.error}", Level.WARN)
         if self.interrupts.cancelled is not None:
             raise self.interrupts.cancelled
+        if result.signal is not None:
+            self.interrupts.raise_if_stopped()
         entry = f"/workdir/src/{self.task.type.value}.py"
         facts = Facts(self.task.config, has_model=self._has_model())
         if (failure := plugin_failure(result, collected, entry=entry, facts=facts)) is not None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+
+from agent.run.cancellation import AGENT_STOPPED, Cancelled, Cause
 
 
 class Shutdown:
@@ -12,9 +15,15 @@ class Shutdown:
     and recorded as such. An agent that is asked for both stops them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, why: Callable[[], Cancelled] | None = None) -> None:
+        """`why` says for what reason tasks are stopped; without it, because a person ends the agent."""
         self._asked = threading.Event()
         self._stops = False
+        self._why = why
+
+    def cancelled(self) -> Cancelled:
+        """The cancellation of a task that is stopped."""
+        return self._why() if self._why is not None else Cancelled(Cause.AGENT_STOPPED, AGENT_STOPPED)
 
     def leave(self) -> None:
         self._asked.set()

@@ -32,6 +32,7 @@ from agent.store.models import Models
 from agent.store.names import Names
 from agent.store.nodes import NodeRow, Nodes
 from agent.store.outage import Outage
+from agent.store.placements import Placement, Placements
 from agent.store.plugins import Plugins
 from agent.store.progress import ProgressBar, ProgressBars
 from agent.store.project_search import ProjectQuestion
@@ -67,6 +68,8 @@ __all__ = [
     "NodeRow",
     "Origin",
     "Place",
+    "Placement",
+    "Placements",
     "Plugins",
     "PointArrays",
     "Points",
@@ -117,6 +120,7 @@ class Store:
         self.gallery = Gallery(database)
         self.plugins = Plugins(database)
         self.studies = Studies(database)
+        self.placements = Placements(database)
         self.agents = Agents(database)
         self.nodes = Nodes(database)
         self.tokens = Tokens(database)

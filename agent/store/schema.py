@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0011"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0012"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -202,6 +202,7 @@ tasks = Table(
     Column("node", Text),  # of the agent that has it: a container is seen from the node that launched it, and no other
     Column("attempt", Integer, nullable=False, server_default="1"),
     Column("needs", Text),  # what a node must have for it (`needs.py`); null: nothing in particular
+    Column("placement", Integer),  # the number of the placement whose agent alone may take it; null: any agent may
     CheckConstraint(
         "status IN ('queued', 'consumed', 'started', 'deployed', 'terminating', 'finished', 'error', 'stopped')",
         name="status",
@@ -375,6 +376,37 @@ agents = Table(
     Column("name", Text, nullable=False),
     Column("info", Text, nullable=False),
     Column("last_seen_us", Us, nullable=False),
+)
+
+# Clusters on which tasks are placed. Each has at most one controller.
+clusters = Table(
+    "clusters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("controller", Text),  # the process that places tasks there
+    Column("controller_info", Text),
+    Column("seen_us", Us),  # its last heartbeat
+)
+
+# The starts of a task by a cluster: the jobs that were to run its agent. The row is written before its job.
+placements = Table(
+    "placements",
+    metadata,
+    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1 on
+    Column("cluster", Text, nullable=False),
+    Column("label", Text, nullable=False),  # by which the job is found while its id is not known here
+    Column("job", Text),
+    Column("state", Text, nullable=False),
+    Column("why", Text),  # it waits, or ended so: a sentence
+    Column("node", Text),
+    Column("submitted_us", Us, nullable=False),
+    Column("started_us", Us),
+    Column("claimed_us", Us),  # its agent has taken the task
+    Column("ended_us", Us),
+    Column("how", Text),
+    CheckConstraint("state IN ('placing', 'waiting', 'running', 'ended')", name="state"),
+    Index("ix_placements_state_cluster", "state", "cluster"),
 )
 
 tokens = Table(

@@ -20,6 +20,7 @@ from agent.store.task_rows import TASK_COLUMNS, change_task, lock_task, to_task
 from agent.store.wake import QUEUE
 
 LIVE = [status for status in TaskStatus if status not in FINAL and status is not TaskStatus.QUEUED]
+IS_NOT_PLACED = tasks.c.placement.is_(None)  # a cluster's controller answers for the others (`placements.py`)
 UNCLAIMED = {"agent_id": None, "node": None, "started_us": None}
 
 
@@ -105,7 +106,7 @@ class TaskClaims:
         """
         oldest = sa.select(tasks.c.id).order_by(tasks.c.id).limit(1)
         if task_id is not None:
-            oldest = oldest.where(tasks.c.status == TaskStatus.QUEUED.value, tasks.c.id == task_id)
+            oldest = oldest.where(tasks.c.status == TaskStatus.QUEUED.value, tasks.c.id == task_id, IS_NOT_PLACED)
         else:
             oldest = oldest.where(_queued(agent_id), _of_study(study_id))
         oldest = oldest.where(_fits(node, needs), tasks.c.id.not_in(but))
@@ -198,7 +199,7 @@ class TaskClaims:
 def _queued(agent_id: str) -> sa.ColumnElement[bool]:
     """The queued tasks that this agent may take."""
     may_take = tasks.c.only_for.is_(None) | (tasks.c.only_for == agent_name(agent_id))
-    return sa.and_(tasks.c.status == TaskStatus.QUEUED.value, may_take)
+    return sa.and_(tasks.c.status == TaskStatus.QUEUED.value, IS_NOT_PLACED, may_take)
 
 
 def _of_study(study_id: int | None) -> sa.ColumnElement[bool]:
@@ -219,7 +220,7 @@ def _fits(node: str | None, needs: Collection[str] | None) -> sa.ColumnElement[b
 
 def _left_by(agents: Collection[str], node: str | None) -> sa.ColumnElement[bool]:
     """The tasks of these agents that have not ended, without those that were launched on another node than this."""
-    left = sa.and_(tasks.c.status.in_(LIVE), tasks.c.agent_id.in_(agents))
+    left = sa.and_(tasks.c.status.in_(LIVE), tasks.c.agent_id.in_(agents), IS_NOT_PLACED)
     if node is None:
         return left
     return sa.and_(left, sa.or_(tasks.c.node.is_(None), tasks.c.node == node, tasks.c.engine.is_(None)))

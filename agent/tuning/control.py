@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from agent.controllers import has_died
 from agent.errors import AgentError, Conflict
-from agent.heartbeats import Heartbeats
 from agent.liveness import SEEN_WITHIN, process_runs, this_process
 
 if TYPE_CHECKING:
     from agent.store import Store, Study
 
-LEASE_S = 30.0  # a controller on another machine is dead when its heartbeat was the same for so long
 BEAT_S = 5.0  # a lease survives five missed beats
 
 log = logging.getLogger("agent")
@@ -42,20 +41,12 @@ def _may_be_taken(store: Store, study: Study, *, yields: bool) -> bool:
         return True
     if yields:  # while the store was away nobody could beat
         return not is_controlled(study) and not store.outage.was_within(SEEN_WITHIN.total_seconds())
-    return bool(study.controller_info.get("yields")) or _has_died(store, study, study.controller)
 
-
-def _has_died(store: Store, study: Study, controller: str) -> bool:
-    if (runs := process_runs(study.controller_info)) is not None:
-        return not runs
-    watch, now = Heartbeats(LEASE_S, gap_s=LEASE_S / 2), study
-    while now.controller == controller:
-        watch.look({controller: now.seen_at}, time.monotonic())
-        if controller in watch.silent or controller in watch.beating:
-            return controller in watch.silent
-        time.sleep(min(1.0, LEASE_S / 10))
+    def look() -> tuple[str | None, datetime | None]:
         now = store.studies.get(study.id)
-    return True
+        return now.controller, now.seen_at
+
+    return bool(study.controller_info.get("yields")) or has_died(study.controller, study.controller_info, look)
 
 
 @contextmanager

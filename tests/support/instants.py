@@ -11,7 +11,19 @@ from agent.engines import Engine
 from agent.store import Store
 from tests.support.fake_engine import FakeContainer
 
-NOUNS = ("agents", "checkpoints", "events", "metrics", "models", "plugins", "progress", "projects", "studies", "tasks")
+NOUNS = (
+    "agents",
+    "checkpoints",
+    "events",
+    "metrics",
+    "models",
+    "placements",
+    "plugins",
+    "progress",
+    "projects",
+    "studies",
+    "tasks",
+)
 
 
 class Instants:
@@ -32,6 +44,9 @@ class Instants:
 
     def engine(self, engine: Engine) -> Any:
         return _Watched(engine, self, "engine.")
+
+    def cluster(self, cluster: object) -> Any:
+        return _Watched(cluster, self, "cluster.")
 
     def passing(self, name: str) -> None:
         if not self._match.match(name):

@@ -65,6 +65,9 @@ LATER = {
     "0011": f"INSERT INTO nodes (id, name, created_us) VALUES ('n1', 'lab', {US}); "
     "INSERT INTO attempts (task_id, number, first_seq, model_id, node) VALUES (1, 1, 1, 1, 'n1'); "
     "UPDATE tasks SET node = 'n1' WHERE id = 1;",
+    "0012": "INSERT INTO clusters (name) VALUES ('slurm'); "
+    "INSERT INTO placements (task_id, number, cluster, label, job, "
+    f"state, submitted_us) VALUES (1, 1, 'slurm', 'sly-1-1', '77', 'ended', {US});",
 }
 
 

@@ -40,6 +40,8 @@ function series(items) {
 function details() {
   fill($("config"), json(task.config));
   fill($("options"), json(task.options));
+  $("jobs-of").hidden = !task.placements.length;
+  fill($("jobs"), json(task.placements));
   fill($("container"), task.container_spec
     ? json(task.container_spec) : el("span.quiet", {}, "Known once it is launched."));
 }
@@ -47,7 +49,8 @@ function details() {
 async function refreshDetails() {
   /** @type {TaskDetail} */
   const detail = await ask(`/api/tasks/${id}`);
-  task = { ...task, config: detail.config, options: detail.options, container_spec: detail.container_spec };
+  const { config, options, container_spec, placements } = detail;
+  task = { ...task, config, options, container_spec, placements };
   details();
 }
 
@@ -56,6 +59,7 @@ const parts = { progress: [], checkpoints: [], series: [] };
 
 /** @param {TaskState} data every item of its lists, or those that have changed */
 function state(data) {
+  const jobBefore = task.job;
   task = { ...task, ...data.task };
   drawHead(task);
   drawCare(task, show.isFinal(task.status));
@@ -67,7 +71,7 @@ function state(data) {
   drawCheckpoints(parts.checkpoints, task);
   series(parts.series);
   usage.update(task);
-  if (!task.container_spec && task.step !== "NOTHING") attempt(refreshDetails);
+  if (task.job !== jobBefore || (!task.container_spec && task.step !== "NOTHING")) attempt(refreshDetails);
 }
 
 button("stop").addEventListener("click", () => dialog("confirm-stop").showModal());

@@ -41,6 +41,7 @@ function headFacts(task) {
     ["Started", task.started_at ? show.dateTime(task.started_at) : "not yet"],
     ["Duration", ms === null ? "–" : show.duration(ms)],
     ["Engine", task.engine ?? "–"],
+    ...(task.job ? [/** @type {[string, Child]} */ (["Job", task.job])] : []),
     ["Lines", show.count(task.lines_read)],
   ];
   if (task.attempt > 1) pairs.push(["Attempt", `${task.attempt}`]);

@@ -45,6 +45,7 @@ export interface TaskCard {
   node: string | null;
   attempt: number;
   waits_for: string | null;
+  job: string | null;
   reason: string | null;
   message: string | null;
   exit_code: number | null;
@@ -82,8 +83,22 @@ export interface Options {
   restarts: number;
 }
 
+export interface Placement {
+  number: number;
+  cluster: string;
+  job: string | null;
+  state: "placing" | "waiting" | "running" | "ended";
+  why: string | null;
+  node: string | null;
+  submitted_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  how: string | null;
+}
+
 export interface TaskDetail extends TaskCard {
   notes: string;
+  placements: Placement[];
   config: Record<string, unknown>;
   options: Options;
   container_spec: Record<string, unknown> | null;

@@ -75,6 +75,9 @@ class TaskCard(Resource):
         str | None,
         Field(description="why nothing happens: it is queued and not only for its turn, or its node is silent"),
     ]
+    job: Annotated[
+        str | None, Field(description="the newest job that starts its agent, and the node; null: not placed")
+    ]
     reason: str | None
     message: str | None
     exit_code: int | None
@@ -166,7 +169,25 @@ class AttemptList(Resource):
     items: list[Attempt]
 
 
+class Placement(Resource):
+    """A start of a task's agent by a cluster."""
+
+    number: int
+    cluster: str
+    job: str | None
+    state: Literal["placing", "waiting", "running", "ended"]
+    why: Annotated[str | None, Field(description="its job waits, or ended so: a sentence")]
+    node: str | None
+    submitted_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    how: Annotated[str | None, Field(description="its job ended: done, failed, out_of_memory, ...")]
+
+
 class WholeTask(TaskCard):
+    placements: Annotated[
+        list[Placement], Field(description="oldest first; empty for a task that no cluster was given")
+    ]
     config: dict[str, Any]
     options: Options
     container_id: str | None

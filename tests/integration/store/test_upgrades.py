@@ -54,6 +54,8 @@ def test_a_store_of_an_older_release_is_brought_up_to_date_and_keeps_every_row(r
         if revision >= "0009":
             assert [(study.name, study.task.plugin_id) for study in store.studies.list()] == [("rates", 1)]
             assert store.studies.tasks(1).keys() == {0}
+        if revision >= "0012":
+            assert [(one.job, one.is_over) for one in store.placements.of_task(1)] == [("77", True)]
         if revision >= "0004":
             assert [token.name for token in store.tokens.list()] == ["ci"]
         if revision >= "0003":

@@ -449,7 +449,7 @@ def test_the_store_outlives_the_process(bench, tmp_path):
 
 def test_a_controller_on_another_machine_is_watched_before_its_study_is_taken(bench, monkeypatch):
     """No clock is asked: it lives as long as its heartbeat changes."""
-    monkeypatch.setattr("agent.tuning.controller.LEASE_S", 0.6)
+    monkeypatch.setattr("agent.controllers.LEASE_S", 0.6)
     study, far = bench.add("lr=0.1..0.9"), {"machine": "another-boot/pid:[1]", "pid": 1, "started": 1}
     assert bench.store.studies.control(study.id, "far", far, instead_of=None)
     stop = threading.Event()

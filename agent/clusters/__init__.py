@@ -1,0 +1,113 @@
+"""Clusters: they place the agent of one task, and do nothing else.
+
+A job runs `agent run --task N --placement K`, which stages, follows, packs and uploads on the node as any agent does.
+A cluster starts that agent and says what became of its job. The controller (`controller.py`) turns queued tasks into
+jobs; the modules with the names of clusters talk to them. What they say is read by pure functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from agent.domain import TaskOptions
+from agent.errors import AgentError
+
+GIVEN_BACK = 75  # exit code of an agent whose node cannot run the task now (EX_TEMPFAIL)
+
+
+class JobState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class How(StrEnum):
+    """How a job ended, whatever became of its task."""
+
+    DONE = "done"  # its agent ended with exit code 0
+    FAILED = "failed"  # with another exit code, or could not be started
+    GIVEN_BACK = "given_back"  # its node could not run the task
+    OUT_OF_MEMORY = "out_of_memory"
+    TIME_LIMIT = "time_limit"
+    PREEMPTED = "preempted"
+    NODE_FAILED = "node_failed"
+    CANCELLED = "cancelled"
+    VANISHED = "vanished"  # the cluster does not know it, or no longer
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as its cluster describes it."""
+
+    id: str
+    label: str
+    state: JobState
+    why: str = ""  # it waits, in plain words
+    node: str = ""
+    position: int | None = None  # in the queue, from 1 on; None: unknown, or it waits for something else
+    how: How | None = None  # it ended
+    exit_code: int | None = None
+    submitted_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What a cluster is to start: the agent of one placement of a task."""
+
+    task_id: int
+    number: int  # of the placement
+    label: str  # unique; the job is found by it
+    options: TaskOptions
+    avoid: Sequence[str] = ()  # nodes that could not run the task
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a cluster has, and how much of it is free now."""
+
+    nodes: int
+    nodes_idle: int
+    cpus: int
+    cpus_idle: int
+
+
+class ClusterUnavailable(AgentError):
+    """The cluster does not answer. That says nothing about any job or task."""
+
+    exit_code = 3
+    http_status = 503
+    reason = "cluster_unavailable"
+
+
+class JobRefused(AgentError):
+    """The cluster does not take the job as it was asked for, and knows nothing of it."""
+
+    exit_code = 3
+    http_status = 409
+    reason = "job_refused"
+
+
+class Cluster(Protocol):
+    """Every method raises ClusterUnavailable while the cluster does not answer."""
+
+    name: str
+
+    def submit(self, request: JobRequest) -> str:
+        """Queue a job; gives its id. Raises JobRefused. After ClusterUnavailable the job may be queued or not."""
+
+    def find(self, labels: Collection[str]) -> Mapping[str, Sequence[Job]]:
+        """The jobs with these labels, by label, the oldest first. A job that nothing is known of is left out."""
+
+    def cancel(self, job: str) -> None:
+        """End a job, whatever its state. A job that has ended stays as it is."""
+
+    def log(self, label: str, job: str) -> str:
+        """The end of what the job's agent logged; empty where it cannot be read from here."""
+
+    def capacity(self) -> Capacity: ...

@@ -1,0 +1,102 @@
+"""One controller for each cluster: who it is, its heartbeat, and its loop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from agent.clusters import Cluster, ClusterUnavailable
+from agent.clusters.controller import Controller
+from agent.controllers import has_died
+from agent.errors import AgentError, Conflict, StorageFailed
+from agent.liveness import this_process
+from agent.worker.conditions import STORAGE, pauses
+from agent.worker.loop import alive
+
+if TYPE_CHECKING:
+    from agent.installation import Installation
+    from agent.run.shutdown import Shutdown
+    from agent.store import Store
+
+BEAT_S = 5.0  # a lease survives five missed beats
+LOOK_S = 1.0  # commits wake the controller; a new task is placed this late at most
+
+log = logging.getLogger("agent")
+
+
+@contextmanager
+def controlling(store: Store, cluster: str) -> Iterator[str]:
+    """Be the cluster's only controller while the block runs; gives the name to act by. Conflict when another lives.
+
+    Waits for the length of a lease where another machine had the controller and it is not known to have ended.
+    """
+    known = store.placements.cluster(cluster)
+    controller = f"{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+    def look() -> tuple[str | None, datetime | None]:
+        now = store.placements.cluster(cluster)
+        return now.controller, now.seen_at
+
+    held = known.controller
+    may = held is None or has_died(held, known.controller_info, look)
+    before = look()[0] if may else None  # it may have let go meanwhile
+    if not may or not store.placements.control(cluster, controller, this_process(), instead_of=before):
+        now = store.placements.cluster(cluster).controller_info
+        where = f" (process {now['pid']}, on {now.get('host', 'another machine')})" if now.get("pid") else ""
+        raise Conflict(
+            f"another process{where} places the tasks of this installation on {cluster} already; end it first"
+        )
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(BEAT_S):
+            try:
+                store.placements.beat(cluster, controller)
+            except AgentError as error:  # a busy store: the next beat comes before the lease ends
+                log.warning("cluster %s: heartbeat missed: %s", cluster, error)
+
+    heart = threading.Thread(target=beat, name="cluster-heartbeat", daemon=True)
+    heart.start()
+    try:
+        yield controller
+    finally:
+        stop.set()
+        heart.join()
+        with suppress(AgentError):  # the next controller sees that this process has ended
+            store.placements.release(cluster, controller)
+
+
+def run_cluster(installation: Installation, cluster: Cluster, shutdown: Shutdown, *, poll_s: float) -> int:
+    """Place queued tasks on a cluster until `shutdown` is asked for. Gives the number of jobs that go on meanwhile.
+
+    Raises Conflict when another process places tasks there, or begins to.
+    """
+    store = installation.store
+    with controlling(store, cluster.name) as name, alive(installation, takes="cluster", cluster=cluster.name) as agent:
+        controller = Controller(installation, cluster, name, agent.id)
+        log.info("tasks are placed on %s", cluster.name)
+        wait_s, due = pauses(), 0.0
+        while not shutdown.is_asked:
+            asked = store.asked()
+            try:
+                if time.monotonic() >= due:
+                    controller.follow()
+                    due = time.monotonic() + poll_s
+                controller.place()
+            except (ClusterUnavailable, StorageFailed) as error:  # says nothing about any task
+                log.warning("cluster %s: %s", cluster.name, error)
+                agent.tell({STORAGE: str(error)})
+                due = 0.0
+                shutdown.wait(next(wait_s))
+                continue
+            agent.tell({})
+            wait_s = pauses()
+            store.wait_for_request(min(LOOK_S, poll_s), since=asked)
+        return len(store.placements.unsettled(cluster.name))

@@ -1,0 +1,230 @@
+"""The controller of a cluster: queued tasks become jobs, and tasks whose job has ended get their end.
+
+It may be killed at any moment. A placement is written before its job is submitted; a placement whose job nobody knows
+is submitted under its label again, and the store lets the agent of only one job have the task. No answer of a cluster
+is no answer about a task; a job that the cluster calls ended is one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agent import liveness
+from agent.clusters import Cluster, How, Job, JobRefused, JobRequest, JobState
+from agent.clusters.ending import Verdict, end_task, verdict_of
+from agent.domain import Task, TaskStatus
+from agent.logs import about_task
+from agent.run.interrupts import STOP_PATIENCE_S
+from agent.worker.conditions import pauses
+
+if TYPE_CHECKING:
+    from agent.installation import Installation
+    from agent.store import Placement
+
+AGAIN = frozenset({How.NODE_FAILED, How.PREEMPTED, How.VANISHED, How.GIVEN_BACK})  # not the task's fault
+MOST_PLACEMENTS = 5  # of a task whose agent never began, without those that a node gave back
+UNKNOWN_S = 45.0  # so long a job that the cluster does not know may still come up: its `sbatch` outlives a controller
+END_S = 60.0  # for an agent to end after its task
+
+log = logging.getLogger("agent")
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What the controller remembers of a placement; a controller that is started anew begins again."""
+
+    unknown_since: float | None = None
+    ending_since: float | None = None
+    told: tuple[object, ...] = ()
+    retry_at: float = 0.0
+    pauses: Iterator[float] = field(default_factory=pauses)
+
+
+class Controller:
+    """Use it inside `controlling`, from one thread. Raises ClusterUnavailable, StorageFailed, Conflict."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        cluster: Cluster,
+        controller: str,
+        agent_id: str,
+        *,
+        unknown_s: float = UNKNOWN_S,
+    ) -> None:
+        self._installation = installation
+        self._placements = installation.store.placements
+        self._cluster = cluster
+        self._controller = controller
+        self._agent_id = agent_id
+        self._unknown_s = unknown_s
+        self._memory: dict[tuple[int, int], _Memory] = {}
+        self._not_before: dict[int, _Memory] = {}  # task → when it may be placed again
+        store = hashlib.sha256(installation.store.name.encode()).hexdigest()[:8]
+        self._label = f"sly-{store}"  # two installations may share a cluster and both have a task 1
+
+    # ---------------------------------------------------------------- queued tasks → jobs
+
+    def place(self) -> None:
+        """Submit jobs for queued tasks, as many as may wait or run at the same time."""
+        most = self._installation.settings.slurm_jobs
+        candidates = [task for task in self._placements.to_place(self._cluster.name, most) if self._may_place(task.id)]
+        if not candidates:
+            return
+        refused = [p.job is None and p.why is not None for p, _ in self._placements.unsettled(self._cluster.name)]
+        room = most - max(refused.count(False), refused.count(True))  # what is refused holds up nothing, up to a limit
+        for task in candidates[: max(0, room)]:
+            label = f"{self._label}-{task.id}"
+            placement = self._placements.place(self._cluster.name, self._controller, task.id, label)
+            if placement is not None:
+                self._submit(placement, task)
+
+    def _may_place(self, task_id: int) -> bool:
+        later = self._not_before.get(task_id)
+        return later is None or time.monotonic() >= later.retry_at
+
+    def _submit(self, placement: Placement, task: Task) -> None:
+        memory = self._memory_of(placement)
+        history = self._placements.of_task(task.id)
+        avoid = [one.node for one in history[-2:-1] if one.how == How.GIVEN_BACK and one.node]
+        if placement.why is not None:  # it was refused: there may be no other node
+            avoid = []
+        request = JobRequest(task.id, placement.number, placement.label, task.options, avoid)
+        try:
+            job = self._cluster.submit(request)
+        except JobRefused as refused:  # by a setting, or by what the task asks for: it waits, and a person sees why
+            memory.retry_at = time.monotonic() + next(memory.pauses)
+            if placement.why != str(refused):
+                log.warning("task %s waits: %s", task.id, refused)
+            self._placements.follow(placement, self._controller, state="placing", why=str(refused))
+            return
+        with about_task(task.id):
+            log.info("task %s: job %s of %s", task.id, job, self._cluster.name)
+        self._placements.follow(placement, self._controller, state="waiting", job=job)
+
+    # ---------------------------------------------------------------- jobs → what becomes of their tasks
+
+    def follow(self) -> None:
+        """Look at every job, and do what its state asks for."""
+        unsettled = self._placements.unsettled(self._cluster.name)
+        self._forget({(placement.task_id, placement.number) for placement, _ in unsettled})
+        if not unsettled:
+            return
+        jobs = self._cluster.find([placement.label for placement, _ in unsettled])
+        alive = {agent.id for agent in liveness.agents_alive(self._installation.store)}
+        for placement, task in unsettled:
+            with about_task(task.id):
+                self._settle(placement, task, jobs, has_agent=task.agent_id in alive)
+
+    def _settle(self, placement: Placement, task: Task, jobs: Mapping[str, Sequence[Job]], *, has_agent: bool) -> None:
+        memory = self._memory_of(placement)
+        job = self._its_job(placement, jobs.get(placement.label, ()))
+        if job is None:
+            self._settle_unknown(placement, task, memory, has_agent=has_agent)
+            return
+        memory.unknown_since = None
+        if job.state is JobState.ENDED:
+            self._settle_ended(placement, task, job, has_agent=has_agent)
+            return
+        if self._is_to_be_cancelled(task, job, memory, has_agent=has_agent):
+            self._cluster.cancel(job.id)
+        where = f"number {job.position} in the queue" if job.position is not None else ""
+        why = "; ".join(part for part in (job.why, where) if part) or None
+        told = (job.state, job.id, why, job.node, job.started_at)
+        if told != memory.told:  # the store is written to when something is new
+            self._placements.follow(
+                placement, self._controller, state=job.state.value, job=job.id, why=why, node=job.node or None,
+                started_at=job.started_at,
+            )  # fmt: skip
+            memory.told = told
+
+    def _its_job(self, placement: Placement, jobs: Sequence[Job]) -> Job | None:
+        """The placement's job. Another with its label is ended: one `sbatch` may have been heard twice."""
+        chosen = next((job for job in jobs if job.id == placement.job), None)
+        if chosen is None:
+            chosen = next((job for job in jobs if job.state is not JobState.ENDED), jobs[0] if jobs else None)
+        for job in jobs:
+            if job is not chosen and job.state is not JobState.ENDED:
+                self._cluster.cancel(job.id)
+        return chosen
+
+    def _settle_unknown(self, placement: Placement, task: Task, memory: _Memory, *, has_agent: bool) -> None:
+        """The cluster answers, and does not know the job."""
+        now = time.monotonic()
+        memory.unknown_since = memory.unknown_since or now
+        if task.status.is_final:
+            self._end(placement, How.CANCELLED, "")
+        elif placement.job is None and placement.why is not None:  # it was refused
+            if now >= memory.retry_at:
+                self._submit(placement, task)
+        elif now - memory.unknown_since < self._unknown_s:
+            return
+        elif placement.job is None:
+            self._submit(placement, task)
+        elif not has_agent:
+            self._settle_ended(
+                placement, task, Job(placement.job, placement.label, JobState.ENDED, how=How.VANISHED), has_agent=False
+            )
+
+    def _is_to_be_cancelled(self, task: Task, job: Job, memory: _Memory, *, has_agent: bool) -> bool:
+        """Whether its task has ended, or is to be stopped and no agent does it."""
+        if not (task.status.is_final or task.stop_requested):
+            return False
+        if job.state is JobState.WAITING:
+            return True
+        memory.ending_since = memory.ending_since or time.monotonic()
+        patience_s = END_S if task.status.is_final else END_S + STOP_PATIENCE_S + task.options.stop_grace_s
+        return (task.stop_requested and not has_agent and not task.status.is_final) or (
+            time.monotonic() - memory.ending_since > patience_s
+        )
+
+    def _settle_ended(self, placement: Placement, task: Task, job: Job, *, has_agent: bool) -> None:
+        assert job.how is not None
+        verdict = verdict_of(job, self._cluster.name)
+        if task.status.is_final:
+            self._end(placement, job.how, verdict.sentence if job.how not in (How.DONE, How.FAILED) else "", job)
+        elif task.status is TaskStatus.QUEUED and self._is_placed_again(placement, job.how):
+            if job.how is How.GIVEN_BACK:
+                verdict = verdict.with_log(self._cluster.log(placement.label, job.id))
+            log.warning("task %s is placed again: %s", task.id, verdict.sentence)
+            later = self._not_before.setdefault(task.id, _Memory())
+            later.retry_at = time.monotonic() + next(later.pauses)
+            self._end(placement, job.how, verdict.sentence, job)
+        elif not has_agent:
+            self._end_task(placement, task, job, verdict)
+
+    def _is_placed_again(self, placement: Placement, how: How) -> bool:
+        if how is How.GIVEN_BACK:
+            return True
+        history = self._placements.of_task(placement.task_id)
+        return how in AGAIN and sum(one.how != How.GIVEN_BACK for one in history) < MOST_PLACEMENTS
+
+    def _end_task(self, placement: Placement, task: Task, job: Job, verdict: Verdict) -> None:
+        """Record the end of a task that no agent runs any more. A policy of restarts may place it again from here."""
+        said = self._cluster.log(placement.label, job.id) if placement.claimed_at is None else ""
+        taken = self._placements.take(placement, self._controller, self._agent_id)
+        if taken is not None:
+            ended = end_task(
+                self._installation, taken, verdict.with_log(said), has_begun=placement.claimed_at is not None
+            )
+            log.warning("task %s: %s (%s)", task.id, ended.status.value, ended.message)
+        assert job.how is not None
+        self._end(placement, job.how, verdict.sentence, job)
+
+    def _end(self, placement: Placement, how: How, why: str, job: Job | None = None) -> None:
+        ended_at = job.ended_at if job is not None else None
+        self._placements.end(placement, self._controller, how=how.value, why=why or None, ended_at=ended_at)
+
+    # ---------------------------------------------------------------- memory
+
+    def _memory_of(self, placement: Placement) -> _Memory:
+        return self._memory.setdefault((placement.task_id, placement.number), _Memory())
+
+    def _forget(self, known: set[tuple[int, int]]) -> None:
+        for key in self._memory.keys() - known:
+            del self._memory[key]

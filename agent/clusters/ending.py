@@ -1,0 +1,123 @@
+"""The end of a task whose job has ended and whose agent did not record one: the reason, the sentence, the record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from agent.clusters import How, Job
+from agent.domain import CheckpointState, Task, TaskStatus
+from agent.events.model import Level, Stream
+from agent.formats.task_dir import TaskDir
+from agent.notify import message_of
+from agent.recorder import Recorder
+from agent.run.cancellation import STOPS
+from agent.settings import ends_of
+
+if TYPE_CHECKING:
+    from agent.installation import Installation
+
+_LOG_LINES = 5  # of the agent's log that are quoted
+_VERDICTS = {
+    How.OUT_OF_MEMORY: (
+        "out_of_memory",
+        (
+            "{who} used more memory than it had asked for and was ended; give the task more with --memory, "
+            "or the jobs with AGENT_SLURM_MEMORY"
+        ),
+    ),
+    How.TIME_LIMIT: (
+        "time_limit",
+        (
+            "{who} reached its time limit; what was saved before is kept. "
+            "Give the task more with --time-limit, or the jobs with AGENT_SLURM_TIME"
+        ),
+    ),
+    How.PREEMPTED: ("job_preempted", "{who} had to make room for other jobs, or somebody requeued it"),
+    How.GIVEN_BACK: ("job_failed", "{who} could not run the task"),
+    How.NODE_FAILED: ("node_lost", "the node of {who} failed"),
+    How.CANCELLED: ("job_cancelled", "{who} was cancelled on the cluster, not by `agent task stop`"),
+    How.VANISHED: ("node_lost", "the cluster does not know {who} any more, and its agent is silent"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    reason: str  # one word of docs/reference/tasks.md
+    sentence: str
+
+    def with_log(self, said: str) -> Verdict:
+        """With the last lines of the agent's log."""
+        lines = [line for line in said.splitlines() if line.strip()][-_LOG_LINES:]
+        return replace(self, sentence=f"{self.sentence}: {' / '.join(lines)}") if lines else self
+
+
+def verdict_of(job: Job, cluster: str) -> Verdict:
+    """How a job ended, as the reason and the sentence for its task. Pure."""
+    who = f"{cluster} job {job.id}" + (f" on {job.node}" if job.node else "")
+    if job.how in _VERDICTS:
+        reason, words = _VERDICTS[job.how]
+        return Verdict(reason, words.format(who=who))
+    code = f" with exit code {job.exit_code}" if job.exit_code is not None else ""
+    return Verdict("job_failed", f"{who} ended{code}, and its agent has not recorded an end of the task")
+
+
+def end_task(installation: Installation, task: Task, verdict: Verdict, *, has_begun: bool) -> Task:
+    """Record the end of a task that this process has taken; gives it as it ended. Begun anew, it goes on.
+
+    An end that an agent had decided, or a stop that was requested, comes before the verdict. Checkpoints that were not
+    stored are lost with the node.
+    """
+    store, agent_id = installation.store, task.agent_id
+    reason, message, exit_code = verdict.reason, verdict.sentence, task.exit_code
+    if task.reason is not None:
+        reason, message = task.reason, task.message or ""
+    elif task.stop_requested:
+        reason, message = store.tasks.stop_cause(task.id) or "stopped_by_user", f"stopped; {verdict.sentence}"
+    status = TaskStatus.STOPPED if reason in STOPS else TaskStatus.ERROR
+    if reason == "finished":
+        status = TaskStatus.FINISHED
+    for checkpoint in store.checkpoints.list(task.id):
+        if checkpoint.state is CheckpointState.SNAPSHOT:
+            store.checkpoints.fail(checkpoint.id, "its node was lost before it was stored")
+    store.tasks.decide(task.id, reason=reason, message=message or None, exit_code=exit_code, agent_id=agent_id)
+    if has_begun or store.events.last_seq(task.id):
+        _close_log(installation, task, status, reason, message)
+    ended = store.tasks.become(
+        task.id, status, reason=reason, message=message or None, exit_code=exit_code, agent_id=agent_id
+    )
+    _tell(installation, ended)
+    return ended
+
+
+def _close_log(installation: Installation, task: Task, status: TaskStatus, reason: str, message: str) -> None:
+    """The last event of its log, unless an agent has written it."""
+    store = installation.store
+    event_type = {TaskStatus.FINISHED: "TASK_FINISHED", TaskStatus.STOPPED: "TASK_STOPPED"}.get(status, "TASK_CRASHED")
+    if any(event.stream is Stream.AGENT for event in store.events.each(task.id, event_type=event_type)):
+        return
+    fields: dict[str, Any] = {"reason": reason}
+    level = Level.INFO
+    if status is TaskStatus.STOPPED:
+        fields["stopped"] = "by_user"
+    elif status is TaskStatus.ERROR:
+        fields["exc_str"], level = message, Level.FATAL
+    recorder = Recorder(
+        store,
+        task.id,
+        lines_read=task.lines_read,
+        last_seq=store.events.last_seq(task.id),
+        log_path=TaskDir(installation.settings.tasks / str(task.id)).log_path(datetime.now().astimezone()),
+        agent_id=task.agent_id,
+    )
+    recorder.note("TASK_END", level, event_type, fields)
+
+
+def _tell(installation: Installation, ended: Task) -> None:
+    settings = installation.settings
+    if settings.notify.strip() and ended.status.value in ends_of(settings.notify_on):
+        plugin = installation.store.plugins.get(ended.plugin_id).reference
+        project = installation.store.projects.get(ended.project_id).name
+        message = message_of(ended, plugin=plugin, project=project, values=[])
+        installation.outbox.announce(settings.notify, message)

@@ -1,0 +1,95 @@
+"""The agent in a job of a cluster: it runs the task of one placement, and ends with the job.
+
+A cluster ends a job with a signal and a moment to obey. The agent stops its plugin then, keeps what the plugin had
+saved, and records why the cluster ends the job: nothing is left behind on a node to which no agent may come back.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from agent.clusters import Job, JobState
+from agent.clusters.ending import verdict_of
+from agent.domain import Task
+from agent.errors import AgentError, StorageFailed
+from agent.patience import Patience
+from agent.run.cancellation import Cancelled, Cause
+from agent.run.run_task import run_task
+from agent.worker.conditions import STORAGE, pauses
+from agent.worker.loop import alive
+
+if TYPE_CHECKING:
+    from agent.installation import Installation
+    from agent.run.shutdown import Shutdown
+
+log = logging.getLogger("agent")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnJob:
+    """The job in which this process runs, as its environment describes it."""
+
+    id: str | None
+    node: str
+    restarts: int  # how often the cluster has started it once more
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str] = os.environ) -> OwnJob:
+        restarts = environment.get("SLURM_RESTART_COUNT", "0")
+        node = environment.get("SLURMD_NODENAME") or os.uname().nodename
+        return cls(environment.get("SLURM_JOB_ID"), node, int(restarts) if restarts.isdigit() else 0)
+
+
+def run_placed(installation: Installation, task_id: int, number: int, job: OwnJob, shutdown: Shutdown) -> Task:
+    """Run the task of this placement; gives it as it ended.
+
+    Raises Conflict when the placement is not this job's or is over, Cancelled with the cause GIVEN_BACK when this node
+    cannot run the task now, and as `run_task`.
+    """
+    store = installation.store
+    with alive(installation, takes="one", task=task_id) as presence:
+        wait_s = pauses()
+        patience, restarted = Patience(shutdown.wait), job.restarts > 0
+
+        def held_or_claimed() -> Task:  # the answer to an earlier claim may have been lost
+            held = next((held for held in store.tasks.held_by(presence.id) if held.id == task_id), None)
+            return held or store.placements.claim(
+                task_id, number, presence.id, job=job.id, node=job.node, home=presence.node, restarted=restarted
+            )
+
+        while True:
+            task = patience.call(store, held_or_claimed)
+            if task.options.gpus != "none":  # numbers of devices mean nothing here: the job has those it was given
+                task = replace(task, options=replace(task.options, gpus="auto"))
+            try:
+                return run_task(task, installation, shutdown=shutdown, is_patient=True)
+            except Cancelled as cancelled:
+                if cancelled.cause is not Cause.POSTPONED:
+                    raise
+                log.warning("task %s waits: %s", task_id, cancelled)
+                presence.tell({STORAGE: str(cancelled)})
+            except StorageFailed as error:  # its end could not be recorded: it goes on from where it was
+                log.warning("task %s: %s", task_id, error)
+                if shutdown.is_asked:
+                    raise
+            shutdown.wait(next(wait_s))
+
+
+def why_job_ends(job: OwnJob) -> Cancelled:
+    """Why the cluster ends this job, asked of the cluster itself; it may not answer from a node."""
+    how = None
+    if job.id is not None:
+        from agent.clusters.slurm import how_it_ends  # late: most jobs end by themselves
+
+        with suppress(AgentError):
+            how = how_it_ends(job.id, job.restarts)
+    if how is None:
+        sentence = f"the cluster ended job {job.id} on {job.node} while the task ran; what was saved before is kept"
+        return Cancelled(Cause.JOB_ENDED, sentence, reason=Cause.JOB_ENDED.value)
+    verdict = verdict_of(Job(job.id or "", "", JobState.ENDED, node=job.node, how=how), "slurm")
+    return Cancelled(Cause.JOB_ENDED, verdict.sentence, reason=verdict.reason)

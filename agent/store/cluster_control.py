@@ -1,0 +1,74 @@
+"""Which process places tasks on a cluster: at most one, and only it may change the placements there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.errors import Conflict
+from agent.store.clock import clock_us
+from agent.store.columns import from_json_or_none, from_us_or_none, to_json
+from agent.store.connect import Database
+from agent.store.schema import clusters
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRow:
+    name: str
+    controller: str | None  # the process that places tasks there, or did when it died
+    controller_info: Mapping[str, Any]  # as `liveness.this_process` describes it
+    seen_at: datetime | None  # its last heartbeat, by the database's clock
+
+
+class ClusterControl:
+    """The part of `Placements` about controllers."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def cluster(self, name: str) -> ClusterRow:
+        """Without a controller for a cluster that no process has placed tasks on yet."""
+        with self._db.reading() as connection:
+            row = connection.execute(sa.select(clusters).where(clusters.c.name == name)).first()
+        if row is None:
+            return ClusterRow(name, None, {}, None)
+        info = from_json_or_none(row.controller_info) or {}
+        return ClusterRow(name, row.controller, info, from_us_or_none(row.seen_us))
+
+    def control(self, name: str, controller: str, info: Mapping[str, Any], *, instead_of: str | None) -> bool:
+        """Become the controller. `instead_of` was seen there and is dead; False when it is another by now."""
+        with self._db.writing() as connection:
+            connection.execute(self._db.insert(clusters).values(name=name).on_conflict_do_nothing())
+            taken = (
+                sa.update(clusters)
+                .where(clusters.c.name == name, clusters.c.controller.is_not_distinct_from(instead_of))
+                .values(controller=controller, controller_info=to_json(info), seen_us=clock_us(self._db))
+            )
+            return connection.execute(taken).rowcount == 1
+
+    def beat(self, name: str, controller: str) -> None:
+        """Conflict when another process controls the cluster."""
+        with self._db.writing(durable=False, wakes=False) as connection:
+            mine = sa.update(clusters).where(clusters.c.name == name, clusters.c.controller == controller)
+            if connection.execute(mine.values(seen_us=clock_us(self._db))).rowcount != 1:
+                raise lost_control(name)
+
+    def release(self, name: str, controller: str) -> None:
+        with self._db.writing() as connection:
+            mine = sa.update(clusters).where(clusters.c.name == name, clusters.c.controller == controller)
+            connection.execute(mine.values(controller=None, controller_info=None, seen_us=None))
+
+
+def require_control(connection: sa.Connection, name: str, controller: str) -> None:
+    """Hold the control until the transaction ends. Conflict when another process controls the cluster."""
+    mine = sa.select(clusters.c.name).where(clusters.c.name == name, clusters.c.controller == controller)
+    if connection.execute(mine.with_for_update()).first() is None:
+        raise lost_control(name)
+
+
+def lost_control(name: str) -> Conflict:
+    return Conflict(f"Another process places tasks on the cluster {name} by now, and goes on with them.")

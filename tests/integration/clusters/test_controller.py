@@ -1,0 +1,407 @@
+"""The controller of a cluster: what it submits, what it says of tasks whose jobs end, and what is left when it dies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.artifacts import open_artifacts
+from agent.clusters import ClusterUnavailable, How, JobState
+from agent.clusters.control import controlling
+from agent.clusters.controller import MOST_PLACEMENTS, Controller
+from agent.domain import NewModel, NewProject, NewTask, Task, TaskStatus, TaskType
+from agent.errors import Conflict
+from agent.installation import Installation
+from agent.settings import Settings
+from agent.store import open_store
+from tests.support.fake_cluster import FakeCluster
+from tests.support.instants import Instants
+
+
+class Bench:
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self.store = installation.store
+        self.cluster = FakeCluster()
+        self.runs: list[int] = []  # tasks that an agent ran
+        plugin = self.store.plugins.put(
+            title="Net", description="", type="architecture", image="local/net", tag="1", modes=["train"], readme="",
+            configs=[], image_digest=None, folder=None, content_sha256=None,
+        )  # fmt: skip
+        project = self.store.projects.add(NewProject("fruit", "", {}, "0" * 64, []))
+        model = self.store.models.add(NewModel("start", "1" * 64, 10, {}))
+        self._new = NewTask(TaskType.TRAIN, "net", plugin.id, project.id, model.id, {})
+
+    def queue(self) -> Task:
+        return self.store.tasks.add(self._new)
+
+    def take_control(self, name: str = "me") -> Controller:
+        before = self.store.placements.cluster("fake").controller
+        assert self.store.placements.control("fake", name, {}, instead_of=before)
+        return self.controller(name)
+
+    def controller(self, name: str, *, store: Any = None, cluster: Any = None) -> Controller:
+        installation = self.installation
+        if store is not None:
+            installation = Installation(store, installation.artifacts, installation.settings)
+        return Controller(installation, cluster or self.cluster, name, f"controller:{name}", unknown_s=0)
+
+    def turn(self, controller: Controller) -> None:
+        controller.follow()
+        controller.place()
+
+    def claim(self, task: Task, job: str, *, agent: str = "agent:1:a", node: str = "n1", **given: Any) -> Task:
+        (*_, placement) = self.store.placements.of_task(task.id)
+        return self.store.placements.claim(task.id, placement.number, agent, job=job, node=node, **given)
+
+    def work(self) -> None:
+        """Every job that waits runs, and its agent runs the task to its end."""
+        for id_ in self.cluster.in_state(JobState.WAITING):
+            self.cluster.start(id_)
+            request = self.cluster.requests[id_]
+            agent = f"agent:{id_}:x"
+            try:
+                task = self.store.placements.claim(request.task_id, request.number, agent, job=id_, node="n1")
+            except Conflict:
+                self.cluster.end(id_, How.FAILED, 2)
+                continue
+            self.store.tasks.become(task.id, TaskStatus.STARTED, agent_id=agent)
+            self.store.tasks.become(task.id, TaskStatus.FINISHED, reason="finished", agent_id=agent)
+            self.runs.append(task.id)
+            self.cluster.end(id_, How.DONE, 0)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    settings = Settings(home=tmp_path)
+    with open_store(tmp_path / "store.db") as store:
+        yield Bench(Installation(store, open_artifacts(str(tmp_path / "artifacts")), settings))
+
+
+def test_a_queued_task_becomes_a_job_whose_agent_alone_may_take_it(bench: Bench) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    bench.turn(controller)
+    bench.turn(controller)
+
+    (placement,) = bench.store.placements.of_task(task.id)
+    assert (placement.number, placement.job, placement.state) == (1, "1", "waiting")
+    assert placement.why == "no node is free (Resources)"
+    assert bench.store.tasks.claim("queue:1:a") is None
+    assert bench.store.tasks.claim("queue:1:a", task_id=task.id) is None
+    assert bench.store.tasks.engines_wanted("queue:1:a") == set()
+    with pytest.raises(Conflict, match="belongs to job 1, not to job 7"):
+        bench.claim(task, "7")
+    assert bench.claim(task, "1").status is TaskStatus.CONSUMED
+    with pytest.raises(Conflict, match="agent agent:1:a runs it"):
+        bench.claim(task, "1", agent="agent:2:b")
+    assert bench.claim(task, "1", agent="agent:2:b", restarted=True).agent_id == "agent:2:b"
+
+
+def test_no_more_jobs_are_in_the_queue_than_were_allowed(bench: Bench) -> None:
+    settings = bench.installation.settings.model_copy(update={"slurm_jobs": 2})
+    bench.installation = Installation(bench.store, bench.installation.artifacts, settings)
+    controller = bench.take_control()
+    for _ in range(5):
+        bench.queue()
+    bench.turn(controller)
+    bench.turn(controller)
+    assert len(bench.cluster.jobs) == 2
+    bench.work()
+    bench.turn(controller)
+    assert len(bench.cluster.jobs) == 4
+
+
+def test_refused_jobs_take_the_place_of_no_other(bench: Bench) -> None:
+    settings = bench.installation.settings.model_copy(update={"slurm_jobs": 2})
+    bench.installation = Installation(bench.store, bench.installation.artifacts, settings)
+    controller = bench.take_control()
+    bench.cluster.refuses = "Slurm refuses the job: invalid account"
+    bench.queue()
+    bench.turn(controller)
+    bench.cluster.refuses = ""
+    good = [bench.queue() for _ in range(3)]
+    bench.turn(controller)
+    bench.work()
+    bench.turn(controller)
+    bench.turn(controller)
+    bench.work()
+    bench.turn(controller)
+    bench.work()
+    assert bench.runs == [task.id for task in good]
+
+
+def test_a_waiting_task_that_is_stopped_loses_its_job(bench: Bench) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    bench.turn(controller)
+    bench.store.tasks.request_stop(task.id)
+    bench.turn(controller)
+    bench.turn(controller)
+
+    assert bench.cluster.cancelled == ["1"]
+    assert [one.how for one in bench.store.placements.of_task(task.id)] == ["cancelled"]
+    with pytest.raises(Conflict, match="has ended"):
+        bench.claim(task, "1")
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "reason", "words"),
+    [
+        (How.FAILED, 127, "job_failed", "ended with exit code 127"),
+        (How.OUT_OF_MEMORY, None, "out_of_memory", "AGENT_SLURM_MEMORY"),
+        (How.TIME_LIMIT, None, "time_limit", "AGENT_SLURM_TIME"),
+        (How.CANCELLED, None, "job_cancelled", "was cancelled on the cluster"),
+    ],
+)
+def test_a_job_that_ends_before_its_agent_has_begun_ends_the_task_with_the_agents_words(
+    bench: Bench, how: How, code: int | None, reason: str, words: str
+) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    bench.turn(controller)
+    bench.cluster.said = "sh: 12: /opt/agent: not found"
+    bench.cluster.end("1", how, code)
+    bench.turn(controller)
+
+    ended = bench.store.tasks.get(task.id)
+    assert (ended.status, ended.reason) == (TaskStatus.ERROR, reason)
+    assert words in (ended.message or "")
+    assert "/opt/agent: not found" in (ended.message or "")
+    assert bench.store.placements.unsettled("fake") == []
+
+
+def test_a_job_without_an_end_of_its_task_ends_the_task_once_its_agent_is_silent(bench: Bench) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    bench.turn(controller)
+    bench.cluster.start("1")
+    bench.claim(task, "1")
+    bench.store.tasks.become(task.id, TaskStatus.STARTED, agent_id="agent:1:a")
+    bench.store.agents.beat("agent:1:a", "agent", {})
+    bench.cluster.end("1", How.NODE_FAILED)
+    bench.turn(controller)
+    assert bench.store.tasks.get(task.id).status is TaskStatus.STARTED  # its agent may be recording the end
+
+    bench.store.agents.leave("agent:1:a")
+    bench.turn(controller)
+
+    ended = bench.store.tasks.get(task.id)
+    assert (ended.status, ended.reason) == (TaskStatus.ERROR, "node_lost")
+    (*_, last) = bench.store.events.after(task.id)
+    assert last.event_type == "TASK_CRASHED"
+    with pytest.raises(Conflict):
+        bench.store.tasks.become(task.id, TaskStatus.FINISHED, agent_id="agent:1:a")
+
+
+def test_a_stop_that_no_agent_obeys_ends_the_job_and_the_task_is_stopped(bench: Bench) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    bench.turn(controller)
+    bench.cluster.start("1")
+    bench.claim(task, "1")
+    bench.store.tasks.become(task.id, TaskStatus.STARTED, agent_id="agent:1:a")
+    bench.store.tasks.request_stop(task.id)
+    bench.turn(controller)
+    bench.turn(controller)
+
+    assert bench.cluster.cancelled == ["1"]
+    ended = bench.store.tasks.get(task.id)
+    assert (ended.status, ended.reason) == (TaskStatus.STOPPED, "stopped_by_user")
+
+
+@pytest.mark.parametrize("how", [How.NODE_FAILED, How.PREEMPTED])
+def test_a_job_that_is_lost_before_its_agent_has_begun_is_placed_again_but_not_for_ever(bench: Bench, how: How) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    for number in range(1, MOST_PLACEMENTS + 1):
+        bench.turn(controller)
+        assert len(bench.store.placements.of_task(task.id)) == number
+        bench.cluster.end(str(number), how)
+        bench.turn(controller)
+        controller = bench.take_control(f"after {number}")  # whose pauses begin again
+
+    ended = bench.store.tasks.get(task.id)
+    assert (ended.status, len(bench.cluster.jobs)) == (TaskStatus.ERROR, MOST_PLACEMENTS)
+    with pytest.raises(Conflict, match="has ended"):
+        bench.claim(task, "1")
+
+
+def test_a_task_that_a_node_gave_back_is_placed_on_another(bench: Bench) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    bench.turn(controller)
+    bench.cluster.start("1", "n2")
+    bench.turn(controller)
+    bench.claim(task, "1", node="n2")
+    assert bench.store.tasks.give_back(task.id, "agent:1:a")
+    bench.cluster.said = "task 1 is given back: no engine answers"
+    bench.cluster.end("1", How.GIVEN_BACK, 75)
+    bench.turn(controller)
+    (placement,) = bench.store.placements.of_task(task.id)
+    assert placement.waits_for == (
+        "It is placed again in a moment: fake job 1 on n2 could not run the task: "
+        "task 1 is given back: no engine answers."
+    )
+    with pytest.raises(Conflict, match="Placement 1 of task 1 is over"):
+        bench.store.placements.claim(task.id, 1, "agent:1:a", job="1", node="n2")
+    bench.turn(bench.take_control("next"))
+
+    assert bench.cluster.requests["2"].number == 2
+    assert bench.cluster.requests["2"].avoid == ["n2"]
+
+
+def test_a_cluster_of_one_node_gets_a_task_back_that_this_node_gave_back(bench: Bench) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    bench.turn(controller)
+    bench.claim(task, "1")
+    assert bench.store.tasks.give_back(task.id, "agent:1:a")
+    bench.cluster.end("1", How.GIVEN_BACK, 75)
+    bench.turn(controller)
+    bench.cluster.refuses = "Slurm refuses the job: Requested node configuration is not available"
+    bench.turn(bench.take_control("next"))
+    bench.cluster.refuses = ""
+    bench.turn(bench.take_control("after it"))
+
+    assert bench.cluster.requests["2"].avoid == []
+    bench.work()
+    assert bench.runs == [task.id]
+
+
+def test_a_refused_job_waits_with_the_reason_and_others_go_on(bench: Bench) -> None:
+    controller = bench.take_control()
+    bench.cluster.refuses = "Slurm refuses the job: Requested node configuration is not available"
+    refused = bench.queue()
+    bench.turn(controller)
+    bench.cluster.refuses = ""
+    other = bench.queue()
+    bench.turn(controller)
+
+    (placement,) = bench.store.placements.of_task(refused.id)
+    assert (placement.state, placement.job) == ("placing", None)
+    assert "node configuration" in (placement.why or "")
+    assert [one.job for one in bench.store.placements.of_task(other.id)] == ["1"]
+    bench.turn(bench.take_control("next"))
+    bench.work()
+    assert sorted(bench.runs) == [refused.id, other.id]
+
+
+def test_a_cluster_that_is_away_says_nothing_about_any_task(bench: Bench) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    bench.turn(controller)
+    bench.cluster.is_away = True
+    with pytest.raises(ClusterUnavailable):
+        bench.turn(controller)
+    assert bench.store.tasks.get(task.id).status is TaskStatus.QUEUED
+    bench.cluster.is_away = False
+    bench.turn(controller)
+    bench.work()
+    assert bench.runs == [task.id]
+
+
+def test_a_job_whose_submission_got_no_answer_is_found_again(bench: Bench) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    bench.cluster.hears_and_is_silent = True
+    with pytest.raises(ClusterUnavailable):
+        bench.turn(controller)
+    bench.cluster.hears_and_is_silent = False
+    bench.turn(controller)
+
+    assert len(bench.cluster.jobs) == 1
+    assert [one.job for one in bench.store.placements.of_task(task.id)] == ["1"]
+
+
+def test_of_two_jobs_with_one_label_one_is_ended(bench: Bench) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    bench.turn(controller)
+    bench.cluster.submit(bench.cluster.requests["1"])
+    bench.turn(controller)
+
+    assert bench.cluster.cancelled == ["2"]
+    assert bench.claim(task, "1").status is TaskStatus.CONSUMED
+
+
+def test_a_job_that_the_cluster_has_forgotten_is_placed_again(bench: Bench) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    bench.turn(controller)
+    bench.cluster.jobs.clear()
+    bench.turn(controller)
+    bench.turn(bench.take_control("next"))
+
+    assert [one.how for one in bench.store.placements.of_task(task.id)] == ["vanished", None]
+
+
+def test_a_second_controller_is_refused_and_one_that_was_replaced_places_nothing_more(bench: Bench) -> None:
+    with controlling(bench.store, "fake") as name:
+        refused = pytest.raises(Conflict, match="places the tasks of this installation on fake already")
+        with refused, controlling(bench.store, "fake"):
+            pass
+        assert bench.store.placements.control("fake", "another", {}, instead_of=name)
+        bench.queue()
+        with pytest.raises(Conflict, match="Another process places tasks"):
+            bench.turn(bench.controller(name))
+    assert bench.cluster.jobs == {}
+
+
+class Died(BaseException):
+    """Stands for kill -9: nothing catches it."""
+
+
+def died() -> None:
+    raise Died
+
+
+def test_whichever_call_a_controller_dies_before_no_task_is_placed_twice_or_forgotten(bench: Bench) -> None:
+    """Controllers die one after the other, each before another of its calls to the store and the cluster."""
+    tasks = [bench.queue() for _ in range(8)]
+    deaths = 0
+    for round_ in range(120):
+        at = 1 + round_ % 30
+        bench.take_control(f"controller {round_}")
+        instants = Instants(at, died, match="placements|tasks|events|checkpoints|cluster")
+        controller = bench.controller(
+            f"controller {round_}", store=instants.store(bench.store), cluster=instants.cluster(bench.cluster)
+        )
+        try:
+            bench.turn(controller)
+        except Died:
+            deaths += 1
+        if round_ % 3 == 0:
+            bench.work()
+        if round_ % 2 == 0:
+            tasks.append(bench.queue())
+    assert deaths > 30
+    for name in ("last", "last of all"):
+        bench.turn(bench.take_control(name))
+        bench.work()
+    bench.turn(bench.take_control("after all"))
+
+    assert sorted(bench.runs) == [task.id for task in tasks]  # each once
+    assert all(bench.store.tasks.get(task.id).status is TaskStatus.FINISHED for task in tasks)
+    assert bench.store.placements.unsettled("fake") == []
+    labels = [job.label for job in bench.cluster.jobs.values()]
+    assert len(labels) == len(set(labels))
+
+
+def test_whichever_call_a_controller_dies_before_a_task_gets_its_one_end(bench: Bench) -> None:
+    for at in range(1, 60):
+        task = bench.queue()
+        bench.turn(bench.take_control(f"before {at}"))
+        (placement,) = bench.store.placements.of_task(task.id)
+        assert placement.job is not None
+        bench.cluster.start(placement.job)
+        bench.claim(task, placement.job, agent=f"agent:{at}:a")
+        bench.store.tasks.become(task.id, TaskStatus.STARTED, agent_id=f"agent:{at}:a")
+        bench.cluster.end(placement.job, How.OUT_OF_MEMORY)
+        bench.take_control(f"controller {at}")
+        instants = Instants(at, died, match="placements|tasks|events|checkpoints|cluster")
+        controller = bench.controller(
+            f"controller {at}", store=instants.store(bench.store), cluster=instants.cluster(bench.cluster)
+        )
+        try:
+            controller.follow()
+        except Died:
+            bench.turn(bench.take_control(f"after {at}"))
+        else:
+            assert at > 8
+            break
+        ended = bench.store.tasks.get(task.id)
+        assert (ended.status, ended.reason) == (TaskStatus.ERROR, "out_of_memory")
+        assert [event.event_type for event in bench.store.events.after(task.id)] == ["TASK_CRASHED"]
+        assert bench.store.placements.unsettled("fake") == []
