@@ -107,7 +107,7 @@ def act(store: Store, noun: Noun, ids: Collection[int], wish: Wish) -> list[Outc
 def in_trash(store: Store, settings: Settings, noun: Noun, *, before: datetime | None = None) -> Iterator[Trashed]:
     """What is in the trash, the oldest first; removed before that time where given."""
     found = shelf(store, noun).trashed(before=before)
-    folders = _folder_bytes(settings, {thing.id for thing in found}) if noun == "task" and found else {}
+    folders = _task_bytes(store, settings, {thing.id for thing in found}) if noun == "task" and found else {}
     for thing in found:
         assert thing.deleted_at is not None
         yield Trashed(noun, thing.id, _name(thing), _size_bytes(thing, folders), thing.deleted_at)
@@ -195,6 +195,14 @@ def _folder_bytes(settings: Settings, task_ids: Collection[int]) -> dict[int, in
     for folder in task_folders(settings.tasks):
         if folder.task_id in task_ids:
             found[folder.task_id] = found.get(folder.task_id, 0) + size_on_disk(folder.path)
+    return found
+
+
+def _task_bytes(store: Store, settings: Settings, task_ids: Collection[int]) -> dict[int, int]:
+    """Of the folders of tasks and the images that they logged."""
+    found = _folder_bytes(settings, task_ids)
+    for task_id, (_, size_bytes) in store.task_images.totals_by_task(task_ids).items():
+        found[task_id] = found.get(task_id, 0) + size_bytes
     return found
 
 

@@ -47,13 +47,13 @@ def close(run: Run, error: BaseException | None) -> bool:
             outcome = _finish_uploads(run, outcome)
         _record(run, outcome, error)
     except TakenOver:
-        run.uploader.abandon()
+        run.abandon_uploads()
         raise
     except BaseException:
         with suppress(AgentError):
             if (container := run.started_container()) is not None:
                 container.kill()
-        run.uploader.abandon()
+        run.abandon_uploads()
         raise
     return error is None or isinstance(error, AgentError)
 
@@ -80,7 +80,7 @@ def _wait(run: Run, error: AgentError) -> AgentError:
     except (Cancelled, TakenOver) as demanded:
         return demanded
     except StorageFailed:
-        run.uploader.abandon()
+        run.abandon_uploads()
         raise
     return error
 
@@ -89,13 +89,13 @@ def _leave(run: Run) -> None:
     """Commit the lines that were read. The next agent reads on behind them, and uploads the rest."""
     with suppress(AgentError):  # another agent has the task, or the store refuses: then they are read again
         run.recorder.flush()
-    run.uploader.abandon()
+    run.abandon_uploads()
 
 
 def _finish_uploads(run: Run, outcome: Outcome) -> Outcome:
     """What was saved before the failure stays saved. Its own failure counts only for a task that went well so far."""
     try:
-        run.uploader.finish()
+        run.finish_uploads()
     except TakenOver:
         raise
     except Exception as failure:  # noqa: BLE001 - the first failure is why the task ends

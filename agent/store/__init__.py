@@ -36,6 +36,7 @@ from agent.store.projects import Projects
 from agent.store.runs.table import Runs
 from agent.store.schema import HEAD as SCHEMA_REVISION
 from agent.store.studies import NewStudy, Studies, Study, StudyState
+from agent.store.task_images import ImageNames, TaskImages
 from agent.store.task_rows import TaskSummary
 from agent.store.task_search import TaskQuestion
 from agent.store.tasks import Tasks
@@ -50,6 +51,7 @@ __all__ = [
     "AgentRow",
     "Counts",
     "EventRow",
+    "ImageNames",
     "InferenceResult",
     "Lines",
     "Listing",
@@ -105,6 +107,7 @@ class Store:
         self.datasets = Datasets(database)
         self.images = Images(database)
         self.gallery = Gallery(database)
+        self.task_images = TaskImages(database)
         self.plugins = Plugins(database)
         self.studies = Studies(database)
         self.agents = Agents(database)

@@ -61,6 +61,8 @@ LATER = {
     f"VALUES (1, 'rates', 'running', 3, 1, 'grid', 'none', 7, {US}, '{{}}', '{TASK}'); "
     "INSERT INTO study_journal (study_id, seq, body) VALUES (1, 0, '{}'); "
     "UPDATE tasks SET study_id = 1, trial_number = 0 WHERE id = 2;",
+    "0013": "INSERT INTO task_images (id, task_id, seq, name, step, path, sha256, size_bytes, width, height, mime, "
+    f"created_us) VALUES (1, 1, 1, 'val', 0.5, 'a.png', '{SHA}', 3, 8, 6, 'image/png', {US});",
 }
 
 

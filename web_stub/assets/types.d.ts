@@ -421,6 +421,8 @@ export interface TaskSpace {
   folder_bytes: number;
   models: number;
   models_bytes: number;
+  logged_images: number;
+  logged_bytes: number;
 }
 
 export interface ModelSpace {
