@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -73,17 +73,17 @@ class TaskImages:
         task_id: int,
         *,
         name: str | None = None,
-        step: float | None = None,
+        step: float | Literal["none"] | None = None,
         after_id: int = 0,
         limit: int | None = None,
     ) -> builtins.list[TaskImage]:
-        """In the order they were kept. With `step` those of that step, with `name` those of that name."""
+        """In the order they were kept; of one name, of one step, or without a step (`none`), where asked for."""
         found = sa.select(task_images).where(*_matching(task_id, name, step), task_images.c.id > after_id)
         with self._db.reading() as connection:
             rows = connection.execute(found.order_by(task_images.c.id).limit(limit))
             return [_image(row) for row in rows]
 
-    def count(self, task_id: int, *, name: str | None = None, step: float | None = None) -> int:
+    def count(self, task_id: int, *, name: str | None = None, step: float | Literal["none"] | None = None) -> int:
         found = sa.select(sa.func.count()).where(*_matching(task_id, name, step))
         with self._db.reading() as connection:
             return connection.execute(found).scalar_one()
@@ -137,12 +137,14 @@ class TaskImages:
             return set(connection.execute(found).scalars())
 
 
-def _matching(task_id: int, name: str | None, step: float | None) -> builtins.list[sa.ColumnElement[bool]]:
+def _matching(
+    task_id: int, name: str | None, step: float | Literal["none"] | None
+) -> builtins.list[sa.ColumnElement[bool]]:
     matching = [task_images.c.task_id == task_id]
     if name is not None:
         matching.append(task_images.c.name == clean(name))
     if step is not None:
-        matching.append(task_images.c.step == step)
+        matching.append(task_images.c.step.is_(None) if step == "none" else task_images.c.step == step)
     return matching
 
 

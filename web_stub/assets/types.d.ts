@@ -341,6 +341,35 @@ export interface ImageList extends Page<Image> {
   total: number;
 }
 
+export interface TaskImage {
+  id: number;
+  name: string;
+  step: number | null;
+  caption: string | null;
+  width: number;
+  height: number;
+  size_bytes: number;
+  file: string;
+  picture: string;
+  thumbnail: string;
+}
+
+export interface TaskImageList extends Page<TaskImage> {
+  total: number;
+}
+
+export interface ImageName {
+  name: string;
+  count: number;
+}
+
+export interface TaskImageNames {
+  names: ImageName[];
+  steps: number[];
+  without_step: number;
+  total: number;
+}
+
 export interface ImagePlace {
   position: number | null;
   total: number;
@@ -618,6 +647,7 @@ export interface TaskState {
   progress_count: number;
   checkpoints: Checkpoint[];
   series: Series[];
+  last_image: number | null;
 }
 
 // ---------------------------------------------------------------- data that pages come with
