@@ -76,7 +76,7 @@ class ImageKeeper:
             return
         try:
             self._require_room()
-            place = place_of(report.path)
+            place = place_of(report.path, self._results)
             self._named.add(place)
             self._hand_over(self._taken(seq, report, place, self._folder / str(seq)))
         except NotTaken as error:
@@ -114,7 +114,7 @@ class ImageKeeper:
                 continue
             if event.seq in copies and event.seq not in known:
                 with suppress(NotTaken):  # it had a copy, so its path is good
-                    place = place_of(event.body.path)
+                    place = place_of(event.body.path, self._results)
                     self._hand_over(_Taken(event.seq, event.body, place, copies.pop(event.seq)))
             elif event.seq > last:
                 self.take(event.seq, event.body)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from agent.checkpoints.snapshot import RESULTS_MOUNT, open_results
 from agent.errors import AgentError
@@ -33,11 +33,15 @@ class NotTaken(Exception):
         self.kind = kind
 
 
-def place_of(path: str) -> str:
-    """Where an image lies below results/, of the path that a line names. Raises NotTaken."""
+def place_of(path: str, results: PurePath) -> str:
+    """Where an image lies below results/, of the path that a line names; nothing is looked at. Raises NotTaken.
+
+    A plugin knows the folder by its mount, or, where nothing can be mounted, as the agent does.
+    """
     wanted = PurePosixPath(path)
-    if wanted.is_absolute() and wanted.is_relative_to(RESULTS_MOUNT):
-        wanted = wanted.relative_to(RESULTS_MOUNT)
+    for folder in (RESULTS_MOUNT, results):
+        if wanted.is_absolute() and wanted.is_relative_to(folder):
+            wanted = wanted.relative_to(folder)
     if wanted.is_absolute() or ".." in wanted.parts or not wanted.parts or "\0" in path:
         raise NotTaken("outside", f"it lies outside {RESULTS_MOUNT}; write images there, and log their path")
     return str(wanted)
