@@ -36,6 +36,7 @@ _TOGETHER = 64  # images that are put into the artifacts at once
 _LOOKED_THROUGH = 100_000  # names in results/ at the end
 _LEFT = (".png", ".jpg", ".jpeg")
 _SHOWN_PATH = 200
+_LONGEST_TEXT = 4096  # of a name and a caption that wait: a line may have a megabyte, and ten thousand may wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class ImageKeeper:
         self._worker: threading.Thread | None = None
         self._is_abandoned = False
         self._totals: tuple[int, int] | None = None  # images taken and their bytes: only ever more, see `_require_room`
-        self._named: set[str] = set()  # by lines, as long as there is room
+        self._named: set[str] = set()  # by lines, directly in results/
         self._lock = threading.Lock()  # around the next line
         self._refused: Counter[str] = Counter()  # by kind
 
@@ -77,16 +78,19 @@ class ImageKeeper:
         try:
             self._require_room()
             place = place_of(report.path, self._results)
-            self._named.add(place)
-            self._hand_over(self._taken(seq, report, place, self._folder / str(seq)))
+            if "/" not in place and len(place) < _LONGEST_TEXT and len(self._named) < MOST:
+                self._named.add(place)
+            self._hand_over(self._taken(seq, _short(report), place, self._folder / str(seq)))
         except NotTaken as error:
             self._refuse(report.path, error)
 
     def _taken(self, seq: int | None, report: ImageReported, place: str, copy: Path) -> _Taken:
-        size_bytes = take(self._results, place, copy, self._artifacts.half_made)
+        self._count(take(self._results, place, copy, self._artifacts.half_made))
+        return _Taken(seq, report, place, copy)
+
+    def _count(self, size_bytes: int) -> None:
         images, bytes_ = self._known_totals()
         self._totals = images + 1, bytes_ + size_bytes
-        return _Taken(seq, report, place, copy)
 
     def _require_room(self) -> None:
         """Raises NotTaken. Files that turn out to be no images count, too: the log loop has copied them."""
@@ -114,8 +118,9 @@ class ImageKeeper:
                 continue
             if event.seq in copies and event.seq not in known:
                 with suppress(NotTaken):  # it had a copy, so its path is good
-                    place = place_of(event.body.path, self._results)
-                    self._hand_over(_Taken(event.seq, event.body, place, copies.pop(event.seq)))
+                    place, copy = place_of(event.body.path, self._results), copies.pop(event.seq)
+                    self._count(copy.stat().st_size)
+                    self._hand_over(_Taken(event.seq, _short(event.body), place, copy))
             elif event.seq > last:
                 self.take(event.seq, event.body)
         for copy in copies.values():  # kept already, or of a line that was not committed and is read again
@@ -176,18 +181,18 @@ class ImageKeeper:
         """Put these images into the artifacts and their rows into the store; their copies are needed no more then."""
         if self._is_abandoned:
             return
-        good = [(job, header) for job in jobs if (header := self._looked_at(job)) is not None]
         try:
-            if good:
+            if good := [(job, header) for job in jobs if (header := self._looked_at(job)) is not None]:
                 self._put(good)
         except TakenOver:
             self._is_abandoned = True
             return
         except Exception as error:  # noqa: BLE001 - no image makes a task fail
-            for job, _ in good:
+            for job in jobs:
                 self._refuse(job.report.path, NotTaken("not stored", str(error)))
         for job in jobs:
-            job.copy.unlink(missing_ok=True)
+            with suppress(OSError):
+                job.copy.unlink()
 
     def _put(self, good: Sequence[tuple[_Taken, ImageHeader]]) -> None:
         with self._artifacts.batch() as batch:
@@ -239,6 +244,12 @@ class ImageKeeper:
     def _note(self, message: str) -> None:
         with suppress(AgentError):  # a store that refuses ends the run by itself
             self._recorder.note(message, Level.WARN)
+
+
+def _short(report: ImageReported) -> ImageReported:
+    """The same without texts of absurd length; the store cuts them once more."""
+    caption = report.caption and report.caption[:_LONGEST_TEXT]
+    return ImageReported(report.path, report.name[:_LONGEST_TEXT], report.step, caption)
 
 
 def _row(job: _Taken, header: ImageHeader, sha256: str) -> NewTaskImage:

@@ -245,6 +245,19 @@ def test_beyond_the_limits_lines_are_counted_and_nothing_is_read(bench: Bench, m
     assert last == "99,996 further images were not kept: 99,996 beyond the limit"
 
 
+def test_what_waits_takes_little_memory_whatever_lines_say(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "MOST", 3)
+    (bench.results / "a.png").write_bytes(png())
+    handed_over: list[ImageReported] = []
+    monkeypatch.setattr(bench.keeper, "_hand_over", lambda job: handed_over.append(job.report))
+    bench.log("a.png", "x" * 1_000_000)
+    for number in range(100):
+        bench.log(f"missing{number}.png")
+
+    assert [len(report.name) for report in handed_over] == [4096]
+    assert len(bench.keeper._named) == 3
+
+
 def test_the_bytes_of_a_task_are_bounded_also_after_a_restart(bench: Bench) -> None:
     (bench.results / "a.png").write_bytes(png())
     keeper = bench.restarted(most_bytes=len(png()) + 1)
