@@ -150,9 +150,10 @@ def _what_goes(installation: Installation, noun: Noun, ids: Sequence[int], *, wi
         return f"{len(ids)} {noun}{'' if len(ids) == 1 else 's'} cannot be restored afterwards."
     weight = weigh(installation.store, installation.settings, ids)
     made = f"{weight.models} models ({size_text(weight.models_bytes)}) and {weight.projects} projects of theirs"
+    images = f", {weight.logged_images} logged images" if weight.logged_images else ""
     return (
-        f"{weight.tasks} tasks, {weight.lines} lines of their logs and {size_text(weight.folder_bytes)} of folders "
-        f"cannot be restored afterwards; {made} {'go, too' if with_results else 'stay'}."
+        f"{weight.tasks} tasks, {weight.lines} lines of their logs{images} and {size_text(weight.folder_bytes)} of "
+        f"folders cannot be restored afterwards; {made} {'go, too' if with_results else 'stay'}."
     )
 
 

@@ -74,10 +74,12 @@ class Weight:
     tasks: int
     lines: int
     folder_bytes: int
+    logged_images: int  # images that they logged, which go with them
+    logged_bytes: int
     models: int
     models_bytes: int
     projects: int
-    images: int
+    images: int  # of these projects
 
 
 def shelf(store: Store, noun: Noun) -> Tasks | Models | Projects | Plugins:
@@ -115,20 +117,23 @@ def in_trash(store: Store, settings: Settings, noun: Noun, *, before: datetime |
 
 def weigh(store: Store, settings: Settings, task_ids: Collection[int]) -> Weight:
     """What removing these tasks is about. Ids of no task count nothing."""
-    lines = count = 0
+    lines, known = 0, set()
     for id_ in set(task_ids):
         try:
             lines += store.tasks.get(id_).lines_read
         except AgentError:
             continue
-        count += 1
+        known.add(id_)
     made = store.models.sizes_by_task()
+    logged = store.task_images.totals_by_task(known).values()
     models = [made[id_] for id_ in set(task_ids) & set(made)]
     projects = [project for id_ in set(task_ids) for project in store.projects.of_task(id_)]
     return Weight(
-        tasks=count,
+        tasks=len(known),
         lines=lines,
         folder_bytes=sum(_folder_bytes(settings, set(task_ids)).values()),
+        logged_images=sum(number for number, _ in logged),
+        logged_bytes=sum(size_bytes for _, size_bytes in logged),
         models=sum(number for number, _ in models),
         models_bytes=sum(size_bytes for _, size_bytes in models),
         projects=len(projects),

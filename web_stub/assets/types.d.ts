@@ -437,6 +437,8 @@ export interface Weight {
   tasks: number;
   lines: number;
   folder_bytes: number;
+  logged_images: number;
+  logged_bytes: number;
   models: number;
   models_bytes: number;
   projects: number;

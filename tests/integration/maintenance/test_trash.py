@@ -99,6 +99,8 @@ def test_with_a_task_go_the_images_that_it_logged_and_their_bytes(
     monkeypatch.setattr(library_blobs.collect_blob, "__kwdefaults__", {"idle_s": 0.0})
     assert store.blobs.named() >= {mine.sha256, shared.sha256}
 
+    weight = weigh(store, installation.settings, [ended.id])
+    assert (weight.logged_images, weight.logged_bytes) == (2, 52)
     store.tasks.remove(ended.id)
     (expired,) = [one for one in find_expired(installation) if one.kind == "trash"]
     assert expired.size_bytes >= 15_052
