@@ -342,6 +342,29 @@ class Checkpoint:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class NewTaskImage:
+    """An image that a task logged, or left in results/ (then without `seq` and `step`)."""
+
+    seq: int | None  # of the line that asked to keep it
+    name: str
+    step: float | None
+    path: str  # below results/
+    sha256: str  # hex, of the file in artifacts
+    size_bytes: int
+    width: int  # in pixels, upright
+    height: int
+    mime: str
+    caption: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskImage(NewTaskImage):
+    id: int
+    task_id: int
+    created_at: datetime
+
+
 # ---------------------------------------------------------------- containers
 
 

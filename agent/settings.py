@@ -173,6 +173,8 @@ class Settings(BaseSettings):
     delete_task_dir_on_finish: bool = True  # as the original; logs/ stays
     delete_task_dir_on_failure: bool = False
 
+    task_images: Size = "2G"  # of the images that a task logs, at most; 0: none is kept
+
     keep: Policy = ""  # checkpoints of ended trainings: best=3,latest=2,every=10; empty: all of them
     keep_task_dirs_days: Days | None = None  # folders of ended tasks, failed ones too; None: for ever
     keep_logs_days: Days | None = None  # log files of ended tasks; the store has every line anyway
@@ -243,6 +245,10 @@ class Settings(BaseSettings):
     @property
     def slurm_memory_bytes(self) -> int | None:
         return size_bytes(self.slurm_memory) if self.slurm_memory else None
+
+    @property
+    def task_images_bytes(self) -> int:
+        return size_bytes(self.task_images)
 
     @property
     def shm_bytes(self) -> int:

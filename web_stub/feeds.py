@@ -189,6 +189,7 @@ class TaskFeed(_Marks):
         self._is_over = False
         self._bars, self._checkpoints, self._series = _Items(), _Items(), _Items()
         self._bars_count = 0
+        self._last_image: int | None = None
         self._bars_seq = self._series_seq = 0  # the last event that the bars and the series know of
         self._messages: dict[int, bytes] = {}
 
@@ -223,6 +224,7 @@ class TaskFeed(_Marks):
                     b'"progress_count":' + encode(self._bars_count),
                     b'"checkpoints":' + self._checkpoints.changed(number),
                     b'"series":' + self._series.changed(number),
+                    b'"last_image":' + encode(self._last_image),
                 )
                 known = self._messages[number] = message("state", b"{" + b",".join(parts) + b"}")
             return known, self._number, self._is_over
@@ -254,6 +256,9 @@ class TaskFeed(_Marks):
         is_changed |= _put(self._series, number, ((found.id, Series.of(found)) for found in series))
         checkpoints = checkpoints_of(store, task.id)
         is_changed |= _put(self._checkpoints, number, ((checkpoint.id, checkpoint) for checkpoint in checkpoints))
+        last_image = store.task_images.last_id(task.id)
+        is_changed |= last_image != self._last_image
+        self._last_image = last_image
         if is_changed:
             self._number = number
             self._messages.clear()

@@ -94,12 +94,16 @@ class TaskCards:
 
 
 def task_parts(store: Store, task_id: int) -> dict[str, Any]:
-    """The parts of a task that a page draws besides its card and its events: bars, checkpoints, series."""
+    """The parts of a task that a page draws besides its card and its events.
+
+    Bars, checkpoints, series, and the newest image, by which a page sees that there are more.
+    """
     return {
         "progress": [Progress.of(bar) for bar in store.progress.newest(task_id, BARS_SHOWN)],
         "progress_count": store.progress.count(task_id),
         "checkpoints": checkpoints_of(store, task_id),
         "series": [Series.of(series) for series in store.metrics.series(task_id)],
+        "last_image": store.task_images.last_id(task_id),
     }
 
 

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
@@ -20,6 +21,7 @@ from agent.errors import BadInput, Conflict
 from agent.events.model import Level, Stream
 from agent.fs.disk import size_text
 from agent.fs.names import visible
+from agent.fs.paths import given_path
 from agent.installation import Installation, known_node_of
 from agent.liveness import is_alive, lost_tasks, why_waiting
 from agent.nodes import why_stalled
@@ -370,6 +372,26 @@ def checkpoints(task_id: Id, json: Json = False) -> None:
     show.table(columns, rows, empty="No checkpoints were reported.")
     if found and best is None:
         show.err.print("none is the best: the plugin did not say which, or measured nothing", markup=False)
+
+
+@app.command()
+def images(
+    task_id: Id,
+    name: Annotated[str | None, typer.Option(help="Only those of this name.")] = None,
+    step: Annotated[float | None, typer.Option(help="Only those of this step.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write them into this folder.")] = None,
+    json: Json = False,
+) -> None:
+    """The images that a task logged; with --save as files in a new or empty folder."""
+    from agent.cli.task_images import print_images, save_images
+
+    with open_installation() as installation:
+        installation.store.tasks.get(task_id)
+        found = installation.store.task_images.list(task_id, name=name, step=step)
+        if save is not None:
+            save_images(installation.artifacts, found, given_path(save), json=json)
+        else:
+            print_images(found, json=json)
 
 
 @app.command()

@@ -18,6 +18,8 @@ import orjson
 from agent.events.model import Event, Level, Stream
 from agent.formats.json_text import read_lenient
 
+_UNTYPED = frozenset({None, "IMAGE"})  # lines that carry no type of their own
+
 
 class LogLines:
     """Writes the events of one task as JSON lines.
@@ -37,7 +39,7 @@ class LogLines:
         return "".join(
             [
                 f"{typed}{event.raw[1:]}\n"  # nearly all: an event of the SDK
-                if event.json_start == 0 and event.event_type is not None and event.stream
+                if event.json_start == 0 and event.event_type not in _UNTYPED and event.stream
                 else self._line(event)
                 for event in events
             ]
@@ -49,7 +51,7 @@ class LogLines:
             return self._json(event.message, event.level, event.time_us, "LOGJ", event.fields) + "\n"
         if event.stream is Stream.AGENT:
             return f"{event.raw}\n"
-        head = self._untyped if event.event_type is None else self._typed
+        head = self._untyped if event.event_type in _UNTYPED else self._typed
         return f"{head}{event.raw[start + 1 :]}\n"
 
     def note(

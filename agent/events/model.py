@@ -58,6 +58,15 @@ class CheckpointReported(msgspec.Struct, frozen=True):
     optional: Mapping[str, Any] | None
 
 
+class ImageReported(msgspec.Struct, frozen=True, gc=False):
+    """A plugin asks to keep an image that it has written (docs/reference/events.md, "An image's line")."""
+
+    path: str  # as written: relative to results/, or absolute
+    name: str  # images of one name are compared over steps
+    step: float | None  # finite
+    caption: str | None
+
+
 class Crashed(msgspec.Struct, frozen=True):
     """The plugin's main_wrapper caught an exception; what fails the task is its exit code."""
 
@@ -69,15 +78,16 @@ class Applied(msgspec.Struct, frozen=True, gc=False):
     """MODEL_APPLIED: the result project is complete."""
 
 
-Body = Metrics | Progress | CheckpointReported | Crashed | Applied
+Body = Metrics | Progress | CheckpointReported | ImageReported | Crashed | Applied
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
     """One line, read.
 
     `raw` is the line as decoded, without its newline. `event_type` is the wire name without its prefix
-    (`METRICS`), None for a plain log line. `body` is None for lines without a body of ours and for known
-    types with a wrong one. `parse_error` says what could not be read; a body beside it holds the rest.
+    (`METRICS`), None for a plain log line; a plain line that asks to keep an image is an `IMAGE`. `body` is
+    None for lines without a body of ours and for known types with a wrong one. `parse_error` says what could
+    not be read; a body beside it holds the rest.
     """
 
     raw: str

@@ -17,7 +17,7 @@ import msgspec
 
 from agent.events.lines import cut_mark
 from agent.events.model import Body, Event, Level, Metrics, Progress, Stream
-from agent.events.payloads import BODIES, WrongBody
+from agent.events.payloads import BODIES, WrongBody, read_image
 from agent.events.sdk_lines import NOT_SDK_LINES, MetricsLine, ProgressLine, decode_sdk_line
 from agent.formats.json_text import TooDeep, read_lenient
 from agent.formats.json_values import MAX_DEPTH
@@ -36,6 +36,7 @@ _NAMES = {
     **{name: name for name in _NUMBERS.values()},
     **{str(number): name for number, name in _NUMBERS.items()},
 }
+IMAGE = "IMAGE"  # our name for a plain line with the field `image`: on the wire it has no type
 _CUT = re.compile(re.escape(cut_mark(0)).replace("0", r"(\d+)", 1) + "$")
 _MISSING = object()
 
@@ -88,6 +89,8 @@ def _structured(raw: str, stream: Stream, time_us: int, record: dict[str, Any], 
         message = str(message)
     level = _LEVELS.get(level) or _level(level) if type(level) is str else Level.INFO
     if wire_type is None:
+        if "image" in record and (image := read_image(record)) is not None:
+            return Event(raw, stream, time_us, level, message, IMAGE, image[0], record or None, image[1], start)
         return Event(raw, stream, time_us, level, message, None, None, record or None, None, start)
     event_type = _NAMES.get(wire_type) if type(wire_type) is str else None
     if event_type is None:

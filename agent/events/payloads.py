@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from agent.events.model import Applied, Body, CheckpointReported, Crashed, Metrics, Progress
+from agent.events.model import Applied, Body, CheckpointReported, Crashed, ImageReported, Metrics, Progress
 from agent.fs.names import read_number
 
 _LONGEST_NUMBER = 200  # characters of text tried as a number
@@ -127,6 +127,34 @@ def read_applied(_record: dict[str, Any]) -> tuple[Applied, str | None]:
 
 
 _APPLIED = Applied()
+
+
+def read_image(record: dict[str, Any]) -> tuple[ImageReported, str | None] | None:
+    """The image that a line without event type asks to keep; None for a line that asks for none.
+
+    Only an object with a text `path` asks. No fault of another key may cost the image.
+    """
+    asked = record.get("image")
+    if type(asked) is not dict or type(path := asked.get("path")) is not str or not path:
+        return None
+    wrong = []
+    name = asked.get("name")
+    if type(name) is not str or not name.strip():
+        if name is not None:
+            wrong.append(f"'name' must be text, got {_shown(name)}")
+        name = path
+    try:
+        step = None if asked.get("step") is None else _number(asked["step"])
+    except (ValueError, OverflowError):
+        step = None
+        wrong.append(f"'step' must be a number, got {_shown(asked['step'])}")
+    caption = asked.get("caption")
+    if caption is not None and type(caption) is not str:
+        wrong.append(f"'caption' must be text, got {_shown(caption)}")
+        caption = None
+    del record["image"]
+    return ImageReported(path, name, step, caption), f"image line: {'; '.join(wrong)}" if wrong else None
+
 
 BODIES: dict[str, Callable[[dict[str, Any]], tuple[Body, str | None]]] = {
     "METRICS": read_metrics,

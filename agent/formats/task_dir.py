@@ -121,7 +121,7 @@ class TaskFolder:
 
     path: Path
     task_id: int
-    part: str  # empty: the task folder itself; else the agent's own beside it, "shadow" or "snapshots"
+    part: str  # empty: the task folder itself; else the agent's own beside it, "shadow", "snapshots", "images"
 
 
 def task_folders(root: Path) -> list[TaskFolder]:

@@ -76,11 +76,14 @@ class OpenFolder:
             return os.fstat(descriptor)
 
     def file(self, name: str) -> BufferedReader:
-        """A regular file, open for reading. EINVAL for anything else, which is not opened at all."""
+        """A regular file, open for reading. EINVAL for anything else, which is not opened at all.
+
+        EAGAIN for a file on which somebody holds a lease, instead of waiting until it is given up.
+        """
         with self.probe(name) as descriptor:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(errno.EINVAL, "it is not a regular file", str(self.path / name))
-            return os.fdopen(os.open(same_file(descriptor), os.O_RDONLY | os.O_CLOEXEC), "rb")
+            return os.fdopen(os.open(same_file(descriptor), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
     def names(self) -> list[str]:
         """The names of the entries, in no order."""

@@ -80,10 +80,12 @@ class Weight:
     tasks: int
     lines: int
     folder_bytes: int
+    logged_images: int  # images that they logged, which go with them
+    logged_bytes: int
     models: int
     models_bytes: int
     projects: int
-    images: int
+    images: int  # of these projects
 
 
 def shelf(store: Store, noun: Noun) -> Tasks | Models | Projects | Plugins:
@@ -118,7 +120,7 @@ def act(store: Store, noun: Noun, ids: Collection[int], wish: Wish) -> list[Outc
 def in_trash(store: Store, settings: Settings, noun: Noun, *, before: datetime | None = None) -> Iterator[Trashed]:
     """What is in the trash, the oldest first; removed before that time where given."""
     found = shelf(store, noun).trashed(before=before)
-    folders = _folder_bytes(settings, {thing.id for thing in found}) if noun == "task" and found else {}
+    folders = _task_bytes(store, settings, {thing.id for thing in found}) if noun == "task" and found else {}
     for thing in found:
         assert thing.deleted_at is not None
         yield Trashed(noun, thing.id, _name(thing), _size_bytes(thing, folders), thing.deleted_at)
@@ -126,20 +128,23 @@ def in_trash(store: Store, settings: Settings, noun: Noun, *, before: datetime |
 
 def weigh(store: Store, settings: Settings, task_ids: Collection[int]) -> Weight:
     """What removing these tasks is about. Ids of no task count nothing."""
-    lines = count = 0
+    lines, known = 0, set()
     for id_ in set(task_ids):
         try:
             lines += store.tasks.get(id_).lines_read
         except AgentError:
             continue
-        count += 1
+        known.add(id_)
     made = store.models.sizes_by_task(with_trash=False)
+    logged = store.task_images.totals_by_task(known).values()
     models = [made[id_] for id_ in set(task_ids) & set(made)]
     projects = [project for id_ in set(task_ids) for project in store.projects.of_task(id_)]
     return Weight(
-        tasks=count,
+        tasks=len(known),
         lines=lines,
         folder_bytes=sum(_folder_bytes(settings, set(task_ids)).values()),
+        logged_images=sum(number for number, _ in logged),
+        logged_bytes=sum(size_bytes for _, size_bytes in logged),
         models=sum(number for number, _ in models),
         models_bytes=sum(size_bytes for _, size_bytes in models),
         projects=len(projects),
@@ -217,6 +222,14 @@ def _folder_bytes(settings: Settings, task_ids: Collection[int]) -> dict[int, in
     for folder in task_folders(settings.tasks):
         if folder.task_id in task_ids:
             found[folder.task_id] = found.get(folder.task_id, 0) + size_on_disk(folder.path)
+    return found
+
+
+def _task_bytes(store: Store, settings: Settings, task_ids: Collection[int]) -> dict[int, int]:
+    """Of the folders of tasks and the images that they logged."""
+    found = _folder_bytes(settings, task_ids)
+    for task_id, (_, size_bytes) in store.task_images.totals_by_task(task_ids).items():
+        found[task_id] = found.get(task_id, 0) + size_bytes
     return found
 
 

@@ -49,9 +49,10 @@ def what_goes(store: Store, settings: Settings, noun: Noun, ids: Collection[int]
 def _tasks(store: Store, settings: Settings, ids: Collection[int], *, with_results: bool) -> str:
     weight = weigh(store, settings, ids)
     one = weight.tasks == 1
+    logged = f", {counted(weight.logged_images, 'logged image')}" if weight.logged_images else ""
     goes = (
-        f"{counted(weight.tasks, 'task')}, {counted(weight.lines, 'line')} of {'its log' if one else 'their logs'} "
-        f"and {size_text(weight.folder_bytes)} of folders cannot be restored afterwards"
+        f"{counted(weight.tasks, 'task')}, {counted(weight.lines, 'line')} of {'its log' if one else 'their logs'}"
+        f"{logged} and {size_text(weight.folder_bytes)} of folders cannot be restored afterwards"
     )
     made = [f"{counted(weight.models, 'model')} ({size_text(weight.models_bytes)})"] if weight.models else []
     if weight.projects:

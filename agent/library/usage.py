@@ -40,6 +40,8 @@ class TaskSpace(msgspec.Struct, frozen=True):
     folder_bytes: int  # on the disk, without files that are shared with the library
     models: int
     models_bytes: int
+    logged_images: int
+    logged_bytes: int
 
 
 class ModelSpace(msgspec.Struct, frozen=True):
@@ -111,6 +113,7 @@ def measure(store: Store, artifacts: Artifacts, settings: Settings) -> Space:
         count, total = count + 1, total + blob.size_bytes
         unnamed += 0 if blob.sha256 in named else blob.size_bytes
     folders, made = _folders(settings.tasks), store.models.sizes_by_task()
+    logged = store.task_images.totals_by_task()
     window = timedelta(days=settings.trash_days)
     return Space(
         disk_total_bytes=disk.total,
@@ -124,10 +127,10 @@ def measure(store: Store, artifacts: Artifacts, settings: Settings) -> Space:
             HalfMadeSpace(thing.what, size_on_disk(thing.path), thing.since, thing.is_left)
             for thing in artifacts.half_made.found()
         ],
-        tasks_count=len({*folders, *made}),
+        tasks_count=len({*folders, *made, *logged}),
         models_count=store.models.count(),
         projects_count=store.projects.count(),
-        tasks=_tasks(store, folders, made),
+        tasks=_tasks(store, folders, made, logged),
         models=[
             ModelSpace(model.id, model.name, model.size_bytes, model.provenance.task_id, model.pinned)
             for model in store.models.largest(LARGEST)
@@ -175,15 +178,20 @@ def _folders(root: Path) -> dict[int, int]:
     return found
 
 
-def _tasks(store: Store, folders: dict[int, int], made: dict[int, tuple[int, int]]) -> list[TaskSpace]:
-    sizes = {task: folders.get(task, 0) + made.get(task, (0, 0))[1] for task in {*folders, *made}}
+def _tasks(
+    store: Store, folders: dict[int, int], made: dict[int, tuple[int, int]], logged: dict[int, tuple[int, int]]
+) -> list[TaskSpace]:
+    nothing = (0, 0)
+    sizes = {
+        task: folders.get(task, 0) + made.get(task, nothing)[1] + logged.get(task, nothing)[1]
+        for task in {*folders, *made, *logged}
+    }
     largest = sorted(sizes, key=lambda task: (-sizes[task], task))[:LARGEST]
     found = []
     for task_id in largest:
-        models, models_bytes = made.get(task_id, (0, 0))
         with suppress(NotFound):
             task = store.tasks.get(task_id)
-            found.append(
-                TaskSpace(task_id, task.name, task.status.value, folders.get(task_id, 0), models, models_bytes)
-            )
+            of_models, of_images = made.get(task_id, nothing), logged.get(task_id, nothing)
+            space = TaskSpace(task_id, task.name, task.status.value, folders.get(task_id, 0), *of_models, *of_images)
+            found.append(space)
     return found

@@ -121,7 +121,7 @@ def _orphaned_content(folder: Path, part: str) -> list[Path]:
         case "":
             task_dir = TaskDir(folder)
             return [] if task_dir.keep_marker.exists() else task_dir.contents()
-        case "shadow":
+        case "shadow" | "images":
             return [folder]
         case "snapshots":  # a whole snapshot is a checkpoint that could not be published: a person may want it
             return list(folder.glob("*.half")) if any(folder.iterdir()) else [folder]

@@ -78,7 +78,7 @@ def _blobs(installation: Installation) -> Iterator[Removable]:
 
 def _folders(installation: Installation, engines: Sequence[Engine]) -> Iterator[Removable]:
     for folder in _old_task_folders(installation, installation.settings.keep_task_dirs_days):
-        if folder.part not in ("", "shadow", "snapshots"):
+        if folder.part not in ("", "shadow", "snapshots", "images"):
             continue
         with suppress(OSError):  # deleted at this moment, or not ours to list
             content = [folder.path]

@@ -16,6 +16,7 @@ from agent import library
 from agent.errors import AgentError, NotFound
 from agent.formats.task_dir import task_folders
 from agent.installation import installation_labels
+from agent.library.blobs import collect_blob
 from agent.library.bulk import NOUNS, Noun, in_trash, shelf
 from agent.maintenance.removable import Removable, open_engines, task_folder_content
 
@@ -55,7 +56,10 @@ def purge(installation: Installation, noun: Noun, id_: int) -> None:
                 store.tasks.give_up(id_, of_trash=True)
             if id_ in store.tasks.given_up():
                 _delete_places(installation, id_)
+                images = store.task_images.hashes(id_)
                 store.tasks.purge(id_)
+                for sha256 in images:
+                    collect_blob(store, installation.artifacts, sha256)
         case "model":
             library.purge_model(store, installation.artifacts, id_)
         case "project":

@@ -53,7 +53,7 @@ def close(run: Run, error: BaseException | None) -> bool:
             outcome = _finish_uploads(run, outcome)
         _record(run, outcome, error)
     except TakenOver:
-        run.uploader.abandon()
+        run.abandon_uploads()
         _give_up_when_fenced(run)
         raise
     except BaseException as failure:
@@ -63,7 +63,7 @@ def close(run: Run, error: BaseException | None) -> bool:
         with suppress(AgentError):
             if (container := run.started_container()) is not None:
                 container.kill()
-        run.uploader.abandon()
+        run.abandon_uploads()
         raise
     return error is None or isinstance(error, AgentError)
 
@@ -95,7 +95,7 @@ def _wait(run: Run, error: AgentError) -> AgentError:
     except (Cancelled, TakenOver) as demanded:
         return demanded
     except StorageFailed:
-        run.uploader.abandon()
+        run.abandon_uploads()
         raise
     return error
 
@@ -104,7 +104,7 @@ def _leave(run: Run) -> None:
     """Commit the lines that were read. The next agent reads on behind them, and uploads the rest."""
     with suppress(AgentError):  # another agent has the task, or the store refuses: then they are read again
         run.recorder.flush()
-    run.uploader.abandon()
+    run.abandon_uploads()
 
 
 def _give_up_when_fenced(run: Run) -> None:
@@ -124,7 +124,7 @@ def _give_up_when_fenced(run: Run) -> None:
 def _finish_uploads(run: Run, outcome: Outcome) -> Outcome:
     """What was saved before the failure stays saved. Its own failure counts only for a task that went well so far."""
     try:
-        run.uploader.finish()
+        run.finish_uploads()
     except (TakenOver, StoreBusy):
         raise
     except Exception as failure:

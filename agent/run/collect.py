@@ -23,15 +23,25 @@ from dataclasses import dataclass
 
 from agent.engines import Frame
 from agent.events.lines import Line, LineJoiner
-from agent.events.model import Applied, CheckpointReported, Crashed, Event, Level, Metrics, Progress, Stream
-from agent.events.parse import parse_line
+from agent.events.model import (
+    Applied,
+    CheckpointReported,
+    Crashed,
+    Event,
+    ImageReported,
+    Level,
+    Metrics,
+    Progress,
+    Stream,
+)
+from agent.events.parse import IMAGE, parse_line
 from agent.recorder import Committer, Recorder
 
 _BATCH_LINES = 4000  # per transaction
 _BATCH_BYTES = 4 << 20  # or so much output, whichever comes first: 4000 lines of 1 MiB would not fit into memory
 _LAST_LINES = 20
 
-_HANDLED = frozenset({"CHECKPOINT", "MODEL_APPLIED"})
+_HANDLED = frozenset({"CHECKPOINT", "MODEL_APPLIED", IMAGE})
 _REPORT = re.compile(r"[^:]*Error (title|message)\s*:(.*)", re.DOTALL)  # contract: events.md 6, 2026 extras
 
 
@@ -58,16 +68,18 @@ def collect(
     *,
     on_checkpoint: Callable[[int, CheckpointReported], object],
     on_applied: Callable[[int], object],
+    on_image: Callable[[int, ImageReported], object] = lambda _seq, _image: None,
 ) -> Collected:
     """Record the output to its end.
 
-    Handlers are called in this thread with the number of their line, after that line is committed and before
-    the next line is read. Raises the errors of the output and the handlers, StoreBusy when the store stayed busy for
-    minutes, StorageFailed when it refused. Lines that are numbered and not committed then stay in the recorder.
+    Handlers are called in this thread with the number of their line, before the next line is read, and after that line
+    is committed; that of an image is only numbered. Raises the errors of the output and the handlers, StoreBusy when
+    the store stayed busy for minutes, StorageFailed when it refused. Lines that are numbered and not committed then
+    stay in the recorder.
     """
     for seq, reported in recorder.unhandled_checkpoints():
         on_checkpoint(seq, reported)
-    reader = _Reader(recorder, on_checkpoint, on_applied)
+    reader = _Reader(recorder, on_checkpoint, on_applied, on_image)
     joiner = LineJoiner()
     size_bytes = 0
     with Committer(recorder, _BATCH_LINES) as committer:
@@ -92,10 +104,12 @@ class _Reader:
         recorder: Recorder,
         on_checkpoint: Callable[[int, CheckpointReported], object],
         on_applied: Callable[[int], object],
+        on_image: Callable[[int, ImageReported], object],
     ) -> None:
         self._recorder = recorder
         self._on_checkpoint = on_checkpoint
         self._on_applied = on_applied
+        self._on_image = on_image
         self._skip = recorder.lines_read  # numbered before a restart: counted again, not recorded again
         self._points = self._checkpoints = self._applied = self._parse_errors = 0
         self._crash: Crashed | None = None
@@ -126,7 +140,11 @@ class _Reader:
         self._recorder.record(events[recorded:])
 
     def _handle(self, seq: int, event: Event) -> None:
-        if isinstance(event.body, CheckpointReported):
+        if isinstance(event.body, ImageReported):
+            self._on_image(seq, event.body)
+        elif event.event_type == IMAGE:  # so named by the plugin: a line as any other
+            return
+        elif isinstance(event.body, CheckpointReported):
             self._recorder.flush()
             self._on_checkpoint(seq, event.body)
         elif event.event_type == "CHECKPOINT":

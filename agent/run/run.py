@@ -34,6 +34,7 @@ from agent.run.outcome import plugin_failure, training_failure
 from agent.run.usage import measuring
 from agent.store import SHARED_GPUS
 from agent.submission import check_mode, config_notes
+from agent.task_images.keeper import ImageKeeper
 
 if TYPE_CHECKING:
     from agent.domain import EngineInfo
@@ -90,6 +91,15 @@ class Run:
             patience=self.patience,
             first_seq=self.first_seq,
         )
+        self.images = ImageKeeper(
+            task,
+            store=store,
+            artifacts=installation.artifacts,
+            recorder=self.recorder,
+            results=self.folder.results,
+            most_bytes=settings.task_images_bytes,
+            patience=self.patience,
+        )
         self.interrupts = Interrupts(task, self.installation, self.recorder, shutdown, store_at_once=self.store_at_once)
         self.container: Container | None = None
         self.gpus: str | None = (task.container_spec or {}).get("gpus")  # as in ContainerSpec
@@ -122,6 +132,7 @@ class Run:
         """
         if self.is_resumed:
             self.uploader.recover()
+            self.images.recover()
         if self.task.reason is not None:
             raise resume.decided(self)
         if not self.is_resumed:
@@ -260,6 +271,16 @@ class Run:
             return any(self.folder.model.iterdir())
         except OSError:
             return True
+
+    def finish_uploads(self) -> None:
+        """Wait until everything handed over has arrived or failed. Raises what broke our own storage."""
+        self.images.finish()
+        self.uploader.finish()
+
+    def abandon_uploads(self) -> None:
+        """Leave what was handed over as it is, for whoever goes on with the task."""
+        self.images.abandon()
+        self.uploader.abandon()
 
     def publish(self) -> None:
         """Give the result its name. Raises PluginFailed when there is none, or when a part of it was not kept."""

@@ -77,8 +77,9 @@ def _live(run: Run) -> None:
                     run.recorder,
                     on_checkpoint=run.uploader.checkpoint,
                     on_applied=run.uploader.applied,
+                    on_image=run.images.take,
                 )
                 run.require_success(container.wait(), collected)
         with run.step(Step.UPLOAD):
-            run.uploader.finish()
+            run.finish_uploads()
             run.publish()

@@ -40,6 +40,7 @@ from agent.store.projects import Projects
 from agent.store.runs.table import Runs
 from agent.store.schema import HEAD as SCHEMA_REVISION
 from agent.store.studies import NewStudy, Studies, Study, StudyState
+from agent.store.task_images import ImageNames, TaskImages
 from agent.store.task_rows import TaskSummary
 from agent.store.task_search import TaskQuestion
 from agent.store.tasks import Tasks
@@ -57,6 +58,7 @@ __all__ = [
     "AgentRow",
     "Counts",
     "EventRow",
+    "ImageNames",
     "InferenceResult",
     "Lines",
     "Listing",
@@ -118,6 +120,7 @@ class Store:
         self.datasets = Datasets(database)
         self.images = Images(database)
         self.gallery = Gallery(database)
+        self.task_images = TaskImages(database)
         self.plugins = Plugins(database)
         self.studies = Studies(database)
         self.placements = Placements(database)

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0012"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0013"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -367,6 +367,28 @@ nodes = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("created_us", Us, nullable=False),
+)
+
+task_images = Table(
+    "task_images",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
+    Column("seq", BigInteger),  # of the line that asked for it; null: found in results/ at the end
+    Column("name", Text, nullable=False),
+    Column("step", Float(53)),
+    Column("path", Text, nullable=False),  # below results/
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("mime", Text, nullable=False),
+    Column("caption", Text),
+    Column("created_us", Us, nullable=False),
+    UniqueConstraint("task_id", "seq"),
+    Index("ix_task_images_task_id_id", "task_id", "id"),
+    Index("ix_task_images_task_id_name_step", "task_id", "name", "step"),
+    sqlite_autoincrement=True,  # an id is never used twice, because browsers keep pictures by it
 )
 
 agents = Table(

@@ -1,11 +1,11 @@
-"""The story of a task, deleted in pieces: its log, its series and their points, its bars and checkpoints."""
+"""The story of a task, deleted in pieces: its log, series with points, bars, checkpoints and images."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 from agent.store.connect import Database
-from agent.store.schema import attempts, checkpoints, events, placements, point_blocks, progress, series
+from agent.store.schema import attempts, checkpoints, events, placements, point_blocks, progress, series, task_images
 
 _EVENTS = 20_000  # numbers of events in one transaction, which takes a fraction of a second
 _SERIES = 100
@@ -24,7 +24,7 @@ def delete_story(database: Database, task_id: int) -> None:
             connection.execute(sa.delete(point_blocks).where(point_blocks.c.series_id.in_(ids)))
             connection.execute(sa.delete(series).where(series.c.id.in_(ids)))
     with database.writing(durable=False) as connection:
-        for table in (attempts, progress, checkpoints, placements):
+        for table in (attempts, progress, checkpoints, placements, task_images):
             connection.execute(sa.delete(table).where(table.c.task_id == task_id))
 
 

@@ -32,6 +32,7 @@ from torch.utils.data import DataLoader
 from dataset import SegmentationDataset
 from metrics import IGNORED, Confusion, segmentation_loss
 from model import STRIDE, SegmentationNet, best_device
+from pictures import class_colors, log_picture, truth_and_guess
 
 BACKGROUND_ID = 0
 
@@ -50,6 +51,7 @@ class SegmentationTrainer(SuperviselyModelTrainer):
             "lr_schedule": "cosine",  # falls to zero; with "constant" you can stop at any time
             "width": 16,  # channels of the first layer: 32 is four times slower and learns more
             "augment": True,
+            "log_images": 4,  # validation images that are shown with their predictions, at each validation
             "data_workers": 2,  # processes that read images; with 0 the training process reads them
             "seed": 0,
             "gpu_devices": [0],
@@ -118,17 +120,24 @@ class SegmentationTrainer(SuperviselyModelTrainer):
     def _validation(self):
         self.model.eval()
         loss_sum, samples, confusion = 0.0, 0, Confusion(self.num_classes)
+        colors = class_colors(self.out_classes, self.class_title_to_idx)
+        pictures: list[object] = []
         for images, targets in self.val_loader:
             images, targets = images.to(self.device), targets.to(self.device)
             scores = self.model(images)  # (B, C, H, W)
             loss_sum += self.loss(scores, targets).item() * len(images)
             samples += len(images)
-            confusion.add(scores.argmax(dim=1), targets)
+            guesses = scores.argmax(dim=1)
+            confusion.add(guesses, targets)
+            wanted = min(self.config["log_images"] - len(pictures), len(images))
+            pictures += [truth_and_guess(images[i], targets[i], guesses[i], colors) for i in range(wanted)]
         self.model.train()
         self.background_only_mean_iou = confusion.mean_iou_of_always(BACKGROUND_ID)
 
         metrics = {LOSS: loss_sum / samples, "mean_iou": confusion.mean_iou()}
         sly.report_metrics_validation(self.epoch_flt, metrics)
+        for number, picture in enumerate(pictures):
+            log_picture(f"val/{number}", self.epoch_flt, picture, "truth left, prediction right")
         return metrics
 
     def train(self):

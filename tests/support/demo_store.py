@@ -20,7 +20,18 @@ from typing import Any
 
 from PIL import Image as Picture
 
-from agent.domain import NewImage, NewModel, NewProject, NewTask, Provenance, Step, Task, TaskStatus, TaskType
+from agent.domain import (
+    NewImage,
+    NewModel,
+    NewProject,
+    NewTask,
+    NewTaskImage,
+    Provenance,
+    Step,
+    Task,
+    TaskStatus,
+    TaskType,
+)
 from agent.events.model import Stream
 from agent.events.parse import parse_line
 from agent.store import EventRow, Store, UsageSample
@@ -186,6 +197,25 @@ def train(
                 checkpoint(story, artifacts, index, epoch, {"loss": val, "mean_iou": iou}, is_best=val < best)
                 best, index = min(best, val), index + 1
     story.flush()
+
+
+def log_image(
+    story: Story,
+    artifacts: Any,
+    name: str,
+    step: float | None,
+    colour: tuple[int, int, int],
+    caption: str | None = None,
+) -> None:
+    """Write the line of an image of one colour, and keep it as the agent does."""
+    picture = io.BytesIO()
+    Picture.new("RGB", (160, 120), colour).save(picture, "PNG")
+    blob = artifacts.put_bytes(picture.getvalue())
+    path = f"{name.replace('/', '_')}_{step}.png"
+    seq = story.say("prediction", image={"path": path, "name": name, "step": step, "caption": caption})
+    story.flush()
+    new = NewTaskImage(seq, name, step, path, blob.sha256, blob.size_bytes, 160, 120, "image/png", caption)
+    story.store.task_images.add(story.task_id, [new])
 
 
 def checkpoint(

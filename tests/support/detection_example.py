@@ -11,7 +11,7 @@ from types import ModuleType
 
 from tests.support.example_runs import DETECTION
 
-_NAMES = ("model", "boxes", "metrics", "dataset", "train", "inference")
+_NAMES = ("model", "boxes", "metrics", "dataset", "pictures", "train", "inference")
 
 
 def _imported() -> list[ModuleType]:
@@ -27,4 +27,4 @@ def _imported() -> list[ModuleType]:
         sys.modules.update(others)
 
 
-model, boxes, metrics, dataset, train, inference = _imported()
+model, boxes, metrics, dataset, pictures, train, inference = _imported()

@@ -68,6 +68,8 @@ LATER = {
     "0012": "INSERT INTO clusters (name) VALUES ('slurm'); "
     "INSERT INTO placements (task_id, number, cluster, label, job, "
     f"state, submitted_us) VALUES (1, 1, 'slurm', 'sly-1-1', '77', 'ended', {US});",
+    "0013": "INSERT INTO task_images (id, task_id, seq, name, step, path, sha256, size_bytes, width, height, mime, "
+    f"created_us) VALUES (1, 1, 1, 'val', 0.5, 'a.png', '{SHA}', 3, 8, 6, 'image/png', {US});",
 }
 
 

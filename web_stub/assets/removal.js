@@ -16,7 +16,9 @@ export async function removalText(noun, ids) {
     weight.models > 0 && `${show.counted(weight.models, "model")} (${show.bytes(weight.models_bytes)})`,
     weight.projects > 0 && `${show.counted(weight.projects, "project")} (${show.counted(weight.images, "image")})`,
   ].filter(Boolean).join(" and ");
-  const own = `${show.counted(weight.lines, "line")} of log and ${show.bytes(weight.folder_bytes)} of folders go to the trash, `
-    + "from where they can be restored for some days.";
+  const logged = weight.logged_images > 0
+    ? `, ${show.counted(weight.logged_images, "logged image")} (${show.bytes(weight.logged_bytes)})` : "";
+  const own = `${show.counted(weight.lines, "line")} of log${logged} and ${show.bytes(weight.folder_bytes)} of folders `
+    + "go to the trash, from where they can be restored for some days.";
   return made ? `${own} Made along the way: ${made}.` : own;
 }

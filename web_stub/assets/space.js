@@ -58,8 +58,9 @@ function draw(space) {
   table("tasks", space.tasks.map((one) => ({
     name: link("tasks", one.id, `${one.id} ${one.name}`),
     under: `${one.status}, folder ${show.bytes(one.folder_bytes)}, `
-      + `${show.counted(one.models, "model")} ${show.bytes(one.models_bytes)}`,
-    size: one.folder_bytes + one.models_bytes,
+      + `${show.counted(one.models, "model")} ${show.bytes(one.models_bytes)}`
+      + (one.logged_images ? `, ${show.counted(one.logged_images, "image")} ${show.bytes(one.logged_bytes)}` : ""),
+    size: one.folder_bytes + one.models_bytes + one.logged_bytes,
   })), "No task has left anything.", space.tasks_count);
   table("models", space.models.map((one) => ({
     name: link("models", one.id, one.name),

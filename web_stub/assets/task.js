@@ -11,6 +11,7 @@ import { listen } from "./live.js";
 import { Log } from "./log.js";
 import * as show from "./pure/format.js";
 import { merged } from "./pure/merged.js";
+import { TaskImages } from "./task_images.js";
 import { drawCheckpoints, drawHead, drawProgress, Trouble } from "./task_parts.js";
 import { UsageCharts } from "./usage.js";
 
@@ -24,6 +25,7 @@ let task = first.task;
 const trouble = new Trouble(id);
 const charts = new Charts(id, task.started_at);
 const log = new Log(id, first.last_seq);
+const images = new TaskImages(id);
 const usage = new UsageCharts(task);
 
 /** @param {Series[]} items */
@@ -70,6 +72,7 @@ function state(data) {
   drawProgress(parts.progress, data.progress_count, task.status);
   drawCheckpoints(parts.checkpoints, task);
   series(parts.series);
+  images.update(data.last_image);
   usage.update(task);
   if (task.job !== jobBefore || (!task.container_spec && task.step !== "NOTHING")) attempt(refreshDetails);
 }

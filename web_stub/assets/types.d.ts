@@ -361,6 +361,35 @@ export interface ImageList extends Page<Image> {
   total: number;
 }
 
+export interface TaskImage {
+  id: number;
+  name: string;
+  step: number | null;
+  caption: string | null;
+  width: number;
+  height: number;
+  size_bytes: number;
+  file: string;
+  picture: string;
+  thumbnail: string;
+}
+
+export interface TaskImageList extends Page<TaskImage> {
+  total: number;
+}
+
+export interface ImageName {
+  name: string;
+  count: number;
+}
+
+export interface TaskImageNames {
+  names: ImageName[];
+  steps: number[];
+  without_step: number;
+  total: number;
+}
+
 export interface ImagePlace {
   position: number | null;
   total: number;
@@ -434,6 +463,8 @@ export interface Weight {
   tasks: number;
   lines: number;
   folder_bytes: number;
+  logged_images: number;
+  logged_bytes: number;
   models: number;
   models_bytes: number;
   projects: number;
@@ -447,6 +478,8 @@ export interface TaskSpace {
   folder_bytes: number;
   models: number;
   models_bytes: number;
+  logged_images: number;
+  logged_bytes: number;
 }
 
 export interface ModelSpace {
@@ -650,6 +683,7 @@ export interface TaskState {
   progress_count: number;
   checkpoints: Checkpoint[];
   series: Series[];
+  last_image: number | null;
 }
 
 // ---------------------------------------------------------------- data that pages come with

@@ -87,6 +87,8 @@ class TaskSpace(Resource):
     folder_bytes: int
     models: int
     models_bytes: int
+    logged_images: Annotated[int, Field(description="images that the task logged")]
+    logged_bytes: int
 
 
 class ModelSpace(Resource):

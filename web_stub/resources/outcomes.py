@@ -40,6 +40,8 @@ class Weight(Resource):
     tasks: int
     lines: int
     folder_bytes: int
+    logged_images: int
+    logged_bytes: int
     models: int
     models_bytes: int
     projects: int

@@ -17,6 +17,7 @@ from web_stub.rest import (
     space,
     streams,
     studies,
+    task_images,
     tasks,
 )
 
@@ -30,5 +31,7 @@ _ERRORS: dict[int | str, dict[str, object]] = {
 }
 
 router = APIRouter(responses=_ERRORS)
-for part in (care, tasks, runs, compared, studies, charts, streams, models, projects, images, library, space):
+for part in (
+    care, tasks, task_images, runs, compared, studies, charts, streams, models, projects, images, library, space,
+):  # fmt: skip
     router.include_router(part.router)

@@ -11,36 +11,16 @@ from starlette.responses import Response
 from agent.errors import Conflict, NotFound
 from web_stub.budget import BudgetRoute, unless_gone
 from web_stub.context import WebDep
-from web_stub.downloads import blob_response
 from web_stub.gallery import find
 from web_stub.gallery.annotations import read_annotation
-from web_stub.gallery.browser_view import is_shown_alike
-from web_stub.gallery.thumbnails import MEDIA_TYPE, SIZES
 from web_stub.json_response import json_response
 from web_stub.parameters import LARGEST_ID, Id
 from web_stub.resources.images import THUMBNAIL, Image, ImageDetail, ImagePlace
+from web_stub.rest import pictures
 from web_stub.rest.projects import FilterDep
 
 router = APIRouter(route_class=BudgetRoute, prefix="/images", tags=["images"])
 
-_KEEP = "private, max-age=604800, immutable"
-_IMAGE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/*": {}}, "description": "The image's bytes as imported, or what is needed of them"},
-    206: {"content": {"image/*": {}}, "description": "The range asked for"},
-    304: {"description": "The client has it already"},
-    416: {"description": "The range lies outside the image"},
-}
-_WHOLE: dict[int | str, dict[str, Any]] = {
-    **_IMAGE,
-    200: {
-        "content": {"image/*": {}},
-        "description": "The image's own bytes, or a PNG with the pixels that plugins get",
-    },
-}
-_PICTURE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {MEDIA_TYPE: {}}, "description": "A picture, upright"},
-    304: {"description": "The client has it already"},
-}
 _ANNOTATION: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/json": {"schema": {"type": "object"}}}, "description": "The annotation as imported"}
 }
@@ -58,55 +38,28 @@ async def get_image(web: WebDep, request: Request, image_id: Id, by: FilterDep) 
     return json_response(ImageDetail.of(image, dataset, place=ImagePlace.of(place)))
 
 
-@router.get("/{image_id}/file", response_class=Response, responses=_IMAGE)
+@router.get("/{image_id}/file", response_class=Response, responses=pictures.FILE)
 def get_file(web: WebDep, request: Request, image_id: Id) -> Response:
     """The image's bytes as imported. Takes Range, If-Range and If-None-Match."""
-    image = web.store.images.get(image_id)
-    return blob_response(request, web.artifacts, image.sha256, media_type=image.mime, filename=image.name)
+    return pictures.file_of(web, request, web.store.images.get(image_id))
 
 
-@router.get("/{image_id}/picture", response_class=Response, responses=_WHOLE)
+@router.get("/{image_id}/picture", response_class=Response, responses=pictures.PICTURE)
 async def get_picture(web: WebDep, request: Request, image_id: Id) -> Response:
     """The image for a browser, with the frame and pixels that a plugin gets.
 
     The image's own bytes where every browser shows them so, else a PNG.
     """
-    image = await run_in_threadpool(web.store.images.get, image_id)
-    etag = f'"{image.sha256}-whole"'
-    headers = {"etag": etag, "cache-control": "private, no-cache"}
-    if etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-
-    def alike() -> bool:
-        with web.artifacts.open(image.sha256) as file:
-            return is_shown_alike(file, image.mime)
-
-    if await run_in_threadpool(alike):
-        return await run_in_threadpool(
-            blob_response, request, web.artifacts, image.sha256, media_type=image.mime, filename=image.name
-        )
-    picture = await unless_gone(request, web.thumbnails.whole(image.sha256, image.mime))
-    return Response(picture, media_type="image/png", headers=headers)
+    return await pictures.picture_of(web, request, await run_in_threadpool(web.store.images.get, image_id))
 
 
-@router.get("/{image_id}/thumbnail", response_class=Response, responses=_PICTURE)
+@router.get("/{image_id}/thumbnail", response_class=Response, responses=pictures.THUMBNAIL)
 async def get_thumbnail(
-    web: WebDep,
-    request: Request,
-    image_id: Id,
-    size: Annotated[int, Query(ge=1, le=SIZES[-1], description="pixels of the longer side, at least")] = THUMBNAIL,
-    of: Annotated[str, Query(max_length=64, description="begin of the sha256: lets a browser keep the picture")] = "",
+    web: WebDep, request: Request, image_id: Id, size: pictures.Size = THUMBNAIL, of: pictures.Of = ""
 ) -> Response:
     """The image upright as WebP, never larger than it is."""
     image = await run_in_threadpool(web.store.images.get, image_id)
-    size = next(offered for offered in SIZES if offered >= size)
-    headers = {"etag": f'"{image.sha256}-{size}"', "cache-control": "private, no-cache"}
-    if of and image.sha256.startswith(of):
-        headers["cache-control"] = _KEEP
-    if headers["etag"] in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    picture = await unless_gone(request, web.thumbnails.picture(image.sha256, image.mime, size))
-    return Response(picture, media_type=MEDIA_TYPE, headers=headers)
+    return await pictures.thumbnail_of(web, request, image, size, of)
 
 
 @router.get("/{image_id}/annotation", response_class=Response, responses=_ANNOTATION)

@@ -33,6 +33,7 @@ from boxes import Things, found_in
 from dataset import DetectionDataset, as_batch
 from metrics import detection_loss, mean_average_precision, same_guess
 from model import STRIDE, DetectionNet, best_device
+from pictures import class_colors, log_picture, truth_and_guess
 
 ANY_SCORE = 0.01  # boxes with a lower score do not change the average precision
 
@@ -49,6 +50,7 @@ class DetectionTrainer(SuperviselyModelTrainer):
             LR: 0.003,  # the maximum; the rate rises and falls during the training
             "width": 16,  # channels of the first layer: 32 is four times slower and learns more
             "augment": True,
+            "log_images": 4,  # validation images that are shown with their detections, at each validation
             "data_workers": 2,  # processes that read images; with 0 the training process reads them
             "seed": 0,
             "gpu_devices": [0],
@@ -127,16 +129,23 @@ class DetectionTrainer(SuperviselyModelTrainer):
     def _validation(self):
         self.model.eval()
         loss_sum, all_found, all_things = 0.0, [], []
+        colors = class_colors(self.out_classes, self.class_title_to_idx)
+        pictures: list[object] = []
         for images, things in self.val_loader:
             images, things = self._on_device(images, things)
             heat, sides = self.model(images)  # (B, C, H/4, W/4), (B, 4, H/4, W/4)
             loss_sum += self.loss(heat, sides, things, self._input_size).item() * len(images)
-            all_found += found_in(heat, sides, ANY_SCORE)
+            found = found_in(heat, sides, ANY_SCORE)
+            all_found += found
             all_things += things
+            wanted = min(self.config["log_images"] - len(pictures), len(images))
+            pictures += [truth_and_guess(images[i], things[i], found[i], colors) for i in range(wanted)]
         self.model.train()
 
         metrics = {LOSS: loss_sum / len(all_things), "average_precision": mean_average_precision(all_found, all_things)}
         sly.report_metrics_validation(self.epoch_flt, metrics)
+        for number, picture in enumerate(pictures):
+            log_picture(f"val/{number}", self.epoch_flt, picture, "truth left, detection right")
         return metrics
 
     def _blind_average_precision(self):

@@ -53,6 +53,15 @@ def best_checkpoint(first):
     return first.best_checkpoint()
 
 
+def test_every_validation_shows_a_few_detections(first):
+    shown = [record["image"] for record in first.records if "image" in record]
+
+    assert len(shown) == 4 * EPOCHS // VAL_EVERY
+    assert {image["name"] for image in shown} == {"val/0", "val/1", "val/2", "val/3"}
+    for image in shown:
+        assert sly.image.read(image["path"]).shape == (128, 256, 3)
+
+
 def test_the_training_succeeds_without_warnings(first):
     assert first.exit_code == 0, first.tail
     assert [line for line in first.lines if not line.startswith("{")] == []

@@ -8,6 +8,10 @@ from functools import partial
 
 import pytest
 
+from agent.events.model import ImageReported, Stream
+from agent.events.parse import parse_line
+from agent.formats.image_header import read_image_header
+from agent.task_images.taking import place_of
 from tests.support import example_runs
 from tests.support.example_runs import SEGMENTATION, class_ids, sample, saved_loss, with_class, with_class_list_as
 
@@ -75,6 +79,19 @@ def test_every_validation_leaves_a_complete_model(first):
         files = list((first.task / "results" / record["subdir"]).iterdir())
         assert {file.name for file in files} == {"config.json", "model.pt"}
         assert record["sizeb"] == sum(file.stat().st_size for file in files)
+
+
+def test_every_validation_shows_a_few_predictions_that_an_agent_would_keep(first):
+    events = [parse_line(line, Stream.STDERR, 0) for line in first.lines]
+    shown = [event.body for event in events if isinstance(event.body, ImageReported)]
+
+    assert len(shown) == 4 * EPOCHS
+    assert [image.name for image in shown[:5]] == ["val/0", "val/1", "val/2", "val/3", "val/0"]
+    assert {image.step for image in shown} == set(range(1, EPOCHS + 1))
+    for image in shown:
+        with (first.task / "results" / place_of(image.path, first.task / "results")).open("rb") as file:
+            header = read_image_header(file)
+        assert (header.width, header.height) == (256, 128)
 
 
 def test_a_checkpoint_is_best_when_its_mean_iou_is(first):

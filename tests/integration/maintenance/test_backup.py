@@ -14,7 +14,7 @@ import pytest
 
 from agent import library
 from agent.artifacts import open_artifacts
-from agent.domain import NewModel, TaskStatus
+from agent.domain import NewModel, NewTaskImage, TaskStatus
 from agent.engines.build_recipe import BuildRecipe, load_recipe
 from agent.errors import AgentError, BadInput, Conflict, NotFound, StorageFailed
 from agent.events.model import Event, Level, Stream
@@ -53,6 +53,9 @@ def task(store, artifacts, tmp_path):
     store.tasks.become(added.id, TaskStatus.FINISHED, reason="finished")
     blob = artifacts.put_bytes(b"unwanted")
     store.models.remove(store.models.add(NewModel("unwanted", blob.sha256, blob.size_bytes, None)).id)
+    image = artifacts.put_bytes(b"logged")
+    new = NewTaskImage(1, "val", 2, "a.png", image.sha256, image.size_bytes, 8, 6, "image/png")
+    store.task_images.add(added.id, [new])
     artifacts.put_bytes(b"nothing names this")
     return added
 
@@ -81,6 +84,7 @@ def test_everything_comes_back_as_it_was(store, artifacts, task, file, empty, tm
         assert restored.projects.list() == store.projects.list()
         assert [event.raw for event in restored.events.after(task.id)] == ["hello"]
         assert [model.name for model in restored.models.trashed()] == ["unwanted"]
+        assert restored.task_images.list(task.id) == store.task_images.list(task.id) != []
         named = restored.blobs.named()
         assert {blob.sha256 for blob in there.kept()} == named
         for sha256 in named:

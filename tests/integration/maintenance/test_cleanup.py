@@ -44,6 +44,7 @@ def tasks(installation, tmp_path):
         fill(installation.settings.tasks / str(task.id) / "results")
         fill(installation.settings.tasks / str(task.id) / "logs")
         fill(installation.settings.tasks / f"{task.id}.shadow")
+        fill(installation.settings.tasks / f"{task.id}.images")
         fill(installation.settings.tasks / f"{task.id}.snapshots" / "7")
         fill(installation.settings.tasks / f"{task.id}.snapshots" / "9.half")
     return [task.id for task in made]
@@ -94,6 +95,7 @@ def test_only_what_ended_tasks_left_goes_and_logs_and_kept_checkpoints_stay(inst
     assert gone == {
         f"{finished}/results/model.pt",  # a failed task's folder is kept, as the settings say
         *(f"{task}.shadow/model.pt" for task in (finished, failed)),
+        *(f"{task}.images/model.pt" for task in (finished, failed)),
         *(f"{task}.snapshots/9.half/model.pt" for task in (finished, failed)),
     }
     assert find_orphans(installation) == []

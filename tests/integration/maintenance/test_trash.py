@@ -10,9 +10,10 @@ import pytest
 
 from agent import library
 from agent.artifacts import open_artifacts
-from agent.domain import NewModel, Provenance, Task, TaskStatus
+from agent.domain import NewImage, NewModel, NewTaskImage, Provenance, Task, TaskStatus
 from agent.errors import StorageFailed
 from agent.installation import Installation
+from agent.library import blobs as library_blobs
 from agent.library.bulk import Wish, act, weigh
 from agent.maintenance import trash
 from agent.maintenance.cleanup import find_orphans
@@ -80,6 +81,34 @@ def test_the_trash_is_emptied_after_its_days_and_the_folders_go_with_the_task(bu
     assert folders(installation) == []
     assert installation.store.tasks.given_up() == []
     assert [one.remove() for one in expired] == [""]  # a second time changes nothing
+
+
+def test_with_a_task_go_the_images_that_it_logged_and_their_bytes(
+    build: Build, ended: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = build(trash_days=0)
+    store, artifacts = installation.store, installation.artifacts
+    mine, shared = artifacts.put_bytes(b"my image"), artifacts.put_bytes(b"an image of a project, too")
+    project = store.datasets.list(ended.project_id)[0]
+    store.images.add(project.id, [NewImage("same.png", shared.sha256, 26, 8, 6, "image/png", "{}")])
+    new = [
+        NewTaskImage(seq, "val", 1, "a.png", blob.sha256, 26, 8, 6, "image/png")
+        for seq, blob in enumerate((mine, shared))
+    ]
+    store.task_images.add(ended.id, new)
+    monkeypatch.setattr(library_blobs.collect_blob, "__kwdefaults__", {"idle_s": 0.0})
+    assert store.blobs.named() >= {mine.sha256, shared.sha256}
+
+    weight = weigh(store, installation.settings, [ended.id])
+    assert (weight.logged_images, weight.logged_bytes) == (2, 52)
+    store.tasks.remove(ended.id)
+    (expired,) = [one for one in find_expired(installation) if one.kind == "trash"]
+    assert expired.size_bytes >= 15_052
+    assert expired.remove() == ""
+
+    assert not artifacts.exists(mine.sha256)
+    assert artifacts.exists(shared.sha256)
+    assert store.task_images.totals_by_task() == {}
 
 
 def test_a_task_that_came_back_meanwhile_is_not_deleted(build: Build, ended: Task) -> None:

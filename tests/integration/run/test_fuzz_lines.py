@@ -72,6 +72,7 @@ EVENTS = [
     b'{"message": "p", "event_type": "EventType.PROGRESS", "subtask": "s", "current": 1, "total": 2, "level": "info"}',
     b'{"message": "c", "event_type": "EventType.CHECKPOINT", "id": 1, "subdir": "0001", "sizeb": 9, "best_now": true}',
     b'{"message": "x", "event_type": "EventType.TASK_CRASHED", "exc_str": "e", "stack": ["a", "b"], "level": "fatal"}',
+    b'{"message": "i", "image": {"path": "a.png", "name": "val", "step": 3, "caption": "c"}, "level": "info"}',
     b'\r 10%|###  |\r 20%|{"message": "glued", "level": "info", "n": {"a": [1, 2]}}',
 ]
 

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import threading
 
+import cv2
+import numpy as np
 import pytest
 
 import agent.run.run_task
@@ -15,6 +17,7 @@ from agent.artifacts import open_artifacts
 from agent.domain import CheckpointState, ExitResult, Step, TaskStatus
 from agent.engines.usage import Usage
 from agent.errors import EngineUnavailable
+from agent.events.model import Level
 from agent.installation import Installation
 from agent.maintenance.cleanup import find_orphans
 from agent.run.run import Run
@@ -395,3 +398,47 @@ def test_nothing_is_measured_where_the_setting_says_so(installation, queue_task)
     settings = installation.settings.model_copy(update={"measure_usage": False})
     with_engine = Installation(installation.store, installation.artifacts, settings, lambda name, settings: engine)
     assert run_one(with_engine, queue_task().id, Shutdown()).status is TaskStatus.FINISHED
+
+
+def picture(value=7):
+    return bytes(cv2.imencode(".png", np.full((6, 8, 3), value, np.uint8))[1])
+
+
+def image_line(path, step):
+    image = {"path": f"/sly_task_data/results/{path}", "name": "val", "step": step}
+    return json.dumps({"message": "prediction", "image": image, "level": "info"})
+
+
+def test_images_that_a_training_logs_and_leaves_are_kept_and_the_rest_is_a_note(installation, run):
+    def draws(folder):
+        for step in (1, 2):
+            (folder / "results" / f"{step}.png").write_bytes(picture(step))
+            yield image_line(f"{step}.png", step)
+        yield image_line("missing.png", 3)
+        (folder / "results" / "left.png").write_bytes(picture(9))
+        yield from good(folder)
+
+    task, _ = run(draws)
+
+    assert task.status is TaskStatus.FINISHED
+    kept = installation.store.task_images.list(task.id)
+    assert [(image.name, image.step) for image in kept] == [("val", 1), ("val", 2), ("left.png", None)]
+    assert types(installation, task).count("IMAGE") == 3
+    (note,) = [event for event in installation.store.events.after(task.id) if "was not kept" in event.message]
+    assert (note.level, "missing.png" in note.message) == (Level.WARN, True)
+    assert [folder.name for folder in installation.settings.tasks.iterdir()] == [str(task.id)]
+    (log,) = (installation.settings.tasks / str(task.id) / "logs").iterdir()
+    logged = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {line["event_type"] for line in logged if "image" in line} == {"EventType.LOGJ"}
+
+
+def test_images_of_a_training_that_fails_are_kept(installation, run):
+    def fails(folder):
+        (folder / "results" / "1.png").write_bytes(picture())
+        yield image_line("1.png", 1)
+        yield 1
+
+    task, _ = run(fails)
+
+    assert task.status is TaskStatus.ERROR
+    assert [image.step for image in installation.store.task_images.list(task.id)] == [1]

@@ -51,6 +51,8 @@ def test_a_store_of_an_older_release_is_brought_up_to_date_and_keeps_every_row(r
         else:
             assert (finished.tags, finished.notes, store.projects.get(1).tags) == ((), "", ())
         assert (finished.archived_at, finished.deleted_at) == (None, None)
+        if revision >= "0013":
+            assert [(image.name, image.step) for image in store.task_images.list(1)] == [("val", 0.5)]
         if revision >= "0009":
             assert [(study.name, study.task.plugin_id) for study in store.studies.list()] == [("rates", 1)]
             assert store.studies.tasks(1).keys() == {0}

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 from agent.domain import NewModel, Provenance
 from tests.integration.web.conftest import Site
 from tests.support import labeled_project
-from tests.support.demo_store import finish, new_task, start, train, use
+from tests.support.demo_store import finish, log_image, new_task, start, train, use
 from tests.support.demo_study import study
-from web_stub.rest import charts, compared, images, library, models, projects, runs, space, studies, tasks
+from web_stub.rest import charts, compared, images, library, models, projects, runs, space, studies, task_images, tasks
 
 FURTHER = {  # path → queries and ids under which the answer is made in another way
     "/tasks/{task_id}": ["/tasks/2"],
@@ -41,6 +41,7 @@ def filled(site: Site) -> Site:
         story = start(site.store, new_task(site.store, site.library, name))
         train(story, site.artifacts, epochs=2, nan_at=3)
         use(story, minutes=1)
+        log_image(story, site.artifacts, "val/0", 1.5, (200, 60, 40), "IoU 0.5")
         if name == "first":
             finish(story)
     parent = site.store.models.list()[0]
@@ -57,7 +58,7 @@ def filled(site: Site) -> Site:
 
 def declared() -> dict[str, Any]:
     """Path → response model, of every route that declares one and is asked with GET."""
-    parts = (tasks, runs, compared, studies, charts, models, projects, images, library, space)
+    parts = (tasks, task_images, runs, compared, studies, charts, models, projects, images, library, space)
     routes = [route for part in parts for route in part.router.routes]
     return {
         route.path: route.response_model

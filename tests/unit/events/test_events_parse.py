@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.events.lines import cut_mark, redrawn_mark
-from agent.events.model import Applied, CheckpointReported, Crashed, Event, Level, Metrics, Progress, Stream
+from agent.events.model import (
+    Applied,
+    CheckpointReported,
+    Crashed,
+    Event,
+    ImageReported,
+    Level,
+    Metrics,
+    Progress,
+    Stream,
+)
 from agent.events.parse import parse_line, read_object
 from agent.formats.json_values import MAX_DEPTH
 
@@ -38,6 +48,12 @@ def progress(**changes: Any) -> dict[str, Any]:
 
 def without(line: dict[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in line.items() if name != key}
+
+
+def image(**changes: Any) -> dict[str, Any]:
+    """A line of the SDK's logger with `extra={"image": {...}}`."""
+    asked = {"path": "/sly_task_data/results/12.png", "name": "val", "step": 12, "caption": "IoU 0.5", **changes}
+    return {"message": "prediction", "image": asked, "timestamp": "2026-11-22T09:28:39.527Z", "level": "info"}
 
 
 # ---------------------------------------------------------------- the record
@@ -444,9 +460,63 @@ def test_of_duplicate_event_types_the_last_wins():
 
 @given(records)
 def test_whatever_pythons_parser_reads_as_a_log_line_is_one_here(text: str):
-    record = json.loads(text)
+    record = json.loads(text, parse_constant=lambda _: None)  # NaN and Infinity are null
     is_line = (record.get("event_type") is not None or "message" in record) and not isinstance(
         record.get("event_type"), (dict, list)
     )
 
     assert (parse_line(text, Stream.STDOUT, 1).json_start == 0) is is_line
+
+
+# ---------------------------------------------------------------- images
+
+
+def test_a_plain_line_with_the_path_of_an_image_asks_to_keep_it():
+    event = read({**image(), "epoch": 3})
+
+    assert (event.event_type, event.message, event.level) == ("IMAGE", "prediction", Level.INFO)
+    assert event.body == ImageReported("/sly_task_data/results/12.png", "val", 12.0, "IoU 0.5")
+    assert (event.fields, event.parse_error) == ({"epoch": 3}, None)
+
+
+def test_an_image_needs_its_path_only():
+    assert read({"message": "m", "image": {"path": "a.png"}}).body == ImageReported("a.png", "a.png", None, None)
+
+
+@pytest.mark.parametrize("step", ["12", "tensor(12)", "np.int64(12)", 12.0])
+def test_the_step_of_an_image_may_be_written_as_the_sdk_writes_numbers(step: object):
+    assert read(image(step=step)).body == ImageReported("/sly_task_data/results/12.png", "val", 12.0, "IoU 0.5")
+
+
+@pytest.mark.parametrize(
+    ("changes", "body", "remark"),
+    [
+        ({"step": "last"}, ("val", None, "IoU 0.5"), "'step' must be a number, got 'last'"),
+        ({"step": [1, 2]}, ("val", None, "IoU 0.5"), "'step' must be a number"),
+        ({"name": 5}, ("/sly_task_data/results/12.png", 12.0, "IoU 0.5"), "'name' must be text, got 5"),
+        ({"caption": {}}, ("val", 12.0, None), "'caption' must be text, got {}"),
+    ],
+)
+def test_no_fault_of_another_key_costs_the_image(changes: dict[str, Any], body: tuple[Any, ...], remark: str):
+    event = read(image(**changes))
+
+    assert event.body == ImageReported("/sly_task_data/results/12.png", *body)
+    assert event.parse_error is not None
+    assert remark in event.parse_error
+
+
+@pytest.mark.parametrize("value", ["a.png", 3, None, [], {}, {"id": 7, "name": "a.png"}, {"path": 3}, {"path": ""}])
+def test_another_field_of_this_name_asks_for_nothing(value: object):
+    event = read({"message": "m", "image": value, "level": "info"})
+
+    assert (event.event_type, event.body, event.fields, event.parse_error) == (None, None, {"image": value}, None)
+
+
+@pytest.mark.parametrize(
+    "line", [metrics(), checkpoint(), progress(), {"message": "m", "event_type": "EventType.LOGJ"}]
+)
+def test_an_official_event_is_never_taken_for_an_image(line: dict[str, Any]):
+    event = read({**line, "image": {"path": "a.png"}})
+
+    assert event.event_type == read(line).event_type
+    assert not isinstance(event.body, ImageReported)
