@@ -103,6 +103,7 @@ class Plugin:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None  # in the trash since then
+    config_schemas: Mapping[str, Any] = field(default_factory=dict)  # config_schema.json, by kind of task
 
     @property
     def reference(self) -> str:

@@ -23,7 +23,15 @@ from agent.run.shutdown import Shutdown
 from agent.store import StudyState
 from agent.submission import config_notes
 from agent.tuning.extra import require_optuna
-from agent.tuning.request import StudyRequest, example_of, find_study, more_trials, new_study, require_parts
+from agent.tuning.request import (
+    StudyRequest,
+    example_of,
+    find_study,
+    more_trials,
+    new_study,
+    require_fitting_trials,
+    require_parts,
+)
 from agent.tuning.space import read_space
 from agent.tuning.stop import stop
 
@@ -36,8 +44,9 @@ def start_study(asked: Asked, request: StudyRequest, bases: Mapping[str, str], *
     require_optuna()
     space = read_space(asked.overrides)
     with open_installation() as installation:
-        plugin, task, engine = checked(installation, replace(asked, overrides=space.fixed))
+        plugin, task, engine = checked(installation, replace(asked, overrides=space.fixed), is_whole=False)
         new = new_study(installation.store, request, space, task)
+        require_fitting_trials(plugin, space, task)
         for line in config_notes(plugin, example_of(space, task)):
             show.err.print(f"Note: {line}", markup=False)
         build_if_missing(installation, plugin, engine, bases)
