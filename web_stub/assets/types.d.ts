@@ -685,6 +685,12 @@ export interface Preset {
   text: string;
 }
 
+/** What the forms of a plugin's configs are made from; the schemas by kind of task. */
+export interface ConfigForms {
+  presets: Preset[];
+  schemas: Record<string, import("./pure/config_schema.js").Schema>;
+}
+
 export interface PluginChoice extends Ref {
   reference: string;
   modes: string[];
@@ -723,7 +729,7 @@ export interface NewTaskPage {
   projects: Choices<ProjectChoice>;
   models: Choices<ModelChoice>;
   chosen: { plugin: PluginChoice | null; project: ProjectChoice | null; model: ModelChoice | null };
-  presets: Record<number, Preset[]>;
+  forms: Record<number, ConfigForms>;
   choices: number;
   draft: TaskDraft;
   notes: string[];

@@ -14,7 +14,7 @@ from agent.liveness import agents_alive
 from agent.store import ModelQuestion, ProjectQuestion, Window
 from web_stub.context import WebDep
 from web_stub.pages.frame import page
-from web_stub.pages.library import presets
+from web_stub.pages.library import config_forms
 from web_stub.pages.pretty_json import pretty
 from web_stub.parameters import LARGEST_ID
 from web_stub.resources.tasks import Options
@@ -74,7 +74,7 @@ def new_task_page(
         "plugins": {"items": [_plugin(known) for known, _ in plugins.values], "total": plugins.total},
         "projects": {"items": [_project(known) for known in projects.values], "total": projects.total},
         "models": {"items": [_model(known, best) for known in models.values], "total": models.total},
-        "presets": {the_plugin.id: presets(the_plugin)} if the_plugin else {},
+        "forms": {the_plugin.id: config_forms(the_plugin)} if the_plugin else {},
         "choices": CHOICES,
         "draft": draft,
         "notes": notes,
