@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,12 +13,14 @@ from cachetools import LRUCache
 
 from agent.domain import Task, TaskStatus
 from agent.liveness import agents_alive, why_waiting
+from agent.paces import pace_of_task
 from web_stub.resources.metrics import Series
 from web_stub.resources.resource import Ref
 from web_stub.resources.tasks import (
     Checkpoint,
     LastMetric,
     Outcome,
+    Pace,
     Progress,
     QueuedTask,
     TaskCard,
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
 BARS_SHOWN = 100  # of a task, those that moved last
 _METRICS = 100  # of a card, the first
+_PACES = 50  # of a list, at most: each is read for itself, and then rests
+_REST = 9  # times as long as that took
 _REMOVED = "(removed)"
 _Detail = TypeVar("_Detail", bound=WholeTask)
 
@@ -39,6 +45,8 @@ class TaskCards:
     def __init__(self, store: Store, *, keep: int = 20_000) -> None:
         self._store = store
         self._outcomes: LRUCache[int, Outcome] = LRUCache(keep)
+        # When a pace may be read again, the number of events behind it, and itself.
+        self._paces: LRUCache[int, tuple[float, int, Pace | None]] = LRUCache(1000)
         self._lock = threading.Lock()
 
     def card(self, task: Task) -> TaskCard:
@@ -48,7 +56,12 @@ class TaskCards:
         """Cards of several tasks, in a few questions to the store however many they are."""
         tasks = list(tasks)
         refs, waits, outcomes = _Refs(self._store, tasks), _Waits(self._store), self._outcomes_of(tasks)
-        return [TaskCard.of(task, outcomes[task.id], waits_for=waits.of(task), **refs.of(task)) for task in tasks]
+        running = [task for task in tasks if task.status is TaskStatus.STARTED][:_PACES]
+        paces = {task.id: self._pace_of(task) for task in running}
+        return [
+            TaskCard.of(task, outcomes[task.id], waits_for=waits.of(task), pace=paces.get(task.id), **refs.of(task))
+            for task in tasks
+        ]
 
     def detail(self, task: Task) -> TaskDetail:
         return self._detailed(TaskDetail, task)
@@ -59,7 +72,23 @@ class TaskCards:
 
     def _detailed(self, kind: type[_Detail], task: Task, **given: Any) -> _Detail:
         refs, waits, outcomes = _Refs(self._store, [task]), _Waits(self._store), self._outcomes_of([task])
-        return kind.of(task, outcomes[task.id], waits_for=waits.of(task), **refs.of(task), **given)
+        pace = self._pace_of(task)
+        return kind.of(task, outcomes[task.id], waits_for=waits.of(task), pace=pace, **refs.of(task), **given)
+
+    def _pace_of(self, task: Task) -> Pace | None:
+        """The pace of a running task, estimated anew when the task has reported something."""
+        if task.status is not TaskStatus.STARTED:
+            return None
+        now = time.monotonic()
+        with self._lock:
+            next_at, events, pace = self._paces.get(task.id, (now, -1, None))
+        if events != task.events_count and now >= next_at:
+            found = pace_of_task(self._store, task, self._store.metrics.series(task.id, limit=_METRICS))
+            pace = None if found is None else Pace.of(found)
+            ended = time.monotonic()
+            with self._lock:
+                self._paces[task.id] = (ended + _REST * (ended - now), task.events_count, pace)
+        return pace if pace is not None and datetime.now(UTC) < pace.valid_until else None
 
     def _outcomes_of(self, tasks: Sequence[Task]) -> dict[int, Outcome]:
         with self._lock:

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
@@ -22,6 +23,8 @@ from agent.fs.disk import size_text
 from agent.fs.names import visible
 from agent.installation import Installation
 from agent.liveness import agents_alive, lost_tasks, why_waiting
+from agent.pace import left_text, rate_text
+from agent.paces import pace_of_task
 
 if TYPE_CHECKING:
     from agent.store import Store, UsagePeaks
@@ -34,15 +37,17 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
 def summary(store: Store, task: Task) -> dict[str, Any]:
-    """A task with its checkpoints, metrics and progress bars, as an object for JSON."""
+    """A task with its checkpoints, metrics, progress bars and pace, as an object for JSON."""
+    series = store.metrics.series(task.id)
     return {
         **{name: getattr(task, name) for name in Task.__slots__},
         "step": task.step.name,
         "checkpoints": store.checkpoints.list(task.id),
-        "metrics": store.metrics.series(task.id),
+        "metrics": series,
         "progress": store.progress.list(task.id),
         "peaks": store.usage.peaks([task.id]).get(task.id),
         "trial": store.studies.of_tasks([task.id]).get(task.id),
+        "pace": pace_of_task(store, task, series),
     }
 
 
@@ -197,7 +202,7 @@ def show_(task_id: Id, json: Json = False) -> None:
         if json:
             show.as_json(full)
             return
-        trial = full["trial"]
+        trial, pace = full["trial"], full["pace"]
         plugin, project = (
             installation.store.plugins.get_anywhere(task.plugin_id),
             installation.store.projects.get_anywhere(task.project_id),
@@ -221,6 +226,8 @@ def show_(task_id: Id, json: Json = False) -> None:
             ("image", task.image_digest),
             ("created", task.created_at),
             ("took", show.duration(task.started_at, task.finished_at)),
+            ("rate", pace and rate_text(pace)),
+            ("end", pace and left_text(pace, datetime.now(UTC))),
             ("lines", task.lines_read),
             ("checkpoints", len(full["checkpoints"])),
             *_peaks(full["peaks"]),

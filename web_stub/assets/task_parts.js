@@ -8,6 +8,7 @@ import { facts } from "./pieces.js";
 import { plain } from "./pure/ansi.js";
 import * as show from "./pure/format.js";
 import { stackOf, tracebackOf } from "./pure/log_lines.js";
+import { isValid, leftText, rateText } from "./pure/pace.js";
 import { barLabel, barNumbers, barTone, checkpointText, steps, troubleText } from "./pure/progress.js";
 
 /**
@@ -44,6 +45,12 @@ function headFacts(task) {
     ["Engine", task.engine ?? "–"],
     ["Lines", show.count(task.lines_read)],
   ];
+  const { pace } = task;
+  if (isValid(pace)) {
+    const end = leftText(pace);
+    pairs.push(["Rate", el("span", { title: pace.bar ? `Steps of “${pace.bar}”` : null }, rateText(pace))]);
+    if (end) pairs.push(["End", end]);
+  }
   const result = task.result_project_id;
   if (!result) return pairs;
   const compared = `/projects/${task.project.id}/images?with=${result}`;

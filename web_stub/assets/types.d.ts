@@ -31,6 +31,16 @@ export interface LastMetric {
   value: number | null;
 }
 
+export interface Pace {
+  unit: "epoch" | "step";
+  bar: string | null;
+  done: number;
+  total: number | null;
+  seconds_per_unit: number;
+  ends_at: string | null;
+  valid_until: string;
+}
+
 export interface TaskCard {
   id: number;
   type: TaskType;
@@ -57,6 +67,7 @@ export interface TaskCard {
   progress: Progress | null;
   metrics: LastMetric[];
   metrics_count: number;
+  pace: Pace | null;
 }
 
 export interface TaskList extends Page<TaskCard> {
