@@ -125,6 +125,24 @@ def test_keys_are_left_out_and_come_in_by_keyboard(site, address):
     assert site.complaints == []
 
 
+def test_a_key_that_the_schema_requires_is_asked_for(site, address):
+    page = site.page
+    site.store.plugins.put(
+        title="Fields", description="", type="architecture", image="local/fields", tag="1", modes=("train",), readme="",
+        configs=[], config_schemas={"train": {"required": ["epochs"], "properties": {"epochs": {"minimum": 3}}}},
+        image_digest=None, folder=None, content_sha256=None,
+    )  # fmt: skip
+    site.go(address)
+    expect(page.locator("#config-form")).to_contain_text("epochs is missing; add what is missing.")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.locator("#refused")).to_contain_text("The config has a mistake: epochs is missing.")
+    page.get_by_role("button", name="Add the key").click()
+    expect(page.get_by_label("epochs", exact=True)).to_have_value("3")
+    expect(page.get_by_role("button", name="Leave out epochs")).to_have_count(0)
+    assert json.loads(text(site)) == {"epochs": 3}
+    assert site.complaints == []
+
+
 def test_the_choice_of_form_or_json_and_what_was_written_survive_a_reload(site, address):
     site.go(address)
     page = site.page

@@ -55,13 +55,6 @@ export class ConfigForm {
   /** The first field that is wrong, in a sentence without its point; empty: none. */
   get mistake() { return [...this.#wrong.values()][0] ?? ""; }
 
-  /** Go to the first field that is wrong; whether there is one. */
-  goToMistake() {
-    const [id] = this.#wrong.keys();
-    if (id) document.getElementById(id)?.focus();
-    return id !== undefined;
-  }
-
   focus() { focusFirst(this.root); }
 
   /** @param {string} sentence */
@@ -138,11 +131,20 @@ export class ConfigForm {
   #adding(missing, path) {
     if (!missing.length) return false;
     const where = path.length ? ` to ${path.join(".")}` : "";
-    const choice = el("select", { "aria-label": `Key to add${where}`, autocomplete: "off" },
+    this.#count += 1;
+    const id = `config-field-${this.#count}`;
+    const required = missing.filter((one) => one.isRequired).map((one) => one.path.join("."));
+    const sentence = required.length && `${required.join(", ")} ${required.length === 1 ? "is" : "are"} missing`;
+    if (sentence) this.#wrong.set(id, sentence);
+    const choice = el("select", {
+      id, "aria-label": `Key to add${where}`, autocomplete: "off", "aria-invalid": String(required.length > 0),
+      "aria-describedby": sentence ? `${id}-said` : null,
+    },
       ...missing.map((one, i) => el("option", { value: String(i) }, one.name)));
     const add = () => this.#bringIn(missing[Number(choice.value)]);
     const button = el("button.button.small", { type: "button", "aria-label": `Add the key${where}`, onclick: add }, "Add");
-    return el("div.config-add", {}, choice, button);
+    return el("div.field", {}, el("div.config-add", {}, choice, button),
+      sentence ? el("p.config-wrong", { id: `${id}-said` }, `${sentence}; add what is missing.`) : false);
   }
 
   /** @param {Missing} missing */
@@ -154,7 +156,7 @@ export class ConfigForm {
 
   /** @param {Field} field */
   #takeOut({ path, name, raw }) {
-    this.#taken.set(JSON.stringify(path), { path, name, raw });
+    this.#taken.set(JSON.stringify(path), { path, name, raw, isRequired: false });
     this.#redraw(removed(this.#text, path));
     this.focus();
   }

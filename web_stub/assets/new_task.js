@@ -194,7 +194,7 @@ function request() {
   for (const [picker, what] of /** @type {const} */ ([[plugins, "plugin"], [projects, "project"], [models, "model"]])) {
     if (!picker.item && !(picker === models && isFromScratch())) throw new Error(`Choose a ${what} first.`);
   }
-  if (isForm() && configForm.goToMistake()) throw new Error(`The config has a mistake: ${configForm.mistake}.`);
+  if (isForm() && configForm.mistake) throw new Error(`The config has a mistake: ${configForm.mistake}.`);
   const wrong = editor.mistake;
   if (wrong) {
     edit("json");

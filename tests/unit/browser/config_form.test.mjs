@@ -58,7 +58,16 @@ test("keys that a preset or the schema has and the config lacks are offered with
   const schema = { properties: { seed: { type: "integer", default: 7 }, rate: { type: "number", minimum: 1, title: "Rate" } } };
   const group = form('{"a": {"x": 1}}', ['{"lr": 0.10, "a": {"x": 1, "y": [1,  2]}}'], schema);
   assert.deepEqual(group.missing.map(({ name, raw }) => [name, raw]), [["seed", "7"], ["Rate", "1.0"], ["lr", "0.10"]]);
-  assert.deepEqual(group.fields[0].group?.missing, [{ path: ["a", "y"], name: "y", raw: "[1,  2]" }]);
+  assert.deepEqual(group.fields[0].group?.missing, [{ path: ["a", "y"], name: "y", raw: "[1,  2]", isRequired: false }]);
+});
+
+test("a key that the schema requires comes first among those that are missing", () => {
+  const schema = { required: ["lr", "mode"], properties: { seed: { type: "integer" }, mode: { enum: ["a", "b"] } } };
+  const { missing, fields } = form('{"epochs": 1}', ['{"lr": 0.1}'], schema);
+  assert.deepEqual(missing.map(({ name, raw, isRequired }) => [name, raw, isRequired]), [
+    ["mode", '"a"', true], ["lr", "0.1", true], ["seed", "0", false],
+  ]);
+  assert.equal(fields[0].isRequired, false);
 });
 
 test("the schema says what is right", () => {

@@ -6,8 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.formats.config_schema import MAX_SCHEMA_BYTES, parse_schemas, refusal
+from tests.support.fuzzing import fuzz
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -99,3 +102,29 @@ def test_a_preset_that_its_own_schema_refuses_is_a_problem():
     (problem,) = problems
     assert (problem.file, problem.place) == ("predefined_run_configs.json", "[1].config")
     assert problem.sentence == "epochs is 0; it must be at least 1."
+
+
+_LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5)
+)
+_JSON = st.recursive(
+    _LEAVES | st.sampled_from(["object", "array", "integer", "string"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["type", "enum", "minimum", "items", "properties", "required", "a", "b"]), inner
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@fuzz(100)
+@given(_JSON, st.dictionaries(st.sampled_from(["a", "b"]), _JSON))
+def test_any_schema_is_refused_or_checks_any_config(schema, config):
+    schemas, problems = parse_schemas(json.dumps({"train": schema}).encode(), [])
+
+    assert bool(schemas) != bool(problems)
+    for kept in schemas.values():
+        sentence = refusal(kept, config)
+        assert sentence is None or ("\n" not in sentence and len(sentence) < 5000)

@@ -30,7 +30,7 @@ const FIRST = { integer: "0", number: "0.0", text: '""', boolean: "false", list:
  * @property {Schema} schema
  * @property {Group | null} group of a field of the kind group
  */
-/** A key that the config could have. @typedef {{path: string[], name: string, raw: string}} Missing */
+/** A key that the config could have, or must have. @typedef {{path: string[], name: string, raw: string, isRequired: boolean}} Missing */
 /** @typedef {{fields: Field[], missing: Missing[]}} Group */
 /** A text, and the object in it that stands at the place of the group; null where there is none. @typedef {[string, Node | null]} Source */
 
@@ -67,15 +67,17 @@ export function formOf(text, presets, schema) {
     const missing = new Map();
     for (const [key, inner] of Object.entries(properties)) {
       if (there.has(key)) continue;
-      const raw = others.map(([words, box]) => rawOf(words, nodeOf(box, key))).find(Boolean);
-      missing.set(key, { path: [...path, key], name: inner.title ?? key, raw: startOf(inner) ?? raw ?? FIRST[kindOfType(inner)] });
+      const seen = others.map(([words, box]) => rawOf(words, nodeOf(box, key))).find(Boolean);
+      const raw = startOf(inner) ?? seen ?? FIRST[kindOfType(inner)];
+      missing.set(key, { path: [...path, key], name: inner.title ?? key, raw, isRequired: required.includes(key) });
     }
     for (const [words, box] of others) {
       for (const { key, node } of box?.entries ?? []) {
-        if (!there.has(key) && !missing.has(key)) missing.set(key, { path: [...path, key], name: key, raw: rawOf(words, node) });
+        if (there.has(key) || missing.has(key)) continue;
+        missing.set(key, { path: [...path, key], name: key, raw: rawOf(words, node), isRequired: required.includes(key) });
       }
     }
-    return { fields, missing: [...missing.values()] };
+    return { fields, missing: [...missing.values()].sort((a, b) => Number(b.isRequired) - Number(a.isRequired)) };
   };
   const others = presets.map((preset) => /** @type {Source} */ ([preset, tree(preset)]));
   const whole = groupOf([], [text, tree(text)], others, schema ?? {});
