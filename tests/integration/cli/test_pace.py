@@ -17,7 +17,7 @@ from tests.support.demo_store import Story, fill_library, finish, new_task, star
 from tests.support.inputs import Cli
 
 RATE = re.compile(r"(60 s|1 min) per epoch")
-LEFT = re.compile(r"about 1[5-6] min left \(")
+LEFT = re.compile(r"about 1[456] min left \(")
 
 
 def trained(store: Store, settings: Settings) -> Story:
