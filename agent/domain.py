@@ -108,6 +108,7 @@ class Plugin:
     updated_at: datetime
     deleted_at: datetime | None = None  # in the trash since then
     node: str | None = None  # the id of the node that has its folder or its image; None: every node can get it
+    config_schemas: Mapping[str, Any] = field(default_factory=dict)  # config_schema.json, by kind of task
 
     @property
     def reference(self) -> str:

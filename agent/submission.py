@@ -18,6 +18,7 @@ from agent import library
 from agent.domain import Model, NewTask, Plugin, Project, Task, TaskType
 from agent.errors import BadInput, NotFound
 from agent.formats.config_keys import unknown_keys
+from agent.formats.config_schema import refusal
 from agent.formats.json_values import storable_problem
 from agent.fs.names import read_number, shown, title_problem
 from agent.library.task_models import find_checkpoint_model
@@ -46,6 +47,7 @@ class TaskRequest:
     preset: str | None = None
     overrides: Sequence[str] = ()
     options: RequestedOptions = field(default_factory=RequestedOptions)
+    is_whole: bool = True  # False: trials of a study add to the config, and the schema of the plugin is for theirs
 
 
 def new_task(store: Store, settings: Settings, request: TaskRequest, *, artifacts: Artifacts | None = None) -> NewTask:
@@ -75,6 +77,8 @@ def new_task(store: Store, settings: Settings, request: TaskRequest, *, artifact
     for text in request.overrides:
         set_key(config, text)
     _require_storable(config)
+    if request.is_whole:
+        require_fitting(plugin, kind, config)
     name = (request.name or default_name(kind, plugin, project)).strip()
     check_name(name)
     return NewTask(
@@ -155,6 +159,13 @@ def _require_storable(config: Mapping[str, Any]) -> None:
     """BadInput for a config on which a plugin's reader, or one of ours, might fail."""
     if problem := storable_problem(config):
         raise BadInput(f"the task config {problem}")
+
+
+def require_fitting(plugin: Plugin, kind: TaskType, config: Mapping[str, Any]) -> None:
+    """BadInput for a config that the plugin's schema of this kind of task refuses."""
+    schema = plugin.config_schemas.get(kind.value)
+    if schema is not None and (sentence := refusal(schema, config)):
+        raise BadInput(f"the task config does not fit plugin {plugin.reference}: {sentence}")
 
 
 def default_name(kind: TaskType, plugin: Plugin, project: Project) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,12 +14,14 @@ from cachetools import LRUCache
 from agent.domain import Task, TaskStatus
 from agent.liveness import is_alive, why_waiting
 from agent.nodes import why_stalled
+from agent.paces import pace_of_task
 from web_stub.resources.metrics import Series
 from web_stub.resources.resource import Ref
 from web_stub.resources.tasks import (
     Checkpoint,
     LastMetric,
     Outcome,
+    Pace,
     Placement,
     Progress,
     QueuedTask,
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 
 BARS_SHOWN = 100  # of a task, those that moved last
 _METRICS = 100  # of a card, the first
+_PACES = 50  # of a list, at most: each is read for itself, and then rests
+_REST = 9  # times as long as that took
 _REMOVED = "(removed)"
 _Detail = TypeVar("_Detail", bound=WholeTask)
 
@@ -42,6 +48,8 @@ class TaskCards:
     def __init__(self, store: Store, *, keep: int = 20_000) -> None:
         self._store = store
         self._outcomes: LRUCache[int, Outcome] = LRUCache(keep)
+        # When a pace may be read again, the number of events behind it, and itself.
+        self._paces: LRUCache[int, tuple[float, int, Pace | None]] = LRUCache(1000)
         self._lock = threading.Lock()
 
     def card(self, task: Task) -> TaskCard:
@@ -53,8 +61,17 @@ class TaskCards:
         refs, outcomes = _Refs(self._store, tasks), self._outcomes_of(tasks)
         placed = self._store.placements.of_tasks([task.id for task in tasks])
         waits = _Waits(self._store, placed)
+        running = [task for task in tasks if task.status is TaskStatus.STARTED][:_PACES]
+        paces = {task.id: self._pace_of(task) for task in running}
         return [
-            TaskCard.of(task, outcomes[task.id], waits_for=waits.of(task), job=_job(placed, task), **refs.of(task))
+            TaskCard.of(
+                task,
+                outcomes[task.id],
+                waits_for=waits.of(task),
+                job=_job(placed, task),
+                pace=paces.get(task.id),
+                **refs.of(task),
+            )
             for task in tasks
         ]
 
@@ -71,7 +88,23 @@ class TaskCards:
         placements = [Placement.of(one) for one in placed.get(task.id, [])]
         waits, job = _Waits(self._store, placed).of(task), _job(placed, task)
         given |= refs.of(task)
-        return kind.of(task, outcomes[task.id], waits_for=waits, job=job, placements=placements, **given)
+        given |= {"waits_for": waits, "job": job, "placements": placements, "pace": self._pace_of(task)}
+        return kind.of(task, outcomes[task.id], **given)
+
+    def _pace_of(self, task: Task) -> Pace | None:
+        """The pace of a running task, estimated anew when the task has reported something."""
+        if task.status is not TaskStatus.STARTED:
+            return None
+        now = time.monotonic()
+        with self._lock:
+            next_at, events, pace = self._paces.get(task.id, (now, -1, None))
+        if events != task.events_count and now >= next_at:
+            found = pace_of_task(self._store, task, self._store.metrics.series(task.id, limit=_METRICS))
+            pace = None if found is None else Pace.of(found)
+            ended = time.monotonic()
+            with self._lock:
+                self._paces[task.id] = (ended + _REST * (ended - now), task.events_count, pace)
+        return pace if pace is not None and datetime.now(UTC) < pace.valid_until else None
 
     def _outcomes_of(self, tasks: Sequence[Task]) -> dict[int, Outcome]:
         with self._lock:

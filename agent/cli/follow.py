@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
@@ -21,12 +22,16 @@ from agent.errors import StoreBusy
 from agent.events.model import Level
 from agent.fs.names import visible
 from agent.liveness import agents_alive, why_waiting
+from agent.pace import left_text, rate_text
+from agent.paces import pace_of_task
 from agent.patience import Patience
 
 if TYPE_CHECKING:
+    from agent.pace import Pace
     from agent.store import Store
 
 PERIOD_S = 0.25
+_PACE_PERIOD_S = 1.0
 
 
 class Watch:
@@ -53,6 +58,8 @@ class Watch:
         self._shown: dict[int, CheckpointState] = {}
         self._val_seq = 0
         self._bars: dict[str, TaskID] = {}
+        self._pace: Pace | None = None
+        self._paced_at = -_PACE_PERIOD_S
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -73,7 +80,7 @@ class Watch:
                 self._say_that_it_stops()
                 self._news()
                 if self._console.is_terminal:
-                    live.update(Group(self._bars_now(), self._metrics_now()))
+                    live.update(Group(self._bars_now(), self._metrics_now(), self._pace_now(task)))
                 if task.status.is_final or self._is_gone():
                     break
                 self._store.wait_for_change(PERIOD_S)
@@ -139,6 +146,16 @@ class Watch:
         values = "  ".join(f"{metric.name} {show.number(metric.last_value)}" for metric in train)
         line = f"  epoch {show.number(train[0].last_epoch)}  train  {values}" if train else ""
         return Text(visible(line), style="dim")
+
+    def _pace_now(self, task: Task) -> Text:
+        now = time.monotonic()
+        if now - self._paced_at >= _PACE_PERIOD_S:
+            self._paced_at = now
+            self._pace = pace_of_task(self._store, task, self._store.metrics.series(self._task_id))
+        if self._pace is None:
+            return Text("")
+        said = (left_text(self._pace, datetime.now(UTC)), rate_text(self._pace))
+        return Text(f"  {', '.join(filter(None, said))}", style="dim")
 
 
 def describe(checkpoint: Checkpoint) -> str:

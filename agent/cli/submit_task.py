@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -92,9 +92,10 @@ def submit_task(asked: Asked, how: How) -> None:
     raise typer.Exit(exit_code(task))
 
 
-def checked(installation: Installation, asked: Asked) -> tuple[Plugin, NewTask, Engine]:
+def checked(installation: Installation, asked: Asked, *, is_whole: bool = True) -> tuple[Plugin, NewTask, Engine]:
     """The task that may be queued, its plugin, and the engine of this machine. Raises what forbids it."""
     request, plugin = _request(installation, asked)
+    request = replace(request, is_whole=is_whole)
     new = new_task(installation.store, installation.settings, request, artifacts=installation.artifacts)
     engine = installation.open_engine(new.options.engine, installation.settings)
     is_hardened(new.options, installation.settings, engine.name)  # refuses processes before anything is queued

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,8 @@ from agent.fs.paths import given_path
 from agent.installation import Installation, known_node_of
 from agent.liveness import is_alive, lost_tasks, why_waiting
 from agent.nodes import why_stalled
+from agent.pace import left_text, rate_text
+from agent.paces import pace_of_task
 from agent.patience import Patience
 
 if TYPE_CHECKING:
@@ -38,18 +41,20 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
 def summary(store: Store, task: Task) -> dict[str, Any]:
-    """A task with its checkpoints, metrics and progress bars, as an object for JSON."""
+    """A task with its checkpoints, metrics, progress bars and pace, as an object for JSON."""
+    series = store.metrics.series(task.id)
     return {
         **{name: getattr(task, name) for name in Task.__slots__},
         "step": task.step.name,
         "checkpoints": store.checkpoints.list(task.id),
-        "metrics": store.metrics.series(task.id),
+        "metrics": series,
         "progress": store.progress.list(task.id),
         "peaks": store.usage.peaks([task.id]).get(task.id),
         "peaks_of_shared_gpus": store.usage.is_of_shared_gpus(task.id),
         "trial": store.studies.of_tasks([task.id]).get(task.id),
         "attempts": store.attempts.list(task.id),
         "placements": store.placements.of_task(task.id),
+        "pace": pace_of_task(store, task, series),
     }
 
 
@@ -243,7 +248,7 @@ def show_(task_id: Id, json: Json = False) -> None:
         if json:
             show.as_json(full)
             return
-        trial, names = full["trial"], installation.store.nodes.names()
+        trial, pace, names = full["trial"], full["pace"], installation.store.nodes.names()
         plugin, project = (
             installation.store.plugins.get_anywhere(task.plugin_id),
             installation.store.projects.get_anywhere(task.project_id),
@@ -270,6 +275,8 @@ def show_(task_id: Id, json: Json = False) -> None:
             ("image", task.image_digest),
             ("created", task.created_at),
             ("took", show.duration(task.started_at, task.finished_at)),
+            ("rate", pace and rate_text(pace)),
+            ("end", pace and left_text(pace, datetime.now(UTC))),
             ("lines", task.lines_read),
             ("checkpoints", len(full["checkpoints"])),
             *_peaks(full["peaks"], of_shared_gpus=full["peaks_of_shared_gpus"]),

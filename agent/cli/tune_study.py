@@ -32,6 +32,7 @@ from agent.tuning.request import (
     more_trials,
     most_trials,
     new_study,
+    require_fitting_trials,
     require_parts,
 )
 from agent.tuning.space_texts import read_space
@@ -46,8 +47,9 @@ def start_study(asked: Asked, request: StudyRequest, bases: Mapping[str, str], *
     require_optuna()
     space = read_space(asked.overrides)
     with open_installation() as installation:
-        plugin, task, engine = checked(installation, replace(asked, overrides=space.fixed))
+        plugin, task, engine = checked(installation, replace(asked, overrides=space.fixed), is_whole=False)
         new = new_study(installation.store, request, space, task)
+        require_fitting_trials(plugin, space, task)
         for line in config_notes(plugin, example_of(space, task)):
             show.err.print(f"Note: {line}", markup=False)
         build_if_missing(installation, plugin, engine, bases)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import Invalid, NotFound, Problem
+from agent.formats.config_schema import CONFIG_SCHEMA, parse_schemas
 from agent.formats.plugin_files import (
     MODES,
     NEURAL_NETWORK,
@@ -22,7 +23,7 @@ from agent.formats.plugin_files import (
     parse_presets,
     parse_version,
 )
-from agent.formats.plugin_labels import PluginLabels, from_labels
+from agent.formats.plugin_labels import SCHEMA_LABEL, PluginLabels, from_labels
 from agent.fs.names import shown
 from agent.fs.paths import given_path
 
@@ -48,6 +49,7 @@ class PluginFolder:
     readme: str
     configs: tuple[Mapping[str, Any], ...]
     content_sha256: str
+    config_schemas: Mapping[str, Any] = field(default_factory=dict)  # by kind of task
     files: Mapping[str, bytes] = field(repr=False, default_factory=dict)  # as they go into labels, verbatim
 
     def reference(self, registry: str) -> str:
@@ -75,6 +77,10 @@ def read_plugin_folder(path: Path) -> PluginFolder:
         problems += wrong
     elif fields.get("type") == NEURAL_NETWORK and not (path / PRESETS).exists():
         problems.append(Problem(PRESETS, "", "is missing.", "Write [] if there are no presets."))
+    schemas: Mapping[str, Any] = {}
+    if CONFIG_SCHEMA in files:
+        schemas, wrong = parse_schemas(files[CONFIG_SCHEMA], configs)
+        problems += wrong
     modes, wrong = _modes(path)
     problems += wrong
     if problems:
@@ -90,6 +96,7 @@ def read_plugin_folder(path: Path) -> PluginFolder:
         readme=files.get("README.md", b"").decode(errors="replace"),
         configs=configs,
         content_sha256=_content_sha256(path),
+        config_schemas=schemas,
         files=files,
     )
 
@@ -106,12 +113,16 @@ def check_plugin_folder(path: Path) -> list[Problem]:
 
 
 def labels_of(plugin: PluginFolder, registry: str) -> dict[str, str]:
-    """The image labels exactly as the official build script sets them (contract: plugin.md 5)."""
+    """The image labels exactly as the official build script sets them (contract: plugin.md 5).
+
+    A plugin with a schema of its configs has one label more, with the schema.
+    """
 
     def encoded(name: str) -> str:
         return base64.b64encode(plugin.files.get(name, b"")).decode()
 
-    return {
+    own = {SCHEMA_LABEL: encoded(CONFIG_SCHEMA)} if CONFIG_SCHEMA in plugin.files else {}
+    return own | {
         "VERSION": plugin.reference(registry),
         "INFO": encoded("plugin_info.json"),
         "MODES": " ".join(plugin.modes),
@@ -128,7 +139,7 @@ def _read_files(path: Path) -> tuple[dict[str, bytes], list[Problem]]:
         "plugin_info.json": 'Write {"title": ..., "description": ..., "type": "architecture"}.',
         "Dockerfile": "The plugin's image is built from it.",
     }
-    for name in (*needed, PRESETS, "README.md"):
+    for name in (*needed, PRESETS, CONFIG_SCHEMA, "README.md"):
         file = path / name
         try:
             if not file.exists():

@@ -10,10 +10,11 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agent.errors import Invalid, Problem
+from agent.formats.config_schema import parse_schemas
 from agent.formats.json_errors import NotJson
 from agent.formats.json_text import parse
 from agent.formats.plugin_files import MODES, NEURAL_NETWORK
@@ -22,6 +23,7 @@ from agent.fs.names import MAX_NAME_BYTES, shown, text_problem
 # What a label may call its image: with a tag or without, never by digest.
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,400}")
 CONTENT_LABEL = "CONTENT_SHA256"  # of the plugin's folder; set by `agent build` beside the official labels
+SCHEMA_LABEL = "CONFIG_SCHEMA"  # base64 of config_schema.json, where there is one; not of the official script
 _BUILD = "Build the image with `agent build` or the official build script."
 
 
@@ -38,6 +40,7 @@ class PluginLabels:
     readme: str
     configs: tuple[Mapping[str, Any], ...]
     content_sha256: str | None = None  # of the folder it was built from, where the label says so
+    config_schemas: Mapping[str, Any] = field(default_factory=dict)  # by kind of task
     warnings: tuple[Problem, ...] = ()
 
 
@@ -80,6 +83,7 @@ def from_labels(labels: Mapping[str, str], reference: str) -> PluginLabels:
         readme=(_decoded(labels, "README", warnings) or b"").decode(errors="replace"),
         configs=configs,
         content_sha256=labels.get(CONTENT_LABEL) or None,
+        config_schemas=_schemas(labels, configs, warnings),
         warnings=tuple(warnings),
     )
 
@@ -141,3 +145,15 @@ def _configs(labels: Mapping[str, str], warnings: list[Problem]) -> tuple[Mappin
     if not isinstance(presets, list) or len(usable) < len(presets):
         warnings.append(Problem("label CONFIGS", "", "has presets without title, type or config; they are ignored."))
     return usable
+
+
+def _schemas(
+    labels: Mapping[str, str], configs: tuple[Mapping[str, Any], ...], warnings: list[Problem]
+) -> Mapping[str, Any]:
+    """The schemas of the configs; none where something is wrong with them, since the plugin runs without."""
+    data = _decoded(labels, SCHEMA_LABEL, warnings)
+    if data is None:
+        return {}
+    schemas, problems = parse_schemas(data, configs, f"label {SCHEMA_LABEL}")
+    warnings += problems
+    return {} if problems else schemas

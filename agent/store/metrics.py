@@ -16,6 +16,7 @@ from agent.store.connect import Database
 from agent.store.points import floats, ints, with_none
 from agent.store.schema import point_blocks, series
 
+_NEWEST_BLOCKS = 8
 _BLOCKS_AT_ONCE = 16  # a reader that wants a few points must not fetch millions
 
 
@@ -106,6 +107,19 @@ class MetricSeries:
                     first[kind, name] = min(id_, first.get((kind, name), id_))
                     count[kind, name] = count.get((kind, name), 0) + tasks
         return {pair: count[pair] for pair in sorted(count, key=first.__getitem__)}
+
+    def newest_epochs(self, series_id: int) -> tuple[list[tuple[float, int]], float | None]:
+        """The epochs of about the last thousand points, each with its time in microseconds, in the order printed;
+        and the least epoch of the first points.
+        """
+        columns = point_blocks.c
+        newest = sa.select(columns.epochs, columns.times_us).where(columns.series_id == series_id)
+        first = sa.select(columns.epoch_min).where(columns.series_id == series_id)
+        with self._db.reading() as connection:
+            blocks = connection.execute(newest.order_by(columns.first_seq.desc()).limit(_NEWEST_BLOCKS)).all()[::-1]
+            least: float | None = connection.execute(first.order_by(columns.first_seq).limit(1)).scalar()
+        epochs, times = floats(row.epochs for row in blocks), ints(row.times_us for row in blocks)
+        return [(epoch, time_us) for epoch, time_us in zip(epochs, times, strict=True) if epoch == epoch], least
 
     def points(
         self,

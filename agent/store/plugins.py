@@ -36,6 +36,7 @@ class Plugins(Kept[Plugin]):
         modes: Sequence[str],
         readme: str,
         configs: Sequence[Mapping[str, Any]],
+        config_schemas: Mapping[str, Any] | None = None,
         image_digest: str | None,
         folder: str | None,
         content_sha256: str | None,
@@ -49,7 +50,7 @@ class Plugins(Kept[Plugin]):
             "type": clean(type),
             "modes": to_json(list(modes)),
             "readme": clean(readme),
-            "configs": to_json(list(configs)),
+            "configs": _written(configs, config_schemas or {}),
             "image_digest": image_digest,
             "folder": folder,
             "content_sha256": content_sha256,
@@ -120,6 +121,11 @@ class Plugins(Kept[Plugin]):
         return stays_for(ids, "use", f"plugin {row.id}") if ids else None
 
 
+def _written(configs: Sequence[Mapping[str, Any]], schemas: Mapping[str, Any]) -> str:
+    """The presets as a list; with schemas an object of both, which spares a column that few plugins need."""
+    return to_json({"presets": list(configs), "schemas": schemas} if schemas else list(configs))
+
+
 def _about(table: sa.Subquery, word: str) -> sa.ColumnElement[bool]:
     texts = (table.c.title, table.c.description, table.c.image + ":" + table.c.tag)
     return sa.or_(*(contains(text, word) for text in texts))
@@ -130,6 +136,8 @@ _NEWEST_FIRST = (plugins.c.updated_us.desc(), plugins.c.id.desc())
 
 
 def _plugin(row: sa.Row[Any]) -> Plugin:
+    kept = from_json(row.configs)
+    presets, schemas = (kept["presets"], kept["schemas"]) if isinstance(kept, dict) else (kept, {})
     return Plugin(
         id=row.id,
         title=row.title,
@@ -139,7 +147,8 @@ def _plugin(row: sa.Row[Any]) -> Plugin:
         tag=row.tag,
         modes=tuple(from_json(row.modes)),
         readme=row.readme,
-        configs=tuple(from_json(row.configs)),
+        configs=tuple(presets),
+        config_schemas=schemas,
         image_digest=row.image_digest,
         folder=row.folder,
         content_sha256=row.content_sha256,

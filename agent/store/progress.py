@@ -44,6 +44,13 @@ class ProgressBars:
             rows = connection.execute(found.order_by(progress.c.seq.desc()).limit(limit)).all()
         return [_bar(row) for row in sorted(rows, key=lambda row: row.first_seq)]
 
+    def outermost(self, task_id: int) -> ProgressBar | None:
+        """Of the bars that are not full the one that appeared first: bars within it come and go."""
+        found = sa.select(progress).where(progress.c.task_id == task_id, progress.c.current < progress.c.total)
+        with self._db.reading() as connection:
+            row = connection.execute(found.order_by(progress.c.first_seq).limit(1)).first()
+        return None if row is None else _bar(row)
+
     def newest_of_tasks(self, task_ids: Collection[int]) -> dict[int, ProgressBar]:
         """Task → the bar that moved last; a task without bars is left out."""
         place = sa.func.row_number().over(partition_by=progress.c.task_id, order_by=progress.c.seq.desc())

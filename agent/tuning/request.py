@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from agent.domain import NewTask
+from agent.domain import NewTask, Plugin
 from agent.errors import BadInput, Conflict, NotFound
 from agent.formats.json_values import storable_problem
 from agent.fs.names import read_number
 from agent.library.bulk import Noun, shelf
 from agent.store import NewStudy
-from agent.submission import check_name
+from agent.submission import check_name, require_fitting
 from agent.tuning.decisions import read_metric
 from agent.tuning.space import Choices, Range, Space, from_json, to_json
 from agent.tuning.trial_task import with_params
@@ -84,6 +84,15 @@ def example_of(space: Space, task: NewTask) -> NewTask:
     """A task as a trial might have it: the first choices, and the lower ends of ranges."""
     firsts = {key: d.low if isinstance(d, Range) else d.values[0] for key, d in space.varied.items()}
     return with_params(task, firsts)
+
+
+def require_fitting_trials(plugin: Plugin, space: Space, task: NewTask) -> None:
+    """BadInput where the plugin's schema of configs refuses a choice of the space, or an end of a range."""
+    example = example_of(space, task)
+    require_fitting(plugin, task.type, example.config)
+    for key, values in space.varied.items():
+        for value in (values.low, values.high) if isinstance(values, Range) else values.values:
+            require_fitting(plugin, task.type, with_params(example, {key: value}).config)
 
 
 def find_study(store: Store, reference: str) -> Study:

@@ -75,6 +75,7 @@ def test_from_a_tar_to_a_stopped_training_and_its_rerun(browser, up):
     expect(page.get_by_role("radio", name="start weights")).to_be_checked()
     expect(page.get_by_role("radio", name="leaves")).to_be_checked()
     config = {"behaviour": "train", "epochs": 100, "points": 20, "pause": 0.02}
+    page.get_by_text("JSON", exact=True).click()
     page.get_by_label("Config, JSON").fill(json.dumps(config))
     expect(page.locator("#config-said")).to_have_text("Valid JSON")
     page.get_by_label("Name of the result").fill("watched")
@@ -147,7 +148,7 @@ def test_a_tar_can_be_dropped(site):
 
 
 def test_a_refused_task_is_explained_on_the_page(site):
-    site.go("/tasks/new?plugin=1&project=1&model=1")
+    site.go("/tasks/new?plugin=1&project=1&model=1&config=json")
     site.page.get_by_label("Name of the result").fill("a/b")
     site.page.get_by_role("button", name="Start training").click()
     said = site.page.locator("#refused")
@@ -162,7 +163,7 @@ def test_a_refused_task_is_explained_on_the_page(site):
 
 
 def test_numbers_and_the_order_of_keys_arrive_as_written(site):
-    site.go("/tasks/new?plugin=1&project=1&model=1")
+    site.go("/tasks/new?plugin=1&project=1&model=1&config=json")
     written = '{"10": 1.0, "2": 1e-3, "big": 9007199254740993, "ü": "\\u00e4"}'
     site.page.get_by_label("Config, JSON").fill(written)
     site.page.get_by_role("button", name="Tidy up").click()
@@ -188,7 +189,7 @@ def test_a_task_is_submitted_with_the_keyboard_alone(site):
     for _ in range(4):  # type → plugin → project → model (a link before it)
         keyboard.press("Tab")
     keyboard.press("Space")
-    for _ in range(40):
+    for _ in range(80):  # each field of the config and its way out
         keyboard.press("Tab")
         if site.page.evaluate("document.activeElement.id") == "submit":
             break
@@ -199,7 +200,7 @@ def test_a_task_is_submitted_with_the_keyboard_alone(site):
 
 
 def test_the_editor_says_where_a_mistake_is_and_leads_to_it(site):
-    site.go("/tasks/new")
+    site.go("/tasks/new?config=json")
     editor = site.page.get_by_label("Config, JSON")
     editor.fill('{\n  "lr": 0.1,\n  "on": True\n}')
     expect(site.page.locator("#config-said")).to_have_text("Line 3, column 9: True is written true in JSON.")

@@ -145,7 +145,7 @@ def test_a_page_at_rest_draws_nothing_and_tells_time_by_the_servers_clock(site):
 
 
 def test_two_clicks_queue_one_task(site):
-    site.go("/tasks/new?plugin=1&project=1&model=1")
+    site.go("/tasks/new?plugin=1&project=1&model=1&config=json")
     button = site.page.get_by_role("button", name="Start training")
     button.evaluate("button => { button.click(); button.click(); setTimeout(() => button.click(), 20); }")
     expect(site.page).to_have_url(re.compile(r"/tasks/\d+$"))
@@ -155,7 +155,7 @@ def test_two_clicks_queue_one_task(site):
 
 def test_an_edited_form_survives_a_reload_and_back_and_a_new_one_is_empty(site):
     page = site.page
-    site.go("/tasks/new?plugin=1&project=1&model=1")
+    site.go("/tasks/new?plugin=1&project=1&model=1&config=json")
     page.get_by_label("Name of the result").fill("mine")
     page.get_by_label("Config, JSON").fill('{"epochs": 7.0}')
     page.get_by_label("GPUs").fill("0")
@@ -167,7 +167,7 @@ def test_an_edited_form_survives_a_reload_and_back_and_a_new_one_is_empty(site):
         expect(page.get_by_label("GPUs")).to_have_value("0")
         expect(page.get_by_role("radio", name="Inference")).to_be_checked()
     site.go("/tasks")
-    site.go("/tasks/new?plugin=1&project=1&model=1")
+    site.go("/tasks/new?plugin=1&project=1&model=1&config=json")
     expect(page.get_by_label("Name of the result")).to_have_value("")
     expect(page.get_by_label("Config, JSON")).to_have_value(re.compile("batch_size"))
     assert site.complaints == []

@@ -66,6 +66,19 @@ def test_overrides_reach_into_objects_and_leave_the_preset_alone():
     assert PLUGIN.configs[0]["config"] == {"epochs": 1, "batch_size": {"train": 2}}
 
 
+def test_a_config_that_the_plugins_schema_refuses_is_one_sentence_with_the_path():
+    schema = {"properties": {"batch_size": {"properties": {"train": {"type": "integer", "minimum": 1}}}}}
+    plugin = replace(PLUGIN, config_schemas={"train": schema})
+
+    with pytest.raises(BadInput) as refused:
+        task(plugin=plugin, overrides=["batch_size.train=0"])
+    assert str(refused.value) == (
+        "the task config does not fit plugin local/nn:1: batch_size.train is 0; it must be at least 1"
+    )
+    assert task(plugin=plugin, overrides=["batch_size.train=0"], is_whole=False).config["batch_size"] == {"train": 0}
+    assert task(plugin=plugin, type="inference", config={"batch_size": 0}).config == {"batch_size": 0}
+
+
 @pytest.mark.parametrize("text", ["lr", "=3", "a..b=1", ".=1"])
 def test_a_malformed_override_is_refused(text):
     with pytest.raises(BadInput, match="key=value"):

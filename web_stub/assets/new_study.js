@@ -18,7 +18,7 @@ const first = firstData();
 const submit = button("submit");
 
 /** Presets of plugins that were chosen, by the id of the plugin. */
-const known = new Map(Object.entries(first.presets).map(([id, presets]) => [Number(id), presets]));
+const known = new Map(Object.entries(first.forms).map(([id, forms]) => [Number(id), forms.presets]));
 const { plugins, projects, models } = taskPickers(first, { type: () => "train", onPlugin: presets, onProject: () => {} });
 
 /** Offer the presets of the chosen plugin, which the server is asked for. */
@@ -27,7 +27,7 @@ function presets() {
   if (chosen === null || known.has(chosen)) offer();
   else {
     attempt(async () => {
-      known.set(chosen, await ask(`/plugins/${chosen}/presets`));
+      known.set(chosen, (await ask(`/plugins/${chosen}/forms`)).presets);
       if (plugins.chosen === chosen) offer();
     });
   }

@@ -1,7 +1,9 @@
 // New task: plugin, project, model, config, how to run; then the server has the last word.
 
-/** @import { NewTaskPage, Preset, TaskType } from "./types" */
+/** @import { ConfigForms, NewTaskPage, TaskType } from "./types" */
+import { Address } from "./address.js";
 import { ask, attempt } from "./api.js";
+import { ConfigForm } from "./config_form.js";
 import { $, button, el, fill, firstData, input, select, valueOf } from "./dom.js";
 import { Editor } from "./editor.js";
 import "./frame.js";
@@ -23,10 +25,12 @@ let { type } = draft;
 let untouched = ""; // the text a preset gave: as long as it stands, another preset may replace it
 
 const editor = new Editor(() => presetShown());
+const configForm = new ConfigForm($("config-form"), (text) => { editor.set(text); presetShown(); }, () => edit("json"));
+const address = new Address({ config: "form" }, () => configShown());
 const [name, submit] = [input("name"), button("submit")];
 
-/** Presets of plugins that were chosen, by the id of the plugin. */
-const known = new Map(Object.entries(first.presets).map(([id, presets]) => [Number(id), presets]));
+/** Presets and schemas of plugins that were chosen, by the id of the plugin. @type {Map<number, ConfigForms>} */
+const known = new Map(Object.entries(first.forms).map(([id, forms]) => [Number(id), forms]));
 
 const { plugins, projects, models } = taskPickers(first, {
   type: () => type,
@@ -34,8 +38,11 @@ const { plugins, projects, models } = taskPickers(first, {
   onProject: () => names(),
 });
 
-/** The presets of the plugin for this kind of task. @returns {Preset[]} */
-const fitting = () => (known.get(plugins.chosen ?? 0) ?? []).filter((one) => one.type === type);
+/** What is known of the configs of the chosen plugin. @returns {ConfigForms} */
+const forms = () => known.get(plugins.chosen ?? 0) ?? { presets: [], schemas: {} };
+
+/** The presets of the plugin for this kind of task. */
+const fitting = () => forms().presets.filter((one) => one.type === type);
 
 /** Offer the presets of the chosen plugin, which the server is asked for. */
 function presets() {
@@ -43,7 +50,7 @@ function presets() {
   if (chosen === null || known.has(chosen)) offer();
   else {
     attempt(async () => {
-      known.set(chosen, await ask(`/plugins/${chosen}/presets`));
+      known.set(chosen, await ask(`/plugins/${chosen}/forms`));
       if (plugins.chosen === chosen) offer();
     });
   }
@@ -55,6 +62,7 @@ function offer() {
   fill($("preset"), ...offered.map((one, i) => el("option", { value: String(i) }, one.title)),
     el("option", { value: OWN }, offered.length ? "Own" : "None: write it yourself"));
   if (editor.text.trim() === "" || editor.text === untouched) use(offered[0]?.text ?? "{}");
+  else drawForm();
   presetShown();
 }
 
@@ -62,6 +70,28 @@ function offer() {
 function use(text) {
   untouched = text;
   editor.set(text);
+  drawForm();
+}
+
+/** The form of the text as it is, while the form is shown. */
+function drawForm() {
+  if (isForm()) configForm.draw(editor.text, fitting().map((one) => one.text), forms().schemas[type] ?? null);
+}
+
+const isForm = () => address.values.config !== "json";
+
+/** Form or JSON, as the address says. */
+function configShown() {
+  for (const radio of $("config-view").querySelectorAll("input")) radio.checked = (radio.value === "form") === isForm();
+  $("config-form").hidden = !isForm();
+  for (const id of ["editor", "tidy"]) $(id).hidden = isForm();
+  drawForm();
+}
+
+/** @param {string} view */
+function edit(view) {
+  address.set({ config: view });
+  configShown();
 }
 
 function presetShown() {
@@ -105,8 +135,10 @@ function request() {
   for (const [picker, what] of /** @type {const} */ ([[plugins, "plugin"], [projects, "project"], [models, "model"]])) {
     if (!picker.item && !(picker === models && isFromScratch())) throw new Error(`Choose a ${what} first.`);
   }
+  if (isForm() && configForm.mistake) throw new Error(`The config has a mistake: ${configForm.mistake}.`);
   const wrong = editor.mistake;
   if (wrong) {
+    edit("json");
     editor.goTo(wrong);
     throw new Error(`The config is not valid, line ${wrong.line}, column ${wrong.column}: ${wrong.sentence}.`);
   }
@@ -133,8 +165,10 @@ $("type").addEventListener("change", (event) => kind(/** @type {TaskType} */ (va
 $("preset").addEventListener("change", (event) => {
   const preset = fitting()[Number(valueOf(event))];
   if (preset) use(preset.text);
+  else if (isForm()) configForm.focus();
   else editor.area.focus();
 });
+$("config-view").addEventListener("change", (event) => edit(valueOf(event)));
 $("tidy").addEventListener("click", () => attempt(() => {
   const wrong = editor.mistake;
   if (wrong) {
@@ -192,6 +226,7 @@ function bringAgain() {
   models.choose(kept.chosen.model);
   untouched = kept.untouched;
   editor.set(kept.config);
+  drawForm();
   SCRATCH.checked = kept.scratch;
   kind(kept.type);
   name.value = kept.name;
@@ -202,4 +237,5 @@ function bringAgain() {
 
 fillIn();
 bringAgain();
+configShown();
 for (const event of ["input", "change"]) $("form").addEventListener(event, keep);

@@ -7,6 +7,7 @@ import { $, button, el, fill } from "./dom.js";
 import { facts } from "./pieces.js";
 import * as show from "./pure/format.js";
 import { stackOf, tracebackOf } from "./pure/log_lines.js";
+import { isValid, leftText, rateText } from "./pure/pace.js";
 import { barLabel, barNumbers, barTone, checkpointText, steps, troubleText } from "./pure/progress.js";
 
 /**
@@ -45,6 +46,12 @@ function headFacts(task) {
     ["Lines", show.count(task.lines_read)],
   ];
   if (task.attempt > 1) pairs.push(["Attempt", `${task.attempt}`]);
+  const { pace } = task;
+  if (isValid(pace)) {
+    const end = leftText(pace);
+    pairs.push(["Rate", el("span", { title: pace.bar ? `Steps of “${pace.bar}”` : null }, rateText(pace))]);
+    if (end) pairs.push(["End", end]);
+  }
   const result = task.result_project_id;
   if (!result) return pairs;
   const compared = `/projects/${task.project.id}/images?with=${result}`;

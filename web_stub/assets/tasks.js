@@ -9,6 +9,7 @@ import { metric, status } from "./pieces.js";
 import * as show from "./pure/format.js";
 import { sum } from "./pure/list_state.js";
 import { Selected } from "./selected.js";
+import { isValid, leftText, rateText } from "./pure/pace.js";
 import { barCount, barLabel, noBarText } from "./pure/progress.js";
 
 const SHOWN_METRICS = 4;
@@ -59,7 +60,7 @@ const row = (card) => el("div.row", { id: `task-${card.id}` },
       ...card.tags.map((tag) => el("span.tag.own", { title: tag }, tag))),
     el("div.under", {}, `${card.type === "train" ? "Training" : "Inference"} · ${card.plugin.name} · ${card.project.name}`)),
   el("div.cell-status", {}, status(card.status)),
-  el("div.cell-progress", {}, progress(card)),
+  el("div.cell-progress", {}, progress(card), el("p.pace", { "data-pace": card.id })),
   metrics(card),
   el("div.time.right", { "data-task": card.id }),
   el("div.right", {}, action(card)));
@@ -79,8 +80,16 @@ const selected = new Selected({
 /** @type {Map<number, TaskCard>} */
 let shown = new Map();
 
-/** Durations and ages, as of now. */
+/** When a task will end, and how fast it goes; empty without a basis. @param {TaskCard} card */
+const paceText = ({ pace }) => (isValid(pace) ? [leftText(pace), rateText(pace)].filter(Boolean).join(" · ") : "");
+
+/** Durations, ages and what is left, as of now. */
 function tick() {
+  for (const cell of document.querySelectorAll(".pace[data-pace]")) {
+    const card = shown.get(Number(cell.getAttribute("data-pace")));
+    const said = card ? paceText(card) : "";
+    if (cell.textContent !== said) cell.textContent = said;
+  }
   for (const cell of document.querySelectorAll(".time[data-task]")) {
     const card = shown.get(Number(cell.getAttribute("data-task")));
     if (!card) continue;

@@ -31,6 +31,16 @@ export interface LastMetric {
   value: number | null;
 }
 
+export interface Pace {
+  unit: "epoch" | "step";
+  bar: string | null;
+  done: number;
+  total: number | null;
+  seconds_per_unit: number;
+  ends_at: string | null;
+  valid_until: string;
+}
+
 export interface TaskCard {
   id: number;
   type: TaskType;
@@ -60,6 +70,7 @@ export interface TaskCard {
   progress: Progress | null;
   metrics: LastMetric[];
   metrics_count: number;
+  pace: Pace | null;
 }
 
 export interface TaskList extends Page<TaskCard> {
@@ -746,6 +757,12 @@ export interface Preset {
   text: string;
 }
 
+/** What the forms of a plugin's configs are made from; the schemas by kind of task. */
+export interface ConfigForms {
+  presets: Preset[];
+  schemas: Record<string, import("./pure/config_schema.js").Schema>;
+}
+
 export interface PluginChoice extends Ref {
   reference: string;
   modes: string[];
@@ -784,7 +801,7 @@ export interface NewStudyPage {
   projects: Choices<ProjectChoice>;
   models: Choices<ModelChoice>;
   chosen: { plugin: PluginChoice | null; project: ProjectChoice | null; model: ModelChoice | null };
-  presets: Record<number, Preset[]>;
+  forms: Record<number, ConfigForms>;
   choices: number;
   agents: number;
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agent.domain import Model, Plugin, Project
 from agent.liveness import agents_alive
 from agent.store import ModelQuestion, ProjectQuestion, Window
-from web_stub.pages.library import presets
+from web_stub.pages.library import config_forms
 
 if TYPE_CHECKING:
     from agent.store import Store
@@ -35,7 +35,7 @@ def choices(
         "plugins": {"items": [_plugin(known) for known, _ in plugins.values], "total": plugins.total},
         "projects": {"items": [_project(known) for known in projects.values], "total": projects.total},
         "models": {"items": [_model(known, best) for known in models.values], "total": models.total},
-        "presets": {plugin.id: presets(plugin)} if plugin else {},
+        "forms": {plugin.id: config_forms(plugin)} if plugin else {},
         "choices": CHOICES,
         "agents": len(agents_alive(store)),
     }

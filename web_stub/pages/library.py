@@ -69,10 +69,15 @@ def plugin_page(request: Request, web: WebDep, plugin_id: int) -> Response:
     )
 
 
-@router.get("/plugins/{plugin_id}/presets")
-def plugin_presets(web: WebDep, plugin_id: int) -> Response:
-    """For the form of a new task, which shows the presets of the chosen plugin."""
-    return json_response(presets(find(web.store.plugins.get, plugin_id, "plugin")))
+@router.get("/plugins/{plugin_id}/forms")
+def plugin_forms(web: WebDep, plugin_id: int) -> Response:
+    """For the page of a new task, which shows the presets of the chosen plugin and a form of its configs."""
+    return json_response(config_forms(find(web.store.plugins.get, plugin_id, "plugin")))
+
+
+def config_forms(plugin: Plugin) -> dict[str, Any]:
+    """What forms of the plugin's configs are made from."""
+    return {"presets": presets(plugin), "schemas": plugin.config_schemas}
 
 
 def presets(plugin: Plugin) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ class Plugin(Resource):
     modes: list[str]
     readme: str
     configs: list[dict[str, Any]]
+    config_schemas: Annotated[dict[str, Any], Field(description="of config_schema.json, by kind of task; often none")]
     image_digest: str | None
     from_folder: bool
     deleted_at: Annotated[datetime | None, Field(description="in the trash since then")]

@@ -35,6 +35,18 @@ class ProgressList(Resource):
     items: list[Progress]
 
 
+class Pace(Resource):
+    """How fast a running task goes, from what it reported lately."""
+
+    unit: Literal["epoch", "step"]
+    bar: Annotated[str | None, Field(description="the progress bar that counts the steps")]
+    done: float
+    total: float | None
+    seconds_per_unit: float
+    ends_at: Annotated[datetime | None, Field(description="an estimate; null: the whole is not known")]
+    valid_until: Annotated[datetime, Field(description="unless the task reports something until then")]
+
+
 class LastMetric(Resource):
     kind: str
     name: str
@@ -94,10 +106,14 @@ class TaskCard(Resource):
     metrics: Annotated[list[LastMetric], Field(description="the first hundred series of the task")]
     metrics_count: Annotated[int, Field(description="of all series of the task")]
     checkpoints: int
+    pace: Annotated[Pace | None, Field(description="null: no basis for one; a list has the paces of 50 running tasks")]
 
     @classmethod
     def of(cls, task: domain.Task, outcome: Outcome, **given: Any) -> Self:
-        """`given` are the references. Written out, which is three times as fast: a list shows a thousand cards."""
+        """`given` are the references and the pace.
+
+        Written out, which is three times as fast: a list shows a thousand cards.
+        """
         return cls(
             id=task.id,
             type=task.type,

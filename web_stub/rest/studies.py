@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -9,7 +10,7 @@ from starlette.responses import Response
 
 from agent.submission import config_notes, new_task
 from agent.tuning.extra import require_optuna
-from agent.tuning.request import example_of, new_study
+from agent.tuning.request import example_of, new_study, require_fitting_trials
 from agent.tuning.space_objects import space_of
 from agent.tuning.stop import stop
 from web_stub.budget import BudgetRoute, large
@@ -43,10 +44,13 @@ def begin_study(web: WebDep, asked: NewStudy) -> Response:
     """
     require_optuna()
     space = space_of(asked.space)
-    task = new_task(web.store, web.settings, asked.task_request(space.fixed), artifacts=web.artifacts)
+    request = replace(asked.task_request(space.fixed), is_whole=False)
+    task = new_task(web.store, web.settings, request, artifacts=web.artifacts)
+    plugin = web.store.plugins.get(task.plugin_id)
+    require_fitting_trials(plugin, space, task)
     study = web.store.studies.add(new_study(web.store, asked.study_request(), space, task))
     web.hub.touch()
-    notes = config_notes(web.store.plugins.get(task.plugin_id), example_of(space, task))
+    notes = config_notes(plugin, example_of(space, task))
     return json_response(begun_study(web.store, study, notes), 201)
 
 

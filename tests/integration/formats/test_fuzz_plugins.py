@@ -17,6 +17,9 @@ from tests.support.fuzzing import JSON_WORDS, bounded, fuzz, spoilt
 from web_stub.pages.markdown import render_markdown
 
 INFO = b'{"title": "T", "description": "d", "type": "architecture"}'
+SCHEMA = (
+    b'{"train": {"properties": {"lr": {"type": "number", "minimum": 0}, "a": {"properties": {"b": {"maxItems": 3}}}}}}'
+)
 PRESETS = b'[{"title": "p", "type": "train", "config": {"lr": 0.1, "a": {"b": [1, 2]}}}]'
 
 
@@ -25,9 +28,12 @@ PRESETS = b'[{"title": "p", "type": "train", "config": {"lr": 0.1, "a": {"b": [1
     spoilt([b"nn-net:1.0.0\n", b"a/b:latest"], words=[b":", b"\r\n", b"\0", b"\xff", b"/../"]),
     spoilt([INFO], words=[*JSON_WORDS, b'"title"', b"title"]),
     spoilt([PRESETS], words=JSON_WORDS),
+    spoilt([SCHEMA], words=[*JSON_WORDS, b'"type"', b'"properties"']),
     st.binary(max_size=20),
 )
-def test_any_plugin_files_give_a_plugin_or_problems(version: bytes, info: bytes, presets: bytes, readme: bytes) -> None:
+def test_any_plugin_files_give_a_plugin_or_problems(
+    version: bytes, info: bytes, presets: bytes, schema: bytes, readme: bytes
+) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "src").mkdir()
@@ -35,6 +41,7 @@ def test_any_plugin_files_give_a_plugin_or_problems(version: bytes, info: bytes,
             "VERSION": version,
             "plugin_info.json": info,
             "predefined_run_configs.json": presets,
+            "config_schema.json": schema,
             "README.md": readme,
             "Dockerfile": b"FROM scratch",
             "src/train.py": b"",

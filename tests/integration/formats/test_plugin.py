@@ -67,6 +67,25 @@ def test_labels_give_the_same_plugin_back(folder):
     assert labels.image == "reg/some/nn-net"
 
 
+def test_a_schema_of_the_configs_goes_into_a_label_of_its_own_and_comes_back(folder):
+    schema = {"train": {"properties": {"lr": {"type": "number", "maximum": 1}}}}
+    (folder / "config_schema.json").write_text(json.dumps(schema))
+    plugin = read_plugin_folder(folder)
+
+    labels = labels_of(plugin, "reg")
+
+    assert plugin.config_schemas == from_labels(labels, plugin.reference("reg")).config_schemas == schema
+    broken = from_labels(labels | {"CONFIG_SCHEMA": "?"}, plugin.reference("reg"))
+    assert (broken.config_schemas, broken.warnings[0].file) == ({}, "label CONFIG_SCHEMA")
+
+
+def test_a_preset_that_the_schema_refuses_is_a_problem_of_the_folder(folder):
+    (folder / "config_schema.json").write_text('{"train": {"properties": {"lr": {"minimum": 1}}}}')
+
+    (sentence,) = said(folder)
+    assert sentence.startswith("predefined_run_configs.json: [0].config: lr is 0.1; it must be at least 1.")
+
+
 def test_a_missing_readme_is_an_empty_label(folder):
     (folder / "README.md").unlink()
 

@@ -52,6 +52,15 @@ def test_a_plugin_version_is_replaced_and_keeps_its_id(store: Store) -> None:
     assert (first.modes, first.configs) == (("train", "inference"), ({"title": "quick", "config": {"lr": 0.1}},))
 
 
+def test_a_plugin_keeps_the_schemas_of_its_configs_beside_its_presets(store: Store) -> None:
+    schemas = {"train": {"properties": {"lr": {"type": "number"}}}}
+    plain, with_schemas = put(store, "a", "1"), put(store, "b", "1", config_schemas=schemas)
+
+    assert (plain.config_schemas, with_schemas.config_schemas) == ({}, schemas)
+    assert store.plugins.get(with_schemas.id).configs == plain.configs
+    assert put(store, "b", "1").config_schemas == {}, "the version was replaced"
+
+
 def test_a_plugin_is_found_by_reference_image_and_title(store: Store) -> None:
     one, two = put(store, "host:5000/unet", "1"), put(store, "host:5000/unet", "2")
     other = put(store, "local/yolo", "7", title="YOLO")

@@ -143,10 +143,11 @@ def test_the_form_of_a_new_task_offers_everything(site: Site) -> None:
     copy_rows(site.store, "plugins", site.library.plugin_id, 300, tag="'v' || i")
     page = site.client.get(f"/tasks/new?model={site.library.model_id}", headers={"accept": "text/html"}).text
     first = json.loads(page.split('id="first">')[1].split("</script>")[0])
-    presets = site.client.get(f"/plugins/{site.library.plugin_id}/presets").json()
+    form = site.client.get(f"/plugins/{site.library.plugin_id}/forms").json()
 
     assert (len(first["models"]["items"]), first["models"]["total"]) == (50, 301)
     assert (len(first["plugins"]["items"]), first["plugins"]["total"]) == (50, 301)
     assert first["chosen"]["model"]["name"] == "unet start weights", "although it is the oldest"
-    assert [preset["title"] for preset in presets] == ["quick"]
+    assert ([preset["title"] for preset in form["presets"]], form["schemas"]) == (["quick"], {})
+    assert list(first["forms"].values()) == [form]
     assert len(page) < 200_000

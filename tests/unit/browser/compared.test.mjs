@@ -11,8 +11,8 @@ import { MOST, comparedIds, comparingAddress, describe } from "../../../web_stub
 const card = (id, more = {}) => ({
   id, type: "train", status: "finished", name: `run ${id}`, plugin: { id: 1, name: "UNet" }, project: { id: 1, name: "Fruit" },
   model: { id: 1, name: "start" }, step: "UPLOAD", engine: null, stop_requested: false, reason: null, message: null,
-  waits_for: null, job: null, exit_code: 0, lines_read: 1, result_project_id: null,
-  created_at: "", started_at: null, finished_at: null, progress: null, tags: [], archived_at: null, deleted_at: null,
+  waits_for: null, job: null, node: null, attempt: 1, exit_code: 0, lines_read: 1, result_project_id: null,
+  created_at: "", started_at: null, finished_at: null, progress: null, pace: null, tags: [], archived_at: null, deleted_at: null,
   metrics_count: 1, metrics: [{ kind: "train", name: "loss", value: 0.5 }], ...more,
 });
 
