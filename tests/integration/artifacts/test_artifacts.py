@@ -25,12 +25,14 @@ DATA = b"bytes" * 100
 SHA = hashlib.sha256(DATA).hexdigest()
 
 
-@pytest.fixture(params=["folder", "file url", "remote"])
+@pytest.fixture(params=["folder", "file url", "remote", "s3"])
 def artifacts(request, tmp_path):
     if request.param == "folder":
         return open_artifacts(str(tmp_path / "artifacts"))
     if request.param == "file url":
         return open_artifacts((tmp_path / "my artifacts").as_uri())
+    if request.param == "s3":
+        return open_artifacts(request.getfixturevalue("s3_url"), cache_dir=tmp_path / "cache")
     return open_artifacts(f"memory://{uuid.uuid4().hex}/blobs", cache_dir=tmp_path / "cache")
 
 
