@@ -14,7 +14,7 @@ from agent.logs import about_task
 from agent.run.collect import collect
 from agent.run.run import Run
 from agent.run.shutdown import Shutdown
-from agent.run.stage import stage
+from agent.run.stage import StagingProgress, stage
 from agent.run.telling import telling
 
 
@@ -47,6 +47,7 @@ def run_task(
                     task_dir=run.folder,
                     shared_ok=run.engine_info.can_mount_over,
                     keep_going=run.interrupts.raise_if_cancelled,
+                    progress=StagingProgress(run.recorder, run.project.images_count).tell,
                 )
             container = run.start(staged, image_digest)
         if container is not None and task.step < Step.MAIN:
