@@ -40,9 +40,9 @@ _PARTS = 6  # of one object under way at once
 _MOST_PARTS = 9_000
 _KEPT_CREDENTIALS = timedelta(minutes=2)  # botocore renews its own ten minutes before they expire
 _RETRIES: RetryConfig = {
-    "max_retries": 8,
+    "max_retries": 7,
     "retry_timeout": timedelta(seconds=45),
-    "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=8), "base": 2},
+    "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=5), "base": 2},
 }
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
