@@ -7,7 +7,7 @@ bytes twice, or from two processes at once, is one blob.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +104,9 @@ class Artifacts(Protocol):
         """Whether it is there; asking keeps it from being collected for a while."""
 
     def size(self, sha256: str) -> int: ...
+
+    def sizes(self, hashes: Sequence[str]) -> list[int]:
+        """Of many, in their order, asked for at once."""
 
     def open(self, sha256: str, *, verify: bool = False) -> BinaryIO:
         """Seekable, for reading. `verify` hashes the bytes first: StorageFailed when they are not what was put."""

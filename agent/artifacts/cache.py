@@ -38,6 +38,7 @@ class Cache:
     def __init__(self, folder: Path, half_made: HalfMade | None, limit_bytes: int) -> None:
         self.local = LocalArtifacts(folder, half_made)
         self._limit_bytes = limit_bytes
+        self.idle_s = _IN_USE_S
         self._came_bytes = limit_bytes  # since the last look: the first blob makes one
 
     def has(self, sha256: str, size_bytes: int | None = None) -> bool:
@@ -120,8 +121,8 @@ class Cache:
         to_bytes = min(self._limit_bytes * _TRIMMED, total * to_share)
         before = shutil.disk_usage(self.local.root).free
         for blob in blobs:
-            if total <= to_bytes or blob.idle_s < _IN_USE_S:
+            if total <= to_bytes or blob.idle_s < self.idle_s:
                 break
-            self.local.collect(blob.sha256, _IN_USE_S)
+            self.local.collect(blob.sha256, self.idle_s)
             total -= blob.size_bytes
         return max(0, shutil.disk_usage(self.local.root).free - before)

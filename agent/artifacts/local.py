@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -101,6 +101,9 @@ class LocalArtifacts:
             return self.place_of(checked(sha256)).stat().st_size
         except FileNotFoundError:
             raise _missing(sha256) from None
+
+    def sizes(self, hashes: Sequence[str]) -> list[int]:
+        return [self.size(sha256) for sha256 in hashes]
 
     def open(self, sha256: str, *, verify: bool = False) -> BinaryIO:
         try:

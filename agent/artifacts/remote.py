@@ -6,8 +6,8 @@ holds the same files under the same names. The cache may be deleted while nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
@@ -41,6 +41,7 @@ class RemoteArtifacts:
         self._cache = Cache(cache_dir, half_made, cache_bytes)
         self._local = self._cache.local
         self.half_made = self._local.half_made
+        self._brought: set[str] = set()  # a moment ago, and looked at then: not looked at again for one use
         with self._asking("opening"):
             self._objects = open_objects(url, endpoint)
 
@@ -72,11 +73,20 @@ class RemoteArtifacts:
             return self._objects.size(_key(checked(sha256))) is not None
 
     def size(self, sha256: str) -> int:
+        """Of one that is here without asking the remote: the blob of a hash has one size."""
+        if self._cache.has(checked(sha256)):
+            with suppress(NotFound):  # deleted in this moment, by another process
+                return self._local.size(sha256)
         with self._asking("looking for a blob"):
-            size_bytes = self._objects.size(_key(checked(sha256)))
+            size_bytes = self._objects.size(_key(sha256))
         if size_bytes is None:
             raise self._missing(sha256)
         return size_bytes
+
+    def sizes(self, hashes: Sequence[str]) -> list[int]:
+        found: dict[str, int] = {}
+        in_parallel(lambda sha256: found.__setitem__(sha256, self.size(sha256)), dict.fromkeys(hashes))
+        return [found[sha256] for sha256 in hashes]
 
     def open(self, sha256: str, *, verify: bool = False) -> BinaryIO:
         """With `verify`, a file that is damaged here is fetched again."""
@@ -100,6 +110,7 @@ class RemoteArtifacts:
         if missing:
             with self._cache.filling() as folder:
                 in_parallel(lambda sha256: self._download(sha256, folder), missing, keep_going)
+        self._brought = set(wanted)
 
     def delete(self, sha256: str) -> None:
         with self._asking("deleting a blob"):
@@ -162,7 +173,9 @@ class RemoteArtifacts:
         return use()
 
     def _fetch(self, sha256: str) -> None:
-        if not self._cache.has(checked(sha256)):
+        if sha256 in self._brought:
+            self._brought.discard(sha256)
+        elif not self._cache.has(checked(sha256)):
             with self._cache.filling() as folder:
                 self._download(sha256, folder)
 

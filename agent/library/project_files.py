@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.artifacts import Blob
+from agent.artifacts.portions import brought
 from agent.domain import Image, Project
 from agent.errors import Invalid, Problem
 from agent.formats.image_header import EXTENSION_OF_MIME, EXTENSIONS
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from agent.store import Store
 
 _TOLD_EVERY = 100
-_AT_ONCE = 500  # images that are brought to this machine together
-_AT_ONCE_BYTES = 256 << 20  # ... or as many as have this size, so that it is seen how many have come
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def write_project(
         images_folder, annotations_folder = dataset_folder / IMAGES, dataset_folder / ANNOTATIONS
         images_folder.mkdir(parents=True)
         annotations_folder.mkdir()
-        for image in _brought(artifacts, store.images.of_dataset(dataset.id), keep_going):
+        for image in brought(artifacts, store.images.of_dataset(dataset.id), blob_of, keep_going):
             if count % _TOLD_EVERY == 0:
                 progress(count)
             count += 1
@@ -79,25 +78,8 @@ def write_project(
     return Written(count, method)
 
 
-def _brought(artifacts: Artifacts, images: Iterable[Image], keep_going: Callable[[], None]) -> Iterator[Image]:
-    """The images, in their order, each with its bytes on this machine."""
-    for some in _portions(images):
-        keep_going()
-        artifacts.bring([Blob(image.sha256, image.size_bytes) for image in some], keep_going)
-        yield from some
-
-
-def _portions(images: Iterable[Image]) -> Iterator[Sequence[Image]]:
-    some: list[Image] = []
-    size_bytes = 0
-    for image in images:
-        some.append(image)
-        size_bytes += image.size_bytes
-        if len(some) == _AT_ONCE or size_bytes >= _AT_ONCE_BYTES:
-            yield some
-            some, size_bytes = [], 0
-    if some:
-        yield some
+def blob_of(image: Image) -> Blob:
+    return Blob(image.sha256, image.size_bytes)
 
 
 def file_name(name: str, mime: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import multiprocessing
 import os
 import threading
 import uuid
@@ -11,7 +13,9 @@ import pytest
 
 from agent.artifacts import Blob, open_artifacts
 from agent.artifacts.cache import Cache
+from agent.artifacts.local import LocalArtifacts
 from agent.artifacts.objects import FsspecObjects
+from agent.artifacts.portions import brought
 from agent.artifacts.remote import RemoteArtifacts
 from agent.errors import DiskFull, NotFound, StorageFailed
 from agent.fs.half_made import HalfMade
@@ -131,7 +135,7 @@ def test_bringing_ends_at_once_when_it_shall_not_go_on(there, here, monkeypatch)
 @pytest.mark.parametrize("wrong", [b"", b"x", b"x" * 10])
 def test_a_small_file_that_is_damaged_here_is_fetched_again(there, here, downloads, wrong, tmp_path):
     blob = there.put_bytes(b"0123456789")
-    here.bring([blob])
+    here.open(blob.sha256).close()
     rot(here.path(blob.sha256), wrong)
 
     here.place(blob.sha256, tmp_path / "image", "shared")
@@ -187,7 +191,8 @@ def rot_and_put(artifacts, blob):
 def test_the_least_used_blobs_go_first_and_a_use_counts(url, there, tmp_path):
     here = open_artifacts(url, cache_dir=tmp_path / "here", cache_bytes=1000)
     blobs = [there.put_bytes(os.urandom(300)) for _ in range(4)]
-    here.bring(blobs[:3])
+    for blob in blobs[:3]:
+        here.open(blob.sha256).close()
     leave_alone(here, *blobs[:3])
     here.open(blobs[0].sha256).close()  # used now
 
@@ -292,3 +297,64 @@ def test_of_a_batch_whose_uploads_fail_the_error_is_said(here, monkeypatch, tmp_
         put()
     assert here.half_made.found() == []
     assert all(here.exists(blob.sha256) for blob in put())
+
+
+def test_sizes_of_many_are_asked_for_at_once_and_one_that_is_missing_is_named(there, here):
+    blobs = [there.put_bytes(b"x" * number) for number in range(40)]
+    hashes = [blob.sha256 for blob in blobs]
+    here.bring(blobs[:10])
+
+    assert here.sizes([*hashes, hashes[0]]) == [*range(40), 0]
+    with pytest.raises(NotFound, match=r"There is no blob 0{64}"):
+        here.sizes([*hashes, "0" * 64])
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "portions"), [(3, 10, [3]), (1200, 10, [500, 500, 200]), (5, 100 << 20, [3, 2])]
+)
+def test_a_portion_is_bounded_by_number_and_size(tmp_path, count, size, portions):
+    seen = []
+
+    class Seeing(LocalArtifacts):
+        def bring(self, blobs, keep_going=lambda: None):
+            seen.append(len(list(blobs)))
+
+    blobs = [Blob(f"{number}", size) for number in range(count)]
+
+    assert list(brought(Seeing(tmp_path / "artifacts"), blobs, lambda blob: blob)) == blobs
+    assert seen == portions
+
+
+def _stage(url, cache, into, blobs):
+    """What an agent does; with room for a quarter of the blobs."""
+    artifacts = RemoteArtifacts(url, cache, None, cache_bytes=5000, endpoint="")
+    artifacts._cache.idle_s = 0.0  # as if the others were long ago
+    for blob in brought(artifacts, blobs, lambda blob: blob):
+        artifacts.place(blob.sha256, into / blob.sha256, "shared")
+
+
+def test_processes_that_share_a_cache_which_is_too_small_get_every_blob(tmp_path):
+    url = f"local://{tmp_path / 'bucket'}"
+    (tmp_path / "bucket").mkdir()
+    there = open_artifacts(url, cache_dir=tmp_path / "there")
+    blobs = [there.put_bytes(b"%d" % number * 100) for number in range(100)]
+    context = multiprocessing.get_context("spawn")
+    folders = [tmp_path / f"task{number}" for number in range(3)]
+    for folder in folders:
+        folder.mkdir()
+    stagings = [context.Process(target=_stage, args=(url, tmp_path / "here", folder, blobs)) for folder in folders]
+    for staging in stagings:
+        staging.start()
+    for staging in stagings:
+        staging.join()
+
+    assert [staging.exitcode for staging in stagings] == [0, 0, 0]
+    for folder in folders:
+        assert len(list(folder.iterdir())) == 100
+        for file in folder.iterdir():
+            assert hashlib.sha256(file.read_bytes()).hexdigest() == file.name
+    cache = Cache(tmp_path / "here", None, 5000)
+    cache.idle_s = 0.0
+    cache.trim()
+    assert sum(blob.size_bytes for blob in cache.local.kept()) <= 5000
+    assert cache.local.half_made.found() == []

@@ -13,6 +13,7 @@ from agent.artifacts import open_artifacts
 from agent.domain import NewImage, NewProject, NewTask, TaskOptions, TaskType
 from agent.errors import Invalid, NotFound
 from agent.formats.task_dir import TaskDir
+from agent.recorder import Recorder
 from agent.run.cancellation import Cancelled, Cause
 from agent.run.stage import StagingProgress, stage
 from agent.store import open_store
@@ -252,11 +253,14 @@ def test_a_staging_that_takes_long_tells_how_far_it_is(bench, monkeypatch):
     monkeypatch.setattr("agent.run.stage.TOLD_S", 0)
     told = []
 
-    class Recorder:
+    class Told(Recorder):
+        def __init__(self):
+            pass
+
         def progress(self, *values):
             told.append(values)
 
-    bench.stage(progress=StagingProgress(Recorder(), bench.project.images_count).tell)
+    bench.stage(progress=StagingProgress(Told(), bench.project.images_count).tell)
 
     assert told == [("Staging images", count, 6) for count in (0, 2, 4)]
 
@@ -270,8 +274,9 @@ def test_images_behind_a_url_come_together_and_their_folder_is_the_same(bench, t
     bring = bench.artifacts.bring
 
     def counted(blobs, keep_going):
-        brought.append(len(blobs))
-        bring(blobs, keep_going)
+        wanted = list(blobs)
+        brought.append(len(wanted))
+        bring(wanted, keep_going)
 
     monkeypatch.setattr(bench.artifacts, "bring", counted)
 
