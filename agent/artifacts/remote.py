@@ -24,6 +24,7 @@ from agent.errors import AgentError, NotFound, StorageFailed
 from agent.fs.half_made import HalfMade
 
 _ATTEMPTS = 3  # another process may delete what was fetched, when the cache is full, before it is used
+_MOST_BROUGHT = 10_000  # blobs of which it is known that they are here
 _LEFT_S = 24 * 3600.0  # an upload that was begun so long ago has no process any more
 
 Used = TypeVar("Used")
@@ -110,7 +111,9 @@ class RemoteArtifacts:
         if missing:
             with self._cache.filling() as folder:
                 in_parallel(lambda sha256: self._download(sha256, folder), missing, keep_going)
-        self._brought = set(wanted)
+        if len(self._brought) > _MOST_BROUGHT:
+            self._brought.clear()
+        self._brought.update(wanted)
 
     def delete(self, sha256: str) -> None:
         with self._asking("deleting a blob"):

@@ -358,3 +358,40 @@ def test_processes_that_share_a_cache_which_is_too_small_get_every_blob(tmp_path
     cache.trim()
     assert sum(blob.size_bytes for blob in cache.local.kept()) <= 5000
     assert cache.local.half_made.found() == []
+
+
+def test_the_next_portion_comes_while_one_is_used_and_no_more_than_that(tmp_path, monkeypatch):
+    monkeypatch.setattr("agent.artifacts.portions.AT_ONCE", 10)
+    coming = [threading.Event() for _ in range(5)]
+
+    class Seeing(LocalArtifacts):
+        def bring(self, blobs, keep_going=lambda: None):
+            coming[int(next(iter(blobs)).sha256) // 10].set()
+
+    used = brought(Seeing(tmp_path / "artifacts"), [Blob(f"{n}", 1) for n in range(50)], lambda blob: blob)
+
+    assert next(used).sha256 == "0"
+    assert coming[1].wait(30)
+    assert not coming[2].is_set()
+    used.close()
+
+
+def test_portions_that_nobody_wants_any_more_stop(tmp_path, monkeypatch):
+    monkeypatch.setattr("agent.artifacts.portions.AT_ONCE", 10)
+    ended = threading.Event()
+
+    class Slow(LocalArtifacts):
+        def bring(self, blobs, keep_going=lambda: None):
+            try:
+                while True:
+                    keep_going()
+                    ended.wait(0.01)
+            finally:
+                ended.set()
+
+    def give_up():
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        next(brought(Slow(tmp_path / "artifacts"), [Blob("0", 1)], lambda blob: blob, give_up))
+    assert ended.is_set()
