@@ -206,6 +206,11 @@ class Settings(BaseSettings):
         return self.artifacts_url or str(self.home / "artifacts")
 
     @property
+    def artifacts_cache(self) -> Path:
+        """What this machine keeps of artifacts behind a URL."""
+        return self.home / "artifacts-cache"
+
+    @property
     def tasks(self) -> Path:
         return self.tasks_dir or self.home / "tasks"
 
