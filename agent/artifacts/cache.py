@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.artifacts import Blob
-from agent.artifacts.garbage import touch
+from agent.artifacts.garbage import collect, touch
 from agent.artifacts.halves import Target
 from agent.artifacts.local import LocalArtifacts
 from agent.errors import DiskFull, StorageFailed
@@ -36,7 +36,7 @@ class Cache:
     """Any number of threads and processes may use one folder. What a killed one leaves are half-made things."""
 
     def __init__(self, folder: Path, half_made: HalfMade | None, limit_bytes: int) -> None:
-        self.local = LocalArtifacts(folder, half_made)
+        self.local = LocalArtifacts(folder, half_made, is_flat=True)
         self._limit_bytes = limit_bytes
         self.idle_s = _IN_USE_S
         self._came_bytes = limit_bytes  # since the last look: the first blob makes one
@@ -124,5 +124,11 @@ class Cache:
             if total <= to_bytes or blob.idle_s < self.idle_s:
                 break
             self.local.collect(blob.sha256, self.idle_s)
+            collect(old_place(self.local.root, blob.sha256), self.idle_s)
             total -= blob.size_bytes
         return max(0, shutil.disk_usage(self.local.root).free - before)
+
+
+def old_place(root: Path, sha256: str) -> Path:
+    """Where the first releases kept a blob: nobody looks there any more, so it goes as what is not used."""
+    return root / sha256[:2] / sha256[2:4] / sha256

@@ -31,8 +31,9 @@ USERS = "stores"  # a folder with the name of each store that has used these art
 class LocalArtifacts:
     """See `Artifacts`. Any number of threads and processes may use one folder."""
 
-    def __init__(self, root: Path, half_made: HalfMade | None = None) -> None:
-        self.root = root
+    def __init__(self, root: Path, half_made: HalfMade | None = None, *, is_flat: bool = False) -> None:
+        """`is_flat`: the blobs lie in `ab/<sha256>`, which is quicker to fill; there are no millions of them."""
+        self.root, self._is_flat = root, is_flat
         self.half_made = half_made or HalfMade(root / "half")
         self._placer = Placer()
         self._synced: set[Path] = set()  # folders whose names are on the disk, as far as this process knows
@@ -176,7 +177,7 @@ class LocalArtifacts:
         return 0  # half-made things are all there is
 
     def place_of(self, sha256: str) -> Path:
-        return self.root / sha256[:2] / sha256[2:4] / sha256
+        return self.root / sha256[:2] / sha256 if self._is_flat else self.root / sha256[:2] / sha256[2:4] / sha256
 
     def _has(self, blob: Blob) -> bool:
         """Whether the blob is here whole: the first release could leave an empty file in a power cut."""

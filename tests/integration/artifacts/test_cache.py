@@ -239,7 +239,7 @@ def test_for_a_full_disk_the_cache_makes_room(there, url, tmp_path, monkeypatch)
     blobs = [there.put_bytes(os.urandom(300_000)) for _ in range(3)]
     here.bring(blobs[:2])
     leave_alone(here, *blobs[:2])
-    old = tmp_path / "here" / blobs[0].sha256[:2] / blobs[0].sha256[2:4] / blobs[0].sha256
+    old = tmp_path / "here" / blobs[0].sha256[:2] / blobs[0].sha256
     half_made.full = True
 
     here.bring(blobs[2:])
@@ -395,3 +395,15 @@ def test_portions_that_nobody_wants_any_more_stop(tmp_path, monkeypatch):
     with pytest.raises(InterruptedError):
         next(brought(Slow(tmp_path / "artifacts"), [Blob("0", 1)], lambda blob: blob, give_up))
     assert ended.is_set()
+
+
+def test_what_an_older_release_has_cached_goes_as_what_is_not_used(url, there, tmp_path):
+    old = LocalArtifacts(tmp_path / "here").put_bytes(os.urandom(600))
+    place = LocalArtifacts(tmp_path / "here").place_of(old.sha256)
+    os.utime(place, (1, 1))
+    here = open_artifacts(url, cache_dir=tmp_path / "here", cache_bytes=1000)
+
+    here.bring([there.put_bytes(os.urandom(600))])
+
+    assert not place.exists()
+    assert [blob.size_bytes for blob in LocalArtifacts(tmp_path / "here").kept()] == [600]
