@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ _PIECE_BYTES = 4 << 20  # of a download
 _PIECES = 4  # of one object under way at once
 _PART_BYTES = 8 << 20  # of an upload; S3 takes ten thousand
 _PARTS = 6  # of one object under way at once
+_LARGE = 2  # objects in parts under way at once: each holds its parts in memory
 _MOST_PARTS = 9_000
 _KEPT_CREDENTIALS = timedelta(minutes=2)  # botocore renews its own ten minutes before they expire
 _RETRIES: RetryConfig = {
@@ -75,6 +77,7 @@ class S3Objects:
         bundle = self._session.get_config_variable("ca_bundle")
         if bundle and not client.get("allow_http"):
             client["root_certificate"] = Path(bundle).read_bytes()
+        self._large = BoundedSemaphore(_LARGE)
         self._store = S3Store(
             self._bucket,
             prefix=self._prefix or None,
@@ -122,7 +125,8 @@ class S3Objects:
                 return
             part = max(_PART_BYTES, size // _MOST_PARTS)
             pieces = _checked(opened, sha256, part)
-            obstore.put(self._store, key, pieces, use_multipart=True, chunk_size=part, max_concurrency=_PARTS)
+            with self._large:
+                obstore.put(self._store, key, pieces, use_multipart=True, chunk_size=part, max_concurrency=_PARTS)
 
     def delete(self, key: str) -> None:
         with self._asking():
