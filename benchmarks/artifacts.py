@@ -151,6 +151,7 @@ def _run(rclone: str, server: s3_server.Server, *words: str) -> None:
 
 
 def seconds(work: Callable[[], None]) -> float:
+    os.sync()  # what was written and deleted before is not the work's
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
