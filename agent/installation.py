@@ -83,7 +83,13 @@ def _read_node(file: Path) -> str:
 
 def artifacts_of(settings: Settings) -> Artifacts:
     """The artifacts of an installation, whose half-made things lie in its home. Raises StorageFailed."""
-    return open_artifacts(settings.artifacts, half_made=half_made_in(settings))
+    return open_artifacts(
+        settings.artifacts,
+        cache_dir=settings.artifacts_cache,
+        half_made=half_made_in(settings),
+        cache_bytes=settings.cache_bytes,
+        endpoint=settings.artifacts_endpoint,
+    )
 
 
 def half_made_in(settings: Settings) -> HalfMade:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from agent.errors import StoreBusy
 from agent.events.log_lines import LogLines
-from agent.events.model import CheckpointReported, Event, Level, Stream
+from agent.events.model import CheckpointReported, Event, Level, Progress, Stream
 from agent.events.parse import parse_line
 from agent.patience import Patience
 from agent.store import EventRow
@@ -110,6 +110,13 @@ class Recorder:
             seq = self._add([event])
         self.flush(limit_s)
         return seq
+
+    def progress(self, subtask: str, current: int, total: int) -> None:
+        """Record how far the agent itself has come with a part of the task."""
+        event = self._log_lines.progress("progress", Progress(subtask, current, total), time.time_ns() // 1000)
+        with self._changed:
+            self._add([event])
+        self.flush()
 
     def record(self, events: Sequence[Event]) -> int:
         """Number lines of the container, in the order read. Gives the last number; commits nothing yet."""

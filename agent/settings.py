@@ -73,6 +73,17 @@ def _place(text: str) -> str:
     return text
 
 
+def _server(text: str) -> str:
+    """The URL of a server, or nothing."""
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise ValueError(f"it is no URL ({error})") from None
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError("it is no URL of a server; write https://host, or http://host:port")
+    return text
+
+
 def _folder(given: object) -> object:
     """A path as it was meant: with `~` made whole, from the root; None for an empty variable."""
     if not isinstance(given, (str, Path)):
@@ -147,6 +158,8 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=home_folder)
     store_url: str = ""  # SQLAlchemy URL; empty: SQLite in home
     artifacts_url: Annotated[str, AfterValidator(_place)] = ""  # folder or fsspec URL; empty: a folder in home
+    artifacts_endpoint: Annotated[str, AfterValidator(_server)] = ""  # URL of a server that speaks S3; empty: AWS's own
+    cache_size: Size = "20G"  # of the copies of artifacts behind a URL that this machine keeps
     tasks_dir: Folder = None  # task folders as the agent sees them
     tasks_host_dir: Folder = None  # the same folder as the engine sees it (agent in a container)
 
@@ -218,6 +231,11 @@ class Settings(BaseSettings):
         return self.artifacts_url or str(self.home / "artifacts")
 
     @property
+    def artifacts_cache(self) -> Path:
+        """What this machine keeps of artifacts behind a URL."""
+        return self.home / "artifacts-cache"
+
+    @property
     def tasks(self) -> Path:
         return self.tasks_dir or self.home / "tasks"
 
@@ -233,6 +251,10 @@ class Settings(BaseSettings):
     @property
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         return _networks(self.trusted_proxies)
+
+    @property
+    def cache_bytes(self) -> int:
+        return size_bytes(self.cache_size)
 
     @property
     def min_free_bytes(self) -> int:

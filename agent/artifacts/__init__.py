@@ -7,7 +7,7 @@ bytes twice, or from two processes at once, is one blob.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from agent.fs.names import shown
 
 PlaceHow = Literal["private", "shared"]
 PlaceMethod = Literal["reflink", "hardlink", "copy"]
+CACHE_BYTES = 20 << 30  # as AGENT_CACHE_SIZE
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _NO_BLOB = "0" * 64  # the hash of nothing
 
@@ -106,6 +107,9 @@ class Artifacts(Protocol):
 
     def size(self, sha256: str) -> int: ...
 
+    def sizes(self, hashes: Sequence[str]) -> list[int]:
+        """Of many, in their order, asked for at once."""
+
     def open(self, sha256: str, *, verify: bool = False) -> BinaryIO:
         """Seekable, for reading. `verify` hashes the bytes first: StorageFailed when they are not what was put."""
 
@@ -115,6 +119,13 @@ class Artifacts(Protocol):
     def place(self, sha256: str, dest: Path, how: PlaceHow) -> PlaceMethod:
         """Make the new file `dest` hold the blob. `private`: it may be written to. `shared`: it may be a hard
         link to the blob itself, so nobody may write to it. FileExistsError when there is something."""
+
+    def bring(self, blobs: Iterable[Blob], keep_going: Callable[[], None] = lambda: None) -> None:
+        """Have these blobs on this machine, many at once, so that placing and opening them waits for no network.
+
+        `keep_going` is called now and then; what it raises ends the transfers. One after the other is brought as they
+        are used, anyway: this is for speed.
+        """
 
     def delete(self, sha256: str) -> None:
         """Idempotent. Files placed before stay as they are."""
@@ -131,6 +142,9 @@ class Artifacts(Protocol):
     def lock(self, name: str) -> AbstractContextManager[object]:
         """Held by one process of this machine at a time."""
 
+    def sweep(self) -> int:
+        """Delete what uploads of killed processes have left behind a URL; their number. May take a while."""
+
 
 def refusal(artifacts: Artifacts) -> str:
     """Why the artifacts take no bytes at present; empty when they do. Nothing stays of the attempt."""
@@ -144,12 +158,20 @@ def refusal(artifacts: Artifacts) -> str:
     return ""
 
 
-def open_artifacts(url_or_path: str, *, cache_dir: Path | None = None, half_made: HalfMade | None = None) -> Artifacts:
-    """Artifacts in a folder (a path or file:// URL), or behind any URL fsspec knows, through a local cache.
+def open_artifacts(
+    url_or_path: str,
+    *,
+    cache_dir: Path | None = None,
+    half_made: HalfMade | None = None,
+    cache_bytes: int = CACHE_BYTES,
+    endpoint: str = "",
+) -> Artifacts:
+    """Artifacts in a folder (a path or file:// URL), or behind a URL of S3 or whatever fsspec knows, through a cache.
 
-    `cache_dir` is where blobs of a remote store are kept on this machine; by default beside the installation's
-    other files. `half_made` is the installation's; without it the folder of artifacts has a place of its own. Raises
-    StorageFailed when the place cannot be used.
+    `cache_dir` is where blobs of a remote store are kept on this machine, about `cache_bytes` of them; by default
+    beside the installation's other files. `half_made` is the installation's; without it the folder of artifacts has a
+    place of its own. `endpoint` is the URL of a server that speaks S3. Raises StorageFailed when the place cannot be
+    used.
     """
     parts = urlsplit(url_or_path)
     if parts.scheme in ("", "file") or "://" not in url_or_path:
@@ -161,7 +183,8 @@ def open_artifacts(url_or_path: str, *, cache_dir: Path | None = None, half_made
     from agent.artifacts.remote import RemoteArtifacts
     from agent.settings import home_folder
 
-    return RemoteArtifacts(url_or_path, cache_dir or home_folder() / "artifacts-cache", half_made)
+    folder = cache_dir or home_folder() / "artifacts-cache"
+    return RemoteArtifacts(url_or_path, folder, half_made, cache_bytes=cache_bytes, endpoint=endpoint)
 
 
 def checked(sha256: str) -> str:

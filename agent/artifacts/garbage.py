@@ -31,9 +31,9 @@ def kept_blobs(root: Path) -> Iterator[KeptBlob]:
     """Every blob below `root`, in the order of the hashes within a folder; others' files are passed over."""
     now = time.time()
     for first in _folders(root):
-        for second in _folders(first):
+        for folder in (first, *_folders(first)):  # a cache has no second level, but where an older release filled it
             with suppress(OSError):
-                for entry in sorted(second.iterdir()):
+                for entry in sorted(folder.iterdir()):
                     if _NAME.fullmatch(entry.name):
                         with suppress(FileNotFoundError):
                             found = entry.stat()

@@ -6,6 +6,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -137,8 +138,11 @@ class LocalBatch:
         put: Callable[[Path, Target], Blob],
         publish: Callable[[Iterable[tuple[Path, Blob]]], None],
         may_use_reserve: bool,
+        present: Callable[[Blob], Path] | None = None,
     ) -> None:
+        """`present`, where given, is the file of a blob that the artifacts have: such blobs are published, too."""
         self._half_made, self._root, self._put, self._publish = half_made, root, put, publish
+        self._present = present
         self._may_use_reserve = may_use_reserve
         self._making: Making | None = None
 
@@ -152,9 +156,12 @@ class LocalBatch:
         return self._making.folder
 
     def _keep(self, half: Path | None, blob: Blob) -> None:
-        if half is not None:
-            with writing("an artifact"):
+        with writing("an artifact"):
+            if half is not None:
                 half.replace(self._folder / blob.sha256)
+            elif self._present is not None:
+                with suppress(FileExistsError):
+                    (self._folder / blob.sha256).hardlink_to(self._present(blob))
 
     def __enter__(self) -> LocalBatch:
         self._making = self._half_made.begin("import", self._root)

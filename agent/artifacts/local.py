@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -32,8 +32,9 @@ USERS = "stores"  # a folder with the name of each store that has used these art
 class LocalArtifacts:
     """See `Artifacts`. Any number of threads and processes may use one folder."""
 
-    def __init__(self, root: Path, half_made: HalfMade | None = None) -> None:
-        self.root = root
+    def __init__(self, root: Path, half_made: HalfMade | None = None, *, is_flat: bool = False) -> None:
+        """`is_flat`: the blobs lie in `ab/<sha256>`, which is quicker to fill; there are no millions of them."""
+        self.root, self._is_flat = root, is_flat
         self.half_made = half_made or HalfMade(root / "half")
         self._placer = Placer()
         self._synced: set[Path] = set()  # folders whose names are on the disk, as far as this process knows
@@ -41,57 +42,57 @@ class LocalArtifacts:
             make_folder(root)
 
     def put_file(self, path: Path) -> Blob:
-        return self._put_file(path, Target(self._publish))
+        return self.file_to(path, Target(self.publish))
 
     def put_bytes(self, data: bytes) -> Blob:
-        return self._put_bytes(data, Target(self._publish))
+        return self.bytes_to(data, Target(self.publish))
 
     def writer(
         self, size_bytes: int | None = None, *, what: str = "blob", may_use_reserve: bool = False
     ) -> LocalWriter:
-        return self._writer(size_bytes or 0, Target(self._publish, what, may_use_reserve))
+        return self.writer_to(size_bytes or 0, Target(self.publish, what, may_use_reserve))
 
     def batch(self, *, may_use_reserve: bool = False) -> LocalBatch:
         return LocalBatch(
             self.half_made,
             self.root,
-            put=self._put_file,
-            publish=self._publish_all,
+            put=self.file_to,
+            publish=self.publish_all,
             may_use_reserve=may_use_reserve,
         )
 
-    def _put_file(self, path: Path, target: Target) -> Blob:
+    def file_to(self, path: Path, target: Target) -> Blob:
         try:
             with path.open("rb") as opened:
                 size_bytes = os.fstat(opened.fileno()).st_size
                 if size_bytes <= _SMALL_BYTES:
-                    return self._put_bytes(opened.read(), target)
+                    return self.bytes_to(opened.read(), target)
                 sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
         except OSError as error:
             raise BadInput(f"Cannot read {shown(str(path))}: {error.strerror}.") from error
         if self._has(blob := Blob(sha256, size_bytes)):
             target.finish(None, blob)
             return blob
-        with self._writer(0, target) as out:
+        with self.writer_to(0, target) as out:
             try:
                 out.take_file(path)  # hashed again: the file may have changed
             except OSError as error:
                 raise BadInput(f"Cannot read {shown(str(path))}: {error.strerror}.") from error
         return out.blob
 
-    def _put_bytes(self, data: bytes, target: Target) -> Blob:
+    def bytes_to(self, data: bytes, target: Target) -> Blob:
         if self._has(blob := Blob(hashlib.sha256(data).hexdigest(), len(data))):
             target.finish(None, blob)
             return blob
-        with self._writer(len(data), target) as out:
+        with self.writer_to(len(data), target) as out:
             out.write(data)
         return out.blob
 
-    def _writer(self, size_bytes: int, target: Target) -> LocalWriter:
+    def writer_to(self, size_bytes: int, target: Target) -> LocalWriter:
         return LocalWriter(self._placer, self.half_made, self.root, size_bytes, target)
 
     def exists(self, sha256: str) -> bool:
-        place = self._place_of(checked(sha256))
+        place = self.place_of(checked(sha256))
         try:
             return touch(place)
         except PermissionError:
@@ -99,13 +100,16 @@ class LocalArtifacts:
 
     def size(self, sha256: str) -> int:
         try:
-            return self._place_of(checked(sha256)).stat().st_size
+            return self.place_of(checked(sha256)).stat().st_size
         except FileNotFoundError:
             raise _missing(sha256) from None
 
+    def sizes(self, hashes: Sequence[str]) -> list[int]:
+        return [self.size(sha256) for sha256 in hashes]
+
     def open(self, sha256: str, *, verify: bool = False) -> BinaryIO:
         try:
-            opened = self._place_of(checked(sha256)).open("rb")
+            opened = self.place_of(checked(sha256)).open("rb")
         except FileNotFoundError:
             raise _missing(sha256) from None
         except OSError as error:
@@ -119,11 +123,11 @@ class LocalArtifacts:
         return opened
 
     def path(self, sha256: str) -> Path | None:
-        path = self._place_of(checked(sha256))
+        path = self.place_of(checked(sha256))
         return path if path.is_file() else None
 
     def place(self, sha256: str, dest: Path, how: PlaceHow) -> PlaceMethod:
-        source = self._place_of(checked(sha256))
+        source = self.place_of(checked(sha256))
         if not source.is_file():
             raise _missing(sha256)
         try:
@@ -139,9 +143,12 @@ class LocalArtifacts:
                 raise error.__cause__ from None
             raise
 
+    def bring(self, blobs: Iterable[Blob], keep_going: Callable[[], None] = lambda: None) -> None:
+        pass  # they are on this machine
+
     def delete(self, sha256: str) -> None:
         with writing(f"blob {sha256}"):
-            self._place_of(checked(sha256)).unlink(missing_ok=True)
+            self.place_of(checked(sha256)).unlink(missing_ok=True)
 
     def used_by(self, store: str) -> frozenset[str]:
         folder = self.root / USERS
@@ -158,7 +165,7 @@ class LocalArtifacts:
 
     def collect(self, sha256: str, idle_s: float) -> int:
         with writing(f"blob {sha256}"):
-            return collect(self._place_of(checked(sha256)), idle_s)
+            return collect(self.place_of(checked(sha256)), idle_s)
 
     def lock(self, name: str) -> FileLock:
         from filelock import FileLock  # late: it loads asyncio, and reading needs no lock
@@ -168,23 +175,26 @@ class LocalArtifacts:
             folder.mkdir(exist_ok=True)
         return FileLock(folder / f"{name}.lock")
 
-    def _place_of(self, sha256: str) -> Path:
-        return self.root / sha256[:2] / sha256[2:4] / sha256
+    def sweep(self) -> int:
+        return 0  # half-made things are all there is
+
+    def place_of(self, sha256: str) -> Path:
+        return self.root / sha256[:2] / sha256 if self._is_flat else self.root / sha256[:2] / sha256[2:4] / sha256
 
     def _has(self, blob: Blob) -> bool:
         """Whether the blob is here whole: the first release could leave an empty file in a power cut."""
         try:
-            return touch(self._place_of(blob.sha256), blob.size_bytes)
+            return touch(self.place_of(blob.sha256), blob.size_bytes)
         except PermissionError:  # another user's, which we cannot keep from being collected: put it anew
             return False
 
-    def _publish(self, half: Path | None, blob: Blob) -> None:
+    def publish(self, half: Path | None, blob: Blob) -> None:
         """Give a half-written blob its name; without `half` it is here already. The blob is on the disk then."""
-        place = self._place_of(blob.sha256)
+        place = self.place_of(blob.sha256)
         with writing("an artifact"):
             if half is not None and not self._has(blob):
                 sync_file(half)
-                self._rename(half, place)
+                self.rename(half, place)
             else:
                 sync_file(place)  # its writer may not have come so far yet
             sync_folder(place.parent)
@@ -193,15 +203,15 @@ class LocalArtifacts:
                     sync_folder(folder.parent)
                     self._synced.add(folder)
 
-    def _publish_all(self, halves: Iterable[tuple[Path, Blob]]) -> None:
+    def publish_all(self, halves: Iterable[tuple[Path, Blob]]) -> None:
         """The same for many blobs: the disk is waited for once for their bytes, and once for their names."""
         with writing("artifacts"):
             sync_file_system(self.root)
             for half, blob in halves:
-                self._rename(half, self._place_of(blob.sha256))
+                self.rename(half, self.place_of(blob.sha256))
             sync_file_system(self.root)
 
-    def _rename(self, half: Path, place: Path) -> None:
+    def rename(self, half: Path, place: Path) -> None:
         half.chmod(_MODE)
         place.parent.mkdir(parents=True, exist_ok=True)
         with locked(place.parent, fcntl.LOCK_SH):  # or the present file is collected in its place

@@ -1,87 +1,125 @@
-"""Artifacts behind a URL: S3, Google Cloud, Azure, SFTP, ... whatever fsspec has a driver for.
+"""Artifacts behind a URL: S3, Google Cloud, Azure, SFTP, ... whatever there is a driver for (`objects.py`).
 
-Every blob passes through a local cache, which is what is hashed, opened and placed; the remote holds the same
-files under the same names. The cache may be deleted while nothing runs.
+Every blob passes through a cache on this machine (`cache.py`), which is what is hashed, opened and placed; the remote
+holds the same files under the same names. The cache may be deleted while nothing runs.
 """
 
 from __future__ import annotations
 
-import posixpath
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
-import fsspec
 from filelock import FileLock
 
 from agent.artifacts import Blob, PlaceHow, PlaceMethod, checked
+from agent.artifacts.cache import Cache, Damaged
 from agent.artifacts.garbage import KeptBlob
-from agent.artifacts.halves import LocalBatch, LocalWriter
-from agent.artifacts.local import LocalArtifacts
+from agent.artifacts.halves import LocalBatch, LocalWriter, Target
+from agent.artifacts.objects import Refused, Unanswered, open_objects
+from agent.artifacts.parallel import in_parallel
 from agent.errors import AgentError, ArtifactsAway, NotFound, StorageFailed
 from agent.fs.absence import is_away
 from agent.fs.half_made import HalfMade
 
-# An object appears when its upload is complete; elsewhere a rename makes it so.
-_ATOMIC_UPLOADS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "oci", "obs"})
+_ATTEMPTS = 3  # another process may delete what was fetched, when the cache is full, before it is used
+_MOST_BROUGHT = 10_000  # blobs of which it is known that they are here
+_LEFT_S = 24 * 3600.0  # an upload that was begun so long ago has no process any more
+
+Used = TypeVar("Used")
 
 
 class RemoteArtifacts:
     """See `Artifacts`."""
 
-    def __init__(self, url: str, cache_dir: Path, half_made: HalfMade | None = None) -> None:
+    def __init__(
+        self, url: str, cache_dir: Path, half_made: HalfMade | None, *, cache_bytes: int, endpoint: str
+    ) -> None:
         parts = urlsplit(url)
-        self._shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"  # without user, password and options
-        self._cache = LocalArtifacts(cache_dir, half_made)
-        self.half_made = self._cache.half_made
+        host = parts.netloc.rpartition("@")[2]
+        self._shown = f"{parts.scheme}://{host}{parts.path}"  # without user, password and options
+        self._cache = Cache(cache_dir, half_made, cache_bytes)
+        self._local = self._cache.local
+        self.half_made = self._local.half_made
+        self._brought: set[str] = set()  # a moment ago, and looked at then: not looked at again for one use
         with self._asking("opening"):
-            self._remote, root = fsspec.core.url_to_fs(url)
-        self._root = str(root).rstrip("/")
-        self._atomic = parts.scheme in _ATOMIC_UPLOADS
+            self._objects = open_objects(url, endpoint)
 
     def put_file(self, path: Path) -> Blob:
-        return self._upload(self._cache.put_file(path))
+        return self._put(lambda: self._local.file_to(path, Target(self._take)))
 
     def put_bytes(self, data: bytes) -> Blob:
-        return self._upload(self._cache.put_bytes(data))
+        return self._put(lambda: self._local.bytes_to(data, Target(self._take)))
 
     def writer(
         self, size_bytes: int | None = None, *, what: str = "blob", may_use_reserve: bool = False
-    ) -> RemoteWriter:
-        return RemoteWriter(self, self._cache.writer(size_bytes, what=what, may_use_reserve=may_use_reserve))
+    ) -> LocalWriter:
+        """Uploaded at the end of the block."""
+        return self._local.writer_to(size_bytes or 0, Target(self._take, what, may_use_reserve))
 
-    def batch(self, *, may_use_reserve: bool = False) -> RemoteBatch:
-        return RemoteBatch(self, self._cache.batch(may_use_reserve=may_use_reserve))
+    def batch(self, *, may_use_reserve: bool = False) -> LocalBatch:
+        """Uploaded at the end of the block, many at once."""
+        return LocalBatch(
+            self.half_made,
+            self._local.root,
+            put=self._local.file_to,
+            publish=self._take_all,
+            may_use_reserve=may_use_reserve,
+            present=lambda blob: self._local.place_of(blob.sha256),
+        )
 
     def exists(self, sha256: str) -> bool:
         with self._asking("looking for a blob"):
-            return bool(self._remote.exists(self._place_of(checked(sha256))))
+            return self._objects.size(_key(checked(sha256))) is not None
 
     def size(self, sha256: str) -> int:
+        """Of one that is here without asking the remote: the blob of a hash has one size."""
+        if self._cache.has(checked(sha256)):
+            with suppress(NotFound):  # deleted in this moment, by another process
+                return self._local.size(sha256)
         with self._asking("looking for a blob"):
-            try:
-                return int(self._remote.size(self._place_of(checked(sha256))))
-            except FileNotFoundError:
-                raise self._missing(sha256) from None
+            size_bytes = self._objects.size(_key(sha256))
+        if size_bytes is None:
+            raise self._missing(sha256)
+        return size_bytes
+
+    def sizes(self, hashes: Sequence[str]) -> list[int]:
+        found: dict[str, int] = {}
+        in_parallel(lambda sha256: found.__setitem__(sha256, self.size(sha256)), dict.fromkeys(hashes))
+        return [found[sha256] for sha256 in hashes]
 
     def open(self, sha256: str, *, verify: bool = False) -> BinaryIO:
-        self._fetch(checked(sha256))
-        return self._cache.open(sha256, verify=verify)
+        """With `verify`, a file that is damaged here is fetched again."""
+        try:
+            return self._use(sha256, lambda: self._local.open(sha256, verify=verify))
+        except StorageFailed:
+            if not verify or not self._cache.has(sha256):
+                raise
+        self._local.delete(sha256)
+        return self._use(sha256, lambda: self._local.open(sha256, verify=True))
 
     def path(self, sha256: str) -> Path | None:
-        return self._cache.path(sha256)
+        return self._local.path(sha256)
 
     def place(self, sha256: str, dest: Path, how: PlaceHow) -> PlaceMethod:
-        self._fetch(checked(sha256))
-        return self._cache.place(sha256, dest, how)
+        return self._use(sha256, lambda: self._local.place(sha256, dest, how))
+
+    def bring(self, blobs: Iterable[Blob], keep_going: Callable[[], None] = lambda: None) -> None:
+        wanted = {checked(blob.sha256): blob.size_bytes for blob in blobs}
+        missing = [sha256 for sha256, size_bytes in wanted.items() if not self._cache.has(sha256, size_bytes)]
+        if missing:
+            with self._cache.filling() as folder:
+                in_parallel(lambda sha256: self._download(sha256, folder), missing, keep_going)
+        if len(self._brought) > _MOST_BROUGHT:
+            self._brought.clear()
+        self._brought.update(wanted)
 
     def delete(self, sha256: str) -> None:
-        with self._asking("deleting a blob"), suppress(FileNotFoundError):
-            self._remote.rm_file(self._place_of(checked(sha256)))
-        self._cache.delete(sha256)
+        with self._asking("deleting a blob"):
+            self._objects.delete(_key(checked(sha256)))
+        self._local.delete(sha256)
 
     def used_by(self, store: str) -> frozenset[str]:
         return frozenset({store})
@@ -93,40 +131,68 @@ class RemoteArtifacts:
         return 0
 
     def lock(self, name: str) -> FileLock:
-        return self._cache.lock(name)
+        return self._local.lock(name)
 
-    def _upload(self, blob: Blob) -> Blob:
-        place = self._place_of(blob.sha256)
-        local = self._cache.path(blob.sha256)
+    def sweep(self) -> int:
+        with self._asking("sweeping up uploads"):
+            return self._objects.sweep(_LEFT_S)
+
+    def _put(self, put: Callable[[], Blob]) -> Blob:
+        try:
+            return put()
+        except Damaged:  # here, where it was already: it is gone now
+            return put()
+
+    def _take(self, half: Path | None, blob: Blob) -> None:
+        """Upload a written file, then keep it here. Without `half` it is here already."""
+        self._upload(half or self._local.place_of(blob.sha256), blob)
+        self._cache.keep(half, blob)
+        self._cache.came(blob.size_bytes if half else 0)
+
+    def _take_all(self, halves: Iterable[tuple[Path, Blob]]) -> None:
+        taken = list(halves)
+        in_parallel(lambda one: self._upload(*one), taken)
+        for half, blob in taken:
+            self._cache.keep(half, blob)
+        self._cache.came(sum(blob.size_bytes for _, blob in taken))
+
+    def _upload(self, file: Path, blob: Blob) -> None:
         with self._asking("uploading a blob"):
-            if self._remote.exists(place) and self._remote.size(place) == blob.size_bytes:
-                return blob
-            self._remote.makedirs(posixpath.dirname(place), exist_ok=True)
-            if self._atomic:
-                self._remote.put_file(str(local), place)
-            else:
-                half = f"{self._root}/half/{uuid.uuid4().hex}"
-                self._remote.makedirs(posixpath.dirname(half), exist_ok=True)
-                self._remote.put_file(str(local), half)
-                self._remote.mv(half, place)
-        return blob
+            if self._objects.size(_key(blob.sha256)) == blob.size_bytes:
+                return
+            if file == self._local.place_of(blob.sha256) and not self._cache.has(blob.sha256, blob.size_bytes):
+                self._local.delete(blob.sha256)
+                raise Damaged(f"Blob {blob.sha256} was damaged in the cache {self._local.root}. Put its content again.")
+            self._objects.put(file, _key(blob.sha256), blob.sha256)
+
+    def _use(self, sha256: str, use: Callable[[], Used]) -> Used:
+        """What `use` gives with the blob on this machine."""
+        for _ in range(_ATTEMPTS - 1):
+            self._fetch(sha256)
+            try:
+                return use()
+            except NotFound:
+                continue
+        self._fetch(sha256)
+        return use()
 
     def _fetch(self, sha256: str) -> None:
-        if self._cache.exists(sha256):
-            return
-        with self._cache.writer() as out, self._asking("downloading a blob"):
+        if sha256 in self._brought:
+            self._brought.discard(sha256)
+        elif not self._cache.has(checked(sha256)):
+            with self._cache.filling() as folder:
+                self._download(sha256, folder)
+
+    def _download(self, sha256: str, folder: Path) -> None:
+        with self._asking("downloading a blob"):
             try:
-                with self._remote.open(self._place_of(sha256), "rb") as remote:
-                    while chunk := remote.read(1 << 20):
-                        out.write(chunk)
+                self._cache.take(sha256, lambda: self._objects.read(_key(sha256)), folder)
             except FileNotFoundError:
                 raise self._missing(sha256) from None
-        if out.blob.sha256 != sha256:
-            self._cache.delete(out.blob.sha256)
-            raise StorageFailed(f"Blob {sha256} is damaged in {self._shown}. Delete it and put its content again.")
-
-    def _place_of(self, sha256: str) -> str:
-        return f"{self._root}/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+            except Damaged:
+                raise StorageFailed(
+                    f"Blob {sha256} is damaged in {self._shown}. Delete it and put its content again."
+                ) from None
 
     def _missing(self, sha256: str) -> NotFound:
         return NotFound(f"There is no blob {sha256} in {self._shown}.")
@@ -143,63 +209,13 @@ class RemoteArtifacts:
             raise
         except ImportError as error:
             raise StorageFailed(f"Cannot use {self._shown}: {error}.") from error
+        except (Refused, Unanswered) as error:
+            failure = ArtifactsAway if is_away(error) else StorageFailed
+            raise failure(f"Artifacts at {self._shown}: {doing} failed: {error}.") from error
         except Exception as error:
             failure = ArtifactsAway if is_away(error) else StorageFailed
             raise failure(f"Artifacts at {self._shown}: {doing} failed: {type(error).__name__}: {error}.") from error
 
 
-class RemoteWriter:
-    """See `BlobWriter`: written to the cache, uploaded at the end of the block."""
-
-    def __init__(self, artifacts: RemoteArtifacts, local: LocalWriter) -> None:
-        self._artifacts, self._local = artifacts, local
-        self._is_discarded = False
-
-    @property
-    def blob(self) -> Blob:
-        return self._local.blob
-
-    def write(self, data: bytes, /) -> int:
-        return self._local.write(data)
-
-    def take_file(self, path: Path) -> None:
-        self._local.take_file(path)
-
-    def written(self) -> BinaryIO:
-        return self._local.written()
-
-    def discard(self) -> None:
-        self._is_discarded = True
-        self._local.discard()
-
-    def __enter__(self) -> RemoteWriter:
-        self._local.__enter__()
-        return self
-
-    def __exit__(self, kind: Any, *rest: Any) -> None:
-        self._local.__exit__(kind, *rest)
-        if kind is None and not self._is_discarded:
-            self._artifacts._upload(self._local.blob)
-
-
-class RemoteBatch:
-    """See `Batch`: put into the cache, uploaded at the end of the block."""
-
-    def __init__(self, artifacts: RemoteArtifacts, local: LocalBatch) -> None:
-        self._artifacts, self._local = artifacts, local
-        self._blobs: dict[str, Blob] = {}
-
-    def put_file(self, path: Path) -> Blob:
-        blob = self._local.put_file(path)
-        self._blobs[blob.sha256] = blob
-        return blob
-
-    def __enter__(self) -> RemoteBatch:
-        self._local.__enter__()
-        return self
-
-    def __exit__(self, kind: Any, *rest: Any) -> None:
-        self._local.__exit__(kind, *rest)
-        if kind is None:
-            for blob in self._blobs.values():
-                self._artifacts._upload(blob)
+def _key(sha256: str) -> str:
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"

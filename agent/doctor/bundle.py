@@ -56,7 +56,7 @@ def cleaner(installation: Installation, task: Task, environment: dict[str, str],
     """Knows the secrets of this installation, of this process's environment and of this task."""
     settings = installation.settings
     own = [settings.token, token, ecosystem_token(settings)]
-    urls = [settings.store_url, settings.artifacts_url]
+    urls = [settings.store_url, settings.artifacts_url, settings.artifacts_endpoint]
     given = [value for value in task.options.env.values() if len(value) >= 6]  # a shorter one is in every text
     own += secrets_of(settings.notify)
     known = [*own, *(s for url in urls for s in secrets_of_url(url)), *secrets_in(environment)]

@@ -159,7 +159,7 @@ def disks(facts: DiskFacts) -> Iterator[Finding]:
             yield warn(
                 "staging",
                 "task folders and artifacts cannot share files, so every task copies its images",
-                "Put AGENT_TASKS_DIR and AGENT_ARTIFACTS_URL on one local disk.",
+                "Put AGENT_TASKS_DIR and AGENT_ARTIFACTS_URL (with an object store, AGENT_HOME) on one local disk.",
             )
 
 

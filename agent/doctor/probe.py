@@ -133,7 +133,8 @@ def _disks(settings: Settings) -> DiskFacts:
     disks = tuple(
         _disk(what, places[what]) for what in ("home", "store", "artifacts", "task folders") if what in places
     )
-    placing = _placing(_existing(artifacts), _existing(settings.tasks)) if "artifacts" in places else ""
+    shared = places.get("artifacts", settings.artifacts_cache)  # what task folders share their files with
+    placing = _placing(_existing(shared), _existing(settings.tasks))
     return DiskFacts(_once_per_disk(disks), settings.min_free_bytes, placing)
 
 

@@ -59,7 +59,7 @@ def _unmade_store(settings: Settings) -> StoreFacts:
     if "://" in settings.artifacts:
         try:
             with tempfile.TemporaryDirectory() as cache:
-                open_artifacts(settings.artifacts, cache_dir=Path(cache))
+                open_artifacts(settings.artifacts, cache_dir=Path(cache), endpoint=settings.artifacts_endpoint)
         except AgentError as error:
             trouble = str(error)
     half = is_half_restored(settings)

@@ -32,8 +32,9 @@ from agent.formats.dockerfile import python_path
 SHIM = Path(__file__).with_name("shim.py")
 START_S = 60.0  # for the watcher to report that the plugin runs
 
-# Variables of the agent and of its interpreter: a plugin has an interpreter of its own.
-_NOT_PASSED_ON = ("AGENT_", "PYTHON", "VIRTUAL_ENV", "SLY_TASK_DATA", "SLY_WORKDIR")
+# Variables of the agent and of its interpreter: a plugin has an interpreter of its own. The keys to the artifacts are
+# not the plugin's, which prints what it likes.
+_NOT_PASSED_ON = ("AGENT_", "AWS_", "PYTHON", "VIRTUAL_ENV", "SLY_TASK_DATA", "SLY_WORKDIR")
 
 
 class ProcessEngine:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from agent.events.model import Event, Level, Stream
+from agent.events.model import Event, Level, Progress, Stream
 from agent.formats.json_text import read_lenient
 
 _UNTYPED = frozenset({None, "IMAGE"})  # lines that carry no type of their own
@@ -61,6 +61,12 @@ class LogLines:
         data = _plain(fields) if fields else None
         raw = self._json(message, level, time_us, event_type or "LOGJ", data)
         return Event(raw, Stream.AGENT, time_us, level, message, event_type, fields=data, json_start=0)
+
+    def progress(self, message: str, progress: Progress, time_us: int) -> Event:
+        """How far the agent itself has come."""
+        fields = {"subtask": progress.subtask, "current": progress.current, "total": progress.total}
+        raw = self._json(message, Level.INFO, time_us, "PROGRESS", fields)
+        return Event(raw, Stream.AGENT, time_us, Level.INFO, message, "PROGRESS", progress, json_start=0)
 
     def _json(self, message: str, level: Level, time_us: int, event_type: str, fields: Mapping[str, Any] | None) -> str:
         record = {"message": message, **(fields or {})}

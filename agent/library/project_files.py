@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.artifacts import Blob
+from agent.artifacts.portions import brought
 from agent.domain import Image, Project
 from agent.errors import Invalid, Problem
 from agent.formats.image_header import EXTENSION_OF_MIME, EXTENSIONS
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from agent.artifacts import Artifacts, PlaceHow, PlaceMethod
     from agent.store import Store
 
-_LOOK_UP_EVERY = 200  # images
+_TOLD_EVERY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,14 @@ def write_project(
     how: PlaceHow,
     meta_ids: bool = False,
     keep_going: Callable[[], None] = lambda: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Written:
     """Write meta.json, images and annotations into the empty `folder`: images byte for byte as imported.
 
     Annotations too, if each object names its shape; else the names are added. With `meta_ids` every class and tag
     has its id, as in the meta that the official agent gets from its server. `keep_going` is called now and then; what
-    it raises ends the writing. Raises Invalid for names that would not stay in the folder, NotFound for images whose
-    bytes are gone, DiskFull, StorageFailed, OSError.
+    it raises ends the writing. `progress` is told how many images are written. Raises Invalid for names that would not
+    stay in the folder, NotFound for images whose bytes are gone, DiskFull, StorageFailed, OSError.
     """
     meta = with_ids(project.meta, project.id, known=project.meta) if meta_ids else project.meta
     (folder / META).write_text(compact(meta))
@@ -59,9 +62,9 @@ def write_project(
         images_folder, annotations_folder = dataset_folder / IMAGES, dataset_folder / ANNOTATIONS
         images_folder.mkdir(parents=True)
         annotations_folder.mkdir()
-        for image in store.images.of_dataset(dataset.id):
-            if count % _LOOK_UP_EVERY == 0:
-                keep_going()
+        for image in brought(artifacts, store.images.of_dataset(dataset.id), blob_of, keep_going):
+            if count % _TOLD_EVERY == 0:
+                progress(count)
             count += 1
             name = file_name(image.name, image.mime)
             require_good(project, name, "image")
@@ -73,6 +76,10 @@ def write_project(
                 raise invalid_name(project, "image", name, "appears twice in its dataset") from None
     method: PlaceMethod = "hardlink" if methods["hardlink"] else "reflink" if methods["reflink"] else "copy"
     return Written(count, method)
+
+
+def blob_of(image: Image) -> Blob:
+    return Blob(image.sha256, image.size_bytes)
 
 
 def file_name(name: str, mime: str) -> str:

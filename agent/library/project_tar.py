@@ -6,6 +6,7 @@ import tarfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from agent.artifacts.portions import brought
 from agent.domain import Project
 from agent.formats.json_values import compact
 from agent.formats.meta import META
@@ -13,6 +14,7 @@ from agent.formats.project_layout import ANNOTATIONS, IMAGES, dataset_path
 from agent.fs.names import good_name
 from agent.library.project_files import (
     annotation_bytes,
+    blob_of,
     file_name,
     invalid_name,
     require_good,
@@ -33,7 +35,7 @@ def project_tar(store: Store, artifacts: Artifacts, project: Project) -> Iterato
     What can be known to go wrong is raised by the call, before the first chunk: Invalid for names that cannot
     be files or appear twice, NotFound for images whose bytes are gone.
     """
-    seen = set()
+    seen, hashes = set(), []
     for file in store.gallery.files(project.id):
         name = file_name(file.name, file.mime)
         require_good_dataset(project, file.dataset)
@@ -41,7 +43,8 @@ def project_tar(store: Store, artifacts: Artifacts, project: Project) -> Iterato
         if (file.dataset, name) in seen:
             raise invalid_name(project, "image", name, "appears twice in its dataset")
         seen.add((file.dataset, name))
-        artifacts.size(file.sha256)
+        hashes.append(file.sha256)
+    artifacts.sizes(hashes)
     return _chunks(store, artifacts, project, good_name("project", project.name))
 
 
@@ -53,7 +56,7 @@ def _chunks(store: Store, artifacts: Artifacts, project: Project, root: str) -> 
         folder = f"{root}/{dataset_path(dataset.name)}"
         for part in (IMAGES, ANNOTATIONS):
             yield _header(f"{folder}/{part}", 0, mtime, kind=tarfile.DIRTYPE)
-        for image in store.images.of_dataset(dataset.id):
+        for image in brought(artifacts, store.images.of_dataset(dataset.id), blob_of):
             name = file_name(image.name, image.mime)
             size_bytes = artifacts.size(image.sha256)
             yield _header(f"{folder}/{IMAGES}/{name}", size_bytes, mtime)

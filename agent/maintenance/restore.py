@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from agent.fs.half_made import HalfMade
     from agent.settings import Settings
 
-_MAY_BE_THERE = {"agent.toml", "token", "builds", NODE_FILE}  # in a home that counts as empty
+_MAY_BE_THERE = {"agent.toml", "token", "builds", "artifacts-cache", NODE_FILE}  # in a home that counts as empty
 
 
 def restore(settings: Settings, file: Path) -> Manifest:

@@ -16,7 +16,7 @@ from agent.run.cancellation import Cancelled
 from agent.run.collect import collect
 from agent.run.run import Run
 from agent.run.shutdown import Shutdown
-from agent.run.stage import stage
+from agent.run.stage import StagingProgress, stage
 from agent.run.telling import telling
 
 
@@ -63,6 +63,7 @@ def _live(run: Run) -> None:
                     task_dir=run.folder,
                     shared_ok=run.engine_info.can_mount_over,
                     keep_going=run.interrupts.look,
+                    progress=StagingProgress(run.recorder, run.project.images_count).tell,
                 )
             container = run.start(staged, image_digest)
         if container is not None and task.step < Step.MAIN:

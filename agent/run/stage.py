@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +17,10 @@ from agent.library.project_files import write_project
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts, PlaceHow, PlaceMethod
+    from agent.recorder import Recorder
     from agent.store import Store
+
+TOLD_S = 2.0  # between two reports of how far a staging has come
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,19 @@ class Staged:
     data_method: PlaceMethod
     images_count: int
     model_files: int
+
+
+class StagingProgress:
+    """Records how many images are there, every `TOLD_S` seconds: a staging that is done before is not worth a line."""
+
+    def __init__(self, recorder: Recorder, images_count: int) -> None:
+        self._recorder, self._images_count = recorder, images_count
+        self._next_s = time.monotonic() + TOLD_S
+
+    def tell(self, count: int) -> None:
+        if time.monotonic() >= self._next_s:
+            self._recorder.progress("Staging images", count, self._images_count)
+            self._next_s = time.monotonic() + TOLD_S
 
 
 def stage(
@@ -38,12 +55,14 @@ def stage(
     task_dir: TaskDir,
     shared_ok: bool,
     keep_going: Callable[[], None] = lambda: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Staged:
     """Lay out the task folder anew: files of an earlier attempt are deleted, except its logs.
 
     `shared_ok` says that data/ will be mounted read-only, so images may be hard links to the library; a task that
     asks for writable data gets copies all the same. model/ always holds copies, because plugins write there.
-    `keep_going` is called now and then, and an error it raises ends the staging. On any failure data/ and model/ are
+    `keep_going` is called now and then, and an error it raises ends the staging; `progress` with the number of images
+    so far. On any failure data/ and model/ are
     emptied again. Raises Invalid, NotFound, DiskFull, StorageFailed.
     """
     if problem := name_problem(project.name):
@@ -56,7 +75,9 @@ def stage(
             folder = task_dir.data / project.name
             folder.mkdir()
             how: PlaceHow = "shared" if shared_ok and not task.options.writable_data else "private"
-            written = write_project(store, artifacts, project, folder, how=how, meta_ids=True, keep_going=keep_going)
+            written = write_project(
+                store, artifacts, project, folder, how=how, meta_ids=True, keep_going=keep_going, progress=progress
+            )
             keep_going()
             with artifacts.open(model.sha256) as tar:
                 # Straight into model/: the original agent unpacks into model/<title>/ and then moves it up.

@@ -145,6 +145,7 @@ def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
         liveness.forget_dead_agents(store)
     for path in installation.artifacts.half_made.sweep():
         log.warning("a killed process has left %s, and it cannot be deleted", path)
+    threading.Thread(target=_sweep_remote, args=(installation,), name="sweep", daemon=True).start()
     heart = threading.Thread(target=beat, name="heartbeat", daemon=True)
     heart.start()
     try:
@@ -155,6 +156,15 @@ def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
         with suppress(AgentError):
             presence.leave()
         installation.outbox.wait()  # last: meanwhile nothing else depends on this process
+
+
+def _sweep_remote(installation: Installation) -> None:
+    """Beside the tasks, because a server that is away takes its time to be so."""
+    try:
+        if swept := installation.artifacts.sweep():
+            log.info("deleted %d uploads that were never ended", swept)
+    except AgentError as error:  # a later agent tries again
+        log.debug("unfinished uploads stay: %s", error)
 
 
 def run_one(installation: Installation, task_id: int, shutdown: Shutdown, *, is_patient: bool = False) -> Task:

@@ -13,6 +13,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 
+from agent.artifacts import Blob
+from agent.artifacts.portions import brought
 from agent.errors import BadInput
 
 if TYPE_CHECKING:
@@ -150,13 +152,14 @@ def _parts_reply(artifacts: Artifacts, parts: Sequence[tuple[str, str, str]]) ->
     blobs = [sha256 for _, _, sha256 in parts]
     end = f"--{boundary}--\r\n".encode()
     # A blob that is lost is found out before the first byte is sent.
-    sizes = [artifacts.size(sha256) for sha256 in blobs]
+    sizes = artifacts.sizes(blobs)
     length = sum(map(len, heads)) + sum(sizes) + len(blobs) * 2 + len(end)
 
     def body() -> Iterator[bytes]:
-        for head, sha256 in zip(heads, blobs, strict=True):
+        parts = zip(heads, map(Blob, blobs, sizes), strict=True)
+        for head, wanted in brought(artifacts, parts, lambda part: part[1]):
             yield head
-            with artifacts.open(sha256) as blob:
+            with artifacts.open(wanted.sha256) as blob:
                 while chunk := blob.read(_CHUNK):
                     yield chunk
             yield b"\r\n"

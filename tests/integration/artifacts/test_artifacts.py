@@ -25,12 +25,14 @@ DATA = b"bytes" * 100
 SHA = hashlib.sha256(DATA).hexdigest()
 
 
-@pytest.fixture(params=["folder", "file url", "remote"])
+@pytest.fixture(params=["folder", "file url", "remote", "s3"])
 def artifacts(request, tmp_path):
     if request.param == "folder":
         return open_artifacts(str(tmp_path / "artifacts"))
     if request.param == "file url":
         return open_artifacts((tmp_path / "my artifacts").as_uri())
+    if request.param == "s3":
+        return open_artifacts(request.getfixturevalue("s3_url"), cache_dir=tmp_path / "cache")
     return open_artifacts(f"memory://{uuid.uuid4().hex}/blobs", cache_dir=tmp_path / "cache")
 
 
@@ -241,10 +243,10 @@ def test_what_is_being_written_is_listed_and_no_sweep_touches_it(local, tmp_path
         out.write(DATA)
         batch.put_file(tmp_path / "file")
         assert local.half_made.sweep() == []
-        assert [(thing.what, thing.is_left) for thing in local.half_made.found()] == [
+        assert {(thing.what, thing.is_left) for thing in local.half_made.found()} == {
             ("upload", False),
             ("import", False),
-        ]
+        }
     assert out.blob.sha256 == SHA
     assert local.half_made.found() == []
     assert list(local.half_made.folder.iterdir()) == []

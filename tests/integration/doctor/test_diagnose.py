@@ -27,6 +27,7 @@ PLANTED = {
     "printed_json": "secret-in-a-json-line",
     "store": "password-of-a-database",
     "environment": "token-in-the-environment",
+    "endpoint": "p-of-the-endpoint",
     "pem": "MIIEvQIBADANBgkqhkiG9w0BAQEF",
     "hook": "TokenInAPathOfAHook",
     "mail": "p4%21ss",
@@ -40,6 +41,7 @@ def agent(tmp_path):
         "AGENT_ENGINE": "process",
         "AGENT_NOTIFY": f"json://example.org/x/{PLANTED['hook']}?a=1,mailtos://{PLANTED['mailbox']}:{PLANTED['mail']}@b.c",
         "AGENT_TOKEN": PLANTED["installation"],
+        "AGENT_ARTIFACTS_ENDPOINT": f"https://u:{PLANTED['endpoint']}@host",
         "HF_TOKEN": PLANTED["environment"],
         "SOME_URL": f"postgresql://ada:{PLANTED['store']}@db/x",
         "HOME": str(tmp_path / "ada"),
@@ -76,7 +78,7 @@ def task(agent, tmp_path):
             PLANTED["pem"],
             "-----END PRIVATE KEY-----",
             f"{'x' * 19_990}{PLANTED['option']}{'y' * 30_000}",
-            f"db {PLANTED['store']}",
+            f"db {PLANTED['store']} s3 {PLANTED['endpoint']}",
             f"POST /x/{PLANTED['hook']} 200",
         ]
         rows = [EventRow(seq, parse_line(line, Stream.STDERR, seq)) for seq, line in enumerate(lines, 1)]

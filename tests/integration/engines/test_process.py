@@ -246,10 +246,12 @@ def test_a_virtual_environment_of_the_plugin_is_used_and_kept_whole(start, plugi
 
 def test_the_agents_own_secrets_are_not_passed_on(start, monkeypatch):
     monkeypatch.setenv("AGENT_TOKEN", "secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")  # of the artifacts
     monkeypatch.setenv("PYTHONSTARTUP", "/nowhere")
     container = start("import json, os; print(json.dumps(dict(os.environ)))", MINE="1")
     seen = json.loads(printed(container))
     assert "AGENT_TOKEN" not in seen
+    assert "AWS_SECRET_ACCESS_KEY" not in seen
     assert "PYTHONSTARTUP" not in seen
     assert seen["MINE"] == "1"
 

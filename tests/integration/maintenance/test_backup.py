@@ -18,6 +18,7 @@ from agent.domain import NewModel, NewTaskImage, TaskStatus
 from agent.engines.build_recipe import BuildRecipe, load_recipe
 from agent.errors import AgentError, BadInput, Conflict, NotFound, StorageFailed
 from agent.events.model import Event, Level, Stream
+from agent.installation import artifacts_of
 from agent.maintenance.backup import backup
 from agent.maintenance.restore import restore
 from agent.settings import Settings
@@ -217,6 +218,16 @@ def test_only_an_empty_home_is_restored_into(file, empty, used):
         restore(empty, file)
     (empty.home / used).rmdir()
     restore(empty, file)
+
+
+def test_artifacts_behind_a_url_and_their_cache_do_not_stand_in_the_way(file, empty, tmp_path):
+    (tmp_path / "bucket").mkdir()
+    far = Settings(home=empty.home, artifacts_url=f"local://{tmp_path / 'bucket'}")
+    (far.artifacts_cache / "ab").mkdir(parents=True)
+
+    made = restore(far, file)
+
+    assert all(artifacts_of(far).exists(blob.sha256) for blob in made.blobs)
 
 
 def rewritten(file, change):

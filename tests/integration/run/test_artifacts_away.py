@@ -13,6 +13,7 @@ import pytest
 
 from agent import library
 from agent.artifacts import open_artifacts, refusal
+from agent.artifacts.objects import FsspecObjects
 from agent.artifacts.remote import RemoteArtifacts
 from agent.checkpoints import absence, publisher
 from agent.domain import CheckpointState, Task, TaskStatus
@@ -83,7 +84,9 @@ def engine(installation: Installation) -> FakeEngine:
 @pytest.fixture
 def remote(installation: Installation) -> FarAway:
     assert isinstance(installation.artifacts, RemoteArtifacts)
-    installation.artifacts._remote = remote = FarAway(installation.artifacts._remote)
+    objects = installation.artifacts._objects
+    assert isinstance(objects, FsspecObjects)
+    objects._remote = remote = FarAway(objects._remote)
     return remote
 
 

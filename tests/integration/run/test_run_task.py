@@ -97,6 +97,17 @@ def test_a_training_goes_through_all_steps_and_ends_last(installation, run):
     assert model.provenance.image_digest == "sha256:" + "0" * 64
 
 
+def test_how_far_a_long_staging_is_shows_as_a_bar_of_the_task(installation, run, monkeypatch):
+    monkeypatch.setattr("agent.run.stage.TOLD_S", 0)
+    task, _ = run(good)
+    (bar,) = installation.store.progress.list(task.id)
+    assert (bar.subtask, bar.current, bar.total) == (
+        "Staging images",
+        0,
+        installation.store.projects.list()[0].images_count,
+    )
+
+
 def before_publishing(monkeypatch, act):
     """Let a person do something after the last checkpoint became a model and before the run looks at it."""
     publish = Run.publish

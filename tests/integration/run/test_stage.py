@@ -13,8 +13,9 @@ from agent.artifacts import open_artifacts
 from agent.domain import NewImage, NewProject, NewTask, TaskOptions, TaskType
 from agent.errors import Invalid, NotFound
 from agent.formats.task_dir import TaskDir
+from agent.recorder import Recorder
 from agent.run.cancellation import Cancelled, Cause
-from agent.run.stage import stage
+from agent.run.stage import StagingProgress, stage
 from agent.store import open_store
 from tests.support.inputs import ODD, write_model, write_project
 
@@ -245,3 +246,41 @@ def test_cost_grows_with_files_not_with_bytes(bench):
 
     assert staged.data_method in ("reflink", "hardlink")
     assert peak < 4 << 20
+
+
+def test_a_staging_that_takes_long_tells_how_far_it_is(bench, monkeypatch):
+    monkeypatch.setattr("agent.library.project_files._TOLD_EVERY", 2)
+    monkeypatch.setattr("agent.run.stage.TOLD_S", 0)
+    told = []
+
+    class Told(Recorder):
+        def __init__(self):
+            pass
+
+        def progress(self, *values):
+            told.append(values)
+
+    bench.stage(progress=StagingProgress(Told(), bench.project.images_count).tell)
+
+    assert told == [("Staging images", count, 6) for count in (0, 2, 4)]
+
+
+def test_images_behind_a_url_come_together_and_their_folder_is_the_same(bench, tmp_path, monkeypatch):
+    bench.artifacts = open_artifacts(f"memory://{tmp_path.name}/blobs", cache_dir=tmp_path / "first")
+    bench.project = library.add_project(bench.store, bench.artifacts, bench.fruit, name="far")
+    bench.model = library.add_model(bench.store, bench.artifacts, bench.start)
+    bench.artifacts = open_artifacts(f"memory://{tmp_path.name}/blobs", cache_dir=tmp_path / "second")
+    brought = []
+    bring = bench.artifacts.bring
+
+    def counted(blobs, keep_going):
+        wanted = list(blobs)
+        brought.append(len(wanted))
+        bring(wanted, keep_going)
+
+    monkeypatch.setattr(bench.artifacts, "bring", counted)
+
+    assert bench.stage().images_count == 6
+    assert brought == [3, 3]
+    for image in bench.dir.data.rglob("*.png"):
+        assert image.read_bytes() == (bench.fruit / image.relative_to(bench.dir.data / "far")).read_bytes()
