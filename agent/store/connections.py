@@ -188,10 +188,9 @@ def _is_lost(driver: Any) -> bool:
         return True
     poll = select.poll()
     poll.register(driver.fileno(), select.POLLIN)
-    if not poll.poll(0):
-        return False
     try:
-        driver.pgconn.consume_input()
+        while poll.poll(0):  # a server that ends says so first: the end of the stream comes behind its words
+            driver.pgconn.consume_input()
     except Exception:  # noqa: BLE001 - the driver's way to say so
         return True
     return False

@@ -67,10 +67,8 @@ class Presence:
         self._say_offer()
         self.id = f"{self._name}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
-    def come(self) -> None:
-        """List the agent and its node."""
+    def list_node(self) -> None:
         self._store.nodes.put(self.node, self._name)
-        self.beat()
 
     def beat(self, *, wakes: bool = True) -> None:
         self._store.agents.beat(self.id, self._name, self._info, wakes=wakes)
@@ -139,7 +137,8 @@ def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
             except Exception as error:  # noqa: BLE001 - the next beat comes before the lease ends
                 log.warning("heartbeat missed: %s", error)
 
-    patience.call(store, presence.come, limit_s=START_LIMIT_S)
+    patience.call(store, presence.list_node, limit_s=START_LIMIT_S)
+    patience.call(store, presence.beat, limit_s=START_LIMIT_S)
     with suppress(AgentError):
         presence.beat_and_look()
         liveness.forget_dead_agents(store)

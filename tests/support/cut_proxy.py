@@ -17,7 +17,8 @@ from typing import BinaryIO
 from tests.support.postgres import SOCKET, PostgresServer, short_folder, url_of
 
 _READY = b"Z\0\0\0\5"  # ReadyForQuery: the server has answered, and the state of the transaction follows
-_ENDS = frozenset({b"Q", b"S"})  # Query and Sync: the client waits for an answer now
+_COPIES = b"G"  # CopyInResponse: the server has answered, and waits for rows
+_ENDS = frozenset({b"Q", b"S", b"c", b"f"})  # Query, Sync, CopyDone, CopyFail: the client waits for an answer now
 
 
 class Loss(Enum):
@@ -146,7 +147,7 @@ class _Connection:
                 tail = (tail + data)[-6:]
                 if not self._is_muted:
                     self._client.sendall(data)
-                elif tail.startswith(_READY):
+                elif tail.startswith(_READY) or data.startswith(_COPIES):
                     break
         self._shut()
 

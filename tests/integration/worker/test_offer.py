@@ -66,7 +66,7 @@ def test_an_agent_that_cannot_write_to_the_store_calls_nobody_silent(tmp_path: P
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     refuses = False
 
-    def beat(*_: object) -> None:
+    def beat(*_: object, **__: object) -> None:
         if refuses:
             raise StorageFailed("the database does not answer")
 
