@@ -174,17 +174,17 @@ def test_whichever_requests_are_lost_the_task_ends_well(
         assert saved(near.store, task.id) == LINES
 
 
-@pytest.mark.parametrize("every", [2, 3, 5])
+@pytest.mark.parametrize("every", [4, 6, 9])  # on average: a new connection commits, too, and strict turns would lock
 def test_answers_of_commits_that_are_lost_make_nothing_twice(
     near: Installation, far: Installation, proxy: CutProxy, engine: FakeEngine, queue: Queue, every: int
 ) -> None:
-    task, commits = queue(), 0
+    task, commits, chance = queue(), 0, random.Random(every)
 
     def loses(_: int, request: bytes) -> Loss | None:
         nonlocal commits
         is_commit = request[5:].startswith(b"COMMIT")
         commits += is_commit
-        return Loss.ANSWER if is_commit and commits % every == 0 else None
+        return Loss.ANSWER if is_commit and chance.random() * every < 1 else None
 
     proxy.loses = loses
     assert run_one(far, task.id, Shutdown()).status is TaskStatus.FINISHED
