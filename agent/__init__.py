@@ -3,7 +3,7 @@
 The story of one task, one file per sentence:
 
 - `submission.py` checks what was asked for and turns it into a queued task.
-- `worker/loop.py` claims the task for this agent and keeps the claim alive.
+- `worker/loop.py` claims the task for this agent; `worker/presence.py` keeps the claim alive.
 - `run/run_task.py` is the story itself, top to bottom, in one screen.
 - `run/stage.py` lays out the task folder: project, model, configs.
 - `run/container_spec.py` decides the container: image, command, environment, mounts. Pure.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install the tools that only tests need: a headless Chromium for the pages, docker-compose for the compose file, nginx for
-# the pages behind a proxy, Slurm for tasks on a cluster. They are installed as root on Debian only. Elsewhere the script names the missing tools, and the
-# tests that need them are skipped.
+# the pages behind a proxy, Slurm for tasks on a cluster. They are installed as root on Debian only. Elsewhere the script
+# names the missing tools, and the tests that need them are skipped.
 set -euo pipefail
 
 missing=()

@@ -33,6 +33,7 @@ make --no-print-directory .venv/.installed
 {
   "$python" -m tests.support.sdk_matrix prepare
   "$python" -m tests.interop.environments
+  "$python" -m tests.support.s3_server
 } >"$logs/environments.log" 2>&1 &
 environments=$!
 

@@ -18,7 +18,8 @@ from agent.cli import show
 from agent.cli.follow import Watch
 from agent.cli.installation import open_installation, spawn_agent
 from agent.cli.signals import interruptible
-from agent.cli.task import how_to_go_on, say_end, summary
+from agent.cli.task import how_to_go_on, say_end
+from agent.cli.task_show import summary
 from agent.domain import CheckpointState, NewTask, Plugin, Task, TaskOptions, TaskType
 from agent.errors import BadInput, Conflict, Invalid, NotFound, StoreBusy
 from agent.formats.json_errors import NotJson

@@ -5,8 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +16,8 @@ from agent.cli import show
 from agent.cli.care import add_archive, add_care
 from agent.cli.installation import open_installation, spawn_agent
 from agent.cli.streams import reader_has_left
-from agent.domain import Attempt, Task, TaskStatus
+from agent.cli.task_show import rows_of, summary
+from agent.domain import Task, TaskStatus
 from agent.errors import BadInput, Conflict
 from agent.events.model import Level, Stream
 from agent.fs.disk import size_text
@@ -26,75 +26,16 @@ from agent.fs.paths import given_path
 from agent.installation import Installation, known_node_of
 from agent.liveness import is_alive, lost_tasks, why_waiting
 from agent.nodes import why_stalled
-from agent.pace import left_text, rate_text
-from agent.paces import pace_of_task
 from agent.patience import Patience
 
 if TYPE_CHECKING:
-    from agent.store import Placement, Store, UsagePeaks
+    from agent.store import Store
 
 app = typer.Typer(no_args_is_help=True)
 Id = Annotated[int, typer.Argument(metavar="TASK", help="The task's id.")]
 TAKEN_OVER_WITHIN_S = 10.0  # a living agent takes a lost task over sooner
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
-
-
-def summary(store: Store, task: Task) -> dict[str, Any]:
-    """A task with its checkpoints, metrics, progress bars and pace, as an object for JSON."""
-    series = store.metrics.series(task.id)
-    return {
-        **{name: getattr(task, name) for name in Task.__slots__},
-        "step": task.step.name,
-        "checkpoints": store.checkpoints.list(task.id),
-        "metrics": series,
-        "progress": store.progress.list(task.id),
-        "peaks": store.usage.peaks([task.id]).get(task.id),
-        "peaks_of_shared_gpus": store.usage.is_of_shared_gpus(task.id),
-        "trial": store.studies.of_tasks([task.id]).get(task.id),
-        "attempts": store.attempts.list(task.id),
-        "placements": store.placements.of_task(task.id),
-        "pace": pace_of_task(store, task, series),
-    }
-
-
-def _placements(placements: Iterable[Placement]) -> list[tuple[str, object]]:
-    """The jobs of a task on a cluster, as rows for a terminal."""
-    return [("job", f"{one.title}: {one.how or one.state}" + (f", {one.why}" if one.why else "")) for one in placements]
-
-
-def _peaks(peaks: UsagePeaks | None, *, of_shared_gpus: bool) -> list[tuple[str, object]]:
-    """The most that a task used at once, as rows for a terminal."""
-    if peaks is None:
-        return []
-    percent = [None if value is None else f"{value:.0f}%" for value in (peaks.cpu_percent, peaks.gpu_percent)]
-    memory = [None if value is None else size_text(value) for value in (peaks.memory_bytes, peaks.gpu_memory_bytes)]
-    if of_shared_gpus and memory[1] is not None:
-        memory[1] += " (of every program on the GPUs)"
-    names = ("peak cpu", "peak memory", "peak gpu", "peak gpu memory")
-    return list(zip(names, (percent[0], memory[0], percent[1], memory[1]), strict=True))
-
-
-def _attempts(attempts: Sequence[Attempt], names: Mapping[str, str]) -> list[tuple[str, object]]:
-    """The attempts of a task that has had several, as rows for a terminal."""
-    if len(attempts) < 2:
-        return []
-    return [
-        (
-            f"attempt {attempt.number}",
-            ", ".join(
-                part
-                for part in (
-                    f"on {names.get(attempt.node, attempt.node[:8])}" if attempt.node else "queued",
-                    f"from model {attempt.model_id}",
-                    show.duration(attempt.started_at, attempt.ended_at),
-                    attempt.reason or "",
-                )
-                if part
-            ),
-        )
-        for attempt in attempts
-    ]
 
 
 @app.command("list")
@@ -248,42 +189,7 @@ def show_(task_id: Id, json: Json = False) -> None:
         if json:
             show.as_json(full)
             return
-        trial, pace, names = full["trial"], full["pace"], installation.store.nodes.names()
-        plugin, project = (
-            installation.store.plugins.get_anywhere(task.plugin_id),
-            installation.store.projects.get_anywhere(task.project_id),
-        )
-        rows: list[tuple[str, object]] = [
-            ("name", task.name),
-            ("type", task.type.value),
-            ("status", task.status.value),
-            ("tags", ", ".join(task.tags)),
-            ("archived", task.archived_at),
-            ("in the trash", task.deleted_at),
-            ("agent", how_to_go_on(task_id) if lost else None),
-            ("waits", None if lost else why),
-            ("reason", task.reason),
-            ("message", task.message),
-            ("plugin", plugin.reference),
-            ("project", f"{project.name} ({project.id})"),
-            ("model", task.model_id),
-            ("study", trial and f"{trial.study_id}, trial {trial.number}"),
-            ("node", names.get(task.node or "", task.node)),
-            *_attempts(full["attempts"], names),
-            *_placements(full["placements"]),
-            ("engine", task.engine),
-            ("image", task.image_digest),
-            ("created", task.created_at),
-            ("took", show.duration(task.started_at, task.finished_at)),
-            ("rate", pace and rate_text(pace)),
-            ("end", pace and left_text(pace, datetime.now(UTC))),
-            ("lines", task.lines_read),
-            ("checkpoints", len(full["checkpoints"])),
-            *_peaks(full["peaks"], of_shared_gpus=full["peaks_of_shared_gpus"]),
-            ("config", orjson.dumps(task.config).decode()),
-            ("notes", task.notes),
-        ]
-        show.table(("", ""), [row for row in rows if row[1] not in (None, "")], empty="")
+        show.table(("", ""), rows_of(installation.store, task, full, how_to_go_on(task_id) if lost else None), empty="")
 
 
 @app.command()

@@ -18,7 +18,7 @@ from agent.controllers import has_died
 from agent.errors import AgentError, Conflict, StorageFailed
 from agent.liveness import this_process
 from agent.worker.conditions import STORAGE, pauses
-from agent.worker.loop import alive
+from agent.worker.presence import alive
 
 if TYPE_CHECKING:
     from agent.installation import Installation

@@ -21,7 +21,7 @@ from agent.patience import Patience
 from agent.run.cancellation import Cancelled, Cause
 from agent.run.run_task import run_task
 from agent.worker.conditions import STORAGE, pauses
-from agent.worker.loop import alive
+from agent.worker.presence import alive
 
 if TYPE_CHECKING:
     from agent.installation import Installation

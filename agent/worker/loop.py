@@ -1,4 +1,4 @@
-"""Claim → run → again: the agent's life, its heartbeat, and the tasks it takes over from dead agents.
+"""Claim → run → again: the agent's life, and the tasks it takes over from dead agents.
 
 An agent is one process. Its id is new at every start, so a claim names exactly the process that holds a task.
 When that process dies, another agent of its node takes the task over with its container: at once where it can see the
@@ -8,162 +8,33 @@ death (`liveness.py`), else when the process was silent for the length of a leas
 from __future__ import annotations
 
 import logging
-import os
-import threading
 import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent import liveness
 from agent.domain import NewTask, Task, TaskStatus, engine_wanted
 from agent.errors import AgentError, Conflict, EngineUnavailable, StoreBusy, TakenOver
-from agent.heartbeats import Heartbeats
-from agent.installation import node_of
 from agent.logs import about_task
-from agent.needs import Needs, Offer, lacks, read_needs
 from agent.patience import Patience
 from agent.run.cancellation import Cancelled, Cause
 from agent.run.run_task import run_task
-from agent.run.telling import condition_wanted
 from agent.worker.conditions import STORAGE, Conditions, pauses
-from agent.worker.offer import Offers
-from agent.worker.one_machine import require_one_machine
+from agent.worker.presence import START_LIMIT_S, Presence, alive
 from agent.worker.studies import StudyKeeper
 
 if TYPE_CHECKING:
     from agent.installation import Installation
     from agent.run.shutdown import Shutdown
 
-LEASE_S = 30.0  # an agent elsewhere is silent when its heartbeat was the same for so long
-BEAT_S = 5.0  # a lease survives five missed beats
-START_LIMIT_S = 10.0  # for a store that does not answer while an agent starts: somebody may wait at a terminal
 IDLE_WAIT_S = 2.0  # a new task wakes the loop at once; a death wakes nobody, so a death is noticed this late
 LOOK_S = 1.0  # how often to look for deaths while commits wake the loop all the time
 THREADS = 1000  # tasks taken over with a running container come on top of the limit: nobody else reads their output
 
 log = logging.getLogger("agent")
-
-
-class Presence:
-    """An agent as the store lists it, and what it sees of the other agents."""
-
-    def __init__(self, installation: Installation, info: Mapping[str, Any]) -> None:
-        self._store = installation.store
-        self._name = installation.settings.name
-        self.node = node_of(installation.settings)
-        self.others = Heartbeats(LEASE_S, gap_s=LEASE_S / 2)
-        self._info: Mapping[str, Any] = {
-            **liveness.this_process(),
-            "node": self.node,
-            "home": str(installation.settings.home),
-            "engine": installation.settings.engine,
-            **info,
-        }
-        self._offers = Offers(installation)
-        self._say_offer()
-        self.id = f"{self._name}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-
-    def list_node(self) -> None:
-        self._store.nodes.put(self.node, self._name)
-
-    def beat(self, *, wakes: bool = True) -> None:
-        self._store.agents.beat(self.id, self._name, self._info, wakes=wakes)
-
-    def beat_and_look(self) -> None:
-        """Beat, then look at the beats of others: who cannot write to the store calls nobody silent."""
-        try:
-            self.beat(wakes=False)
-            self.others.look({agent.id: agent.last_seen for agent in self._store.agents.list()}, time.monotonic())
-        except BaseException:
-            self.others.lose_sight()
-            raise
-
-    def leave(self) -> None:
-        """Unlist the agent. One that leaves tasks behind stays listed, as one that has left: others go on at once."""
-        if self.id in self._store.tasks.holders():
-            self._info = {**self._info, "left": True}
-            self.beat()
-        else:
-            self._store.agents.leave(self.id)
-
-    def offer(self, needs: Needs) -> Offer:
-        """What this node has, as the next beat tells it."""
-        offer = self._offers.now(needs)
-        self._say_offer()
-        return offer
-
-    def _say_offer(self) -> None:
-        known = self._offers.known()
-        self._info = {**self._info, "labels": dict(known.labels), "gpus": known.gpus}
-
-    def meets(self, needs: Iterable[str]) -> set[str]:
-        """Those of these needs that this node meets."""
-        return {text for text in needs if not lacks(read := read_needs(text), self.offer(read))}
-
-    def gone(self) -> frozenset[str]:
-        """The agents whose tasks may be taken over."""
-        return liveness.gone_agents(self._store, self.node, self.others.silent)
-
-    def tell(self, troubles: Mapping[str, str]) -> None:
-        """Let others see why queued tasks wait: what is wrong here, by engine (`liveness.why_waiting`)."""
-        if self._info.get("waiting", {}) != troubles:
-            self._info = {**self._info, "waiting": dict(troubles)}
-            with suppress(AgentError):  # the next beat tells it
-                self.beat()
-
-
-@contextmanager
-def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
-    """A heartbeat in the background lists the agent while the block runs, and shows it the heartbeats of others.
-
-    `info` tells other processes which tasks this agent takes: `takes` is "queue" for whatever is queued, "one" for a
-    single task, whose number is `task` where it is known before it starts, "study" for the tasks of the study `study`.
-    BadInput for a condition of messages that is none.
-    """
-    condition_wanted(installation.settings)
-    require_one_machine(installation)
-    store, presence = installation.store, Presence(installation, info)
-    stop = threading.Event()
-    patience = Patience(stop.wait)
-
-    def beat() -> None:
-        while not stop.wait(BEAT_S):
-            try:
-                patience.call(store, presence.beat_and_look)
-            except Exception as error:  # noqa: BLE001 - the next beat comes before the lease ends
-                log.warning("heartbeat missed: %s", error)
-
-    patience.call(store, presence.list_node, limit_s=START_LIMIT_S)
-    patience.call(store, presence.beat, limit_s=START_LIMIT_S)
-    with suppress(AgentError):
-        presence.beat_and_look()
-        liveness.forget_dead_agents(store)
-    for path in installation.artifacts.half_made.sweep():
-        log.warning("a killed process has left %s, and it cannot be deleted", path)
-    threading.Thread(target=_sweep_remote, args=(installation,), name="sweep", daemon=True).start()
-    heart = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    heart.start()
-    try:
-        yield presence
-    finally:
-        stop.set()
-        heart.join()
-        with suppress(AgentError):
-            presence.leave()
-        installation.outbox.wait()  # last: meanwhile nothing else depends on this process
-
-
-def _sweep_remote(installation: Installation) -> None:
-    """Beside the tasks, because a server that is away takes its time to be so."""
-    try:
-        if swept := installation.artifacts.sweep():
-            log.info("deleted %d uploads that were never ended", swept)
-    except AgentError as error:  # a later agent tries again
-        log.debug("unfinished uploads stay: %s", error)
 
 
 def run_one(installation: Installation, task_id: int, shutdown: Shutdown, *, is_patient: bool = False) -> Task:

@@ -57,12 +57,12 @@ def main(agent: FarAgent) -> None:
     from agent.run.shutdown import Shutdown
     from agent.settings import Settings
     from agent.store import open_store
-    from agent.worker import loop
+    from agent.worker import loop, presence
     from tests.support.fake_engine import FakeContainer, FakeEngine, checkpoint, write_checkpoint
 
     machine = agent.machine or agent.name
     liveness._machine = lambda: f"boot-of-{machine}/pid:[1]"
-    loop.BEAT_S, loop.LEASE_S, loop.IDLE_WAIT_S, loop.LOOK_S = BEAT_S, LEASE_S, 0.2, 0.2
+    presence.BEAT_S, presence.LEASE_S, loop.IDLE_WAIT_S, loop.LOOK_S = BEAT_S, LEASE_S, 0.2, 0.2
     if agent.ahead_s:
         real_ns, real = time.time_ns, time.time
         time.time_ns = lambda: real_ns() + int(agent.ahead_s * 1e9)

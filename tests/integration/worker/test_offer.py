@@ -13,7 +13,7 @@ import pytest
 from agent.errors import EngineUnavailable, StorageFailed
 from agent.needs import Needs, Offer
 from agent.settings import Settings
-from agent.worker import loop
+from agent.worker import presence as presence_module
 from agent.worker.offer import Offers
 
 
@@ -74,11 +74,11 @@ def test_an_agent_that_cannot_write_to_the_store_calls_nobody_silent(tmp_path: P
     agents = SimpleNamespace(beat=beat, list=lambda: [far])
     settings = Settings(home=tmp_path)
     installation: Any = SimpleNamespace(store=SimpleNamespace(agents=agents), settings=settings)
-    presence = loop.Presence(installation, {})
+    presence = presence_module.Presence(installation, {})
 
     def pass_by(seconds: float) -> None:
-        for _ in range(int(seconds / loop.BEAT_S)):
-            now[0] += loop.BEAT_S
+        for _ in range(int(seconds / presence_module.BEAT_S)):
+            now[0] += presence_module.BEAT_S
             with suppress(StorageFailed):
                 presence.beat_and_look()
 
