@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.cli.children import Child, Signals, parent_watched, watch
-from agent.cli.cluster_runs import place_on, run_in_job
 from agent.cli.installation import load_settings, open_installation
 from agent.cli.signals import interruptible
 from agent.errors import BadInput
@@ -38,11 +37,15 @@ def run(
     if cluster is not None:
         if task is not None:
             raise BadInput("--cluster places queued tasks, --task runs one here; give one of them")
+        from agent.cli.cluster_runs import place_on  # late: the agent of one task needs no tables for a terminal
+
         place_on(cluster)
         return
     if placement is not None:
         if task is None:
             raise BadInput("--placement is the placement of a task; give --task too")
+        from agent.cli.cluster_runs import run_in_job  # late, as above
+
         run_in_job(task, placement)
         return
     from agent.run.outcome import exit_code

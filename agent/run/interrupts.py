@@ -72,14 +72,15 @@ class Interrupts:
     def look(self) -> None:
         """As `raise_if_cancelled`, many times a second: asks the store only after it has told of a request."""
         self._raise_if_ended_here()
-        self._raise_if_requested(self._installation.store)
+        if (due := self._question_due()) is not None:
+            self._raise_if_stopped(self._installation.store)
+            self._asked = due
 
-    def _raise_if_requested(self, store: Store) -> None:
-        now, requests = time.monotonic(), store.asked(self._task.id)
+    def _question_due(self) -> tuple[int, float] | None:
+        """The store's number of requests and the time now, where the store is to be asked; else None."""
+        now, requests = time.monotonic(), self._store_at_once.asked(self._task.id)
         asked_requests, asked_at = self._asked
-        if requests != asked_requests or now - asked_at >= ASK_S:
-            self._raise_if_stopped(store)
-            self._asked = requests, now
+        return (requests, now) if requests != asked_requests or now - asked_at >= ASK_S else None
 
     def _raise_if_ended_here(self) -> None:
         self._raise_if_left()
@@ -247,8 +248,10 @@ class Interrupts:
     def _raise_if_due(self) -> None:
         self._raise_if_ended_here()
         store = self._store_at_once
-        with suppress(StoreBusy):  # asked again in a moment; the limits hold all the same
-            Patience().call(store, lambda: self._raise_if_requested(store), limit_s=0)
+        if (due := self._question_due()) is not None:  # a call that asks nothing would say that the store answers
+            with suppress(StoreBusy):  # asked again in a moment; the limits hold all the same
+                Patience().call(store, lambda: self._raise_if_stopped(store), limit_s=0)
+                self._asked = due
         options, now = self._task.options, time.monotonic()
         if options.time_limit_s is not None and now - self._started > options.time_limit_s:
             raise Cancelled(

@@ -122,7 +122,8 @@ class Studies(Trials):
 
     def running(self) -> builtins.list[Study]:
         """Those of which trials are wanted, oldest first."""
-        found = sa.select(studies).where(studies.c.state == StudyState.RUNNING.value).order_by(studies.c.id)
+        running = studies.c.state == StudyState.RUNNING.value
+        found = sa.select(*self._columns).where(running).order_by(studies.c.id)
         with self._db.reading() as connection:
             return [_study(row) for row in connection.execute(found)]
 

@@ -38,6 +38,7 @@ def list_agents(web: WebDep) -> Response:
 
 
 @router.get("/nodes", response_model=NodeList, tags=["agents"])
+@large
 def list_nodes(web: WebDep) -> Response:
     """The nodes: homes of agents, each on one machine; by name."""
     return json_response(NodeList(items=[Node.of(node) for node in node_views(web.store)]))

@@ -62,6 +62,7 @@ def get_task(web: WebDep, task_id: Id) -> Response:
 
 
 @router.get("/tasks/{task_id}/attempts", response_model=AttemptList)
+@large
 def list_attempts(web: WebDep, task_id: Id) -> Response:
     """The runs of a task, each from the launch of its container on: several where its node was lost."""
     web.store.tasks.get(task_id)

@@ -11,6 +11,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -92,7 +93,7 @@ def _library() -> Path:
     digest = hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:16]
     library = Path(tempfile.gettempdir(), f"power-record-{os.getuid()}-{digest}.so")
     if not library.exists():
-        half = library.with_name(f"{library.name}.{os.getpid()}")
+        half = library.with_name(f"{library.name}.{uuid.uuid4().hex}")  # scenarios are recorded side by side
         flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-ldl", "-lpthread"]
         command = ["gcc", str(_SOURCE), *flags, "-o", str(half)]
         subprocess.run(command, check=True)

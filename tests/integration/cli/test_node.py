@@ -70,7 +70,7 @@ def test_a_lost_node_is_listed_and_its_tasks_end_or_start_again(cli: Cli, two: t
     assert "attempt 1" in shown
     assert "queued, from model" in shown
     assert "no task runs on node lab" in cli.run("node", "lost", "lab").stderr
-    assert cli.run("task", "wait", ends, code=1).stderr.count("node_lost") >= 1
+    assert cli.run("task", "wait", ends, code=3).stderr.count("node_lost") >= 1
 
 
 def test_a_node_that_lives_is_not_lost(cli: Cli, two: tuple[int, int]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from agent.errors import Conflict
-from agent.liveness import this_process
+from agent.liveness import SEEN_WITHIN, this_process
 from agent.run.shutdown import Shutdown
 from agent.store import StudyState
 from agent.tuning.control import controlling, is_controlled
@@ -97,9 +97,9 @@ def test_a_terminal_has_the_study_from_its_agent_and_leaves_it_to_one_again(benc
 def test_an_agent_that_lives_controls_a_study_as_long_as_its_lease_only(bench):
     study = bench.add("lr=0.1..0.9")
     info = {**this_process(), "yields": True}
-    assert bench.store.studies.control(study.id, "a", info, 30, instead_of=None)
+    assert bench.store.studies.control(study.id, "a", info, instead_of=None)
     now = bench.store.studies.get(study.id)
-    late = replace(now, lease_until=datetime.now(UTC) - timedelta(seconds=1))
+    late = replace(now, unseen_for=SEEN_WITHIN + timedelta(seconds=1))
 
     assert is_controlled(now)
     assert not is_controlled(late), "its thread has ended"
