@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent import liveness
@@ -60,10 +61,19 @@ class Presence:
         """Beat, then look at the beats of others: who cannot write to the store calls nobody silent."""
         try:
             self.beat(wakes=False)
-            self.others.look({agent.id: agent.last_seen for agent in self._store.agents.list()}, time.monotonic())
         except BaseException:
             self.others.lose_sight()
             raise
+        self.look()
+
+    def look(self) -> None:
+        """Look at the beats of others, from one thread. After a failure they are watched anew."""
+        try:
+            beats = {agent.id: agent.last_seen for agent in self._store.agents.list()}
+        except BaseException:
+            self.others.lose_sight()
+            raise
+        self.others.look(beats, time.monotonic())
 
     def leave(self) -> None:
         """Unlist the agent. One that leaves tasks behind stays listed, as one that has left: others go on at once."""
@@ -113,10 +123,13 @@ def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
     stop = threading.Event()
     patience = Patience(stop.wait)
 
+    # The agent of one task looks at others while it waits for that task only: of many agents each would read all.
+    each_time = partial(presence.beat, wakes=False) if info.get("takes") == "one" else presence.beat_and_look
+
     def beat() -> None:
         while not stop.wait(BEAT_S):
             try:
-                patience.call(store, presence.beat_and_look)
+                patience.call(store, each_time)
             except Exception as error:  # noqa: BLE001 - the next beat comes before the lease ends
                 log.warning("heartbeat missed: %s", error)
 
