@@ -33,6 +33,7 @@ class _Timed:
     def __init__(self, store: Store) -> None:
         self._append = store.events.append
         self.events = self
+        self.outage, self.name = store.outage, store.name
         self.counted_from_us = 0
         self.waited_us: list[int] = []
         self.commits = 0

@@ -55,7 +55,8 @@ def measure(rounds: int) -> Iterable[Ratio]:  # noqa: ARG001  a round would take
     waited = f"median {p50 * 1000:.0f} ms, 99th percentile {p99 * 1000:.0f} ms"
     return [
         Ratio("postgres lines", f"{TASKS} tasks", f"{wanted:,} lines/s", (rate / wanted,), 0.9, said),
-        Ratio("postgres lines", f"{TASKS} tasks", "plain COPY", (rate / limit,), 0.2, "lines, points, bars, counts"),
+        # No more is printed than 30,000 lines a second, so a faster disk makes this ratio smaller.
+        Ratio("postgres lines", f"{TASKS} tasks", "plain COPY", (rate / limit,), 0.1, "lines, points, bars, counts"),
         Ratio("postgres latency", "print → committed", f"{LATENCY_LIMIT_S:g} s", (LATENCY_LIMIT_S / p99,), 1.0, waited),
         _at_most("transactions", cost.transactions_per_s, TRANSACTIONS_LIMIT, "/s"),
         _at_most("connections", cost.connections, CONNECTIONS_LIMIT, ""),
