@@ -26,12 +26,12 @@ PAUSE_LIMIT_S = 2.0  # ... up to this: so late a store that is back is noticed
 T = TypeVar("T")
 
 
-def pauses() -> Iterator[float]:
-    """Growing pauses, in seconds, with jitter: the threads of many agents do not come back at once."""
-    pause_s = PAUSE_S
+def pauses(first_s: float = PAUSE_S, limit_s: float = PAUSE_LIMIT_S) -> Iterator[float]:
+    """Growing pauses, in seconds, with jitter: many that wait for the same do not come back at once."""
+    pause_s = first_s
     while True:
         yield pause_s * random.uniform(0.5, 1)  # noqa: S311 - no secret
-        pause_s = min(pause_s * 2, PAUSE_LIMIT_S)
+        pause_s = min(pause_s * 2, limit_s)
 
 
 def _sleep(seconds: float) -> bool:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.clusters import Cluster, ClusterUnavailable
 from agent.clusters.controller import Controller
-from agent.controllers import has_died
-from agent.errors import AgentError, Conflict, StorageFailed
+from agent.controllers import has_died, held
+from agent.errors import Conflict, StorageFailed
 from agent.liveness import this_process
 from agent.worker.conditions import STORAGE, pauses
 from agent.worker.presence import alive
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from agent.run.shutdown import Shutdown
     from agent.store import Store
 
-BEAT_S = 5.0  # a lease survives five missed beats
 LOOK_S = 1.0  # commits wake the controller; a new task is placed this late at most
 
 log = logging.getLogger("agent")
@@ -44,8 +43,7 @@ def controlling(store: Store, cluster: str) -> Iterator[str]:
         now = store.placements.cluster(cluster)
         return now.controller, now.seen_at
 
-    held = known.controller
-    may = held is None or has_died(held, known.controller_info, look)
+    may = known.controller is None or has_died(known.controller, known.controller_info, look)
     before = look()[0] if may else None  # it may have let go meanwhile
     if not may or not store.placements.control(cluster, controller, this_process(), instead_of=before):
         now = store.placements.cluster(cluster).controller_info
@@ -53,24 +51,12 @@ def controlling(store: Store, cluster: str) -> Iterator[str]:
         raise Conflict(
             f"another process{where} places the tasks of this installation on {cluster} already; end it first"
         )
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(BEAT_S):
-            try:
-                store.placements.beat(cluster, controller)
-            except AgentError as error:  # a busy store: the next beat comes before the lease ends
-                log.warning("cluster %s: heartbeat missed: %s", cluster, error)
-
-    heart = threading.Thread(target=beat, name="cluster-heartbeat", daemon=True)
-    heart.start()
-    try:
+    with held(
+        f"cluster {cluster}",
+        partial(store.placements.beat, cluster, controller),
+        partial(store.placements.release, cluster, controller),
+    ):
         yield controller
-    finally:
-        stop.set()
-        heart.join()
-        with suppress(AgentError):  # the next controller sees that this process has ended
-            store.placements.release(cluster, controller)
 
 
 def run_cluster(installation: Installation, cluster: Cluster, shutdown: Shutdown, *, poll_s: float) -> int:

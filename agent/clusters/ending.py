@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agent.clusters import How, Job
 from agent.domain import CheckpointState, Task, TaskStatus
-from agent.events.model import Level, Stream
+from agent.events.model import Stream
 from agent.formats.task_dir import TaskDir
-from agent.notify import message_of
 from agent.recorder import Recorder
-from agent.run.cancellation import STOPS
-from agent.settings import ends_of
+from agent.run.outcome import closing_event, status_of
+from agent.run.telling import tell_end
 
 if TYPE_CHECKING:
     from agent.installation import Installation
@@ -75,9 +74,7 @@ def end_task(installation: Installation, task: Task, verdict: Verdict, *, has_be
         reason, message = task.reason, task.message or ""
     elif task.stop_requested:
         reason, message = store.tasks.stop_cause(task.id) or "stopped_by_user", f"stopped; {verdict.sentence}"
-    status = TaskStatus.STOPPED if reason in STOPS else TaskStatus.ERROR
-    if reason == "finished":
-        status = TaskStatus.FINISHED
+    status = status_of(reason)
     for checkpoint in store.checkpoints.list(task.id):
         if checkpoint.state is CheckpointState.SNAPSHOT:
             store.checkpoints.fail(checkpoint.id, "its node was lost before it was stored")
@@ -87,22 +84,16 @@ def end_task(installation: Installation, task: Task, verdict: Verdict, *, has_be
     ended = store.tasks.become(
         task.id, status, reason=reason, message=message or None, exit_code=exit_code, agent_id=agent_id
     )
-    _tell(installation, ended)
+    tell_end(installation, ended)
     return ended
 
 
 def _close_log(installation: Installation, task: Task, status: TaskStatus, reason: str, message: str) -> None:
     """The last event of its log, unless an agent has written it."""
     store = installation.store
-    event_type = {TaskStatus.FINISHED: "TASK_FINISHED", TaskStatus.STOPPED: "TASK_STOPPED"}.get(status, "TASK_CRASHED")
-    if any(event.stream is Stream.AGENT for event in store.events.each(task.id, event_type=event_type)):
+    last = closing_event(status, reason, message)
+    if any(event.stream is Stream.AGENT for event in store.events.each(task.id, event_type=last.event_type)):
         return
-    fields: dict[str, Any] = {"reason": reason}
-    level = Level.INFO
-    if status is TaskStatus.STOPPED:
-        fields["stopped"] = "by_user"
-    elif status is TaskStatus.ERROR:
-        fields["exc_str"], level = message, Level.FATAL
     recorder = Recorder(
         store,
         task.id,
@@ -111,13 +102,4 @@ def _close_log(installation: Installation, task: Task, status: TaskStatus, reaso
         log_path=TaskDir(installation.settings.tasks / str(task.id)).log_path(datetime.now().astimezone()),
         agent_id=task.agent_id,
     )
-    recorder.note("TASK_END", level, event_type, fields)
-
-
-def _tell(installation: Installation, ended: Task) -> None:
-    settings = installation.settings
-    if settings.notify.strip() and ended.status.value in ends_of(settings.notify_on):
-        plugin = installation.store.plugins.get(ended.plugin_id).reference
-        project = installation.store.projects.get(ended.project_id).name
-        message = message_of(ended, plugin=plugin, project=project, values=[])
-        installation.outbox.announce(settings.notify, message)
+    recorder.note("TASK_END", last.level, last.event_type, last.fields)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import traceback
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agent.domain import TaskStatus
 from agent.errors import AgentError, ArtifactsAway, EngineUnavailable, StorageFailed, StoreBusy, TakenOver
@@ -16,7 +16,7 @@ from agent.events.model import Level
 from agent.run.attempt import is_fenced
 from agent.run.cancellation import Cancelled, Cause, cancellation
 from agent.run.machine import is_at_fault
-from agent.run.outcome import Outcome, outcome_of
+from agent.run.outcome import Outcome, closing_event, outcome_of
 from agent.run.telling import tell_end
 
 if TYPE_CHECKING:
@@ -141,20 +141,13 @@ def _record(run: Run, outcome: Outcome, error: BaseException | None) -> None:
     run.recorder.flush()  # lines that could not be committed before are in the container's log only
     tasks.decide(task_id, reason=reason, message=message, exit_code=exit_code, agent_id=agent_id)
     _tidy(run, outcome)
-    fields: dict[str, Any] = {"reason": reason}
-    if outcome.status is TaskStatus.FINISHED:
-        run.note_once("TASK_END", "TASK_FINISHED", **fields)
-    elif outcome.status is TaskStatus.STOPPED:
-        run.note_once("TASK_END", "TASK_STOPPED", stopped="by_user", **fields)
-    else:
-        fields["exc_str"] = outcome.message
-        if reason == "internal_error" and error is not None:
-            fields["stack"] = traceback.format_exception(error)
-        run.note_once("TASK_END", "TASK_CRASHED", level=Level.FATAL, **fields)
+    last = closing_event(outcome.status, reason, outcome.message)
+    stack = {"stack": traceback.format_exception(error)} if reason == "internal_error" and error is not None else {}
+    run.note_once("TASK_END", last.event_type, level=last.level, **last.fields, **stack)
     ended = tasks.become(
         task_id, outcome.status, reason=reason, message=message, exit_code=exit_code, agent_id=agent_id
     )
-    tell_end(run, ended)
+    tell_end(run.installation, ended)
 
 
 def _tidy(run: Run, outcome: Outcome) -> None:

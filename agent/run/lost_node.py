@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from agent.domain import NODE_LOST, Checkpoint, CheckpointState, Task, TaskStatus
 from agent.errors import Conflict, NotFound
 from agent.events.model import Level
-from agent.notify import message_of
-from agent.run.outcome import status_of
-from agent.settings import ends_of
+from agent.run.outcome import closing_event, status_of
+from agent.run.telling import tell_end
 
 if TYPE_CHECKING:
     from agent.installation import Installation
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _ALL = 1_000_000
 _LIVE = [status for status in TaskStatus if not status.is_final and status is not TaskStatus.QUEUED]
-_EVENTS = {TaskStatus.FINISHED: "TASK_FINISHED", TaskStatus.STOPPED: "TASK_STOPPED", TaskStatus.ERROR: "TASK_CRASHED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +67,8 @@ def fate_of(task: Task, checkpoints: Sequence[Checkpoint], node: str) -> Fate:
 
 
 def _end(status: TaskStatus, reason: str, message: str) -> Fate:
-    fields: dict[str, Any] = {"reason": reason}
-    if status is TaskStatus.STOPPED:
-        fields["stopped"] = "by_user"
-    elif status is TaskStatus.ERROR:
-        fields["exc_str"] = message
-    level = Level.FATAL if status is TaskStatus.ERROR else Level.INFO
-    note = {"message": "TASK_END", "event_type": _EVENTS[status], "fields": fields, "level": level}
+    last = closing_event(status, reason, message)
+    note = {"message": "TASK_END", "event_type": last.event_type, "fields": last.fields, "level": last.level}
     return Fate((status, reason, message), note)
 
 
@@ -99,7 +92,7 @@ def declare_lost(installation: Installation, node: NodeView, *, force: bool = Fa
         if changed is not None:
             (ended if changed.status.is_final else queued).append(changed)
     for task in ended:
-        _tell(installation, task)
+        tell_end(installation, task)
     installation.outbox.wait()
     return Declared(tuple(ended), tuple(queued))
 
@@ -114,11 +107,3 @@ def _usable(store: Store, task: Task) -> list[Checkpoint]:
             return False
 
     return [checkpoint for checkpoint in store.checkpoints.list(task.id) if is_there(checkpoint)]
-
-
-def _tell(installation: Installation, task: Task) -> None:
-    settings, store = installation.settings, installation.store
-    if settings.notify.strip() and task.status.value in ends_of(settings.notify_on):
-        plugin, project = store.plugins.get_anywhere(task.plugin_id), store.projects.get_anywhere(task.project_id)
-        message = message_of(task, plugin=plugin.reference, project=project.name, values=())
-        installation.outbox.announce(settings.notify, message)

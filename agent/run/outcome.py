@@ -11,6 +11,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from agent.domain import NODE_LOST, Checkpoint, CheckpointState, ExitResult, Task, TaskStatus
 from agent.errors import (
@@ -30,6 +31,7 @@ from agent.errors import (
     StoreAway,
     StoreBusy,
 )
+from agent.events.model import Level
 from agent.fs.names import visible
 from agent.run.cancellation import STOPS, Cancelled, cancellation
 from agent.run.collect import Collected
@@ -68,6 +70,26 @@ def outcome_of(error: BaseException | None, exit_code: int | None) -> Outcome:
 def status_of(reason: str) -> TaskStatus:
     """The status of a task that ended for this reason."""
     return _STATUSES.get(reason, TaskStatus.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingEvent:
+    """The last event of a task's log, whose message is `TASK_END` (contract: events.md 5)."""
+
+    event_type: str
+    level: Level
+    fields: dict[str, Any]
+
+
+def closing_event(status: TaskStatus, reason: str, message: str) -> ClosingEvent:
+    """The closing event of a task that ended so, whoever records it."""
+    match status:
+        case TaskStatus.FINISHED:
+            return ClosingEvent("TASK_FINISHED", Level.INFO, {"reason": reason})
+        case TaskStatus.STOPPED:
+            return ClosingEvent("TASK_STOPPED", Level.INFO, {"reason": reason, "stopped": "by_user"})
+        case _:
+            return ClosingEvent("TASK_CRASHED", Level.FATAL, {"reason": reason, "exc_str": message})
 
 
 _STATUSES = {"finished": TaskStatus.FINISHED, **dict.fromkeys(STOPS, TaskStatus.STOPPED)}

@@ -22,8 +22,10 @@ from agent.store.runs.parsing import parse_expression
 
 if TYPE_CHECKING:
     from agent.domain import Task
+    from agent.installation import Installation
     from agent.run.run import Run
     from agent.settings import Settings
+    from agent.store import Store
 
 MET = "CONDITION_MET"  # the type of the agent's note that people were told
 _LOOK_S = 5.0
@@ -40,13 +42,16 @@ def condition_wanted(settings: Settings) -> Expression | None:
     return decidable(parse_expression(settings.notify_when, "AGENT_NOTIFY_WHEN"))
 
 
-def tell_end(run: Run, ended: Task) -> None:
-    """Tell that a task has ended. The end is recorded by now."""
-    settings = run.installation.settings
+def tell_end(installation: Installation, ended: Task) -> None:
+    """Tell that a task has ended. The end is recorded by now, so nothing that goes wrong here matters to it."""
+    settings, store = installation.settings, installation.store
     if not settings.notify.strip() or ended.status.value not in ends_of(settings.notify_on):
         return
-    message = message_of(ended, plugin=run.plugin.reference, project=run.project.name, values=_last_values(run))
-    run.installation.outbox.announce(settings.notify, message)
+    with suppress(AgentError):
+        plugin, project = store.plugins.get_anywhere(ended.plugin_id), store.projects.get_anywhere(ended.project_id)
+        values = _last_values(store, ended.id)
+        message = message_of(ended, plugin=plugin.reference, project=project.name, values=values)
+        installation.outbox.announce(settings.notify, message)
 
 
 @contextmanager
@@ -108,14 +113,21 @@ def _tell_condition(run: Run) -> None:
     if not run.note_once(f"{condition}: people are told", MET):
         return  # by an agent before this one
     message = message_of_condition(
-        run.task, condition, plugin=run.plugin.reference, project=run.project.name, values=_last_values(run)
+        run.task,
+        condition,
+        plugin=run.plugin.reference,
+        project=run.project.name,
+        values=_last_values(run.installation.store, run.task.id),
     )
     run.installation.outbox.announce(settings.notify, message)
 
 
-def _last_values(run: Run) -> list[tuple[str, float | None]]:
+def _last_values(store: Store, task_id: int) -> list[tuple[str, float | None]]:
     """The last validation metrics; none where the store does not tell."""
     with suppress(AgentError):
-        found = run.installation.store.metrics.series(run.task.id, limit=_VALUES)
-        return [(series.name, series.last_value) for series in found if series.kind == "val"]
+        return [
+            (series.name, series.last_value)
+            for series in store.metrics.series(task_id, limit=_VALUES)
+            if series.kind == "val"
+        ]
     return []

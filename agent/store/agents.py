@@ -14,6 +14,7 @@ from agent.store.clock import age, age_us, clock_us
 from agent.store.columns import clean, from_json, from_us, to_json
 from agent.store.connect import Database
 from agent.store.schema import agents, tasks
+from agent.store.task_claims import LIVE, may_be_taken_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,26 @@ class Agents:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def beat(self, agent_id: str, name: str, info: Mapping[str, Any], *, wakes: bool = True) -> None:
-        """This agent is alive now. Without `wakes` no reader on other machines is woken."""
+    def beat(self, agent_id: str, name: str, info: Mapping[str, Any]) -> None:
+        """This agent is alive now, and readers are woken: what it says of itself may be new."""
+        with self._db.writing(durable=False) as connection:
+            connection.execute(self._beat(agent_id, name, info))
+
+    def beat_and_watch(self, agent_id: str, name: str, info: Mapping[str, Any], *, node: str) -> dict[str, datetime]:
+        """As `beat`, without waking readers. The last beats of the agents whose tasks this node could take over.
+
+        Those are few, however many agents there are: what another node has launched stays there.
+        """
+        may = sa.select(tasks.c.agent_id).where(tasks.c.status.in_(LIVE), may_be_taken_over(node))
+        watched = sa.select(agents.c.id, agents.c.last_seen_us).where(agents.c.id.in_(may))
+        with self._db.writing(durable=False, wakes=False) as connection:
+            connection.execute(self._beat(agent_id, name, info))
+            return {row.id: from_us(row.last_seen_us) for row in connection.execute(watched)}
+
+    def _beat(self, agent_id: str, name: str, info: Mapping[str, Any]) -> Any:
         said = {"name": clean(name), "info": to_json(info), "last_seen_us": clock_us(self._db)}
         insert = self._db.insert(agents).values(id=agent_id, **said)
-        with self._db.writing(durable=False, wakes=wakes) as connection:
-            connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=said))
+        return insert.on_conflict_do_update(index_elements=["id"], set_=said)
 
     def leave(self, agent_id: str) -> None:
         """This agent has ended in good order."""

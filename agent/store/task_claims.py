@@ -218,9 +218,13 @@ def _fits(node: str | None, needs: Collection[str] | None) -> sa.ColumnElement[b
     return sa.and_(sa.true(), *conditions)
 
 
+def may_be_taken_over(node: str) -> sa.ColumnElement[bool]:
+    """The tasks that an agent of this node could go on with: those that no other node has launched."""
+    here = sa.or_(tasks.c.node.is_(None), tasks.c.node == node, tasks.c.engine.is_(None))
+    return sa.and_(IS_NOT_PLACED, here)
+
+
 def _left_by(agents: Collection[str], node: str | None) -> sa.ColumnElement[bool]:
     """The tasks of these agents that have not ended, without those that were launched on another node than this."""
-    left = sa.and_(tasks.c.status.in_(LIVE), tasks.c.agent_id.in_(agents), IS_NOT_PLACED)
-    if node is None:
-        return left
-    return sa.and_(left, sa.or_(tasks.c.node.is_(None), tasks.c.node == node, tasks.c.engine.is_(None)))
+    left = sa.and_(tasks.c.status.in_(LIVE), tasks.c.agent_id.in_(agents))
+    return sa.and_(left, IS_NOT_PLACED if node is None else may_be_taken_over(node))

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.controllers import has_died
-from agent.errors import AgentError, Conflict
+from agent.controllers import has_died, held
+from agent.errors import Conflict
 from agent.liveness import SEEN_WITHIN, process_runs, this_process
 
 if TYPE_CHECKING:
     from agent.store import Store, Study
 
-BEAT_S = 5.0  # a lease survives five missed beats
 
 log = logging.getLogger("agent")
 
@@ -69,23 +68,9 @@ def controlling(store: Store, study_id: int, *, yields: bool = False) -> Iterato
             )
         if store.studies.control(study_id, controller, info, instead_of=study.controller):
             break
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(BEAT_S):
-            try:
-                store.studies.beat(study_id, controller)
-            except Conflict:
-                return  # it was taken; the next turn says so
-            except AgentError as error:  # a busy store: the next beat comes before the lease ends
-                log.warning("study %s: heartbeat missed: %s", study_id, error)
-
-    heart = threading.Thread(target=beat, name="study-heartbeat", daemon=True)
-    heart.start()
-    try:
+    with held(
+        f"study {study_id}",
+        partial(store.studies.beat, study_id, controller),
+        partial(store.studies.release, study_id, controller),
+    ):
         yield controller
-    finally:
-        stop.set()
-        heart.join()
-        with suppress(AgentError):  # the next controller sees that this process has ended
-            store.studies.release(study_id, controller)

@@ -7,13 +7,13 @@ neither burned nor held up by an engine that is away, and tasks for another engi
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from agent import patience
 from agent.errors import AgentError
 from agent.run.machine import engine_trouble, storage_trouble
 
@@ -31,11 +31,8 @@ log = logging.getLogger("agent")
 
 
 def pauses() -> Iterator[float]:
-    """Growing pauses, in seconds, with jitter: many agents that wait for one engine do not come at once."""
-    pause_s = PAUSE_S
-    while True:
-        yield pause_s * random.uniform(0.5, 1)  # noqa: S311 - no secret
-        pause_s = min(pause_s * 2, PAUSE_LIMIT_S)
+    """Between two attempts of a machine that something keeps from running tasks."""
+    return patience.pauses(PAUSE_S, PAUSE_LIMIT_S)
 
 
 class Conditions:

@@ -84,7 +84,6 @@ def _claim_or_take_over(installation: Installation, presence: Presence, task_id:
             raise Conflict(f"task {task_id} is not free: {why}")
         if shutdown.wait(LOOK_S):
             raise Cancelled.left(task_id)
-        presence.look()
 
 
 def run_new(

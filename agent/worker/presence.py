@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent import liveness
@@ -54,22 +53,13 @@ class Presence:
     def list_node(self) -> None:
         self._store.nodes.put(self.node, self._name)
 
-    def beat(self, *, wakes: bool = True) -> None:
-        self._store.agents.beat(self.id, self._name, self._info, wakes=wakes)
+    def beat(self) -> None:
+        self._store.agents.beat(self.id, self._name, self._info)
 
     def beat_and_look(self) -> None:
-        """Beat, then look at the beats of others: who cannot write to the store calls nobody silent."""
+        """Beat, and look at the beats of others: who cannot write to the store calls nobody silent."""
         try:
-            self.beat(wakes=False)
-        except BaseException:
-            self.others.lose_sight()
-            raise
-        self.look()
-
-    def look(self) -> None:
-        """Look at the beats of others, from one thread. After a failure they are watched anew."""
-        try:
-            beats = {agent.id: agent.last_seen for agent in self._store.agents.list()}
+            beats = self._store.agents.beat_and_watch(self.id, self._name, self._info, node=self.node)
         except BaseException:
             self.others.lose_sight()
             raise
@@ -123,13 +113,10 @@ def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
     stop = threading.Event()
     patience = Patience(stop.wait)
 
-    # The agent of one task looks at others while it waits for that task only: of many agents each would read all.
-    each_time = partial(presence.beat, wakes=False) if info.get("takes") == "one" else presence.beat_and_look
-
     def beat() -> None:
         while not stop.wait(BEAT_S):
             try:
-                patience.call(store, each_time)
+                patience.call(store, presence.beat_and_look)
             except Exception as error:  # noqa: BLE001 - the next beat comes before the lease ends
                 log.warning("heartbeat missed: %s", error)
 

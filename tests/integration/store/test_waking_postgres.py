@@ -108,7 +108,7 @@ def test_signs_of_life_and_readings_wake_nobody(
     postgres_store.close()  # all its commits are told
     list(listener.notifies(timeout=0.2))
 
-    other.agents.beat("a", "a", {}, wakes=False)
+    other.agents.beat_and_watch("a", "a", {}, node="n")
     other.usage.add(task.id, UsageSample(1, 2.0, 3, 4))
     other.close()
     assert list(listener.notifies(timeout=0.2)) == []
@@ -142,7 +142,7 @@ def test_a_quiet_process_has_one_connection(
     (only,) = connections()
 
     for _ in range(3):
-        postgres_store.agents.beat("a", "a", {}, wakes=False)
+        postgres_store.agents.beat_and_watch("a", "a", {}, node="n")
     assert connections() == {only}
 
 
@@ -158,7 +158,7 @@ def test_two_threads_of_a_quiet_process_take_turns_on_its_connection(
 
     def beat() -> None:
         waits.set()
-        postgres_store.agents.beat("b", "b", {}, wakes=False)
+        postgres_store.agents.beat_and_watch("b", "b", {}, node="n")
 
     other = threading.Thread(target=beat)
     with postgres_store._db.writing(wakes=False):

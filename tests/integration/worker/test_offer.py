@@ -66,12 +66,12 @@ def test_an_agent_that_cannot_write_to_the_store_calls_nobody_silent(tmp_path: P
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     refuses = False
 
-    def beat(*_: object, **__: object) -> None:
+    def beat_and_watch(*_: object, **__: object) -> dict[str, int]:
         if refuses:
             raise StorageFailed("the database does not answer")
+        return {"far": 7}
 
-    far = SimpleNamespace(id="far", last_seen=7)
-    agents = SimpleNamespace(beat=beat, list=lambda: [far])
+    agents = SimpleNamespace(beat_and_watch=beat_and_watch)
     settings = Settings(home=tmp_path)
     installation: Any = SimpleNamespace(store=SimpleNamespace(agents=agents), settings=settings)
     presence = presence_module.Presence(installation, {})
