@@ -27,10 +27,12 @@ from agent.store import Store, open_store
 from agent.worker.loop import run_one
 from tests.chaos.audit import audit
 from tests.support import tasks
-from tests.support.fake_engine import FakeEngine, checkpoint, event, metrics, write_checkpoint
+from tests.support.counted_plugin import counting
+from tests.support.fake_engine import FakeEngine
 from tests.support.inputs import COUNTED, write_model, write_project
 
 LINES = 2
+counted = counting(LINES)
 Queue = Callable[..., Task]
 
 
@@ -103,22 +105,6 @@ def queue(installation: Installation, tmp_path: Path) -> Queue:
         )
 
     return queue
-
-
-def counted(folder: Path) -> Iterator[str | Frame]:
-    """The behaviour of the counted plugin, as the audit expects it."""
-    is_training = (folder / "tmp").exists()
-    for number in range(1, LINES + 1):
-        yield 1, f"out {number}\n".encode()
-        yield f"err {number}"
-        yield metrics(float(number), loss=1.0 / number)
-        if is_training:
-            write_checkpoint(folder / "results", number, (b"%08d" % number) * 100)
-            yield checkpoint(number, best=True)
-    if not is_training:
-        shutil.rmtree(folder / "results" / "fruit", ignore_errors=True)
-        write_project(folder / "results" / "fruit")
-        yield event("MODEL_APPLIED")
 
 
 def waits(store: Store, task_id: int) -> list[str]:

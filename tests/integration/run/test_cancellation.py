@@ -7,7 +7,6 @@ the store or the engine.
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ import pytest
 from agent import library
 from agent.artifacts import open_artifacts
 from agent.domain import CheckpointState, NewTask, Task, TaskStatus
-from agent.engines import Frame, ImageInfo
+from agent.engines import ImageInfo
 from agent.errors import AgentError, EngineUnavailable, StorageFailed, TakenOver
 from agent.events.model import CheckpointReported, Stream
 from agent.events.parse import parse_line
@@ -36,11 +35,13 @@ from agent.store import Store, open_store
 from agent.submission import TaskRequest, new_task
 from agent.worker.loop import run_forever, run_new, run_one
 from tests.chaos.audit import audit
-from tests.support.fake_engine import FakeContainer, FakeEngine, checkpoint, event, metrics, write_checkpoint
+from tests.support.counted_plugin import counting
+from tests.support.fake_engine import FakeContainer, FakeEngine, checkpoint, write_checkpoint
 from tests.support.inputs import COUNTED, write_model, write_project
 from tests.support.instants import Instants
 
 LINES = 2
+counted = counting(LINES)
 
 
 @dataclass
@@ -73,22 +74,6 @@ class Bench:
         holder = self.store.tasks.get(task_id).agent_id
         taken = self.store.tasks.take_over(agent_id, gone={str(holder)}, task_id=task_id)
         return taken[0] if taken else None
-
-
-def counted(folder: Path) -> Iterator[str | Frame]:
-    """The behaviour of the counted plugin, as the audit expects it."""
-    is_training = (folder / "tmp").exists()
-    for number in range(1, LINES + 1):
-        yield 1, f"out {number}\n".encode()
-        yield f"err {number}"
-        yield metrics(float(number), loss=1.0 / number)
-        if is_training:
-            write_checkpoint(folder / "results", number, (b"%08d" % number) * 100)
-            yield checkpoint(number, best=True)
-    if not is_training:
-        shutil.rmtree(folder / "results" / "fruit", ignore_errors=True)
-        write_project(folder / "results" / "fruit")
-        yield event("MODEL_APPLIED")
 
 
 @pytest.fixture

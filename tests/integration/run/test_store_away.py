@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,12 +29,14 @@ from agent.task_options import RequestedOptions
 from agent.worker.loop import run_one
 from tests.chaos.audit import audit
 from tests.support import tasks
+from tests.support.counted_plugin import counting
 from tests.support.cut_proxy import CutProxy, Loss, cut_proxy
-from tests.support.fake_engine import Act, FakeEngine, checkpoint, event, metrics, write_checkpoint
+from tests.support.fake_engine import Act, FakeEngine
 from tests.support.inputs import COUNTED, write_model, write_project
 from tests.support.postgres import PostgresServer, running_postgres
 
 LINES = 3
+counted = counting(LINES)
 Queue = Callable[..., Task]
 
 
@@ -86,22 +87,6 @@ def queue(near: Installation, tmp_path: Path) -> Queue:
         )  # fmt: skip
 
     return queue
-
-
-def counted(folder: Path) -> Iterator[str | Frame]:
-    """The behaviour of the counted plugin, as the audit expects it."""
-    is_training = (folder / "tmp").exists()
-    for number in range(1, LINES + 1):
-        yield 1, f"out {number}\n".encode()
-        yield f"err {number}"
-        yield metrics(float(number), loss=1.0 / number)
-        if is_training:
-            write_checkpoint(folder / "results", number, (b"%08d" % number) * 100)
-            yield checkpoint(number, best=True)
-    if not is_training:
-        shutil.rmtree(folder / "results" / "fruit", ignore_errors=True)
-        write_project(folder / "results" / "fruit")
-        yield event("MODEL_APPLIED")
 
 
 class Noticing:
