@@ -52,8 +52,9 @@ class Recorder:
     """Numbers a task's events and commits them. Thread-safe: notes may come from any thread.
 
     `lines_read` and `last_seq` are the task's, so the recorder of a restarted agent goes on where the earlier recorder
-    stopped. `log_path` is the task's log file; committed events are appended to it in the official shape. While the
-    store does not answer, a commit waits as long as `patience` lasts, and whoever reads lines waits with it.
+    stopped; `first_seq` is the number of the first event of this attempt. `log_path` is the task's log file; committed
+    events are appended to it in the official shape. While the store does not answer, a commit waits as long as
+    `patience` lasts, and whoever reads lines waits with it.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class Recorder:
         log_path: Path,
         agent_id: str | None = None,
         patience: Patience | None = None,
+        first_seq: int = 1,
     ) -> None:
         self._store = store
+        self._first_seq = first_seq
         self._patience = patience or Patience()
         self._task_id = task_id
         self._agent_id = agent_id  # the store refuses events of an agent that has lost the task
@@ -165,12 +168,12 @@ class Recorder:
         self._write_log(rows)
 
     def unhandled_checkpoints(self) -> list[tuple[int, CheckpointReported]]:
-        """Checkpoints whose line was committed and that have no row, because a crash came before their handler."""
+        """Checkpoints of this attempt whose line was committed and that have no row: a crash came before."""
         if not self._lines_read:
             return []
         handled = {row.seq for row in self._store.checkpoints.list(self._task_id)}
         found = []
-        for event in self._store.events.each(self._task_id, event_type="CHECKPOINT"):
+        for event in self._store.events.each(self._task_id, self._first_seq - 1, event_type="CHECKPOINT"):
             body = None if event.stream is Stream.AGENT else parse_line(event.raw, event.stream, 0).body
             if isinstance(body, CheckpointReported) and event.seq not in handled:
                 found.append((event.seq, body))

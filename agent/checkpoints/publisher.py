@@ -132,7 +132,7 @@ class Uploader:
 
     def checkpoint(self, seq: int, report: CheckpointReported) -> None:
         """Take over a reported checkpoint. Called once per line, in order; returns when its files are safe."""
-        row = self._store.checkpoints.add(self._task.id, seq, report)
+        row = self._store.checkpoints.add(self._task.id, seq, report, agent_id=self._task.agent_id)
         if row.state is not CheckpointState.SNAPSHOT:  # read again after a crash: done before
             return
         self._try_again()  # in their order: a plugin may use one folder again and again
@@ -181,12 +181,11 @@ class Uploader:
         with suppress(OSError), open_results(self._results):  # else it is gone, or a link to anywhere
             self.watch()
         for row in self._store.checkpoints.list(self._task.id):
-            if row.state is CheckpointState.SNAPSHOT:
+            if row.state is CheckpointState.SNAPSHOT and row.seq >= self._first_seq:
                 report = CheckpointReported(row.index, row.subdir, row.size_bytes, row.is_best, row.optional)
                 self.checkpoint(row.seq, report)
         for seq, report in self._recorder.unhandled_checkpoints():
-            if seq >= self._first_seq:
-                self.checkpoint(seq, report)
+            self.checkpoint(seq, report)
 
     def _recover_projects(self) -> None:
         """Import what was reported and not imported; the last import counts, so one stands for all of them."""

@@ -6,20 +6,22 @@ node write nothing more about these tasks; when they come back they remove the c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from agent.domain import NODE_LOST, Checkpoint, CheckpointState, Task, TaskStatus
-from agent.errors import Conflict, NotFound
+from agent.errors import Conflict
 from agent.events.model import Level
+from agent.run.cancellation import Cancelled
 from agent.run.outcome import closing_event, status_of
 from agent.run.telling import tell_end
+from agent.store import Fate
 
 if TYPE_CHECKING:
     from agent.installation import Installation
     from agent.nodes import NodeView
-    from agent.store import Store
 
 _ALL = 1_000_000
 _LIVE = [status for status in TaskStatus if not status.is_final and status is not TaskStatus.QUEUED]
@@ -33,25 +35,17 @@ class Declared:
     queued: tuple[Task, ...]  # for another attempt
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What becomes of a task of a lost node: `end` is its status, reason and message; None: another attempt."""
-
-    end: tuple[TaskStatus, str, str] | None
-    note: Mapping[str, Any] = field(repr=False)  # as the store takes it
-    model_id: int | None = None  # from which another attempt starts; None: from the task's own
-
-
-def fate_of(task: Task, checkpoints: Sequence[Checkpoint], node: str) -> Fate:
+def fate_of(task: Task, checkpoints: Sequence[Checkpoint], stop_cause: str | None, *, node: str) -> Fate:
     """Pure. An end that was decided or demanded before the node was lost stays the end; else the task's option counts.
 
-    `checkpoints` are the task's whose models are there; `node` is the name of the node.
+    `checkpoints` are the task's whose models are there; `stop_cause` says why it was to be stopped, `node` is a name.
     """
     if task.reason is not None:
         return _end(status_of(task.reason), task.reason, task.message or "")
     said = f"node {node}, on which it ran, was declared lost"
     if task.stop_requested:
-        return _end(TaskStatus.STOPPED, "stopped_by_user", f"it was to be stopped, and {said}")
+        reason = Cancelled.requested(stop_cause).reason
+        return _end(status_of(reason), reason, f"it was to be stopped, and {said}")
     published = [c for c in checkpoints if c.state is CheckpointState.PUBLISHED and c.model_id is not None]
     last = max(published, key=lambda checkpoint: checkpoint.seq, default=None)
     if task.attempt > task.options.restarts:
@@ -87,23 +81,10 @@ def declare_lost(installation: Installation, node: NodeView, *, force: bool = Fa
     for task in reversed(store.tasks.list(statuses=_LIVE, limit=_ALL, archived=None)):
         if task.node != node.id or task.engine is None:
             continue
-        fate = fate_of(task, _usable(store, task), node.name)
-        changed = store.tasks.lose(task.id, node.id, end=fate.end, note=fate.note, model_id=fate.model_id)
+        changed = store.tasks.lose(task.id, node.id, task.attempt, partial(fate_of, node=node.name))
         if changed is not None:
             (ended if changed.status.is_final else queued).append(changed)
     for task in ended:
         tell_end(installation, task)
     installation.outbox.wait()
     return Declared(tuple(ended), tuple(queued))
-
-
-def _usable(store: Store, task: Task) -> list[Checkpoint]:
-    """The checkpoints of the task, without those whose models were removed."""
-
-    def is_there(checkpoint: Checkpoint) -> bool:
-        try:
-            return checkpoint.model_id is None or store.models.get(checkpoint.model_id) is not None
-        except NotFound:
-            return False
-
-    return [checkpoint for checkpoint in store.checkpoints.list(task.id) if is_there(checkpoint)]

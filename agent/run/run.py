@@ -79,6 +79,7 @@ class Run:
             log_path=self.folder.log_path(datetime.now().astimezone()),
             agent_id=task.agent_id,
             patience=self.patience,
+            first_seq=self.first_seq,
         )
         self.uploader = Uploader(
             task,
@@ -99,6 +100,7 @@ class Run:
             results=self.folder.results,
             most_bytes=settings.task_images_bytes,
             patience=self.patience,
+            first_seq=self.first_seq,
         )
         self.interrupts = Interrupts(task, self.installation, self.recorder, shutdown, store_at_once=self.store_at_once)
         self.container: Container | None = None

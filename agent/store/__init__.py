@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.store.agents import AgentRow, Agents
 from agent.store.append import EventRow
-from agent.store.attempts import Attempts
+from agent.store.attempts import Attempts, Fate
 from agent.store.blobs import Blobs
 from agent.store.checkpoints import Checkpoints
 from agent.store.columns import agent_name
@@ -58,6 +58,7 @@ __all__ = [
     "AgentRow",
     "Counts",
     "EventRow",
+    "Fate",
     "ImageNames",
     "InferenceResult",
     "Lines",

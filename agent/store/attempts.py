@@ -6,17 +6,21 @@ The attempts of a task are one story: events go on in the same numbering, and ea
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain import NODE_LOST, Attempt, CheckpointState, Task, TaskStatus
+from agent.domain import FINAL, NODE_LOST, Attempt, Checkpoint, CheckpointState, Task, TaskStatus
 from agent.store.append import add_note
+from agent.store.checkpoints import to_checkpoint
 from agent.store.columns import clean, from_us_or_none, now_us
 from agent.store.connect import Database
-from agent.store.schema import attempts, checkpoints, events
-from agent.store.task_rows import change_task, lock_task
+from agent.store.kept import is_not_given_up, take
+from agent.store.schema import attempts, checkpoints, events, models, tasks
+from agent.store.task_rows import change_task, lock_task, to_task
+from agent.store.wake import QUEUE
 
 _AS_NEW = {
     **dict.fromkeys(("engine", "container_id", "container_spec", "image_digest", "reason", "message", "exit_code")),
@@ -56,31 +60,41 @@ def end_attempt(connection: sa.Connection, row: sa.Row[Any], reason: str | None,
     connection.execute(sa.update(attempts).where(*its).values(ended_us=now_us(), reason=reason, message=said))
 
 
-def lose(
-    database: Database,
-    id_: int,
-    node: str,
-    *,
-    end: tuple[TaskStatus, str, str] | None,
-    note: Mapping[str, Any],
-    model_id: int | None = None,
-) -> Task | None:
-    """Take a task from the node that launched it, which is lost: end it, or with `end` None queue another attempt.
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a task of a lost node: `end` is its status, reason and message; None: another attempt."""
 
-    `end` is its status, reason and message; `model_id` the model from which another attempt starts; `note` the
-    event that tells it, as `add_note` takes it. The agent that had the task can write about it no more. None
-    where the task is no longer the node's.
+    end: tuple[TaskStatus, str, str] | None
+    note: Mapping[str, Any] = field(repr=False)  # the event that tells it, as `add_note` takes it
+    model_id: int | None = None  # from which another attempt starts; None: from the task's own
+
+
+Decide = Callable[[Task, Sequence[Checkpoint], str | None], Fate]
+
+
+def lose(database: Database, id_: int, node: str, attempt: int, decide: Decide) -> Task | None:
+    """Take a task from the node that launched this attempt and is lost: end it, or queue another attempt.
+
+    `decide` says which, from the task, its checkpoints whose models are there, and why its stop was requested, as they
+    are while nobody can change them. The agent that had the task can write about it no more. None where the
+    task is no longer the node's, or in another attempt.
     """
-    with database.writing() as connection:
+    with database.writing(asks=[id_, QUEUE]) as connection:
         row = lock_task(connection, id_)
-        if TaskStatus(row.status).is_final or row.node != node or row.engine is None:
+        if TaskStatus(row.status).is_final or row.node != node or row.engine is None or row.attempt != attempt:
             return None
+        stop_cause = connection.execute(sa.select(tasks.c.stop_cause).where(tasks.c.id == id_)).scalar()
+        usable = _usable(connection, id_)
+        fate = decide(to_task(row), usable, stop_cause)
+        while fate.end is None and fate.model_id is not None and not take(connection, models, fate.model_id):
+            usable = [checkpoint for checkpoint in usable if checkpoint.model_id != fate.model_id]  # it has just gone
+            fate = decide(to_task(row), usable, stop_cause)
         lost = (checkpoints.c.task_id == id_, checkpoints.c.state == CheckpointState.SNAPSHOT.value)
         failed = {"state": CheckpointState.FAILED.value, "reason": NODE_LOST}
         connection.execute(sa.update(checkpoints).where(*lost).values(failed))
-        add_note(database, connection, id_, **note)
-        if end is not None:
-            status, reason, message = end
+        add_note(database, connection, id_, **fate.note)
+        if fate.end is not None:
+            status, reason, message = fate.end
             end_attempt(connection, row, reason, message)
             changed = {"status": status.value, "reason": reason, "message": clean(message), "finished_us": now_us()}
             return change_task(connection, id_, {**changed, "agent_id": None})
@@ -91,11 +105,26 @@ def lose(
                 task_id=id_,
                 number=row.attempt + 1,
                 first_seq=connection.execute(last_seq).scalar_one() + 1,
-                model_id=row.model_id if model_id is None else model_id,
+                model_id=row.model_id if fate.model_id is None else fate.model_id,
             )
         )
         again = {"status": TaskStatus.QUEUED.value, "attempt": row.attempt + 1}
         return change_task(connection, id_, {**_AS_NEW, **again})
+
+
+def starts_from(model_id: int) -> sa.ColumnElement[bool]:
+    """The tasks that start from this model, in the attempt in which they are, and have not ended."""
+    its = sa.select(attempts.c.task_id).where(
+        attempts.c.task_id == tasks.c.id, attempts.c.number == tasks.c.attempt, attempts.c.model_id == model_id
+    )
+    return sa.and_(tasks.c.status.not_in([status.value for status in FINAL]), its.exists())
+
+
+def _usable(connection: sa.Connection, task_id: int) -> builtins.list[Checkpoint]:
+    """The published checkpoints whose models are not deleted for good, in the order reported."""
+    there = sa.select(models.c.id).where(models.c.id == checkpoints.c.model_id, is_not_given_up(models)).exists()
+    found = sa.select(checkpoints).where(checkpoints.c.task_id == task_id, there).order_by(checkpoints.c.seq)
+    return [to_checkpoint(row) for row in connection.execute(found)]
 
 
 def _attempt(row: sa.Row[Any]) -> Attempt:

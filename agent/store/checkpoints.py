@@ -18,14 +18,18 @@ from agent.store.connect import Database
 from agent.store.failures import taken_over
 from agent.store.model_rows import insert_model, model_of
 from agent.store.schema import checkpoints, models, tasks
+from agent.store.task_rows import lock_task
 
 
 class Checkpoints:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def add(self, task_id: int, seq: int, reported: CheckpointReported) -> Checkpoint:
-        """Add a checkpoint in state snapshot. The same (task_id, seq) again gives the first checkpoint, unchanged."""
+    def add(self, task_id: int, seq: int, reported: CheckpointReported, *, agent_id: str | None = None) -> Checkpoint:
+        """Add a checkpoint in state snapshot. The same (task_id, seq) again gives the first checkpoint, unchanged.
+
+        With `agent_id`, TakenOver unless the task is this agent's. NotFound without such a task.
+        """
         insert = (
             self._db.insert(checkpoints)
             .values(
@@ -43,11 +47,13 @@ class Checkpoints:
         )
         known = sa.select(checkpoints).where(checkpoints.c.task_id == task_id, checkpoints.c.seq == seq)
         with self._db.writing(durable=False) as connection:  # called in the log loop
+            if agent_id is not None and lock_task(connection, task_id).agent_id != agent_id:
+                raise taken_over(task_id)
             try:
                 connection.execute(insert)
             except sa.exc.IntegrityError as error:
                 raise NotFound(f"There is no task {task_id}.") from error
-            return _checkpoint(connection.execute(known).one())
+            return to_checkpoint(connection.execute(known).one())
 
     def publish(self, id: int, new: NewModel, *, agent_id: str | None = None) -> Model:  # noqa: A002
         """Add its model state and mark it published, in one transaction: a crash leaves both or neither.
@@ -85,13 +91,13 @@ class Checkpoints:
             row = connection.execute(sa.select(checkpoints).where(checkpoints.c.id == id)).first()
         if row is None:
             raise NotFound(f"There is no checkpoint {id}.")
-        return _checkpoint(row)
+        return to_checkpoint(row)
 
     def list(self, task_id: int) -> list[Checkpoint]:
         """In the order reported."""
         found = sa.select(checkpoints).where(checkpoints.c.task_id == task_id).order_by(checkpoints.c.seq)
         with self._db.reading() as connection:
-            return [_checkpoint(row) for row in connection.execute(found)]
+            return [to_checkpoint(row) for row in connection.execute(found)]
 
     def counts(self, task_ids: Collection[int]) -> dict[int, int]:
         """Task → the number of its checkpoints; a task without checkpoints is left out."""
@@ -155,10 +161,10 @@ def _changed(connection: sa.Connection, id_: int, changed: dict[str, Any]) -> Ch
     ).first()
     if row is None:
         raise NotFound(f"There is no checkpoint {id_}.")
-    return _checkpoint(row)
+    return to_checkpoint(row)
 
 
-def _checkpoint(row: sa.Row[Any]) -> Checkpoint:
+def to_checkpoint(row: sa.Row[Any]) -> Checkpoint:
     return Checkpoint(
         id=row.id,
         task_id=row.task_id,

@@ -136,6 +136,11 @@ class Connections:
             if not is_used and self._engine.pool.checkedin():  # type: ignore[attr-defined]  # a QueuePool
                 self._engine.dispose()
 
+    def drop(self) -> None:
+        """Give the standing connection up; `stand` makes another one."""
+        with self._turn:
+            self._drop()
+
     def close(self) -> None:
         if self._turn.acquire(timeout=_CLOSE_S):  # else its thread waits for a server that does not answer
             self._drop()

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from agent.domain import Model, NewModel, Provenance
 from agent.errors import Conflict, NotFound
 from agent.store.among import portions
+from agent.store.attempts import starts_from
 from agent.store.columns import clean, now_us, to_json_or_none
 from agent.store.connect import Database
 from agent.store.kept import Described, is_not_given_up, stays_for, users
@@ -197,8 +198,12 @@ class Models(Described[Model]):
     def _hindrance(self, connection: sa.Connection, row: sa.Row[Any]) -> str | None:
         if row.pinned:
             return f"Model {row.id} is pinned; `agent model unpin {row.id}` first."
-        ids = users(connection, tasks.c.model_id == row.id)
+        ids = users(connection, sa.or_(tasks.c.model_id == row.id, starts_from(row.id)))
         return stays_for(ids, "start", f"from model {row.id}") if ids else None
+
+    def _is_held(self, connection: sa.Connection, id_: int) -> bool:
+        its = connection.execute(sa.select(tasks.c.id).where(starts_from(id_)).limit(1)).first()
+        return its is not None or super()._is_held(connection, id_)
 
     def _let_go(self, connection: sa.Connection, id_: int) -> None:
         connection.execute(sa.update(checkpoints).where(checkpoints.c.model_id == id_).values(model_id=None))

@@ -14,7 +14,9 @@ from agent.errors import NotFound
 from agent.store.among import among
 from agent.store.columns import clean, clean_or_none, finite, from_us, key, now_us
 from agent.store.connect import Database
+from agent.store.failures import taken_over
 from agent.store.schema import task_images
+from agent.store.task_rows import lock_task
 
 _CAPTION = 2000  # characters
 
@@ -33,8 +35,11 @@ class TaskImages:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def add(self, task_id: int, new: Sequence[NewTaskImage]) -> None:
-        """Add images. One whose line has an image already is passed over, so that it may be added again."""
+    def add(self, task_id: int, new: Sequence[NewTaskImage], *, agent_id: str | None = None) -> None:
+        """Add images. One whose line has an image already is passed over, so that it may be added again.
+
+        With `agent_id`, TakenOver unless the task is this agent's. NotFound without such a task.
+        """
         now = now_us()
         rows = [
             {
@@ -55,6 +60,8 @@ class TaskImages:
         ]
         insert = self._db.insert(task_images).on_conflict_do_nothing(index_elements=["task_id", "seq"])
         with self._db.writing() as connection:
+            if agent_id is not None and lock_task(connection, task_id).agent_id != agent_id:
+                raise taken_over(task_id)
             try:
                 connection.execute(insert, rows)
             except sa.exc.IntegrityError as error:

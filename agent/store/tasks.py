@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from agent.domain import NewTask, Step, Task, TaskStatus, may_become
 from agent.errors import Conflict, NotFound
 from agent.store.append import add_note
-from agent.store.attempts import begin_attempt, end_attempt, lose
+from agent.store.attempts import Decide, begin_attempt, end_attempt, lose
 from agent.store.columns import clean, now_us, to_json
 from agent.store.failures import taken_over
 from agent.store.kept import Described, take
@@ -235,17 +235,9 @@ class Tasks(TaskClaims, Described[Task]):
             said = clean(message) if message is not None else None
             change_task(connection, id, {"reason": reason, "message": said, "exit_code": exit_code})
 
-    def lose(
-        self,
-        id: int,  # noqa: A002
-        node: str,
-        *,
-        end: tuple[TaskStatus, str, str] | None,
-        note: Mapping[str, Any],
-        model_id: int | None = None,
-    ) -> Task | None:
+    def lose(self, id: int, node: str, attempt: int, decide: Decide) -> Task | None:  # noqa: A002
         """Take a task from its lost node: `attempts.lose` says how."""
-        return lose(self._db, id, node, end=end, note=note, model_id=model_id)
+        return lose(self._db, id, node, attempt, decide)
 
     def set_result_project(self, id: int, project_id: int, *, agent_id: str | None = None) -> None:  # noqa: A002
         self._set(id, agent_id, result_project_id=project_id)

@@ -13,6 +13,7 @@ connection, and now and then without one, everything counts as changed.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import uuid
@@ -34,6 +35,10 @@ _LOOK_S = 0.5  # how long closing may take, and a new channel
 _CLOSE_S = 3.0  # how long closing waits for threads that wait for a server
 _NAMED = 500  # tasks in a notification, whose payload may have 8000 bytes; of more it says: all
 _ALL = "*"
+_DIGITS = 19  # of a task's number
+
+
+log = logging.getLogger("agent")
 
 
 class PostgresChanges:
@@ -129,6 +134,11 @@ class PostgresChanges:
             except connections.errors:  # the server went away; who reads will be told why
                 is_doubtful = True
                 self._closed.wait(_RETRY_S)
+            except Exception as error:
+                log.error("notifications of the store are subscribed anew: %s", error, exc_info=error)
+                connections.drop()
+                is_doubtful = True
+                self._closed.wait(_RETRY_S)
             if is_doubtful:
                 doubted_at = time.monotonic()
                 self._doubt()
@@ -140,7 +150,7 @@ class PostgresChanges:
             return
         if notification.channel == CHANGED:
             self._count()
-        elif all(word.isdecimal() for word in words[1:]):
+        elif all(word.isdecimal() and len(word) <= _DIGITS for word in words[1:]):
             self._count([int(word) for word in words[1:]])
         else:
             self._doubt()

@@ -61,8 +61,13 @@ class ImageKeeper:
         results: Path,
         most_bytes: int,
         patience: Patience | None = None,
+        first_seq: int = 1,
     ) -> None:
-        """`most_bytes`: of all images of the task; 0: none is kept. `patience`: with artifacts that do not answer."""
+        """`most_bytes`: of all images of the task; 0: none is kept. `patience`: with artifacts that do not answer.
+
+        `first_seq` is the number of the first event of this attempt: images logged before it are lost or kept.
+        """
+        self._first_seq = first_seq
         self._patience = patience or Patience()
         self._task = task
         self._store = store
@@ -123,7 +128,7 @@ class ImageKeeper:
         copies = self._copies()
         known, _ = self._store.task_images.taken(self._task.id)
         last = max((*known, *copies), default=0)
-        for event in self._store.events.each(self._task.id, event_type="IMAGE"):
+        for event in self._store.events.each(self._task.id, self._first_seq - 1, event_type="IMAGE"):
             if event.stream is Stream.AGENT or not isinstance(event.body, ImageReported):
                 continue
             if event.seq in copies and event.seq not in known:
@@ -219,7 +224,7 @@ class ImageKeeper:
         with self._artifacts.batch() as batch:
             new = [_row(job, header, batch.put_file(job.copy).sha256) for job, header in good]
         self._recorder.flush()  # no row before its line: after a crash its number could be another line's
-        self._store.task_images.add(self._task.id, new)
+        self._store.task_images.add(self._task.id, new, agent_id=self._task.agent_id)
 
     def _looked_at(self, job: _Taken) -> ImageHeader | None:
         try:

@@ -13,6 +13,7 @@ import pytest
 from agent.domain import NewTask
 from agent.store import Store, UsageSample, open_store, wake_postgres
 from agent.store import connections as standing
+from agent.store.wake import QUEUE
 from agent.store.wake_postgres import ASKED, CHANGED
 from tests.support.postgres import PostgresServer
 
@@ -186,3 +187,19 @@ def test_no_notification_of_others_ends_the_listening(
         listener.execute("SELECT pg_notify(%s, 'nobody 7')", (ASKED,))
         listener.execute("SELECT 1")  # notifications of one kind in one transaction are one
     eventually(lambda: postgres_store.asked(7) >= asked)
+
+
+def test_no_notification_ends_the_listening(
+    postgres_store: Store, other: Store, postgres_server: PostgresServer
+) -> None:
+    asked = postgres_store.asked()
+    eventually(lambda: stands(postgres_store))
+    with psycopg.connect(postgres_server.url, autocommit=True) as anybody:
+        for payload in ("x " + "9" * 5000, "", "x -1", "x ²"):
+            anybody.execute("SELECT pg_notify(%s, %s)", (ASKED, payload))
+    assert postgres_store.wait_for_request(30, since=asked)
+    asked = postgres_store.asked()
+    other.nodes.put("n", "n")
+    with other._db.writing(asks=[QUEUE]) as connection:
+        connection.exec_driver_sql("UPDATE nodes SET name = name")
+    assert postgres_store.wait_for_request(10, since=asked), "somebody listens still"

@@ -322,7 +322,7 @@ def test_a_line_that_was_committed_and_not_looked_at_is_looked_at_after_the_cras
 def test_a_store_or_a_disk_that_refuses_is_a_note(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     (bench.results / "a.png").write_bytes(png())
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise StorageFailed("the store refuses")
 
     with monkeypatch.context() as patched:

@@ -44,7 +44,7 @@ def checkpoint(seq: int, *, model_id: int | None = None) -> Any:
     ],
 )
 def test_an_end_that_was_decided_or_demanded_stays_the_end(task, checkpoints, end):
-    assert fate_of(task, checkpoints, "lab").end == end
+    assert fate_of(task, checkpoints, None, node="lab").end == end
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_an_end_that_was_decided_or_demanded_stays_the_end(task, checkpoints, en
     ],
 )
 def test_another_attempt_starts_from_the_last_checkpoint_that_was_kept(checkpoints, model_id, start):
-    fate = fate_of(task(restarts=2), checkpoints, "lab")
+    fate = fate_of(task(restarts=2), checkpoints, None, node="lab")
     assert (fate.end, fate.model_id) == (None, model_id)
     assert fate.note["message"] == f"attempt 2 of 3: {LOST}; it goes on from {start}"
     assert fate.note["fields"] == {"attempt": 2, "node": "lab", "model_id": model_id or 3}
