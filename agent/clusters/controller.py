@@ -11,6 +11,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from agent import liveness
 from agent.clusters import Cluster, How, Job, JobRefused, JobRequest, JobState
 from agent.clusters.ending import Verdict, end_task, verdict_of
 from agent.domain import Task, TaskStatus
+from agent.errors import NotFound
 from agent.logs import about_task
 from agent.run.interrupts import STOP_PATIENCE_S
 from agent.worker.conditions import pauses
@@ -118,11 +120,14 @@ class Controller:
         jobs = self._cluster.find([placement.label for placement, _ in unsettled])
         alive = {agent.id for agent in liveness.agents_alive(self._installation.store)}
         for placement, task in unsettled:
-            with about_task(task.id):
+            with about_task(task.id), suppress(NotFound):  # the task was deleted for good in this moment
                 self._settle(placement, task, jobs, has_agent=task.agent_id in alive)
 
     def _settle(self, placement: Placement, task: Task, jobs: Mapping[str, Sequence[Job]], *, has_agent: bool) -> None:
         memory = self._memory_of(placement)
+        if placement.is_given_up:
+            self._give_up(placement, memory, jobs.get(placement.label, ()))
+            return
         job = self._its_job(placement, jobs.get(placement.label, ()))
         if job is None:
             self._settle_unknown(placement, task, memory, has_agent=has_agent)
@@ -142,6 +147,15 @@ class Controller:
                 started_at=job.started_at,
             )  # fmt: skip
             memory.told = told
+
+    def _give_up(self, placement: Placement, memory: _Memory, jobs: Sequence[Job]) -> None:
+        """Its task was started anew, because its node was declared lost: no job of it is to run on."""
+        live = [job for job in jobs if job.state is not JobState.ENDED]
+        for job in live:
+            self._cluster.cancel(job.id)
+        memory.unknown_since = memory.unknown_since or time.monotonic()
+        if not live and (jobs or time.monotonic() - memory.unknown_since >= self._unknown_s):
+            self._end(placement, How.CANCELLED, "its task was started anew")
 
     def _its_job(self, placement: Placement, jobs: Sequence[Job]) -> Job | None:
         """The placement's job. Another with its label is ended: one `sbatch` may have been heard twice."""

@@ -88,7 +88,9 @@ class Slurm:
         if not labels:
             return {}
         wanted, found = set(labels), dict[str, list[Job]]()
-        said = self._run("squeue", "--noheader", f"--user={os.getuid()}", "--states=all", f"--format={SQUEUE_FORMAT}")
+        said = self._run(
+            "squeue", "--all", "--noheader", f"--user={os.getuid()}", "--states=all", f"--format={SQUEUE_FORMAT}"
+        )
         self._add(found, read_squeue(said), wanted)
         if missing := wanted - found.keys():
             self._add(found, self._accounted(missing), missing)
@@ -124,7 +126,7 @@ class Slurm:
         now = time.monotonic()
         if waiting != self._waiting or now - self._positions_at >= POSITIONS_S:
             self._waiting, self._positions_at = waiting, now
-            said = self._run("squeue", "--noheader", "--states=PENDING", f"--format={QUEUE_FORMAT}")
+            said = self._run("squeue", "--all", "--noheader", "--states=PENDING", f"--format={QUEUE_FORMAT}")
             self._positions = read_positions(said)
 
     def _with_position(self, job: Job) -> Job:
@@ -155,7 +157,8 @@ class Slurm:
                 self._has_accounting = False
                 return []
             raise
-        return list(read_sacct(said))
+        # An archive bears no witness of the present: a row that never ended may be of a machine that is gone.
+        return [job for job in read_sacct(said) if job.state is JobState.ENDED]
 
     def _written_end(self, label: str) -> Job | None:
         try:

@@ -7,6 +7,7 @@ Secrets are in the environment only: names of variables on the command line, the
 from __future__ import annotations
 
 import math
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.clusters import JobRequest
+from agent.clusters import JobRefused, JobRequest
 from agent.clusters.slurm_parsing import read_minutes
 from agent.errors import BadInput
 
@@ -50,6 +51,7 @@ def slurm_job(
     exported = [name for name in (*job_env, *passed) if not name.startswith("SLURM_")]  # Slurm passes its own on
     log = jobs_folder(settings) / f"{request.label}.log"
     arguments = [
+        *_allowed(words_of(settings.slurm_options, "AGENT_SLURM_OPTIONS")),  # first: what the controller relies on wins
         "--parsable",
         f"--job-name={request.label}",
         "--comment=supervisely-local",
@@ -62,7 +64,6 @@ def slurm_job(
         "--requeue",
         *resources(request, settings),
         *(["--exclude=" + ",".join(request.avoid)] if request.avoid else []),
-        *words_of(settings.slurm_options, "AGENT_SLURM_OPTIONS"),
     ]
     return SlurmJob(tuple(arguments), {**passed, **job_env}, script(request, settings, words))
 
@@ -84,6 +85,8 @@ def resources(request: JobRequest, settings: Settings) -> list[str]:
         asked.append(f"--time={settings.slurm_time}")
     if options.gpus not in ("auto", "none", "all"):
         asked.append(f"--gres=gpu:{len(options.gpus.split(','))}")  # numbers of devices mean nothing on another node
+    elif options.gpus == "all" and not settings.slurm_gres:
+        raise JobRefused("it asks for all GPUs of a node; set AGENT_SLURM_GRES to how many a job asks for")
     elif options.gpus != "none" and settings.slurm_gres:
         asked.append(f"--gres={settings.slurm_gres}")
     return asked
@@ -95,6 +98,15 @@ def _warning(request: JobRequest, settings: Settings) -> list[str]:
     if request.options.time_limit_s is not None or minutes is None or minutes * 60 < 5 * WARNING_S:
         return []  # the agent ends the task before, or has the moment between Slurm's two last signals
     return [f"--signal=B:USR1@{WARNING_S}"]
+
+
+def _allowed(options: Sequence[str]) -> Sequence[str]:
+    """JobRefused for options that would make of a job what the controller does not look for."""
+    for option in options:
+        name = option.partition("=")[0]
+        if name in ("--array", "--clusters", "--cluster") or re.match(r"-[aM]", option):
+            raise JobRefused(f"AGENT_SLURM_OPTIONS has {option}; a task is one job of one cluster, so take it out")
+    return options
 
 
 def words_of(text: str, name: str) -> list[str]:
@@ -135,11 +147,14 @@ def script(request: JobRequest, settings: Settings, words: Sequence[str]) -> str
     guard = (
         ""
         if settings.slurm_home
-        else '[ -O "$AGENT_HOME" ] || { echo "$AGENT_HOME is another user\'s" >&2; exit 1; }\n'
+        else '[ -O "$AGENT_HOME" ] && [ ! -L "$AGENT_HOME" ] || '
+        '{ echo "$AGENT_HOME is another user\'s" >&2; exit 1; }\n'
     )
     # Slurm numbers GPUs anew for a job's processes; a container is started outside of the job, by its engine.
-    is_docker = "docker" in (request.options.engine, settings.engine)
-    gpus = "${SLURM_JOB_GPUS:-${CUDA_VISIBLE_DEVICES:-auto}}" if is_docker else "${CUDA_VISIBLE_DEVICES:-auto}"
+    # A job that was given none takes none: those of a node may be other people's.
+    engine = settings.engine if request.options.engine == "auto" else request.options.engine
+    is_inside = engine == "process"
+    gpus = "${CUDA_VISIBLE_DEVICES:-none}" if is_inside else "${SLURM_JOB_GPUS:-${CUDA_VISIBLE_DEVICES:-none}}"
     end = shlex.quote(str(jobs_folder(settings) / f"{request.label}.end"))
     return f"""#!/bin/sh
 umask 077
@@ -147,7 +162,7 @@ AGENT_HOME={home}
 AGENT_GPUS={gpus}
 [ "$AGENT_GPUS" != NoDevFiles ] || AGENT_GPUS=none
 export AGENT_HOME AGENT_GPUS
-mkdir -p "$AGENT_HOME" && cd "$AGENT_HOME" || exit 1
+mkdir -p "$AGENT_HOME" && cd "$AGENT_HOME" || exit 75
 {guard}started=$(date +%s)
 {shlex.join(command)} </dev/null &
 agent=$!

@@ -27,6 +27,7 @@ _AS_NEW = {
     "agent_id": None,
     "node": None,
     "step": 0,
+    "placement": None,  # a cluster's controller cancels the job of before, and may place the task anew
     "lines_read": 0,  # the reading position in the log of a container, of which there will be a new one
 }
 

@@ -7,8 +7,9 @@ The row of a placement is written before its job is submitted, so a job is never
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,6 +41,7 @@ class Placement:
     claimed_at: datetime | None  # its agent has taken the task
     ended_at: datetime | None
     how: str | None  # it ended: `agent.clusters.How`
+    is_given_up: bool = False  # its task was started anew without it; told by `unsettled` only
 
     @property
     def is_over(self) -> bool:
@@ -89,23 +91,27 @@ class Placements(ClusterControl):
         """The placements that have not ended, oldest first."""
         columns = [column.label(f"placement_{column.name}") for column in placements.c]
         found = (
-            sa.select(*TASK_COLUMNS, *columns)
+            sa.select(*TASK_COLUMNS, *columns, tasks.c.placement)
             .join(tasks, tasks.c.id == placements.c.task_id)
             .where(placements.c.state.in_(["placing", "waiting", "running"]), placements.c.cluster == cluster)
             .order_by(placements.c.task_id)
         )
         many = len(TASK_COLUMNS)
         with self._db.reading() as connection:
-            return [(_of_values(row[many:]), to_task(row[:many])) for row in connection.execute(found)]
+            return [
+                (replace(_of_values(row[many:-1]), is_given_up=row[-1] != row.placement_number), to_task(row[:many]))
+                for row in connection.execute(found)
+            ]
 
     def to_place(self, cluster: str, limit: int) -> list[Task]:
-        """Queued tasks that wait for nobody else, oldest first."""
+        """Queued tasks that wait for nobody else, oldest first. Those with `--on` wait for an agent of such a node."""
         may = sa.or_(tasks.c.only_for.is_(None), tasks.c.only_for == cluster)
         found = sa.select(*TASK_COLUMNS).where(
             tasks.c.status == TaskStatus.QUEUED.value, tasks.c.placement.is_(None), may
         )
         with self._db.reading() as connection:
-            return [to_task(row) for row in connection.execute(found.order_by(tasks.c.id).limit(limit))]
+            queued = map(to_task, connection.execute(found.order_by(tasks.c.id)))
+            return list(islice((task for task in queued if not task.options.on), limit))
 
     # ---------------------------------------------------------------- for the controller
 
@@ -167,7 +173,11 @@ class Placements(ClusterControl):
         ended_us = to_us(ended_at) if ended_at is not None else now_us()
         with self._db.writing() as connection:
             require_control(connection, placement.cluster, controller)
-            lock_task(connection, placement.task_id)  # before the placement, as `claim` does
+            row = lock_task(connection, placement.task_id)  # before the placement, as `claim` does
+            status = TaskStatus(row.status)
+            is_its = _is_placed_so(connection, placement.task_id, placement.number)
+            if is_its and not status.is_final and status is not TaskStatus.QUEUED:
+                return  # an agent has claimed the task since the cluster was asked: the next look sees both
             changed = {"state": "ended", "how": how, "why": clean_or_none(why), "ended_us": ended_us}
             connection.execute(_row(placement).where(placements.c.state != "ended").values(changed))
             connection.execute(

@@ -11,6 +11,12 @@ _EVENTS = 20_000  # numbers of events in one transaction, which takes a fraction
 _SERIES = 100
 
 
+def has_job(connection: sa.Connection, task_id: int) -> bool:
+    """Whether a cluster may have a job of the task."""
+    job = sa.select(placements.c.number).where(placements.c.task_id == task_id, placements.c.state != "ended")
+    return connection.execute(job.limit(1)).first() is not None
+
+
 def delete_story(database: Database, task_id: int) -> None:
     """Delete all rows of a task but its own, a transaction for each piece; begun anew, it goes on."""
     while (first := _first(database, events.c.seq, events.c.task_id == task_id)) is not None:

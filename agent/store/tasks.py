@@ -30,7 +30,7 @@ from agent.store.task_rows import (
     to_task,
 )
 from agent.store.task_search import IS_ARCHIVED, IS_LISTED, TaskQuestion, search_tasks
-from agent.store.task_story import delete_story
+from agent.store.task_story import delete_story, has_job
 from agent.store.wake import QUEUE
 
 StopCause = Literal["trial_pruned"]
@@ -259,8 +259,11 @@ class Tasks(TaskClaims, Described[Task]):
 
         It is given up first, and a long log goes in pieces, so that writers do not wait for it. Its models and the
         project that it made stay. Its folders are the caller's, who deletes them after `give_up` and before this.
+        False, too, while a cluster may have a job of it: the job is found by what the store knows of it.
         """
         with self._db.writing() as connection:
+            if has_job(connection, id):
+                return False
             of_trash = sa.and_(tasks.c.id == id, tasks.c.deleted_us.is_not(None))
             if connection.execute(sa.update(tasks).where(of_trash).values(self._of_given_up)).rowcount == 0:
                 return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ from agent.artifacts import open_artifacts
 from agent.clusters import ClusterUnavailable, How, JobState
 from agent.clusters.control import controlling
 from agent.clusters.controller import MOST_PLACEMENTS, Controller
-from agent.domain import NewModel, NewProject, NewTask, Task, TaskStatus, TaskType
+from agent.domain import NewModel, NewProject, NewTask, Task, TaskOptions, TaskStatus, TaskType
 from agent.errors import Conflict
 from agent.installation import Installation
+from agent.run.lost_node import fate_of
 from agent.settings import Settings
 from agent.store import open_store
 from tests.support.fake_cluster import FakeCluster
@@ -405,3 +408,77 @@ def test_whichever_call_a_controller_dies_before_a_task_gets_its_one_end(bench: 
         assert (ended.status, ended.reason) == (TaskStatus.ERROR, "out_of_memory")
         assert [event.event_type for event in bench.store.events.after(task.id)] == ["TASK_CRASHED"]
         assert bench.store.placements.unsettled("fake") == []
+
+
+class AsksLate:
+    """A cluster that takes its time to answer: `meanwhile` happens between the look at the store and the answer."""
+
+    def __init__(self, cluster: Any, meanwhile: Callable[[], object]) -> None:
+        self._cluster, self._meanwhile = cluster, meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cluster, name)
+
+    def find(self, labels: Any) -> Any:
+        self._meanwhile()
+        return self._cluster.find(labels)
+
+
+def test_a_task_that_is_claimed_while_its_cluster_answers_is_not_forgotten(bench: Bench) -> None:
+    task = bench.queue()
+    bench.turn(bench.take_control())
+    (job,) = bench.cluster.in_state(JobState.WAITING)
+
+    def claimed_and_lost() -> None:
+        bench.cluster.start(job)
+        bench.claim(task, job)
+        bench.cluster.end(job, How.NODE_FAILED, None)
+
+    late = bench.controller("late", cluster=AsksLate(bench.cluster, claimed_and_lost))
+    assert bench.store.placements.control("fake", "late", {}, instead_of="me")
+    late.follow()
+    assert len(bench.store.placements.unsettled("fake")) == 1, "the next look sees that its agent is gone"
+    bench.turn(bench.take_control("next"))
+    assert bench.store.tasks.get(task.id).status.is_final
+    assert bench.store.placements.unsettled("fake") == []
+
+
+def test_a_task_that_is_started_anew_leaves_its_job_which_is_cancelled(bench: Bench) -> None:
+    task = bench.store.tasks.add(replace(bench._new, options=TaskOptions(restarts=1)))
+    controller = bench.take_control()
+    bench.turn(controller)
+    (job,) = bench.cluster.in_state(JobState.WAITING)
+    bench.cluster.start(job)
+    agent = bench.claim(task, job, home="home").agent_id
+    bench.store.tasks.become(task.id, TaskStatus.STARTED, agent_id=agent)
+    bench.store.tasks.launching(task.id, engine="process", spec={}, image_digest=None, agent_id=agent)
+    bench.turn(controller)
+
+    assert bench.store.tasks.lose(task.id, "home", 1, partial(fate_of, node="n1")) is not None
+    bench.turn(controller)
+    bench.turn(controller)
+
+    assert job in bench.cluster.cancelled
+    assert bench.store.tasks.get(task.id).status is TaskStatus.QUEUED
+    bench.work()
+    assert bench.store.tasks.get(task.id).status is TaskStatus.FINISHED
+
+
+def test_a_task_with_labels_of_nodes_waits_for_an_agent_that_has_them(bench: Bench) -> None:
+    task = bench.store.tasks.add(replace(bench._new, options=TaskOptions(on={"site": "berlin"})))
+    bench.turn(bench.take_control())
+    assert bench.store.placements.of_task(task.id) == []
+
+
+def test_a_deleted_task_is_kept_until_its_job_is_gone(bench: Bench) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    bench.turn(controller)
+    bench.store.tasks.request_stop(task.id)
+    bench.store.tasks.remove(task.id)
+    bench.store.tasks.give_up(task.id)
+    assert not bench.store.tasks.purge(task.id)
+    bench.turn(controller)
+    bench.turn(controller)
+    assert bench.cluster.in_state(JobState.WAITING) == []
+    assert bench.store.tasks.purge(task.id)
+    bench.turn(controller)

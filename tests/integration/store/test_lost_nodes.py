@@ -1,4 +1,4 @@
-"""A task is taken from its lost node by the facts as they are then; what belonged to the attempt before stays with it."""
+"""A task is taken from its lost node by the facts as they are then; what belonged to an attempt stays with it."""
 
 from __future__ import annotations
 

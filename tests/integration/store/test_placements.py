@@ -91,10 +91,12 @@ def test_tasks_for_an_agent_of_another_name_stay_in_the_queue(store: Store, new_
 
 
 def test_placements_go_with_their_task(store: Store, task: Task) -> None:
-    place(store, task)
+    placement = place(store, task)
     store.tasks.request_stop(task.id)
     store.tasks.remove(task.id)
     store.tasks.give_up(task.id)
+    assert not store.tasks.purge(task.id), "its job is found by it"
+    store.placements.end(placement, "me", how="cancelled", why=None)
     assert store.tasks.purge(task.id)
     assert store.placements.of_task(task.id) == []
     assert store.placements.unsettled("c") == []

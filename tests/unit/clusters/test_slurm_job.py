@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agent.clusters import JobRequest
+from agent.clusters import JobRefused, JobRequest
 from agent.clusters.slurm_job import WARNING_S, node_environment, resources, slurm_job
 from agent.domain import TaskOptions
 from agent.errors import BadInput
@@ -72,18 +73,20 @@ def test_a_warning_is_asked_for_only_before_the_end_of_a_long_job() -> None:
 
 def test_further_options_are_words_of_a_shell_and_a_slip_is_named() -> None:
     job = slurm_job(request(), Settings(home=HOME, slurm_options="--constraint='a&b' --nice=5"), ENVIRONMENT)
-    assert job.arguments[-2:] == ("--constraint=a&b", "--nice=5")
+    assert job.arguments[:2] == ("--constraint=a&b", "--nice=5")
     with pytest.raises(BadInput, match="AGENT_SLURM_OPTIONS"):
         slurm_job(request(), Settings(home=HOME, slurm_options="--comment='half"), ENVIRONMENT)
 
 
-def run_script(tmp_path: Path, agent: str, **env: str) -> tuple[int, str]:
+def run_script(tmp_path: Path, agent: str, engine: Any = "auto", **env: str) -> tuple[int, str]:
     """Run the script of a job whose agent is this program of sh; its exit code, and the end that it wrote down."""
     program = tmp_path / "agent's program"
     program.write_text(f"#!/bin/sh\n{agent}\n")
     program.chmod(0o755)
     (tmp_path / "jobs").mkdir()
-    settings = Settings(home=tmp_path, slurm_home=str(tmp_path / "node $HOME"), slurm_agent=f'"{program}"')
+    settings = Settings(
+        home=tmp_path, slurm_home=str(tmp_path / "node $HOME"), slurm_agent=f'"{program}"', engine=engine
+    )
     script = slurm_job(request(), settings, ENVIRONMENT).script
     variables = {"PATH": os.environ["PATH"], "SLURM_JOB_ID": "12", "SLURMD_NODENAME": "n1", **env}
     done = subprocess.run(["sh"], input=script, env=variables, text=True, check=False, timeout=60)
@@ -104,3 +107,33 @@ def test_the_script_passes_the_signals_of_slurm_on_and_waits_for_its_agent(tmp_p
     code, end = run_script(tmp_path, agent)
     assert code == 5
     assert end.startswith("12 5 n1 ")
+
+
+def test_no_further_option_hides_the_job_from_its_controller() -> None:
+    for option in ("--array=1-3", "-a 1", "-a1", "--clusters=other", "-Mother"):
+        with pytest.raises(JobRefused, match="a task is one job of one cluster"):
+            slurm_job(request(), Settings(home=HOME, slurm_options=option), ENVIRONMENT)
+    job = slurm_job(request(), Settings(home=HOME, slurm_options="--job-name=mine"), ENVIRONMENT)
+    assert [word for word in job.arguments if word.startswith("--job-name")][-1] != "--job-name=mine"
+
+
+@pytest.mark.parametrize(
+    ("engine", "given", "gpus"),
+    [
+        ("docker", {}, "none"),
+        ("auto", {}, "none"),
+        ("process", {}, "none"),
+        ("auto", {"SLURM_JOB_GPUS": "1", "CUDA_VISIBLE_DEVICES": "0"}, "1"),
+        ("process", {"SLURM_JOB_GPUS": "1", "CUDA_VISIBLE_DEVICES": "0"}, "0"),
+    ],
+)
+def test_a_task_has_no_gpus_but_those_of_its_job(tmp_path: Path, engine: str, given: dict[str, str], gpus: str) -> None:
+    agent = f'echo "$AGENT_GPUS" >"{tmp_path}/said"'
+    run_script(tmp_path, agent, engine=engine, **given)
+    assert (tmp_path / "said").read_text() == f"{gpus}\n"
+
+
+def test_all_gpus_of_a_node_are_not_taken_without_asking() -> None:
+    with pytest.raises(JobRefused, match="AGENT_SLURM_GRES"):
+        resources(request(gpus="all"), Settings(home=HOME))
+    assert "--gres=gpu:8" in resources(request(gpus="all"), Settings(home=HOME, slurm_gres="gpu:8"))
