@@ -27,7 +27,9 @@ PREFIX = "AGENT_"
 ENVIRONMENT = "environment"
 MOST_BYTES = 1 << 20
 
-_SECRET = frozenset({"token", "store_url", "artifacts_url", "notify"})  # may hold a password: never quoted
+_SECRET = frozenset(  # may hold a password: never quoted
+    {"token", "store_url", "artifacts_url", "artifacts_endpoint", "notify"}
+)
 _LIST = "docs/reference/settings.md lists the settings."
 _POSITION = re.compile(r" \(at (?:(line \d+, column \d+)|end of document)\)$")
 _NOT_TEXT = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}

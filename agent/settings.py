@@ -12,7 +12,7 @@ import pwd
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -23,6 +23,7 @@ from agent.needs import read_labels
 
 _MOST_BYTES = 1 << 62
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_NO_URL = "it is no URL; in a user and a password write / as %2F, ? as %3F, # as %23 and @ as %40"
 
 
 def size_bytes(text: str) -> int:
@@ -66,20 +67,26 @@ def _place(text: str) -> str:
     """A folder, from the root, or the URL of an object store."""
     if "://" not in text:
         return str(whole_path(text)) if text else ""
-    try:
-        urlsplit(text)
-    except ValueError as error:
-        raise ValueError(f"it is no URL ({error})") from None
+    _parts(text)
     return text
+
+
+def _parts(text: str) -> SplitResult:
+    """A URL in its parts. ValueError, which quotes no part of it, for one whose password would be taken for a path."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(_NO_URL) from None
+    if "::" in text or "@" in parts.path + parts.query + parts.fragment or parts.fragment:
+        raise ValueError(_NO_URL)
+    return parts
 
 
 def _server(text: str) -> str:
     """The URL of a server, or nothing."""
-    try:
-        parts = urlsplit(text)
-    except ValueError as error:
-        raise ValueError(f"it is no URL ({error})") from None
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
+    parts = _parts(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
         raise ValueError("it is no URL of a server; write https://host, or http://host:port")
     return text
 

@@ -8,7 +8,6 @@ remote; so they need not wait for the disk when they come. Of large ones the siz
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,8 @@ HASHED_BYTES = 1 << 20  # blobs up to this size are hashed at every use
 _IN_USE_S = 60.0  # a blob that was asked for may be about to be used
 _TRIMMED = 0.9  # of the limit is left by a trim, so that not every blob needs one
 _SHARE_LEFT = 0.5  # of the cache when the disk is full
+_ROOM_ATTEMPTS = 3  # to write a blob where the disk was full
+_TRIM_S = 60.0  # for another process to make room
 _LOOK_SHARE = 0.02  # of the limit may come in between two looks at the whole folder
 
 
@@ -65,13 +66,15 @@ class Cache:
 
         Raises Damaged, DiskFull, StorageFailed and what `pieces` raises.
         """
-        try:
-            size_bytes = self._write(sha256, pieces(), folder)
-        except DiskFull:
-            if not self.trim(to_share=_SHARE_LEFT):
-                raise
-            size_bytes = self._write(sha256, pieces(), folder)
-        self.came(size_bytes)
+        for attempt in range(_ROOM_ATTEMPTS):
+            try:
+                size_bytes = self._write(sha256, pieces(), folder)
+            except DiskFull:
+                if attempt == _ROOM_ATTEMPTS - 1 or not self._make_room():
+                    raise
+            else:
+                self.came(size_bytes)
+                return
 
     def _write(self, sha256: str, pieces: Iterable[bytes], folder: Path) -> int:
         def finish(half: Path | None, blob: Blob) -> None:
@@ -99,11 +102,23 @@ class Cache:
             self._came_bytes = 0
             self.trim()
 
+    def _make_room(self) -> bool:
+        """Whether room was made on a full disk: of all threads and processes that find it full, one makes it."""
+        from filelock import Timeout  # late, as in `local.py`
+
+        if self.trim(to_share=_SHARE_LEFT):
+            return True
+        try:
+            with self.local.lock("trim").acquire(timeout=_TRIM_S) as lock:
+                return lock is not None
+        except Timeout:
+            return False
+
     def trim(self, to_share: float = 1) -> int:
         """Delete the blobs that were not used for longest until no more than the limit, and than this share of what is
-        here, is left; the bytes freed on the disk.
+        here, is left; the bytes of what was deleted.
 
-        One process at a time; for the others 0 is freed. Blobs that were used a moment ago stay, so more may be left.
+        One process at a time; for the others it is 0. Blobs that were used a moment ago stay, so more may be left.
         """
         from filelock import Timeout  # late, as in `local.py`
 
@@ -119,14 +134,14 @@ class Cache:
         if total <= self._limit_bytes and to_share == 1:
             return 0
         to_bytes = min(self._limit_bytes * _TRIMMED, total * to_share)
-        before = shutil.disk_usage(self.local.root).free
+        freed = 0
         for blob in blobs:
             if total <= to_bytes or blob.idle_s < self.idle_s:
                 break
-            self.local.collect(blob.sha256, self.idle_s)
-            collect(old_place(self.local.root, blob.sha256), self.idle_s)
+            freed += self.local.collect(blob.sha256, self.idle_s)
+            freed += collect(old_place(self.local.root, blob.sha256), self.idle_s)
             total -= blob.size_bytes
-        return max(0, shutil.disk_usage(self.local.root).free - before)
+        return freed
 
 
 def old_place(root: Path, sha256: str) -> Path:

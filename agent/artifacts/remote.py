@@ -6,6 +6,7 @@ holds the same files under the same names. The cache may be deleted while nothin
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -160,10 +161,17 @@ class RemoteArtifacts:
         with self._asking("uploading a blob"):
             if self._objects.size(_key(blob.sha256)) == blob.size_bytes:
                 return
-            if file == self._local.place_of(blob.sha256) and not self._cache.has(blob.sha256, blob.size_bytes):
+            # A name of its own is that of a file which was hashed as it was written; others are the cache's.
+            if file.stat().st_nlink > 1 or file == self._local.place_of(blob.sha256):
+                self._require_whole(file, blob)
+            self._objects.put(file, _key(blob.sha256), blob.sha256)
+
+    def _require_whole(self, file: Path, blob: Blob) -> None:
+        """Raises Damaged, and deletes a file of the cache that is not what its name says."""
+        with file.open("rb") as opened:
+            if hashlib.file_digest(opened, "sha256").hexdigest() != blob.sha256:
                 self._local.delete(blob.sha256)
                 raise Damaged(f"Blob {blob.sha256} was damaged in the cache {self._local.root}. Put its content again.")
-            self._objects.put(file, _key(blob.sha256), blob.sha256)
 
     def _use(self, sha256: str, use: Callable[[], Used]) -> Used:
         """What `use` gives with the blob on this machine."""
@@ -173,6 +181,9 @@ class RemoteArtifacts:
                 return use()
             except NotFound:
                 continue
+            except StorageFailed:
+                if self._local.exists(sha256):
+                    raise  # else it was deleted while it was linked or copied: the cache was full
         self._fetch(sha256)
         return use()
 

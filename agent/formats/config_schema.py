@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import Problem
@@ -25,8 +26,11 @@ KINDS = ("train", "inference")
 _KEYWORDS = (
     *("type", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength"),
     *("items", "minItems", "maxItems", "properties", "required", "additionalProperties"),
-    *("title", "description", "default", "examples", "$schema", "$comment"),
+    *("title", "description", "default", "examples", "$comment"),
 )
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_MOST_VALUES = 20_000  # in a config, each of which may be compared with ...
+_LONGEST_ENUM = 200  # ... so many
 _WORDS = {
     "null": "null",
     "boolean": "true or false",
@@ -65,11 +69,15 @@ def parse_schemas(
         return {}, [Problem(file, "", "is not an object of the keys train and inference.", remedy)]
     problems = [Problem(file, shown(key), "appears twice in one object.", "Keep one of them.") for key in twice]
     for kind, schema in schemas.items():
+        if isinstance(schema, dict) and (dialect := schema.pop("$schema", _DIALECT)) != _DIALECT:  # at the top only
+            remedy = f"Write {_DIALECT}, or nothing."
+            problems.append(Problem(file, f"{kind}.$schema", f"{shown(str(dialect))!r} is not supported.", remedy))
         problems += _faults(schema, kind, file)
     if problems:
         return {}, problems
     for index, preset in enumerate(presets):
-        schema, config = schemas.get(preset.get("type", "")), preset.get("config")
+        kind, config = preset.get("type"), preset.get("config")
+        schema = schemas.get(kind) if isinstance(kind, str) else None
         if schema is not None and isinstance(config, dict) and (sentence := refusal(schema, config)):
             remedy = f"Change the preset or {CONFIG_SCHEMA}."
             problems.append(Problem("predefined_run_configs.json", f"[{index}].config", f"{sentence}.", remedy))
@@ -80,8 +88,20 @@ def refusal(schema: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
     """Why the schema refuses the config: a sentence about the first such value, with its path; None: it does not."""
     from jsonschema import Draft202012Validator  # 50 ms to load, and most plugins have no schema
 
+    if not _is_of_bounded_size(config):
+        return f"the config has more than {_MOST_VALUES:,} values; a plugin with {CONFIG_SCHEMA} takes no more"
     error = next(iter(Draft202012Validator(schema).iter_errors(config)), None)
     return None if error is None else _sentence(error)
+
+
+def _is_of_bounded_size(config: Any) -> bool:
+    left, number = [config], 0
+    while left and number <= _MOST_VALUES:
+        value = left.pop()
+        number += 1
+        inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+        left += islice(inner, _MOST_VALUES + 1)
+    return number <= _MOST_VALUES
 
 
 def _faults(schema: Any, place: str, file: str) -> Iterator[Problem]:
@@ -89,6 +109,8 @@ def _faults(schema: Any, place: str, file: str) -> Iterator[Problem]:
     if not isinstance(schema, dict):
         yield Problem(file, shown(place), "is not an object.", 'Write {"type": ...}.')
         return
+    if isinstance(enum := schema.get("enum"), list) and len(enum) > _LONGEST_ENUM:
+        yield Problem(file, shown(f"{place}.enum"), f"has {len(enum)} values.", f"Write at most {_LONGEST_ENUM}.")
     for key in schema.keys() - set(_KEYWORDS):
         yield Problem(file, shown(place), f"{shown(key)!r} is not supported.", f"Use {', '.join(_KEYWORDS)}.")
     if fault := _shape_fault({key: value for key, value in schema.items() if key not in ("properties", "items")}):

@@ -71,8 +71,9 @@ def jpeg_shape(file: BinaryIO) -> Shape:
 def png_shape(file: BinaryIO) -> Shape:
     """Every chunk is looked at; the checksums of those that hold the image are checked."""
     file.seek(_PNG_START)
-    shape, bits, seen, orientation = None, 1, [b""], 1
-    while seen[-1] != b"IEND":
+    shape, bits, orientation = None, 1, 1
+    last, has_pixels = b"", False
+    while last != b"IEND":
         head = file.read(8)
         if len(head) < 8:
             raise Damaged(f"ends early. {_AGAIN}")
@@ -89,11 +90,12 @@ def png_shape(file: BinaryIO) -> Shape:
                 raise Damaged(sentence)
         elif kind == b"eXIf" and orientation == 1:
             orientation = tiff_orientation(content)
-        if kind == b"IDAT" and b"IDAT" in seen and seen[-1] != b"IDAT":
-            raise Damaged("has its pixels in PNG chunks that are not in a row. Save it again.")
-        if kind != seen[-1]:
-            seen.append(kind)
-    if shape is None or b"IDAT" not in seen:
+        if kind == b"IDAT":
+            if has_pixels and last != b"IDAT":
+                raise Damaged("has its pixels in PNG chunks that are not in a row. Save it again.")
+            has_pixels = True
+        last = kind
+    if shape is None or not has_pixels:
         raise Damaged(f"holds no pixels. {_AGAIN}")
     if sentence := png_claim(shape.width, shape.height, bits, file.tell()):
         raise Damaged(sentence)

@@ -181,6 +181,19 @@ def test_a_damaged_file_here_is_not_what_is_uploaded(here, there):
     assert not here.exists(small.sha256)
 
 
+def test_a_link_of_a_damaged_file_of_the_cache_is_not_uploaded(here, there, tmp_path):
+    blob = there.put_bytes(os.urandom(BIG))
+    here.bring([blob])
+    os.link(here.path(blob.sha256), tmp_path / "half")
+    there.delete(blob.sha256)
+    rot(here.path(blob.sha256), b"x" * BIG)
+
+    with pytest.raises(StorageFailed, match="was damaged in the cache"):
+        here._upload(tmp_path / "half", blob)
+    assert not here.exists(blob.sha256)
+    assert here.path(blob.sha256) is None
+
+
 def rot_and_put(artifacts, blob):
     place = artifacts._local.place_of(blob.sha256)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -245,6 +258,53 @@ def test_for_a_full_disk_the_cache_makes_room(there, url, tmp_path, monkeypatch)
     here.bring(blobs[2:])
 
     assert [here.path(blob.sha256) is not None for blob in blobs] == [False, True, True]
+
+
+def test_all_that_find_the_disk_full_wait_for_the_one_that_makes_room(there, url, tmp_path, monkeypatch):
+    full, waiting = threading.Event(), threading.Event()
+
+    class Small(HalfMade):
+        def require_space(self, folder, size_bytes, what, *, may_use_reserve=False):
+            if full.is_set():
+                raise DiskFull("full")
+
+    trim = Cache.trim
+
+    def told_trim(self, to_share=1.0):
+        freed = trim(self, to_share)
+        if to_share < 1 and not freed:
+            waiting.set()  # another makes room at this moment
+        return freed
+
+    monkeypatch.setattr(Cache, "trim", told_trim)
+    here = open_artifacts(url, cache_dir=tmp_path / "here", half_made=Small(tmp_path / "half"))
+    blob = there.put_bytes(b"bytes")
+    full.set()
+    with here.lock("trim"):
+        bringing = threading.Thread(target=here.bring, args=([blob],))
+        bringing.start()
+        assert waiting.wait(30)
+        full.clear()
+    bringing.join(30)
+
+    assert here.path(blob.sha256) is not None
+
+
+def test_a_blob_that_is_deleted_while_it_is_linked_is_fetched_again(there, here, monkeypatch, tmp_path):
+    blob = there.put_bytes(b"bytes")
+    here.bring([blob])
+    place, left = LocalArtifacts.place, [1]
+
+    def lose_and_place(self, sha256, *arguments):
+        if left and left.pop():
+            here.path(sha256).unlink()
+            raise StorageFailed("no such file")
+        return place(self, sha256, *arguments)
+
+    monkeypatch.setattr(LocalArtifacts, "place", lose_and_place)
+    here.place(blob.sha256, tmp_path / "image", "shared")
+
+    assert (tmp_path / "image").read_bytes() == b"bytes"
 
 
 def test_one_process_at_a_time_trims(url, there, tmp_path):

@@ -200,6 +200,12 @@ def test_a_variable_that_is_no_setting_is_named_with_the_nearest_one_and_stops_n
         ("AGENT_HOME", "/tmp/caf\udce9", "is not UTF-8"),
         ("AGENT_ARTIFACTS_URL", "~nobody-here/x", "a user whom this machine does not know"),
         ("AGENT_ARTIFACTS_URL", "http://[", "it is no URL"),
+        ("AGENT_ARTIFACTS_URL", "s3://key:xyz/zy@bucket", "write / as %2F"),
+        ("AGENT_ARTIFACTS_URL", "s3://key:xyz#zy@bucket", "# as %23"),
+        ("AGENT_ARTIFACTS_URL", "s3://key:xyz?zy@bucket", "? as %3F"),
+        ("AGENT_ARTIFACTS_URL", "simplecache::s3://key:xyzzy@bucket", "it is no URL"),
+        ("AGENT_ARTIFACTS_ENDPOINT", "http://key:xyzzy@host:port", "it is no URL"),
+        ("AGENT_ARTIFACTS_ENDPOINT", "http://host/?secret=xyzzy", "write https://host"),
         ("AGENT_HOME", "~nobody-here/x", "a user whom this machine does not know"),
     ],
 )
@@ -211,6 +217,7 @@ def test_a_wrong_variable_is_said_by_its_name(agent, name, value, words):
     assert code == 2
     assert f"environment: {name}: " in said
     assert words in said
+    assert "xyz" not in said, "a part of an address may be a password"
 
 
 @pytest.mark.parametrize("host", [" ", "a\nb", "ü" * 100, "0" * 300, "no.such.host.invalid"])

@@ -79,6 +79,12 @@ def test_schemas_are_given_by_kind_of_task():
         ('{"train": {"additionalProperties": {}}}', "additionalProperties is neither true nor false"),
         ('{"train": {"items": {"pattern": "(a+)+$"}}}', "train[]: 'pattern' is not supported"),
         ('{"train": {"$ref": "http://example.com/schema"}}', "'$ref' is not supported"),
+        ('{"train": {"$schema": "http://json-schema.org/draft-07/schema#"}}', "train.$schema: "),
+        (
+            '{"train": {"properties": {"lr": {"$schema": "http://json-schema.org/schema#"}}}}',
+            "'$schema' is not supported",
+        ),
+        (json.dumps({"train": {"enum": list(range(201))}}), "train.enum: has 201 values"),
         ('{"train": {}, "train": {}}', "train: appears twice in one object"),
         (json.dumps({"train": {"title": "x" * MAX_SCHEMA_BYTES}}), "is larger than 256 KiB"),
     ],
@@ -102,6 +108,26 @@ def test_a_preset_that_its_own_schema_refuses_is_a_problem():
     (problem,) = problems
     assert (problem.file, problem.place) == ("predefined_run_configs.json", "[1].config")
     assert problem.sentence == "epochs is 0; it must be at least 1."
+
+
+@pytest.mark.parametrize("kind", [["train"], {}, None, 1])
+def test_a_preset_of_no_kind_is_not_held_against_a_schema(kind):
+    assert parse_schemas(json.dumps({"train": SCHEMA}).encode(), [{"type": kind, "config": {}}]) == (
+        {"train": SCHEMA},
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    "config", [{"a": [0] * 20_000}, {str(key): {} for key in range(20_000)}, {"a": [[0]] * 10_000}]
+)
+def test_a_config_of_very_many_values_is_refused_before_each_is_compared(config):
+    assert "more than 20,000 values" in str(refusal(SCHEMA, {"epochs": 1, **config}))
+
+
+def test_the_dialect_of_a_schema_may_be_named():
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    assert parse_schemas(json.dumps({"train": {**dialect, **SCHEMA}}).encode(), []) == ({"train": SCHEMA}, [])
 
 
 _LEAVES = (

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
+import time
 import zlib
 
 import pytest
@@ -151,3 +152,33 @@ def test_what_is_no_image_gets_a_sentence(data, sentence):
 def test_any_bytes_give_a_header_or_a_sentence(start, rest):
     with contextlib.suppress(NotAnImage):
         assert read(start + rest).width > 0
+
+
+def png_of_many_chunks(count):
+    """A PNG whose kinds of chunk alternate `count` times before as many empty ones of pixels."""
+    plain = saved("PNG")
+    at, end = plain.index(b"IDAT") - 4, plain.index(b"IEND") - 4
+    return plain[:at] + (chunk(b"tEXt", b"") + chunk(b"zTXt", b"")) * count + plain[at:end] + chunk(
+        b"IDAT", b""
+    ) * count + plain[end:]  # fmt: skip
+
+
+def test_a_png_is_read_in_a_time_that_grows_with_its_chunks():
+    def effort(count):
+        data, times = png_of_many_chunks(count), []
+        for _ in range(3):
+            begin = time.process_time()
+            assert read(data).width == 8
+            times.append(time.process_time() - begin)
+        return min(times)
+
+    assert effort(16_000) < 30 * effort(2_000)  # 8 times the chunks; each looked for among all before: 64 times
+
+
+def test_pixels_of_a_png_in_two_places_are_refused():
+    plain = saved("PNG")
+    end = plain.index(b"IEND") - 4
+    apart = plain[:end] + chunk(b"tEXt", b"") + chunk(b"IDAT", b"") + plain[end:]
+
+    with pytest.raises(NotAnImage, match="not in a row"):
+        read(apart)
