@@ -68,9 +68,15 @@ def build(docker_engine, base_image):
 
 
 def run(docker_engine, reference, command):
-    return docker_engine.client.containers.run(
-        reference, entrypoint=["sh", "-c", command], remove=True, network_mode="none"
-    ).decode()
+    """What the command prints in a container; read at its end, because an engine may cut a followed log short."""
+    container = docker_engine.client.containers.run(
+        reference, entrypoint=["sh", "-c", command], detach=True, network_mode="none"
+    )
+    try:
+        assert container.wait()["StatusCode"] == 0
+        return container.logs().decode()
+    finally:
+        container.remove(force=True)
 
 
 def test_an_official_dockerfile_builds_unchanged_and_carries_the_official_labels(plugin, build, docker_engine):

@@ -32,7 +32,7 @@ def open_tab(site):
         tab.on("pageerror", lambda error: site.complaints.append(str(error)))
         if script:
             tab.add_init_script(script)
-        tab.goto(site.server.url + path)
+        site.go(path, tab)
         return tab
 
     yield open_tab

@@ -13,6 +13,7 @@ import pytest
 from agent.artifacts import open_artifacts
 from agent.cli.signals import LEAVE_S
 from agent.domain import Task, TaskStatus
+from agent.engines.frames import FrameParser
 from agent.installation import Installation
 from agent.settings import Settings
 from agent.store import Store, open_store
@@ -23,6 +24,7 @@ from tests.support.postgres import PostgresServer, running_postgres
 pytestmark = pytest.mark.timeout(180)
 
 LINES = 300
+STDERR = 2
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -106,12 +108,12 @@ def reaches(store: Store, reached: Callable[[Task], bool]) -> Task:
 
 
 def printed(cli: Cli, task: Task) -> bytes:
-    """What the plugin has printed so far, as its engine has it."""
+    """What the plugin has printed so far, stderr alone, as its engine has it."""
     if task.engine == "docker":
-        command = ["docker", "logs", str(task.container_id)]
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True).stdout
+        return subprocess.run(["docker", "logs", str(task.container_id)], capture_output=True, check=True).stderr
     (output,) = (cli.home / "processes").glob("*/output")
-    return output.read_bytes()
+    frames = FrameParser().feed(output.read_bytes())  # a line may be written, and kept, in several pieces
+    return b"".join(piece for stream, piece in frames if stream == STDERR)
 
 
 def runs_on(cli: Cli, task: Task, lines: int) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,11 @@ def open_browser(profile: Path) -> Iterator[BrowserContext]:
         context.close()
 
 
+def _note_cut_off(cut_off: list[str], request: Request) -> None:
+    if request.resource_type in ("script", "stylesheet") and NETWORK_CHANGED in (request.failure or ""):
+        cut_off.append(request.url)
+
+
 @dataclass
 class Site:
     store: Store
@@ -81,19 +87,23 @@ class Site:
     page: Page
     restart: Callable[[], None]
     complaints: list[str] = field(default_factory=list)
-    cut_off: list[str] = field(default_factory=list)  # addresses of scripts and sheets that the browser gave up
 
-    def go(self, path: str) -> None:
+    def go(self, path: str, page: Page | None = None) -> None:
         """Open a page, again when the browser gave up because a container of another test changed the networks."""
+        tab = page or self.page
         for _ in range(5):
-            self.cut_off.clear()
+            cut_off: list[str] = []
+            note = partial(_note_cut_off, cut_off)
+            tab.on("requestfailed", note)
             try:
-                self.page.goto(self.server.url + path)
+                tab.goto(self.server.url + path)
             except PlaywrightError as error:
                 if NETWORK_CHANGED not in str(error):
                     raise
                 continue
-            if not self.cut_off:  # else a script of the page may be missing
+            finally:
+                tab.remove_listener("requestfailed", note)
+            if not cut_off:  # else a script of the page may be missing, and it is about to load itself again
                 return
         pytest.fail(f"the networks of this machine changed while {path} was loaded, five times")
 
@@ -121,12 +131,7 @@ def open_site(browser: BrowserContext, tmp_path: Path) -> Iterator[Site]:
             if message.type in ("error", "warning") and NETWORK_CHANGED not in message.text:
                 made.complaints.append(message.text)
 
-        def note(request: Request) -> None:
-            if request.resource_type in ("script", "stylesheet") and NETWORK_CHANGED in (request.failure or ""):
-                made.cut_off.append(request.url)
-
         page.on("console", keep)
-        page.on("requestfailed", note)
         page.on("pageerror", lambda error: made.complaints.append(str(error)))
         assert server.served is not None
         # The cookie is enough: each test opens its own page. Others follow the link as a user does.

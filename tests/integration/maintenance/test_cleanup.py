@@ -13,10 +13,12 @@ from agent.formats.task_dir import TaskDir
 from agent.installation import Installation, container_labels
 from agent.maintenance.cleanup import find_orphans
 from agent.settings import Settings
-from agent.store import open_store
+from agent.store import Fate, open_store
 from tests.support.fake_engine import FakeEngine
 from tests.support.inputs import ODD, Cli, write_model, write_project
 from tests.support.tasks import queue_task
+
+AGAIN = Fate(None, {"message": "attempt 2", "event_type": "TASK_RESTARTS", "fields": {}})
 
 
 @pytest.fixture
@@ -66,8 +68,7 @@ def test_the_container_of_an_earlier_attempt_goes(installation, tasks):
             store.nodes.put("n", "lab")
             store.tasks.launching(task_id, engine="process", spec={}, image_digest=None)
             store.tasks.take_over("again", gone={"me"}, node="n", task_id=task_id)
-            note = {"message": "attempt 2", "event_type": "TASK_RESTARTS", "fields": {}}
-            assert store.tasks.lose(task_id, "n", end=None, note=note).attempt == 2
+            assert store.tasks.lose(task_id, "n", 1, lambda *facts: AGAIN).attempt == 2
 
 
 def fill(folder):

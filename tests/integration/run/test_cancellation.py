@@ -447,18 +447,27 @@ def test_an_outcome_decided_before_the_start_is_recorded_once_by_the_next_agent(
     assert not bench.engine.containers
 
 
-def test_checkpoints_that_another_agent_goes_on_with_are_not_failed(bench: Bench) -> None:
-    task = bench.claim()
+def test_checkpoints_that_another_agent_goes_on_with_are_not_failed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, taken_over, publish = bench.claim(), threading.Event(), bench.store.checkpoints.publish
+
+    def publish_late(*words: Any, **agent: Any) -> Any:
+        taken_over.wait()
+        return publish(*words, **agent)
+
+    monkeypatch.setattr(bench.store.checkpoints, "publish", publish_late)
     run = Run(task, bench.installation, Shutdown())
     run.folder.create(task.type)
     lines = [parse_line(checkpoint(index), Stream.STDERR, 1) for index in range(2)]
     run.recorder.record(lines)
     run.recorder.flush()
-    bench.take_over(task.id)
     for seq, line in enumerate(lines, start=1):
         assert isinstance(line.body, CheckpointReported)
         write_checkpoint(run.folder.results, line.body.index)
         run.uploader.checkpoint(seq, line.body)
+    bench.take_over(task.id)
+    taken_over.set()
     with pytest.raises(TakenOver):  # what it would publish is refused
         run.uploader.finish()
     states = [row.state for row in bench.store.checkpoints.list(task.id)]
