@@ -373,7 +373,7 @@ class TaskImage(NewTaskImage):
 class EngineInfo:
     """An engine as it describes itself: all that a container's specification depends on."""
 
-    name: str  # "docker" or "process"
+    name: str  # "docker", "process" or "pod"
     version: str
     has_nvidia: bool  # the nvidia runtime, or for processes: CUDA devices on this machine
     can_mount_over: bool  # whether `data/` can be mounted read-only over the task folder

@@ -170,7 +170,7 @@ class Settings(BaseSettings):
     tasks_dir: Folder = None  # task folders as the agent sees them
     tasks_host_dir: Folder = None  # the same folder as the engine sees it (agent in a container)
 
-    engine: Literal["auto", "docker", "process"] = "auto"
+    engine: Literal["auto", "docker", "process", "pod"] = "auto"  # pod: set in pods, by who makes them
     gpus: str = "auto"  # auto, none, all, or ids: 0,2
     pull: Literal["missing", "always", "never"] = "missing"
     registry: str = "local"  # first part of the names of images built from plugin folders

@@ -114,12 +114,17 @@ def launch_options(options: TaskOptions, settings: Settings, engine: EngineInfo)
 
 
 def is_hardened(options: TaskOptions, settings: Settings, engine: str) -> bool:
-    """Whether the task runs in a hardened container. `engine` is a name, also `auto`. BadInput for processes."""
+    """Whether the task runs in a hardened container. `engine` is a name, also `auto`. BadInput for processes and pods."""
     hardened = options.hardened or settings.hardened
     if hardened and engine == "process":
         raise BadInput(
             "the process engine cannot run a task hardened, for a process on this machine has no walls around it; "
             "use --engine docker, or leave --hardened and AGENT_HARDENED out"
+        )
+    if hardened and engine == "pod":
+        raise BadInput(
+            "the agent cannot harden a plugin's container in a pod, which Kubernetes has made before; "
+            "leave --hardened and AGENT_HARDENED out, or use --engine docker"
         )
     return hardened
 
@@ -158,7 +163,7 @@ def gpu_choice(wanted: str, engine: EngineInfo) -> GpuChoice:
     the engine lists no nvidia runtime: it may have the hook alone, and reports an error otherwise. Raises BadInput.
     """
     ids = _device_ids(wanted)
-    runtime = "nvidia" if engine.has_nvidia and engine.name != "process" else None
+    runtime = "nvidia" if engine.has_nvidia and engine.name == "docker" else None
     match ids:
         case "none":
             return GpuChoice(None, None)
@@ -183,6 +188,8 @@ def _device_ids(wanted: str) -> str:
 
 def _gpu_env(gpu: GpuChoice, engine: EngineInfo) -> Mapping[str, str]:
     """Variables that enforce the choice where no device request does: in processes, and by a default nvidia runtime."""
+    if engine.name == "pod":  # the kubelet has given the container its GPUs, and with them its variables
+        return {}
     if engine.name == "process":
         if gpu.gpus == "all":
             return {}

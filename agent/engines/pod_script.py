@@ -16,7 +16,7 @@ STARTED = "started"  # the plugin was started, and never will be again
 OUT, ERR = "out", "err"  # what it printed
 EXIT = "exit"  # how it ended, lines of a key and a value; the last file
 
-START, TERM, KILL, END = "start", "term", "kill", "end"  # the words; END ends what was not started
+START, TERM, KILL, END = "start", "term", "kill", "end"  # the words; END ends a script that waits, never a plugin
 
 # The first lines of START_FILE: tell which process the plugin's first one is, and let go of the pipe.
 PROLOGUE = 'echo "first $$" >&3\nexec 3>&-\n'
@@ -101,7 +101,7 @@ _sly_kill() {
     _sly_turn=0
     while _sly_signal KILL; do
         _sly_turn=$((_sly_turn + 1))
-        [ $_sly_turn -lt 500 ] || return 0
+        [ $_sly_turn -lt 200 ] || return 0
         [ $_sly_turn -lt 50 ] || [ $$ -ne 1 ] || kill -s KILL -1 2>/dev/null
         _sly_nap
     done
@@ -115,7 +115,7 @@ _sly_listen() {
         case $_sly_word in
             first) _sly_first=${_sly_first:-$_sly_more} ;;
             term) _sly_signal TERM ;;
-            kill | end) _sly_kill ;;
+            kill) _sly_kill ;;
         esac
     done
 }
@@ -143,7 +143,7 @@ while :; do
     read -r _sly_word _sly_more <&3 || continue  # a signal
     case $_sly_word in
         start) break ;;
-        end) _sly_end 0 0 0 'it was not started' ;;
+        end | kill) _sly_end 137 0 0 'it was ended before its start' ;;
     esac
 done
 
@@ -172,7 +172,7 @@ for _sly_keeper in $_sly_spared; do
     _sly_turn=0
     while _sly_look "$_sly_keeper"; do
         _sly_turn=$((_sly_turn + 1))
-        [ $_sly_turn -lt 500 ] || kill -s KILL "$_sly_keeper"
+        [ $_sly_turn -lt 200 ] || kill -s KILL "$_sly_keeper"
         _sly_nap
     done
     wait "$_sly_keeper" || _sly_lost=1

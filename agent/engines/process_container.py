@@ -7,24 +7,19 @@ import json
 import os
 import shutil
 import signal
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers.api import BaseObserver
-from watchdog.observers.polling import PollingObserver
 
 from agent.domain import ExitResult
 from agent.engines import Frame, task_of
 from agent.engines.frames import FrameParser
 from agent.engines.usage import Usage, usage_of_processes
-from agent.fs.watching import new_observer
+from agent.engines.waking import LOOK_AGAIN_S, woken_by_changes
 
 READ_BYTES = 1 << 20
-LOOK_AGAIN_S = 1.0  # a killed watcher writes no file, so no change wakes the reader
 RUN_VARIABLE = "SLY_RUN_ID"  # in the environment of everything a run starts
 KILL_S = 15.0  # for the watcher to end every process; then they are killed from here
 
@@ -60,7 +55,7 @@ class ProcessContainer:
         except FileNotFoundError:  # removed
             return
         parser = FrameParser()
-        with file, _woken_by_changes(self._state) as changed:
+        with file, woken_by_changes(self._state) as changed:
             while True:
                 changed.clear()
                 ended = self._ended()  # asked before reading, so that the last bytes are read
@@ -83,7 +78,7 @@ class ProcessContainer:
 
     def wait(self) -> ExitResult:
         if not self._ended():
-            with _woken_by_changes(self._state) as changed:
+            with woken_by_changes(self._state) as changed:
                 while not self._ended():
                     changed.wait(LOOK_AGAIN_S)
                     changed.clear()
@@ -153,35 +148,3 @@ class ProcessContainer:
             process = psutil.Process(int((self._state / "pid").read_text()))
             return process if self._is_watched() else None
         return None
-
-
-class _Wake(FileSystemEventHandler):
-    def __init__(self, changed: threading.Event) -> None:
-        self._changed = changed
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        # Reading the files makes events, too (opened, closed): waking on them would never end.
-        if event.event_type in ("modified", "created", "moved"):
-            self._changed.set()
-
-
-@contextmanager
-def _woken_by_changes(folder: Path) -> Iterator[threading.Event]:
-    """An event that is set whenever a file in this folder changes."""
-    changed = threading.Event()
-    observer: BaseObserver | None = None
-    try:
-        observer = new_observer()
-        observer.schedule(_Wake(changed), str(folder))
-        observer.start()
-    except OSError:  # the user's number of inotify instances is used up
-        if observer is not None:
-            observer.stop()
-        observer = PollingObserver(timeout=0.1)
-        observer.schedule(_Wake(changed), str(folder))
-        observer.start()
-    try:
-        yield changed
-    finally:
-        observer.stop()
-        observer.join()

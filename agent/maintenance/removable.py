@@ -44,7 +44,7 @@ class Removable:
 def open_engines(installation: Installation) -> list[Engine]:
     """Every engine of the settings that answers."""
     engines: list[Engine] = []
-    for name in ("process", "docker"):
+    for name in ("pod",) if installation.settings.engine == "pod" else ("process", "docker"):
         if name == "docker" and installation.settings.engine == "process":
             continue
         with suppress(AgentError):
