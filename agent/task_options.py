@@ -114,7 +114,10 @@ def launch_options(options: TaskOptions, settings: Settings, engine: EngineInfo)
 
 
 def is_hardened(options: TaskOptions, settings: Settings, engine: str) -> bool:
-    """Whether the task runs in a hardened container. `engine` is a name, also `auto`. BadInput for processes and pods."""
+    """Whether the task runs in a hardened container. `engine` is a name, also `auto`.
+
+    Raises BadInput for processes and pods.
+    """
     hardened = options.hardened or settings.hardened
     if hardened and engine == "process":
         raise BadInput(

@@ -14,7 +14,6 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -180,9 +179,6 @@ class PodEngine:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _all(self) -> list[PodContainer]:
-        found = []
-        with suppress(FileNotFoundError):
-            for file in sorted(self._state_dir.glob(f"*/{SPEC_FILE}")):
-                if not file.parent.suffix and (spec := read_spec(file)) is not None:
-                    found.append(PodContainer(self._control, file.parent, spec))
-        return found
+        files = [file for file in sorted(self._state_dir.glob(f"*/{SPEC_FILE}")) if not file.parent.suffix]
+        specs = [(file.parent, read_spec(file)) for file in files]
+        return [PodContainer(self._control, state, spec) for state, spec in specs if spec is not None]

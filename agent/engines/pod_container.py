@@ -76,8 +76,7 @@ class PodContainer:
             while True:
                 changed.clear()
                 ended = self.is_over()  # asked before reading, so that the last bytes are read
-                for frames in merged.more():
-                    yield frames
+                yield from merged.more()
                 self._lost = self._lost or streams.lost
                 if ended:
                     return

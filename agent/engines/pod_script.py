@@ -98,6 +98,8 @@ _sly_signal() {
 # Kill until nobody is left; those who print last are heard. A plugin that starts processes faster than they are found
 # is killed in one stroke, together with those who write its output down.
 _sly_kill() {
+    # Its first process first: a shell would print that what it waits for was killed.
+    [ -z "$_sly_first" ] || { _sly_look "$_sly_first" && _sly_is_ours && kill -s KILL "$_sly_first"; } 2>/dev/null
     _sly_turn=0
     while _sly_signal KILL; do
         _sly_turn=$((_sly_turn + 1))
@@ -159,8 +161,9 @@ rm -f "$_sly/out.pipe" "$_sly/err.pipe"
 _sly_spared="$_sly_out $_sly_err"
 _sly_listen >/dev/null 5>&- 6>&- &
 
-# In the foreground: a shell has its background ignore SIGINT.
-/bin/sh -e "$_sly/start.sh" </dev/null >&5 2>&6 5>&- 6>&-
+# In the foreground, because a shell has its background ignore SIGINT; in a shell of its own, because this one would say
+# on the plugin's stderr that the plugin was killed.
+(exec /bin/sh -e "$_sly/start.sh" </dev/null >&5 2>&6 5>&- 6>&-)
 _sly_code=$?
 
 trap '' TERM INT HUP
@@ -175,7 +178,14 @@ for _sly_keeper in $_sly_spared; do
         [ $_sly_turn -lt 200 ] || kill -s KILL "$_sly_keeper"
         _sly_nap
     done
-    wait "$_sly_keeper" || _sly_lost=1
+    for _sly_turn in 1 2 3 4; do  # bash first tells of the signals that this script has caught
+        wait "$_sly_keeper"
+        case $? in
+            0) break ;;
+            129 | 130 | 143) ;;
+            *) _sly_lost=1 && break ;;
+        esac
+    done
 done
 _sly_count_ooms
 _sly_end "$_sly_code" $((_sly_ooms > _sly_ooms_before)) $_sly_lost ''
