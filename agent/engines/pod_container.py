@@ -143,6 +143,7 @@ class PodContainer:
         self.kill()
         self._restore_ownership()
         if was_started:  # else the script waits for its start
+            self._control.send(KILL)  # a plugin may have written its end itself, and gone on
             self._control.remove()
         self.forget()
 

@@ -15,6 +15,7 @@ from agent.task_options import RequestedOptions, gpu_choice, launch_options, res
 
 DOCKER = EngineInfo("docker", "28.0", has_nvidia=False, can_mount_over=True)
 NVIDIA = replace(DOCKER, has_nvidia=True)
+POD = EngineInfo("pod", "linux", has_nvidia=True, can_mount_over=False, is_local=False)
 PROCESS = EngineInfo("process", "linux", has_nvidia=True, can_mount_over=True)
 
 
@@ -102,3 +103,15 @@ def test_gpus_are_chosen_by_the_option_and_by_what_the_engine_has(wanted, engine
 def test_gpus_that_cannot_be_read_are_refused(wanted):
     with pytest.raises(BadInput, match="auto, none, all"):
         gpu_choice(wanted, NVIDIA)
+
+
+@pytest.mark.parametrize("gpus", ["auto", "none", "all", "0,1"])
+def test_in_a_pod_nothing_is_said_about_gpus_and_no_variable_hides_them(gpus):
+    """The kubelet has given the container its GPUs, and with them its variables, before the agent ran."""
+    launched = launch_options(TaskOptions(gpus=gpus), Settings(), POD)
+    assert (launched.env, launched.runtime, launched.remarks) == ({}, None, ())
+
+
+def test_in_a_pod_no_task_is_hardened():
+    with pytest.raises(BadInput, match="which Kubernetes has made before"):
+        launch_options(TaskOptions(hardened=True), Settings(), POD)

@@ -419,6 +419,8 @@ def test_an_end_that_the_script_did_not_write_is_an_end_nobody_knows(one, forged
     result = container.wait()
     assert result.exit_code == 255
     assert "spoilt" in result.error
+    container.remove()
+    assert one.process.wait(20) == 0  # and it does not go on behind the agent's back
 
 
 def test_a_container_that_lost_its_mark_and_its_life_still_ends(one):
