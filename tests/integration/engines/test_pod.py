@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -309,10 +310,10 @@ def _sequence(told: bytes) -> list[tuple[int, int]]:
 
 
 def test_readers_that_are_killed_at_any_instant_all_read_the_same_sequence(one):
-    """The plugin prints numbered lines on both streams; readers are killed after more and more bytes."""
+    """The plugin prints numbered lines on both streams; two readers at a time are killed after more and more bytes."""
     code = """
         import sys, time
-        for n in range(3000):
+        for n in range(6000):
             print(f"out {n}", flush=True)
             print(f"err {n}", file=sys.stderr, flush=True)
             if n % 100 == 0:
@@ -321,17 +322,38 @@ def test_readers_that_are_killed_at_any_instant_all_read_the_same_sequence(one):
     container = one.engine.start(python_spec(code))
     told = []
     for turn in range(8):
-        with _read(one) as reader:
-            told.append(reader.stdout.read(1 + 997 * turn))
-            reader.kill()
-            told[-1] += reader.stdout.read()
-    whole = [(stream, byte) for batch in container.output() for stream, data in batch for byte in data]
+        with _read(one) as reader, _read(one) as another:
+            begun = [(each, each.stdout.read(1 + 997 * turn)) for each in (reader, another)]
+            for each, beginning in begun:
+                each.kill()
+                told.append(beginning + each.stdout.read())
+    whole = _flat(container.output())
     for stream, word in ((1, "out"), (2, "err")):
-        expected = "".join(f"{word} {n}\n" for n in range(3000)).encode()
+        expected = "".join(f"{word} {n}\n" for n in range(6000)).encode()
         assert bytes(byte for number, byte in whole if number == stream) == expected
     for part in told:
         assert _sequence(part) == whole[: len(_sequence(part))]
     assert container.wait() == ExitResult(0)
+
+
+def test_readers_at_the_same_moment_read_the_same_sequence(one):
+    """Each appends what it finds first; a lock keeps them apart."""
+    code = """
+        import os
+        for n in range(20000):
+            os.write(1 + n % 2, b"%d\\n" % n)
+    """
+    container = one.engine.start(python_spec(code))
+    with ThreadPoolExecutor(6) as readers:
+        told = list(readers.map(lambda _: _flat(container.output()), range(6)))
+    assert told == [told[0]] * 6
+    for stream in (1, 2):
+        expected = "".join(f"{n}\n" for n in range(stream - 1, 20000, 2)).encode()
+        assert bytes(byte for number, byte in told[0] if number == stream) == expected
+
+
+def _flat(batches):
+    return [(stream, byte) for batch in batches for stream, data in batch for byte in data]
 
 
 def test_whatever_a_dying_agent_leaves_of_its_file_nothing_is_lost_or_kept_twice(one):
