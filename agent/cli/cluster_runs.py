@@ -9,6 +9,7 @@ import typer
 from agent.cli import show
 from agent.cli.installation import open_installation
 from agent.cli.signals import interruptible
+from agent.domain import TaskStatus
 from agent.errors import StorageFailed
 from agent.logs import log_to_stderr
 
@@ -48,4 +49,7 @@ def run_in_job(task_id: int, number: int) -> None:
             raise
         show.err.print(f"task {task_id} is given back: {error}", markup=False)
         raise typer.Exit(GIVEN_BACK) from None
+    if ended.status is TaskStatus.QUEUED:
+        show.err.print(f"task {task_id} is queued for attempt {ended.attempt}", markup=False)
+        raise typer.Exit(GIVEN_BACK)
     raise typer.Exit(exit_code(ended))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from agent import liveness
 from agent.clusters import Cluster, How, Job, JobRefused, JobRequest, JobState
-from agent.clusters.ending import Verdict, end_task, verdict_of
+from agent.clusters.ending import LOST, Verdict, end_task, lose_task, verdict_of
 from agent.domain import Task, TaskStatus
 from agent.errors import NotFound
 from agent.logs import about_task
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from agent.installation import Installation
     from agent.store import Placement
 
-AGAIN = frozenset({How.NODE_FAILED, How.PREEMPTED, How.VANISHED, How.GIVEN_BACK})  # not the task's fault
-MOST_PLACEMENTS = 5  # of a task whose agent never began, without those that a node gave back
+AGAIN = LOST | {How.GIVEN_BACK}  # not the task's fault
+MOST_PLACEMENTS = 5  # whose agents never began, without those that a node gave back
 UNKNOWN_S = 45.0  # so long a job that the cluster does not know may still come up: its `sbatch` outlives a controller
 END_S = 60.0  # for an agent to end after its task
 
@@ -181,9 +181,8 @@ class Controller:
         elif placement.job is None:
             self._submit(placement, task)
         elif not has_agent:
-            self._settle_ended(
-                placement, task, Job(placement.job, placement.label, JobState.ENDED, how=How.VANISHED), has_agent=False
-            )
+            gone = Job(placement.job, placement.label, JobState.ENDED, node=placement.node or "", how=How.VANISHED)
+            self._settle_ended(placement, task, gone, has_agent=False)
 
     def _is_to_be_cancelled(self, task: Task, job: Job, memory: _Memory, *, has_agent: bool) -> bool:
         """Whether its task has ended, or is to be stopped and no agent does it."""
@@ -213,22 +212,30 @@ class Controller:
             self._end_task(placement, task, job, verdict)
 
     def _is_placed_again(self, placement: Placement, how: How) -> bool:
-        if how is How.GIVEN_BACK:
-            return True
+        if how is How.GIVEN_BACK or (placement.claimed_at is not None and how is not How.CANCELLED):
+            return True  # its agent put the task into the queue, whatever became of the job then
         history = self._placements.of_task(placement.task_id)
-        return how in AGAIN and sum(one.how != How.GIVEN_BACK for one in history) < MOST_PLACEMENTS
+        never_began = sum(one.claimed_at is None and one.how != How.GIVEN_BACK for one in history)
+        return how in AGAIN and never_began < MOST_PLACEMENTS
 
     def _end_task(self, placement: Placement, task: Task, job: Job, verdict: Verdict) -> None:
-        """Record the end of a task that no agent runs any more. A policy of restarts may place it again from here."""
-        said = self._cluster.log(placement.label, job.id) if placement.claimed_at is None else ""
-        taken = self._placements.take(placement, self._controller, self._agent_id)
-        if taken is not None:
-            ended = end_task(
-                self._installation, taken, verdict.with_log(said), has_begun=placement.claimed_at is not None
-            )
-            log.warning("task %s: %s (%s)", task.id, ended.status.value, ended.message)
+        """Record the end of a task that no agent runs any more, or queue it for another attempt."""
         assert job.how is not None
+        if job.how in LOST and placement.claimed_at is not None:
+            changed = lose_task(self._installation, task, placement, self._controller, verdict)
+        else:
+            changed = self._taken_to_its_end(placement, job, verdict)
+        if changed is not None:
+            log.warning("task %s: %s (%s)", task.id, changed.status.value, changed.message or verdict.sentence)
         self._end(placement, job.how, verdict.sentence, job)
+
+    def _taken_to_its_end(self, placement: Placement, job: Job, verdict: Verdict) -> Task | None:
+        has_begun = placement.claimed_at is not None
+        said = "" if has_begun else self._cluster.log(placement.label, job.id)
+        taken = self._placements.take(placement, self._controller, self._agent_id)
+        if taken is None:
+            return None
+        return end_task(self._installation, taken, verdict.with_log(said), has_begun=has_begun)
 
     def _end(self, placement: Placement, how: How, why: str, job: Job | None = None) -> None:
         ended_at = job.ended_at if job is not None else None

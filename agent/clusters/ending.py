@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.clusters import How, Job
@@ -11,11 +12,13 @@ from agent.domain import CheckpointState, Task, TaskStatus
 from agent.events.model import Stream
 from agent.formats.task_dir import TaskDir
 from agent.recorder import Recorder
+from agent.run.loss import Loss, fate_of
 from agent.run.outcome import closing_event, status_of
 from agent.run.telling import tell_end
 
 if TYPE_CHECKING:
     from agent.installation import Installation
+    from agent.store import Placement
 
 _LOG_LINES = 5  # of the agent's log that are quoted
 _VERDICTS = {
@@ -39,6 +42,8 @@ _VERDICTS = {
     How.CANCELLED: ("job_cancelled", "{who} was cancelled on the cluster, not by `agent task stop`"),
     How.VANISHED: ("node_lost", "the cluster does not know {who} any more, and its agent is silent"),
 }
+LOST = frozenset({How.NODE_FAILED, How.PREEMPTED, How.VANISHED})  # through no fault of the task: it may begin anew
+LOST_REASONS = frozenset(_VERDICTS[how][0] for how in LOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,21 @@ def end_task(installation: Installation, task: Task, verdict: Verdict, *, has_be
     )
     tell_end(installation, ended)
     return ended
+
+
+def lose_task(
+    installation: Installation, task: Task, placement: Placement, controller: str, verdict: Verdict
+) -> Task | None:
+    """Take a task from its agent, which was lost with its job: it ends, or is queued for another attempt.
+
+    None where that is no longer to be done.
+    """
+    loss = Loss(verdict.reason, verdict.sentence, placement.node)
+    decide = partial(fate_of, loss=loss)
+    changed = installation.store.placements.lose(placement, controller, task.agent_id, decide)
+    if changed is not None and changed.status.is_final:
+        tell_end(installation, changed)
+    return changed
 
 
 def _close_log(installation: Installation, task: Task, status: TaskStatus, reason: str, message: str) -> None:

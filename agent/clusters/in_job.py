@@ -11,20 +11,24 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.clusters import Job, JobState
-from agent.clusters.ending import verdict_of
-from agent.domain import Task
+from agent.clusters.ending import LOST_REASONS, verdict_of
+from agent.domain import Task, TaskStatus
 from agent.errors import AgentError, StorageFailed
 from agent.patience import Patience
 from agent.run.cancellation import Cancelled, Cause
+from agent.run.loss import Loss
+from agent.run.resume import CONTAINER_LOST
 from agent.run.run_task import run_task
 from agent.worker.conditions import STORAGE, pauses
 from agent.worker.presence import alive
 
 if TYPE_CHECKING:
     from agent.installation import Installation
+    from agent.run.outcome import Outcome
     from agent.run.shutdown import Shutdown
 
 log = logging.getLogger("agent")
@@ -46,7 +50,7 @@ class OwnJob:
 
 
 def run_placed(installation: Installation, task_id: int, number: int, job: OwnJob, shutdown: Shutdown) -> Task:
-    """Run the task of this placement; gives it as it ended.
+    """Run the task of this placement; gives it as it ended, or queued for another attempt, which another job runs.
 
     Raises Conflict when the placement is not this job's or is over, Cancelled with the cause GIVEN_BACK when this node
     cannot run the task now, and as `run_task`.
@@ -67,7 +71,13 @@ def run_placed(installation: Installation, task_id: int, number: int, job: OwnJo
             if task.options.gpus != "none":  # numbers of devices mean nothing here: the job has those it was given
                 task = replace(task, options=replace(task.options, gpus="auto"))
             try:
-                return run_task(task, installation, shutdown=shutdown, is_patient=True)
+                left = run_task(
+                    task, installation, shutdown=shutdown, is_patient=True, loss_of=partial(loss_in_job, job)
+                )
+                if left.status is not TaskStatus.QUEUED or shutdown.is_asked:
+                    return left
+                log.warning("task %s: attempt %s begins in this job", task_id, left.attempt)
+                continue
             except Cancelled as cancelled:
                 if cancelled.cause is not Cause.POSTPONED:
                     raise
@@ -78,6 +88,16 @@ def run_placed(installation: Installation, task_id: int, number: int, job: OwnJo
                 if shutdown.is_asked:
                     raise
             shutdown.wait(next(wait_s))
+
+
+def loss_in_job(job: OwnJob, outcome: Outcome) -> Loss | None:
+    """Whether the end of a run in this job is the cluster's doing, so that another attempt may follow. Pure."""
+    if outcome.reason in LOST_REASONS:
+        return Loss(outcome.reason, outcome.message, job.node)
+    if outcome.reason == CONTAINER_LOST and job.restarts > 0:
+        said = f"the cluster has started job {job.id} again, now on {job.node}, and what ran before is gone"
+        return Loss(outcome.reason, said, job.node)
+    return None
 
 
 def why_job_ends(job: OwnJob) -> Cancelled:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import traceback
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.domain import TaskStatus
@@ -15,6 +16,7 @@ from agent.errors import AgentError, ArtifactsAway, EngineUnavailable, StorageFa
 from agent.events.model import Level
 from agent.run.attempt import is_fenced
 from agent.run.cancellation import Cancelled, Cause, cancellation
+from agent.run.loss import Loss, fate_of, has_restarts_left
 from agent.run.machine import is_at_fault
 from agent.run.outcome import Outcome, closing_event, outcome_of
 from agent.run.telling import tell_end
@@ -139,6 +141,9 @@ def _record(run: Run, outcome: Outcome, error: BaseException | None) -> None:
     tasks, task_id, agent_id = run.installation.store.tasks, run.task.id, run.task.agent_id
     reason, message, exit_code = outcome.reason, outcome.message or None, outcome.exit_code
     run.recorder.flush()  # lines that could not be committed before are in the container's log only
+    if (loss := run.loss_of(outcome)) is not None and has_restarts_left(run.task):
+        _begin_anew(run, loss)
+        return
     tasks.decide(task_id, reason=reason, message=message, exit_code=exit_code, agent_id=agent_id)
     _tidy(run, outcome)
     last = closing_event(outcome.status, reason, outcome.message)
@@ -150,17 +155,23 @@ def _record(run: Run, outcome: Outcome, error: BaseException | None) -> None:
     tell_end(run.installation, ended)
 
 
+def _begin_anew(run: Run, loss: Loss) -> None:
+    """Queue the task for another attempt, with nothing of this one left here, unless it was to be stopped meanwhile."""
+    _remove_container(run)
+    run.folder.clean()  # an attempt that begins here empties what is left
+    task = run.task
+    decide = partial(fate_of, loss=loss)
+    changed = run.installation.store.tasks.lose_own(task.id, task.agent_id, task.attempt, decide)
+    if changed.status.is_final:
+        tell_end(run.installation, changed)
+
+
 def _tidy(run: Run, outcome: Outcome) -> None:
     """No container left, the folder kept or cleaned as the settings say. Reports, never fails the task."""
     settings = run.installation.settings
     failed = outcome.status is TaskStatus.ERROR
     clean = settings.delete_task_dir_on_failure if failed else settings.delete_task_dir_on_finish
-    try:
-        if (container := run.started_container()) is not None:
-            container.kill()
-            container.remove()
-    except AgentError as error:  # an engine that does not answer now; the sweep asks it again
-        run.recorder.note(f"could not tidy up after the task: {error}", level=Level.WARN)
+    _remove_container(run)
     if clean and (left := run.folder.clean()):
         run.recorder.note(f"could not tidy up after the task: {left[0]} cannot be deleted", level=Level.WARN)
     elif not clean and not failed:  # a failed task's folder is kept until the settings say otherwise
@@ -168,3 +179,12 @@ def _tidy(run: Run, outcome: Outcome) -> None:
             run.folder.keep()
         except OSError as error:
             run.recorder.note(f"a later clean may remove {run.folder.path}: {error.strerror}", level=Level.WARN)
+
+
+def _remove_container(run: Run) -> None:
+    try:
+        if (container := run.started_container()) is not None:
+            container.kill()
+            container.remove()
+    except AgentError as error:  # an engine that does not answer now; the sweep asks it again
+        run.recorder.note(f"could not tidy up after the task: {error}", level=Level.WARN)

@@ -6,18 +6,14 @@ node write nothing more about these tasks; when they come back they remove the c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.domain import NODE_LOST, Checkpoint, CheckpointState, Task, TaskStatus
+from agent.domain import NODE_LOST, Task, TaskStatus
 from agent.errors import Conflict
-from agent.events.model import Level
-from agent.run.cancellation import Cancelled
-from agent.run.outcome import closing_event, status_of
+from agent.run.loss import Loss, fate_of
 from agent.run.telling import tell_end
-from agent.store import Fate
 
 if TYPE_CHECKING:
     from agent.installation import Installation
@@ -35,35 +31,9 @@ class Declared:
     queued: tuple[Task, ...]  # for another attempt
 
 
-def fate_of(task: Task, checkpoints: Sequence[Checkpoint], stop_cause: str | None, *, node: str) -> Fate:
-    """Pure. An end that was decided or demanded before the node was lost stays the end; else the task's option counts.
-
-    `checkpoints` are the task's whose models are there; `stop_cause` says why it was to be stopped, `node` is a name.
-    """
-    if task.reason is not None:
-        return _end(status_of(task.reason), task.reason, task.message or "")
-    said = f"node {node}, on which it ran, was declared lost"
-    if task.stop_requested:
-        reason = Cancelled.requested(stop_cause).reason
-        return _end(status_of(reason), reason, f"it was to be stopped, and {said}")
-    published = [c for c in checkpoints if c.state is CheckpointState.PUBLISHED and c.model_id is not None]
-    last = max(published, key=lambda checkpoint: checkpoint.seq, default=None)
-    if task.attempt > task.options.restarts:
-        kept = "no checkpoint had been kept"
-        if published:
-            kept = f"its {len(published)} checkpoints are kept" if len(published) > 1 else "its checkpoint is kept"
-        return _end(TaskStatus.ERROR, NODE_LOST, f"{said}; {kept}")
-    start = f"checkpoint {last.index} (model {last.model_id})" if last else "its first model"
-    fields = {"attempt": task.attempt + 1, "node": node, "model_id": last.model_id if last else task.model_id}
-    message = f"attempt {task.attempt + 1} of {task.options.restarts + 1}: {said}; it goes on from {start}"
-    note = {"message": message, "event_type": "TASK_RESTARTS", "fields": fields, "level": Level.WARN}
-    return Fate(None, note, last.model_id if last else None)
-
-
-def _end(status: TaskStatus, reason: str, message: str) -> Fate:
-    last = closing_event(status, reason, message)
-    note = {"message": "TASK_END", "event_type": last.event_type, "fields": last.fields, "level": last.level}
-    return Fate((status, reason, message), note)
+def declared(node: str) -> Loss:
+    """The loss of a node of this name."""
+    return Loss(NODE_LOST, f"node {node}, on which it ran, was declared lost", node)
 
 
 def declare_lost(installation: Installation, node: NodeView, *, force: bool = False) -> Declared:
@@ -81,7 +51,7 @@ def declare_lost(installation: Installation, node: NodeView, *, force: bool = Fa
     for task in reversed(store.tasks.list(statuses=_LIVE, limit=_ALL, archived=None)):
         if task.node != node.id or task.engine is None:
             continue
-        changed = store.tasks.lose(task.id, node.id, task.attempt, partial(fate_of, node=node.name))
+        changed = store.tasks.lose(task.id, node.id, task.attempt, partial(fate_of, loss=declared(node.name)))
         if changed is not None:
             (ended if changed.status.is_final else queued).append(changed)
     for task in ended:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.engines import Container
     from agent.run.run import Run
 
+CONTAINER_LOST = "container_lost"
 ENGINE_PATIENCE_S = 120.0  # for an engine that restarts together with the agent: a container may be waiting there
 
 
@@ -41,7 +42,7 @@ def find_container(run: Run) -> Container | None:
         run.interrupts.raise_if_cancelled()
         raise PluginFailed(
             "the container vanished while no agent was watching; what it printed before is kept",
-            reason="container_lost",
+            reason=CONTAINER_LOST,
         )
     return container
 

@@ -8,7 +8,7 @@ on, or recorded before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from agent.engines import Container, Engine
     from agent.installation import Installation
     from agent.run.collect import Collected
+    from agent.run.loss import Loss
+    from agent.run.outcome import Outcome
     from agent.run.shutdown import Shutdown
     from agent.run.stage import Staged
     from agent.store import Store
@@ -51,8 +53,20 @@ WAITS = "TASK_WAITS"  # the type of the agent's note why a task waits
 class Run:
     """A task being run: its folder, recorder, uploader and container. Leaving the `with` block records the end."""
 
-    def __init__(self, task: Task, installation: Installation, shutdown: Shutdown, *, is_patient: bool = False) -> None:
-        """With `is_patient` the task waits for a machine that cannot run it now; else it fails at once."""
+    def __init__(
+        self,
+        task: Task,
+        installation: Installation,
+        shutdown: Shutdown,
+        *,
+        is_patient: bool = False,
+        loss_of: Callable[[Outcome], Loss | None] = lambda _: None,
+    ) -> None:
+        """With `is_patient` the task waits for a machine that cannot run it now; else it fails at once.
+
+        `loss_of` says of an end whether it was no fault of the task, so that another attempt may follow.
+        """
+        self.loss_of = loss_of
         self.patience = Patience(shutdown.wait)
         self.store_at_once = installation.store  # for threads that have more to do than to wait for an answer
         store, settings = self.patience.of(installation.store), installation.settings

@@ -8,12 +8,16 @@ The verbs are in `run.py`, the recording of the end in `closing.py`; the task's 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent.domain import Step, Task
 from agent.errors import ArtifactsAway, StoreBusy
 from agent.installation import Installation
 from agent.logs import about_task
 from agent.run.cancellation import Cancelled
 from agent.run.collect import collect
+from agent.run.loss import Loss
+from agent.run.outcome import Outcome
 from agent.run.run import Run
 from agent.run.shutdown import Shutdown
 from agent.run.stage import StagingProgress, stage
@@ -21,7 +25,12 @@ from agent.run.telling import telling
 
 
 def run_task(
-    task: Task, installation: Installation, *, shutdown: Shutdown | None = None, is_patient: bool = False
+    task: Task,
+    installation: Installation,
+    *,
+    shutdown: Shutdown | None = None,
+    is_patient: bool = False,
+    loss_of: Callable[[Outcome], Loss | None] = lambda _: None,
 ) -> Task:
     """Run a task this agent has claimed, or go on with a task that a dead agent left; gives it as it ended.
 
@@ -29,7 +38,8 @@ def run_task(
     expected failure of the task raises: how it ended is in its status, reason and message. Raises TakenOver when
     another agent has the task now, Cancelled when this agent left it, and StorageFailed when the end could not be
     recorded. The task has not ended then, and running it again goes on from here. With `is_patient`, a task that this
-    machine cannot run now does not end: Cancelled says whether it is queued again or still this agent's.
+    machine cannot run now does not end: Cancelled says whether it is queued again or still this agent's. `loss_of` says
+    of an end whether it was the cluster's doing: then the task is queued for another attempt, if it has one left.
 
     A store that does not answer is waited for. If `shutdown` is asked for meanwhile, the task is left, also where it
     was to be stopped: its end cannot be recorded.
@@ -37,7 +47,7 @@ def run_task(
     shutdown = shutdown or Shutdown()
     with about_task(task.id):
         try:
-            run = Run(task, installation, shutdown, is_patient=is_patient)
+            run = Run(task, installation, shutdown, is_patient=is_patient, loss_of=loss_of)
             _live(run)
             return run.installation.store.tasks.get(task.id)
         except (StoreBusy, ArtifactsAway) as away:

@@ -250,14 +250,15 @@ def add_note(
     event_type: str | None,
     fields: Mapping[str, Any],
     level: Level = Level.INFO,
+    opens_log: bool = False,
 ) -> None:
-    """Note something about a task that no agent has, if it has a log."""
+    """Note something about a task that no agent has, if it has a log, or with `opens_log` in any case."""
     last = connection.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.task_id == task_id)).scalar()
-    if last is None:
+    if last is None and not opens_log:
         return
     note = LogLines(task_id).note(message, level, event_type, fields, now_us())
     insert = BulkInsert(database, events, _NOTE_COLUMNS, same={"task_id": task_id})
-    insert.run(connection, gather([EventRow(last + 1, note)]).notes)
+    insert.run(connection, gather([EventRow((last or 0) + 1, note)]).notes)
     counted = sa.update(tasks).where(tasks.c.id == task_id).values(events_count=tasks.c.events_count + 1)
     connection.execute(counted)
 

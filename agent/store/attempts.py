@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.domain import FINAL, NODE_LOST, Attempt, Checkpoint, CheckpointState, Task, TaskStatus
+from agent.events.model import Stream
 from agent.store.append import add_note
 from agent.store.checkpoints import to_checkpoint
 from agent.store.columns import clean, from_us_or_none, now_us
@@ -63,26 +64,30 @@ def end_attempt(connection: sa.Connection, row: sa.Row[Any], reason: str | None,
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What becomes of a task of a lost node: `end` is its status, reason and message; None: another attempt."""
+    """What becomes of a task that was taken from its agent: its status, reason and message; None: another attempt."""
 
     end: tuple[TaskStatus, str, str] | None
     note: Mapping[str, Any] = field(repr=False)  # the event that tells it, as `add_note` takes it
+    attempt_end: tuple[str, str] = (NODE_LOST, "its node was lost")  # reason and message of the attempt that is over
     model_id: int | None = None  # from which another attempt starts; None: from the task's own
 
 
 Decide = Callable[[Task, Sequence[Checkpoint], str | None], Fate]
+IsLost = Callable[[sa.Connection, sa.Row[Any]], bool]
 
 
-def lose(database: Database, id_: int, node: str, attempt: int, decide: Decide) -> Task | None:
-    """Take a task from the node that launched this attempt and is lost: end it, or queue another attempt.
+def lose(
+    database: Database, id_: int, is_lost: IsLost, decide: Decide, *, keeps_placement: bool = False
+) -> Task | None:
+    """Take a task from its agent: end it, or queue another attempt. None where `is_lost` does not hold for its row.
 
     `decide` says which, from the task, its checkpoints whose models are there, and why its stop was requested, as they
-    are while nobody can change them. The agent that had the task can write about it no more. None where the
-    task is no longer the node's, or in another attempt.
+    are while nobody can change them. The agent that had the task can write about it no more. With `keeps_placement`
+    another attempt belongs to the same placement, until its job has ended: a cluster may start that job once more.
     """
     with database.writing(asks=[id_, QUEUE]) as connection:
         row = lock_task(connection, id_)
-        if TaskStatus(row.status).is_final or row.node != node or row.engine is None or row.attempt != attempt:
+        if not is_lost(connection, row):
             return None
         stop_cause = connection.execute(sa.select(tasks.c.stop_cause).where(tasks.c.id == id_)).scalar()
         usable = _usable(connection, id_)
@@ -93,13 +98,14 @@ def lose(database: Database, id_: int, node: str, attempt: int, decide: Decide) 
         lost = (checkpoints.c.task_id == id_, checkpoints.c.state == CheckpointState.SNAPSHOT.value)
         failed = {"state": CheckpointState.FAILED.value, "reason": NODE_LOST}
         connection.execute(sa.update(checkpoints).where(*lost).values(failed))
-        add_note(database, connection, id_, **fate.note)
+        if fate.end is None or not _is_closed(connection, id_, fate.note["event_type"]):
+            add_note(database, connection, id_, **fate.note, opens_log=True)
+        end_attempt(connection, row, *fate.attempt_end)
         if fate.end is not None:
             status, reason, message = fate.end
-            end_attempt(connection, row, reason, message)
             changed = {"status": status.value, "reason": reason, "message": clean(message), "finished_us": now_us()}
             return change_task(connection, id_, {**changed, "agent_id": None})
-        end_attempt(connection, row, NODE_LOST, "its node was lost")
+        _have_begun(database, connection, row)
         last_seq = sa.select(sa.func.coalesce(sa.func.max(events.c.seq), 0)).where(events.c.task_id == id_)
         connection.execute(
             sa.insert(attempts).values(
@@ -109,8 +115,27 @@ def lose(database: Database, id_: int, node: str, attempt: int, decide: Decide) 
                 model_id=row.model_id if fate.model_id is None else fate.model_id,
             )
         )
-        again = {"status": TaskStatus.QUEUED.value, "attempt": row.attempt + 1}
-        return change_task(connection, id_, {**_AS_NEW, **again})
+        again = {**_AS_NEW, "status": TaskStatus.QUEUED.value, "attempt": row.attempt + 1}
+        if keeps_placement:
+            del again["placement"]
+        return change_task(connection, id_, again)
+
+
+def _have_begun(database: Database, connection: sa.Connection, row: sa.Row[Any]) -> None:
+    """An attempt that was lost before its launch is one of the task's, too."""
+    said = {"node": row.node, "agent_id": row.agent_id, "ended_us": now_us()}
+    new = database.insert(attempts).values(
+        task_id=row.id, number=row.attempt, first_seq=1, model_id=row.model_id, **said
+    )
+    connection.execute(new.on_conflict_do_nothing(index_elements=["task_id", "number"]))
+
+
+def _is_closed(connection: sa.Connection, id_: int, event_type: str) -> bool:
+    """Whether the agent that had the task wrote the last event of its log, and did not live to end it."""
+    found = sa.select(events.c.seq).where(
+        events.c.task_id == id_, events.c.stream == int(Stream.AGENT), events.c.event_type == event_type
+    )
+    return connection.execute(found.limit(1)).first() is not None
 
 
 def starts_from(model_id: int) -> sa.ColumnElement[bool]:

@@ -17,10 +17,11 @@ import sqlalchemy as sa
 from agent.domain import FINAL, Task, TaskStatus
 from agent.errors import Conflict
 from agent.store.among import among
+from agent.store.attempts import Decide, lose
 from agent.store.cluster_control import ClusterControl, require_control
 from agent.store.columns import clean, clean_or_none, from_us, from_us_or_none, now_us, to_us
 from agent.store.schema import clusters, placements, tasks
-from agent.store.task_claims import LIVE, UNCLAIMED
+from agent.store.task_claims import LIVE
 from agent.store.task_rows import TASK_COLUMNS, change_task, lock_task, to_task
 
 NEVER_TOLD = "placing"  # the cluster may know the job or not
@@ -202,6 +203,19 @@ class Placements(ClusterControl):
                 changed["status"] = TaskStatus.CONSUMED.value
             return change_task(connection, placement.task_id, changed)
 
+    def lose(self, placement: Placement, controller: str, agent_id: str | None, decide: Decide) -> Task | None:
+        """Take a task from this agent, which was lost with the placement's job: `attempts.lose` says how.
+
+        None when the task has ended, was placed anew, or is another agent's.
+        """
+
+        def is_lost(connection: sa.Connection, row: sa.Row[Any]) -> bool:
+            require_control(connection, placement.cluster, controller)
+            is_its = row.agent_id == agent_id and _is_placed_so(connection, placement.task_id, placement.number)
+            return is_its and TaskStatus(row.status) in LIVE
+
+        return lose(self._db, placement.task_id, is_lost, decide, keeps_placement=True)
+
     def forget_jobs(self) -> None:
         """Of the copy of a store: the jobs are those of the installation that was copied. Its tasks are not placed."""
         ended = {"state": "ended", "how": "vanished", "why": "its installation was restored", "ended_us": now_us()}
@@ -260,7 +274,7 @@ class Placements(ClusterControl):
             )
             claimed: dict[str, Any] = {"agent_id": agent_id, "node": home}
             if status is TaskStatus.QUEUED:
-                claimed = {**UNCLAIMED, **claimed, "status": TaskStatus.CONSUMED.value}
+                claimed["status"] = TaskStatus.CONSUMED.value
             return change_task(connection, task_id, claimed)
 
 

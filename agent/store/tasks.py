@@ -236,8 +236,31 @@ class Tasks(TaskClaims, Described[Task]):
             change_task(connection, id, {"reason": reason, "message": said, "exit_code": exit_code})
 
     def lose(self, id: int, node: str, attempt: int, decide: Decide) -> Task | None:  # noqa: A002
-        """Take a task from its lost node: `attempts.lose` says how."""
-        return lose(self._db, id, node, attempt, decide)
+        """Take a task from the lost node that launched this attempt: `attempts.lose` says how.
+
+        None where the task is no longer the node's, or in another attempt.
+        """
+
+        def is_lost(_: sa.Connection, row: sa.Row[Any]) -> bool:
+            is_there = row.node == node and row.engine is not None and row.attempt == attempt
+            return is_there and not TaskStatus(row.status).is_final
+
+        return lose(self._db, id, is_lost, decide)
+
+    def lose_own(self, id: int, agent_id: str | None, attempt: int, decide: Decide) -> Task:  # noqa: A002
+        """As `lose`, by the agent that has the task, which goes on with its placement. Gives it as it is then.
+
+        TakenOver unless this attempt is the agent's. It may say the same again, when it lost the answer.
+        """
+
+        def is_lost(_: sa.Connection, row: sa.Row[Any]) -> bool:
+            if row.attempt != attempt or TaskStatus(row.status).is_final:
+                return False
+            if row.agent_id != agent_id:
+                raise taken_over(id)
+            return True
+
+        return lose(self._db, id, is_lost, decide, keeps_placement=True) or self.get(id)
 
     def set_result_project(self, id: int, project_id: int, *, agent_id: str | None = None) -> None:  # noqa: A002
         self._set(id, agent_id, result_project_id=project_id)

@@ -14,10 +14,12 @@ from agent.artifacts import open_artifacts
 from agent.clusters import ClusterUnavailable, How, JobState
 from agent.clusters.control import controlling
 from agent.clusters.controller import MOST_PLACEMENTS, Controller
-from agent.domain import NewModel, NewProject, NewTask, Task, TaskOptions, TaskStatus, TaskType
-from agent.errors import Conflict
+from agent.domain import CheckpointState, NewModel, NewProject, NewTask, Task, TaskOptions, TaskStatus, TaskType
+from agent.errors import Conflict, TakenOver
+from agent.events.model import CheckpointReported
 from agent.installation import Installation
-from agent.run.lost_node import fate_of
+from agent.run.loss import Loss, fate_of
+from agent.run.lost_node import declared
 from agent.settings import Settings
 from agent.store import open_store
 from tests.support.fake_cluster import FakeCluster
@@ -454,7 +456,7 @@ def test_a_task_that_is_started_anew_leaves_its_job_which_is_cancelled(bench: Be
     bench.store.tasks.launching(task.id, engine="process", spec={}, image_digest=None, agent_id=agent)
     bench.turn(controller)
 
-    assert bench.store.tasks.lose(task.id, "home", 1, partial(fate_of, node="n1")) is not None
+    assert bench.store.tasks.lose(task.id, "home", 1, partial(fate_of, loss=declared("n1"))) is not None
     bench.turn(controller)
     bench.turn(controller)
 
@@ -462,6 +464,173 @@ def test_a_task_that_is_started_anew_leaves_its_job_which_is_cancelled(bench: Be
     assert bench.store.tasks.get(task.id).status is TaskStatus.QUEUED
     bench.work()
     assert bench.store.tasks.get(task.id).status is TaskStatus.FINISHED
+
+
+def begin(bench: Bench, *, restarts: int = 0, agent: str = "agent:1:a") -> tuple[Task, str]:
+    """A task whose agent has launched it in a job that runs, and the id of the job."""
+    task = bench.store.tasks.add(replace(bench._new, options=TaskOptions(restarts=restarts)))
+    bench.turn(bench.take_control())
+    job = str(bench.store.placements.of_task(task.id)[-1].job)
+    bench.cluster.start(job)
+    launch(bench, task, job, agent=agent)
+    return task, job
+
+
+def launch(bench: Bench, task: Task, job: str, *, agent: str) -> None:
+    bench.claim(task, job, agent=agent, home="home")
+    bench.store.tasks.become(task.id, TaskStatus.STARTED, agent_id=agent)
+    bench.store.tasks.launching(task.id, engine="process", spec={}, image_digest=None, agent_id=agent)
+
+
+LOSSES = [
+    (How.NODE_FAILED, "node_lost", "the node of fake job 1 on n1 failed"),
+    (How.PREEMPTED, "job_preempted", "fake job 1 on n1 had to make room for other jobs, or somebody requeued it"),
+    (How.VANISHED, "node_lost", "the cluster does not know fake job 1 on n1 any more, and its agent is silent"),
+]
+
+
+def lose_job(bench: Bench, job: str, how: How) -> None:
+    if how is How.VANISHED:
+        del bench.cluster.jobs[job]
+    else:
+        bench.cluster.end(job, how)
+
+
+@pytest.mark.parametrize(("how", "reason", "said"), LOSSES)
+def test_a_task_whose_job_is_lost_begins_anew_from_its_last_checkpoint(
+    bench: Bench, how: How, reason: str, said: str
+) -> None:
+    task, job = begin(bench, restarts=1)
+    reported = CheckpointReported(1, "00000001", 10, False, None)
+    kept = bench.store.checkpoints.add(task.id, 1, reported, agent_id="agent:1:a")
+    model = bench.store.checkpoints.publish(kept.id, NewModel("ck", "2" * 64, 10, {}), agent_id="agent:1:a")
+    bench.store.checkpoints.add(task.id, 2, reported, agent_id="agent:1:a")  # its files were on the node only
+    lose_job(bench, job, how)
+    controller = bench.take_control("next")
+    bench.turn(controller)
+    bench.turn(controller)
+
+    again = bench.store.tasks.get(task.id)
+    assert (again.status, again.attempt, again.reason) == (TaskStatus.QUEUED, 2, None)
+    first, second = bench.store.attempts.list(task.id)
+    assert (first.reason, first.message) == (reason, said)
+    assert (second.model_id, second.started_at) == (model.id, None)
+    assert [one.how for one in bench.store.placements.of_task(task.id)] == [how.value, None]
+    (note,) = [event for event in bench.store.events.after(task.id) if event.event_type == "TASK_RESTARTS"]
+    assert note.message == f"attempt 2 of 2: {said}; it goes on from checkpoint 1 (model {model.id})"
+    assert [c.state for c in bench.store.checkpoints.list(task.id)] == [
+        CheckpointState.PUBLISHED,
+        CheckpointState.FAILED,
+    ]
+    with pytest.raises(TakenOver):
+        bench.store.tasks.become(task.id, TaskStatus.FINISHED, agent_id="agent:1:a")
+    with pytest.raises(Conflict, match="Placement 1 of task 1 is over"):
+        bench.store.placements.claim(task.id, 1, "agent:9:z", job=job, node="n1", restarted=True)
+
+    launch(bench, task, "2", agent="agent:2:b")
+    bench.cluster.end("2", How.NODE_FAILED)
+    bench.turn(controller)
+    ended = bench.store.tasks.get(task.id)
+    assert (ended.status, ended.reason) == (TaskStatus.ERROR, "node_lost")
+    assert ended.message == "the node of fake job 2 failed; its checkpoint is kept"
+
+
+@pytest.mark.parametrize("how", [How.OUT_OF_MEMORY, How.TIME_LIMIT, How.FAILED, How.CANCELLED])
+def test_a_task_whose_job_ends_by_its_own_fault_or_by_hand_does_not_begin_anew(bench: Bench, how: How) -> None:
+    task, job = begin(bench, restarts=3)
+    bench.cluster.end(job, how, 1)
+    bench.turn(bench.take_control("next"))
+    assert (bench.store.tasks.get(task.id).status, bench.store.tasks.get(task.id).attempt) == (TaskStatus.ERROR, 1)
+
+
+def test_an_end_that_was_decided_or_demanded_before_its_job_was_lost_stays_the_end(bench: Bench) -> None:
+    finished, first = begin(bench, restarts=1)
+    stopped, second = begin(bench, restarts=1, agent="agent:2:b")
+    bench.store.tasks.decide(finished.id, reason="finished", message=None, exit_code=0, agent_id="agent:1:a")
+    bench.store.tasks.request_stop(stopped.id)
+    for job in (first, second):
+        bench.cluster.end(job, How.PREEMPTED)
+    bench.turn(bench.take_control("next"))
+
+    ends = [bench.store.tasks.get(task.id) for task in (finished, stopped)]
+    assert [(task.status, task.reason) for task in ends] == [
+        (TaskStatus.FINISHED, "finished"),
+        (TaskStatus.STOPPED, "stopped_by_user"),
+    ]
+
+
+def test_a_task_that_its_agent_has_queued_anew_is_the_restarted_jobs_or_placed_again(bench: Bench) -> None:
+    """The agent in a job that is preempted queues the task; then the cluster starts the job once more, or ends it."""
+    task, job = begin(bench, restarts=2)
+    lose = partial(fate_of, loss=Loss("job_preempted", "fake job 1 had to go", "n1"))
+    assert bench.store.tasks.lose_own(task.id, "agent:1:a", 1, lose).status is TaskStatus.QUEUED
+    assert bench.store.tasks.lose_own(task.id, "agent:1:a", 1, lose).attempt == 2, "its answer may have been lost"
+    controller = bench.take_control("next")
+    bench.turn(controller)
+    assert bench.cluster.cancelled == []
+    launch(bench, task, job, agent="agent:2:b")
+    with pytest.raises(TakenOver):
+        bench.store.tasks.lose_own(task.id, "agent:1:a", 2, lose)
+
+    assert bench.store.tasks.lose_own(task.id, "agent:2:b", 2, lose).attempt == 3
+    bench.cluster.end(job, How.PREEMPTED)
+    bench.turn(controller)
+    bench.turn(bench.take_control("another"))  # whose pauses begin again
+    bench.work()
+    assert bench.store.tasks.get(task.id).status is TaskStatus.FINISHED
+    assert [one.how for one in bench.store.placements.of_task(task.id)] == ["preempted", None]
+
+
+def test_somebody_who_cancels_the_job_of_a_task_that_waits_for_its_next_attempt_ends_the_task(bench: Bench) -> None:
+    task, job = begin(bench, restarts=1)
+    lose = partial(fate_of, loss=Loss("job_preempted", "fake job 1 had to go", "n1"))
+    bench.store.tasks.lose_own(task.id, "agent:1:a", 1, lose)
+    bench.cluster.end(job, How.CANCELLED)
+    bench.turn(bench.take_control("next"))
+    assert bench.store.tasks.get(task.id).reason == "job_cancelled"
+
+
+def test_jobs_whose_agents_had_begun_do_not_use_up_the_placements_of_the_next_attempt(bench: Bench) -> None:
+    task, job = begin(bench, restarts=MOST_PLACEMENTS)
+    for number in range(1, MOST_PLACEMENTS + 1):
+        bench.cluster.end(job, How.NODE_FAILED)
+        bench.turn(bench.take_control(f"after {number}"))
+        job = str(bench.store.placements.of_task(task.id)[-1].job)
+        if number < MOST_PLACEMENTS:
+            launch(bench, task, job, agent=f"agent:{number + 1}:x")
+    bench.cluster.end(job, How.NODE_FAILED)  # before its agent has begun
+    bench.turn(bench.take_control("a"))
+    bench.turn(bench.take_control("b"))
+    bench.work()
+    assert bench.store.tasks.get(task.id).status is TaskStatus.FINISHED
+
+
+def test_whichever_call_a_controller_dies_before_a_lost_job_makes_one_more_attempt(bench: Bench) -> None:
+    deaths = 0
+    for at in range(1, 40):
+        task, job = begin(bench, restarts=1, agent=f"agent:{at}:a")
+        bench.cluster.end(job, How.NODE_FAILED)
+        bench.take_control(f"controller {at}")
+        instants = Instants(at, died, match="placements|tasks|events|checkpoints|cluster")
+        controller = bench.controller(
+            f"controller {at}", store=instants.store(bench.store), cluster=instants.cluster(bench.cluster)
+        )
+        try:
+            controller.follow()
+        except Died:
+            deaths += 1
+            bench.turn(bench.take_control(f"after {at}"))
+        bench.turn(bench.take_control(f"then {at}"))
+        assert bench.store.tasks.get(task.id).attempt == 2
+        notes = [event.event_type for event in bench.store.events.after(task.id)]
+        assert notes.count("TASK_RESTARTS") == 1
+        bench.work()
+        bench.turn(bench.take_control(f"at last {at}"))
+        assert bench.store.tasks.get(task.id).status is TaskStatus.FINISHED
+        assert bench.store.placements.unsettled("fake") == []
+        if deaths < at:
+            break
+    assert deaths >= 4
 
 
 def test_a_task_with_labels_of_nodes_waits_for_an_agent_that_has_them(bench: Bench) -> None:

@@ -13,7 +13,8 @@ from agent.errors import Conflict, TakenOver
 from agent.events.model import CheckpointReported, Stream
 from agent.events.parse import parse_line
 from agent.recorder import Recorder
-from agent.run.lost_node import fate_of
+from agent.run.loss import fate_of
+from agent.run.lost_node import declared
 from agent.store import EventRow, Store
 
 HOLDER, NEXT = "a:1:aaaaaaaa", "b:2:bbbbbbbb"
@@ -39,7 +40,7 @@ def launch(store: Store, new_task: Callable[..., NewTask]) -> Launch:
 
 def lose(store: Store, task: Task) -> Task | None:
     """As the command does it, with the task as it was listed."""
-    return store.tasks.lose(task.id, "lab", task.attempt, partial(fate_of, node="lab"))
+    return store.tasks.lose(task.id, "lab", task.attempt, partial(fate_of, loss=declared("lab")))
 
 
 def published(store: Store, task: Task) -> int:

@@ -1,4 +1,4 @@
-"""What becomes of a task whose node was declared lost, and what another attempt of it starts from."""
+"""What becomes of a task that was taken from its agent, and what another attempt of it starts from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from agent.domain import CheckpointState, TaskStatus
-from agent.run.lost_node import fate_of
+from agent.run.loss import Loss, fate_of
+from agent.run.lost_node import declared
 
 LOST = "node lab, on which it ran, was declared lost"
 
@@ -44,7 +45,7 @@ def checkpoint(seq: int, *, model_id: int | None = None) -> Any:
     ],
 )
 def test_an_end_that_was_decided_or_demanded_stays_the_end(task, checkpoints, end):
-    assert fate_of(task, checkpoints, None, node="lab").end == end
+    assert fate_of(task, checkpoints, None, loss=declared("lab")).end == end
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,28 @@ def test_an_end_that_was_decided_or_demanded_stays_the_end(task, checkpoints, en
     ],
 )
 def test_another_attempt_starts_from_the_last_checkpoint_that_was_kept(checkpoints, model_id, start):
-    fate = fate_of(task(restarts=2), checkpoints, None, node="lab")
+    fate = fate_of(task(restarts=2), checkpoints, None, loss=declared("lab"))
     assert (fate.end, fate.model_id) == (None, model_id)
     assert fate.note["message"] == f"attempt 2 of 3: {LOST}; it goes on from {start}"
-    assert fate.note["fields"] == {"attempt": 2, "node": "lab", "model_id": model_id or 3}
+    assert fate.note["fields"] == {
+        "attempt": 2,
+        "node": "lab",
+        "model_id": model_id or 3,
+        "reason": "node_lost",
+    }
+
+
+@pytest.mark.parametrize("reason", ["job_preempted", "node_lost", "container_lost"])
+def test_a_job_that_its_cluster_took_away_goes_by_the_same_rule(reason):
+    said = "slurm job 12 on n1 had to make room for other jobs"
+    loss, kept = Loss(reason, said, "n1"), [checkpoint(1, model_id=4)]
+    again = fate_of(task(restarts=1), kept, None, loss=loss)
+    assert (again.end, again.model_id, again.attempt_end) == (None, 4, (reason, said))
+    assert again.note["message"] == f"attempt 2 of 2: {said}; it goes on from checkpoint 10 (model 4)"
+    ended = fate_of(task(restarts=1, attempt=2), kept, None, loss=loss)
+    assert ended.end == (TaskStatus.ERROR, reason, f"{said}; its checkpoint is kept")
+    assert fate_of(task(restarts=1, stop_requested=True), kept, None, loss=loss).end == (
+        TaskStatus.STOPPED,
+        "stopped_by_user",
+        f"it was to be stopped, and {said}",
+    )

@@ -1,0 +1,235 @@
+"""The agent in a job that its cluster takes away: what it keeps, and who goes on with the task."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import library
+from agent.artifacts import open_artifacts
+from agent.clusters.in_job import OwnJob, run_placed
+from agent.domain import CheckpointState, Task, TaskStatus
+from agent.formats.task_dir import TaskDir
+from agent.installation import Installation
+from agent.notify import Message
+from agent.recorder import Recorder
+from agent.run.cancellation import Cancelled, Cause
+from agent.run.shutdown import Shutdown
+from agent.settings import Settings
+from agent.store import Store, open_store
+from agent.task_options import RequestedOptions
+from tests.support.fake_engine import FakeEngine, checkpoint, metrics, write_checkpoint
+from tests.support.inputs import COUNTED, write_model, write_project
+from tests.support.tasks import queue_task
+
+PREEMPTED = Cancelled(Cause.JOB_ENDED, "fake job 1 on n1 had to make room for other jobs", reason="job_preempted")
+
+
+class Told:
+    """Messages that were sent."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def announce(self, addresses: str, message: Message) -> None:
+        self.messages.append(message)
+
+    def wait(self) -> None: ...
+
+
+@dataclass
+class Bench:
+    """An installation whose plugin saves two checkpoints, and goes on for ever in the first run of a task."""
+
+    installation: Installation
+    inputs: dict[str, Any]
+    told: Told
+    engine: FakeEngine = field(init=False)
+    saved: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.engine = FakeEngine(self.act)
+
+    @property
+    def store(self) -> Store:
+        return self.installation.store
+
+    def act(self, folder: Path) -> Iterator[str | int | None]:
+        run = len(self.engine.containers) - 1  # it is listed before it begins
+        for number in (1, 2):
+            step = 2 * run + number
+            yield f"run {run} line {number}"
+            yield metrics(float(step), loss=1.0 / step)
+            write_checkpoint(folder / "results", step)
+            yield checkpoint(step, best=True)
+        if run == 0:
+            self.saved.set()
+            yield None
+
+    def queue(self, restarts: int) -> Task:
+        options = RequestedOptions(restarts=restarts)
+        task = queue_task(self.installation, **self.inputs, options=options)
+        assert self.store.placements.control("fake", "me", {}, instead_of=None)
+        placement = self.store.placements.place("fake", "me", task.id, "label")
+        assert placement is not None
+        self.store.placements.follow(placement, "me", state="running", job="1", node="n1")
+        return task
+
+    def run(self, task: Task, starts: int = 0, node: str = "n1", shutdown: Shutdown | None = None) -> Task:
+        return run_placed(self.installation, task.id, 1, OwnJob("1", node, starts), shutdown or Shutdown())
+
+    def run_until_saved(self, task: Task, shutdown: Shutdown, end: Any) -> Task:
+        """Run it, and call `end` once it has saved twice."""
+
+        def wait() -> None:
+            self.saved.wait(20)
+            end()
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        try:
+            return self.run(task, shutdown=shutdown)
+        finally:
+            thread.join()
+
+    def leave(self, task: Task) -> None:
+        """Its agent dies after the plugin has saved twice."""
+        shutdown = Shutdown()
+        with pytest.raises(Cancelled, match="goes on without this agent"):
+            self.run_until_saved(task, shutdown, shutdown.leave)
+
+    def events(self, task: Task, kind: str) -> list[Any]:
+        return [event for event in self.store.events.after(task.id, limit=1000) if event.event_type == kind]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    settings = Settings(home=tmp_path / "home", notify="json://127.0.0.1:9/")
+    settings.home.mkdir()
+    with open_store(settings.store) as store:
+        artifacts = open_artifacts(settings.artifacts)
+        inputs = {
+            "plugin": library.add_plugin_folder(store, COUNTED, "local"),
+            "project": library.add_project(store, artifacts, write_project(tmp_path / "fruit")),
+            "model": library.add_model(store, artifacts, write_model(tmp_path / "start")),
+        }
+        told: Any = Told()
+        made: list[Bench] = []
+        installation = Installation(store, artifacts, settings, lambda *_: made[0].engine, told)
+        made.append(Bench(installation, inputs, told))
+        yield made[0]
+
+
+def is_one_story(bench: Bench, task: Task) -> None:
+    """Two attempts, the second from the last checkpoint of the first: one numbering, one series, one end."""
+    events = bench.store.events.after(task.id, limit=1000)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    lines = [event.raw for event in events if event.raw.startswith("run ")]
+    assert lines == [f"run {run} line {number}" for run in (0, 1) for number in (1, 2)]
+    (series,) = bench.store.metrics.series(task.id)
+    assert list(bench.store.metrics.points(series.id).epoch) == [1, 2, 3, 4]
+    kept = bench.store.checkpoints.list(task.id)
+    assert [(one.index, one.state) for one in kept] == [(n, CheckpointState.PUBLISHED) for n in (1, 2, 3, 4)]
+    first, second = bench.store.attempts.list(task.id)
+    assert second.model_id == kept[1].model_id
+    assert events[second.first_seq - 2].seq < second.first_seq <= len(events)
+    assert first.ended_at is not None
+    assert first.reason in ("job_preempted", "container_lost")
+    assert len(bench.events(task, "TASK_RESTARTS")) == 1
+    closing = [event.event_type for event in events if event.message == "TASK_END"]
+    assert closing == ["TASK_FINISHED"]
+    assert len(bench.told.messages) == 1
+
+
+def test_a_job_that_is_preempted_keeps_what_was_saved_and_queues_the_task(bench: Bench) -> None:
+    task = bench.queue(restarts=1)
+    shutdown = Shutdown(lambda: PREEMPTED)
+    left = bench.run_until_saved(task, shutdown, shutdown.stop_tasks)
+
+    assert (left.status, left.attempt, left.agent_id, left.reason) == (TaskStatus.QUEUED, 2, None, None)
+    assert {one.state for one in bench.store.checkpoints.list(task.id)} == {CheckpointState.PUBLISHED}
+    assert [container.removed for container in bench.engine.containers] == [True]
+    folder = TaskDir(bench.installation.settings.tasks / str(task.id)).path
+    assert [path.name for path in folder.iterdir()] == ["logs"]
+    (note,) = bench.events(task, "TASK_RESTARTS")
+    assert "fake job 1 on n1 had to make room for other jobs; it goes on from checkpoint 2" in note.message
+    assert bench.told.messages == []
+
+    ended = bench.run(task, starts=1, node="n2")  # the cluster starts the job again
+    assert ended.status is TaskStatus.FINISHED
+    is_one_story(bench, task)
+
+
+def test_a_job_that_is_preempted_ends_a_task_without_restarts(bench: Bench) -> None:
+    task = bench.queue(restarts=0)
+    shutdown = Shutdown(lambda: PREEMPTED)
+    ended = bench.run_until_saved(task, shutdown, shutdown.stop_tasks)
+    assert (ended.status, ended.reason, ended.message) == (TaskStatus.ERROR, "job_preempted", str(PREEMPTED))
+    assert len(bench.told.messages) == 1
+
+
+def test_a_stop_that_came_before_the_preemption_is_the_end(bench: Bench) -> None:
+    task = bench.queue(restarts=1)
+    shutdown = Shutdown(lambda: PREEMPTED)
+
+    def end() -> None:
+        shutdown.stop_tasks()
+        bench.store.tasks.request_stop(task.id)
+
+    ended = bench.run_until_saved(task, shutdown, end)
+    assert (ended.status, ended.reason) == (TaskStatus.STOPPED, "stopped_by_user")
+    assert len(bench.told.messages) == 1
+    assert [event.event_type for event in bench.events(task, "TASK_STOPPED")] == ["TASK_STOPPED"]
+
+
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_a_job_that_is_started_again_finds_that_the_plugin_is_gone(bench: Bench, restarts: int) -> None:
+    task = bench.queue(restarts)
+    bench.leave(task)
+    for container in bench.engine.containers:
+        container.remove()
+
+    ended = bench.run(task, starts=1, node="n2")
+    if restarts:
+        assert ended.status is TaskStatus.FINISHED
+        is_one_story(bench, task)
+        (note,) = bench.events(task, "TASK_RESTARTS")
+        assert "the cluster has started job 1 again, now on n2" in note.message
+    else:
+        assert (ended.status, ended.reason) == (TaskStatus.ERROR, "container_lost")
+        assert len(bench.told.messages) == 1
+
+
+def test_a_job_that_is_started_again_where_its_plugin_still_runs_goes_on_with_it(bench: Bench) -> None:
+    """A container is no part of the job that started it."""
+    task = bench.queue(restarts=1)
+    bench.leave(task)
+    (container,) = bench.engine.containers
+    container._waits, container._items = False, iter([0])
+    ended = bench.run(task, starts=1)
+    assert (ended.status, ended.attempt) == (TaskStatus.FINISHED, 1)
+
+
+def test_an_agent_that_dies_after_it_has_stopped_its_plugin_leaves_the_reason_to_the_next(bench: Bench) -> None:
+    task = bench.queue(restarts=1)
+    bench.leave(task)
+    recorder = Recorder(
+        bench.store,
+        task.id,
+        lines_read=bench.store.tasks.get(task.id).lines_read,
+        last_seq=bench.store.events.last_seq(task.id),
+        log_path=TaskDir(bench.installation.settings.tasks / str(task.id)).log_path(datetime.now().astimezone()),
+    )
+    fields = {"reason": PREEMPTED.reason, "why": str(PREEMPTED)}
+    recorder.note("TASK_STOPPING", event_type="STOPPING", fields=fields)
+    bench.engine.containers[0].kill()
+
+    ended = bench.run(task, starts=1, node="n2")
+    assert ended.status is TaskStatus.FINISHED
+    is_one_story(bench, task)
