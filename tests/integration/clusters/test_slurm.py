@@ -253,7 +253,7 @@ def test_a_job_that_somebody_cancels_keeps_what_was_saved_and_says_so(farm: Farm
 
 def test_a_preempted_job_keeps_what_was_saved_and_says_so(farm: Farm) -> None:
     with farm.controller():
-        task = farm.long()
+        task = farm.long()  # without restarts
         farm.runs(task)
         urgent = ("--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=true")
         farm.slurm.call("sbatch", "--wait", *urgent)
@@ -328,6 +328,76 @@ def test_a_task_whose_node_dies_gets_an_end(farm: Farm) -> None:
     assert (ended.status, ended.reason) == (TaskStatus.ERROR, "container_lost"), ended
     assert farm.placed(task).node != node
     assert audit(farm.installation, [], may_fail=["container_lost"]) == []
+
+
+def test_a_task_whose_node_dies_begins_anew_from_its_last_checkpoint(farm: Farm) -> None:
+    with farm.controller():
+        task = farm.long(restarts=1)
+        farm.runs(task)
+        node, job = str(farm.placed(task).node), farm.placed(task).job
+        power_off(farm, node, f"slurmstepd: .{job}\\.batch", f"run --task {task.id} --placement 1")
+        try:
+            farm.until(lambda: farm.get(task).attempt == 2, 150)
+            farm.finish()
+            ended = farm.ends(task, 150)
+        finally:
+            farm.slurm.revive(node)
+
+    assert ended.status is TaskStatus.FINISHED, farm.state()
+    assert farm.placed(task).node != node
+    assert "the cluster has started job" in two_attempts(farm, task, "container_lost")
+
+
+def test_a_preempted_task_begins_anew_from_its_last_checkpoint(farm: Farm) -> None:
+    with farm.controller():
+        task = farm.long(restarts=1)
+        farm.runs(task)
+        urgent = ("--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=true")
+        farm.slurm.call("sbatch", "--wait", *urgent)
+        farm.until(lambda: farm.get(task).attempt == 2)
+        farm.finish()
+        ended = farm.ends(task, 200)
+
+    assert ended.status is TaskStatus.FINISHED, farm.state()
+    assert "had to make room for other jobs" in two_attempts(farm, task, "job_preempted")
+    assert {one.state for one in farm.store.checkpoints.list(task.id)} == {CheckpointState.PUBLISHED}
+
+
+def test_a_task_whose_job_is_requeued_begins_anew_in_the_same_job(farm: Farm) -> None:
+    with farm.controller():
+        task = farm.long(restarts=1)
+        farm.runs(task)
+        job = str(farm.placed(task).job)
+        farm.slurm.call("scontrol", "requeue", job)
+        farm.until(lambda: farm.get(task).attempt == 2)
+        farm.finish()
+        ended = farm.ends(task, 200)
+
+    assert ended.status is TaskStatus.FINISHED, farm.state()
+    assert [(one.number, one.job, one.how) for one in farm.store.placements.of_task(task.id)] == [(1, job, "done")]
+    assert "somebody requeued it" in two_attempts(farm, task, "job_preempted")
+
+
+def two_attempts(farm: Farm, task: Task, reason: str) -> str:
+    """Check that a task that was taken away has one story, its second attempt from the last checkpoint of the first.
+
+    Gives the note about it. The counted plugin counts from 1 in each attempt.
+    """
+    first, second = farm.store.attempts.list(task.id)
+    assert (first.reason, second.reason) == (reason, "finished"), (first, second)
+    events = list(farm.store.events.each(task.id))
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    (note,) = [event for event in events if event.event_type == "TASK_RESTARTS"]
+    assert note.seq == second.first_seq - 1
+    said = [[e.raw for e in events if e.raw.startswith("out ") and (e.seq < note.seq) == is_old] for is_old in (1, 0)]
+    assert said[0][: len(said[0]) - 1] == [f"out {n}" for n in range(1, len(said[0]))]  # the last may be half a line
+    assert said[1] == [f"out {n}" for n in range(1, 401)]
+    (series,) = farm.store.metrics.series(task.id)
+    assert series.count == sum(event.event_type == "METRICS" for event in events)
+    kept = [one for one in farm.store.checkpoints.list(task.id) if one.state is CheckpointState.PUBLISHED]
+    assert second.model_id == max((c for c in kept if c.seq < note.seq), key=lambda c: c.seq).model_id
+    assert [event.event_type for event in events if event.message == "TASK_END"] == ["TASK_FINISHED"]
+    return note.message
 
 
 def power_off(farm: Farm, node: str, *commands: str) -> None:
