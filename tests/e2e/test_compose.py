@@ -4,70 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import secrets
-import shutil
-import socket
-import subprocess
 import tarfile
 import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
-from tests.support.inputs import ODD, ROOT, Cli, write_model, write_project
+from tests.support.compose import Compose
+from tests.support.inputs import ODD, Cli, write_model, write_project
 
 pytestmark = pytest.mark.docker
-
-
-class Compose:
-    def __init__(self, folder: Path, base_image: str) -> None:
-        self.token = secrets.token_hex(16)
-        self.folder = folder
-        self.port = _free_port()  # several checkouts may run this test at once
-        self.command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
-        if subprocess.run([*self.command, "version"], capture_output=True, check=False).returncode:
-            _absent("neither docker-compose nor docker compose is installed")
-        self.env = {
-            **os.environ,
-            "AGENT_TOKEN": self.token,
-            "SLY_LOCAL_DIR": str(folder),
-            "SLY_LOCAL_PORT": str(self.port),
-            "BASE_IMAGE": base_image,
-            "COMPOSE_PROJECT_NAME": f"slylocal{secrets.token_hex(3)}",
-        }
-
-    def run(self, *args: object, timeout: float = 400) -> str:
-        done = subprocess.run(
-            [*self.command, *map(str, args)],
-            cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=timeout, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def agent(self, *args: object) -> str:
-        return self.run("exec", "-T", "agent", "agent", *args)
-
-    def get(self, path: str) -> bytes:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"x-api-key": self.token})
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            return reply.read()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
-def _absent(reason: str) -> NoReturn:
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture
