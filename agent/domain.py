@@ -17,7 +17,7 @@ TASK_MOUNT = PurePosixPath("/sly_task_data")  # where every plugin looks, hard-c
 # Images with such a name were built on a machine and are in no registry. They are never pulled: the account of that
 # name on a public registry is not ours.
 LOCAL_IMAGES = "local/"
-NODE_LOST = "node_lost"  # the reason of what ended because a person declared its node lost
+NODE_LOST = "node_lost"  # the reason of what ended because its node was declared lost, or failed on a cluster
 WORKDIR = PurePosixPath("/workdir")  # where the official Dockerfiles put plugin and SDK
 
 
@@ -261,7 +261,7 @@ class TaskOptions:
     idle_limit_s: float | None = None  # without any output; None: no limit
     env: Mapping[str, str] = field(default_factory=dict)
     on: Mapping[str, str] = field(default_factory=dict)  # labels that a node must have
-    restarts: int = 0  # how often another attempt may follow one whose node was lost
+    restarts: int = 0  # how often another attempt may follow one whose node, or job on a cluster, was lost
 
 
 @dataclass(frozen=True, slots=True)

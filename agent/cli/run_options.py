@@ -64,7 +64,9 @@ class RunOptions:
     on: Annotated[
         list[str] | None, typer.Option("--on", metavar="NAME=VALUE", help="Only on nodes with this label.")
     ] = None
-    restarts: Annotated[int, typer.Option(min=0, max=100, help="Start again so often when the node is lost.")] = 0
+    restarts: Annotated[
+        int, typer.Option(min=0, max=100, help="Start again so often when the node or job is lost.")
+    ] = 0
 
     @property
     def bases(self) -> dict[str, str]:

@@ -158,8 +158,8 @@ def test_a_machine_that_is_declared_lost_is_replaced_by_the_other(many: Many) ->
     other = many.other(node)
     (old,) = many.plugins(task)
     with many.cut_off(node):
-        said = many.command(other, "node", "lost", node, "--force")
-        assert f"task {task}: queued for attempt 2" in said
+        declared = many.command(other, "node", "lost", node, "--force")
+        assert f"task {task}: queued for attempt 2" in declared
         assert many.runs_on(task) == other
         many.finish(task, other)
         assert many.ends(other, task) == "finished"
