@@ -68,7 +68,7 @@ class Fate:
 
     end: tuple[TaskStatus, str, str] | None
     note: Mapping[str, Any] = field(repr=False)  # the event that tells it, as `add_note` takes it
-    attempt_end: tuple[str, str] = (NODE_LOST, "its node was lost")  # reason and message of the attempt that is over
+    attempt_end: tuple[str, str]  # reason and message of the attempt that is over
     model_id: int | None = None  # from which another attempt starts; None: from the task's own
 
 
@@ -77,15 +77,23 @@ IsLost = Callable[[sa.Connection, sa.Row[Any]], bool]
 
 
 def lose(
-    database: Database, id_: int, is_lost: IsLost, decide: Decide, *, keeps_placement: bool = False
+    database: Database,
+    id_: int,
+    is_lost: IsLost,
+    decide: Decide,
+    *,
+    keeps_placement: bool = False,
+    may: Callable[[sa.Connection], None] = lambda _: None,
 ) -> Task | None:
     """Take a task from its agent: end it, or queue another attempt. None where `is_lost` does not hold for its row.
 
     `decide` says which, from the task, its checkpoints whose models are there, and why its stop was requested, as they
     are while nobody can change them. The agent that had the task can write about it no more. With `keeps_placement`
     another attempt belongs to the same placement, until its job has ended: a cluster may start that job once more.
+    `may` raises where the caller may not; it is asked before the task is locked.
     """
     with database.writing(asks=[id_, QUEUE]) as connection:
+        may(connection)
         row = lock_task(connection, id_)
         if not is_lost(connection, row):
             return None
@@ -100,12 +108,13 @@ def lose(
         connection.execute(sa.update(checkpoints).where(*lost).values(failed))
         if fate.end is None or not _is_closed(connection, id_, fate.note["event_type"]):
             add_note(database, connection, id_, **fate.note, opens_log=True)
+        if fate.end is None:
+            _have_begun(database, connection, row)
         end_attempt(connection, row, *fate.attempt_end)
         if fate.end is not None:
             status, reason, message = fate.end
             changed = {"status": status.value, "reason": reason, "message": clean(message), "finished_us": now_us()}
             return change_task(connection, id_, {**changed, "agent_id": None})
-        _have_begun(database, connection, row)
         last_seq = sa.select(sa.func.coalesce(sa.func.max(events.c.seq), 0)).where(events.c.task_id == id_)
         connection.execute(
             sa.insert(attempts).values(
@@ -123,10 +132,8 @@ def lose(
 
 def _have_begun(database: Database, connection: sa.Connection, row: sa.Row[Any]) -> None:
     """An attempt that was lost before its launch is one of the task's, too."""
-    said = {"node": row.node, "agent_id": row.agent_id, "ended_us": now_us()}
-    new = database.insert(attempts).values(
-        task_id=row.id, number=row.attempt, first_seq=1, model_id=row.model_id, **said
-    )
+    said = {"model_id": row.model_id, "node": row.node, "agent_id": row.agent_id}
+    new = database.insert(attempts).values(task_id=row.id, number=row.attempt, first_seq=1, **said)
     connection.execute(new.on_conflict_do_nothing(index_elements=["task_id", "number"]))
 
 

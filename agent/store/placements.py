@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -210,11 +211,11 @@ class Placements(ClusterControl):
         """
 
         def is_lost(connection: sa.Connection, row: sa.Row[Any]) -> bool:
-            require_control(connection, placement.cluster, controller)
             is_its = row.agent_id == agent_id and _is_placed_so(connection, placement.task_id, placement.number)
             return is_its and TaskStatus(row.status) in LIVE
 
-        return lose(self._db, placement.task_id, is_lost, decide, keeps_placement=True)
+        may = partial(require_control, name=placement.cluster, controller=controller)
+        return lose(self._db, placement.task_id, is_lost, decide, keeps_placement=True, may=may)
 
     def forget_jobs(self) -> None:
         """Of the copy of a store: the jobs are those of the installation that was copied. Its tasks are not placed."""

@@ -535,6 +535,19 @@ def test_a_task_whose_job_is_lost_begins_anew_from_its_last_checkpoint(
     assert ended.message == "the node of fake job 2 failed; its checkpoint is kept"
 
 
+def test_an_attempt_that_was_lost_before_its_launch_is_listed_with_its_reason(bench: Bench) -> None:
+    task = bench.store.tasks.add(replace(bench._new, options=TaskOptions(restarts=1)))
+    bench.turn(bench.take_control())
+    bench.cluster.start("1")
+    bench.claim(task, "1", home="home")
+    bench.cluster.end("1", How.PREEMPTED)
+    bench.turn(bench.take_control("next"))
+    first, second = bench.store.attempts.list(task.id)
+    assert (first.number, first.node, first.started_at, first.reason) == (1, "home", None, "job_preempted")
+    assert first.ended_at is not None
+    assert (second.number, second.ended_at) == (2, None)
+
+
 @pytest.mark.parametrize("how", [How.OUT_OF_MEMORY, How.TIME_LIMIT, How.FAILED, How.CANCELLED])
 def test_a_task_whose_job_ends_by_its_own_fault_or_by_hand_does_not_begin_anew(bench: Bench, how: How) -> None:
     task, job = begin(bench, restarts=3)

@@ -18,7 +18,7 @@ from tests.support.fake_engine import FakeEngine
 from tests.support.inputs import ODD, Cli, write_model, write_project
 from tests.support.tasks import queue_task
 
-AGAIN = Fate(None, {"message": "attempt 2", "event_type": "TASK_RESTARTS", "fields": {}})
+AGAIN = Fate(None, {"message": "attempt 2", "event_type": "TASK_RESTARTS", "fields": {}}, ("node_lost", "lost"))
 
 
 @pytest.fixture
