@@ -61,6 +61,9 @@ bench: setup ## ratios against peers and limits, with their spread
 cluster-slurm: ## start a Slurm cluster of two nodes on this machine, for tests (ARGS=stop ends it, ARGS=status shows it)
 	@scripts/cluster-slurm.sh $(or $(ARGS),start)
 
+cluster-kubernetes: ## start a Kubernetes cluster of two nodes on this machine, for tests (ARGS=build makes its programs first, ARGS=stop ends it)
+	@scripts/cluster-kubernetes.sh $(or $(ARGS),start)
+
 demo: $(STAMP) ## train and predict on a sample project (AGENT_ENGINE=process without Docker)
 	@$(PY) scripts/demo.py
 
@@ -77,4 +80,4 @@ up: $(STAMP) ## start the web and an agent on this machine
 clean: ## remove what these targets made in this folder
 	rm -rf .venv .build node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup engine check unit test sdk-matrix e2e e2e-user chaos endurance bench cluster-slurm demo fuzz pictures docs up clean
+.PHONY: help setup engine check unit test sdk-matrix e2e e2e-user chaos endurance bench cluster-slurm cluster-kubernetes demo fuzz pictures docs up clean
