@@ -34,7 +34,7 @@ class Source:
 class RunOptions:
     """How the task runs."""
 
-    engine: Annotated[str | None, typer.Option("--engine", help="auto, docker or process.")] = None
+    engine: Annotated[str | None, typer.Option("--engine", help="auto, docker, process or apptainer.")] = None
     gpus: Annotated[str | None, typer.Option(help="auto, none, all, or ids: 0,2")] = None
     pull: Annotated[str | None, typer.Option(help="missing, always or never.")] = None
     python: Annotated[str | None, typer.Option(help="Process engine: interpreter with the plugin's packages.")] = None

@@ -156,7 +156,8 @@ def _find_image(installation: Installation, options: TaskOptions, name: str) -> 
     """The image of this name. NotFound for a text that can only be an id or a title, and for the process engine."""
     if options.engine == "process" or not set(name) & set(":/"):
         raise NotFound(f"There is no plugin {name!r}; see `agent plugin list`, or give a plugin's folder")
-    return installation.open_engine("docker", installation.settings).image(name, options.pull)
+    engine = options.engine if options.engine == "apptainer" else "docker"
+    return installation.open_engine(engine, installation.settings).image(name, options.pull)
 
 
 def _config(path: Path) -> Any:

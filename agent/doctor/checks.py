@@ -77,6 +77,10 @@ def settings(facts: SettingsFacts) -> Iterator[Finding]:
 
 def engine(facts: EngineFacts) -> Iterator[Finding]:
     docker = facts.docker
+    if facts.setting == "apptainer":
+        yield from _apptainer(facts)
+        yield _gpu(facts)
+        return
     if facts.setting != "process":
         if isinstance(docker, DockerFacts):
             yield from _docker(docker)
@@ -91,6 +95,14 @@ def engine(facts: EngineFacts) -> Iterator[Finding]:
             yield fail("processes", said, f"{remedy[:1].upper()}{remedy[1:]}.")
         yield _processes(facts.process)
     yield _gpu(facts)
+
+
+def _apptainer(facts: EngineFacts) -> Iterator[Finding]:
+    if facts.no_apptainer:
+        said, _, remedy = facts.no_apptainer.partition("; ")
+        yield fail("engine", said, f"{remedy[:1].upper()}{remedy[1:]}." if remedy else "")
+    else:
+        yield ok("engine", f"Apptainer {facts.apptainer}")
 
 
 def _docker(facts: DockerFacts) -> Iterator[Finding]:

@@ -41,11 +41,13 @@ class ProcessFacts:
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    setting: str  # auto, docker, process
+    setting: str  # auto, docker, process, apptainer
     docker: DockerFacts | str  # str: why it does not answer
     process: ProcessFacts
     gpus_setting: str
     gpus: tuple[str, ...]  # names of the NVIDIA GPUs this machine shows
+    apptainer: str = ""  # its version, where it is the setting
+    no_apptainer: str = ""  # why it does not answer, with the remedy
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ _GPUS = Path("/proc/driver/nvidia/gpus")  # a folder per GPU, where NVIDIA's dri
 
 
 def probe_engine(settings: Settings) -> EngineFacts:
-    docker: DockerFacts | str = "AGENT_ENGINE is process"
-    if settings.engine != "process":
+    docker: DockerFacts | str = f"AGENT_ENGINE is {settings.engine}"
+    if settings.engine not in ("process", "apptainer"):
         try:
             docker = _docker()
         except AgentError as error:
@@ -35,7 +35,18 @@ def probe_engine(settings: Settings) -> EngineFacts:
     except OSError as error:
         no_private_view = str(error)
     facts = ProcessFacts(process.info().version if not no_private_view else "", no_private_view, process.obstacle)
-    return EngineFacts(settings.engine, docker, facts, settings.gpus.strip().lower(), _gpus())
+    apptainer, no_apptainer = _apptainer(settings) if settings.engine == "apptainer" else ("", "")
+    return EngineFacts(settings.engine, docker, facts, settings.gpus.strip().lower(), _gpus(), apptainer, no_apptainer)
+
+
+def _apptainer(settings: Settings) -> tuple[str, str]:
+    """Its version, or why it does not answer."""
+    from agent.engines.apptainer import ApptainerEngine  # late: few machines need it
+
+    try:
+        return ApptainerEngine(settings.home / "apptainer", settings.apptainer_images).info().version, ""
+    except AgentError as error:
+        return "", str(error)
 
 
 def _docker() -> DockerFacts:

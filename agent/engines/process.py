@@ -7,30 +7,22 @@ variable. A small watcher (`shim.py`) keeps output and exit code on disk; it out
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-import uuid
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
 from agent.domain import TASK_MOUNT, WORKDIR, ContainerSpec, EngineInfo
 from agent.engines import Container, ImageInfo, KeptImage
 from agent.engines.process_container import RUN_VARIABLE, ProcessContainer
+from agent.engines.recorded_runs import RecordedRuns, run_shim
 from agent.engines.workdir import copy_plugin
 from agent.errors import CouldNotStart
 from agent.formats.dockerfile import python_path
-
-SHIM = Path(__file__).with_name("shim.py")
-START_S = 60.0  # for the watcher to report that the plugin runs
 
 # Variables of the agent and of its interpreter: a plugin has an interpreter of its own. The keys to the artifacts are
 # not the plugin's, which prints what it likes.
@@ -45,7 +37,7 @@ class ProcessEngine:
 
         `remark` is the reason why this engine was chosen; empty when the user chose it.
         """
-        self._state_dir = state_dir.absolute()
+        self._runs = RecordedRuns(state_dir)
         self._python = python
         self._remark = remark
 
@@ -53,14 +45,14 @@ class ProcessEngine:
     def no_private_view(self) -> str:
         """Why the kernel does not allow a private view of the file system; empty when it does."""
         with tempfile.TemporaryDirectory() as folder:  # covered in the probe's own view only
-            return _run_shim("--probe", folder)
+            return run_shim("--probe", folder)
 
     @property
     def obstacle(self) -> str:
         """Why no plugin can be run as a process, with the remedy; empty when plugins can."""
-        if ":" in str(self._state_dir):
+        if ":" in str(self._runs.folder):
             return (
-                f"the path {self._state_dir} holds a colon, which separates the folders in a PATH; "
+                f"the path {self._runs.folder} holds a colon, which separates the folders in a PATH; "
                 "set AGENT_HOME to a folder without"
             )
         if self._python and _found(self._python) is None:
@@ -98,35 +90,16 @@ class ProcessEngine:
                 f"there is no task folder {task_folder} on this machine; the process engine runs where the agent "
                 "runs, so AGENT_TASKS_HOST_DIR must not be set for it"
             )
-        if ":" in str(self._state_dir):
+        if ":" in str(self._runs.folder):
             raise CouldNotStart(self.obstacle)
         plugin_folder = Path(spec.plugin_folder)
-        for leftover in self._named(spec.name):
-            leftover.remove()
-        run_id = uuid.uuid4().hex
-        state = self._state_dir / run_id
-        # The specification is written first, and its folder appears complete, so that the state which a dying agent
-        # leaves behind is found by the container's name.
-        new = self._state_dir / f"{run_id}.new"
-        new.mkdir(parents=True)
-        (new / "container.json").write_text(json.dumps(asdict(spec)))
-        new.rename(state)
-        try:
-            (state / "root").mkdir()
-            (state / "output").touch()
+        with self._runs.new(spec) as state:
             copy_plugin(plugin_folder, state / "workdir")
             _write_python(state / "bin", self._interpreter(spec, plugin_folder))
-            (state / "run.json").write_text(json.dumps(self._run(spec, state, task_folder)))
-            if failure := _run_shim(str(state), str(os.getpid())):
-                raise CouldNotStart(f"could not start {spec.image} as a process: {failure}")
-        except BaseException:
-            shutil.rmtree(state, ignore_errors=True)
-            raise
-        return ProcessContainer(state, spec.labels)
+            return self._runs.start(state, spec, self._run(spec, state, task_folder), "as a process")
 
     def find(self, labels: Mapping[str, str], *, unstarted: bool = False) -> list[Container]:
-        self._sweep()
-        return [c for c in self._all() if (unstarted or c.was_started) and labels.items() <= c.labels.items()]
+        return list(self._runs.find(labels, unstarted=unstarted))
 
     def restore_ownership(self, folder_on_host: str, labels: Mapping[str, str]) -> None:
         """Do nothing: the files of a process belong to the agent's user, also where it was root in a private view."""
@@ -136,30 +109,6 @@ class ProcessEngine:
 
     def remove_image(self, name: str) -> None:
         """Do nothing: this engine has no images."""
-
-    def _sweep(self) -> None:
-        """Delete the folders that dead agents had begun to delete, or to create."""
-        for folder in self._state_dir.glob("*.removed"):
-            shutil.rmtree(folder, ignore_errors=True)
-        for folder in self._state_dir.glob("*.new"):
-            with suppress(OSError):
-                if time.time() - folder.stat().st_mtime > START_S:
-                    shutil.rmtree(folder, ignore_errors=True)
-
-    def _named(self, name: str) -> list[ProcessContainer]:
-        return [c for c in self._all() if c.name == name]
-
-    def _all(self) -> list[ProcessContainer]:
-        found = []
-        for file in sorted(self._state_dir.glob("*/container.json")):
-            if file.parent.suffix:  # being made or removed
-                continue
-            try:
-                spec = json.loads(file.read_bytes())
-            except (OSError, ValueError):  # being removed, or half-written by an agent that died
-                continue
-            found.append(ProcessContainer(file.parent, spec["labels"], spec["name"]))
-        return found
 
     def _interpreter(self, spec: ContainerSpec, plugin_folder: Path) -> str:
         """The interpreter of the task, else of the plugin's .venv, else of the settings, else the agent's own.
@@ -211,21 +160,3 @@ def _write_python(folder: Path, interpreter: str) -> None:
     for name in ("python", "python3"):
         (folder / name).write_text(f'#!/bin/sh\nexec {shlex.quote(interpreter)} "$@"\n')
         (folder / name).chmod(0o755)
-
-
-def _run_shim(*arguments: str) -> str:
-    """The shim's complaint; empty when it succeeded."""
-    command = [sys.executable, "-I", "-S", str(SHIM), *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=START_S,
-            start_new_session=True,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return (done.stdout or (done.stderr if done.returncode else "")).strip()

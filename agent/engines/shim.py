@@ -177,18 +177,27 @@ def _descendants() -> Iterator[int]:
     yield from found[1:]
 
 
-def _ask_to_end(main: int) -> None:
+def _ask_to_end(main: int, *, is_contained: bool) -> None:
     """Send SIGTERM to every process, except to a first process that does not handle it.
 
     That is the `sh` that waits for the plugin. The kernel spares the first process of a container in the same way.
+    With `is_contained` only processes in a process namespace of their own get it: others carry the container.
     """
     if sys.platform != "linux":
         os.killpg(main, signal.SIGTERM)
         return
-    for pid in _descendants():
+    targets = [pid for pid in _descendants() if is_contained and _depth(pid) > _depth(os.getpid())]
+    for pid in targets or _descendants():
         with contextlib.suppress(OSError):
             if pid != main or _handles(pid, signal.SIGTERM):
                 os.kill(pid, signal.SIGTERM)
+
+
+def _depth(pid: int) -> int:
+    """In how many process namespaces the process has a number, counted from the one of /proc; 0 once it has ended."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as file:
+        return next((len(line.split()) - 1 for line in file if line.startswith("NSpid:")), 0)
+    return 0
 
 
 def _handles(pid: int, number: int) -> bool:
@@ -243,6 +252,7 @@ class Watch:
             with contextlib.suppress(OSError, AttributeError):  # a large pipe does not slow a fast plugin down
                 fcntl.fcntl(readable, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._oom_kills = _oom_kills()
+        self._is_contained = bool(run.get("contained"))
         self.main = _start(run, f"{self.folder}/root", pipes[1][1], pipes[2][1])
         for stream, (readable, writable) in pipes.items():
             os.close(writable)
@@ -278,7 +288,7 @@ class Watch:
             self.kill_asked = True
             _kill_everything(self.main)
         if signal.SIGUSR1 in numbers and self.status is None:
-            _ask_to_end(self.main)
+            _ask_to_end(self.main, is_contained=self._is_contained)
         self._reap()
 
     def _reap(self) -> None:

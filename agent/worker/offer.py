@@ -41,7 +41,7 @@ class Offers:
     def _ask(self) -> int | None:
         """0 where the engine has no GPU, else None: how many is not known."""
         settings = self._installation.settings
-        if settings.engine == "process":
+        if settings.engine in ("process", "apptainer"):
             return 0
         if settings.tasks_host_dir or os.environ.get("DOCKER_HOST"):
             return None  # the agent is in a container of its own, or the engine on another machine

@@ -121,7 +121,7 @@ def test_two_projects_or_models_are_refused(what):
 def test_the_options_are_resolved_and_refused_with_the_rest():
     assert task().options.gpus == "none"
     assert task(options=RequestedOptions(gpus="0")).options.gpus == "0"
-    with pytest.raises(BadInput, match="auto, docker or process"):
+    with pytest.raises(BadInput, match="auto, docker, process or apptainer"):
         task(options=RequestedOptions(engine="podman"))
 
 

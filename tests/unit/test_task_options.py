@@ -17,6 +17,7 @@ DOCKER = EngineInfo("docker", "28.0", has_nvidia=False, can_mount_over=True)
 NVIDIA = replace(DOCKER, has_nvidia=True)
 POD = EngineInfo("pod", "linux", has_nvidia=True, can_mount_over=False, is_local=False)
 PROCESS = EngineInfo("process", "linux", has_nvidia=True, can_mount_over=True)
+APPTAINER = replace(PROCESS, name="apptainer")
 
 
 @pytest.fixture(autouse=True)
@@ -57,12 +58,13 @@ def test_an_agents_own_setting_hardens_what_another_queued():
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"engine": "podman"}, "auto, docker or process"),
+        ({"engine": "podman"}, "auto, docker, process or apptainer"),
         ({"on": {"zo ne": "lab"}}, "zone=lab"),
         ({"restarts": -1}, "0 to 100"),
         ({"pull": "often"}, "missing, always or never"),
         ({"gpus": "some"}, "auto, none, all"),
         ({"engine": "process", "hardened": True}, r"no walls.*--engine docker"),
+        ({"engine": "apptainer", "hardened": True}, r"Apptainer cannot.*--engine docker"),
     ],
 )
 def test_what_no_engine_could_follow_is_refused_before_anything_is_queued(asked, says):
@@ -87,6 +89,9 @@ def test_auto_leaves_the_choice_to_the_agents_setting_and_that_to_the_engine():
         ("auto", NVIDIA, "all", "nvidia", False),
         ("auto", PROCESS, "all", None, False),
         ("auto", replace(PROCESS, has_nvidia=False), None, None, True),
+        ("auto", APPTAINER, "all", None, False),
+        ("auto", replace(APPTAINER, has_nvidia=False), None, None, True),
+        ("0,2", APPTAINER, "0,2", None, False),
         ("none", NVIDIA, None, None, False),
         ("all", NVIDIA, "all", "nvidia", False),
         ("all", DOCKER, "all", None, False),  # the engine may have the hook without the runtime, or says it has not
@@ -115,3 +120,13 @@ def test_in_a_pod_nothing_is_said_about_gpus_and_no_variable_hides_them(gpus):
 def test_in_a_pod_no_task_is_hardened():
     with pytest.raises(BadInput, match="which Kubernetes has made before"):
         launch_options(TaskOptions(hardened=True), Settings(), POD)
+
+
+@pytest.mark.parametrize("gpus", ["none", "all"])
+def test_apptainer_needs_no_variables_where_all_gpus_or_none_are_shown(gpus):
+    assert launch_options(TaskOptions(gpus=gpus), Settings(), APPTAINER).env == {}
+
+
+def test_apptainer_shows_all_gpus_so_variables_choose_some():
+    env = launch_options(TaskOptions(gpus="0,2"), Settings(), APPTAINER).env
+    assert env == {"CUDA_VISIBLE_DEVICES": "0,2", "NVIDIA_VISIBLE_DEVICES": "0,2"}

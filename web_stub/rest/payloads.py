@@ -28,7 +28,7 @@ class In(BaseModel):
 class NewOptions(In):
     """How the task is run. What is left out follows the agent's settings."""
 
-    engine: Literal["auto", "docker", "process"] | None = None
+    engine: Literal["auto", "docker", "process", "apptainer"] | None = None
     gpus: Annotated[str, Field(pattern=r"^(auto|none|all|[0-9]+(,[0-9]+)*)$")] | None = None
     pull: Literal["missing", "always", "never"] | None = None
     writable_data: bool = False

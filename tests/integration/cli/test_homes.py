@@ -194,7 +194,7 @@ def test_a_variable_that_is_no_setting_is_named_with_the_nearest_one_and_stops_n
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("AGENT_ENGINE", "podman", "'docker' or 'process' (got 'podman')"),
+        ("AGENT_ENGINE", "podman", "'apptainer' or 'pod' (got 'podman')"),
         ("AGENT_WEB_PORT", "", "integer"),
         ("AGENT_NAME", "caf\udce9", "is not UTF-8"),
         ("AGENT_HOME", "/tmp/caf\udce9", "is not UTF-8"),

@@ -33,6 +33,17 @@ def test_the_setting_decides_when_the_task_leaves_it_open(settings):
         open_engine("docker", settings(engine="process"))
 
 
+def test_auto_never_takes_apptainer_and_a_missing_apptainer_is_explained(settings, tmp_path, monkeypatch):
+    (tmp_path / "apptainer").write_text("#!/bin/sh\n")
+    (tmp_path / "apptainer").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert open_engine("auto", settings()).name == "process"
+    assert open_engine("auto", settings(engine="apptainer")).name == "apptainer"
+    (tmp_path / "apptainer").unlink()
+    with pytest.raises(EngineUnavailable, match=r"no program `apptainer`.*AGENT_ENGINE"):
+        open_engine("apptainer", settings())
+
+
 def test_an_unknown_engine_is_refused_with_the_list_of_engines(settings):
-    with pytest.raises(BadInput, match="auto, docker or process"):
+    with pytest.raises(BadInput, match="auto, docker, process or apptainer"):
         open_engine("podman", settings())

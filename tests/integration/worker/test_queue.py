@@ -21,6 +21,7 @@ from agent import library
 from agent.artifacts import open_artifacts
 from agent.domain import Task, TaskStatus
 from agent.engines import ImageInfo
+from agent.engines.open import open_engine
 from agent.errors import DiskFull, EngineUnavailable, StorageFailed
 from agent.installation import Installation
 from agent.liveness import agents_alive, why_waiting
@@ -174,6 +175,17 @@ def test_a_task_for_another_engine_is_not_held_up(machine: Machine) -> None:
     with machine.agent():
         assert machine.ends(runs).status is TaskStatus.FINISHED
         assert machine.store.tasks.get(waits.id).status is TaskStatus.QUEUED
+
+
+def test_a_task_for_apptainer_waits_where_it_is_not_installed(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/no/such/folder")
+    monkeypatch.setattr(machine, "open_engine", open_engine)
+    task = machine.queue("apptainer")
+    with machine.agent():
+        machine.until(lambda: "no program `apptainer`" in machine.why(task))
+        assert machine.store.tasks.get(task.id).status is TaskStatus.QUEUED
 
 
 def test_an_engine_that_goes_away_after_the_claim_gives_the_task_back_and_tells_it_once(machine: Machine) -> None:

@@ -82,6 +82,11 @@ def test_a_healthy_installation_has_only_ok_lines_and_exit_code_0():
             {"engine": replace(ENGINE, setting="process", process=ProcessFacts("", "no namespaces"))},
             "processes", "warn", "no namespaces",
         ),
+        (
+            {"engine": replace(ENGINE, docker="", setting="apptainer", no_apptainer="no program; load its module")},
+            "engine", "fail", "Load its module.",
+        ),
+        ({"engine": replace(ENGINE, docker="", setting="apptainer", apptainer="1.4.5")}, "engine", "ok", "1.4.5"),
         ({"disk": replace(DISKS, disks=(replace(DISK, free_bytes=100 << 20),))}, "disk", "fail", "100.0 MiB free"),
         ({"disk": replace(DISKS, disks=(replace(DISK, free_bytes=500 << 20),))}, "disk", "warn", "500.0 MiB free"),
         ({"disk": replace(DISKS, disks=(replace(DISK, free_files=3),))}, "disk", "warn", "inodes"),

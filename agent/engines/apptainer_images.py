@@ -1,0 +1,202 @@
+"""Images for Apptainer: from a folder of the person's, or got from a registry once for all tasks of this home.
+
+A folder with the image's name is a sandbox, a file with `.sif` a SIF. What is got from a registry lies in the home: a
+link with the image's name to a sandbox. An image that is got anew gets a sandbox of its own, and the link is turned,
+so that running plugins keep theirs.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.domain import LOCAL_IMAGES
+from agent.engines import ImageInfo
+from agent.engines.apptainer_command import could_not_start, how_to_make, image_name, labels_of, said
+from agent.errors import CouldNotStart, ImageNotFound
+from agent.fs.atomic import write_atomically
+from agent.fs.disk import remove_tree
+
+INSPECT_S = 600.0  # a SIF on a shared disk that is asked for the first time
+
+_OF = "~"  # after an image's name, which holds none: of what belongs to the image
+
+# In every sandbox, by each build anew.
+_MADE_BY_BUILDS = frozenset({".singularity.d", "dev", "etc/hosts", "etc/resolv.conf"})
+
+
+class ApptainerImages:
+    def __init__(self, program: str, given: Path | None, kept: Path, in_use: Callable[[], Collection[Path]]) -> None:
+        """`given` is the person's folder, `kept` the folder of this home; `in_use` gives the sandboxes of runs."""
+        self._program = program
+        self._given = given
+        self._kept = kept
+        self._in_use = in_use
+
+    def find(self, reference: str) -> Path | None:
+        """The sandbox or SIF of an image, links resolved; None without one."""
+        name = image_name(reference)
+        places = [self._kept / name]
+        if self._given is not None:
+            places = [self._given / name, self._given / f"{name}.sif", *places]
+        return next((place.resolve() for place in places if place.exists()), None)
+
+    @contextmanager
+    def chosen(self, reference: str) -> Iterator[Path]:
+        """As `find`, for a run: nobody removes the sandbox before the block has written down that it is in use.
+
+        Raises ImageNotFound.
+        """
+        with self._lock("turn"):
+            found = self.find(reference)
+            if found is None:
+                raise ImageNotFound(f"there is no image {reference} for Apptainer; {self._remedy(reference)}")
+            yield found
+
+    def have(self, reference: str, pull: str) -> ImageInfo:
+        """The image; got from its registry where `pull` says so. Raises ImageNotFound, CouldNotStart."""
+        found = self.find(reference)
+        is_persons = found is not None and not found.is_relative_to(self._kept.resolve())
+        if pull == "always" and not is_persons and not reference.startswith(LOCAL_IMAGES):
+            found = self._pull(reference, anew=True)
+        if found is None:
+            if pull == "never":
+                raise ImageNotFound(
+                    f"there is no image {reference} for Apptainer, and pulling is switched off (pull={pull}); "
+                    f"{self._remedy(reference)}"
+                )
+            if reference.startswith(LOCAL_IMAGES):
+                raise ImageNotFound(
+                    f"there is no image {reference} for Apptainer, and no registry has images of {LOCAL_IMAGES}; "
+                    f"{self._remedy(reference)}"
+                )
+            found = self._pull(reference, anew=False)
+        return ImageInfo(reference, self._digest(found), self._labels(reference, found))
+
+    def _remedy(self, reference: str) -> str:
+        place = str(self._given) if self._given is not None else "FOLDER"
+        also = "" if self._given is not None else ", and set AGENT_APPTAINER_IMAGES to that folder"
+        return how_to_make(reference, place) + also
+
+    def _pull(self, reference: str, *, anew: bool) -> Path:
+        """Get an image from its registry. Of several that want it at the same time, one gets it.
+
+        The environment is the agent's own: registries' credentials are Apptainer's matter.
+        """
+        name = image_name(reference)
+        link = self._kept / name
+        seen = link.readlink() if link.is_symlink() else None
+        with self._lock(f"{name}{_OF}pull"):
+            now = link.readlink() if link.is_symlink() else None
+            if now is not None and link.exists() and (not anew or now != seen):
+                return link.resolve()  # another was quicker
+            for half in self._kept.glob(f"{_escaped(name)}{_OF}*.new"):
+                remove_tree(half)
+            made = self._kept / f"{name}{_OF}{uuid.uuid4().hex}"
+            new = made.with_name(f"{made.name}.new")
+            command = [self._program, "--silent", "build", "--sandbox", str(new), f"docker://{reference}"]
+            try:
+                done = subprocess.run(
+                    command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+                )
+                if done.returncode != 0 or not new.is_dir():
+                    raise ImageNotFound(
+                        f"could not get the image {reference} for Apptainer: {said(done.stderr)}; check its name and "
+                        f"the network, or {self._remedy(reference)}"
+                    )
+                new.rename(made)
+            except BaseException:
+                remove_tree(new)
+                raise
+            self._turn(link, made)
+        return made.resolve()
+
+    def _turn(self, link: Path, made: Path) -> None:
+        """Let the name stand for the new sandbox, and delete older ones that no run uses."""
+        with self._lock("turn"):
+            turned = link.with_name(f"{made.name}.link")
+            turned.symlink_to(made.name)
+            turned.replace(link)
+            kept = {made.resolve(), *self._in_use()}
+            for old in self._kept.glob(f"{_escaped(link.name)}{_OF}*"):
+                if old.is_dir() and not old.is_symlink() and old.resolve() not in kept:
+                    remove_tree(old)
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        self._kept.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self._kept / f"{name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _labels(self, reference: str, image: Path) -> dict[str, str]:
+        try:
+            done = subprocess.run(
+                [self._program, "--silent", "inspect", "--json", "--labels", str(image)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=INSPECT_S,
+            )
+        except subprocess.TimeoutExpired:
+            raise CouldNotStart(f"Apptainer did not describe the image {image} within {INSPECT_S:.0f} s") from None
+        if done.returncode != 0:
+            raise could_not_start(reference, done.stderr)
+        try:
+            return labels_of(json.loads(done.stdout))
+        except ValueError:
+            return {}
+
+    def _digest(self, image: Path) -> str:
+        """sha256 of a SIF's bytes; of a sandbox, over names, sizes and times of its files. Computed once for each."""
+        status = image.stat()
+        seen = {"inode": status.st_ino, "changed_ns": status.st_mtime_ns, "size": status.st_size}
+        key = hashlib.sha256(os.fsencode(image)).hexdigest()
+        file = self._kept / "digests" / f"{key}.json"
+        try:
+            known = json.loads(file.read_bytes())
+            if known["seen"] == seen:
+                return str(known["digest"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        digest = "sha256:" + (_of_sandbox(image) if image.is_dir() else _of_file(image))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, json.dumps({"seen": seen, "digest": digest}).encode(), durable=False)
+        return digest
+
+
+def _escaped(name: str) -> str:
+    """For a pattern of `glob`: names of images hold no wildcard, but who knows what a person typed."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+def _of_file(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _of_sandbox(folder: Path) -> str:
+    """The same for copies of an image that were made elsewhere: layers of images keep the times of their files."""
+    total = hashlib.sha256()
+    for place, names, files in os.walk(folder):
+        names.sort()
+        if place == str(folder):
+            names[:] = [name for name in names if name not in _MADE_BY_BUILDS]
+        for name in sorted(files):
+            file = os.path.join(place, name)  # noqa: PTH118 - tens of thousands of files
+            relative, status = os.path.relpath(file, folder), os.lstat(file)
+            if relative not in _MADE_BY_BUILDS:
+                total.update(os.fsencode(relative) + b"\0%d %d\n" % (status.st_size, int(status.st_mtime)))
+    return total.hexdigest()
