@@ -61,7 +61,7 @@ def may_become(current: TaskStatus, wanted: TaskStatus) -> bool:
 
 
 def engine_wanted(asked: str, setting: str, plugin: Plugin) -> str:
-    """The engine that a queued task needs: docker, process, or auto, which is either.
+    """The engine that a queued task needs: docker, process, apptainer, or auto, which is one of the first two.
 
     `asked` is the task's option; auto leaves the engine to the settings of the agent. A plugin that is known by its
     image only needs docker.
@@ -373,7 +373,7 @@ class TaskImage(NewTaskImage):
 class EngineInfo:
     """An engine as it describes itself: all that a container's specification depends on."""
 
-    name: str  # "docker", "process" or "pod"
+    name: str  # "docker", "process", "apptainer" or "pod"
     version: str
     has_nvidia: bool  # the nvidia runtime, or for processes: CUDA devices on this machine
     can_mount_over: bool  # whether `data/` can be mounted read-only over the task folder

@@ -170,7 +170,7 @@ class Settings(BaseSettings):
     tasks_dir: Folder = None  # task folders as the agent sees them
     tasks_host_dir: Folder = None  # the same folder as the engine sees it (agent in a container)
 
-    engine: Literal["auto", "docker", "process", "pod"] = "auto"  # pod: set in pods, by who makes them
+    engine: Literal["auto", "docker", "process", "apptainer", "pod"] = "auto"  # pod: set in pods, by who makes them
     gpus: str = "auto"  # auto, none, all, or ids: 0,2
     pull: Literal["missing", "always", "never"] = "missing"
     registry: str = "local"  # first part of the names of images built from plugin folders
@@ -181,6 +181,7 @@ class Settings(BaseSettings):
     hardened_pids: int = Field(
         default=4096, ge=16, le=1 << 30
     )  # processes and threads: loaders and math libraries start many
+    apptainer_images: Folder = None  # sandboxes and SIFs for Apptainer, by the names of images
     python: str = ""  # process engine: interpreter for plugins without a .venv of their own
 
     measure_usage: bool = True  # processor, memory, GPUs, network and disk of running tasks over time
@@ -215,6 +216,21 @@ class Settings(BaseSettings):
     slurm_logs: Folder = None  # logs of jobs, on a disk that nodes and controller share; None: a folder in home
     slurm_jobs: int = Field(default=100, ge=1, le=100_000)  # that wait or run at the same time, at most
     slurm_poll: float = Field(default=5, ge=0.1, le=3600)  # seconds between two questions to Slurm
+
+    # Of `agent run --cluster kubernetes` (docs/reference/kubernetes.md).
+    kubernetes_image: str = ""  # of this agent, for the pods
+    kubernetes_context: str = ""  # of the kubeconfig; empty: its current one, or the pod's own account
+    kubernetes_namespace: str = ""  # empty: the context's
+    kubernetes_cpus: str = ""  # that a plugin asks for, as Kubernetes writes them: 4, 500m
+    kubernetes_memory: Literal[""] | Size = ""  # of a plugin whose task has no limit
+    kubernetes_gpu: str = "nvidia.com/gpu"  # the name of the resource
+    kubernetes_gpus: int = Field(default=0, ge=0, le=1024)  # of a task that does not say how many
+    kubernetes_service_account: str = ""  # of the pods; they get no token of it
+    kubernetes_pull_secrets: str = ""  # names, with commas between
+    kubernetes_queue: str = ""  # of Kueue, where it is installed
+    kubernetes_template: Folder = None  # a YAML file that is merged over each pod
+    kubernetes_jobs: int = Field(default=100, ge=1, le=100_000)  # that wait or run at the same time, at most
+    kubernetes_poll: float = Field(default=5, ge=0.1, le=3600)  # seconds between two questions to Kubernetes
 
     name: str = Field(default_factory=lambda: os.uname().nodename)  # this agent's name in the list
     labels: Labels = ""  # of this node, for tasks that ask for some with --on: zone=lab,gpu=a100

@@ -20,9 +20,10 @@ from agent.needs import is_label
 if TYPE_CHECKING:
     from agent.settings import Settings
 
-ENGINES = ("auto", "docker", "process")
+ENGINES = ("auto", "docker", "process", "apptainer")
 PULLS = ("missing", "always", "never")
 MOST_RESTARTS = 100
+_GPU_NAMES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 
 # Not noexec: compilers of kernels load the code they wrote to /tmp, and a plugin may run its own code anyway.
 HARDENED_TMPFS = {"/tmp": "rw,exec,nosuid,nodev,mode=1777,size=1g"}  # noqa: S108 - a folder in the container
@@ -35,7 +36,7 @@ HARDENED_ENV = {"HOME": "/tmp", "USER": "plugin"}  # noqa: S108 - in the contain
 class RequestedOptions:
     """The options of a task as asked for. None leaves the choice to the settings."""
 
-    engine: str | None = None  # auto, docker, process
+    engine: str | None = None  # auto, docker, process, apptainer
     gpus: str | None = None  # auto, none, all, or device ids "0,2"
     pull: str | None = None  # missing, always, never
     writable_data: bool = False
@@ -72,7 +73,7 @@ def resolve_options(asked: RequestedOptions, settings: Settings) -> TaskOptions:
     if wrong := next((f"{name}={value}" for name, value in options.on.items() if not is_label(name, value)), None):
         raise BadInput(f"on {wrong!r} is not a label; write for instance zone=lab")
     if options.engine not in ENGINES:
-        raise BadInput(f"there is no engine {options.engine!r}; write auto, docker or process")
+        raise BadInput(f"there is no engine {options.engine!r}; write auto, docker, process or apptainer")
     if options.pull not in PULLS:
         raise BadInput(f"pull={options.pull!r} is not a choice; write missing, always or never")
     _device_ids(options.gpus)
@@ -114,15 +115,17 @@ def launch_options(options: TaskOptions, settings: Settings, engine: EngineInfo)
 
 
 def is_hardened(options: TaskOptions, settings: Settings, engine: str) -> bool:
-    """Whether the task runs in a hardened container. `engine` is a name, also `auto`.
-
-    Raises BadInput for processes and pods.
-    """
+    """Whether the task runs in a hardened container. `engine` is a name, also `auto`. BadInput for all but Docker."""
     hardened = options.hardened or settings.hardened
     if hardened and engine == "process":
         raise BadInput(
             "the process engine cannot run a task hardened, for a process on this machine has no walls around it; "
             "use --engine docker, or leave --hardened and AGENT_HARDENED out"
+        )
+    if hardened and engine == "apptainer":
+        raise BadInput(
+            "Apptainer cannot run a task hardened, for it takes neither the network nor processors nor memory from a "
+            "plugin without the rights of root; use --engine docker, or leave --hardened and AGENT_HARDENED out"
         )
     if hardened and engine == "pod":
         raise BadInput(
@@ -171,7 +174,8 @@ def gpu_choice(wanted: str, engine: EngineInfo) -> GpuChoice:
         case "none":
             return GpuChoice(None, None)
         case "auto" if not engine.has_nvidia:
-            where = "this machine has no NVIDIA GPU" if engine.name == "process" else "the engine has no NVIDIA runtime"
+            is_here = engine.name in ("process", "apptainer")
+            where = "this machine has no NVIDIA GPU" if is_here else "the engine has no NVIDIA runtime"
             return GpuChoice(None, None, f"No GPU: {where}, so the plugin computes on the CPU.")
         case "auto" | "all":
             return GpuChoice("all", runtime)
@@ -193,6 +197,8 @@ def _gpu_env(gpu: GpuChoice, engine: EngineInfo) -> Mapping[str, str]:
     """Variables that enforce the choice where no device request does: in processes, and by a default nvidia runtime."""
     if engine.name == "pod":  # the kubelet has given the container its GPUs, and with them its variables
         return {}
+    if engine.name == "apptainer":  # it shows all GPUs or none
+        return dict.fromkeys(_GPU_NAMES, gpu.gpus) if gpu.gpus not in (None, "all") else {}
     if engine.name == "process":
         if gpu.gpus == "all":
             return {}

@@ -15,21 +15,17 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(metavar="CLUSTER", help="The cluster: slurm.")],
+    name: Annotated[str, typer.Argument(metavar="CLUSTER", help="The cluster: kubernetes or slurm.")],
     wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for the job of the probe.")] = 120,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """Look at all that tasks on a cluster need, from here and from inside of a job. Exits with 3 when a check fails."""
     from agent.cli.doctor import print_finding
-    from agent.clusters.open import require_known
-    from agent.clusters.slurm import Slurm
-    from agent.clusters.slurm_check import check_slurm
+    from agent.clusters.checks import check_cluster
     from agent.doctor.checks import exit_code
 
-    require_known(name)
-    settings = load_settings()
     found = []
-    for finding in check_slurm(settings, Slurm(settings), wait_s=wait):
+    for finding in check_cluster(name, load_settings(), wait_s=wait):
         found.append(finding)
         if not json:
             print_finding(finding)

@@ -31,6 +31,7 @@ class How(StrEnum):
     DONE = "done"  # its agent ended with exit code 0
     FAILED = "failed"  # with another exit code, or could not be started
     GIVEN_BACK = "given_back"  # its node could not run the task
+    NO_IMAGE = "no_image"  # an image that it needs cannot be had
     OUT_OF_MEMORY = "out_of_memory"
     TIME_LIMIT = "time_limit"
     PREEMPTED = "preempted"
@@ -46,7 +47,7 @@ class Job:
     id: str
     label: str
     state: JobState
-    why: str = ""  # it waits, in plain words
+    why: str = ""  # it waits, in plain words; or it ended so, in the words of its cluster
     node: str = ""
     position: int | None = None  # in the queue, from 1 on; None: unknown, or it waits for something else
     how: How | None = None  # it ended
@@ -65,6 +66,7 @@ class JobRequest:
     label: str  # unique; the job is found by it
     options: TaskOptions
     avoid: Sequence[str] = ()  # nodes that could not run the task
+    image: str = ""  # of its plugin
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,14 @@ class Capacity:
     """What a cluster has, and how much of it is free now."""
 
     nodes: int
-    nodes_idle: int
+    nodes_idle: int  # of Kubernetes: that take pods
     cpus: int
-    cpus_idle: int
+    cpus_idle: int | None  # None: the cluster does not tell
+
+
+def installation_of(label: str) -> str:
+    """The part of a placement's label that all jobs of an installation share."""
+    return "-".join(label.split("-")[:2])
 
 
 class ClusterUnavailable(AgentError):
@@ -97,6 +104,8 @@ class Cluster(Protocol):
     """Every method raises ClusterUnavailable while the cluster does not answer."""
 
     name: str
+    most_jobs: int  # that wait or run at the same time
+    unknown_s: float  # so long a job that the cluster does not know may still come up, when its controller was killed
 
     def submit(self, request: JobRequest) -> str:
         """Queue a job; gives its id. Raises JobRefused. After ClusterUnavailable the job may be queued or not."""
@@ -107,7 +116,15 @@ class Cluster(Protocol):
     def cancel(self, job: str) -> None:
         """End a job, whatever its state. A job that has ended stays as it is."""
 
+    def tidy(self, installation: str, keep: Collection[str]) -> None:
+        """Remove what is left of jobs with other labels than these: their ends are recorded.
+
+        Of those that `find` has found last, and, once it has none to keep, of all with the beginning of `installation`.
+        """
+
     def log(self, label: str, job: str) -> str:
         """The end of what the job's agent logged; empty where it cannot be read from here."""
 
     def capacity(self) -> Capacity: ...
+
+    def close(self) -> None: ...

@@ -19,7 +19,7 @@ from agent import liveness
 from agent.clusters import Cluster, How, Job, JobRefused, JobRequest, JobState
 from agent.clusters.ending import LOST, Verdict, end_task, lose_task, verdict_of
 from agent.domain import Task, TaskStatus
-from agent.errors import NotFound
+from agent.errors import BadInput, NotFound
 from agent.logs import about_task
 from agent.run.interrupts import STOP_PATIENCE_S
 from agent.worker.conditions import pauses
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 AGAIN = LOST | {How.GIVEN_BACK}  # not the task's fault
 MOST_PLACEMENTS = 5  # whose agents never began, without those that a node gave back
-UNKNOWN_S = 45.0  # so long a job that the cluster does not know may still come up: its `sbatch` outlives a controller
 END_S = 60.0  # for an agent to end after its task
 
 log = logging.getLogger("agent")
@@ -57,14 +56,14 @@ class Controller:
         controller: str,
         agent_id: str,
         *,
-        unknown_s: float = UNKNOWN_S,
+        unknown_s: float | None = None,
     ) -> None:
         self._installation = installation
         self._placements = installation.store.placements
         self._cluster = cluster
         self._controller = controller
         self._agent_id = agent_id
-        self._unknown_s = unknown_s
+        self._unknown_s = cluster.unknown_s if unknown_s is None else unknown_s
         self._memory: dict[tuple[int, int], _Memory] = {}
         self._not_before: dict[int, _Memory] = {}  # task → when it may be placed again
         store = hashlib.sha256(installation.store.name.encode()).hexdigest()[:8]
@@ -74,7 +73,7 @@ class Controller:
 
     def place(self) -> None:
         """Submit jobs for queued tasks, as many as may wait or run at the same time."""
-        most = self._installation.settings.slurm_jobs
+        most = self._cluster.most_jobs
         candidates = [task for task in self._placements.to_place(self._cluster.name, most) if self._may_place(task.id)]
         if not candidates:
             return
@@ -96,10 +95,11 @@ class Controller:
         avoid = [one.node for one in history[-2:-1] if one.how == How.GIVEN_BACK and one.node]
         if placement.why is not None:  # it was refused: there may be no other node
             avoid = []
-        request = JobRequest(task.id, placement.number, placement.label, task.options, avoid)
+        image = self._installation.store.plugins.get(task.plugin_id).reference
+        request = JobRequest(task.id, placement.number, placement.label, task.options, avoid, image)
         try:
             job = self._cluster.submit(request)
-        except JobRefused as refused:  # by a setting, or by what the task asks for: it waits, and a person sees why
+        except (JobRefused, BadInput) as refused:  # by a setting, or by what the task asks for: a person sees why
             memory.retry_at = time.monotonic() + next(memory.pauses)
             if placement.why != str(refused):
                 log.warning("task %s waits: %s", task.id, refused)
@@ -116,12 +116,15 @@ class Controller:
         unsettled = self._placements.unsettled(self._cluster.name)
         self._forget({(placement.task_id, placement.number) for placement, _ in unsettled})
         if not unsettled:
+            self._cluster.tidy(self._label, ())
             return
         jobs = self._cluster.find([placement.label for placement, _ in unsettled])
         alive = {agent.id for agent in liveness.agents_alive(self._installation.store)}
         for placement, task in unsettled:
             with about_task(task.id), suppress(NotFound):  # the task was deleted for good in this moment
                 self._settle(placement, task, jobs, has_agent=task.agent_id in alive)
+        left = self._placements.unsettled(self._cluster.name)
+        self._cluster.tidy(self._label, [placement.label for placement, _ in left])
 
     def _settle(self, placement: Placement, task: Task, jobs: Mapping[str, Sequence[Job]], *, has_agent: bool) -> None:
         memory = self._memory_of(placement)
@@ -231,7 +234,8 @@ class Controller:
 
     def _taken_to_its_end(self, placement: Placement, job: Job, verdict: Verdict) -> Task | None:
         has_begun = placement.claimed_at is not None
-        said = "" if has_begun else self._cluster.log(placement.label, job.id)
+        tells = not has_begun or job.how is How.FAILED  # else the cluster has told why
+        said = self._cluster.log(placement.label, job.id) if tells else ""
         taken = self._placements.take(placement, self._controller, self._agent_id)
         if taken is None:
             return None

@@ -26,17 +26,18 @@ _VERDICTS = {
         "out_of_memory",
         (
             "{who} used more memory than it had asked for and was ended; give the task more with --memory, "
-            "or the jobs with AGENT_SLURM_MEMORY"
+            "or the jobs with AGENT_{CLUSTER}_MEMORY"
         ),
     ),
     How.TIME_LIMIT: (
         "time_limit",
         (
             "{who} reached its time limit; what was saved before is kept. "
-            "Give the task more with --time-limit, or the jobs with AGENT_SLURM_TIME"
+            "Give the task more with --time-limit, or the jobs {more_time}"
         ),
     ),
     How.PREEMPTED: ("job_preempted", "{who} had to make room for other jobs, or somebody requeued it"),
+    How.NO_IMAGE: ("image_not_found", "{who} could not begin"),
     How.GIVEN_BACK: ("job_failed", "{who} could not run the task"),
     How.NODE_FAILED: ("node_lost", "the node of {who} failed"),
     How.CANCELLED: ("job_cancelled", "{who} was cancelled on the cluster, not by `agent task stop`"),
@@ -62,9 +63,14 @@ def verdict_of(job: Job, cluster: str) -> Verdict:
     who = f"{cluster} job {job.id}" + (f" on {job.node}" if job.node else "")
     if job.how in _VERDICTS:
         reason, words = _VERDICTS[job.how]
-        return Verdict(reason, words.format(who=who))
+        if job.how is How.PREEMPTED and job.why:  # the cluster knows more
+            words = "{who} was taken away"
+        more_time = "by AGENT_KUBERNETES_TEMPLATE" if cluster == "kubernetes" else f"with AGENT_{cluster.upper()}_TIME"
+        sentence = words.format(who=who, CLUSTER=cluster.upper(), more_time=more_time)
+        return Verdict(reason, f"{sentence}: {job.why}" if job.why else sentence)
     code = f" with exit code {job.exit_code}" if job.exit_code is not None else ""
-    return Verdict("job_failed", f"{who} ended{code}, and its agent has not recorded an end of the task")
+    why = f": {job.why}" if job.why else ""
+    return Verdict("job_failed", f"{who} ended{code}, and its agent has not recorded an end of the task{why}")
 
 
 def end_task(installation: Installation, task: Task, verdict: Verdict, *, has_begun: bool) -> Task:

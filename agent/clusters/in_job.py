@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.clusters import Job, JobState
+from agent.clusters import How, Job, JobState
 from agent.clusters.ending import LOST_REASONS, verdict_of
-from agent.domain import Task, TaskStatus
+from agent.domain import Task, TaskOptions, TaskStatus
 from agent.errors import AgentError, StorageFailed
 from agent.patience import Patience
 from agent.run.cancellation import Cancelled, Cause
@@ -41,9 +41,14 @@ class OwnJob:
     id: str | None
     node: str
     restarts: int  # how often the cluster has started it once more
+    cluster: str = "slurm"
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> OwnJob:
+        if (pod := environment.get("SUPERVISELY_JOB")) is not None:  # `kubernetes_pod.py` gives these
+            restarts = environment.get("SUPERVISELY_JOB_RESTARTS", "0")
+            node = environment.get("SUPERVISELY_NODE") or os.uname().nodename
+            return cls(pod, node, int(restarts) if restarts.isdigit() else 0, "kubernetes")
         restarts = environment.get("SLURM_RESTART_COUNT", "0")
         node = environment.get("SLURMD_NODENAME") or os.uname().nodename
         return cls(environment.get("SLURM_JOB_ID"), node, int(restarts) if restarts.isdigit() else 0)
@@ -68,14 +73,13 @@ def run_placed(installation: Installation, task_id: int, number: int, job: OwnJo
 
         while True:
             task = patience.call(store, held_or_claimed)
-            if task.options.gpus != "none":  # numbers of devices mean nothing here: the job has those it was given
-                task = replace(task, options=replace(task.options, gpus="auto"))
+            task = replace(task, options=_options_here(task.options, job))
             try:
                 left = run_task(
                     task, installation, shutdown=shutdown, is_patient=True, loss_of=partial(loss_in_job, job)
                 )
-                if left.status is not TaskStatus.QUEUED or shutdown.is_asked:
-                    return left
+                if left.status is not TaskStatus.QUEUED or shutdown.is_asked or job.cluster == "kubernetes":
+                    return left  # of another attempt a pod knows nothing: its plugin's container runs once
                 log.warning("task %s: attempt %s begins in this job", task_id, left.attempt)
                 continue
             except Cancelled as cancelled:
@@ -90,6 +94,13 @@ def run_placed(installation: Installation, task_id: int, number: int, job: OwnJo
             shutdown.wait(next(wait_s))
 
 
+def _options_here(options: TaskOptions, job: OwnJob) -> TaskOptions:
+    """The options of the task as they can be meant here: a job has the GPUs, and a pod the container, it was given."""
+    if options.gpus != "none":  # numbers of devices mean nothing on another machine
+        options = replace(options, gpus="auto")
+    return replace(options, engine="auto") if job.cluster == "kubernetes" else options
+
+
 def loss_in_job(job: OwnJob, outcome: Outcome) -> Loss | None:
     """Whether the end of a run in this job is the cluster's doing, so that another attempt may follow. Pure."""
     if outcome.reason in LOST_REASONS:
@@ -102,8 +113,10 @@ def loss_in_job(job: OwnJob, outcome: Outcome) -> Loss | None:
 
 def why_job_ends(job: OwnJob) -> Cancelled:
     """Why the cluster ends this job, asked of the cluster itself; it may not answer from a node."""
-    how = None
-    if job.id is not None:
+    how, why = None, ""
+    if job.cluster == "kubernetes":  # the agent has no account there
+        how, why = How.PREEMPTED, "it was deleted: for other pods, with its node, or by somebody"
+    elif job.id is not None:
         from agent.clusters.slurm import how_it_ends  # late: most jobs end by themselves
 
         with suppress(AgentError):
@@ -111,5 +124,5 @@ def why_job_ends(job: OwnJob) -> Cancelled:
     if how is None:
         sentence = f"the cluster ended job {job.id} on {job.node} while the task ran; what was saved before is kept"
         return Cancelled(Cause.JOB_ENDED, sentence, reason=Cause.JOB_ENDED.value)
-    verdict = verdict_of(Job(job.id or "", "", JobState.ENDED, node=job.node, how=how), "slurm")
+    verdict = verdict_of(Job(job.id or "", "", JobState.ENDED, why=why, node=job.node, how=how), job.cluster)
     return Cancelled(Cause.JOB_ENDED, verdict.sentence, reason=verdict.reason)

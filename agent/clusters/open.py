@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from agent.clusters import Cluster
     from agent.settings import Settings
 
-NAMES = ("slurm",)
+NAMES = ("kubernetes", "slurm")
 
 
 def require_known(name: str) -> None:
@@ -22,6 +22,15 @@ def require_known(name: str) -> None:
 def open_cluster(name: str, settings: Settings) -> Cluster:
     """Asks nothing of the cluster yet. Raises NotFound."""
     require_known(name)
-    from agent.clusters.slurm import Slurm  # late: the others will not need it
+    if name == "slurm":
+        from agent.clusters.slurm import Slurm  # late, as the other: one of them is needed
 
-    return Slurm(settings)
+        return Slurm(settings)
+    from agent.clusters.kubernetes import Kubernetes
+
+    return Kubernetes(settings)
+
+
+def poll_of(name: str, settings: Settings) -> float:
+    """Seconds between two questions to a cluster."""
+    return settings.slurm_poll if name == "slurm" else settings.kubernetes_poll

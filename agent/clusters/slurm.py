@@ -59,8 +59,10 @@ log = logging.getLogger("agent")
 
 class Slurm:
     name = "slurm"
+    unknown_s = 45.0  # an `sbatch` outlives its controller
 
     def __init__(self, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
+        self.most_jobs = settings.slurm_jobs
         self._settings = settings
         self._environment = environment
         self._folder = jobs_folder(settings)
@@ -105,6 +107,12 @@ class Slurm:
 
     def cancel(self, job: str) -> None:
         self._run("scancel", "--quiet", job)
+
+    def close(self) -> None:
+        """Do nothing: programs are asked, one after the other."""
+
+    def tidy(self, installation: str, keep: Collection[str]) -> None:
+        """Slurm forgets ended jobs by itself; their logs stay for a person."""
 
     def log(self, label: str, job: str) -> str:  # noqa: ARG002 - the label names the file
         try:

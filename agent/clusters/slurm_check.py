@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 import uuid
@@ -10,21 +9,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from agent import version
 from agent.clusters import ClusterUnavailable, How, Job, JobRefused, JobRequest, JobState
-from agent.clusters.node_probe import NodeFacts
+from agent.clusters.judging import facts_in, judge
 from agent.clusters.slurm import Slurm
 from agent.clusters.slurm_job import jobs_folder
 from agent.doctor.finding import Finding, fail, ok, warn
 from agent.domain import TaskOptions
 from agent.errors import BadInput
-from agent.fs.disk import size_text
 
 if TYPE_CHECKING:
     from agent.settings import Settings
 
 PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo")
-CLOCK_S = 5.0  # clocks may differ by so much
 LOOK_S = 1.0
 _DOCUMENT = "docs/reference/clusters.md describes it."
 
@@ -79,17 +75,16 @@ def _probed(slurm: Slurm, request: JobRequest, settings: Settings, wait_s: float
             return
         time.sleep(LOOK_S)
         job = next(iter(slurm.find([request.label]).get(request.label, ())), job)
-    said, facts = slurm.log(request.label, job.id), None
-    for line in said.splitlines():
-        with suppress(ValueError, TypeError):
-            facts = NodeFacts(**json.loads(line))
+    said = slurm.log(request.label, job.id)
+    facts = facts_in(said)
     for suffix in ("log", "end"):
         (jobs_folder(settings) / f"{request.label}.{suffix}").unlink(missing_ok=True)
     if job.how is not How.DONE or facts is None:
         yield _without_facts(job, said, settings)
         return
     yield ok("job", f"job {job.id} ran on {job.node}")
-    yield from judge(facts, settings, submitted_s, time.time())
+    larger = "Set AGENT_SLURM_HOME to a folder on a larger disk of the node."
+    yield from judge(facts, settings, submitted_s, time.time(), larger_home=larger, gpus=settings.slurm_gres)
 
 
 def _without_facts(job: Job, said: str, settings: Settings) -> Finding:
@@ -100,35 +95,3 @@ def _without_facts(job: Job, said: str, settings: Settings) -> Finding:
     how = job.how.value if job.how else ""
     remedy = "Set AGENT_SLURM_LOGS to a folder on a disk that nodes and this machine share."
     return fail("job", f"job {job.id} ended ({how}), and {jobs_folder(settings)} has nothing of its log", remedy)
-
-
-def _asked(about: str, trouble: str, said: str, remedy: str) -> Finding:
-    return fail(about, trouble, remedy) if trouble else ok(about, said)
-
-
-def judge(facts: NodeFacts, settings: Settings, submitted_s: float, seen_s: float) -> Iterator[Finding]:
-    """What a node said, as findings. Its clock was read between two times of this machine's. Pure."""
-    if facts.agent == version():
-        yield ok("agent", f"{facts.agent}, Python {facts.python}")
-    else:
-        yield warn("agent", f"{facts.agent} on the node, {version()} here", "Install the same release in both places.")
-    yield _asked("store there", facts.store_trouble, "it answers", "Set AGENT_STORE_URL to an address nodes reach.")
-    if not facts.store_trouble:
-        remedy = "Set AGENT_ARTIFACTS_URL to a place that nodes can write to."
-        yield _asked("artifacts there", facts.artifacts_trouble, "they take bytes", remedy)
-        remedy = "Start Docker on the nodes, or set AGENT_ENGINE=process."
-        yield _asked("engine there", facts.engine_trouble, facts.engine, remedy)
-    home = f"{facts.home}: {size_text(facts.free_bytes)} free"
-    if facts.free_bytes < settings.min_free_bytes:
-        yield fail("home there", home, "Set AGENT_SLURM_HOME to a folder on a larger disk of the node.")
-    else:
-        yield ok("home there", home)
-    off_s = max(submitted_s - facts.time_s, facts.time_s - seen_s, 0.0)
-    if off_s > CLOCK_S:
-        yield warn("clock there", f"it differs by {off_s:.0f} s or more", "Keep the clocks equal, for example by NTP.")
-    else:
-        yield ok("clock there", "it agrees with this machine's")
-    if facts.gpus:
-        yield ok("GPUs there", ", ".join(facts.gpus))
-    elif settings.slurm_gres:
-        yield warn("GPUs there", f"the job got none of {settings.slurm_gres}", "Look at gres.conf of the cluster.")

@@ -16,15 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.clusters import JobRefused, JobRequest
+from agent.clusters.node_settings import node_environment
 from agent.clusters.slurm_parsing import read_minutes
 from agent.errors import BadInput
 
 if TYPE_CHECKING:
     from agent.settings import Settings
 
-# Of a node and of a person, not of the task: a job has its own.
-_OWN = frozenset({"home", "tasks_dir", "tasks_host_dir", "name", "token"})
-_NOT_FOR_NODES = ("slurm_", "web_", "trusted_", "keep", "trash_")
 _PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "SLURM_CONF")
 AGENT_BYTES = 512 << 20  # the agent's own share of a job's memory
 NODE_HOME = '"${SLURM_TMPDIR:-${TMPDIR:-/tmp}}/supervisely-local-$(id -u)"'  # on the node's own disk
@@ -121,20 +119,6 @@ def jobs_folder(settings: Settings) -> Path:
     return settings.slurm_logs or settings.home / "jobs"
 
 
-def node_environment(settings: Settings) -> dict[str, str]:
-    """The settings of the agent on the node: those of the controller, but for what is of a machine."""
-    env = {}
-    for name in sorted(settings.model_fields_set):
-        value = getattr(settings, name)
-        if name in _OWN or name.startswith(_NOT_FOR_NODES) or value is None or value == "":
-            continue
-        env[f"AGENT_{name.upper()}"] = str(value).lower() if isinstance(value, bool) else str(value)
-    env.pop("AGENT_GPUS", None)  # the script names those that Slurm gives to the job
-    env["AGENT_STORE_URL"] = settings.store_url or f"sqlite:///{settings.home / 'store.db'}"
-    env["AGENT_ARTIFACTS_URL"] = settings.artifacts
-    return env
-
-
 def agent_command(settings: Settings) -> list[str]:
     return words_of(settings.slurm_agent, "AGENT_SLURM_AGENT") or [sys.executable, "-m", "agent.cli"]
 
@@ -153,7 +137,7 @@ def script(request: JobRequest, settings: Settings, words: Sequence[str]) -> str
     # Slurm numbers GPUs anew for a job's processes; a container is started outside of the job, by its engine.
     # A job that was given none takes none: those of a node may be other people's.
     engine = settings.engine if request.options.engine == "auto" else request.options.engine
-    is_inside = engine == "process"
+    is_inside = engine in ("process", "apptainer")
     gpus = "${CUDA_VISIBLE_DEVICES:-none}" if is_inside else "${SLURM_JOB_GPUS:-${CUDA_VISIBLE_DEVICES:-none}}"
     end = shlex.quote(str(jobs_folder(settings) / f"{request.label}.end"))
     return f"""#!/bin/sh

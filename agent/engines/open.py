@@ -16,7 +16,7 @@ QUICKLY_S = 2  # how long `auto` waits for Docker: a machine without Docker shou
 
 
 def open_engine(name: str, settings: Settings) -> Engine:
-    """Open docker, process, pod, or with auto Docker where it answers and processes elsewhere.
+    """Open docker, process, apptainer, pod, or with auto Docker where it answers and processes elsewhere.
 
     `name` is the option of a task. Raises EngineUnavailable; BadInput for an unknown name.
     """
@@ -31,16 +31,20 @@ def open_engine(name: str, settings: Settings) -> Engine:
         except EngineUnavailable as error:
             said = str(error).partition("; ")[0]
             remark = f"The plugin runs as a process on this machine, because {said}."
+    elif chosen == "apptainer":
+        from agent.engines.apptainer import ApptainerEngine  # late: few machines need it
+
+        return ApptainerEngine(settings.home / "apptainer", settings.apptainer_images)
     elif chosen == "pod":
         from agent.engines.pod import PodEngine  # late: only pods need it
         from agent.engines.pod_script import CONTROL_FOLDER
 
         return PodEngine(Path(CONTROL_FOLDER), settings.home / "pod")
     elif chosen != "process":
-        raise BadInput(f"there is no engine {chosen!r}; write auto, docker or process")
+        raise BadInput(f"there is no engine {chosen!r}; write auto, docker, process or apptainer")
     return ProcessEngine(settings.home / "processes", python=settings.python, remark=remark)
 
 
 def choose_engine(option: str, settings: Settings) -> str:
-    """`docker`, `process`, `pod` or `auto`: the option of the task; where it is auto, the setting of this agent."""
+    """The name of an engine, or `auto`: the option of the task; where that is auto, the setting of this agent."""
     return option if option != "auto" else settings.engine

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import signal
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +18,7 @@ from agent.engines import Frame, task_of
 from agent.engines.frames import FrameParser
 from agent.engines.usage import Usage, usage_of_processes
 from agent.engines.waking import LOOK_AGAIN_S, woken_by_changes
+from agent.fs.disk import remove_tree
 
 READ_BYTES = 1 << 20
 RUN_VARIABLE = "SLY_RUN_ID"  # in the environment of everything a run starts
@@ -97,12 +98,10 @@ class ProcessContainer:
         with suppress(psutil.NoSuchProcess):
             if grace_s > 0:
                 watcher.send_signal(signal.SIGUSR1)
-                with suppress(psutil.TimeoutExpired):
-                    watcher.wait(grace_s)
+                if _ends(watcher, grace_s):
                     return
             watcher.send_signal(signal.SIGTERM)
-            with suppress(psutil.TimeoutExpired):
-                watcher.wait(KILL_S)
+            if _ends(watcher, KILL_S):
                 return
             for process in (watcher, *watcher.children(recursive=True)):
                 with suppress(psutil.NoSuchProcess):
@@ -122,7 +121,7 @@ class ProcessContainer:
         removed = self._state.with_suffix(".removed")  # a folder removed in part is not found again, but swept
         with suppress(FileNotFoundError):
             self._state.rename(removed)
-        shutil.rmtree(removed, ignore_errors=True)
+        remove_tree(removed)
 
     def _ended(self) -> bool:
         return (self._state / "exit.json").exists() or not self._is_watched()
@@ -148,3 +147,13 @@ class ProcessContainer:
             process = psutil.Process(int((self._state / "pid").read_text()))
             return process if self._is_watched() else None
         return None
+
+
+def _ends(process: psutil.Process, within_s: float) -> bool:
+    """Wait for the end of a process. It has ended also where the first process of the machine takes no note of it."""
+    deadline = time.monotonic() + within_s
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.01)
+    return True

@@ -44,12 +44,17 @@ class Removable:
 def open_engines(installation: Installation) -> list[Engine]:
     """Every engine of the settings that answers."""
     engines: list[Engine] = []
-    for name in ("pod",) if installation.settings.engine == "pod" else ("process", "docker"):
-        if name == "docker" and installation.settings.engine == "process":
-            continue
+    for name in _names(installation.settings.engine):
         with suppress(AgentError):
             engines.append(installation.open_engine(name, installation.settings))
     return engines
+
+
+def _names(setting: str) -> tuple[str, ...]:
+    """The engines of an installation. One that is asked for by single tasks only is among them where it is cheap."""
+    if setting == "pod":
+        return ("pod",)
+    return ("process", "apptainer") if setting in ("process", "apptainer") else ("process", "apptainer", "docker")
 
 
 def task_folder_content(

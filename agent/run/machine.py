@@ -53,7 +53,7 @@ def engine_trouble(installation: Installation, engine: str) -> str:
     if engine in ("process", "pod") or (engine == "auto" and installation.store.tasks.last_engine() != "docker"):
         return ""
     try:
-        installation.open_engine("docker", installation.settings)
+        installation.open_engine(engine if engine == "apptainer" else "docker", installation.settings)
     except EngineUnavailable as error:
         return str(error)
     return ""

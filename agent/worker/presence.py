@@ -51,7 +51,8 @@ class Presence:
         self.id = f"{self._name}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
     def list_node(self) -> None:
-        self._store.nodes.put(self.node, self._name)
+        if self._info["engine"] != "pod":  # a pod is never seen again: lists of nodes would grow with each task
+            self._store.nodes.put(self.node, self._name)
 
     def beat(self) -> None:
         self._store.agents.beat(self.id, self._name, self._info)

@@ -11,6 +11,8 @@ from agent.clusters import Capacity, ClusterUnavailable, How, Job, JobRefused, J
 
 class FakeCluster:
     name = "fake"
+    most_jobs = 100
+    unknown_s = 45.0
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
@@ -20,6 +22,7 @@ class FakeCluster:
         self.is_away = False
         self.hears_and_is_silent = False  # it takes the job, and its answer is lost
         self.said = ""  # what agents logged
+        self.kept: list[str] = []  # labels that `tidy` was told last
         self._ids = itertools.count(1)
 
     def submit(self, request: JobRequest) -> str:
@@ -47,12 +50,19 @@ class FakeCluster:
         if self.jobs[job].state is not JobState.ENDED:
             self.end(job, How.CANCELLED)
 
+    def tidy(self, installation: str, keep: Collection[str]) -> None:
+        self._answer()
+        self.kept = sorted(keep)
+
     def log(self, label: str, job: str) -> str:
         return self.said
 
     def capacity(self) -> Capacity:
         self._answer()
         return Capacity(nodes=2, nodes_idle=1, cpus=4, cpus_idle=2)
+
+    def close(self) -> None:
+        pass
 
     def _answer(self) -> None:
         if self.is_away:

@@ -15,7 +15,7 @@ from agent.clusters import ClusterUnavailable, How, JobState
 from agent.clusters.control import controlling
 from agent.clusters.controller import MOST_PLACEMENTS, Controller
 from agent.domain import CheckpointState, NewModel, NewProject, NewTask, Task, TaskOptions, TaskStatus, TaskType
-from agent.errors import Conflict, TakenOver
+from agent.errors import BadInput, Conflict, TakenOver
 from agent.events.model import CheckpointReported
 from agent.installation import Installation
 from agent.run.loss import Loss, fate_of
@@ -106,8 +106,7 @@ def test_a_queued_task_becomes_a_job_whose_agent_alone_may_take_it(bench: Bench)
 
 
 def test_no_more_jobs_are_in_the_queue_than_were_allowed(bench: Bench) -> None:
-    settings = bench.installation.settings.model_copy(update={"slurm_jobs": 2})
-    bench.installation = Installation(bench.store, bench.installation.artifacts, settings)
+    bench.cluster.most_jobs = 2
     controller = bench.take_control()
     for _ in range(5):
         bench.queue()
@@ -119,9 +118,44 @@ def test_no_more_jobs_are_in_the_queue_than_were_allowed(bench: Bench) -> None:
     assert len(bench.cluster.jobs) == 4
 
 
+def test_a_job_that_cannot_even_be_described_waits_with_the_reason(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def submit(request: object) -> str:
+        raise BadInput("the template of pods cannot be used: line 3")
+
+    monkeypatch.setattr(bench.cluster, "submit", submit)
+    task, controller = bench.queue(), bench.take_control()
+    bench.turn(controller)
+    (placement,) = bench.store.placements.of_task(task.id)
+    assert (placement.job, placement.why) == (None, "the template of pods cannot be used: line 3")
+    assert bench.store.tasks.get(task.id).status is TaskStatus.QUEUED
+
+
+def test_what_is_left_of_jobs_is_removed_once_their_ends_are_recorded(bench: Bench) -> None:
+    first, second, controller = bench.queue(), bench.queue(), bench.take_control()
+    bench.turn(controller)
+    labels = [bench.store.placements.of_task(task.id)[0].label for task in (first, second)]
+    bench.turn(controller)
+    assert bench.cluster.kept == labels
+    bench.cluster.start("1")
+    bench.claim(first, "1")
+    for status in (TaskStatus.STARTED, TaskStatus.FINISHED):
+        bench.store.tasks.become(first.id, status, agent_id="agent:1:a")
+    bench.turn(controller)
+    assert bench.cluster.kept == labels  # the job itself has not ended
+    bench.cluster.end("1", How.DONE, 0)
+    bench.turn(controller)
+    assert bench.cluster.kept == labels[1:]
+    bench.cluster.end("2", How.CANCELLED)
+    bench.store.tasks.request_stop(second.id)
+    bench.turn(controller)
+    bench.turn(controller)
+    assert bench.cluster.kept == []
+
+
 def test_refused_jobs_take_the_place_of_no_other(bench: Bench) -> None:
-    settings = bench.installation.settings.model_copy(update={"slurm_jobs": 2})
-    bench.installation = Installation(bench.store, bench.installation.artifacts, settings)
+    bench.cluster.most_jobs = 2
     controller = bench.take_control()
     bench.cluster.refuses = "Slurm refuses the job: invalid account"
     bench.queue()
@@ -155,8 +189,8 @@ def test_a_waiting_task_that_is_stopped_loses_its_job(bench: Bench) -> None:
     ("how", "code", "reason", "words"),
     [
         (How.FAILED, 127, "job_failed", "ended with exit code 127"),
-        (How.OUT_OF_MEMORY, None, "out_of_memory", "AGENT_SLURM_MEMORY"),
-        (How.TIME_LIMIT, None, "time_limit", "AGENT_SLURM_TIME"),
+        (How.OUT_OF_MEMORY, None, "out_of_memory", "AGENT_FAKE_MEMORY"),
+        (How.TIME_LIMIT, None, "time_limit", "AGENT_FAKE_TIME"),
         (How.CANCELLED, None, "job_cancelled", "was cancelled on the cluster"),
     ],
 )

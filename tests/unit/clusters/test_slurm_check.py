@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent import version
+from agent.clusters.judging import judge
 from agent.clusters.node_probe import NodeFacts
-from agent.clusters.slurm_check import judge, places
+from agent.clusters.slurm_check import places
 from agent.doctor.finding import Finding, Verdict
 from agent.settings import Settings
 
@@ -16,7 +17,8 @@ GOOD = NodeFacts("n1", version(), "3.11.7", 100.0, "/tmp/home", 10 << 30, engine
 
 
 def bad(facts: NodeFacts, settings: Settings = SETTINGS) -> list[Finding]:
-    return [finding for finding in judge(facts, settings, 95, 105) if finding.verdict is not Verdict.OK]
+    found = judge(facts, settings, 95, 105, larger_home="a larger disk", gpus=settings.slurm_gres)
+    return [finding for finding in found if finding.verdict is not Verdict.OK]
 
 
 def test_a_node_that_has_everything_is_fine() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from agent.clusters import JobRefused, JobRequest
-from agent.clusters.slurm_job import WARNING_S, node_environment, resources, slurm_job
+from agent.clusters.node_settings import node_environment
+from agent.clusters.slurm_job import WARNING_S, resources, slurm_job
 from agent.domain import TaskOptions
 from agent.errors import BadInput
 from agent.settings import Settings
@@ -125,6 +126,7 @@ def test_no_further_option_hides_the_job_from_its_controller() -> None:
         ("process", {}, "none"),
         ("auto", {"SLURM_JOB_GPUS": "1", "CUDA_VISIBLE_DEVICES": "0"}, "1"),
         ("process", {"SLURM_JOB_GPUS": "1", "CUDA_VISIBLE_DEVICES": "0"}, "0"),
+        ("apptainer", {"SLURM_JOB_GPUS": "1", "CUDA_VISIBLE_DEVICES": "0"}, "0"),
     ],
 )
 def test_a_task_has_no_gpus_but_those_of_its_job(tmp_path: Path, engine: str, given: dict[str, str], gpus: str) -> None:

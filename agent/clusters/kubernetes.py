@@ -1,0 +1,308 @@
+"""Kubernetes, by its API: a pod for each placement, named as the placement's label.
+
+The name makes submission safe to repeat, and a finalizer of ours keeps a pod that somebody deletes until its end is
+recorded. The client is lightkube: it finds clusters and accounts as kubectl does, in a tenth of the official
+client's size.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from agent.clusters import Capacity, ClusterUnavailable, Job, JobRefused, JobRequest, installation_of
+from agent.clusters.kubernetes_pod import AGENT, CANCELLED, INSTALLATION, pod, secret, secret_name
+from agent.clusters.kubernetes_reading import (
+    Pod,
+    has_a_reason_of_its_own,
+    is_hopeless,
+    label_of,
+    most_of,
+    obstacle,
+    read_capacity,
+    read_pod,
+)
+from agent.clusters.kubernetes_template import with_template
+from agent.errors import AgentError
+from agent.fs.names import visible
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+
+ANSWER_S = 30.0
+STUCK_S = 120.0  # so long Kubernetes may try again to have an image or to start a container
+OVERDUE_S = 30.0  # after the time in which a deleted pod ends
+LOG_LINES, LOG_BYTES = 20, 4000
+_EXTRA = "the cluster kubernetes needs an extra package: pip install 'supervisely-local[kubernetes]'"
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen of a pod, by this process's own clock."""
+
+    obstacle_since: float | None = None
+    obstacle: str = ""
+    deleted_since: float | None = None
+
+
+class Kubernetes:
+    name = "kubernetes"
+    unknown_s = 5.0  # a request that was on its way
+
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        stuck_s: float = STUCK_S,
+        api: Any = None,
+    ) -> None:
+        """`api` is a lightkube.Client; None: one for the context of the settings, opened when it is needed."""
+        self.most_jobs = settings.kubernetes_jobs
+        self._settings = settings
+        self._environment = environment
+        self._clock = clock
+        self._stuck_s = stuck_s
+        self._api = api
+        self._with_secret: set[str] = set()  # installations whose settings are there
+        self._empty: set[str] = set()  # installations of which nothing is left there
+        self._found: Sequence[Pod] = ()  # by the last question
+        self._seen: dict[str, _Seen] = {}
+
+    def submit(self, request: JobRequest) -> str:
+        made = self.manifest(request)
+        self._empty.discard(installation_of(request.label))
+        self.put_settings(request.label)
+        self.create(made)
+        return request.label
+
+    def manifest(self, request: JobRequest) -> dict[str, Any]:
+        """The pod as it is sent, with the template over it. Raises JobRefused, BadInput."""
+        return with_template(pod(request, self._settings), self._settings.kubernetes_template)
+
+    def find(self, labels: Collection[str]) -> Mapping[str, Sequence[Job]]:
+        if not labels:
+            return {}
+        found: dict[str, list[Job]] = {}
+        installations = sorted({installation_of(label) for label in labels})
+        pods = self._found = [one for installation in installations for one in self._pods(installation)]
+        for one in pods:
+            label = label_of(one)
+            if label is not None and label in labels:
+                found.setdefault(label, []).append(self._read(one))
+        self._seen = {name: seen for name, seen in self._seen.items() if name in {p["metadata"]["name"] for p in pods}}
+        return found
+
+    def cancel(self, job: str) -> None:
+        with suppress(_Missing):
+            self._patch(job, {"metadata": {"annotations": {CANCELLED: "true"}}})
+            self._delete(job)
+
+    def tidy(self, installation: str, keep: Collection[str]) -> None:
+        """Once nothing is to be kept, the settings of the jobs go, too."""
+        for one in self._found:
+            if label_of(one) not in keep:
+                self.forget(one["metadata"]["name"])
+        self._found = ()
+        if keep or installation in self._empty:
+            return
+        pods = self._pods(installation)
+        for one in pods:
+            self.forget(one["metadata"]["name"])
+        if not pods:
+            self.take_settings(installation)
+            self._empty.add(installation)
+
+    def log(self, label: str, job: str) -> str:  # noqa: ARG002 - the pod has its name
+        try:
+            with self._answered():
+                lines = self._client.log(job, container=AGENT, tail_lines=LOG_LINES)
+                return visible("\n".join(line.rstrip("\n") for line in lines)[-LOG_BYTES:]).strip()
+        except (ClusterUnavailable, JobRefused, _Missing):
+            return ""
+
+    def capacity(self) -> Capacity:
+        """Raises JobRefused for an account that may not see nodes."""
+        with self._answered():
+            return read_capacity(list(self._client.list(_kinds()["Node"])))
+
+    def close(self) -> None:
+        if self._api is not None:
+            self._api.close()
+            self._api = None
+
+    # ---------------------------------------------------------------- for the check, too
+
+    def create(self, made: Mapping[str, Any], *, only_test: bool = False) -> None:
+        """Make an object; one of that name that is there stays. Raises JobRefused. `only_test`: it is judged only."""
+        with suppress(_Present), self._answered():
+            self._client.create(_kinds()[made["kind"]](made), dry_run=only_test)
+
+    def forget(self, name: str) -> None:
+        """Delete a pod whose end is recorded."""
+        with suppress(_Missing):
+            self._delete(name)
+            self._patch(name, {"metadata": {"finalizers": None}})
+
+    @property
+    def namespace(self) -> str:
+        return str(self._client.namespace)
+
+    def may(self, verb: str, resource: str, subresource: str = "") -> bool:
+        """Whether this account has a right in the namespace."""
+        about = {"namespace": self.namespace, "verb": verb, "resource": resource, "subresource": subresource}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "metadata": {}}
+        with self._answered():
+            kind = _kinds()["SelfSubjectAccessReview"]
+            said = self._client.create(kind({**review, "spec": {"resourceAttributes": about}}))
+            return bool((said.status or {}).get("allowed"))
+
+    def gpus(self) -> int:
+        """The most GPUs that a node has. Raises JobRefused for an account that may not see nodes."""
+        with self._answered():
+            return most_of(list(self._client.list(_kinds()["Node"])), self._settings.kubernetes_gpu)
+
+    # ----------------------------------------------------------------
+
+    def put_settings(self, label: str) -> None:
+        """The Secret that the agents of all jobs read, once for this process. Raises JobRefused."""
+        installation = installation_of(label)
+        if installation in self._with_secret:
+            return
+        made = secret(label, self._settings, self._environment)
+        name = made["metadata"]["name"]
+        try:
+            with self._answered():
+                self._client.create(_kinds()["Secret"](made))
+        except _Present:  # of an earlier process, perhaps with other settings
+            with self._answered():
+                self._client.patch(
+                    _kinds()["Secret"], name, {"data": None, "stringData": made["stringData"]}, patch_type=_merge()
+                )
+        self._with_secret.add(installation)
+
+    def take_settings(self, label: str) -> None:
+        with suppress(_Missing), self._answered():
+            self._client.delete(_kinds()["Secret"], secret_name(label))
+        self._with_secret.discard(installation_of(label))
+
+    def _pods(self, installation: str) -> list[Pod]:
+        with self._answered():
+            return list(self._client.list(_kinds()["Pod"], labels={INSTALLATION: installation}))
+
+    def _read(self, one: Pod) -> Job:
+        now, seen = self._clock(), self._seen.setdefault(one["metadata"]["name"], _Seen())
+        why = obstacle(one)
+        seen.obstacle_since = None if why is None else seen.obstacle_since or now
+        if why is not None and (has_a_reason_of_its_own(one) or not seen.obstacle):
+            seen.obstacle = why
+        is_stuck = is_hopeless(one) or (seen.obstacle_since is not None and now - seen.obstacle_since >= self._stuck_s)
+        is_deleted = bool(one["metadata"].get("deletionTimestamp"))
+        seen.deleted_since = (seen.deleted_since or now) if is_deleted else None
+        grace_s = float(one["metadata"].get("deletionGracePeriodSeconds") or 0) + OVERDUE_S
+        is_overdue = seen.deleted_since is not None and now - seen.deleted_since >= grace_s
+        return read_pod(one, why=seen.obstacle if why else None, is_overdue=is_overdue, is_stuck=is_stuck)
+
+    def _patch(self, name: str, patch: Mapping[str, Any]) -> None:
+        with self._answered():
+            self._client.patch(_kinds()["Pod"], name, patch, patch_type=_merge())
+
+    def _delete(self, name: str) -> None:
+        with self._answered():
+            self._client.delete(_kinds()["Pod"], name)
+
+    @property
+    def _client(self) -> Any:
+        if self._api is None:
+            self._api = _connect(self._settings)
+        return self._api
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        """Kubernetes' refusals as ours. Raises ClusterUnavailable, JobRefused; _Missing and _Present, of an object."""
+        import httpx2
+        from lightkube import ApiError
+        from lightkube.core.exceptions import ConfigError
+
+        try:
+            yield
+        except ApiError as error:
+            code, said = error.response.status_code, visible(str(error.status.message or error))[:500]
+            if code == 404 and "namespaces" not in said:
+                raise _Missing(said) from None
+            if code == 409 and error.status.reason == "AlreadyExists":
+                raise _Present(said) from None
+            if code in (400, 403, 404, 409, 413, 422):
+                raise JobRefused(f"Kubernetes refuses: {said}") from None
+            if code == 401:
+                raise ClusterUnavailable(f"Kubernetes does not know this account: {said}") from None
+            raise ClusterUnavailable(f"Kubernetes does not answer: {said}") from None
+        except ConfigError as error:
+            raise ClusterUnavailable(f"there is no way to Kubernetes: {error}") from None
+        except (httpx2.HTTPError, OSError) as error:
+            said = visible(str(error) or type(error).__name__)
+            raise ClusterUnavailable(f"Kubernetes does not answer: {said}") from None
+
+
+class _Missing(AgentError):
+    """There is no such object."""
+
+
+class _Present(AgentError):
+    """There is an object of that name already."""
+
+
+def _merge() -> Any:
+    from lightkube.types import PatchType
+
+    return PatchType.MERGE
+
+
+@cache
+def _kinds() -> Mapping[str, Any]:
+    """Objects as plain maps: what a template says is sent as it is, whatever release of the API the client knows."""
+    from lightkube.generic_resource import create_global_resource, create_namespaced_resource
+
+    kinds = {
+        kind: create_namespaced_resource("", "v1", kind, plural)
+        for kind, plural in (("Pod", "pods"), ("Secret", "secrets"))
+    }
+    review = "SelfSubjectAccessReview"
+    return {
+        **kinds,
+        "Node": create_global_resource("", "v1", "Node", "nodes"),
+        review: create_global_resource("authorization.k8s.io", "v1", review, "selfsubjectaccessreviews"),
+    }
+
+
+def _connect(settings: Settings) -> Any:
+    """The client of the context that is meant. Raises ClusterUnavailable."""
+    try:
+        import httpx2
+        import yaml
+        from lightkube import Client, KubeConfig
+        from lightkube.core.exceptions import ConfigError
+    except ImportError:
+        raise ClusterUnavailable(_EXTRA) from None
+    try:
+        config = KubeConfig.from_env().get(settings.kubernetes_context or None)
+        namespace = settings.kubernetes_namespace or (config.namespace if config is not None else "")
+        return Client(config=config, namespace=namespace or "default", timeout=httpx2.Timeout(ANSWER_S))
+    except (
+        ConfigError,
+        yaml.YAMLError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        AssertionError,
+        OSError,
+    ) as error:
+        said = visible(" ".join(str(error).split()))[:300] or type(error).__name__
+        raise ClusterUnavailable(f"there is no way to Kubernetes: {said}; KUBECONFIG names the configuration") from None

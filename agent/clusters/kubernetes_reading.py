@@ -1,0 +1,205 @@
+"""What Kubernetes says of a pod, read as a job. Pure.
+
+Facts: the Pod API (`status.phase`, `conditions`, `containerStatuses`), tried on 1.20: a child that the kernel killed
+for lack of memory makes a container `OOMKilled` whatever its exit code; a pod of a dead node stays `Running`; a pod
+that is deleted says so by its `deletionTimestamp` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from agent.clusters import GIVEN_BACK, Capacity, How, Job, JobState
+from agent.clusters.kubernetes_pod import AGENT, CANCELLED, PLACEMENT
+
+Pod = Mapping[str, Any]
+
+# A container that waits for one of these may wait for ever. Kubernetes tries again, so they are given time.
+_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"})
+_START = frozenset(
+    {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff", "StartError"}
+)
+_NEVER = frozenset({"ErrImageNeverPull", "InvalidImageName"})  # no time changes these
+_AGENT_WAS_STARVED = "the container `agent` had too little memory; give it more by AGENT_KUBERNETES_TEMPLATE"
+_CREATING = frozenset({"ContainerCreating", "PodInitializing"})
+# Reasons of a whole pod (`status.reason`), and of the condition DisruptionTarget of newer releases.
+_MADE_ROOM = frozenset(
+    {
+        "Evicted", "Preempting", "PreemptionByScheduler", "DeletionByTaintManager", "EvictionByEvictionAPI",
+        "TerminationByKubelet", "Terminated", "NodeShutdown", "Shutdown",
+    }
+)  # fmt: skip
+_NODE_FAILED = frozenset({"NodeLost", "DeletionByPodGC", "NodeAffinity", "UnexpectedAdmissionError"})
+
+
+def label_of(pod: Pod) -> str | None:
+    label = (pod["metadata"].get("labels") or {}).get(PLACEMENT)
+    return label if isinstance(label, str) else None
+
+
+def read_pod(pod: Pod, *, why: str | None = None, is_overdue: bool = False, is_stuck: bool = False) -> Job:
+    """The pod as a job.
+
+    `why` is what keeps it from starting, as `obstacle` has told it; `is_stuck`: for so long that it is given up.
+    `is_overdue`: it was deleted, and should have ended some time ago.
+    """
+    spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    node, agent = spec.get("nodeName") or "", _container(status, AGENT)
+    done = agent.get("state", {}).get("terminated") or {}
+    base = Job(
+        pod["metadata"]["name"],
+        label_of(pod) or "",
+        JobState.WAITING,
+        node=node,
+        submitted_at=_time(pod["metadata"].get("creationTimestamp")),
+        started_at=_time((agent.get("state", {}).get("running") or done).get("startedAt")),
+    )
+    if status.get("phase") in ("Succeeded", "Failed") or (done and done.get("exitCode") == 0):
+        return _ended(base, pod, done)
+    if _deleted(pod) and not node:  # it was deleted before a node had it
+        return _at(base, *_deletion(pod))
+    if is_overdue:
+        return _at(base, How.NODE_FAILED, "its node does not answer, and it was deleted there")
+    if is_stuck and why is not None:
+        return _at(base, How.NO_IMAGE if _is_of_image(status) else How.FAILED, why)
+    has_crashed = bool(agent.get("lastState", {}).get("terminated"))  # it had begun, and is started again
+    if has_crashed or (base.started_at is not None and why is None and not _creating(status)):
+        ends = "its pod is being ended" if _deleted(pod) else ""
+        return _at(base, None, why or ends, state=JobState.RUNNING)
+    return _at(base, None, why or _why_it_waits(status, node), state=JobState.WAITING)
+
+
+def obstacle(pod: Pod) -> str | None:
+    """Why a container of it cannot start, a sentence; None when nothing keeps it."""
+    for name, reason, message in _waiting(pod.get("status") or {}):
+        if reason in _IMAGE:
+            return f"the image of its container {name} cannot be had: {message or reason}"
+        if reason in _START:
+            return f"its container {name} cannot be started: {message or reason}"
+    return None
+
+
+def is_hopeless(pod: Pod) -> bool:
+    """Whether no time changes what `obstacle` says."""
+    return any(reason in _NEVER for _, reason, _ in _waiting(pod.get("status") or {}))
+
+
+def has_a_reason_of_its_own(pod: Pod) -> bool:
+    """Whether Kubernetes tells the cause now, and not only that it waits before it tries again."""
+    return not any(reason in ("ImagePullBackOff", "CrashLoopBackOff") for _, reason, _ in _waiting(pod["status"]))
+
+
+def read_capacity(nodes: Sequence[Mapping[str, Any]]) -> Capacity:
+    """All nodes, those that take pods, and their processors; how many of these are free is not told."""
+    ready = [node for node in nodes if not (node.get("spec") or {}).get("unschedulable") and _is_ready(node)]
+    cpus = sum(_cpus(str(((node.get("status") or {}).get("allocatable") or {}).get("cpu", "0"))) for node in nodes)
+    return Capacity(nodes=len(nodes), nodes_idle=len(ready), cpus=int(cpus), cpus_idle=None)
+
+
+def most_of(nodes: Sequence[Mapping[str, Any]], resource: str) -> int:
+    """How many of a countable resource the richest node has."""
+    found = [str(((node.get("status") or {}).get("allocatable") or {}).get(resource, "0")) for node in nodes]
+    return max((int(one) for one in found if one.isdigit()), default=0)
+
+
+def _is_ready(node: Mapping[str, Any]) -> bool:
+    conditions = (node.get("status") or {}).get("conditions") or ()
+    return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
+
+
+def _cpus(quantity: str) -> float:
+    """`1900m` → 1.9; a quantity that cannot be read counts as none."""
+    number, unit = (quantity[:-1], 1000) if quantity.endswith("m") else (quantity, 1)
+    return int(number) / unit if number.isdigit() else 0.0
+
+
+def _ended(base: Job, pod: Pod, done: Mapping[str, Any]) -> Job:
+    """`done` is the end of its agent's container; the agent leaves its own exit code in the message of a true end."""
+    said = str(done.get("message") or "")
+    code = int(said) if done.get("exitCode") == 0 and said.isdigit() and len(said) <= 3 else None
+    how, why = _how(pod, done, code)
+    return _at(base, how, why, code=done.get("exitCode") if code is None else code, at=_time(done.get("finishedAt")))
+
+
+def _how(pod: Pod, done: Mapping[str, Any], code: int | None) -> tuple[How, str]:
+    if code in (0, GIVEN_BACK):
+        return (How.DONE if code == 0 else How.GIVEN_BACK), ""
+    status = pod["status"]
+    reasons = {status.get("reason")}
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
+            reasons.add(condition.get("reason"))
+    words = _first_line(status.get("message"))
+    known = (
+        (bool(reasons & _MADE_ROOM), (How.PREEMPTED, words)),
+        (bool(reasons & _NODE_FAILED), (How.NODE_FAILED, words)),
+        ("DeadlineExceeded" in reasons, (How.TIME_LIMIT, words)),
+        (_deleted(pod), _deletion(pod)),
+        (done.get("reason") == "OOMKilled" and code is None, (How.FAILED, _AGENT_WAS_STARVED)),
+    )
+    return next((how for is_so, how in known if is_so), (How.FAILED, words))
+
+
+def _at(
+    base: Job,
+    how: How | None,
+    why: str,
+    *,
+    state: JobState = JobState.ENDED,
+    code: int | None = None,
+    at: datetime | None = None,
+) -> Job:
+    return replace(base, state=state, how=how, why=why, exit_code=code, ended_at=at)
+
+
+def _why_it_waits(status: Mapping[str, Any], node: str) -> str:
+    if node:
+        return f"node {node} fetches its images and starts its containers"
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") != "True":
+            if condition.get("reason") == "SchedulingGated":
+                return "it waits for its queue"
+            said = _first_line(condition.get("message")) or str(condition.get("reason"))
+            return f"no node can take it: {said}"
+    return "it waits for the scheduler"
+
+
+def _first_line(message: Any) -> str:
+    lines = str(message or "").strip().splitlines()
+    return lines[0].rstrip(".") if lines else ""
+
+
+def _container(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return next((one for one in status.get("containerStatuses") or () if one.get("name") == name), {})
+
+
+def _waiting(status: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Container, reason and message of each that waits."""
+    for one in status.get("containerStatuses") or ():
+        if waiting := (one.get("state") or {}).get("waiting"):
+            yield one.get("name", ""), waiting.get("reason") or "", _first_line(waiting.get("message"))
+
+
+def _is_of_image(status: Mapping[str, Any]) -> bool:
+    return any(reason in _IMAGE for _, reason, _ in _waiting(status))
+
+
+def _creating(status: Mapping[str, Any]) -> bool:
+    return any(reason in _CREATING for _, reason, _ in _waiting(status))
+
+
+def _deletion(pod: Pod) -> tuple[How, str]:
+    if CANCELLED in (pod["metadata"].get("annotations") or {}):
+        return How.CANCELLED, ""
+    return How.PREEMPTED, "its pod was deleted"
+
+
+def _deleted(pod: Pod) -> bool:
+    return bool(pod["metadata"].get("deletionTimestamp"))
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,349 @@
+"""Tasks on a real Kubernetes: two nodes, the plugin's own image, every line and checkpoint, and what takes them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agent import library
+from agent.artifacts import open_artifacts
+from agent.clusters.kubernetes import Kubernetes
+from agent.clusters.kubernetes_check import check_kubernetes
+from agent.doctor.finding import Verdict
+from agent.domain import Task, TaskStatus
+from agent.events.model import Stream
+from agent.installation import Installation
+from agent.settings import Settings
+from agent.store import open_store
+from tests.chaos.audit import audit
+from tests.support import s3_server
+from tests.support.fleet import MANIFESTS, Fleet, make_namespace
+from tests.support.gate import gate
+from tests.support.inputs import COUNTED, ODD, ROOT, Cli, write_model, write_project
+from tests.support.kubernetes_cluster import KubernetesCluster, running_kubernetes
+from tests.support.postgres import PostgresServer, running_postgres
+
+pytestmark = [pytest.mark.timeout(280), pytest.mark.docker]
+
+AGENT_IMAGE = "supervisely-local/agent:tests"
+NAMESPACE = "tasks"
+SHORT = ("lines=60", "pause=0.01", "checkpoint_every=20")
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    docker_engine: object, base_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KubernetesCluster]:
+    with running_kubernetes() as cluster:
+        args = (f"BASE_IMAGE={base_image}", "EXTRAS=postgres s3")
+        build = (
+            "docker",
+            "build",
+            "-q",
+            "-f",
+            "agent/Dockerfile",
+            "-t",
+            AGENT_IMAGE,
+            *(f"--build-arg={arg}" for arg in args),
+            ".",
+        )
+        subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=400)
+        cli = Cli(tmp_path_factory.mktemp("build"), {})
+        for plugin in (COUNTED, ODD):
+            cli.run("build", plugin, "--base", f"base-py={base_image}")
+        versions = [f"local/{(plugin / 'VERSION').read_text().strip()}" for plugin in (COUNTED, ODD)]
+        for image in (AGENT_IMAGE, *versions):
+            cluster.load_image(image)
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(cluster: KubernetesCluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_namespace(cluster, NAMESPACE, tmp_path_factory.mktemp("account"))
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3_server.Server]:
+    with s3_server.serving(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def fleet(
+    cluster: KubernetesCluster,
+    kubeconfig: Path,
+    postgres: PostgresServer,
+    objects: s3_server.Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Fleet]:
+    postgres.empty()
+    port = int(objects.endpoint.rpartition(":")[2])
+    host = cluster.host_address
+    keys = {name: value for name, value in objects.environ.items() if name != "AWS_ENDPOINT_URL"}
+    for name, value in {**keys, "KUBECONFIG": str(kubeconfig)}.items():
+        monkeypatch.setenv(name, value)
+    with (
+        gate(host, str(postgres.folder / ".s.PGSQL.5432")) as store_gate,
+        gate(host, ("127.0.0.1", port)) as objects_gate,
+        open_store(postgres.url) as store,
+    ):
+        settings = Settings(
+            home=tmp_path / "home",
+            store_url=f"postgresql://tester@{host}:{store_gate.address[1]}/postgres",
+            artifacts_url=f"s3://{s3_server.BUCKET}/{tmp_path.name}",
+            artifacts_endpoint=f"http://{host}:{objects_gate.address[1]}",
+            kubernetes_image=AGENT_IMAGE,
+            kubernetes_poll=0.3,
+            pull="missing",
+        )
+        settings.home.mkdir()
+        artifacts = open_artifacts(settings.artifacts, endpoint=settings.artifacts_endpoint)
+        inputs = {
+            "project": library.add_project(store, artifacts, write_project(tmp_path / "fruit")),
+            "model": library.add_model(store, artifacts, write_model(tmp_path / "start")),
+        }
+        made = Fleet(
+            Installation(store, artifacts, settings),
+            cluster,
+            NAMESPACE,
+            keys,
+            store_gate,
+            objects_gate,
+            tmp_path,
+            inputs,
+        )
+        try:
+            yield made
+        finally:
+            for pod in made.kubectl("get", "pods", "--output=name").split():
+                made.kubectl("patch", pod, "--type=merge", '--patch={"metadata":{"finalizers":null}}')
+                made.kubectl("delete", pod, "--wait=false", "--grace-period=0", "--force")
+
+
+def are_placed(fleet: Fleet, tasks: Sequence[Task], count: int) -> bool:
+    return sum(bool(fleet.store.placements.of_task(task.id)) for task in tasks) >= count
+
+
+def agents_of(task_id: int) -> list[psutil.Process]:
+    """The agents in pods that run this task: nodes are processes of this machine."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if words[-5:-1] == ["run", "--task", str(task_id), "--placement"] and "sh" not in words[0]:
+            found.append(process)
+    return found
+
+
+def test_tasks_over_two_nodes_keep_every_line_and_checkpoint(fleet: Fleet) -> None:
+    tasks = [fleet.queue(*SHORT) for _ in range(12)]
+    with fleet.controller():
+        ended = [fleet.ends(task, 200) for task in tasks]
+        fleet.is_clean()
+
+    assert {task.status for task in ended} == {TaskStatus.FINISHED}, fleet.state()
+    assert audit(fleet.installation, []) == []
+    assert {fleet.placed(task).node for task in tasks} == set(fleet.cluster.nodes)
+    assert {(fleet.placed(task).number, fleet.placed(task).how) for task in tasks} == {(1, "done")}
+    for task in tasks:
+        said: dict[Stream, list[str]] = {stream: [] for stream in (Stream.STDOUT, Stream.STDERR)}
+        for event in fleet.store.events.each(task.id):
+            if event.stream in said and event.message.startswith(("out ", "err ")):
+                said[event.stream].append(event.message)
+        assert said[Stream.STDOUT] == [f"out {n}" for n in range(1, 61)]
+        assert said[Stream.STDERR] == [f"err {n}" for n in range(1, 61)]
+
+
+def test_a_stop_ends_a_waiting_and_a_running_task_and_a_gpu_that_no_node_has_is_named(fleet: Fleet) -> None:
+    with fleet.controller():
+        running, waiting = fleet.long(), fleet.queue(*SHORT, gpus="0,1,2,3")
+        why = fleet.waits(waiting, "nvidia.com/gpu")
+        fleet.store.tasks.request_stop(waiting.id)
+        stopped = fleet.ends(waiting)
+        fleet.saves(running)
+        fleet.store.tasks.request_stop(running.id)
+        ended = fleet.ends(running)
+        fleet.is_clean()
+
+    assert "no node can take it" in why
+    assert (stopped.status, stopped.reason) == (TaskStatus.STOPPED, "stopped_by_user")
+    assert (ended.status, ended.reason) == (TaskStatus.STOPPED, "stopped_by_user")
+    assert fleet.placed(waiting).how == "cancelled"
+    assert audit(fleet.installation, []) == []
+
+
+def test_a_plugin_without_memory_and_an_image_that_nobody_has_end_with_a_true_sentence(fleet: Fleet) -> None:
+    with fleet.controller(stuck_s=5):
+        starved = fleet.queue("behaviour=oom", plugin=ODD, memory_bytes=100 << 20)
+        plugin = fleet.store.plugins.get(starved.plugin_id)
+        fleet.store.plugins.put(
+            title="None", description="", type="architecture", image="local/nobody-has-it", tag="1", modes=["train"],
+            readme="", configs=[], image_digest=None, folder=None, content_sha256=None,
+        )  # fmt: skip
+        none = next(one for one in fleet.store.plugins.list() if one.image == "local/nobody-has-it")
+        fleet.inputs["none"] = none
+        missing = fleet.queue(*SHORT, plugin=Path("none"))
+        ended = fleet.ends(starved), fleet.ends(missing)
+        fleet.is_clean()
+
+    assert plugin.title
+    assert (ended[0].status, ended[0].reason) == (TaskStatus.ERROR, "out_of_memory"), ended[0]
+    assert (ended[1].status, ended[1].reason) == (TaskStatus.ERROR, "image_not_found"), ended[1]
+    assert "the image of its container plugin cannot be had" in (ended[1].message or "")
+
+
+def test_a_pod_that_is_deleted_keeps_what_was_saved_and_its_task_says_so(fleet: Fleet) -> None:
+    with fleet.controller():
+        task = fleet.long()
+        fleet.saves(task)
+        fleet.kubectl("delete", "pod", str(fleet.placed(task).job), "--wait=false")
+        ended = fleet.ends(task)
+        fleet.is_clean()
+
+    assert (ended.status, ended.reason) == (TaskStatus.ERROR, "job_preempted"), ended
+    assert "was taken away" in (ended.message or "")
+    assert fleet.kept(task)
+    assert audit(fleet.installation, []) == []
+
+
+def test_an_agent_that_is_killed_goes_on_in_its_pod_where_it_was(fleet: Fleet) -> None:
+    with fleet.controller():
+        task = fleet.long()
+        fleet.saves(task)
+        (agent,) = agents_of(task.id)
+        agent.kill()
+        ended = fleet.ends(task)
+        fleet.is_clean()
+
+    assert ended.status is TaskStatus.FINISHED, fleet.state()
+    assert audit(fleet.installation, []) == []
+    assert (fleet.placed(task).number, fleet.placed(task).how) == (1, "done")
+
+
+def test_controllers_that_are_killed_place_no_task_twice_and_forget_none(fleet: Fleet) -> None:
+    settings = fleet.installation.settings
+    cli = Cli(settings.home, {
+        "AGENT_STORE_URL": settings.store_url, "AGENT_ARTIFACTS_URL": settings.artifacts_url,
+        "AGENT_ARTIFACTS_ENDPOINT": settings.artifacts_endpoint, "AGENT_KUBERNETES_IMAGE": AGENT_IMAGE,
+        "AGENT_KUBERNETES_POLL": "0.3",
+    })  # fmt: skip
+    tasks = [fleet.queue(*SHORT) for _ in range(4)]
+    for jobs in (1, 3):
+        process = cli.start("run", "--cluster", "kubernetes")
+        fleet.until(partial(are_placed, fleet, tasks, jobs))
+        process.kill()
+        process.communicate()
+    process = cli.start("run", "--cluster", "kubernetes")
+    ended = [fleet.ends(task, 200) for task in tasks]
+    fleet.is_clean()
+    process.terminate()
+    assert "Traceback" not in process.communicate(timeout=60)[1]
+
+    assert {task.status for task in ended} == {TaskStatus.FINISHED}, fleet.state()
+    assert audit(fleet.installation, []) == []
+    assert [len(fleet.store.placements.of_task(task.id)) for task in tasks] == [1] * 4
+
+
+def test_store_and_artifacts_that_are_cut_off_are_only_a_delay(fleet: Fleet) -> None:
+    with fleet.controller():
+        task = fleet.long()
+        fleet.saves(task)
+        fleet.objects_gate.shut()
+        fleet.store_gate.shut()
+        time.sleep(5)  # in which the plugin prints on
+        fleet.store_gate.open()
+        fleet.objects_gate.open()
+        ended = fleet.ends(task)
+        fleet.is_clean()
+
+    assert ended.status is TaskStatus.FINISHED, fleet.state()
+    assert audit(fleet.installation, []) == []
+
+
+def test_kubelet_and_containerd_may_die_under_a_task(fleet: Fleet) -> None:
+    with fleet.controller():
+        task = fleet.long()
+        fleet.saves(task)
+        node = str(fleet.placed(task).node)
+        for daemon in ("kubelet", "containerd"):
+            fleet.cluster.kill(daemon, node)
+        fleet.saves(task, len(fleet.kept(task)) + 2)
+        for daemon in ("containerd", "kubelet"):
+            fleet.cluster.restart(daemon, node)
+        ended = fleet.ends(task)
+        fleet.is_clean()
+
+    assert ended.status is TaskStatus.FINISHED, fleet.state()
+    assert audit(fleet.installation, []) == []
+
+
+def test_a_task_whose_node_loses_its_power_goes_on_elsewhere_from_its_last_checkpoint(fleet: Fleet) -> None:
+    soon = [
+        {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 2}
+        for state in ("not-ready", "unreachable")
+    ]
+    template = fleet.folder / "pod.yaml"
+    template.write_text(json.dumps({"spec": {"tolerations": soon, "terminationGracePeriodSeconds": 1}}))
+    with fleet.controller(kubernetes_template=template):
+        task = fleet.long(restarts=1)
+        fleet.saves(task, 3)
+        node = str(fleet.placed(task).node)
+        fleet.cluster.kill("node", node)
+        try:
+            fleet.until(lambda: fleet.get(task).attempt == 2, 120)
+            before = max(fleet.kept(task))
+            fleet.until(lambda: fleet.get(task).status.is_final, 120)
+        finally:
+            fleet.cluster.restart("node", node)
+        ended = fleet.ends(task)
+        fleet.is_clean()
+
+    assert ended.status is TaskStatus.FINISHED, fleet.state()
+    first, second = fleet.store.placements.of_task(task.id)
+    assert (first.how, first.node, second.how) == ("node_failed", node, "done")
+    assert second.node != node
+    lost, kept = fleet.store.attempts.list(task.id)
+    assert lost.reason == "node_lost"
+    start = next(row for row in fleet.store.checkpoints.list(task.id) if row.index == before)
+    assert kept.model_id == start.model_id
+
+
+def test_the_check_finds_nothing_here_and_names_what_is_wrong(fleet: Fleet) -> None:
+    settings = fleet.installation.settings
+
+    def found(**changes: object) -> list[tuple[str, str]]:
+        changed = settings.model_copy(update=changes)
+        with closing(Kubernetes(changed, fleet.environment)) as there:
+            findings = list(check_kubernetes(changed, there, wait_s=60))
+        return [(one.about, one.said) for one in findings if one.verdict is not Verdict.OK]
+
+    assert found() == []
+    (request,) = found(kubernetes_image="")
+    assert "AGENT_KUBERNETES_IMAGE" in request[1]
+    (there,) = found(store_url="postgresql://tester@127.0.0.1:1/postgres")
+    assert there[0] == "store there"
+    (rights,) = found(kubernetes_namespace="default")
+    assert "create pods" in rights[1]
+    assert fleet.left == []
+
+
+def test_the_documents_of_a_whole_installation_are_taken_by_the_cluster(cluster: KubernetesCluster) -> None:
+    said = cluster.kubectl("kustomize", str(MANIFESTS))
+    assert said.count("runAsNonRoot: true") == 4
+    cluster.kubectl("create", "namespace", "supervisely")
+    done = cluster.kubectl("apply", "--kustomize", str(MANIFESTS), "--dry-run=server")
+    assert done.count("dry run") >= 12, done
