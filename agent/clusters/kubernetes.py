@@ -124,12 +124,12 @@ class Kubernetes:
             with self._answered():
                 lines = self._client.log(job, container=AGENT, tail_lines=LOG_LINES)
                 return visible("\n".join(line.rstrip("\n") for line in lines)[-LOG_BYTES:]).strip()
-        except (ClusterUnavailable, JobRefused, _Missing):
+        except (ClusterUnavailable, _Missing):
             return ""
 
     def capacity(self) -> Capacity:
         """Raises JobRefused for an account that may not see nodes."""
-        with self._answered():
+        with self._answered(may_refuse=True):
             return read_capacity(list(self._client.list(_kinds()["Node"])))
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class Kubernetes:
 
     def create(self, made: Mapping[str, Any], *, only_test: bool = False) -> None:
         """Make an object; one of that name that is there stays. Raises JobRefused. `only_test`: it is judged only."""
-        with suppress(_Present), self._answered():
+        with suppress(_Present), self._answered(may_refuse=True):
             self._client.create(_kinds()[made["kind"]](made), dry_run=only_test)
 
     def forget(self, name: str) -> None:
@@ -165,7 +165,7 @@ class Kubernetes:
 
     def gpus(self) -> int:
         """The most GPUs that a node has. Raises JobRefused for an account that may not see nodes."""
-        with self._answered():
+        with self._answered(may_refuse=True):
             return most_of(list(self._client.list(_kinds()["Node"])), self._settings.kubernetes_gpu)
 
     # ----------------------------------------------------------------
@@ -178,10 +178,10 @@ class Kubernetes:
         made = secret(label, self._settings, self._environment)
         name = made["metadata"]["name"]
         try:
-            with self._answered():
+            with self._answered(may_refuse=True):
                 self._client.create(_kinds()["Secret"](made))
         except _Present:  # of an earlier process, perhaps with other settings
-            with self._answered():
+            with self._answered(may_refuse=True):
                 self._client.patch(
                     _kinds()["Secret"], name, {"data": None, "stringData": made["stringData"]}, patch_type=_merge()
                 )
@@ -224,8 +224,11 @@ class Kubernetes:
         return self._api
 
     @contextmanager
-    def _answered(self) -> Iterator[None]:
-        """Kubernetes' refusals as ours. Raises ClusterUnavailable, JobRefused; _Missing and _Present, of an object."""
+    def _answered(self, *, may_refuse: bool = False) -> Iterator[None]:
+        """Kubernetes' refusals as ours. Raises ClusterUnavailable; _Missing and _Present, of an object.
+
+        Also JobRefused with `may_refuse`: elsewhere a refusal is of our account, and says nothing about a job.
+        """
         import httpx2
         from lightkube import ApiError
         from lightkube.core.exceptions import ConfigError
@@ -238,11 +241,12 @@ class Kubernetes:
                 raise _Missing(said) from None
             if code == 409 and error.status.reason == "AlreadyExists":
                 raise _Present(said) from None
-            if code in (400, 403, 404, 409, 413, 422):
+            if may_refuse and code in (400, 403, 404, 409, 413, 422):
                 raise JobRefused(f"Kubernetes refuses: {said}") from None
             if code == 401:
                 raise ClusterUnavailable(f"Kubernetes does not know this account: {said}") from None
-            raise ClusterUnavailable(f"Kubernetes does not answer: {said}") from None
+            does = "refuses" if code == 403 else "does not answer"
+            raise ClusterUnavailable(f"Kubernetes {does}: {said}") from None
         except ConfigError as error:
             raise ClusterUnavailable(f"there is no way to Kubernetes: {error}") from None
         except (httpx2.HTTPError, OSError) as error:

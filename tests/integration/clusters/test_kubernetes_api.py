@@ -192,6 +192,15 @@ def test_no_answer_is_no_refusal(api: Api, tmp_path: Path) -> None:
         cluster.find([LABEL])
 
 
+def test_an_account_that_may_not_look_or_delete_ends_no_controller(api: Api, tmp_path: Path) -> None:
+    cluster = api.open(tmp_path)
+    cluster.submit(request())
+    for ask in (lambda: cluster.find([LABEL]), lambda: cluster.cancel(LABEL), lambda: cluster.tidy("sly-abc", [])):
+        api.says(403, "Forbidden", "pods is forbidden: User cannot")
+        with pytest.raises(ClusterUnavailable, match="Kubernetes refuses: pods is forbidden"):
+            ask()
+
+
 def test_a_way_that_does_not_lead_to_kubernetes_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "config"
     monkeypatch.setenv("KUBECONFIG", str(file))
