@@ -64,8 +64,8 @@ cluster-slurm: ## start a Slurm cluster of two nodes on this machine, for tests 
 cluster-kubernetes: ## start a Kubernetes cluster of two nodes on this machine, for tests (ARGS=build makes its programs first, ARGS=stop ends it)
 	@scripts/cluster-kubernetes.sh $(or $(ARGS),start)
 
-demo: $(STAMP) ## train and predict on a sample project (AGENT_ENGINE=process without Docker)
-	@$(PY) scripts/demo.py
+demo: $(STAMP) ## train and predict on a sample project (AGENT_ENGINE=process without Docker; CLUSTER=slurm or kubernetes)
+	@PYTHONPATH=. CLUSTER=$(CLUSTER) $(PY) scripts/demo.py
 
 docs: $(STAMP) ## build the documentation as a site in .build/site; every link is checked
 	$(PY) -m sphinx --fail-on-warning --nitpicky --fresh-env --quiet -d .build/site-cache docs .build/site
