@@ -33,8 +33,8 @@ def place_on(name: str) -> None:
 
 
 def run_in_job(task_id: int, number: int) -> None:
-    """Run the task of a placement, inside of its job; ends with the task's exit code, or GIVEN_BACK."""
-    from agent.clusters import GIVEN_BACK
+    """Run the task of a placement, inside of its job; ends with the task's exit code, GIVEN_BACK or BEGINS_ANEW."""
+    from agent.clusters import BEGINS_ANEW, GIVEN_BACK
     from agent.clusters.in_job import OwnJob, run_placed, why_job_ends
     from agent.run.cancellation import Cancelled, Cause
     from agent.run.outcome import exit_code
@@ -42,7 +42,11 @@ def run_in_job(task_id: int, number: int) -> None:
     job = OwnJob.of()
     why = cache(lambda: why_job_ends(job))
     try:
-        with open_installation() as installation, interruptible(leaves=False, why=why) as shutdown:
+        # A job that is started anew finds its task where it was, so it waits for a store that is away.
+        with (
+            open_installation(waits=job.restarts > 0) as installation,
+            interruptible(leaves=False, why=why) as shutdown,
+        ):
             log_to_stderr(installation.settings.log_level, installation.settings.log_format)
             ended = run_placed(installation, task_id, number, job, shutdown)
     except (Cancelled, StorageFailed) as error:  # a fault of the node, or of what it reaches
@@ -52,5 +56,5 @@ def run_in_job(task_id: int, number: int) -> None:
         raise typer.Exit(GIVEN_BACK) from None
     if ended.status is TaskStatus.QUEUED:
         show.err.print(f"task {task_id} is queued for attempt {ended.attempt}", markup=False)
-        raise typer.Exit(GIVEN_BACK)
+        raise typer.Exit(BEGINS_ANEW)
     raise typer.Exit(exit_code(ended))

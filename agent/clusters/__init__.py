@@ -16,6 +16,7 @@ from typing import Protocol
 from agent.domain import TaskOptions
 from agent.errors import AgentError
 
+BEGINS_ANEW = 76  # exit code of an agent that has put its task into the queue for another attempt
 GIVEN_BACK = 75  # exit code of an agent whose node cannot run the task now (EX_TEMPFAIL)
 
 
@@ -104,6 +105,7 @@ class Cluster(Protocol):
     """Every method raises ClusterUnavailable while the cluster does not answer."""
 
     name: str
+    hardens: bool  # whether it can run a task hardened
     most_jobs: int  # that wait or run at the same time
     unknown_s: float  # so long a job that the cluster does not know may still come up, when its controller was killed
 

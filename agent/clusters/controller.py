@@ -12,11 +12,11 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from agent import liveness
-from agent.clusters import Cluster, How, Job, JobRefused, JobRequest, JobState
+from agent.clusters import BEGINS_ANEW, Cluster, ClusterUnavailable, How, Job, JobRefused, JobRequest, JobState
 from agent.clusters.ending import LOST, Verdict, end_task, lose_task, verdict_of
 from agent.domain import Task, TaskStatus
 from agent.errors import BadInput, NotFound
@@ -42,6 +42,7 @@ class _Memory:
     unknown_since: float | None = None
     ending_since: float | None = None
     told: tuple[object, ...] = ()
+    said: str = ""  # why its cluster did not answer about it
     retry_at: float = 0.0
     pauses: Iterator[float] = field(default_factory=pauses)
 
@@ -74,7 +75,8 @@ class Controller:
     def place(self) -> None:
         """Submit jobs for queued tasks, as many as may wait or run at the same time."""
         most = self._cluster.most_jobs
-        candidates = [task for task in self._placements.to_place(self._cluster.name, most) if self._may_place(task.id)]
+        queued = self._placements.to_place(self._cluster.name, most, hardened=self._cluster.hardens)
+        candidates = [task for task in queued if self._may_place(task.id)]
         if not candidates:
             return
         refused = [p.job is None and p.why is not None for p, _ in self._placements.unsettled(self._cluster.name)]
@@ -119,10 +121,13 @@ class Controller:
             self._cluster.tidy(self._label, ())
             return
         jobs = self._cluster.find([placement.label for placement, _ in unsettled])
-        alive = {agent.id for agent in liveness.agents_alive(self._installation.store)}
+        alive = {agent.id for agent in liveness.agents_alive(self._installation.store)} - {self._agent_id}
         for placement, task in unsettled:
             with about_task(task.id), suppress(NotFound):  # the task was deleted for good in this moment
-                self._settle(placement, task, jobs, has_agent=task.agent_id in alive)
+                try:
+                    self._settle(placement, task, jobs, has_agent=task.agent_id in alive)
+                except ClusterUnavailable as error:  # of one job: the others are not to wait
+                    self._say_once(placement, str(error))
         left = self._placements.unsettled(self._cluster.name)
         self._cluster.tidy(self._label, [placement.label for placement, _ in left])
 
@@ -150,6 +155,13 @@ class Controller:
                 started_at=job.started_at,
             )  # fmt: skip
             memory.told = told
+
+    def _say_once(self, placement: Placement, said: str) -> None:
+        memory = self._memory_of(placement)
+        memory.retry_at = time.monotonic() + next(memory.pauses)
+        if said != memory.said:
+            memory.said = said
+            log.warning("task %s: %s", placement.task_id, said)
 
     def _give_up(self, placement: Placement, memory: _Memory, jobs: Sequence[Job]) -> None:
         """Its task was started anew, because its node was declared lost: no job of it is to run on."""
@@ -182,7 +194,8 @@ class Controller:
         elif now - memory.unknown_since < self._unknown_s:
             return
         elif placement.job is None:
-            self._submit(placement, task)
+            if now >= memory.retry_at:
+                self._submit(placement, task)
         elif not has_agent:
             gone = Job(placement.job, placement.label, JobState.ENDED, node=placement.node or "", how=How.VANISHED)
             self._settle_ended(placement, task, gone, has_agent=False)
@@ -205,7 +218,9 @@ class Controller:
         if task.status.is_final:
             self._end(placement, job.how, verdict.sentence if job.how not in (How.DONE, How.FAILED) else "", job)
         elif task.status is TaskStatus.QUEUED and self._is_placed_again(placement, job.how):
-            if job.how is How.GIVEN_BACK:
+            if job.exit_code == BEGINS_ANEW:
+                verdict = replace(verdict, sentence=f"{self._cluster.name} job {job.id}: its task begins anew")
+            elif job.how is How.GIVEN_BACK:
                 verdict = verdict.with_log(self._cluster.log(placement.label, job.id))
             log.warning("task %s is placed again: %s", task.id, verdict.sentence)
             later = self._not_before.setdefault(task.id, _Memory())
@@ -224,19 +239,20 @@ class Controller:
     def _end_task(self, placement: Placement, task: Task, job: Job, verdict: Verdict) -> None:
         """Record the end of a task that no agent runs any more, or queue it for another attempt."""
         assert job.how is not None
-        if job.how in LOST and placement.claimed_at is not None:
+        is_lost = job.how in LOST or job.how is How.GIVEN_BACK  # it had begun, and could not go on there
+        if is_lost and placement.claimed_at is not None:
             changed = lose_task(self._installation, task, placement, self._controller, verdict)
         else:
-            changed = self._taken_to_its_end(placement, job, verdict)
+            changed = self._taken_to_its_end(placement, task, job, verdict)
         if changed is not None:
             log.warning("task %s: %s (%s)", task.id, changed.status.value, changed.message or verdict.sentence)
         self._end(placement, job.how, verdict.sentence, job)
 
-    def _taken_to_its_end(self, placement: Placement, job: Job, verdict: Verdict) -> Task | None:
+    def _taken_to_its_end(self, placement: Placement, task: Task, job: Job, verdict: Verdict) -> Task | None:
         has_begun = placement.claimed_at is not None
         tells = not has_begun or job.how is How.FAILED  # else the cluster has told why
         said = self._cluster.log(placement.label, job.id) if tells else ""
-        taken = self._placements.take(placement, self._controller, self._agent_id)
+        taken = self._placements.take(placement, self._controller, self._agent_id, instead_of=task.agent_id)
         if taken is None:
             return None
         return end_task(self._installation, taken, verdict.with_log(said), has_begun=has_begun)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from agent.clusters import How, Job, JobState
 from agent.clusters.ending import LOST_REASONS, verdict_of
-from agent.domain import Task, TaskOptions, TaskStatus
+from agent.domain import NODE_LOST, Task, TaskOptions, TaskStatus
 from agent.errors import AgentError, StorageFailed
 from agent.patience import Patience
 from agent.run.cancellation import Cancelled, Cause
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agent.installation import Installation
     from agent.run.outcome import Outcome
     from agent.run.shutdown import Shutdown
+    from agent.store import Store
 
 log = logging.getLogger("agent")
 
@@ -42,13 +43,15 @@ class OwnJob:
     node: str
     restarts: int  # how often the cluster has started it once more
     cluster: str = "slurm"
+    rebooted: bool = False  # its node was started anew meanwhile, and everything that ran is gone
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> OwnJob:
         if (pod := environment.get("SUPERVISELY_JOB")) is not None:  # `kubernetes_pod.py` gives these
             restarts = environment.get("SUPERVISELY_JOB_RESTARTS", "0")
             node = environment.get("SUPERVISELY_NODE") or os.uname().nodename
-            return cls(pod, node, int(restarts) if restarts.isdigit() else 0, "kubernetes")
+            rebooted = bool(environment.get("SUPERVISELY_NODE_REBOOTED"))
+            return cls(pod, node, int(restarts) if restarts.isdigit() else 0, "kubernetes", rebooted)
         restarts = environment.get("SLURM_RESTART_COUNT", "0")
         node = environment.get("SLURMD_NODENAME") or os.uname().nodename
         return cls(environment.get("SLURM_JOB_ID"), node, int(restarts) if restarts.isdigit() else 0)
@@ -67,6 +70,8 @@ def run_placed(installation: Installation, task_id: int, number: int, job: OwnJo
 
         def held_or_claimed() -> Task:  # the answer to an earlier claim may have been lost
             held = next((held for held in store.tasks.held_by(presence.id) if held.id == task_id), None)
+            if held is None and job.cluster == "kubernetes" and restarted:
+                _require_unused(store, task_id, number)
             return held or store.placements.claim(
                 task_id, number, presence.id, job=job.id, node=job.node, home=presence.node, restarted=restarted
             )
@@ -94,6 +99,14 @@ def run_placed(installation: Installation, task_id: int, number: int, job: OwnJo
             shutdown.wait(next(wait_s))
 
 
+def _require_unused(store: Store, task_id: int, number: int) -> None:
+    """A pod runs one attempt: one whose agent put the task into the queue again leaves it to the next pod."""
+    mine = next((one for one in store.placements.of_task(task_id) if one.number == number), None)
+    is_queued = store.tasks.get(task_id).status is TaskStatus.QUEUED
+    if mine is not None and mine.claimed_at is not None and is_queued:
+        raise Cancelled(Cause.GIVEN_BACK, f"task {task_id} is queued for another attempt, in another pod")
+
+
 def _options_here(options: TaskOptions, job: OwnJob) -> TaskOptions:
     """The options of the task as they can be meant here: a job has the GPUs, and a pod the container, it was given."""
     if options.gpus != "none":  # numbers of devices mean nothing on another machine
@@ -105,6 +118,8 @@ def loss_in_job(job: OwnJob, outcome: Outcome) -> Loss | None:
     """Whether the end of a run in this job is the cluster's doing, so that another attempt may follow. Pure."""
     if outcome.reason in LOST_REASONS:
         return Loss(outcome.reason, outcome.message, job.node)
+    if job.rebooted and outcome.reason in ("plugin_killed", CONTAINER_LOST):
+        return Loss(NODE_LOST, f"node {job.node} was started anew while the task ran", job.node)
     if outcome.reason == CONTAINER_LOST and job.restarts > 0:
         said = f"the cluster has started job {job.id} again, now on {job.node}, and what ran before is gone"
         return Loss(outcome.reason, said, job.node)

@@ -52,6 +52,7 @@ class _Seen:
 
 class Kubernetes:
     name = "kubernetes"
+    hardens = False
     unknown_s = 5.0  # a request that was on its way
 
     def __init__(
@@ -158,10 +159,13 @@ class Kubernetes:
         """Whether this account has a right in the namespace."""
         about = {"namespace": self.namespace, "verb": verb, "resource": resource, "subresource": subresource}
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "metadata": {}}
-        with self._answered():
-            kind = _kinds()["SelfSubjectAccessReview"]
-            said = self._client.create(kind({**review, "spec": {"resourceAttributes": about}}))
-            return bool((said.status or {}).get("allowed"))
+        try:
+            with self._answered():
+                kind = _kinds()["SelfSubjectAccessReview"]
+                said = self._client.create(kind({**review, "spec": {"resourceAttributes": about}}))
+                return bool((said.status or {}).get("allowed"))
+        except _Missing as error:
+            raise ClusterUnavailable(f"this is no Kubernetes: {error}") from None
 
     def gpus(self) -> int:
         """The most GPUs that a node has. Raises JobRefused for an account that may not see nodes."""
@@ -171,21 +175,21 @@ class Kubernetes:
     # ----------------------------------------------------------------
 
     def put_settings(self, label: str) -> None:
-        """The Secret that the agents of all jobs read, once for this process. Raises JobRefused."""
-        installation = installation_of(label)
-        if installation in self._with_secret:
-            return
+        """The Secret that the agents of all jobs read: made where it is missing. Raises JobRefused."""
         made = secret(label, self._settings, self._environment)
-        name = made["metadata"]["name"]
         try:
             with self._answered(may_refuse=True):
                 self._client.create(_kinds()["Secret"](made))
-        except _Present:  # of an earlier process, perhaps with other settings
-            with self._answered(may_refuse=True):
-                self._client.patch(
-                    _kinds()["Secret"], name, {"data": None, "stringData": made["stringData"]}, patch_type=_merge()
-                )
-        self._with_secret.add(installation)
+        except _Present:
+            installation = installation_of(label)
+            if installation not in self._with_secret:  # of an earlier process, perhaps with other settings
+                patch = {"data": None, "stringData": made["stringData"]}
+                try:
+                    with self._answered(may_refuse=True):
+                        self._client.patch(_kinds()["Secret"], secret_name(label), patch, patch_type=_merge())
+                except _Missing as error:  # somebody has deleted it in this moment
+                    raise ClusterUnavailable(f"Kubernetes has lost the settings of the pods: {error}") from None
+        self._with_secret.add(installation_of(label))
 
     def take_settings(self, label: str) -> None:
         with suppress(_Missing), self._answered():
@@ -193,8 +197,11 @@ class Kubernetes:
         self._with_secret.discard(installation_of(label))
 
     def _pods(self, installation: str) -> list[Pod]:
-        with self._answered():
-            return list(self._client.list(_kinds()["Pod"], labels={INSTALLATION: installation}))
+        try:
+            with self._answered():
+                return list(self._client.list(_kinds()["Pod"], labels={INSTALLATION: installation}))
+        except _Missing as error:  # a door that leads elsewhere
+            raise ClusterUnavailable(f"Kubernetes does not answer: {error}") from None
 
     def _read(self, one: Pod) -> Job:
         now, seen = self._clock(), self._seen.setdefault(one["metadata"]["name"], _Seen())
@@ -230,6 +237,7 @@ class Kubernetes:
         Also JobRefused with `may_refuse`: elsewhere a refusal is of our account, and says nothing about a job.
         """
         import httpx2
+        import msgspec
         from lightkube import ApiError
         from lightkube.core.exceptions import ConfigError
 
@@ -249,6 +257,8 @@ class Kubernetes:
             raise ClusterUnavailable(f"Kubernetes {does}: {said}") from None
         except ConfigError as error:
             raise ClusterUnavailable(f"there is no way to Kubernetes: {error}") from None
+        except (KeyError, ValueError, msgspec.MsgspecError) as error:  # an answer of something that stands before it
+            raise ClusterUnavailable(f"Kubernetes does not answer as it should: {visible(str(error))[:200]}") from None
         except (httpx2.HTTPError, OSError) as error:
             said = visible(str(error) or type(error).__name__)
             raise ClusterUnavailable(f"Kubernetes does not answer: {said}") from None

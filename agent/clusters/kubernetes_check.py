@@ -73,10 +73,10 @@ def _nodes(settings: Settings, cluster: Kubernetes) -> Finding:
 
 def _probed(settings: Settings, cluster: Kubernetes, label: str, wait_s: float) -> Iterator[Finding]:
     submitted_s, deadline = time.time(), time.monotonic() + wait_s
-    cluster.put_settings(label)
-    cluster.create(probe_pod(label, settings))
     job = Job(label, label, JobState.WAITING)
     try:
+        cluster.put_settings(label)
+        cluster.create(probe_pod(label, settings))
         while job.state is not JobState.ENDED:
             if time.monotonic() > deadline:
                 said = f"pod {label} is still {job.state.value} after {wait_s:g} s" + (

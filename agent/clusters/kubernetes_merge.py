@@ -52,5 +52,6 @@ def _merged_lists(name: str, base: Sequence[Any], patch: Sequence[Any]) -> list[
         if element.get("$patch") == "delete":
             result.pop(element[key], None)
         else:
-            result[element[key]] = merged(result.get(element[key], {}), element)
+            # A volume has one source: another one takes its place.
+            result[element[key]] = element if name == "volumes" else merged(result.get(element[key], {}), element)
     return list(result.values())

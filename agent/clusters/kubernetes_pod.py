@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent.clusters import JobRefused, JobRequest, installation_of
+from agent.clusters.kubernetes_template import with_template
 from agent.clusters.node_settings import node_environment
 from agent.domain import TASK_MOUNT, TaskOptions
 from agent.engines.pod_script import CONTROL_FOLDER, command
@@ -36,25 +37,42 @@ _KEYS = re.compile(
 # pod; any other end is the pod's, and its exit code the message that Kubernetes keeps about it.
 _AGENT_SCRIPT = f"""\
 mkdir -p "$AGENT_HOME/tmp" && cd "$AGENT_HOME" || exit 75
-starts=$(cat starts 2>/dev/null || echo 0)
-echo $((starts + 1)) >starts
-export SUPERVISELY_JOB_RESTARTS=$starts
+boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
+SUPERVISELY_JOB_RESTARTS=0
+SUPERVISELY_NODE_REBOOTED=
+if [ -e starts ]; then
+  read -r starts before <starts
+  SUPERVISELY_JOB_RESTARTS=$((${{starts:-0}} + 1))
+  [ "$boot" = "$before" ] || SUPERVISELY_NODE_REBOOTED=yes
+fi
+echo "$SUPERVISELY_JOB_RESTARTS $boot" >starts.new && mv starts.new starts
+export SUPERVISELY_JOB_RESTARTS SUPERVISELY_NODE_REBOOTED
 end() {{
   [ ! -p {CONTROL_FOLDER}/control ] || echo end 1<>{CONTROL_FOLDER}/control
   printf %s "$1" >/dev/termination-log
   exit 0
 }}
 agent=
-trap '[ -z "$agent" ] || kill -USR2 $agent; told=1' TERM INT
 told=
-while [ ! -e {CONTROL_FOLDER}/ready ]; do
+told() {{
+  [ -z "$told" ] || return 0
+  told=1
+  [ -z "$agent" ] || insist
+}}
+insist() {{
+  (trap - TERM INT; while kill -USR2 $agent 2>/dev/null; do sleep 1; done) &
+}}
+trap told TERM INT
+while [ ! -e begun ] && [ ! -e {CONTROL_FOLDER}/ready ] && [ ! -e {CONTROL_FOLDER}/exit ]; do
   [ -z "$told" ] || end 143
   sleep 0.1
 done
+: >begun
 chmod a+rx tasks tasks/*  # the kubelet has made the plugin's folder for its owner alone
+trap '' USR2  # until the agent can hear it
 "$@" </dev/null &
 agent=$!
-[ -z "$told" ] || kill -USR2 $agent
+[ -z "$told" ] || insist
 code=
 while [ -z "$code" ]; do
   wait $agent
@@ -135,10 +153,12 @@ def pod(request: JobRequest, settings: Settings) -> dict[str, Any]:
     if secrets := _words(settings.kubernetes_pull_secrets):
         spec["imagePullSecrets"] = [{"name": name} for name in secrets]
     if request.avoid:
-        match = {"key": "metadata.name", "operator": "NotIn", "values": list(request.avoid)}
+        match = {"key": "kubernetes.io/hostname", "operator": "NotIn", "values": list(request.avoid)}
         spec["affinity"] = {
-            "nodeAffinity": {
-                "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchFields": [match]}]}
+            "nodeAffinity": {  # preferred: there may be no other
+                "preferredDuringSchedulingIgnoredDuringExecution": [
+                    {"weight": 100, "preference": {"matchExpressions": [match]}}
+                ]
             }
         }
     queue = {"kueue.x-k8s.io/queue-name": settings.kubernetes_queue} if settings.kubernetes_queue else {}
@@ -157,8 +177,9 @@ def pod(request: JobRequest, settings: Settings) -> dict[str, Any]:
 def probe_pod(label: str, settings: Settings) -> dict[str, Any]:
     """The pod of `agent cluster check`: the agent alone, which says what it finds."""
     made = pod(JobRequest(0, 0, label, TaskOptions(gpus="none"), image=settings.kubernetes_image), settings)
-    spec, agent = made["spec"], made["spec"]["containers"][1]
-    agent["command"] = ["agent", "cluster", "probe"]
+    made = with_template(made, settings.kubernetes_template)
+    spec = made["spec"]
+    agent = next(one for one in spec["containers"] if one["name"] == AGENT) | {"command": ["agent", "cluster", "probe"]}
     spec |= {"containers": [agent], "restartPolicy": "Never", "terminationGracePeriodSeconds": 1}
     del made["metadata"]["finalizers"]
     return made
@@ -181,7 +202,10 @@ def _plugin(request: JobRequest, settings: Settings) -> dict[str, Any]:
         "imagePullPolicy": _PULL[settings.pull if request.options.pull == "missing" else request.options.pull],
         "command": command(),
         "resources": {"requests": {**asked, **limits}, "limits": limits},
-        "securityContext": {"allowPrivilegeEscalation": False},
+        # Its network is the agent's, too: it is not to listen in, or to answer in the name of others.
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["NET_RAW"]}},
+        # Where the runtime of a node shows all GPUs to images that ask for them.
+        **({} if gpus else {"env": [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}]}),
         "volumeMounts": [
             {"name": "home", "mountPath": str(TASK_MOUNT), "subPath": f"tasks/{request.task_id}"},
             {"name": "control", "mountPath": CONTROL_FOLDER},
@@ -214,7 +238,7 @@ def _agent(request: JobRequest, settings: Settings, words: Sequence[str]) -> dic
 
 def gpus_of(request: JobRequest, settings: Settings) -> int:
     """How many GPUs the pod asks for. Raises JobRefused."""
-    gpus = request.options.gpus
+    gpus = request.options.gpus.lower()
     if gpus == "none":
         return 0
     if gpus == "all" and not settings.kubernetes_gpus:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.clusters import GIVEN_BACK, Capacity, How, Job, JobState
-from agent.clusters.kubernetes_pod import AGENT, CANCELLED, PLACEMENT
+from agent.clusters.kubernetes_pod import AGENT, CANCELLED, PLACEMENT, PLUGIN
 
 Pod = Mapping[str, Any]
 
@@ -32,7 +32,11 @@ _MADE_ROOM = frozenset(
         "TerminationByKubelet", "Terminated", "NodeShutdown", "Shutdown",
     }
 )  # fmt: skip
-_NODE_FAILED = frozenset({"NodeLost", "DeletionByPodGC", "NodeAffinity", "UnexpectedAdmissionError"})
+_NODE_FAILED = frozenset({"NodeLost", "DeletionByPodGC"})
+# A node that would not have it after all: the scheduler was late. Also each OutOf…, as OutOfcpu.
+_NOT_ADMITTED = frozenset(
+    {"NodeAffinity", "UnexpectedAdmissionError", "TopologyAffinityError", "NodePorts", "UnexpectedAdmission"}
+)
 
 
 def label_of(pod: Pod) -> str | None:
@@ -64,7 +68,7 @@ def read_pod(pod: Pod, *, why: str | None = None, is_overdue: bool = False, is_s
     if is_overdue:
         return _at(base, How.NODE_FAILED, "its node does not answer, and it was deleted there")
     if is_stuck and why is not None:
-        return _at(base, How.NO_IMAGE if _is_of_image(status) else How.FAILED, why)
+        return _at(base, _how_stuck(status), why)
     has_crashed = bool(agent.get("lastState", {}).get("terminated"))  # it had begun, and is started again
     if has_crashed or (base.started_at is not None and why is None and not _creating(status)):
         ends = "its pod is being ended" if _deleted(pod) else ""
@@ -136,6 +140,7 @@ def _how(pod: Pod, done: Mapping[str, Any], code: int | None) -> tuple[How, str]
     known = (
         (bool(reasons & _MADE_ROOM), (How.PREEMPTED, words)),
         (bool(reasons & _NODE_FAILED), (How.NODE_FAILED, words)),
+        (_was_not_admitted(status.get("reason")), (How.GIVEN_BACK, words)),
         ("DeadlineExceeded" in reasons, (How.TIME_LIMIT, words)),
         (_deleted(pod), _deletion(pod)),
         (done.get("reason") == "OOMKilled" and code is None, (How.FAILED, _AGENT_WAS_STARVED)),
@@ -157,7 +162,7 @@ def _at(
 
 def _why_it_waits(status: Mapping[str, Any], node: str) -> str:
     if node:
-        return f"node {node} fetches its images and starts its containers"
+        return f"node {node} makes its volumes, fetches its images and starts its containers"
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") != "True":
             if condition.get("reason") == "SchedulingGated":
@@ -178,13 +183,22 @@ def _container(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _waiting(status: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Container, reason and message of each that waits."""
-    for one in status.get("containerStatuses") or ():
+    for one in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         if waiting := (one.get("state") or {}).get("waiting"):
             yield one.get("name", ""), waiting.get("reason") or "", _first_line(waiting.get("message"))
 
 
-def _is_of_image(status: Mapping[str, Any]) -> bool:
-    return any(reason in _IMAGE for _, reason, _ in _waiting(status))
+def _how_stuck(status: Mapping[str, Any]) -> How:
+    """A plugin that cannot start ends its task; what else keeps a pod is not the task's fault."""
+    reasons = [reason for name, reason, _ in _waiting(status) if name == PLUGIN]
+    if any(reason in _IMAGE for reason in reasons):
+        return How.NO_IMAGE
+    is_its_own = any(reason in _START and reason != "CreateContainerConfigError" for reason in reasons)
+    return How.FAILED if is_its_own else How.GIVEN_BACK
+
+
+def _was_not_admitted(reason: str | None) -> bool:
+    return reason is not None and (reason in _NOT_ADMITTED or reason.startswith("OutOf"))
 
 
 def _creating(status: Mapping[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,13 @@ def with_template(made: dict[str, Any], path: Path | None) -> dict[str, Any]:
     if path is None:
         return made
     fixed = {name: made["metadata"][name] for name in _FIXED if name in made["metadata"]}
-    return merged(
-        merged(made, read_template(path)), {"metadata": fixed, "spec": {"restartPolicy": made["spec"]["restartPolicy"]}}
-    )
+    keeps = {"metadata": fixed, "spec": {"restartPolicy": made["spec"]["restartPolicy"]}}
+    try:
+        result = merged(merged(made, read_template(path)), keeps)
+        json.dumps(result)
+    except (TypeError, ValueError, RecursionError):
+        raise _bad(path, "a key or a value is none that a pod can have") from None
+    return result
 
 
 def read_template(path: Path) -> dict[str, Any]:
@@ -38,6 +43,11 @@ def read_template(path: Path) -> dict[str, Any]:
         raise _bad(path, f"{where}{getattr(error, 'problem', None) or 'it is no YAML'}") from None
     if read is None:
         return {}
+    _require_part_of_a_pod(path, read)
+    return dict(read)
+
+
+def _require_part_of_a_pod(path: Path, read: Any) -> None:
     if not isinstance(read, dict):
         raise _bad(path, "it is no map")
     if unknown := [key for key in read if key not in ("apiVersion", "kind", "metadata", "spec")]:
@@ -51,7 +61,10 @@ def read_template(path: Path) -> dict[str, Any]:
         listed = read.get("spec", {}).get(name, [])
         if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
             raise _bad(path, f"spec.{name} is no list of maps")
-    return read
+        if name != "tolerations" and not all(isinstance(one.get("name"), str) for one in listed):
+            raise _bad(path, f"an element of spec.{name} has no name")
+    if "namespace" in read.get("metadata", {}):
+        raise _bad(path, "metadata.namespace is set by AGENT_KUBERNETES_NAMESPACE")
 
 
 def _bad(path: Path, why: str) -> BadInput:

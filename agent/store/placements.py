@@ -105,15 +105,19 @@ class Placements(ClusterControl):
                 for row in connection.execute(found)
             ]
 
-    def to_place(self, cluster: str, limit: int) -> list[Task]:
-        """Queued tasks that wait for nobody else, oldest first. Those with `--on` wait for an agent of such a node."""
+    def to_place(self, cluster: str, limit: int, *, hardened: bool = True) -> list[Task]:
+        """Queued tasks that wait for nobody else, oldest first.
+
+        Those with `--on` wait for an agent of such a node; hardened ones for any agent, where the cluster cannot.
+        """
         may = sa.or_(tasks.c.only_for.is_(None), tasks.c.only_for == cluster)
         found = sa.select(*TASK_COLUMNS).where(
             tasks.c.status == TaskStatus.QUEUED.value, tasks.c.placement.is_(None), may
         )
         with self._db.reading() as connection:
             queued = map(to_task, connection.execute(found.order_by(tasks.c.id)))
-            return list(islice((task for task in queued if not task.options.on), limit))
+            mine = (task for task in queued if not task.options.on and (hardened or not task.options.hardened))
+            return list(islice(mine, limit))
 
     # ---------------------------------------------------------------- for the controller
 
@@ -192,12 +196,17 @@ class Placements(ClusterControl):
                 .values(placement=None)
             )
 
-    def take(self, placement: Placement, controller: str, agent_id: str) -> Task | None:
-        """Take a task whose job has ended, to record its end; None when it has ended, or is placed anew."""
+    def take(self, placement: Placement, controller: str, agent_id: str, *, instead_of: str | None) -> Task | None:
+        """Take a task whose job has ended, to record its end.
+
+        None when it has ended, is placed anew, or is no longer this agent's.
+        """
         with self._db.writing() as connection:
             require_control(connection, placement.cluster, controller)
             row = lock_task(connection, placement.task_id)
             if TaskStatus(row.status).is_final or not _is_placed_so(connection, placement.task_id, placement.number):
+                return None
+            if row.agent_id != instead_of:
                 return None
             changed: dict[str, Any] = {"agent_id": agent_id}
             if TaskStatus(row.status) is TaskStatus.QUEUED:

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from agent.artifacts import open_artifacts
-from agent.clusters import ClusterUnavailable, How, JobState
+from agent.clusters import BEGINS_ANEW, ClusterUnavailable, How, JobRequest, JobState
 from agent.clusters.control import controlling
 from agent.clusters.controller import MOST_PLACEMENTS, Controller
 from agent.domain import CheckpointState, NewModel, NewProject, NewTask, Task, TaskOptions, TaskStatus, TaskType
-from agent.errors import BadInput, Conflict, TakenOver
+from agent.errors import BadInput, Conflict, StoreBusy, TakenOver
 from agent.events.model import CheckpointReported
 from agent.installation import Installation
+from agent.liveness import this_process
 from agent.run.loss import Loss, fate_of
 from agent.run.lost_node import declared
 from agent.settings import Settings
@@ -154,6 +155,72 @@ def test_what_is_left_of_jobs_is_removed_once_their_ends_are_recorded(bench: Ben
     assert bench.cluster.kept == []
 
 
+def test_one_job_about_which_its_cluster_is_silent_holds_up_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, submit = bench.queue(), bench.cluster.submit
+
+    def silent(request: JobRequest) -> str:
+        if request.task_id == first.id:
+            raise ClusterUnavailable("failed calling webhook")
+        return submit(request)
+
+    monkeypatch.setattr(bench.cluster, "submit", silent)
+    controller = bench.take_control()
+    with pytest.raises(ClusterUnavailable):
+        bench.turn(controller)
+    others = [bench.queue(), bench.queue()]
+    for _ in range(3):
+        bench.turn(controller)
+    assert [bench.store.placements.of_task(task.id)[0].state for task in others] == ["waiting"] * 2
+    bench.work()
+    bench.turn(controller)
+    assert {bench.store.tasks.get(task.id).status for task in others} == {TaskStatus.FINISHED}
+
+
+def test_a_cluster_that_cannot_harden_leaves_such_tasks_to_agents_that_can(bench: Bench) -> None:
+    bench.cluster.hardens = False
+    task = bench.store.tasks.add(replace(bench._new, options=TaskOptions(hardened=True)))
+    bench.turn(bench.take_control())
+    assert bench.store.placements.of_task(task.id) == []
+    assert bench.store.tasks.claim("queue:1:a") is not None
+
+
+def test_an_end_that_could_not_be_recorded_is_recorded_by_the_next_look(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, controller = bench.queue(), bench.take_control()
+    bench.turn(controller)
+    bench.cluster.end("1", How.FAILED, 127)
+    decide, failures = bench.store.tasks.decide, iter([StoreBusy("busy")])
+
+    def once(*words: Any, **given: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return decide(*words, **given)
+
+    monkeypatch.setattr(bench.store.tasks, "decide", once)
+    with pytest.raises(StoreBusy):
+        controller.follow()
+    bench.store.agents.beat("controller:me", "me", this_process())
+    controller.follow()
+    assert bench.store.tasks.get(task.id).status is TaskStatus.ERROR
+
+
+def test_an_agent_that_had_begun_and_gave_its_node_back_is_a_loss(bench: Bench) -> None:
+    """Its pod was started again while the store was away."""
+    task = bench.store.tasks.add(replace(bench._new, options=TaskOptions(restarts=1)))
+    controller = bench.take_control()
+    bench.turn(controller)
+    bench.cluster.start("1")
+    bench.claim(task, "1")
+    bench.store.tasks.become(task.id, TaskStatus.STARTED)
+    bench.store.tasks.launching(task.id, engine="process", spec={}, image_digest=None)
+    bench.cluster.end("1", How.GIVEN_BACK, 75)
+    bench.turn(controller)
+    assert (bench.store.tasks.get(task.id).status, bench.store.tasks.get(task.id).attempt) == (TaskStatus.QUEUED, 2)
+
+
 def test_refused_jobs_take_the_place_of_no_other(bench: Bench) -> None:
     bench.cluster.most_jobs = 2
     controller = bench.take_control()
@@ -284,6 +351,21 @@ def test_a_task_that_a_node_gave_back_is_placed_on_another(bench: Bench) -> None
 
     assert bench.cluster.requests["2"].number == 2
     assert bench.cluster.requests["2"].avoid == ["n2"]
+
+
+def test_a_job_whose_task_begins_anew_speaks_against_no_node(bench: Bench) -> None:
+    task = bench.store.tasks.add(replace(bench._new, options=TaskOptions(restarts=1)))
+    controller = bench.take_control()
+    bench.turn(controller)
+    bench.cluster.start("1", "n1")
+    bench.claim(task, "1")
+    assert bench.store.tasks.give_back(task.id, "agent:1:a")
+    bench.cluster.end("1", How.FAILED, BEGINS_ANEW)
+    bench.turn(controller)
+    (placement,) = bench.store.placements.of_task(task.id)
+    assert placement.waits_for == "It is placed again in a moment: fake job 1: its task begins anew."
+    bench.turn(bench.take_control("next"))
+    assert bench.cluster.requests["2"].avoid == []
 
 
 def test_a_cluster_of_one_node_gets_a_task_back_that_this_node_gave_back(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,11 @@ def request(label: str = LABEL) -> JobRequest:
 def test_a_submission_may_be_repeated_and_settings_are_written_once(api: Api, tmp_path: Path) -> None:
     cluster = api.open(tmp_path)
     assert cluster.submit(request()) == cluster.submit(request()) == LABEL
-    assert api.asked == [f"POST {SECRETS}", f"POST {PODS}", f"POST {PODS}"]
+    assert api.asked == [f"POST {SECRETS}", f"POST {PODS}"] * 2
     assert api.pod()["metadata"]["finalizers"] == [FINALIZER]
+    del api.objects[f"{SECRETS}/sly-abc-settings"]  # by somebody
+    cluster.submit(request("sly-abc-9-1"))
+    assert f"{SECRETS}/sly-abc-settings" in api.objects
     another = api.open(tmp_path, min_free="1G")
     another.submit(request("sly-abc-8-1"))
     assert api.objects[f"{SECRETS}/sly-abc-settings"]["stringData"]["AGENT_MIN_FREE"] == "1G"
@@ -187,9 +191,19 @@ def test_no_answer_is_no_refusal(api: Api, tmp_path: Path) -> None:
         api.fails(error)
         with pytest.raises(ClusterUnavailable, match="Kubernetes does not answer"):
             cluster.find([LABEL])
-    api.answers.append(lambda _: httpx2.Response(502, text="<html>bad gateway</html>"))
-    with pytest.raises(ClusterUnavailable, match="502"):
-        cluster.find([LABEL])
+    for answer in (
+        httpx2.Response(502, text="<html>bad gateway</html>"),
+        httpx2.Response(502, content=b"bad gateway"),  # without any type
+        httpx2.Response(200, text="<html>log in</html>"),
+        httpx2.Response(404, json={"kind": "Status", "code": 404, "reason": "NotFound", "message": "not here"}),
+    ):
+        api.answers.append(partial(lambda answer, _: answer, answer))
+        with pytest.raises(ClusterUnavailable, match="Kubernetes does not answer"):
+            cluster.find([LABEL])
+    api.says(409, "AlreadyExists", "there")
+    api.says(404, "NotFound", "gone again")
+    with pytest.raises(ClusterUnavailable, match="lost the settings"):
+        cluster.submit(request())
 
 
 def test_an_account_that_may_not_look_or_delete_ends_no_controller(api: Api, tmp_path: Path) -> None:

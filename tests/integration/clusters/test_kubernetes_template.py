@@ -33,7 +33,7 @@ def test_a_template_says_where_and_how_and_what_the_controller_relies_on_stays(t
     assert made["metadata"]["labels"]["supervisely-local/placement"] == "sly-a-1-1"
     assert made["metadata"]["finalizers"] == [FINALIZER]
     assert (made["spec"]["restartPolicy"], made["spec"]["nodeSelector"]) == ("OnFailure", {"gpu": "a100"})
-    assert made["spec"]["containers"][0]["env"] == [{"name": "A", "value": "b"}]
+    assert made["spec"]["containers"][0]["env"][1:] == [{"name": "A", "value": "b"}]
     file.write_text("")
     assert "nodeSelector" not in manifest(file)["spec"]
 
@@ -49,6 +49,11 @@ def test_a_template_says_where_and_how_and_what_the_controller_relies_on_stays(t
         ("spec: 3\n", "spec is no map"),
         ("spec: {containers: {name: plugin}}\n", "spec.containers is no list of maps"),
         ("a: &a [1]\nb: *c\n", "line 2"),
+        ("spec: {containers: [{image: x}]}\n", "spec.containers has no name"),
+        ("spec: {containers: [{name: [a]}]}\n", "spec.containers has no name"),
+        ("spec: {containers: [{name: plugin, volumeMounts: [{mountPath: {a: 1}}]}]}\n", "none that a pod can have"),
+        ("spec: &s\n  nodeSelector: *s\n", "none that a pod can have"),
+        ("metadata: {namespace: other}\n", "AGENT_KUBERNETES_NAMESPACE"),
         ("!!python/object/apply:os.system ['true']\n", "line 1"),
     ],
 )

@@ -48,7 +48,7 @@ def test_only_the_controller_changes_placements(store: Store, task: Task) -> Non
         lambda: store.placements.place("c", "me", task.id, "x"),
         lambda: store.placements.follow(placement, "me", state="waiting", job="1"),
         lambda: store.placements.end(placement, "me", how="done", why=None),
-        lambda: store.placements.take(placement, "me", "me:1:a"),
+        lambda: store.placements.take(placement, "me", "me:1:a", instead_of=None),
         lambda: store.placements.beat("c", "me"),
     ):
         with pytest.raises(Conflict, match="Another process places tasks on the cluster c"):
@@ -75,13 +75,15 @@ def test_an_ended_placement_frees_a_queued_task_and_fences_its_agent_off(store: 
 def test_an_agent_that_wakes_up_late_has_lost_its_task(store: Store, task: Task) -> None:
     placement = place(store, task)
     store.placements.claim(task.id, 1, "job:1:a", job="7", node="n1")
-    taken = store.placements.take(placement, "me", "controller:1:c")
+    # It has claimed the task since the controller looked.
+    assert store.placements.take(placement, "me", "controller:1:c", instead_of="job:0:z") is None
+    taken = store.placements.take(placement, "me", "controller:1:c", instead_of="job:1:a")
     assert taken is not None
     assert (taken.agent_id, taken.status) == ("controller:1:c", TaskStatus.CONSUMED)
     with pytest.raises(Conflict, match="taken over"):
         store.tasks.become(task.id, TaskStatus.STARTED, agent_id="job:1:a")
     store.tasks.become(task.id, TaskStatus.ERROR, reason="node_lost", agent_id="controller:1:c")
-    assert store.placements.take(placement, "me", "controller:1:c") is None
+    assert store.placements.take(placement, "me", "controller:1:c", instead_of="controller:1:c") is None
 
 
 def test_tasks_for_an_agent_of_another_name_stay_in_the_queue(store: Store, new_task: Callable[..., NewTask]) -> None:

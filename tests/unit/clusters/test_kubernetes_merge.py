@@ -38,6 +38,11 @@ def test_elements_with_a_key_of_their_own_are_merged_by_it_and_new_ones_are_adde
     assert (agent, proxy) == ({"name": "agent"}, {"name": "proxy", "image": "p"})
 
 
+def test_a_volume_takes_the_place_of_the_one_with_its_name() -> None:
+    claim = {"name": "home", "persistentVolumeClaim": {"claimName": "c"}}
+    assert merged(POD, {"spec": {"volumes": [claim]}})["spec"]["volumes"] == [claim]
+
+
 def test_an_element_may_be_deleted_and_lists_without_keys_are_replaced() -> None:
     base = {"volumes": [{"name": "a"}, {"name": "b"}], "args": ["1", "2"]}
     assert merged(base, {"volumes": [{"name": "a", "$patch": "delete"}], "args": ["3"]}) == {

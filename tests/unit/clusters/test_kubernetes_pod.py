@@ -41,7 +41,8 @@ def test_the_plugin_has_its_own_image_and_sees_its_task_folder_alone() -> None:
     assert (plugin["image"], plugin["imagePullPolicy"]) == ("registry/net:3", "IfNotPresent")
     assert plugin["volumeMounts"][0] == {"name": "home", "mountPath": "/sly_task_data", "subPath": "tasks/7"}
     assert {mount["name"] for mount in plugin["volumeMounts"]} == {"home", "control", "shm"}
-    assert "env" not in plugin
+    assert plugin["env"] == [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}]  # it has asked for no GPU
+    assert plugin["securityContext"]["capabilities"] == {"drop": ["NET_RAW"]}
     assert "envFrom" not in plugin
     assert agent["command"][-6:] == ["agent", "run", "--task", "7", "--placement", "2"]
     assert made()["spec"]["volumes"][2]["emptyDir"] == {"medium": "Memory", "sizeLimit": str(SETTINGS.shm_bytes)}
@@ -69,7 +70,7 @@ def test_a_pod_has_no_token_no_services_and_a_name_by_which_it_is_found() -> Non
 
 @pytest.mark.parametrize(
     ("gpus", "setting", "asked"),
-    [("auto", 0, None), ("auto", 2, "2"), ("none", 2, None), ("0,3", 0, "2"), ("all", 4, "4")],
+    [("auto", 0, None), ("auto", 2, "2"), ("none", 2, None), ("None", 2, None), ("0,3", 0, "2"), ("all", 4, "4")],
 )
 def test_gpus_are_counted(gpus: str, setting: int, asked: str | None) -> None:
     plugin = made(changed(kubernetes_gpus=setting, kubernetes_gpu="amd.com/gpu"), gpus=gpus)["spec"]["containers"][0]
@@ -86,8 +87,9 @@ def test_memory_is_the_tasks_own_limit_over_the_setting() -> None:
 def test_a_node_that_could_not_run_the_task_is_avoided() -> None:
     assert "affinity" not in made()["spec"]
     affinity = made(avoid=("n1",))["spec"]["affinity"]["nodeAffinity"]
-    (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
-    assert term["matchFields"] == [{"key": "metadata.name", "operator": "NotIn", "values": ["n1"]}]
+    (term,) = affinity["preferredDuringSchedulingIgnoredDuringExecution"]  # there may be no other node
+    where = {"key": "kubernetes.io/hostname", "operator": "NotIn", "values": ["n1"]}
+    assert term["preference"]["matchExpressions"] == [where]
 
 
 def test_queue_account_and_pull_secrets_are_those_of_the_settings() -> None:

@@ -68,10 +68,10 @@ GATED = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
             "no node can take it: 0/2 nodes are available: 2 Insufficient nvidia.com/gpu",
         ),
         (pod(phase="Pending", node="", conditions=[GATED]), "it waits for its queue"),
-        (pod(phase="Pending"), "node n1 fetches its images and starts its containers"),
+        (pod(phase="Pending"), "node n1 makes its volumes, fetches its images and starts its containers"),
         (
             pod(RUNS, waits("ContainerCreating"), phase="Pending"),
-            "node n1 fetches its images and starts its containers",
+            "node n1 makes its volumes, fetches its images and starts its containers",
         ),
     ],
 )
@@ -108,6 +108,9 @@ def test_a_pod_whose_containers_run_is_a_running_job() -> None:
         (pod(phase="Pending", node="", deleted=True), How.PREEMPTED, None),
         (pod(phase="Failed", reason="Evicted", message="low on memory"), How.PREEMPTED, None),
         (pod(phase="Failed", reason="NodeLost"), How.NODE_FAILED, None),
+        (pod(phase="Failed", reason="OutOfcpu"), How.GIVEN_BACK, None),
+        (pod(phase="Failed", reason="OutOfnvidia.com/gpu"), How.GIVEN_BACK, None),
+        (pod(phase="Failed", reason="TopologyAffinityError"), How.GIVEN_BACK, None),
         (pod(ended(137), phase="Failed", reason="DeadlineExceeded"), How.TIME_LIMIT, 137),
         (
             pod(
@@ -140,8 +143,13 @@ def test_what_keeps_a_container_from_starting_is_told_and_after_a_while_it_is_th
     assert why == "the image of its container plugin cannot be had: no such image"
     assert (read_pod(image, why=why).state, read_pod(image, why=why).why) == (JobState.WAITING, why)
     assert read_pod(image, why=why, is_stuck=True).how is How.NO_IMAGE
-    broken = pod(waits("CrashLoopBackOff", "back-off 10s"), RUNS)
+    broken = pod(RUNS, waits("RunContainerError", "exec: /bin/sh: no such file"))
     assert read_pod(broken, why=obstacle(broken), is_stuck=True).how is How.FAILED
+    for not_its_fault in (
+        pod(waits("ErrImagePull", "no such image"), RUNS, phase="Pending"),  # of the agent: a setting is wrong
+        pod(RUNS, waits("CreateContainerConfigError", 'secret "x" not found'), phase="Pending"),
+    ):
+        assert read_pod(not_its_fault, why=obstacle(not_its_fault), is_stuck=True).how is How.GIVEN_BACK
     assert (is_hopeless(image), is_hopeless(pod(waits("InvalidImageName"), RUNS))) == (False, True)
     assert obstacle(pod(RUNS, RUNS)) is None
 
