@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import os
 import pwd
+import re
+from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -121,6 +123,28 @@ def ends_of(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def _matching(pattern: str, said: str) -> Callable[[str], str]:
+    """Empty, or of this form; else ValueError with the sentence to show."""
+
+    def check(text: str) -> str:
+        if text and re.fullmatch(pattern, text) is None:
+            raise ValueError(f"{text!r} is no {said}")
+        return text
+
+    return check
+
+
+_NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"  # of an object of Kubernetes
+ObjectName = Annotated[str, AfterValidator(_matching(_NAME, "name that Kubernetes knows; write a-z, 0-9, - and ."))]
+Cpus = Annotated[
+    str, AfterValidator(_matching(r"[0-9]+(\.[0-9]+)?|[0-9]+m", "number of processors; write 4, 0.5 or 500m"))
+]
+Resource = Annotated[
+    str,
+    AfterValidator(
+        _matching(rf"{_NAME}/[A-Za-z0-9][-A-Za-z0-9_.]*", "resource; write it as `kubectl describe node` lists it")
+    ),
+]
 FINAL_NAMES = ("finished", "error", "stopped")
 Ends = Annotated[str, AfterValidator(_ends)]
 Size = Annotated[str, AfterValidator(_size)]
@@ -220,14 +244,14 @@ class Settings(BaseSettings):
     # Of `agent run --cluster kubernetes` (docs/reference/kubernetes.md).
     kubernetes_image: str = ""  # of this agent, for the pods
     kubernetes_context: str = ""  # of the kubeconfig; empty: its current one, or the pod's own account
-    kubernetes_namespace: str = ""  # empty: the context's
-    kubernetes_cpus: str = ""  # that a plugin asks for, as Kubernetes writes them: 4, 500m
+    kubernetes_namespace: ObjectName = ""  # empty: the context's
+    kubernetes_cpus: Cpus = ""  # that a plugin asks for, as Kubernetes writes them: 4, 500m
     kubernetes_memory: Literal[""] | Size = ""  # of a plugin whose task has no limit
-    kubernetes_gpu: str = "nvidia.com/gpu"  # the name of the resource
+    kubernetes_gpu: Resource = "nvidia.com/gpu"  # the name of the resource
     kubernetes_gpus: int = Field(default=0, ge=0, le=1024)  # of a task that does not say how many
-    kubernetes_service_account: str = ""  # of the pods; they get no token of it
+    kubernetes_service_account: ObjectName = ""  # of the pods; they get no token of it
     kubernetes_pull_secrets: str = ""  # names, with commas between
-    kubernetes_queue: str = ""  # of Kueue, where it is installed
+    kubernetes_queue: ObjectName = ""  # of Kueue, where it is installed
     kubernetes_template: Folder = None  # a YAML file that is merged over each pod
     kubernetes_jobs: int = Field(default=100, ge=1, le=100_000)  # that wait or run at the same time, at most
     kubernetes_poll: float = Field(default=5, ge=0.1, le=3600)  # seconds between two questions to Kubernetes

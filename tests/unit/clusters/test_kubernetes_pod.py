@@ -122,3 +122,18 @@ def test_the_probe_is_the_agent_alone_and_leaves_nothing_behind() -> None:
     (agent,) = found["spec"]["containers"]
     assert agent["command"] == ["agent", "cluster", "probe"]
     assert (found["spec"]["restartPolicy"], "finalizers" in found["metadata"]) == ("Never", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "good"),
+    [
+        ("kubernetes_cpus", "abc", "500m"),
+        ("kubernetes_gpu", "gpu", "amd.com/gpu"),
+        ("kubernetes_queue", "a b", "team-1"),
+        ("kubernetes_namespace", "Team", "team"),
+    ],
+)
+def test_a_setting_that_kubernetes_would_refuse_is_refused_at_the_start(name: str, bad: str, good: str) -> None:
+    with pytest.raises(ValueError, match="is no|is not"):
+        Settings.model_validate({name: bad})
+    assert getattr(Settings.model_validate({name: good}), name) == good
