@@ -95,6 +95,7 @@ def test_a_service_account_has_the_rights_that_it_was_given(kubernetes: Kubernet
         kubernetes.kubectl(*own, "create", "pods")
 
 
+@pytest.mark.timeout(400)
 def test_pods_of_a_node_that_lost_its_power_are_taken_away_and_it_comes_back(
     kubernetes: KubernetesCluster, base_image: str
 ) -> None:
@@ -104,7 +105,8 @@ def test_pods_of_a_node_that_lost_its_power_are_taken_away_and_it_comes_back(
     kubernetes.kill("node", lost)
     ready = '{.status.conditions[?(@.type=="Ready")].status}'
     assert kubernetes.until(f"node/{lost}", ready, lambda status: status != "True") == "Unknown"
-    kubernetes.until("pod/lost", "{.metadata.deletionTimestamp}", bool)
+    # On a busy machine the other node may be late with its sign of life, too; then Kubernetes takes away nothing.
+    kubernetes.until("pod/lost", "{.metadata.deletionTimestamp}", bool, within_s=180)
     kubernetes.restart("node", lost)
     assert kubernetes.until(f"node/{lost}", ready, lambda status: status == "True") == "True"
     kubernetes.kubectl("wait", "--for=delete", "pod/lost", "--timeout=30s")

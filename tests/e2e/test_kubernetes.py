@@ -150,7 +150,7 @@ def agents_of(task_id: int) -> list[psutil.Process]:
 
 
 def test_tasks_over_two_nodes_keep_every_line_and_checkpoint(fleet: Fleet) -> None:
-    tasks = [fleet.queue(*SHORT) for _ in range(12)]
+    tasks = [fleet.queue(*SHORT) for _ in range(6)]
     with fleet.controller():
         ended = [fleet.ends(task, 200) for task in tasks]
         fleet.is_clean()
@@ -291,6 +291,7 @@ def test_kubelet_and_containerd_may_die_under_a_task(fleet: Fleet) -> None:
     assert audit(fleet.installation, []) == []
 
 
+@pytest.mark.timeout(480)
 def test_a_task_whose_node_loses_its_power_goes_on_elsewhere_from_its_last_checkpoint(fleet: Fleet) -> None:
     soon = [
         {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 2}
@@ -304,7 +305,8 @@ def test_a_task_whose_node_loses_its_power_goes_on_elsewhere_from_its_last_check
         node = str(fleet.placed(task).node)
         fleet.cluster.kill("node", node)
         try:
-            fleet.until(lambda: fleet.get(task).attempt == 2, 120)
+            # On a busy machine the other node may be late with its sign of life, too; then nothing is taken away.
+            fleet.until(lambda: fleet.get(task).attempt == 2, 240)
             before = max(fleet.kept(task))
             fleet.until(lambda: fleet.get(task).status.is_final, 120)
         finally:

@@ -32,6 +32,12 @@ def own_pids() -> tuple[str, ...]:
     return ()
 
 
+def _as_in_a_container() -> None:
+    """No signal is ignored, as it may be for what a shell has started in its background."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Pod:
     def __init__(self, folder: Path, *, shell: Sequence[str] = ("/bin/sh",), is_first: bool = True) -> None:
         self.control = folder / "control"
@@ -46,7 +52,12 @@ class Pod:
         """Start the plugin's container, or start it once more."""
         with (self.control.parent / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self._argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_as_in_a_container,
             )
         return self.process
 

@@ -70,7 +70,7 @@ class Farm:
 
     def long(self, **options: Any) -> Task:
         """A task that counts slowly until the file `finish` is there."""
-        return self.queue("lines=400", f"slow_until={self.folder / 'finish'}", "checkpoint_every=5", **options)
+        return self.queue("lines=1000", f"slow_until={self.folder / 'finish'}", "checkpoint_every=5", **options)
 
     def finish(self) -> None:
         (self.folder / "finish").touch()

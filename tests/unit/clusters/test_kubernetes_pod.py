@@ -134,6 +134,6 @@ def test_the_probe_is_the_agent_alone_and_leaves_nothing_behind() -> None:
     ],
 )
 def test_a_setting_that_kubernetes_would_refuse_is_refused_at_the_start(name: str, bad: str, good: str) -> None:
-    with pytest.raises(ValueError, match="is no|is not"):
+    with pytest.raises(ValueError, match=r"is no|is not"):
         Settings.model_validate({name: bad})
     assert getattr(Settings.model_validate({name: good}), name) == good
