@@ -194,17 +194,22 @@ def _text(line: str) -> str:
     return visible(text)[:_WORDS]  # a sentence has no colours
 
 
-def training_failure(checkpoints: Sequence[Checkpoint]) -> PluginFailed | None:
-    """Why a training that ended well failed all the same: without a checkpoint, or when one was not kept."""
+def training_failure(checkpoints: Sequence[Checkpoint], first_seq: int = 1) -> PluginFailed | None:
+    """Why a training that ended well failed all the same: without a checkpoint, or when one was not kept.
+
+    `checkpoints` are the task's, of all attempts. What an attempt before this one, whose first event is `first_seq`,
+    could not keep is no fault of this one: it began from what was kept.
+    """
     if not checkpoints:
         return PluginFailed(
             "the plugin ended well but reported no checkpoint, so there is no model; "
             "is val_every above epochs, or are there fewer training images than a batch?",
             reason="no_checkpoint",
         )
+    its = [checkpoint for checkpoint in checkpoints if checkpoint.seq >= first_seq]
     failed = [
         checkpoint
-        for checkpoint in checkpoints
+        for checkpoint in its
         if checkpoint.state is CheckpointState.FAILED and checkpoint.reason != NODE_LOST
     ]
     if failed:
@@ -212,7 +217,7 @@ def training_failure(checkpoints: Sequence[Checkpoint]) -> PluginFailed | None:
         if any(checkpoint.reason != DiskFull.reason for checkpoint in failed):
             why = "the log says why for each"
         return PluginFailed(
-            f"{len(failed)} of {len(checkpoints)} checkpoints could not be kept; {why}",
+            f"{len(failed)} of {len(its)} checkpoints could not be kept; {why}",
             reason=failed[0].reason or "checkpoint_invalid",
         )
     return None

@@ -310,7 +310,7 @@ class Run:
         if published and (model_id := published[-1].model_id) is not None:
             given = model_name(self.task, published[-1].index)
             store.models.rename(model_id, self.task.name, instead_of=given)
-        if (failure := training_failure(checkpoints)) is not None:
+        if (failure := training_failure(checkpoints, self.first_seq)) is not None:
             raise failure
 
     # ---------------------------------------------------------------- for the end of a run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,8 +14,10 @@ import pytest
 
 from agent import library
 from agent.artifacts import open_artifacts
+from agent.checkpoints.publisher import Uploader
 from agent.clusters.in_job import OwnJob, run_placed
 from agent.domain import CheckpointState, Task, TaskStatus
+from agent.errors import TakenOver
 from agent.formats.task_dir import TaskDir
 from agent.installation import Installation
 from agent.notify import Message
@@ -233,3 +236,41 @@ def test_an_agent_that_dies_after_it_has_stopped_its_plugin_leaves_the_reason_to
     ended = bench.run(task, starts=1, node="n2")
     assert ended.status is TaskStatus.FINISHED
     is_one_story(bench, task)
+
+
+def test_a_checkpoint_that_was_lost_with_the_first_agent_is_no_fault_of_the_second_attempt(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = bench.queue(restarts=1)
+    died, publish = threading.Event(), Uploader._publish
+
+    def dies(self: Uploader, job: Any) -> None:
+        if job.reported.report.index == 2:
+            died.wait(20)
+            raise TakenOver("its agent died")
+        publish(self, job)
+
+    shutdown = Shutdown()
+
+    def leave() -> None:
+        shutdown.leave()
+        died.set()
+
+    with monkeypatch.context() as patch, pytest.raises(Cancelled):
+        patch.setattr(Uploader, "_publish", dies)
+        bench.run_until_saved(task, shutdown, leave)
+    states = [one.state for one in bench.store.checkpoints.list(task.id)]
+    assert states == [CheckpointState.PUBLISHED, CheckpointState.SNAPSHOT]
+    for container in bench.engine.containers:
+        container.remove()
+    shutil.rmtree(bench.installation.settings.tasks)  # another node has none of it
+
+    ended = bench.run(task, starts=1, node="n2")
+    assert (ended.status, ended.message, ended.attempt) == (TaskStatus.FINISHED, None, 2)
+    kept = [(one.index, one.state, one.reason) for one in bench.store.checkpoints.list(task.id)]
+    assert kept == [
+        (1, CheckpointState.PUBLISHED, None),
+        (2, CheckpointState.FAILED, "checkpoint_missing"),
+        (3, CheckpointState.PUBLISHED, None),
+        (4, CheckpointState.PUBLISHED, None),
+    ]

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 
-from agent.domain import ExitResult, TaskStatus
+from agent.domain import Checkpoint, CheckpointState, ExitResult, TaskStatus
 from agent.errors import EngineUnavailable, TakenOver
 from agent.events.model import Crashed
 from agent.run.cancellation import Cancelled, Cause, cancellation
@@ -221,3 +222,16 @@ def test_a_training_without_a_checkpoint_failed():
     failure = training_failure([])
     assert failure is not None
     assert failure.reason == "no_checkpoint"
+
+
+@pytest.mark.parametrize(("first_seq", "said"), [(1, "2 of 3"), (5, "1 of 2"), (7, None)])
+def test_only_what_this_attempt_could_not_keep_counts(first_seq, said):
+    failed = CheckpointState.FAILED
+    rows = [(4, failed, "checkpoint_missing"), (6, failed, "checkpoint_changed"), (8, CheckpointState.PUBLISHED, None)]
+    now = datetime.now(timezone.utc)
+    checkpoints = [
+        Checkpoint(seq, 1, seq, seq, "checkpoint", 1, False, None, state, reason, None, now)
+        for seq, state, reason in rows
+    ]
+    failure = training_failure(checkpoints, first_seq)
+    assert (None if failure is None else str(failure).partition(" checkpoints")[0]) == said
