@@ -330,11 +330,16 @@ class Run:
         """The task's container, looked for if its start failed half-way. Raises EngineUnavailable."""
         return self.container or (resume.look_for_container(self) if self.may_have_started else None)
 
-    def note_once(self, message: str, event_type: str, *, level: Level = Level.INFO, **fields: Any) -> bool:
-        """Note an event that an attempt has once, unless an agent before this one did; whether it was noted now."""
+    def note_once(
+        self, message: str, event_type: str, *, level: Level = Level.INFO, of_task: bool = False, **fields: Any
+    ) -> bool:
+        """Note an event that an attempt has once, unless an agent before this one did; whether it was noted now.
+
+        With `of_task` the task has it once, over all its attempts.
+        """
         if self.was_begun:
-            step = fields.get("step")
-            for event in self.installation.store.events.each(self.task.id, self.first_seq - 1, event_type=event_type):
+            step, before = fields.get("step"), 0 if of_task else self.first_seq - 1
+            for event in self.installation.store.events.each(self.task.id, before, event_type=event_type):
                 if event.stream is Stream.AGENT and (step is None or (event.fields or {}).get("step") == step):
                     return False
         self.recorder.note(message, level, event_type, fields or None)

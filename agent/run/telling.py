@@ -110,8 +110,8 @@ class _Watch:
 def _tell_condition(run: Run) -> None:
     settings = run.installation.settings
     condition = settings.notify_when.strip()
-    if not run.note_once(f"{condition}: people are told", MET):
-        return  # by an agent before this one
+    if not run.note_once(f"{condition}: people are told", MET, of_task=True):
+        return  # by an agent before this one, in this attempt or an earlier one
     message = message_of_condition(
         run.task,
         condition,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ from agent.store.columns import clean, from_us_or_none, now_us
 from agent.store.connect import Database
 from agent.store.kept import is_not_given_up, take
 from agent.store.schema import attempts, checkpoints, events, models, tasks
-from agent.store.task_rows import change_task, lock_task, to_task
+from agent.store.task_rows import TASK_COLUMNS, change_task, lock_task, to_task
 from agent.store.wake import QUEUE
 
 _AS_NEW = {
@@ -128,6 +128,23 @@ def lose(
         if keeps_placement:
             del again["placement"]
         return change_task(connection, id_, again)
+
+
+def was_lost_so(database: Database, id_: int, number: int, decide: Decide) -> bool:
+    """Whether this attempt of the task is over as `decide` says: a loss that is told again, or another's that is alike.
+
+    The sentence of a loss names who took the task, so a node that was declared lost does not end as a job that was.
+    """
+    its = (attempts.c.task_id == id_, attempts.c.number == number, attempts.c.ended_us.is_not(None))
+    with database.reading() as connection:
+        over = connection.execute(sa.select(attempts.c.reason, attempts.c.message).where(*its)).first()
+        row = connection.execute(sa.select(*TASK_COLUMNS).where(tasks.c.id == id_)).first()
+        if over is None or row is None:
+            return False
+        stop_cause = connection.execute(sa.select(tasks.c.stop_cause).where(tasks.c.id == id_)).scalar()
+        before = replace(to_task(row), attempt=number, reason=None, message=None)
+        reason, message = decide(before, _usable(connection, id_), stop_cause).attempt_end
+    return (over.reason, over.message) == (reason, clean(message))
 
 
 def _have_begun(database: Database, connection: sa.Connection, row: sa.Row[Any]) -> None:

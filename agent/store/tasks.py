@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from agent.domain import NewTask, Step, Task, TaskStatus, may_become
 from agent.errors import Conflict, NotFound
 from agent.store.append import add_note
-from agent.store.attempts import Decide, begin_attempt, end_attempt, lose
+from agent.store.attempts import Decide, begin_attempt, end_attempt, lose, was_lost_so
 from agent.store.columns import clean, now_us, to_json
 from agent.store.failures import taken_over
 from agent.store.kept import Described, take
@@ -250,7 +250,8 @@ class Tasks(TaskClaims, Described[Task]):
     def lose_own(self, id: int, agent_id: str | None, attempt: int, decide: Decide) -> Task:  # noqa: A002
         """As `lose`, by the agent that has the task, which goes on with its placement. Gives it as it is then.
 
-        TakenOver unless this attempt is the agent's. It may say the same again, when it lost the answer.
+        TakenOver unless this attempt is the agent's, also where another has ended or queued the task meanwhile. It may
+        say the same again, when it lost the answer.
         """
 
         def is_lost(_: sa.Connection, row: sa.Row[Any]) -> bool:
@@ -260,7 +261,10 @@ class Tasks(TaskClaims, Described[Task]):
                 raise taken_over(id)
             return True
 
-        return lose(self._db, id, is_lost, decide, keeps_placement=True) or self.get(id)
+        changed = lose(self._db, id, is_lost, decide, keeps_placement=True)
+        if changed is None and not was_lost_so(self._db, id, attempt, decide):
+            raise taken_over(id)
+        return changed or self.get(id)
 
     def set_result_project(self, id: int, project_id: int, *, agent_id: str | None = None) -> None:  # noqa: A002
         self._set(id, agent_id, result_project_id=project_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,12 @@ from agent.domain import CheckpointState, Task, TaskStatus
 from agent.errors import TakenOver
 from agent.formats.task_dir import TaskDir
 from agent.installation import Installation
+from agent.nodes import node_views
 from agent.notify import Message
 from agent.recorder import Recorder
+from agent.run import closing
 from agent.run.cancellation import Cancelled, Cause
+from agent.run.lost_node import declare_lost
 from agent.run.shutdown import Shutdown
 from agent.settings import Settings
 from agent.store import Store, open_store
@@ -274,3 +277,48 @@ def test_a_checkpoint_that_was_lost_with_the_first_agent_is_no_fault_of_the_seco
         (3, CheckpointState.PUBLISHED, None),
         (4, CheckpointState.PUBLISHED, None),
     ]
+
+
+def lose_the_node_meanwhile(bench: Bench, patch: pytest.MonkeyPatch, task: Task, *, stop: bool) -> None:
+    """While the preempted agent removes its container, somebody declares its node lost, and may stop the task before."""
+    remove, lost = closing._remove_container, list[object]()
+
+    def removes(run: Any) -> None:
+        remove(run)
+        if not lost:
+            if stop:
+                bench.store.tasks.request_stop(task.id)
+            (node,) = node_views(bench.store)
+            lost.append(declare_lost(bench.installation, node, force=True))
+
+    patch.setattr(closing, "_remove_container", removes)
+
+
+@pytest.mark.parametrize(("stop", "status"), [(True, TaskStatus.STOPPED), (False, TaskStatus.QUEUED)])
+def test_an_agent_whose_task_another_has_taken_meanwhile_does_not_tell_its_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, stop: bool, status: TaskStatus
+) -> None:
+    task = bench.queue(restarts=1)
+    lose_the_node_meanwhile(bench, monkeypatch, task, stop=stop)
+    shutdown = Shutdown(lambda: PREEMPTED)
+    with pytest.raises(TakenOver):
+        bench.run_until_saved(task, shutdown, shutdown.stop_tasks)
+    assert bench.store.tasks.get(task.id).status is status
+    assert len(bench.told.messages) == int(stop)
+    assert "was declared lost" in (bench.store.attempts.list(task.id)[0].message or "")
+
+
+def test_a_condition_is_told_once_for_a_task_over_all_its_attempts(bench: Bench) -> None:
+    when = "metrics.train.loss < 5"
+    settings = bench.installation.settings.model_copy(update={"notify_when": when})
+    bench.installation = replace(bench.installation, settings=settings)
+    task = bench.queue(restarts=1)
+    shutdown = Shutdown(lambda: PREEMPTED)
+    bench.run_until_saved(task, shutdown, shutdown.stop_tasks)
+    assert bench.run(task, starts=1, node="n2").status is TaskStatus.FINISHED
+
+    assert [message.title.partition(":")[0] for message in bench.told.messages] == [
+        f"Task {task.id} reached {when}",
+        f"Task {task.id} finished",
+    ]
+    assert len(bench.events(task, "CONDITION_MET")) == 1
