@@ -188,13 +188,20 @@ class Uploader:
             self.checkpoint(seq, report)
 
     def _recover_projects(self) -> None:
-        """Import what was reported and not imported; the last import counts, so one stands for all of them."""
-        self._projects = self._store.projects.of_task(self._task.id)
+        """Import what was reported and not imported; the last import counts, so one stands for all of them.
+
+        Only this attempt's projects count: one of an earlier attempt is no result of this one.
+        """
         noted = self._store.events.each(self._task.id, event_type="PROJECT_CREATED")
-        known = {(event.fields or {}).get("project_id") for event in noted if event.stream is Stream.AGENT}
-        for project in self._projects:
+        known = {(note.fields or {}).get("project_id"): note.seq for note in noted if note.stream is Stream.AGENT}
+        began = self._task.started_at  # this attempt
+        for project in self._store.projects.of_task(self._task.id):
             if project.id not in known:
-                self._note_project(project)
+                if began is None or project.created_at >= began:
+                    self._projects.append(project)
+                    self._note_project(project)
+            elif known[project.id] >= self._first_seq:
+                self._projects.append(project)
         reports = self._store.events.each(self._task.id, self._first_seq - 1, event_type="MODEL_APPLIED")
         if sum(event.stream is not Stream.AGENT for event in reports) > len(self._projects):
             self._hand_over(_ResultProject())

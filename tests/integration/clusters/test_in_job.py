@@ -30,7 +30,7 @@ from agent.run.shutdown import Shutdown
 from agent.settings import Settings
 from agent.store import Store, open_store
 from agent.task_options import RequestedOptions
-from tests.support.fake_engine import FakeEngine, checkpoint, metrics, write_checkpoint
+from tests.support.fake_engine import FakeEngine, checkpoint, event, metrics, write_checkpoint
 from tests.support.inputs import COUNTED, write_model, write_project
 from tests.support.tasks import queue_task
 
@@ -78,9 +78,9 @@ class Bench:
             self.saved.set()
             yield None
 
-    def queue(self, restarts: int) -> Task:
+    def queue(self, restarts: int, type: str = "train") -> Task:  # noqa: A002 - as everywhere
         options = RequestedOptions(restarts=restarts)
-        task = queue_task(self.installation, **self.inputs, options=options)
+        task = queue_task(self.installation, **self.inputs, options=options, type=type)
         assert self.store.placements.control("fake", "me", {}, instead_of=None)
         placement = self.store.placements.place("fake", "me", task.id, "label")
         assert placement is not None
@@ -322,3 +322,54 @@ def test_a_condition_is_told_once_for_a_task_over_all_its_attempts(bench: Bench)
         f"Task {task.id} finished",
     ]
     assert len(bench.events(task, "CONDITION_MET")) == 1
+
+
+def test_the_result_of_an_inference_is_that_of_its_last_attempt(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first attempt imports its result and is preempted; the second reports its own, and its agent dies then."""
+
+    def predict(folder: Path) -> Iterator[str | int | None]:
+        shutil.copytree(folder / "data" / "fruit", folder / "results" / "fruit")
+        yield event("MODEL_APPLIED")
+        if len(bench.engine.containers) > 1:
+            bench.saved.set()
+        yield None
+
+    imported, import_project = threading.Event(), Uploader._import_project
+
+    def imports(self: Uploader) -> Any:
+        project = import_project(self)
+        imported.set()
+        return project
+
+    bench.engine.act = predict
+    task = bench.queue(1, type="inference")
+    preempted = Shutdown(lambda: PREEMPTED)
+    with monkeypatch.context() as patch:
+        patch.setattr(Uploader, "_import_project", imports)
+        thread = threading.Thread(target=lambda: (imported.wait(20), preempted.stop_tasks()))
+        thread.start()
+        assert bench.run(task, shutdown=preempted).attempt == 2
+        thread.join()
+    (first,) = bench.store.projects.of_task(task.id)
+
+    died, shutdown = threading.Event(), Shutdown()
+
+    def dies(_: Uploader) -> Any:
+        died.wait(20)
+        raise TakenOver("its agent died")
+
+    def leave() -> None:
+        shutdown.leave()
+        died.set()
+
+    with monkeypatch.context() as patch, pytest.raises(Cancelled):
+        patch.setattr(Uploader, "_import_project", dies)
+        bench.run_until_saved(task, shutdown, leave)
+    container = bench.engine.containers[-1]
+    container._waits, container._items = False, iter([0])
+
+    ended = bench.run(task, starts=1)
+    assert (ended.status, ended.attempt) == (TaskStatus.FINISHED, 2)
+    second = [project.id for project in bench.store.projects.of_task(task.id) if project.id != first.id]
+    assert second == [ended.result_project_id]
+    assert [note.fields["project_id"] for note in bench.events(task, "PROJECT_CREATED")] == [first.id, *second]
