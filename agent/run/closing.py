@@ -9,7 +9,7 @@ import logging
 import traceback
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.domain import TaskStatus
 from agent.errors import AgentError, ArtifactsAway, EngineUnavailable, StorageFailed, StoreBusy, TakenOver
@@ -147,7 +147,9 @@ def _record(run: Run, outcome: Outcome, error: BaseException | None) -> None:
     tasks.decide(task_id, reason=reason, message=message, exit_code=exit_code, agent_id=agent_id)
     _tidy(run, outcome)
     last = closing_event(outcome.status, reason, outcome.message)
-    stack = {"stack": traceback.format_exception(error)} if reason == "internal_error" and error is not None else {}
+    stack: dict[str, Any] = {}
+    if reason == "internal_error" and error is not None:
+        stack = {"stack": traceback.format_exception(error)}
     run.note_once("TASK_END", last.event_type, level=last.level, **last.fields, **stack)
     ended = tasks.become(
         task_id, outcome.status, reason=reason, message=message, exit_code=exit_code, agent_id=agent_id

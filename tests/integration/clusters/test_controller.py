@@ -701,7 +701,9 @@ def test_a_task_that_its_agent_has_queued_anew_is_the_restarted_jobs_or_placed_a
     with pytest.raises(TakenOver):
         bench.store.tasks.lose_own(task.id, "agent:1:a", 2, lose)
     with pytest.raises(TakenOver):  # lost otherwise, by another
-        bench.store.tasks.lose_own(task.id, "agent:1:a", 1, partial(fate_of, loss=Loss("node_lost", "n1 is lost", "n1")))
+        bench.store.tasks.lose_own(
+            task.id, "agent:1:a", 1, partial(fate_of, loss=Loss("node_lost", "n1 is lost", "n1"))
+        )
 
     assert bench.store.tasks.lose_own(task.id, "agent:2:b", 2, lose).attempt == 3
     bench.cluster.end(job, How.PREEMPTED)

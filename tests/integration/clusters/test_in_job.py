@@ -259,9 +259,10 @@ def test_a_checkpoint_that_was_lost_with_the_first_agent_is_no_fault_of_the_seco
         shutdown.leave()
         died.set()
 
-    with monkeypatch.context() as patch, pytest.raises(Cancelled):
+    with monkeypatch.context() as patch:
         patch.setattr(Uploader, "_publish", dies)
-        bench.run_until_saved(task, shutdown, leave)
+        with pytest.raises(Cancelled):
+            bench.run_until_saved(task, shutdown, leave)
     states = [one.state for one in bench.store.checkpoints.list(task.id)]
     assert states == [CheckpointState.PUBLISHED, CheckpointState.SNAPSHOT]
     for container in bench.engine.containers:
@@ -280,7 +281,7 @@ def test_a_checkpoint_that_was_lost_with_the_first_agent_is_no_fault_of_the_seco
 
 
 def lose_the_node_meanwhile(bench: Bench, patch: pytest.MonkeyPatch, task: Task, *, stop: bool) -> None:
-    """While the preempted agent removes its container, somebody declares its node lost, and may stop the task before."""
+    """While the preempted agent removes its container, somebody declares its node lost, after a stop or without."""
     remove, lost = closing._remove_container, list[object]()
 
     def removes(run: Any) -> None:
@@ -335,6 +336,11 @@ def test_the_result_of_an_inference_is_that_of_its_last_attempt(bench: Bench, mo
         yield None
 
     imported, import_project = threading.Event(), Uploader._import_project
+    preempted = Shutdown(lambda: PREEMPTED)
+
+    def preempt() -> None:
+        imported.wait(20)
+        preempted.stop_tasks()
 
     def imports(self: Uploader) -> Any:
         project = import_project(self)
@@ -343,10 +349,9 @@ def test_the_result_of_an_inference_is_that_of_its_last_attempt(bench: Bench, mo
 
     bench.engine.act = predict
     task = bench.queue(1, type="inference")
-    preempted = Shutdown(lambda: PREEMPTED)
     with monkeypatch.context() as patch:
         patch.setattr(Uploader, "_import_project", imports)
-        thread = threading.Thread(target=lambda: (imported.wait(20), preempted.stop_tasks()))
+        thread = threading.Thread(target=preempt)
         thread.start()
         assert bench.run(task, shutdown=preempted).attempt == 2
         thread.join()
@@ -362,9 +367,10 @@ def test_the_result_of_an_inference_is_that_of_its_last_attempt(bench: Bench, mo
         shutdown.leave()
         died.set()
 
-    with monkeypatch.context() as patch, pytest.raises(Cancelled):
+    with monkeypatch.context() as patch:
         patch.setattr(Uploader, "_import_project", dies)
-        bench.run_until_saved(task, shutdown, leave)
+        with pytest.raises(Cancelled):
+            bench.run_until_saved(task, shutdown, leave)
     container = bench.engine.containers[-1]
     container._waits, container._items = False, iter([0])
 

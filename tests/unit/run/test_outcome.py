@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -228,7 +228,7 @@ def test_a_training_without_a_checkpoint_failed():
 def test_only_what_this_attempt_could_not_keep_counts(first_seq, said):
     failed = CheckpointState.FAILED
     rows = [(4, failed, "checkpoint_missing"), (6, failed, "checkpoint_changed"), (8, CheckpointState.PUBLISHED, None)]
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     checkpoints = [
         Checkpoint(seq, 1, seq, seq, "checkpoint", 1, False, None, state, reason, None, now)
         for seq, state, reason in rows
