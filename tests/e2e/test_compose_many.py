@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 SERVICES = ("web-many", "agent-1", "agent-2")
 SERVICE_OF = {"node-1": "agent-1", "node-2": "agent-2"}
 LINES = 200
+BECOME_ADMIN = ROOT / "tests" / "support" / "become_admin.py"
 
 
 def docker(*words: str) -> str:
@@ -187,3 +188,19 @@ def test_a_server_without_a_secret_does_not_start(many: Many, service: str, secr
     )  # fmt: skip
     assert done.returncode != 0
     assert words in done.stdout + done.stderr
+
+
+def test_who_reaches_the_objects_without_a_key_gets_no_rights(many: Many) -> None:
+    tried = many.compose.run("exec", "-T", "web-many", "python", "-c", BECOME_ADMIN.read_text())
+    assert tried.split() == ["InvalidAccessKeyId"]
+
+
+def test_the_objects_are_ready_again_after_a_restart(many: Many) -> None:
+    """Their bucket is there then, and nothing goes on trying to make it."""
+    many.compose.run("restart", "objects")
+    label = f"label=com.docker.compose.project={many.compose.project}"
+    (objects,) = docker("ps", "-q", "--filter", label, "--filter", "label=com.docker.compose.service=objects").split()
+    many.until(lambda: docker("inspect", "--format", "{{.State.Health.Status}}", objects) == "healthy")
+    many.until(lambda: len(docker("top", objects, "-o", "pid").split()) == 2)  # the title, and the server
+    task = many.submit(1, lines=10)
+    assert many.ends("node-1", task) == "finished"
