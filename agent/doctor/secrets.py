@@ -20,6 +20,7 @@ _WORDS = frozenset(
     {"password", "passwd", "passphrase", "pwd", "secret", "secrets", "token", "apikey", "credential", "credentials",
      "authorization", "bearer", "cookie", "jwt", "pat"}
 )  # fmt: skip
+_ENDS = ("password", "passwd", "passphrase", "secret", "apikey")  # of words that are run together: PGPASSWORD
 _PAIRS = frozenset((word, "key") for word in ("api", "access", "private", "secret", "account", "signing", "encryption"))
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
@@ -43,9 +44,11 @@ _HOMES = re.compile(r"(?<![\w.~-])/(?:home|Users)/[^/\s\"':;,]+")
 
 
 def looks_secret(name: str) -> bool:
-    """Whether this is the name of a secret: `db_password`, `apiKey`, `HF_TOKEN`; not `max_tokens`, `keypoints`."""
+    """Whether this is the name of a secret: `db_password`, `PGPASSWORD`, `apiKey`; not `max_tokens`, `keypoints`."""
     words = [word.lower() for word in _WORD.findall(name)]
-    return any(word in _WORDS for word in words) or any(pair in _PAIRS for pair in pairwise(words))
+    return any(word in _WORDS or word.endswith(_ENDS) for word in words) or any(
+        pair in _PAIRS for pair in pairwise(words)
+    )
 
 
 def secrets_in(environment: Mapping[str, str]) -> list[str]:

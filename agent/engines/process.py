@@ -24,9 +24,9 @@ from agent.engines.workdir import copy_plugin
 from agent.errors import CouldNotStart
 from agent.formats.dockerfile import python_path
 
-# Variables of the agent and of its interpreter: a plugin has an interpreter of its own. The keys to the artifacts are
-# not the plugin's, which prints what it likes.
-_NOT_PASSED_ON = ("AGENT_", "AWS_", "PYTHON", "VIRTUAL_ENV", "SLY_TASK_DATA", "SLY_WORKDIR")
+# Variables of the agent and of its interpreter: a plugin has an interpreter of its own. The keys to the artifacts and
+# to the store are not the plugin's, which prints what it likes.
+_NOT_PASSED_ON = ("AGENT_", "AWS_", "PG", "PYTHON", "VIRTUAL_ENV", "SLY_TASK_DATA", "SLY_WORKDIR")
 
 
 class ProcessEngine:

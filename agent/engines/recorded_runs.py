@@ -29,7 +29,7 @@ class RecordedRuns:
 
     @contextmanager
     def new(self, spec: ContainerSpec) -> Iterator[Path]:
-        """A folder for a new run, which is removed again when the block fails. Runs of the same name are ended first.
+        """A folder for a new run, which is ended and removed again when the block fails, as are runs of the same name.
 
         The specification is written first, and its folder appears complete, so that the state which a dying agent
         leaves behind is found by the container's name.
@@ -40,20 +40,21 @@ class RecordedRuns:
         run_id = uuid.uuid4().hex
         new, state = self.folder / f"{run_id}.new", self.folder / run_id
         new.mkdir(parents=True)
-        (new / "container.json").write_text(json.dumps(asdict(spec)))
+        _write_private(new / "container.json", json.dumps(asdict(spec)))
         new.rename(state)
         try:
             (state / "root").mkdir()
             (state / "output").touch()
             yield state
         except BaseException:
-            remove_tree(state)
+            # A watcher that answers too late may have a plugin already. One that finds no run begins none.
+            (state / "run.json").unlink(missing_ok=True)
+            ProcessContainer(state, spec.labels).remove()
             raise
 
     def start(self, state: Path, spec: ContainerSpec, run: Mapping[str, Any], what: str) -> ProcessContainer:
         """Start what `run` describes under a watcher. Raises CouldNotStart."""
-        (state / "run.json").touch(mode=0o600)  # its environment may hold what only the user may know
-        (state / "run.json").write_text(json.dumps(run))
+        _write_private(state / "run.json", json.dumps(run))
         if failure := run_shim(str(state), str(os.getpid())):
             raise CouldNotStart(f"could not start {spec.image} {what}: {failure}")
         return ProcessContainer(state, spec.labels)
@@ -82,6 +83,12 @@ class RecordedRuns:
                 continue
             found.append(ProcessContainer(file.parent, spec["labels"], spec["name"]))
         return found
+
+
+def _write_private(file: Path, text: str) -> None:
+    """Write a new file for the user alone: the environment of a plugin may hold what nobody else may know."""
+    file.touch(mode=0o600)
+    file.write_text(text)
 
 
 def run_shim(*arguments: str) -> str:

@@ -16,6 +16,7 @@ import pytest
 
 from agent.domain import ContainerSpec, ExitResult
 from agent.engines.process import ProcessEngine
+from agent.engines.recorded_runs import run_shim
 from agent.errors import CouldNotStart
 from tests.support.engine_contract import RealEngineContract, Rig, task_mounts
 from tests.support.output import printed, read_until
@@ -247,13 +248,43 @@ def test_a_virtual_environment_of_the_plugin_is_used_and_kept_whole(start, plugi
 def test_the_agents_own_secrets_are_not_passed_on(start, monkeypatch):
     monkeypatch.setenv("AGENT_TOKEN", "secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")  # of the artifacts
+    monkeypatch.setenv("PGPASSWORD", "secret")  # of the store
     monkeypatch.setenv("PYTHONSTARTUP", "/nowhere")
     container = start("import json, os; print(json.dumps(dict(os.environ)))", MINE="1")
     seen = json.loads(printed(container))
     assert "AGENT_TOKEN" not in seen
     assert "AWS_SECRET_ACCESS_KEY" not in seen
+    assert "PGPASSWORD" not in seen
     assert "PYTHONSTARTUP" not in seen
     assert seen["MINE"] == "1"
+
+
+def test_what_a_task_is_given_is_readable_by_its_user_only(start, tmp_path):
+    container = start("pass", SECRET="mine")
+    folder = tmp_path / "state" / container.id
+    modes = {name: oct((folder / name).stat().st_mode & 0o777) for name in ("container.json", "run.json")}
+    assert modes == {"container.json": "0o600", "run.json": "0o600"}
+
+
+def test_a_plugin_whose_watcher_answers_too_late_is_ended(start, tmp_path, monkeypatch):
+    started = []
+
+    def late(*arguments: str) -> str:
+        assert run_shim(*arguments) == ""
+        started.extend(psutil.Process(int((Path(arguments[0]) / "pid").read_text())).children(recursive=True))
+        return "timed out after 60 seconds"
+
+    monkeypatch.setattr("agent.engines.recorded_runs.run_shim", late)
+    with pytest.raises(CouldNotStart, match="timed out"):
+        start("import time; time.sleep(600)")
+    try:
+        assert started
+        assert psutil.wait_procs(started, timeout=10)[1] == []
+        assert list((tmp_path / "state").iterdir()) == []
+    finally:
+        for process in started:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def test_a_missing_interpreter_is_explained(start, tmp_path):

@@ -16,14 +16,28 @@ SECRET = "hunter2-and-more"
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "DB_PASSWORD", "apiKey", "api-key", "HF_TOKEN", "x-api-key", "secretKey", "AWS_SECRET_ACCESS_KEY"],
+    [
+        "password",
+        "DB_PASSWORD",
+        "apiKey",
+        "api-key",
+        "HF_TOKEN",
+        "x-api-key",
+        "secretKey",
+        "AWS_SECRET_ACCESS_KEY",
+        "PGPASSWORD",
+        "pgpassword",
+        "DBPASSWD",
+        "OPENAIAPIKEY",
+    ],
 )
 def test_a_name_of_a_secret_is_recognised(name):
     assert looks_secret(name)
 
 
 @pytest.mark.parametrize(
-    "name", ["max_tokens", "keypoints", "author", "lr", "monkey", "key", "path", "tokenizer", "access"]
+    "name",
+    ["max_tokens", "keypoints", "author", "lr", "monkey", "key", "path", "tokenizer", "access", "PGPASSFILE", "PGUSER"],
 )
 def test_an_ordinary_name_is_not_taken_for_a_secret(name):
     assert not looks_secret(name)
