@@ -19,7 +19,14 @@ import psutil
 
 from agent.domain import TASK_MOUNT, ContainerSpec, EngineInfo
 from agent.engines import Container, ImageInfo, KeptImage
-from agent.engines.apptainer_command import could_not_start, job_limits_memory, run_command, run_environment
+from agent.engines.apptainer_command import (
+    REMEDY,
+    could_not_start,
+    does_not_run,
+    job_limits_memory,
+    run_command,
+    run_environment,
+)
 from agent.engines.apptainer_images import ApptainerImages
 from agent.engines.process_container import RUN_VARIABLE, ProcessContainer
 from agent.engines.recorded_runs import RecordedRuns
@@ -41,10 +48,7 @@ class ApptainerEngine:
         """
         program = shutil.which("apptainer")
         if program is None:
-            raise EngineUnavailable(
-                "there is no program `apptainer` in the PATH of this agent; install Apptainer or load its module "
-                "(`module load apptainer`), or set AGENT_ENGINE to docker or process"
-            )
+            raise EngineUnavailable(f"there is no program `apptainer` in the PATH of this agent; {REMEDY}")
         self._program = program
         self._runs = RecordedRuns(home / "runs")
         self._images = ApptainerImages(program, images, home.absolute() / "images", self._used_images)
@@ -61,7 +65,9 @@ class ApptainerEngine:
                 check=False,
                 timeout=ANSWER_S,
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except OSError as error:
+            raise does_not_run(self._program, error) from error
+        except subprocess.TimeoutExpired as error:
             raise EngineUnavailable(f"{self._program} does not answer: {error}") from error
         if told.returncode != 0:
             raise EngineUnavailable(f"{self._program} does not work: {told.stderr.strip()[-300:]}")
@@ -124,10 +130,10 @@ class ApptainerEngine:
                 f"there is no task folder {task_folder} on this machine; Apptainer runs where the agent runs, so "
                 "AGENT_TASKS_HOST_DIR must not be set for it"
             )
-        if odd := next((path for path in self._paths if set(path) & set(":,")), None):
+        if odd := next((path for path in self._paths if set(path) & set(':,"\n\r')), None):
             raise CouldNotStart(
-                f"the path {odd} holds a colon or a comma, which Apptainer reads as the end of a path; set AGENT_HOME "
-                "and AGENT_APPTAINER_IMAGES to folders without"
+                f"the path {odd!r} holds a colon, a comma, a quote or a line break, which Apptainer does not read as "
+                "part of a path; set AGENT_HOME and AGENT_APPTAINER_IMAGES to folders without"
             )
         if spec.gpus and not Path(GPU_DEVICE).exists():
             raise CouldNotStart("the task asks for GPUs, and this machine has no NVIDIA GPU; use --gpus none")
@@ -170,6 +176,8 @@ class ApptainerEngine:
                 check=False,
                 timeout=TRY_S,
             )
+        except (FileNotFoundError, PermissionError) as error:
+            raise does_not_run(command[0], error) from error
         except OSError as error:
             return str(error)
         except subprocess.TimeoutExpired:

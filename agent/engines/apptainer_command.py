@@ -42,6 +42,8 @@ export HOME
 shift
 exec "$@\""""
 
+REMEDY = "install Apptainer or load its module (`module load apptainer`), or set AGENT_ENGINE to docker or process"
+
 _PREFIX = re.compile(r"^\s*(?:\x1b\[\d+m)?(?:FATAL|ERROR)\s*:\s*|\x1b\[\d+m", re.MULTILINE)
 
 
@@ -111,6 +113,11 @@ def could_not_start(reference: str, stderr: str, *, memory: bool = False) -> Cou
     if "could not open image" in text or "failed to retrieve path" in text:
         return ImageNotFound(f"Apptainer cannot open the image {reference}: {why}")
     return CouldNotStart(f"Apptainer could not start {reference}: {why}")
+
+
+def does_not_run(program: str, error: OSError) -> EngineUnavailable:
+    """What it means that the program of Apptainer, which was there, cannot be run."""
+    return EngineUnavailable(f"{program} cannot be run ({error.strerror}); {REMEDY}")
 
 
 def labels_of(inspected: object) -> dict[str, str]:

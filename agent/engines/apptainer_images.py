@@ -14,12 +14,12 @@ import os
 import subprocess
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agent.domain import LOCAL_IMAGES
 from agent.engines import ImageInfo
-from agent.engines.apptainer_command import could_not_start, how_to_make, image_name, labels_of, said
+from agent.engines.apptainer_command import could_not_start, does_not_run, how_to_make, image_name, labels_of, said
 from agent.errors import CouldNotStart, ImageNotFound
 from agent.fs.atomic import write_atomically
 from agent.fs.disk import remove_tree
@@ -50,23 +50,26 @@ class ApptainerImages:
 
     @contextmanager
     def chosen(self, reference: str) -> Iterator[Path]:
-        """As `find`, for a run: nobody removes the sandbox before the block has written down that it is in use.
+        """As `find`: nobody removes the sandbox before the block has read it, or written down that a run uses it.
 
         Raises ImageNotFound.
         """
-        with self._lock("turn"):
+        with self._lock("turn", shared=True):
             found = self.find(reference)
             if found is None:
                 raise ImageNotFound(f"there is no image {reference} for Apptainer; {self._remedy(reference)}")
             yield found
 
     def have(self, reference: str, pull: str) -> ImageInfo:
-        """The image; got from its registry where `pull` says so. Raises ImageNotFound, CouldNotStart."""
+        """The image; got from its registry where `pull` says so.
+
+        Raises ImageNotFound, CouldNotStart, EngineUnavailable.
+        """
         found = self.find(reference)
         is_persons = found is not None and not found.is_relative_to(self._kept.resolve())
         if pull == "always" and not is_persons and not reference.startswith(LOCAL_IMAGES):
-            found = self._pull(reference, anew=True)
-        if found is None:
+            self._pull(reference, anew=True)
+        elif found is None:
             if pull == "never":
                 raise ImageNotFound(
                     f"there is no image {reference} for Apptainer, and pulling is switched off (pull={pull}); "
@@ -77,15 +80,16 @@ class ApptainerImages:
                     f"there is no image {reference} for Apptainer, and no registry has images of {LOCAL_IMAGES}; "
                     f"{self._remedy(reference)}"
                 )
-            found = self._pull(reference, anew=False)
-        return ImageInfo(reference, self._digest(found), self._labels(reference, found))
+            self._pull(reference, anew=False)
+        with self.chosen(reference) as image:  # which may be newer than what was found, or got, above
+            return ImageInfo(reference, self._digest(reference, image), self._labels(reference, image))
 
     def _remedy(self, reference: str) -> str:
         place = str(self._given) if self._given is not None else "FOLDER"
         also = "" if self._given is not None else ", and set AGENT_APPTAINER_IMAGES to that folder"
         return how_to_make(reference, place) + also
 
-    def _pull(self, reference: str, *, anew: bool) -> Path:
+    def _pull(self, reference: str, *, anew: bool) -> None:
         """Get an image from its registry. Of several that want it at the same time, one gets it.
 
         The environment is the agent's own: registries' credentials are Apptainer's matter.
@@ -96,60 +100,75 @@ class ApptainerImages:
         with self._lock(f"{name}{_OF}pull"):
             now = link.readlink() if link.is_symlink() else None
             if now is not None and link.exists() and (not anew or now != seen):
-                return link.resolve()  # another was quicker
+                return  # another was quicker
+            if link.exists() and now is None:
+                raise CouldNotStart(
+                    f"{link} is not from a registry, so --pull always does not replace it; move it to the folder of "
+                    "AGENT_APPTAINER_IMAGES, or delete it"
+                )
             for half in self._kept.glob(f"{_escaped(name)}{_OF}*.new"):
                 remove_tree(half)
             made = self._kept / f"{name}{_OF}{uuid.uuid4().hex}"
             new = made.with_name(f"{made.name}.new")
-            command = [self._program, "--silent", "build", "--sandbox", str(new), f"docker://{reference}"]
             try:
-                done = subprocess.run(
-                    command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
-                )
+                done = self._asked("build", "--sandbox", str(new), f"docker://{reference}")
                 if done.returncode != 0 or not new.is_dir():
                     raise ImageNotFound(
                         f"could not get the image {reference} for Apptainer: {said(done.stderr)}; check its name and "
                         f"the network, or {self._remedy(reference)}"
                     )
                 new.rename(made)
+                self._turn(link, made)
             except BaseException:
                 remove_tree(new)
+                if link.resolve() != made.resolve():
+                    remove_tree(made)
                 raise
-            self._turn(link, made)
-        return made.resolve()
 
     def _turn(self, link: Path, made: Path) -> None:
         """Let the name stand for the new sandbox, and delete older ones that no run uses."""
         with self._lock("turn"):
             turned = link.with_name(f"{made.name}.link")
             turned.symlink_to(made.name)
-            turned.replace(link)
+            try:
+                turned.replace(link)
+            except OSError:
+                turned.unlink()
+                raise
             kept = {made.resolve(), *self._in_use()}
             for old in self._kept.glob(f"{_escaped(link.name)}{_OF}*"):
                 if old.is_dir() and not old.is_symlink() and old.resolve() not in kept:
                     remove_tree(old)
 
     @contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
+    def _lock(self, name: str, *, shared: bool = False) -> Iterator[None]:
         self._kept.mkdir(parents=True, exist_ok=True)
         lock = os.open(self._kept / f"{name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             yield
         finally:
             os.close(lock)
 
-    def _labels(self, reference: str, image: Path) -> dict[str, str]:
+    def _asked(self, *arguments: str, within_s: float | None = None) -> subprocess.CompletedProcess[str]:
+        """The answer of Apptainer. Raises EngineUnavailable where it has vanished, subprocess.TimeoutExpired."""
+        command = [self._program, "--silent", *arguments]
         try:
-            done = subprocess.run(
-                [self._program, "--silent", "inspect", "--json", "--labels", str(image)],
+            return subprocess.run(
+                command,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
                 errors="replace",
                 check=False,
-                timeout=INSPECT_S,
+                timeout=within_s,
             )
+        except OSError as error:
+            raise does_not_run(self._program, error) from error
+
+    def _labels(self, reference: str, image: Path) -> dict[str, str]:
+        try:
+            done = self._asked("inspect", "--json", "--labels", str(image), within_s=INSPECT_S)
         except subprocess.TimeoutExpired:
             raise CouldNotStart(f"Apptainer did not describe the image {image} within {INSPECT_S:.0f} s") from None
         if done.returncode != 0:
@@ -159,32 +178,38 @@ class ApptainerImages:
         except ValueError:
             return {}
 
-    def _digest(self, image: Path) -> str:
-        """sha256 of a SIF's bytes; of a sandbox, over names, sizes and times of its files. Computed once for each."""
-        status = image.stat()
-        seen = {"inode": status.st_ino, "changed_ns": status.st_mtime_ns, "size": status.st_size}
-        key = hashlib.sha256(os.fsencode(image)).hexdigest()
-        file = self._kept / "digests" / f"{key}.json"
+    def _digest(self, reference: str, image: Path) -> str:
+        """sha256 of a SIF's bytes; of a sandbox, over names, sizes and times of its files. Raises CouldNotStart."""
         try:
-            known = json.loads(file.read_bytes())
+            return "sha256:" + (_of_sandbox(image) if image.is_dir() else self._of_file(image))
+        except OSError as error:  # a person's image that is just being replaced
+            raise CouldNotStart(
+                f"the image {reference} cannot be read ({error.filename}: {error.strerror}); submit the task again "
+                f"once {image} is complete"
+            ) from error
+
+    def _of_file(self, file: Path) -> str:
+        """Computed once for each file: it shows a change, as no sandbox shows what was changed deep inside."""
+        status = file.stat()
+        seen = {"inode": status.st_ino, "changed_ns": status.st_mtime_ns, "size": status.st_size}
+        noted = self._kept / "digests" / f"{hashlib.sha256(os.fsencode(file)).hexdigest()}.json"
+        try:
+            known = json.loads(noted.read_bytes())
             if known["seen"] == seen:
-                return str(known["digest"])
+                return str(known["sha256"])
         except (OSError, ValueError, KeyError, TypeError):
             pass
-        digest = "sha256:" + (_of_sandbox(image) if image.is_dir() else _of_file(image))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, json.dumps({"seen": seen, "digest": digest}).encode(), durable=False)
-        return digest
+        with file.open("rb") as opened:
+            sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+        with suppress(OSError):  # then it is computed again
+            noted.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(noted, json.dumps({"seen": seen, "sha256": sha256}).encode(), durable=False)
+        return sha256
 
 
 def _escaped(name: str) -> str:
     """For a pattern of `glob`: names of images hold no wildcard, but who knows what a person typed."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
-
-
-def _of_file(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _of_sandbox(folder: Path) -> str:
