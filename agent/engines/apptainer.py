@@ -36,6 +36,7 @@ ANSWER_S = 60.0  # for `apptainer --version`, on a busy machine whose programs c
 TRY_S = 600.0  # for a container that does nothing: a SIF is unpacked where no squashfuse is installed
 GPU_DEVICE = "/dev/nvidiactl"
 IMAGE_FILE = "image"  # in the folder of a run: the sandbox that it uses
+LAYER = "layer"  # ... and what the plugin writes into it
 
 
 class ApptainerEngine:
@@ -52,6 +53,7 @@ class ApptainerEngine:
         self._program = program
         self._runs = RecordedRuns(home / "runs")
         self._images = ApptainerImages(program, images, home.absolute() / "images", self._used_images)
+        self._has_layers: dict[Path, bool] = {}  # of images that were tried
         self._paths = [str(path) for path in (home.absolute(), images) if path is not None]
 
     def info(self) -> EngineInfo:
@@ -81,7 +83,19 @@ class ApptainerEngine:
         )
 
     def image(self, reference: str, pull: str = "missing") -> ImageInfo:
-        return self._images.have(reference, pull)
+        """As `engines.Engine.image`, and a container of the image that does nothing is made.
+
+        So a machine that cannot make containers is told before anything of a task is launched on it.
+        Raises EngineUnavailable, CouldNotStart.
+        """
+        self._refuse_odd_paths()
+        found = self._images.have(reference, pull)
+        with self._runs.trial() as folder:
+            with self._images.chosen(reference) as image:
+                (folder / IMAGE_FILE).write_bytes(os.fsencode(image))
+            spec, env = _nothing_of(reference), run_environment(os.environ, {})
+            self._has_layers[image] = self._try_both(spec, image, folder, env, memory_bytes=None)
+        return found
 
     def start(self, spec: ContainerSpec) -> ProcessContainer:
         self._refuse_what_cannot_be(spec)
@@ -130,30 +144,49 @@ class ApptainerEngine:
                 f"there is no task folder {task_folder} on this machine; Apptainer runs where the agent runs, so "
                 "AGENT_TASKS_HOST_DIR must not be set for it"
             )
+        self._refuse_odd_paths()
+        if missing := next((mount.source for mount in spec.mounts if not Path(mount.source).exists()), None):
+            raise CouldNotStart(f"mount source {missing} doesn't exist on this machine")
+        if spec.gpus and not Path(GPU_DEVICE).exists():
+            raise CouldNotStart("the task asks for GPUs, and this machine has no NVIDIA GPU; use --gpus none")
+
+    def _refuse_odd_paths(self) -> None:
+        """Raises CouldNotStart."""
         if odd := next((path for path in self._paths if set(path) & set(':,"\n\r')), None):
             raise CouldNotStart(
                 f"the path {odd!r} holds a colon, a comma, a quote or a line break, which Apptainer does not read as "
                 "part of a path; set AGENT_HOME and AGENT_APPTAINER_IMAGES to folders without"
             )
-        if spec.gpus and not Path(GPU_DEVICE).exists():
-            raise CouldNotStart("the task asks for GPUs, and this machine has no NVIDIA GPU; use --gpus none")
 
     def _command(self, spec: ContainerSpec, image: Path, state: Path, env: Mapping[str, str]) -> list[str]:
-        """The command of the plugin, after a container like it that does nothing was made. Raises CouldNotStart.
+        """The command of the plugin. Raises CouldNotStart.
 
-        What a plugin writes into its image goes to a folder, where the kernel allows that; else into memory.
+        A container like it that does nothing is made before, unless `image` has made one and nothing else is asked for.
         """
-        (layer := state / "layer").mkdir()
         memory_bytes = None if job_limits_memory(os.environ) else spec.memory_bytes
-        does_nothing = replace(spec, entrypoint=("sh", "-c", ":"))
+        has_layers = self._has_layers.get(image)
+        if has_layers is None or memory_bytes is not None:
+            has_layers = self._try_both(spec, image, state, env, memory_bytes=memory_bytes)
+        (layer := state / LAYER).mkdir(exist_ok=True)
+        return run_command(self._program, spec, image, layer=layer if has_layers else None, memory_bytes=memory_bytes)
+
+    def _try_both(
+        self, spec: ContainerSpec, image: Path, folder: Path, env: Mapping[str, str], *, memory_bytes: int | None
+    ) -> bool:
+        """Whether what a plugin writes into its image can go to a folder, where the kernel allows that; else to memory.
+
+        Raises CouldNotStart when neither can be.
+        """
+        (layer := folder / LAYER).mkdir()
+        does_nothing, complaint = replace(spec, entrypoint=("sh", "-c", ":")), ""
         for place in (layer, None):
             command = run_command(self._program, does_nothing, image, layer=place, memory_bytes=memory_bytes)
-            complaint = self._try(command, env)
-            if complaint is None:
-                return run_command(self._program, spec, image, layer=place, memory_bytes=memory_bytes)
-            if place is None or "overlay" not in complaint:
+            complaint = self._try(command, env) or ""
+            if not complaint:
+                return place is not None
+            if "overlay" not in complaint:
                 break
-        raise could_not_start(spec.image, complaint or "", memory=memory_bytes is not None)
+        raise could_not_start(spec.image, complaint, memory=memory_bytes is not None)
 
     def _plugins_env(self, spec: ContainerSpec, state: Path) -> dict[str, str]:
         """The plugin's variables. One that gets all GPUs gets those that the agent was given by a job."""
@@ -183,3 +216,10 @@ class ApptainerEngine:
         except subprocess.TimeoutExpired:
             return f"a container that does nothing had not ended after {TRY_S:.0f} s"
         return None if done.returncode == 0 else done.stderr or f"it ended with exit code {done.returncode}"
+
+
+def _nothing_of(reference: str) -> ContainerSpec:
+    """What is asked for when only the image is tried."""
+    return ContainerSpec(
+        image=reference, entrypoint=(), name="", env={}, labels={}, mounts=(), shm_bytes=0, gpus=None, runtime=None
+    )

@@ -21,6 +21,7 @@ from agent.fs.disk import remove_tree
 
 SHIM = Path(__file__).with_name("shim.py")
 START_S = 60.0  # for the watcher to report that the plugin runs
+TRIAL_S = 3600.0  # after which a trial is that of a dead agent
 
 
 class RecordedRuns:
@@ -59,18 +60,29 @@ class RecordedRuns:
             raise CouldNotStart(f"could not start {spec.image} {what}: {failure}")
         return ProcessContainer(state, spec.labels)
 
+    @contextmanager
+    def trial(self) -> Iterator[Path]:
+        """A folder for what is tried before a run, and removed after the block. No run is found in it."""
+        folder = self.folder / f"{uuid.uuid4().hex}.trial"
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            remove_tree(folder)
+
     def find(self, labels: Mapping[str, str], *, unstarted: bool) -> list[ProcessContainer]:
         self._sweep()
         return [run for run in self._all() if (unstarted or run.was_started) and labels.items() <= run.labels.items()]
 
     def _sweep(self) -> None:
-        """Delete the folders that dead agents had begun to delete, or to create."""
+        """Delete the folders that dead agents had begun to delete, or to create, or tried something in."""
         for folder in self.folder.glob("*.removed"):
             remove_tree(folder)
-        for folder in self.folder.glob("*.new"):
-            with suppress(OSError):
-                if time.time() - folder.stat().st_mtime > START_S:
-                    remove_tree(folder)
+        for pattern, age_s in (("*.new", START_S), ("*.trial", TRIAL_S)):
+            for folder in self.folder.glob(pattern):
+                with suppress(OSError):
+                    if time.time() - folder.stat().st_mtime > age_s:
+                        remove_tree(folder)
 
     def _all(self) -> list[ProcessContainer]:
         found = []

@@ -30,7 +30,9 @@ echo "$2" >> "$here/asked"
 case "$2" in
     build) mkdir -p "$4/deep" && echo $$ $$ $$ | cut -c "-$(wc -l < "$here/asked")" > "$4/deep/file" ;;
     inspect) echo '{"data": {"attributes": {"labels": {"VERSION": "net:1"}}}}' ;;
-    exec) if [ -e "$here/refusal" ]; then cat "$here/refusal" >&2; exit 255; fi ;;
+    exec)
+        case "$*" in *--writable-tmpfs*) [ -e "$here/no-layers" ] && exit 0 ;; esac
+        if [ -e "$here/refusal" ]; then cat "$here/refusal" >&2; exit 255; fi ;;
 esac
 """
 
@@ -95,14 +97,15 @@ def test_a_sif_is_read_once_and_again_when_it_was_replaced(program, tmp_path, mo
     assert engine.image(REFERENCE).digest != first
 
 
-def test_an_apptainer_that_vanishes_is_told_with_the_remedy(engine, program):
+def test_an_apptainer_that_vanishes_is_told_with_the_remedy(engine, program, tmp_path):
     engine.image(REFERENCE)
+    untried = ApptainerEngine(tmp_path / "home", None)
     program.unlink()
     for call in (
         engine.info,
         lambda: engine.image(REFERENCE),
         lambda: engine.image(REFERENCE, "always"),
-        lambda: engine.start(SPEC),
+        lambda: untried.start(SPEC),
     ):
         with pytest.raises(EngineUnavailable, match=r"apptainer cannot be run \(No such file.*module load apptainer"):
             call()
@@ -131,4 +134,42 @@ def test_an_image_whose_name_cannot_be_given_is_not_left(engine, tmp_path, monke
 def test_a_home_that_apptainer_cannot_read_is_refused(program, tmp_path, odd):
     engine = ApptainerEngine(tmp_path / odd, None)
     with pytest.raises(CouldNotStart, match=r"a colon, a comma, a quote or a line break.*set AGENT_HOME"):
-        engine.start(replace(SPEC, name="odd"))
+        engine.image(REFERENCE)
+    with pytest.raises(CouldNotStart, match="a colon, a comma, a quote or a line break"):
+        engine.start(SPEC)
+
+
+def test_a_machine_that_cannot_make_containers_is_told_when_the_image_is_asked_for(engine, program, tmp_path):
+    (program.parent / "refusal").write_text("FATAL: Failed to create user namespace: not allowed to create more\n")
+    with pytest.raises(EngineUnavailable, match="does not let Apptainer make containers"):
+        engine.image(REFERENCE)
+    assert list((tmp_path / "home" / "runs").iterdir()) == []
+
+
+def test_an_image_is_tried_once_and_the_start_after_it_waits_for_nothing(engine, program, monkeypatch):
+    engine.image(REFERENCE)
+    tried = []
+    monkeypatch.setattr(engine, "_try", lambda command, _: tried.append(command))
+    for spec, trials in ((SPEC, 0), (replace(SPEC, memory_bytes=1 << 30), 1)):
+        container = engine.start(spec)
+        assert container.wait().exit_code == 0
+        container.remove()
+        assert len(tried) == trials
+
+
+def test_a_kernel_without_layers_is_found_out_before_the_start(engine, program):
+    (program.parent / "refusal").write_text("FATAL: could not mount overlay\n")
+    (program.parent / "no-layers").touch()
+    engine.image(REFERENCE)
+    container = engine.start(SPEC)
+    assert container.wait().exit_code == 0
+    container.remove()
+
+
+def test_a_trial_that_a_dead_agent_left_is_deleted_and_a_running_one_is_not(engine, tmp_path):
+    runs = tmp_path / "home" / "runs"
+    for name in ("dead.trial", "running.trial"):
+        (runs / name / "layer").mkdir(parents=True)
+    os.utime(runs / "dead.trial", (0, 0))
+    assert engine.find({}) == []
+    assert [folder.name for folder in runs.iterdir()] == ["running.trial"]

@@ -21,6 +21,7 @@ from agent import library
 from agent.artifacts import open_artifacts
 from agent.domain import Task, TaskStatus
 from agent.engines import ImageInfo
+from agent.engines.apptainer_command import image_name
 from agent.engines.open import open_engine
 from agent.errors import DiskFull, EngineUnavailable, StorageFailed
 from agent.installation import Installation
@@ -186,6 +187,28 @@ def test_a_task_for_apptainer_waits_where_it_is_not_installed(
     with machine.agent():
         machine.until(lambda: "no program `apptainer`" in machine.why(task))
         assert machine.store.tasks.get(task.id).status is TaskStatus.QUEUED
+
+
+def test_a_task_whose_machine_makes_no_containers_goes_back_for_another_one(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    apptainer = tmp_path / "bin" / "apptainer"
+    refuses = 'echo "FATAL: Failed to create user namespace: not allowed" >&2; exit 255'
+    apptainer.write_text(f"#!/bin/sh\ncase $* in *exec*) {refuses} ;; *inspect*) echo {{}} ;; *) echo 1.4.0 ;; esac\n")
+    apptainer.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{apptainer.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(machine, "open_engine", open_engine)
+    (machine.installation.settings.home / "apptainer" / "images" / image_name(machine.plugin.reference)).mkdir(
+        parents=True
+    )
+    task = machine.queue("apptainer")
+    with machine.agent():
+        machine.until(lambda: notes(machine, task) != [])
+        machine.until(lambda: machine.store.tasks.get(task.id).status is TaskStatus.QUEUED)
+    (note,) = notes(machine, task)
+    assert note.startswith("waits in the queue: this machine does not let Apptainer make containers")
+    assert machine.store.tasks.get(task.id).engine is None  # nothing binds it to this machine
 
 
 def test_an_engine_that_goes_away_after_the_claim_gives_the_task_back_and_tells_it_once(machine: Machine) -> None:
