@@ -7,6 +7,7 @@ crash and restart, stopping and what is left over are the process engine's; what
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -31,6 +32,8 @@ from agent.engines.apptainer_images import ApptainerImages
 from agent.engines.process_container import RUN_VARIABLE, ProcessContainer
 from agent.engines.recorded_runs import RecordedRuns
 from agent.errors import CouldNotStart, EngineUnavailable
+
+log = logging.getLogger("agent")
 
 ANSWER_S = 60.0  # for `apptainer --version`, on a busy machine whose programs come from a shared disk
 TRY_S = 600.0  # for a container that does nothing: a SIF is unpacked where no squashfuse is installed
@@ -85,8 +88,8 @@ class ApptainerEngine:
     def image(self, reference: str, pull: str = "missing") -> ImageInfo:
         """As `engines.Engine.image`, and a container of the image that does nothing is made.
 
-        So a machine that cannot make containers is told before anything of a task is launched on it.
-        Raises EngineUnavailable, CouldNotStart.
+        So a machine that cannot make containers is told before anything of a task is launched on it. What is wrong with
+        the image only is told by `start`. Raises EngineUnavailable, CouldNotStart.
         """
         self._refuse_odd_paths()
         found = self._images.have(reference, pull)
@@ -94,7 +97,12 @@ class ApptainerEngine:
             with self._images.chosen(reference) as image:
                 (folder / IMAGE_FILE).write_bytes(os.fsencode(image))
             spec, env = _nothing_of(reference), run_environment(os.environ, {})
-            self._has_layers[image] = self._try_both(spec, image, folder, env, memory_bytes=None)
+            try:
+                self._has_layers[image] = self._try_both(spec, image, folder, env, memory_bytes=None)
+            except EngineUnavailable:
+                raise
+            except CouldNotStart as error:
+                log.debug("the image %s may be described, not started: %s", reference, error)
         return found
 
     def start(self, spec: ContainerSpec) -> ProcessContainer:

@@ -146,6 +146,13 @@ def test_a_machine_that_cannot_make_containers_is_told_when_the_image_is_asked_f
     assert list((tmp_path / "home" / "runs").iterdir()) == []
 
 
+def test_an_image_that_cannot_be_started_is_described_all_the_same(engine, program):
+    (program.parent / "refusal").write_text('FATAL: "sh": executable file not found in $PATH\n')
+    assert engine.image(REFERENCE).labels == {"VERSION": "net:1"}
+    with pytest.raises(CouldNotStart, match="has no `sh`"):
+        engine.start(SPEC)
+
+
 def test_an_image_is_tried_once_and_the_start_after_it_waits_for_nothing(engine, program, monkeypatch):
     engine.image(REFERENCE)
     tried = []
