@@ -7,7 +7,6 @@ crash and restart, stopping and what is left over are the process engine's; what
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import subprocess
@@ -33,8 +32,6 @@ from agent.engines.process_container import RUN_VARIABLE, ProcessContainer
 from agent.engines.recorded_runs import RecordedRuns
 from agent.errors import CouldNotStart, EngineUnavailable
 
-log = logging.getLogger("agent")
-
 ANSWER_S = 60.0  # for `apptainer --version`, on a busy machine whose programs come from a shared disk
 TRY_S = 600.0  # for a container that does nothing: a SIF is unpacked where no squashfuse is installed
 GPU_DEVICE = "/dev/nvidiactl"
@@ -56,7 +53,9 @@ class ApptainerEngine:
         self._program = program
         self._runs = RecordedRuns(home / "runs")
         self._images = ApptainerImages(program, images, home.absolute() / "images", self._used_images)
-        self._has_layers: dict[Path, bool] = {}  # of images that were tried
+        self._has_layers: dict[
+            Path, bool | CouldNotStart
+        ] = {}  # of images that were tried, or why they cannot be started
         self._paths = [str(path) for path in (home.absolute(), images) if path is not None]
 
     def info(self) -> EngineInfo:
@@ -102,7 +101,7 @@ class ApptainerEngine:
             except EngineUnavailable:
                 raise
             except CouldNotStart as error:
-                log.debug("the image %s may be described, not started: %s", reference, error)
+                self._has_layers[image] = error
         return found
 
     def start(self, spec: ContainerSpec) -> ProcessContainer:
@@ -173,6 +172,8 @@ class ApptainerEngine:
         """
         memory_bytes = None if job_limits_memory(os.environ) else spec.memory_bytes
         has_layers = self._has_layers.get(image)
+        if isinstance(has_layers, CouldNotStart):
+            raise has_layers
         if has_layers is None or memory_bytes is not None:
             has_layers = self._try_both(spec, image, state, env, memory_bytes=memory_bytes)
         (layer := state / LAYER).mkdir(exist_ok=True)
