@@ -109,4 +109,4 @@ def test_pods_of_a_node_that_lost_its_power_are_taken_away_and_it_comes_back(
     kubernetes.until("pod/lost", "{.metadata.deletionTimestamp}", bool, within_s=180)
     kubernetes.restart("node", lost)
     assert kubernetes.until(f"node/{lost}", ready, lambda status: status == "True") == "True"
-    kubernetes.kubectl("wait", "--for=delete", "pod/lost", "--timeout=30s")
+    kubernetes.kubectl("wait", "--for=delete", "pod/lost", "--timeout=180s", within_s=200)

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.browser import listen_for_complaints
 from tests.support.demo_store import start, tar_bytes, train
 from tests.support.labeled_project import fields
 from tests.support.reverse_proxy import behind_nginx, documented
@@ -24,8 +25,7 @@ WITHOUT_PORT = "server { listen 8080; location / { proxy_pass http://127.0.0.1:8
 def page(site):
     """A page that is not logged in: the proxy is localhost for it, and has the cookies of that name."""
     page = site.page.context.new_page()
-    page.on("pageerror", lambda error: site.complaints.append(str(error)))
-    page.on("console", lambda said: site.complaints.append(said.text) if said.type == "error" else None)
+    listen_for_complaints(page, site.complaints)
     yield page
     page.close()
     site.page.context.clear_cookies()

@@ -12,7 +12,7 @@ from agent.artifacts import open_artifacts
 from agent.domain import NewModel, NewTask, Provenance, TaskType
 from agent.settings import Settings
 from agent.store import open_store
-from tests.support.browser import COUNT_PIXELS, DESK, PHONE, canvas_of, keep_picture
+from tests.support.browser import COUNT_PIXELS, DESK, PHONE, canvas_of, keep_picture, listen_for_complaints
 from tests.support.demo_store import CONFIG, fill, finish, new_task, start, state_tar, tar_bytes, train
 from tests.support.inputs import ODD, write_project
 from tests.support.web_server import TOKEN, Server
@@ -54,8 +54,7 @@ def up(cli, tmp_path):
 def test_from_a_tar_to_a_stopped_training_and_its_rerun(browser, up):
     page = browser.new_page()
     complaints = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    listen_for_complaints(page, complaints)
     address = up.partition("/login")[0]
     page.goto(up)
 

@@ -126,19 +126,24 @@ def open_site(browser: BrowserContext, tmp_path: Path) -> Iterator[Site]:
 
         made = Site(store, artifacts, fill_library(store, artifacts), settings, server, page, restart)
 
-        def keep(message: ConsoleMessage) -> None:
-            # Tests that start containers run beside this one. The page has to live with it; the browser reports it.
-            if message.type in ("error", "warning") and NETWORK_CHANGED not in message.text:
-                made.complaints.append(message.text)
-
-        page.on("console", keep)
-        page.on("pageerror", lambda error: made.complaints.append(str(error)))
+        listen_for_complaints(page, made.complaints)
         assert server.served is not None
         # The cookie is enough: each test opens its own page. Others follow the link as a user does.
         assert browser.request.get(server.served.login_url, max_redirects=0).status == 303
         yield made
         page.close()
         made.server.stop()
+
+
+def listen_for_complaints(page: Page, complaints: list[str]) -> None:
+    """Errors and warnings of the page, but for those of networks that a container of another test has changed."""
+
+    def keep(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and NETWORK_CHANGED not in message.text:
+            complaints.append(message.text)
+
+    page.on("console", keep)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
 
 
 def canvas_of(page: Page, metric: str) -> Any:

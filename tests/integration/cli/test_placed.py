@@ -20,4 +20,4 @@ def test_an_agent_without_a_placement_of_its_own_is_refused_with_a_sentence(tmp_
     assert "give --task too" in cli.run("run", "--placement", "1", code=2).stderr
     assert "give one of them" in cli.run("run", "--cluster", "slurm", "--task", "1", code=2).stderr
     assert "write one of: kubernetes, slurm" in cli.run("run", "--cluster", "nimbus", code=2).stderr
-    assert "write one of: slurm" in cli.run("cluster", "check", "nimbus", code=2).stderr
+    assert "write one of: kubernetes, slurm" in cli.run("cluster", "check", "nimbus", code=2).stderr
