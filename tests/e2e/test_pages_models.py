@@ -53,7 +53,7 @@ def up(cli, tmp_path):
 
 def test_from_a_tar_to_a_stopped_training_and_its_rerun(browser, up):
     page = browser.new_page()
-    complaints = []
+    complaints: list[str] = []
     listen_for_complaints(page, complaints)
     address = up.partition("/login")[0]
     page.goto(up)
