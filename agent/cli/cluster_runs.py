@@ -18,13 +18,13 @@ from agent.logs import log_to_stderr
 def place_on(name: str) -> None:
     """Place queued tasks on a cluster until interrupted. Jobs go on then, and the next controller follows them."""
     from agent.clusters.control import run_cluster
-    from agent.clusters.open import open_cluster, poll_of
+    from agent.clusters.open import open_cluster
 
     with open_installation() as installation, interruptible(leaves=True) as shutdown:
         settings = installation.settings
         log_to_stderr(settings.log_level, settings.log_format)
         with closing(open_cluster(name, settings)) as cluster:
-            left = run_cluster(installation, cluster, shutdown, poll_s=poll_of(name, settings))
+            left = run_cluster(installation, cluster, shutdown)
     if left:
         show.err.print(
             f"jobs that go on without a controller: {left}; the next `agent run --cluster {name}` follows them",

@@ -107,6 +107,7 @@ class Cluster(Protocol):
     name: str
     hardens: bool  # whether it can run a task hardened
     most_jobs: int  # that wait or run at the same time
+    poll_s: float  # between two questions about its jobs
     unknown_s: float  # so long a job that the cluster does not know may still come up, when its controller was killed
 
     def submit(self, request: JobRequest) -> str:

@@ -59,7 +59,7 @@ def controlling(store: Store, cluster: str) -> Iterator[str]:
         yield controller
 
 
-def run_cluster(installation: Installation, cluster: Cluster, shutdown: Shutdown, *, poll_s: float) -> int:
+def run_cluster(installation: Installation, cluster: Cluster, shutdown: Shutdown) -> int:
     """Place queued tasks on a cluster until `shutdown` is asked for. Gives the number of jobs that go on meanwhile.
 
     Raises Conflict when another process places tasks there, or begins to.
@@ -74,7 +74,7 @@ def run_cluster(installation: Installation, cluster: Cluster, shutdown: Shutdown
             try:
                 if time.monotonic() >= due:
                     controller.follow()
-                    due = time.monotonic() + poll_s
+                    due = time.monotonic() + cluster.poll_s
                 controller.place()
             except (ClusterUnavailable, StorageFailed) as error:  # says nothing about any task
                 log.warning("cluster %s: %s", cluster.name, error)
@@ -84,5 +84,5 @@ def run_cluster(installation: Installation, cluster: Cluster, shutdown: Shutdown
                 continue
             agent.tell({})
             wait_s = pauses()
-            store.wait_for_request(min(LOOK_S, poll_s), since=asked)
+            store.wait_for_request(min(LOOK_S, cluster.poll_s), since=asked)
         return len(store.placements.unsettled(cluster.name))

@@ -66,6 +66,7 @@ class Controller:
         self._agent_id = agent_id
         self._unknown_s = cluster.unknown_s if unknown_s is None else unknown_s
         self._memory: dict[tuple[int, int], _Memory] = {}
+        self._has_ended = True  # a job, since the cluster was tidied; perhaps under another controller
         self._not_before: dict[int, _Memory] = {}  # task → when it may be placed again
         store = hashlib.sha256(installation.store.name.encode()).hexdigest()[:8]
         self._label = f"sly-{store}"  # two installations may share a cluster and both have a task 1
@@ -128,8 +129,11 @@ class Controller:
                     self._settle(placement, task, jobs, has_agent=task.agent_id in alive)
                 except ClusterUnavailable as error:  # of one job: the others are not to wait
                     self._say_once(placement, str(error))
-        left = self._placements.unsettled(self._cluster.name)
-        self._cluster.tidy(self._label, [placement.label for placement, _ in left])
+        if self._has_ended:
+            # Asked of the store again: an agent may have claimed a task whose job was thought to be over.
+            left = self._placements.unsettled(self._cluster.name)
+            self._cluster.tidy(self._label, [placement.label for placement, _ in left])
+            self._has_ended = False
 
     def _settle(self, placement: Placement, task: Task, jobs: Mapping[str, Sequence[Job]], *, has_agent: bool) -> None:
         memory = self._memory_of(placement)
@@ -239,8 +243,7 @@ class Controller:
     def _end_task(self, placement: Placement, task: Task, job: Job, verdict: Verdict) -> None:
         """Record the end of a task that no agent runs any more, or queue it for another attempt."""
         assert job.how is not None
-        is_lost = job.how in LOST or job.how is How.GIVEN_BACK  # it had begun, and could not go on there
-        if is_lost and placement.claimed_at is not None:
+        if job.how in AGAIN and placement.claimed_at is not None:  # it had begun, and could not go on there
             changed = lose_task(self._installation, task, placement, self._controller, verdict)
         else:
             changed = self._taken_to_its_end(placement, task, job, verdict)
@@ -260,6 +263,7 @@ class Controller:
     def _end(self, placement: Placement, how: How, why: str, job: Job | None = None) -> None:
         ended_at = job.ended_at if job is not None else None
         self._placements.end(placement, self._controller, how=how.value, why=why or None, ended_at=ended_at)
+        self._has_ended = True
 
     # ---------------------------------------------------------------- memory
 

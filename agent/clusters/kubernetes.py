@@ -1,21 +1,20 @@
 """Kubernetes, by its API: a pod for each placement, named as the placement's label.
 
 The name makes submission safe to repeat, and a finalizer of ours keeps a pod that somebody deletes until its end is
-recorded. The client is lightkube: it finds clusters and accounts as kubectl does, in a tenth of the official
-client's size.
+recorded.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from agent.clusters import Capacity, ClusterUnavailable, Job, JobRefused, JobRequest, installation_of
+from agent.clusters import Capacity, ClusterUnavailable, Job, JobRequest, installation_of
+from agent.clusters.kubernetes_api import Missing, Present, answered, connect, kinds, merge
 from agent.clusters.kubernetes_pod import AGENT, CANCELLED, INSTALLATION, pod, secret, secret_name
 from agent.clusters.kubernetes_reading import (
     Pod,
@@ -28,17 +27,14 @@ from agent.clusters.kubernetes_reading import (
     read_pod,
 )
 from agent.clusters.kubernetes_template import with_template
-from agent.errors import AgentError
 from agent.fs.names import visible
 
 if TYPE_CHECKING:
     from agent.settings import Settings
 
-ANSWER_S = 30.0
 STUCK_S = 120.0  # so long Kubernetes may try again to have an image or to start a container
 OVERDUE_S = 30.0  # after the time in which a deleted pod ends
 LOG_LINES, LOG_BYTES = 20, 4000
-_EXTRA = "the cluster kubernetes needs an extra package: pip install 'supervisely-local[kubernetes]'"
 
 
 @dataclass(slots=True)
@@ -65,7 +61,7 @@ class Kubernetes:
         api: Any = None,
     ) -> None:
         """`api` is a lightkube.Client; None: one for the context of the settings, opened when it is needed."""
-        self.most_jobs = settings.kubernetes_jobs
+        self.most_jobs, self.poll_s = settings.kubernetes_jobs, settings.kubernetes_poll
         self._settings = settings
         self._environment = environment
         self._clock = clock
@@ -101,7 +97,7 @@ class Kubernetes:
         return found
 
     def cancel(self, job: str) -> None:
-        with suppress(_Missing):
+        with suppress(Missing):
             self._patch(job, {"metadata": {"annotations": {CANCELLED: "true"}}})
             self._delete(job)
 
@@ -122,16 +118,16 @@ class Kubernetes:
 
     def log(self, label: str, job: str) -> str:  # noqa: ARG002 - the pod has its name
         try:
-            with self._answered():
+            with answered():
                 lines = self._client.log(job, container=AGENT, tail_lines=LOG_LINES)
                 return visible("\n".join(line.rstrip("\n") for line in lines)[-LOG_BYTES:]).strip()
-        except (ClusterUnavailable, _Missing):
+        except (ClusterUnavailable, Missing):
             return ""
 
     def capacity(self) -> Capacity:
         """Raises JobRefused for an account that may not see nodes."""
-        with self._answered(may_refuse=True):
-            return read_capacity(list(self._client.list(_kinds()["Node"])))
+        with answered(may_refuse=True):
+            return read_capacity(list(self._client.list(kinds()["Node"])))
 
     def close(self) -> None:
         if self._api is not None:
@@ -142,12 +138,12 @@ class Kubernetes:
 
     def create(self, made: Mapping[str, Any], *, only_test: bool = False) -> None:
         """Make an object; one of that name that is there stays. Raises JobRefused. `only_test`: it is judged only."""
-        with suppress(_Present), self._answered(may_refuse=True):
-            self._client.create(_kinds()[made["kind"]](made), dry_run=only_test)
+        with suppress(Present), answered(may_refuse=True):
+            self._client.create(kinds()[made["kind"]](made), dry_run=only_test)
 
     def forget(self, name: str) -> None:
         """Delete a pod whose end is recorded."""
-        with suppress(_Missing):
+        with suppress(Missing):
             self._delete(name)
             self._patch(name, {"metadata": {"finalizers": None}})
 
@@ -160,17 +156,17 @@ class Kubernetes:
         about = {"namespace": self.namespace, "verb": verb, "resource": resource, "subresource": subresource}
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "metadata": {}}
         try:
-            with self._answered():
-                kind = _kinds()["SelfSubjectAccessReview"]
+            with answered():
+                kind = kinds()["SelfSubjectAccessReview"]
                 said = self._client.create(kind({**review, "spec": {"resourceAttributes": about}}))
                 return bool((said.status or {}).get("allowed"))
-        except _Missing as error:
+        except Missing as error:
             raise ClusterUnavailable(f"this is no Kubernetes: {error}") from None
 
     def gpus(self) -> int:
         """The most GPUs that a node has. Raises JobRefused for an account that may not see nodes."""
-        with self._answered(may_refuse=True):
-            return most_of(list(self._client.list(_kinds()["Node"])), self._settings.kubernetes_gpu)
+        with answered(may_refuse=True):
+            return most_of(list(self._client.list(kinds()["Node"])), self._settings.kubernetes_gpu)
 
     # ----------------------------------------------------------------
 
@@ -178,35 +174,38 @@ class Kubernetes:
         """The Secret that the agents of all jobs read: made where it is missing. Raises JobRefused."""
         made = secret(label, self._settings, self._environment)
         try:
-            with self._answered(may_refuse=True):
-                self._client.create(_kinds()["Secret"](made))
-        except _Present:
+            with answered(may_refuse=True):
+                self._client.create(kinds()["Secret"](made))
+        except Present:
             installation = installation_of(label)
             if installation not in self._with_secret:  # of an earlier process, perhaps with other settings
                 patch = {"data": None, "stringData": made["stringData"]}
                 try:
-                    with self._answered(may_refuse=True):
-                        self._client.patch(_kinds()["Secret"], secret_name(label), patch, patch_type=_merge())
-                except _Missing as error:  # somebody has deleted it in this moment
+                    with answered(may_refuse=True):
+                        self._client.patch(kinds()["Secret"], secret_name(label), patch, patch_type=merge())
+                except Missing as error:  # somebody has deleted it in this moment
                     raise ClusterUnavailable(f"Kubernetes has lost the settings of the pods: {error}") from None
         self._with_secret.add(installation_of(label))
 
     def take_settings(self, label: str) -> None:
-        with suppress(_Missing), self._answered():
-            self._client.delete(_kinds()["Secret"], secret_name(label))
+        with suppress(Missing), answered():
+            self._client.delete(kinds()["Secret"], secret_name(label))
         self._with_secret.discard(installation_of(label))
 
     def _pods(self, installation: str) -> list[Pod]:
         try:
-            with self._answered():
-                return list(self._client.list(_kinds()["Pod"], labels={INSTALLATION: installation}))
-        except _Missing as error:  # a door that leads elsewhere
+            with answered():
+                return list(self._client.list(kinds()["Pod"], labels={INSTALLATION: installation}))
+        except Missing as error:  # a door that leads elsewhere
             raise ClusterUnavailable(f"Kubernetes does not answer: {error}") from None
 
     def _read(self, one: Pod) -> Job:
         now, seen = self._clock(), self._seen.setdefault(one["metadata"]["name"], _Seen())
         why = obstacle(one)
-        seen.obstacle_since = None if why is None else seen.obstacle_since or now
+        if why is None:
+            seen.obstacle_since, seen.obstacle = None, ""
+        else:
+            seen.obstacle_since = seen.obstacle_since or now
         if why is not None and (has_a_reason_of_its_own(one) or not seen.obstacle):
             seen.obstacle = why
         is_stuck = is_hopeless(one) or (seen.obstacle_since is not None and now - seen.obstacle_since >= self._stuck_s)
@@ -214,109 +213,18 @@ class Kubernetes:
         seen.deleted_since = (seen.deleted_since or now) if is_deleted else None
         grace_s = float(one["metadata"].get("deletionGracePeriodSeconds") or 0) + OVERDUE_S
         is_overdue = seen.deleted_since is not None and now - seen.deleted_since >= grace_s
-        return read_pod(one, why=seen.obstacle if why else None, is_overdue=is_overdue, is_stuck=is_stuck)
+        return read_pod(one, why=seen.obstacle or None, is_overdue=is_overdue, is_stuck=is_stuck)
 
     def _patch(self, name: str, patch: Mapping[str, Any]) -> None:
-        with self._answered():
-            self._client.patch(_kinds()["Pod"], name, patch, patch_type=_merge())
+        with answered():
+            self._client.patch(kinds()["Pod"], name, patch, patch_type=merge())
 
     def _delete(self, name: str) -> None:
-        with self._answered():
-            self._client.delete(_kinds()["Pod"], name)
+        with answered():
+            self._client.delete(kinds()["Pod"], name)
 
     @property
     def _client(self) -> Any:
         if self._api is None:
-            self._api = _connect(self._settings)
+            self._api = connect(self._settings)
         return self._api
-
-    @contextmanager
-    def _answered(self, *, may_refuse: bool = False) -> Iterator[None]:
-        """Kubernetes' refusals as ours. Raises ClusterUnavailable; _Missing and _Present, of an object.
-
-        Also JobRefused with `may_refuse`: elsewhere a refusal is of our account, and says nothing about a job.
-        """
-        import httpx2
-        import msgspec
-        from lightkube import ApiError
-        from lightkube.core.exceptions import ConfigError
-
-        try:
-            yield
-        except ApiError as error:
-            code, said = error.response.status_code, visible(str(error.status.message or error))[:500]
-            if code == 404 and "namespaces" not in said:
-                raise _Missing(said) from None
-            if code == 409 and error.status.reason == "AlreadyExists":
-                raise _Present(said) from None
-            if may_refuse and code in (400, 403, 404, 409, 413, 422):
-                raise JobRefused(f"Kubernetes refuses: {said}") from None
-            if code == 401:
-                raise ClusterUnavailable(f"Kubernetes does not know this account: {said}") from None
-            does = "refuses" if code == 403 else "does not answer"
-            raise ClusterUnavailable(f"Kubernetes {does}: {said}") from None
-        except ConfigError as error:
-            raise ClusterUnavailable(f"there is no way to Kubernetes: {error}") from None
-        except (KeyError, ValueError, msgspec.MsgspecError) as error:  # an answer of something that stands before it
-            raise ClusterUnavailable(f"Kubernetes does not answer as it should: {visible(str(error))[:200]}") from None
-        except (httpx2.HTTPError, OSError) as error:
-            said = visible(str(error) or type(error).__name__)
-            raise ClusterUnavailable(f"Kubernetes does not answer: {said}") from None
-
-
-class _Missing(AgentError):
-    """There is no such object."""
-
-
-class _Present(AgentError):
-    """There is an object of that name already."""
-
-
-def _merge() -> Any:
-    from lightkube.types import PatchType
-
-    return PatchType.MERGE
-
-
-@cache
-def _kinds() -> Mapping[str, Any]:
-    """Objects as plain maps: what a template says is sent as it is, whatever release of the API the client knows."""
-    from lightkube.generic_resource import create_global_resource, create_namespaced_resource
-
-    kinds = {
-        kind: create_namespaced_resource("", "v1", kind, plural)
-        for kind, plural in (("Pod", "pods"), ("Secret", "secrets"))
-    }
-    review = "SelfSubjectAccessReview"
-    return {
-        **kinds,
-        "Node": create_global_resource("", "v1", "Node", "nodes"),
-        review: create_global_resource("authorization.k8s.io", "v1", review, "selfsubjectaccessreviews"),
-    }
-
-
-def _connect(settings: Settings) -> Any:
-    """The client of the context that is meant. Raises ClusterUnavailable."""
-    try:
-        import httpx2
-        import yaml
-        from lightkube import Client, KubeConfig
-        from lightkube.core.exceptions import ConfigError
-    except ImportError:
-        raise ClusterUnavailable(_EXTRA) from None
-    try:
-        config = KubeConfig.from_env().get(settings.kubernetes_context or None)
-        namespace = settings.kubernetes_namespace or (config.namespace if config is not None else "")
-        return Client(config=config, namespace=namespace or "default", timeout=httpx2.Timeout(ANSWER_S))
-    except (
-        ConfigError,
-        yaml.YAMLError,
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        AssertionError,
-        OSError,
-    ) as error:
-        said = visible(" ".join(str(error).split()))[:300] or type(error).__name__
-        raise ClusterUnavailable(f"there is no way to Kubernetes: {said}; KUBECONFIG names the configuration") from None

@@ -31,9 +31,9 @@ _DOCUMENT = "docs/reference/kubernetes.md describes it."
 def check_kubernetes(settings: Settings, cluster: Kubernetes, *, wait_s: float) -> Iterator[Finding]:
     """A finding after the other, as it is known. The pod of the probe is waited for so long, then it is deleted."""
     try:
-        cluster.may(*RIGHTS[0])
+        missing = [" ".join(right).strip() for right in RIGHTS if not cluster.may(*right)]
         yield ok("cluster", f"it answers; namespace {cluster.namespace}")
-        if missing := [" ".join(right).strip() for right in RIGHTS if not cluster.may(*right)]:
+        if missing:
             remedy = "Give the account the Role of docs/kubernetes/controller.yaml."
             yield fail("rights", f"this account may not: {', '.join(missing)}", remedy)
             return

@@ -29,8 +29,3 @@ def open_cluster(name: str, settings: Settings) -> Cluster:
     from agent.clusters.kubernetes import Kubernetes
 
     return Kubernetes(settings)
-
-
-def poll_of(name: str, settings: Settings) -> float:
-    """Seconds between two questions to a cluster."""
-    return settings.slurm_poll if name == "slurm" else settings.kubernetes_poll

@@ -63,7 +63,7 @@ class Slurm:
     unknown_s = 45.0  # an `sbatch` outlives its controller
 
     def __init__(self, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
-        self.most_jobs = settings.slurm_jobs
+        self.most_jobs, self.poll_s = settings.slurm_jobs, settings.slurm_poll
         self._settings = settings
         self._environment = environment
         self._folder = jobs_folder(settings)

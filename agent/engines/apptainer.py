@@ -22,12 +22,11 @@ from agent.engines import Container, ImageInfo, KeptImage
 from agent.engines.apptainer_command import (
     REMEDY,
     could_not_start,
-    does_not_run,
     job_limits_memory,
     run_command,
     run_environment,
 )
-from agent.engines.apptainer_images import ApptainerImages
+from agent.engines.apptainer_images import ApptainerImages, ask
 from agent.engines.process_container import RUN_VARIABLE, ProcessContainer
 from agent.engines.recorded_runs import RecordedRuns
 from agent.errors import CouldNotStart, EngineUnavailable
@@ -60,17 +59,7 @@ class ApptainerEngine:
 
     def info(self) -> EngineInfo:
         try:
-            told = subprocess.run(
-                [self._program, "--version"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-                timeout=ANSWER_S,
-            )
-        except OSError as error:
-            raise does_not_run(self._program, error) from error
+            told = ask([self._program, "--version"], within_s=ANSWER_S)
         except subprocess.TimeoutExpired as error:
             raise EngineUnavailable(f"{self._program} does not answer: {error}") from error
         if told.returncode != 0:
@@ -207,21 +196,11 @@ class ApptainerEngine:
     def _try(command: list[str], env: Mapping[str, str]) -> str | None:
         """What Apptainer says when the container cannot be made; None when it can."""
         try:
-            done = subprocess.run(
-                command,
-                env=env,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-                timeout=TRY_S,
-            )
-        except (FileNotFoundError, PermissionError) as error:
-            raise does_not_run(command[0], error) from error
-        except OSError as error:
-            return str(error)
+            done = ask(command, within_s=TRY_S, env=env, cwd="/")
+        except EngineUnavailable as error:
+            if isinstance(error.__cause__, (FileNotFoundError, PermissionError)):
+                raise
+            return str(error.__cause__)  # of this container, as an argument that is too long
         except subprocess.TimeoutExpired:
             return f"a container that does nothing had not ended after {TRY_S:.0f} s"
         return None if done.returncode == 0 else done.stderr or f"it ended with exit code {done.returncode}"

@@ -13,9 +13,10 @@ import json
 import os
 import subprocess
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from agent.domain import LOCAL_IMAGES
 from agent.engines import ImageInfo
@@ -30,6 +31,26 @@ _OF = "~"  # after an image's name, which holds none: of what belongs to the ima
 
 # In every sandbox, by each build anew.
 _MADE_BY_BUILDS = frozenset({".singularity.d", "dev", "etc/hosts", "etc/resolv.conf"})
+
+
+def ask(command: Sequence[str], *, within_s: float | None = None, **where: Any) -> subprocess.CompletedProcess[str]:
+    """Run Apptainer; `where` may hold `env` and `cwd`.
+
+    Raises EngineUnavailable where it cannot be run, subprocess.TimeoutExpired.
+    """
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=within_s,
+            **where,
+        )
+    except OSError as error:
+        raise does_not_run(command[0], error) from error
 
 
 class ApptainerImages:
@@ -151,20 +172,7 @@ class ApptainerImages:
             os.close(lock)
 
     def _asked(self, *arguments: str, within_s: float | None = None) -> subprocess.CompletedProcess[str]:
-        """The answer of Apptainer. Raises EngineUnavailable where it has vanished, subprocess.TimeoutExpired."""
-        command = [self._program, "--silent", *arguments]
-        try:
-            return subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-                timeout=within_s,
-            )
-        except OSError as error:
-            raise does_not_run(self._program, error) from error
+        return ask([self._program, "--silent", *arguments], within_s=within_s)
 
     def _labels(self, reference: str, image: Path) -> dict[str, str]:
         try:

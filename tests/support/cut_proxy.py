@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
+from tests.support.gate import Gate, end
 from tests.support.postgres import SOCKET, PostgresServer, short_folder, url_of
 
 _READY = b"Z\0\0\0\5"  # ReadyForQuery: the server has answered, and the state of the transaction follows
@@ -29,67 +30,30 @@ class Loss(Enum):
     RACE = "race"  # the server does it while the client asks again already
 
 
-class CutProxy:
+class CutProxy(Gate):
     """`loses(number, request)` says what becomes of a request: its number from 1, and its bytes."""
 
     def __init__(self, folder: Path, server: PostgresServer) -> None:
         self.url = url_of(folder)
         self.requests = 0
         self.loses: Callable[[int, bytes], Loss | None] = lambda _number, _request: None
-        self._behind = str(server.folder / SOCKET)
-        self._lock = threading.Lock()
         self._answers = threading.Event()  # not set: nothing passes in either direction
         self._answers.set()
-        self._refuses = False
-        self._open: set[socket.socket] = set()
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(folder / SOCKET))
-        self._listener.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(folder / SOCKET))
+        listener.listen(64)
+        super().__init__(listener, str(server.folder / SOCKET))
 
-    def go_away(self) -> None:
-        """Cut every connection, and each new one, until `come_back`."""
-        self._refuses = True
-        self.cut()
-
-    def come_back(self) -> None:
-        self._refuses = False
+    def open(self) -> None:
+        super().open()
         self._answers.set()
 
     def fall_silent(self) -> None:
-        """Keep the connections and pass nothing on, until `come_back`."""
+        """Keep the connections and pass nothing on, until `open`."""
         self._answers.clear()
 
-    def cut(self) -> None:
-        with self._lock:
-            victims, self._open = self._open, set()
-        for victim in victims:
-            _shut(victim)
-
-    def close(self) -> None:
-        _shut(self._listener)  # wakes the thread that accepts
-        self._listener.close()
-        self.come_back()
-        self.cut()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                if self._refuses:
-                    client.close()
-                    continue
-                server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-                try:
-                    server.connect(self._behind)
-                except OSError:  # the server itself is away
-                    server.close()
-                    client.close()
-                    continue
-                with self._lock:
-                    self._open |= {client, server}
-                connection = _Connection(self, client, server)
-                connection.start()
+    def _connect(self, client: socket.socket, server: socket.socket) -> None:
+        _Connection(self, client, server).start()
 
     def fate(self, request: bytes) -> Loss | None:
         with self._lock:
@@ -109,8 +73,8 @@ class _Connection:
         def close_at_the_end() -> None:
             for thread in passing:
                 thread.join()
-            for end in (self._file, self._client, self._server):
-                end.close()
+            for one in (self._file, self._client, self._server):
+                one.close()
 
         for thread in passing:
             thread.start()
@@ -134,7 +98,7 @@ class _Connection:
                 self._server.sendall(request)
                 request = b""
                 if fate is Loss.RACE:
-                    _shut(self._client)
+                    end(self._client)
                     break
         if not self._is_muted:
             self._shut()
@@ -154,8 +118,8 @@ class _Connection:
     def _shut(self) -> None:
         with self._proxy._lock:
             self._proxy._open -= {self._client, self._server}
-        _shut(self._client)
-        _shut(self._server)
+        end(self._client)
+        end(self._server)
 
 
 def _message(file: BinaryIO, *, has_kind: bool = True) -> tuple[bytes, bytes]:
@@ -165,11 +129,6 @@ def _message(file: BinaryIO, *, has_kind: bool = True) -> tuple[bytes, bytes]:
         raise OSError("the client has gone")
     (length,) = struct.unpack(">I", head[-4:])
     return head[:1], head + file.read(length - 4)
-
-
-def _shut(end: socket.socket) -> None:
-    with suppress(OSError):
-        end.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

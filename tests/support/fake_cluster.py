@@ -12,6 +12,7 @@ from agent.clusters import Capacity, ClusterUnavailable, How, Job, JobRefused, J
 class FakeCluster:
     name = "fake"
     most_jobs = 100
+    poll_s = 0.1
     hardens = True
     unknown_s = 45.0
 

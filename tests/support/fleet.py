@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,17 +13,14 @@ from typing import Any
 import yaml
 
 from agent import library
-from agent.clusters.control import run_cluster
 from agent.clusters.kubernetes import Kubernetes
 from agent.clusters.kubernetes_pod import INSTALLATION
-from agent.domain import CheckpointState, Task
-from agent.installation import Installation
-from agent.run.shutdown import Shutdown
-from agent.store import Placement, Store
+from agent.domain import Task
 from agent.task_options import RequestedOptions
 from tests.support.gate import Gate
 from tests.support.inputs import COUNTED, ROOT
 from tests.support.kubernetes_cluster import KubernetesCluster
+from tests.support.placed_tasks import PlacedTasks, controlling_thread
 from tests.support.tasks import queue_task
 
 MANIFESTS = ROOT / "docs" / "kubernetes"
@@ -32,8 +28,7 @@ ACCOUNT = "supervisely-controller"
 
 
 @dataclass
-class Fleet:
-    installation: Installation
+class Fleet(PlacedTasks):
     cluster: KubernetesCluster
     namespace: str
     environment: Mapping[str, str]  # of the controller: keys to the artifacts
@@ -41,10 +36,6 @@ class Fleet:
     objects_gate: Gate
     folder: Path
     inputs: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def store(self) -> Store:
-        return self.installation.store
 
     # ---------------------------------------------------------------- tasks
 
@@ -67,58 +58,11 @@ class Fleet:
         return self.queue(f"lines={lines}", "pause=0.05", "checkpoint_every=20", **options)
 
     @contextmanager
-    def controller(self, *, stuck_s: float = 120, **changes: Any) -> Iterator[Kubernetes]:
-        settings = self.installation.settings.model_copy(update=changes)
-        installation = Installation(self.store, self.installation.artifacts, settings)
-        cluster = Kubernetes(settings, self.environment, stuck_s=stuck_s)
-        shutdown = Shutdown()
-        failures: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                run_cluster(installation, cluster, shutdown, poll_s=settings.kubernetes_poll)
-            except BaseException as error:  # told to the test
-                failures.append(error)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
-            yield cluster
-        finally:
-            shutdown.leave()
-            thread.join()
-            cluster.close()
-        assert not failures
-
-    def until(self, reached: Callable[[], Any], within_s: float = 120) -> None:
-        deadline = time.monotonic() + within_s
-        while not reached():
-            assert time.monotonic() < deadline, self.state()
-            self.store.wait_for_change(0.2)
-
-    def ends(self, task: Task, within_s: float = 120) -> Task:
-        """The task as it ended, when its placement has ended too."""
-        self.until(lambda: self.get(task).status.is_final and self.placed(task).is_over, within_s)
-        return self.get(task)
-
-    def saves(self, task: Task, count: int = 1) -> None:
-        """Wait until the plugin has saved something that is kept."""
-        self.until(lambda: len(self.kept(task)) >= count)
-
-    def kept(self, task: Task) -> list[int]:
-        rows = self.store.checkpoints.list(task.id)
-        return [row.index for row in rows if row.state is CheckpointState.PUBLISHED]
-
-    def get(self, task: Task) -> Task:
-        return self.store.tasks.get(task.id)
-
-    def placed(self, task: Task) -> Placement:
-        return self.store.placements.of_task(task.id)[-1]
-
-    def waits(self, task: Task, words: str) -> str:
-        """Why it waits, once these words are in it."""
-        self.until(lambda: (all_ := self.store.placements.of_task(task.id)) and words in (all_[-1].why or ""))
-        return self.placed(task).why or ""
+    def controller(self, *, stuck_s: float = 120, **changes: Any) -> Iterator[None]:
+        installation = self.changed(**changes)
+        cluster = Kubernetes(installation.settings, self.environment, stuck_s=stuck_s)
+        with controlling_thread(installation, cluster):
+            yield
 
     # ---------------------------------------------------------------- pods
 
@@ -139,12 +83,10 @@ class Fleet:
             time.sleep(0.2)
 
     def state(self) -> str:
-        tasks = [(t.id, t.status, t.reason, t.message) for t in self.store.tasks.list(limit=100)]
-        placements = [p for task in self.store.tasks.list(limit=100) for p in self.store.placements.of_task(task.id)]
-        said = [event.message for task in tasks[:3] for event in self.store.events.after(task[0])][-30:]
+        said = [event.message for task in self.store.tasks.list(limit=3) for event in self.store.events.after(task.id)]
         pods = self.kubectl("get", "pods", "--output=wide")
         described = self.kubectl("describe", "pods")[-6000:]
-        return f"{tasks}\n{placements}\n{said}\n{pods}\n{described}\n{self._logs()}"
+        return f"{super().state()}\n{said[-30:]}\n{pods}\n{described}\n{self._logs()}"
 
     def _logs(self) -> str:
         names = self.kubectl("get", "pods", "--output=name").split()

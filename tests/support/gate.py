@@ -9,35 +9,36 @@ from contextlib import contextmanager, suppress
 
 
 class Gate:
-    """Passes connections on from `address`, whose port it chooses, to a socket file or a TCP address."""
+    """Passes the connections to a listening socket on to a server: a socket file or a TCP address."""
 
-    def __init__(self, host: str, behind: str | tuple[str, int]) -> None:
+    def __init__(self, listener: socket.socket, behind: str | tuple[str, int]) -> None:
+        self.address = listener.getsockname()
         self._behind = behind
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._is_shut = False
-        self._listener = socket.create_server((host, 0), backlog=256)
-        self.address: tuple[str, int] = (host, self._listener.getsockname()[1])
+        self._listener = listener
         threading.Thread(target=self._accept, daemon=True).start()
 
     def shut(self) -> None:
         """Cut every connection, and each new one, until `open`."""
         self._is_shut = True
-        self._cut()
+        self.cut()
 
     def open(self) -> None:
         self._is_shut = False
 
-    def close(self) -> None:
-        _end(self._listener)  # wakes the thread that accepts
-        self._listener.close()
-        self._cut()
-
-    def _cut(self) -> None:
+    def cut(self) -> None:
         with self._lock:
             victims, self._open = self._open, set()
         for victim in victims:
-            _end(victim)
+            end(victim)
+
+    def close(self) -> None:
+        end(self._listener)  # wakes the thread that accepts
+        self._listener.close()
+        self.open()
+        self.cut()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -56,38 +57,41 @@ class Gate:
                     continue
                 with self._lock:
                     self._open |= {client, server}
-                passing = [
-                    threading.Thread(target=self._pass, args=ends, daemon=True)
-                    for ends in ((client, server), (server, client))
-                ]
-                for thread in passing:
-                    thread.start()
-                threading.Thread(target=self._close_after, args=(passing, client, server), daemon=True).start()
+                self._connect(client, server)
+
+    def _connect(self, client: socket.socket, server: socket.socket) -> None:
+        passing = [
+            threading.Thread(target=self._pass, args=ends, daemon=True) for ends in ((client, server), (server, client))
+        ]
+        for thread in passing:
+            thread.start()
+        threading.Thread(target=self._close_after, args=(passing, client, server), daemon=True).start()
 
     def _pass(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(1 << 16):
                 target.sendall(data)
-        _end(source)
-        _end(target)
+        end(source)
+        end(target)
 
     def _close_after(self, passing: list[threading.Thread], *ends: socket.socket) -> None:
         for thread in passing:
             thread.join()
         with self._lock:
             self._open -= set(ends)
-        for end in ends:
-            end.close()
+        for one in ends:
+            one.close()
 
 
-def _end(end: socket.socket) -> None:
+def end(connection: socket.socket) -> None:
     with suppress(OSError):
-        end.shutdown(socket.SHUT_RDWR)
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
 def gate(host: str, behind: str | tuple[str, int]) -> Iterator[Gate]:
-    made = Gate(host, behind)
+    """On a port of this host's choosing: `address` has both."""
+    made = Gate(socket.create_server((host, 0), backlog=256), behind)
     try:
         yield made
     finally:

@@ -6,9 +6,7 @@ import os
 import shutil
 import signal
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,20 +17,19 @@ import pytest
 
 from agent import library
 from agent.artifacts import open_artifacts
-from agent.clusters.control import run_cluster
 from agent.clusters.slurm import Slurm
 from agent.clusters.slurm_check import check_slurm
 from agent.doctor.finding import Finding, Verdict
 from agent.domain import CheckpointState, Task, TaskStatus
 from agent.installation import Installation
-from agent.run.shutdown import Shutdown
 from agent.settings import Settings
-from agent.store import Placement, Store, open_store
+from agent.store import open_store
 from agent.submission import TaskRequest, new_task
 from agent.task_options import RequestedOptions
 from tests.chaos.audit import audit, end_runs_of
 from tests.support import example_runs
 from tests.support.inputs import COUNTED, Cli, write_model, write_project
+from tests.support.placed_tasks import PlacedTasks, controlling_thread
 from tests.support.postgres import PostgresServer
 from tests.support.slurm import SlurmCluster
 from tests.support.tasks import queue_task
@@ -43,17 +40,12 @@ SHORT = ("lines=60", "pause=0.01", "checkpoint_every=20")
 
 
 @dataclass
-class Farm:
+class Farm(PlacedTasks):
     """An installation whose queue a controller places on Slurm."""
 
-    installation: Installation
     slurm: SlurmCluster
     folder: Path
     inputs: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def store(self) -> Store:
-        return self.installation.store
 
     def queue(self, *overrides: str, plugin: Path = COUNTED, **options: Any) -> Task:
         if str(plugin) not in self.inputs:
@@ -77,61 +69,17 @@ class Farm:
 
     @contextmanager
     def controller(self, **changes: Any) -> Iterator[None]:
-        settings = self.installation.settings.model_copy(update=changes)
-        installation = Installation(self.store, self.installation.artifacts, settings)
-        cluster = Slurm(settings, {**os.environ, **self.slurm.env})
-        shutdown = Shutdown()
-        failures: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                run_cluster(installation, cluster, shutdown, poll_s=settings.slurm_poll)
-            except BaseException as error:  # told to the test
-                failures.append(error)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
+        installation = self.changed(**changes)
+        with controlling_thread(installation, Slurm(installation.settings, {**os.environ, **self.slurm.env})):
             yield
-        finally:
-            shutdown.leave()
-            thread.join()
-        assert not failures
-
-    def until(self, reached: Callable[[], Any], within_s: float = 120) -> None:
-        deadline = time.monotonic() + within_s
-        while not reached():
-            assert time.monotonic() < deadline, self.state()
-            self.store.wait_for_change(0.2)
-
-    def ends(self, task: Task, within_s: float = 120) -> Task:
-        """The task as it ended, when its placement has ended too."""
-        self.until(lambda: self.get(task).status.is_final and self.placed(task).is_over, within_s)
-        return self.get(task)
-
-    def runs(self, task: Task) -> None:
-        """Wait until the plugin has saved something."""
-        self.until(lambda: any(c.state is CheckpointState.PUBLISHED for c in self.store.checkpoints.list(task.id)))
-
-    def get(self, task: Task) -> Task:
-        return self.store.tasks.get(task.id)
-
-    def placed(self, task: Task) -> Placement:
-        return self.store.placements.of_task(task.id)[-1]
 
     def have_jobs(self, tasks: Sequence[Task], count: int) -> bool:
         found = self.store.placements.of_tasks([task.id for task in tasks])
         return sum(any(one.job is not None for one in placements) for placements in found.values()) >= count
 
-    def waits(self, task: Task) -> str:
-        self.until(lambda: (placed := self.store.placements.of_task(task.id)) and placed[-1].why)
-        return self.placed(task).why or ""
-
     def state(self) -> str:
-        tasks = [(t.id, t.status, t.reason, t.message) for t in self.store.tasks.list(limit=100)]
-        placements = [p for task in self.store.tasks.list(limit=100) for p in self.store.placements.of_task(task.id)]
         logs = {log.name: log.read_text()[-1500:] for log in (self.installation.settings.home / "jobs").glob("*.log")}
-        return f"{tasks}\n{placements}\n{logs}\n{self.slurm.call('squeue', '--all', '--states=all')}"
+        return f"{super().state()}\n{logs}\n{self.slurm.call('squeue', '--all', '--states=all')}"
 
 
 @contextmanager
@@ -177,7 +125,7 @@ def test_twenty_tasks_over_two_nodes_keep_every_line_and_checkpoint(farm: Farm) 
 def test_a_stop_ends_a_waiting_and_a_running_task(farm: Farm) -> None:
     with farm.controller(slurm_jobs=2, slurm_options=f"--exclusive --nodelist={farm.slurm.nodes[0]}"):
         running, waiting = farm.long(), farm.long()
-        farm.runs(running)
+        farm.saves(running)
         farm.until(lambda: farm.waits(waiting).endswith("; number 1 in the queue"))
         why = farm.waits(waiting)
         farm.store.tasks.request_stop(waiting.id)
@@ -242,7 +190,7 @@ def test_a_job_at_its_time_limit_keeps_what_was_saved_and_says_so(farm: Farm) ->
 def test_a_job_that_somebody_cancels_keeps_what_was_saved_and_says_so(farm: Farm) -> None:
     with farm.controller():
         task = farm.long()
-        farm.runs(task)
+        farm.saves(task)
         farm.slurm.call("scancel", str(farm.placed(task).job))
         ended = farm.ends(task)
 
@@ -254,7 +202,7 @@ def test_a_job_that_somebody_cancels_keeps_what_was_saved_and_says_so(farm: Farm
 def test_a_preempted_job_keeps_what_was_saved_and_says_so(farm: Farm) -> None:
     with farm.controller():
         task = farm.long()  # without restarts
-        farm.runs(task)
+        farm.saves(task)
         urgent = ("--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=true")
         farm.slurm.call("sbatch", "--wait", *urgent)
         ended = farm.ends(task)
@@ -266,7 +214,7 @@ def test_a_preempted_job_keeps_what_was_saved_and_says_so(farm: Farm) -> None:
 def test_a_task_goes_on_while_the_controller_of_slurm_is_gone(farm: Farm) -> None:
     with farm.controller():
         task = farm.long()
-        farm.runs(task)
+        farm.saves(task)
         farm.slurm.kill("controller")
         farm.finish()
         farm.until(lambda: farm.get(task).status.is_final)
@@ -281,7 +229,7 @@ def test_a_task_goes_on_while_the_controller_of_slurm_is_gone(farm: Farm) -> Non
 def test_another_controller_goes_on_with_the_jobs_of_the_first(farm: Farm) -> None:
     with farm.controller():
         task = farm.long()
-        farm.runs(task)
+        farm.saves(task)
     farm.finish()
     with farm.controller():
         ended = farm.ends(task)
@@ -317,7 +265,7 @@ def test_a_task_whose_node_dies_gets_an_end(farm: Farm) -> None:
     """Slurm starts the job again on the other node: the agent there finds that the plugin is gone."""
     with farm.controller():
         task = farm.long()
-        farm.runs(task)
+        farm.saves(task)
         node, job = str(farm.placed(task).node), farm.placed(task).job
         power_off(farm, node, f"slurmstepd: .{job}\\.batch", f"run --task {task.id} --placement 1")
         try:
@@ -333,7 +281,7 @@ def test_a_task_whose_node_dies_gets_an_end(farm: Farm) -> None:
 def test_a_task_whose_node_dies_begins_anew_from_its_last_checkpoint(farm: Farm) -> None:
     with farm.controller():
         task = farm.long(restarts=1)
-        farm.runs(task)
+        farm.saves(task)
         node, job = str(farm.placed(task).node), farm.placed(task).job
         power_off(farm, node, f"slurmstepd: .{job}\\.batch", f"run --task {task.id} --placement 1")
         try:
@@ -351,7 +299,7 @@ def test_a_task_whose_node_dies_begins_anew_from_its_last_checkpoint(farm: Farm)
 def test_a_preempted_task_begins_anew_from_its_last_checkpoint(farm: Farm) -> None:
     with farm.controller():
         task = farm.long(restarts=1)
-        farm.runs(task)
+        farm.saves(task)
         urgent = ("--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=true")
         farm.slurm.call("sbatch", "--wait", *urgent)
         farm.until(lambda: farm.get(task).attempt == 2)
@@ -366,7 +314,7 @@ def test_a_preempted_task_begins_anew_from_its_last_checkpoint(farm: Farm) -> No
 def test_a_task_whose_job_is_requeued_begins_anew_in_the_same_job(farm: Farm) -> None:
     with farm.controller():
         task = farm.long(restarts=1)
-        farm.runs(task)
+        farm.saves(task)
         job = str(farm.placed(task).job)
         farm.slurm.call("scontrol", "requeue", job)
         farm.until(lambda: farm.get(task).attempt == 2)

@@ -221,7 +221,7 @@ def test_a_server_that_falls_silent_is_waited_for(
 ) -> None:
     def go_away() -> None:
         proxy.fall_silent()
-        threading.Timer(1, proxy.come_back).start()
+        threading.Timer(1, proxy.open).start()
 
     engine.act = away_after_two_lines(go_away)
     assert run_one(far, queue().id, Shutdown()).status is TaskStatus.FINISHED
@@ -240,7 +240,7 @@ def test_an_agent_that_is_told_to_end_while_the_store_is_away_leaves_the_task(
         for number, item in enumerate(items):
             if number == at % len(items) and not shutdown.is_asked:
                 noticing.then(getattr(shutdown, how))
-                proxy.go_away()
+                proxy.shut()
             yield item
 
     engine.act = act
@@ -252,7 +252,7 @@ def test_an_agent_that_is_told_to_end_while_the_store_is_away_leaves_the_task(
     assert not engine.containers[0]._killed.is_set()
     assert not near.store.tasks.get(task.id).status.is_final
 
-    proxy.come_back()
+    proxy.open()
     holder = str(near.store.tasks.get(task.id).agent_id)
     (taken,) = near.store.tasks.take_over("next", gone={holder})
     next_agent = Installation(near.store, near.artifacts, near.settings, far.open_engine)
@@ -264,8 +264,8 @@ def test_silence_that_the_store_is_to_blame_for_is_no_idle_plugin(
     near: Installation, far: Installation, proxy: CutProxy, engine: FakeEngine, queue: Queue
 ) -> None:
     def go_away() -> None:
-        proxy.go_away()
-        threading.Timer(2, proxy.come_back).start()
+        proxy.shut()
+        threading.Timer(2, proxy.open).start()
 
     engine.act = away_after_two_lines(go_away)
     ended = run_one(far, queue(idle_limit_s=1.0).id, Shutdown())
@@ -277,8 +277,8 @@ def test_a_limit_that_passes_while_the_store_is_away_is_recorded_before_the_cont
 ) -> None:
     def act(folder: Path) -> Iterator[str | bytes | Frame | int | None]:
         yield from counted(folder)
-        proxy.go_away()
-        threading.Timer(3, proxy.come_back).start()
+        proxy.shut()
+        threading.Timer(3, proxy.open).start()
         yield None
 
     engine.act = act
