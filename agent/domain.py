@@ -7,7 +7,7 @@ Every value is immutable; a change makes a new value. Times are aware UTC dateti
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from pathlib import PurePosixPath
@@ -64,10 +64,23 @@ def engine_wanted(asked: str, setting: str, plugin: Plugin) -> str:
     """The engine that a queued task needs: docker, process, apptainer, or auto, which is one of the first two.
 
     `asked` is the task's option; auto leaves the engine to the settings of the agent. A plugin that is known by its
-    image only needs docker.
+    image only needs docker; on another node than that of its folder it is (`Plugin.on`).
     """
     engine = setting if asked == "auto" else asked
     return "docker" if engine == "auto" and plugin.folder is None else engine
+
+
+def can_have(plugin: Plugin, node: str | None, engine: str) -> bool:
+    """Whether a node can have what a task of this plugin runs: its folder, or its image. Pure.
+
+    `engine` is the one of `engine_wanted`. Processes need the folder itself, which only one node has.
+    """
+    return plugin.is_of(node) or (plugin.is_shared and engine != "process")
+
+
+def is_only_kept(plugin: Plugin) -> bool:
+    """Whether its image is in the artifacts and in no registry: Kubernetes, which pulls by itself, cannot have it."""
+    return plugin.kept_bytes is not None and plugin.pushed is None and plugin.image.startswith(LOCAL_IMAGES)
 
 
 class Step(IntEnum):
@@ -109,10 +122,36 @@ class Plugin:
     deleted_at: datetime | None = None  # in the trash since then
     node: str | None = None  # the id of the node that has its folder or its image; None: every node can get it
     config_schemas: Mapping[str, Any] = field(default_factory=dict)  # config_schema.json, by kind of task
+    pushed: str | None = None  # the image `image_digest` in a registry, by digest: `host/nn-unet@sha256:…`
+    kept_bytes: int | None = None  # of the image `image_digest` in the artifacts; None: it is not kept there
 
     @property
     def reference(self) -> str:
         return f"{self.image}:{self.tag}"
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether every node can get its image: from a registry, or from the artifacts."""
+        return self.pushed is not None or self.kept_bytes is not None
+
+    def is_of(self, node: str | None) -> bool:
+        """Whether the node has what the plugin was added from, or every node has."""
+        return node is None or self.node in (None, node)
+
+    def on(self, node: str | None) -> Plugin:
+        """The plugin as this node has it: a folder of another node is not there."""
+        return self if self.is_of(node) else replace(self, folder=None)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBlob:
+    """A part of a plugin's image as the artifacts keep it: its config, or a layer as an uncompressed tar.
+
+    The sha256 of the config is the image's id, and the config names the sha256 of each layer.
+    """
+
+    sha256: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@
     ├── CouldNotStart            3    409   who runs the machine
     │   ├── EngineUnavailable    3    503
     │   ├── ImageNotFound        3    404
-    │   └── BuildFailed          3    409
+    │   ├── BuildFailed          3    409
+    │   └── PushFailed           3    409
     ├── PluginFailed             1    409   the plugin's author
     ├── Cancelled                4    409   who stopped the task (run/cancellation.py)
     └── StorageFailed            5    503   who runs the machine
@@ -125,6 +126,12 @@ class BuildFailed(CouldNotStart):
     """The plugin's image could not be built."""
 
     reason = "build_failed"
+
+
+class PushFailed(CouldNotStart):
+    """A registry does not take the plugin's image; the image stays on its engine."""
+
+    reason = "push_failed"
 
 
 class PluginFailed(AgentError):

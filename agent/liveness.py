@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.domain import engine_wanted
+from agent.domain import can_have, engine_wanted, is_only_kept
 from agent.needs import Needs, Offer, lacks, needs_of
 
 if TYPE_CHECKING:
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 SEEN_WITHIN = timedelta(minutes=1)  # an agent beats every five seconds; a busy store may cost it some beats
 FORGET_AFTER = timedelta(days=30)
 NO_NAMES: Mapping[str, str] = {}
+KUBERNETES = "kubernetes"  # whose nodes get images from registries only
+NOT_FOR_PODS = (
+    "The image of plugin {} is in the artifacts, from where Kubernetes cannot pull it: set AGENT_REGISTRY to a "
+    "registry and run `agent plugin push {}`"
+)
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PID_NAMESPACE = Path("/proc/self/ns/pid")
@@ -125,9 +130,16 @@ def why_waiting(agents: Sequence[AgentRow], task: Task, plugin: Plugin, names: M
     takers = [a for a in agents if _takes(a) == "queue" or a.info.get("task") == task.id]
     if not takers:
         return "No agent takes tasks from the queue; start one with `agent up`."
-    on_node = [agent for agent in takers if plugin.node in (None, agent.node)]
-    if not on_node and plugin.node is not None:
-        return f"{_where(plugin, names)}, and no agent of it takes tasks from the queue."
+    on_node = [agent for agent in takers if _can_have(agent, task, plugin)]
+    if not on_node and all(agent.info.get("cluster") == KUBERNETES for agent in takers) and is_only_kept(plugin):
+        return f"{NOT_FOR_PODS.format(plugin.reference, plugin.id)}, or start an agent with `agent up`."
+    if not on_node and plugin.is_shared:
+        return f"{_where(plugin, names)}; its image can be had elsewhere, but no agent there runs images."
+    if not on_node:
+        return (
+            f"{_where(plugin, names)}, and no agent of it takes tasks from the queue; `agent plugin push {plugin.id}` "
+            "there gives its image to the other nodes."
+        )
     needs = needs_of(task.options.gpus, task.options.on)
     missing = [lacks(needs, offer_of(agent.info)) for agent in on_node]
     if "" not in missing:
@@ -144,7 +156,7 @@ def takers(agents: Sequence[AgentRow], new: NewTask | Task, plugin: Plugin) -> l
         agent
         for agent in agents
         if agent.info.get("takes", "queue") == "queue"
-        and plugin.node in (None, agent.node)
+        and _can_have(agent, new, plugin)
         and not lacks(needs, offer_of(agent.info))
     ]
 
@@ -155,13 +167,24 @@ def why_not_here(
     node: str,
     offer: Callable[[Needs], Offer],
     names: Mapping[str, str] = NO_NAMES,
+    setting: str = "auto",
 ) -> str:
-    """Why this node cannot run a task, in a clause; empty when it can. `offer` says what it has, if need be."""
-    if plugin.node not in (None, node):
+    """Why this node cannot run a task, in a clause; empty when it can. `offer` says what it has, if need be.
+
+    `setting` is the engine of this node's settings.
+    """
+    if not can_have(plugin, node, engine_wanted(new.options.engine, setting, plugin.on(node))):
         return f"{_where(plugin, names)}, and this is another node"
     needs = needs_of(new.options.gpus, new.options.on)
     lack = lacks(needs, offer(needs)) if needs else ""
     return f"this node lacks {lack}, which the task asks for" if lack else ""
+
+
+def _can_have(agent: AgentRow, task: NewTask | Task, plugin: Plugin) -> bool:
+    if agent.info.get("cluster") == KUBERNETES:
+        return not is_only_kept(plugin)
+    wanted = engine_wanted(task.options.engine, str(agent.info.get("engine", "auto")), plugin.on(agent.node))
+    return can_have(plugin, agent.node, wanted)
 
 
 def offer_of(info: Mapping[str, Any]) -> Offer:
@@ -177,7 +200,7 @@ def _where(plugin: Plugin, names: Mapping[str, str]) -> str:
 
 def _trouble(info: Mapping[str, Any], task: Task, plugin: Plugin) -> str:
     waiting = info.get("waiting") or {}
-    wanted = engine_wanted(task.options.engine, str(info.get("engine", "auto")), plugin)
+    wanted = engine_wanted(task.options.engine, str(info.get("engine", "auto")), plugin.on(info.get("node")))
     return str(waiting.get("storage") or waiting.get(wanted) or "")
 
 

@@ -198,6 +198,7 @@ class Settings(BaseSettings):
     gpus: str = "auto"  # auto, none, all, or ids: 0,2
     pull: Literal["missing", "always", "never"] = "missing"
     registry: str = "local"  # first part of the names of images built from plugin folders
+    push: Literal["auto", "always", "never"] = "auto"  # what is built; auto: to a registry, where the store is shared
     shm_size: Size = "1G"  # as the original agent gives
     hardened: bool = False  # every task runs in a hardened container, as with --hardened
     hardened_memory: Literal[""] | Size = ""  # of a hardened container; empty: three quarters of the machine's

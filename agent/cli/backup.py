@@ -12,12 +12,18 @@ from agent.cli.installation import load_settings, open_installation
 from agent.fs.disk import size_text
 
 
-def backup(file: Annotated[Path, typer.Argument(help="The file to write; must not exist.")]) -> None:
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write; must not exist.")],
+    images: Annotated[
+        bool, typer.Option("--images/--no-images", help="With the images of plugins that the artifacts keep.")
+    ] = True,
+) -> None:
     """Write the whole library and every task's record to one file, while everything goes on."""
     from agent.maintenance.backup import backup as write_backup
 
     with open_installation() as installation:
-        made = write_backup(installation.store, installation.artifacts, file, builds=installation.settings.builds)
+        store, artifacts, builds = installation.store, installation.artifacts, installation.settings.builds
+        made = write_backup(store, artifacts, file, builds=builds, with_images=images)
     what = f"{len(made.blobs)} blobs, {size_text(made.size_bytes)}"
     show.out.print(f"{file} ({what})", markup=False)
 

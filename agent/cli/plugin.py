@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,10 +12,14 @@ from agent import library
 from agent.cli import show
 from agent.cli.care import add_care
 from agent.cli.installation import load_settings, open_installation
-from agent.errors import BadInput, NotFound
+from agent.errors import AgentError, BadInput, NotFound
 from agent.formats.plugin import read_plugin_folder
 from agent.fs.paths import given_path
 from agent.installation import node_of
+
+if TYPE_CHECKING:
+    from agent.installation import Installation
+    from agent.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -71,6 +76,43 @@ def list_(json: Json = False) -> None:
     show.table(columns, rows, empty="No plugins yet; add one with `agent plugin add IMAGE_OR_FOLDER`.")
 
 
+@app.command("push")
+def push(
+    reference: Annotated[str, typer.Argument(metavar="PLUGIN", help="Id, image or title of a plugin; or its folder.")],
+    artifacts: Annotated[
+        bool, typer.Option("--artifacts", help="Into the artifacts, also where AGENT_REGISTRY names a registry.")
+    ] = False,
+    base: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=IMAGE", help="For building the image; see agent build.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Give the image of a plugin to all nodes: by the registry of AGENT_REGISTRY, else by the artifacts."""
+    from agent.engines.docker import DockerEngine  # late: the engine's client is slow to import
+    from agent.library.plugin_images import image_to_share, share_image
+
+    with open_installation() as installation:
+        settings, store, node = installation.settings, installation.store, node_of(installation.settings)
+        plugin = library.resolve_plugin(store, reference, settings.registry, node=node)
+        engine = installation.open_engine("docker", settings)
+        assert isinstance(engine, DockerEngine)
+        if plugin.on(node).folder is not None:
+            from agent.engines.docker_build import ensure_built
+
+            ensure_built(plugin, engine, recipes=settings.builds, bases=pairs(base, "--base"), on_line=_say)
+        plugin = image_to_share(store, engine, plugin, node=node)
+        registry = "local" if artifacts else settings.registry
+        plugin = share_image(store, installation.artifacts, engine, plugin, registry=registry, on_line=_say)
+    if json:
+        show.as_json(plugin)
+    else:
+        show.out.print(plugin.pushed if plugin.pushed and not artifacts else plugin.reference, markup=False)
+
+
+def _say(line: str) -> None:
+    show.err.print(line, markup=False, end="")
+
+
 def build(
     folder: Annotated[Path, typer.Argument(metavar="PLUGIN", help="The plugin's folder.")],
     registry: Annotated[str | None, typer.Option(help="First part of the image's name; default: the setting.")] = None,
@@ -82,6 +124,12 @@ def build(
     context: Annotated[Path | None, typer.Option(help="Folder with supervisely_lib/; default: ours.")] = None,
     include: Annotated[
         list[Path] | None, typer.Option(help="Files or folders added to the context's root (wheels, a CA bundle).")
+    ] = None,
+    push: Annotated[
+        bool | None,
+        typer.Option(
+            "--push/--no-push", help="Give the image to all nodes, as agent plugin push; default: AGENT_PUSH."
+        ),
     ] = None,
 ) -> None:
     """Build a plugin's image as the official script does: arguments, labels, context, name as the last line."""
@@ -96,15 +144,57 @@ def build(
         context=context,
         include=include or [],
     )
-    reference = build_plugin(
-        plugin,
-        registry=registry or settings.registry,
-        recipe=recipe,
-        on_line=lambda line: show.err.print(line, markup=False, end=""),
-    )
+    registry = registry or settings.registry
+    reference = build_plugin(plugin, registry=registry, recipe=recipe, on_line=_say)
     recipe.save(settings.builds, reference)
+    failure = _share_build(settings, folder, registry, reference, asked=push)
     show.err.print("-" * 60)
     show.out.print(reference, markup=False)
+    if failure is not None:
+        raise failure
+
+
+def _share_build(
+    settings: Settings, folder: Path, registry: str, reference: str, *, asked: bool | None
+) -> AgentError | None:
+    """Give what was built to the other nodes, where that is wanted. Gives the failure of what was asked for.
+
+    A push that nobody has asked for only warns when it fails: the build is good.
+    """
+    from agent.engines.docker import DockerEngine  # late, as above
+    from agent.library.plugin_images import image_to_share, pushes, share_image
+    from agent.store import is_made
+
+    if not pushes(settings, registry, asked):
+        if is_made(settings.store):
+            with open_installation() as installation:
+                _tell_of_older(installation, reference)
+        return None
+    try:
+        with open_installation() as installation:
+            store, node = installation.store, node_of(settings)
+            engine = installation.open_engine("docker", settings)
+            assert isinstance(engine, DockerEngine)
+            plugin = library.add_plugin_folder(store, folder, registry, node=node)
+            plugin = image_to_share(store, engine, plugin, node=node)
+            share_image(store, installation.artifacts, engine, plugin, registry=registry, on_line=_say)
+    except AgentError as error:
+        if asked:
+            return error
+        show.err.print(f"note: {error}", markup=False)
+    return None
+
+
+def _tell_of_older(installation: Installation, reference: str) -> None:
+    """Tasks run what was pushed before: a new build of the same name changes nothing until it is pushed."""
+    with suppress(AgentError):
+        plugin = installation.store.plugins.find(reference)
+        if plugin.is_shared:
+            show.err.print(
+                f"note: tasks go on with the image of {reference} that was pushed before; "
+                f"`agent plugin push {plugin.id}` gives them this one",
+                markup=False,
+            )
 
 
 add_care(app, "plugin")

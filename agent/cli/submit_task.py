@@ -21,7 +21,7 @@ from agent.cli.signals import interruptible
 from agent.cli.task import how_to_go_on, say_end
 from agent.cli.task_show import summary
 from agent.domain import CheckpointState, NewTask, Plugin, Task, TaskOptions, TaskType
-from agent.errors import BadInput, Conflict, Invalid, NotFound, StoreBusy
+from agent.errors import AgentError, BadInput, Conflict, Invalid, NotFound, StoreBusy
 from agent.formats.json_errors import NotJson
 from agent.formats.json_text import parse
 from agent.fs.names import counted
@@ -32,6 +32,7 @@ from agent.task_options import RequestedOptions, is_hardened, resolve_options
 
 if TYPE_CHECKING:
     from agent.engines import Engine, ImageInfo
+    from agent.engines.docker import DockerEngine
     from agent.run.dry_run import Plan
 
 
@@ -104,19 +105,46 @@ def checked(installation: Installation, asked: Asked, *, is_whole: bool = True) 
 
 
 def build_if_missing(installation: Installation, plugin: Plugin, engine: Engine, bases: Mapping[str, str]) -> None:
-    """Build the image of a plugin from source where the engine needs it. Raises BuildFailed."""
+    """Build the image of a plugin from source where the engine needs it, for the other nodes as well where they are to
+    get it. Raises BuildFailed.
+    """
     from agent.engines.docker import DockerEngine  # late: engines are slow to import
 
-    if isinstance(engine, DockerEngine) and plugin.folder is not None:
+    node = node_of(installation.settings)
+    if isinstance(engine, DockerEngine) and plugin.on(node).folder is not None:
         from agent.engines.docker_build import ensure_built
 
-        ensure_built(
-            plugin,
-            engine,
-            recipes=installation.settings.builds,
-            bases=bases,
-            on_line=lambda line: show.err.print(line, markup=False, end="", style="dim"),
+        ensure_built(plugin, engine, recipes=installation.settings.builds, bases=bases, on_line=_say_dim)
+        _share_if_new(installation, plugin, engine)
+
+
+def _share_if_new(installation: Installation, plugin: Plugin, engine: DockerEngine) -> None:
+    """Tasks run the image of the folder as it is now: one that was pushed before of an older build is none of it."""
+    from agent.library.plugin_images import pushes, share_image
+
+    store, settings = installation.store, installation.settings
+    wanted = pushes(settings, settings.registry)
+    if not plugin.is_shared and not wanted:
+        return
+    digest = engine.image(plugin.reference, pull="never").digest
+    if plugin.is_shared and plugin.image_digest == digest:
+        return
+    plugin = store.plugins.set_image(plugin.id, digest)
+    if not wanted:
+        show.err.print(
+            f"note: {plugin.reference} was built anew, so only this node has it; `agent plugin push {plugin.id}` gives "
+            "it to the others",
+            markup=False,
         )
+        return
+    try:
+        share_image(store, installation.artifacts, engine, plugin, registry=settings.registry, on_line=_say_dim)
+    except AgentError as error:
+        show.err.print(f"note: {error}", markup=False)
+
+
+def _say_dim(line: str) -> None:
+    show.err.print(line, markup=False, end="", style="dim")
 
 
 def _request(installation: Installation, asked: Asked) -> tuple[TaskRequest, Plugin]:
@@ -206,7 +234,8 @@ def _why_not_here(installation: Installation, new: NewTask, plugin: Plugin) -> s
     from agent.worker.offer import Offers  # late: it asks the driver of the GPUs
 
     node, names = node_of(installation.settings), installation.store.nodes.names()
-    return why_not_here(new, plugin, node, Offers(installation).now, names)
+    setting = installation.settings.engine
+    return why_not_here(new, plugin, node, Offers(installation).now, names, setting)
 
 
 def _say_results(installation: Installation, task: Task) -> None:

@@ -106,6 +106,7 @@ class Cluster(Protocol):
 
     name: str
     hardens: bool  # whether it can run a task hardened
+    loads: bool  # whether an image that is in the artifacts only can be had on its nodes
     most_jobs: int  # that wait or run at the same time
     poll_s: float  # between two questions about its jobs
     unknown_s: float  # so long a job that the cluster does not know may still come up, when its controller was killed

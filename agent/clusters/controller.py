@@ -76,7 +76,8 @@ class Controller:
     def place(self) -> None:
         """Submit jobs for queued tasks, as many as may wait or run at the same time."""
         most = self._cluster.most_jobs
-        queued = self._placements.to_place(self._cluster.name, most, hardened=self._cluster.hardens)
+        cluster = self._cluster
+        queued = self._placements.to_place(cluster.name, most, hardened=cluster.hardens, loads=cluster.loads)
         candidates = [task for task in queued if self._may_place(task.id)]
         if not candidates:
             return
@@ -98,7 +99,8 @@ class Controller:
         avoid = [one.node for one in history[-2:-1] if one.how == How.GIVEN_BACK and one.node]
         if placement.why is not None:  # it was refused: there may be no other node
             avoid = []
-        image = self._installation.store.plugins.get(task.plugin_id).reference
+        plugin = self._installation.store.plugins.get(task.plugin_id)
+        image = plugin.pushed or plugin.reference
         request = JobRequest(task.id, placement.number, placement.label, task.options, avoid, image)
         try:
             job = self._cluster.submit(request)

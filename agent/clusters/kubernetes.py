@@ -49,6 +49,7 @@ class _Seen:
 class Kubernetes:
     name = "kubernetes"
     hardens = False
+    loads = False  # the kubelet pulls, and knows registries only
     unknown_s = 5.0  # a request that was on its way
 
     def __init__(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from agent.clusters import JobRefused, JobRequest, installation_of
 from agent.clusters.kubernetes_template import with_template
 from agent.clusters.node_settings import node_environment
-from agent.domain import TASK_MOUNT, TaskOptions
+from agent.domain import LOCAL_IMAGES, TASK_MOUNT, TaskOptions
 from agent.engines.pod_script import CONTROL_FOLDER, command
 from agent.settings import size_bytes
 
@@ -196,10 +196,13 @@ def _plugin(request: JobRequest, settings: Settings) -> dict[str, Any]:
     )
     if memory:
         limits["memory"] = _quantity(memory)
+    pull = settings.pull if request.options.pull == "missing" else request.options.pull
+    if request.image.startswith(LOCAL_IMAGES):  # on no registry but a stranger's; a node may have been given it
+        pull = "never"
     return {
         "name": PLUGIN,
         "image": request.image,
-        "imagePullPolicy": _PULL[settings.pull if request.options.pull == "missing" else request.options.pull],
+        "imagePullPolicy": _PULL[pull],
         "command": command(),
         "resources": {"requests": {**asked, **limits}, "limits": limits},
         # Its network is the agent's, too: it is not to listen in, or to answer in the name of others.

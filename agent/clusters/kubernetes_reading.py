@@ -14,6 +14,7 @@ from typing import Any
 
 from agent.clusters import GIVEN_BACK, Capacity, How, Job, JobState
 from agent.clusters.kubernetes_pod import AGENT, CANCELLED, PLACEMENT, PLUGIN
+from agent.domain import LOCAL_IMAGES
 
 Pod = Mapping[str, Any]
 
@@ -23,6 +24,10 @@ _START = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff", "StartError"}
 )
 _NEVER = frozenset({"ErrImageNeverPull", "InvalidImageName"})  # no time changes these
+_OF_ONE_MACHINE = (
+    f"images of {LOCAL_IMAGES} stay on the machine that built them: set AGENT_REGISTRY there to a registry, and give "
+    "the image to it with `agent plugin push`"
+)
 _AGENT_WAS_STARVED = "the container `agent` had too little memory; give it more by AGENT_KUBERNETES_TEMPLATE"
 _CREATING = frozenset({"ContainerCreating", "PodInitializing"})
 # Reasons of a whole pod (`status.reason`), and of the condition DisruptionTarget of newer releases.
@@ -80,10 +85,18 @@ def obstacle(pod: Pod) -> str | None:
     """Why a container of it cannot start, a sentence; None when nothing keeps it."""
     for name, reason, message in _waiting(pod.get("status") or {}):
         if reason in _IMAGE:
-            return f"the image of its container {name} cannot be had: {message or reason}"
+            remedy = f"; {_OF_ONE_MACHINE}" if _is_local(pod, name) else ""
+            return f"the image of its container {name} cannot be had: {message or reason}{remedy}"
         if reason in _START:
             return f"its container {name} cannot be started: {message or reason}"
     return None
+
+
+def _is_local(pod: Pod, container: str) -> bool:
+    """Whether the image of a container is of the names that are on no registry."""
+    containers = (pod.get("spec") or {}).get("containers") or ()
+    image = next((str(one.get("image")) for one in containers if one.get("name") == container), "")
+    return image.startswith(LOCAL_IMAGES)
 
 
 def is_hopeless(pod: Pod) -> bool:

@@ -60,6 +60,7 @@ log = logging.getLogger("agent")
 class Slurm:
     name = "slurm"
     hardens = True
+    loads = True
     unknown_s = 45.0  # an `sbatch` outlives its controller
 
     def __init__(self, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:

@@ -301,8 +301,13 @@ def store(facts: StoreFacts) -> Iterator[Finding]:
         more = f" and {len(facts.models_without_bytes) - 5} more" if len(facts.models_without_bytes) > 5 else ""
         said = f"the bytes of models {shown}{more} are missing from the artifacts"
         yield fail("artifacts", said, "Restore a backup into an empty home (`agent restore`), or add the tars again.")
-    elif not facts.trouble and facts.is_made:
-        yield ok("artifacts", f"the bytes of {counted(facts.models, 'model')} looked at are there")
+    elif not facts.trouble and facts.is_made and not facts.images_without_bytes:
+        images = f" and {counted(facts.images_kept, 'image')} of plugins" if facts.images_kept else ""
+        yield ok("artifacts", f"the bytes of {counted(facts.models, 'model')}{images} looked at are there")
+    if facts.images_without_bytes:
+        shown = ", ".join(map(str, facts.images_without_bytes[:5]))
+        said = f"layers of the images of plugins {shown} are missing from the artifacts"
+        yield fail("artifacts", said, "`agent plugin push` them again on a machine that has the images.")
 
 
 def failures(reasons: Mapping[str, str]) -> Iterator[Finding]:

@@ -132,6 +132,8 @@ class StoreFacts:
     damage: tuple[str, ...] = ()  # found by the database's own check
     models: int = 0  # how many were checked
     models_without_bytes: tuple[int, ...] = ()
+    images_kept: int = 0  # of plugins
+    images_without_bytes: tuple[int, ...] = ()  # ids of plugins: a part of what is kept of their image is missing
     artifacts_trouble: str = ""
 
 

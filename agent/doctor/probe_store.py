@@ -68,9 +68,12 @@ def _unmade_store(settings: Settings) -> StoreFacts:
 
 def _store(store: Store, artifacts: Artifacts | None, trouble: str) -> StoreFacts:
     models = store.models.list(limit=MODELS_CHECKED)
-    missing = []
+    missing, broken = [], []
+    kept = [plugin.id for plugin in store.plugins.list() if plugin.kept_bytes is not None]
     try:
-        missing = [model.id for model in models if artifacts is not None and not artifacts.exists(model.sha256)]
+        if artifacts is not None:
+            missing = [model.id for model in models if not artifacts.exists(model.sha256)]
+            broken = [id_ for id_ in kept if not _has_image(store, artifacts, id_)]
     except NotFound:  # a row that holds no hash: the check of the database tells what happened to it
         pass
     except (AgentError, OSError) as error:
@@ -82,8 +85,14 @@ def _store(store: Store, artifacts: Artifacts | None, trouble: str) -> StoreFact
         damage=store.damage(),
         models=len(models),
         models_without_bytes=tuple(missing),
+        images_kept=len(kept),
+        images_without_bytes=tuple(broken),
         artifacts_trouble=trouble,
     )
+
+
+def _has_image(store: Store, artifacts: Artifacts, plugin_id: int) -> bool:
+    return all(artifacts.exists(blob.sha256) for blob in store.plugins.image_blobs(plugin_id))
 
 
 def _orphans(installation: Installation) -> OrphanFacts:

@@ -7,11 +7,12 @@ holds every engine to this contract.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
-from agent.domain import ContainerSpec, EngineInfo, ExitResult
+from agent.domain import ContainerSpec, EngineInfo, ExitResult, ImageBlob
 from agent.engines.usage import Usage
 from agent.fs.names import read_number
 
@@ -24,7 +25,7 @@ Frame = tuple[int, bytes]  # stream (1 stdout, 2 stderr) and a piece of its outp
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    reference: str
+    reference: str  # by which the engine knows it
     digest: str  # the image id, sha256:...
     labels: Mapping[str, str]
 
@@ -38,6 +39,36 @@ class KeptImage:
     is_tagged: bool
     size_bytes: int  # layers shared with other images included
     created_s: float  # Unix time
+    id: str = ""  # sha256:...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """An image that an engine can load: `blobs` are its config and then its layers from below (`image_archive.py`)."""
+
+    reference: str  # of its plugin
+    blobs: Sequence[ImageBlob]
+    open: Callable[[str], BinaryIO]  # a blob by its sha256, hashed before; raises ImageNotFound for a damaged one
+    place: Callable[[str, Path], object]  # the same, as a new file that nobody may write to
+    tell: Callable[[int], object] = lambda _: None  # gets the number of bytes that went to the engine
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self.blobs[0].sha256}"
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(blob.size_bytes for blob in self.blobs)
+
+    @property
+    def own_name(self) -> str:
+        """A name that stands for these bytes only: a tag of a person's may be built anew meanwhile."""
+        return own_name(self.reference, self.digest)
+
+
+def own_name(reference: str, digest: str) -> str:
+    """`local/nn-unet:1.0` → `local/nn-unet:1.0-0a1b2c3d4e5f`."""
+    return f"{reference}-{digest.removeprefix('sha256:')[:12]}"
 
 
 def task_of(labels: Mapping[str, str]) -> int | None:
@@ -94,6 +125,12 @@ class Engine(Protocol):
 
     def image(self, reference: str, pull: str = "missing") -> ImageInfo:
         """An image's labels and digest. `pull` is missing, always or never. Raises ImageNotFound."""
+
+    def image_here(self, digest: str, reference: str) -> ImageInfo | None:
+        """The image with this id, or what a person has put in its place for `reference`; None without one here."""
+
+    def load_image(self, image: StoredImage) -> ImageInfo:
+        """Take an image from the artifacts. All of it, or nothing. Raises CouldNotStart, and what reading it raises."""
 
     def start(self, spec: ContainerSpec) -> Container:
         """Create and start a container; an older container of the same name is removed first.

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from agent.domain import TASK_MOUNT, ContainerSpec, EngineInfo
-from agent.engines import Container, ImageInfo, KeptImage
+from agent.engines import Container, ImageInfo, KeptImage, StoredImage
 from agent.engines.apptainer_command import (
     REMEDY,
     could_not_start,
@@ -92,6 +92,14 @@ class ApptainerEngine:
             except CouldNotStart as error:
                 self._has_layers[image] = error
         return found
+
+    def image_here(self, digest: str, reference: str) -> ImageInfo | None:
+        name = self._images.image_here(digest, reference)
+        return None if name is None else self.image(name, "never")
+
+    def load_image(self, image: StoredImage) -> ImageInfo:
+        self._refuse_odd_paths()
+        return self.image(self._images.load(image), "never")
 
     def start(self, spec: ContainerSpec) -> ProcessContainer:
         self._refuse_what_cannot_be(spec)

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.domain import LOCAL_IMAGES
-from agent.engines import ImageInfo
+from agent.engines import ImageInfo, StoredImage, own_name
 from agent.engines.apptainer_command import could_not_start, does_not_run, how_to_make, image_name, labels_of, said
+from agent.engines.image_layout import write_layout
 from agent.errors import CouldNotStart, ImageNotFound
 from agent.fs.atomic import write_atomically
 from agent.fs.disk import remove_tree
@@ -105,15 +106,56 @@ class ApptainerImages:
         with self.chosen(reference) as image:  # which may be newer than what was found, or got, above
             return ImageInfo(reference, self._digest(reference, image), self._labels(reference, image))
 
+    def image_here(self, digest: str, reference: str) -> str | None:
+        """The name of a person's image for this reference, else of the one with this id that was got from the
+        artifacts; None without one.
+        """
+        if self._find_given(reference):
+            return reference
+        own = own_name(reference, digest)
+        return own if (self._kept / image_name(own)).exists() else None
+
+    def load(self, image: StoredImage) -> str:
+        """Make a sandbox of an image of the artifacts; gives its name. Raises CouldNotStart, EngineUnavailable."""
+
+        def build(new: Path, half: Path) -> None:
+            write_layout(half, image)
+            done = self._asked("build", "--sandbox", str(new), f"oci:{half}")
+            if done.returncode != 0 or not new.is_dir():
+                raise CouldNotStart(f"Apptainer could not make a sandbox of {image.reference}: {said(done.stderr)}")
+
+        self._get(image.own_name, build, anew=False)
+        return image.own_name
+
+    def _find_given(self, reference: str) -> bool:
+        name = image_name(reference)
+        return self._given is not None and any((self._given / f"{name}{end}").exists() for end in ("", ".sif"))
+
     def _remedy(self, reference: str) -> str:
         place = str(self._given) if self._given is not None else "FOLDER"
         also = "" if self._given is not None else ", and set AGENT_APPTAINER_IMAGES to that folder"
         return how_to_make(reference, place) + also
 
     def _pull(self, reference: str, *, anew: bool) -> None:
-        """Get an image from its registry. Of several that want it at the same time, one gets it.
+        """Get an image from its registry.
 
         The environment is the agent's own: registries' credentials are Apptainer's matter.
+        """
+
+        def build(new: Path, _half: Path) -> None:
+            done = self._asked("build", "--sandbox", str(new), f"docker://{reference}")
+            if done.returncode != 0 or not new.is_dir():
+                raise ImageNotFound(
+                    f"could not get the image {reference} for Apptainer: {said(done.stderr)}; check its name and "
+                    f"the network, or {self._remedy(reference)}"
+                )
+
+        self._get(reference, build, anew=anew)
+
+    def _get(self, reference: str, build: Callable[[Path, Path], None], *, anew: bool) -> None:
+        """Have a sandbox, which `build` makes at a path; a second path is room for what it needs meanwhile.
+
+        Of several that want it at the same time, one makes it.
         """
         name = image_name(reference)
         link = self._kept / name
@@ -127,17 +169,13 @@ class ApptainerImages:
                     f"{link} is not from a registry, so --pull always does not replace it; move it to the folder of "
                     "AGENT_APPTAINER_IMAGES, or delete it"
                 )
-            for half in self._kept.glob(f"{_escaped(name)}{_OF}*.new"):
+            for half in self._kept.glob(f"{_escaped(name)}{_OF}*.new*"):
                 remove_tree(half)
             made = self._kept / f"{name}{_OF}{uuid.uuid4().hex}"
             new = made.with_name(f"{made.name}.new")
+            room = made.with_name(f"{made.name}.new.half")
             try:
-                done = self._asked("build", "--sandbox", str(new), f"docker://{reference}")
-                if done.returncode != 0 or not new.is_dir():
-                    raise ImageNotFound(
-                        f"could not get the image {reference} for Apptainer: {said(done.stderr)}; check its name and "
-                        f"the network, or {self._remedy(reference)}"
-                    )
+                build(new, room)
                 new.rename(made)
                 self._turn(link, made)
             except BaseException:
@@ -145,6 +183,8 @@ class ApptainerImages:
                 if link.resolve() != made.resolve():
                     remove_tree(made)
                 raise
+            finally:
+                remove_tree(room)
 
     def _turn(self, link: Path, made: Path) -> None:
         """Let the name stand for the new sandbox, and delete older ones that no run uses."""

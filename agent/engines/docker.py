@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +18,7 @@ from docker.types import DeviceRequest, LogConfig, Mount
 from docker.utils import parse_repository_tag
 
 from agent.domain import LOCAL_IMAGES, ContainerSpec, EngineInfo, Hardening
-from agent.engines import Container, ImageInfo, KeptImage
+from agent.engines import Container, ImageInfo, KeptImage, StoredImage, own_name
 from agent.engines.docker_config import missing_helpers, proxies, read_client_config
 from agent.engines.docker_container import DockerContainer
 from agent.engines.docker_errors import describe_error, is_rootless, translated_errors
@@ -121,6 +122,16 @@ class DockerEngine:
             )
         return found
 
+    def image_here(self, digest: str, reference: str) -> ImageInfo | None:
+        """By the id; an engine that gives ids of its own kind knows what it has loaded by the name it got then."""
+        found = self._inspect_image(digest) or self._inspect_image(own_name(reference, digest))
+        return replace(found, reference=found.digest) if found is not None else None
+
+    def load_image(self, image: StoredImage) -> ImageInfo:
+        from agent.engines.docker_images import load_image  # late: it knows this class
+
+        return load_image(self, image)
+
     def start(self, spec: ContainerSpec) -> DockerContainer:
         with translated_errors(f"start a container of {spec.image}"):
             made = self._create(spec)
@@ -164,7 +175,7 @@ class DockerEngine:
                 is_tagged = reference in (entry.get("RepoTags") or ())
                 name = reference if is_tagged else entry["Id"]
                 size_bytes, created_s = int(entry.get("Size") or 0), float(entry.get("Created") or 0)
-                images.append(KeptImage(name, reference, is_tagged, size_bytes, created_s))
+                images.append(KeptImage(name, reference, is_tagged, size_bytes, created_s, entry["Id"]))
         return images
 
     def remove_image(self, name: str) -> None:

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from agent.domain import ContainerSpec, EngineInfo
-from agent.engines import Container, ImageInfo, KeptImage
+from agent.engines import Container, ImageInfo, KeptImage, StoredImage
 from agent.engines.ownership import has_foreign_files, restore_ownership_as_root
 from agent.engines.pod_container import OUTPUT_FILE, SPEC_FILE, STARTED_FILE, PodContainer, read_spec
 from agent.engines.pod_control import Control
@@ -58,6 +58,12 @@ class PodEngine:
         """The image of the other container, once that container waits. Raises CouldNotStart."""
         self._wait_until_ready()
         return ImageInfo(reference, digest="", labels={})
+
+    def image_here(self, digest: str, reference: str) -> ImageInfo | None:  # noqa: ARG002 - the kubelet has pulled it
+        return self.image(reference)
+
+    def load_image(self, image: StoredImage) -> ImageInfo:
+        raise CouldNotStart(f"the image {image.reference} of a pod is Kubernetes' matter; push it to a registry")
 
     def start(self, spec: ContainerSpec) -> PodContainer:
         if spec.hardening is not None:

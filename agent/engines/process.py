@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 from agent.domain import TASK_MOUNT, WORKDIR, ContainerSpec, EngineInfo
-from agent.engines import Container, ImageInfo, KeptImage
+from agent.engines import Container, ImageInfo, KeptImage, StoredImage
 from agent.engines.process_container import RUN_VARIABLE, ProcessContainer
 from agent.engines.recorded_runs import RecordedRuns, run_shim
 from agent.engines.workdir import copy_plugin
@@ -77,6 +77,12 @@ class ProcessEngine:
     def image(self, reference: str, pull: str = "missing") -> ImageInfo:  # noqa: ARG002
         """An image without labels: this engine runs the plugin's folder."""
         return ImageInfo(reference, digest="", labels={})
+
+    def image_here(self, digest: str, reference: str) -> ImageInfo | None:  # noqa: ARG002
+        return None
+
+    def load_image(self, image: StoredImage) -> ImageInfo:
+        raise CouldNotStart(f"plugins run as processes here, from their folders; {image.reference} is an image")
 
     def start(self, spec: ContainerSpec) -> ProcessContainer:
         task_folder = next((Path(m.source) for m in spec.mounts if m.target == str(TASK_MOUNT)), None)

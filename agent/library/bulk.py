@@ -242,5 +242,5 @@ def _size_bytes(thing: Task | Model | Project | Plugin, folders: Mapping[int, in
         case Task():
             return folders.get(thing.id, 0)
         case Plugin():
-            return 0
+            return thing.kept_bytes or 0
     return thing.size_bytes

@@ -33,9 +33,12 @@ class _BlobGone(Exception):
     """A model or a project was deleted before its bytes were read."""
 
 
-def backup(store: Store, artifacts: Artifacts, file: Path, *, builds: Path | None = None) -> Manifest:
+def backup(
+    store: Store, artifacts: Artifacts, file: Path, *, builds: Path | None = None, with_images: bool = True
+) -> Manifest:
     """Write a backup to the new file, complete or not at all; readable by its owner only.
 
+    Without `with_images` the images of plugins that the artifacts keep stay out, and the copy says so.
     `builds` is the folder with the recipes of the images that were built here.
     Raises Conflict when it exists, NotFound when its folder does not, StorageFailed for a store that is no SQLite
     file, DiskFull.
@@ -48,19 +51,26 @@ def backup(store: Store, artifacts: Artifacts, file: Path, *, builds: Path | Non
     with writing(str(file)), artifacts.half_made.making("backup", file.parent) as folder:
         partial = folder / "backup.tar"
         with os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w+b") as out:
-            made = _write_whole(store, artifacts, out, folder, recipe_files(builds) if builds else {})
+            recipes = recipe_files(builds) if builds else {}
+            made = _write_whole(store, artifacts, out, folder, recipes, with_images=with_images)
         publish(partial, file, replace=False)
         return made
 
 
 def _write_whole(
-    store: Store, artifacts: Artifacts, out: BinaryIO, folder: Path, recipes: Mapping[str, bytes]
+    store: Store,
+    artifacts: Artifacts,
+    out: BinaryIO,
+    folder: Path,
+    recipes: Mapping[str, bytes],
+    *,
+    with_images: bool,
 ) -> Manifest:
     """Start again when something was deleted meanwhile: its bytes are gone, but the copy still names them."""
     for _ in range(_ATTEMPTS):
         copy = folder / f"{uuid.uuid4().hex}.db"
         try:
-            named = _copied_store(store, copy)
+            named = _copied_store(store, copy, with_images=with_images)
             return _write(artifacts, out, copy, named, recipes)
         except _BlobGone:
             continue
@@ -70,10 +80,12 @@ def _write_whole(
     )
 
 
-def _copied_store(store: Store, copy: Path) -> list[str]:
+def _copied_store(store: Store, copy: Path, *, with_images: bool) -> list[str]:
     """Copy the database as it is at one moment; the hashes the copy names, in order."""
     store.copy_to(copy)
     with open_store(f"sqlite:///{copy}") as copied:
+        if not with_images:
+            copied.plugins.forget_kept()
         copied.tokens.forget_all()  # by the time of a restore they may have been revoked
         named = sorted(copied.blobs.named() - {""})
         copied.make_single_file()

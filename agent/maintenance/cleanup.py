@@ -25,6 +25,7 @@ from agent.maintenance.removable import Removable, built_image, open_engines, ta
 from agent.maintenance.trash import find_given_up
 
 if TYPE_CHECKING:
+    from agent.domain import Plugin
     from agent.engines import Engine, KeptImage
     from agent.fs.half_made import HalfMade
     from agent.installation import Installation
@@ -135,21 +136,31 @@ def cleans(settings: Settings, status: TaskStatus) -> bool:
 
 
 def _images(installation: Installation, engines: Sequence[Engine]) -> Iterator[Removable]:
-    for engine, image, is_needed in built_images(installation, engines):
+    for engine, image, plugin, is_needed in built_images(installation, engines):
         if not is_needed:
-            why = "no task needs it now; the next one builds it again"
-            if not image.is_tagged:
+            again = "gets it" if plugin.is_shared else "builds it"
+            why = f"no task needs it now; the next one {again} again"
+            if not image.is_tagged and image.id != plugin.image_digest:
                 why = f"an older build of {image.reference}"
             yield built_image(engine, image.name, why, image.size_bytes)
 
 
-def built_images(installation: Installation, engines: Sequence[Engine]) -> Iterator[tuple[Engine, KeptImage, bool]]:
-    """Images built here of plugins this store knows, and whether a task that has not ended runs or waits for it."""
-    plugins = {plugin.reference: plugin.id for plugin in installation.store.plugins.list() if plugin.folder is not None}
+def built_images(
+    installation: Installation, engines: Sequence[Engine]
+) -> Iterator[tuple[Engine, KeptImage, Plugin, bool]]:
+    """Images that this engine can have again: built here, or got from a registry or the artifacts; of plugins that this
+    store knows. And whether a task that has not ended runs or waits for it.
+    """
+    plugins = {
+        plugin.reference: plugin
+        for plugin in installation.store.plugins.list()
+        if plugin.folder is not None or plugin.is_shared
+    }
     not_ended = [status for status in TaskStatus if not status.is_final]
     waited_for = {task.plugin_id for task in installation.store.tasks.list(statuses=not_ended, limit=_ALL)}
     for engine in engines:
         with suppress(AgentError):
             for image in engine.images_with(BUILD_LABEL):
-                if (plugin_id := plugins.get(image.reference)) is not None:
-                    yield engine, image, image.is_tagged and plugin_id in waited_for
+                if (plugin := plugins.get(image.reference)) is not None:
+                    is_what_runs = image.is_tagged or image.id == plugin.image_digest
+                    yield engine, image, plugin, is_what_runs and plugin.id in waited_for

@@ -128,7 +128,8 @@ def _images(installation: Installation, engines: Sequence[Engine]) -> Iterator[R
     days = installation.settings.keep_images_days
     if days is None:
         return
-    for engine, image, is_needed in built_images(installation, engines):
+    for engine, image, plugin, is_needed in built_images(installation, engines):
         if not is_needed and time.time() - image.created_s > days * DAY_S:
-            why = f"built more than {_days(days)} ago; the next task builds it again"
+            again = "gets it" if plugin.is_shared else "builds it"
+            why = f"built more than {_days(days)} ago; the next task {again} again"
             yield built_image(engine, image.name, why, image.size_bytes)

@@ -65,7 +65,10 @@ def purge(installation: Installation, noun: Noun, id_: int) -> None:
         case "project":
             store.projects.purge(id_)
         case "plugin":
-            store.plugins.purge(id_)
+            parts = {blob.sha256 for blob in store.plugins.image_blobs(id_)}
+            if store.plugins.purge(id_):
+                for sha256 in parts:
+                    collect_blob(store, installation.artifacts, sha256)
 
 
 def _delete_places(installation: Installation, task_id: int) -> None:

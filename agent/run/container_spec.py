@@ -26,9 +26,11 @@ def container_spec(
     engine: EngineInfo,
     settings: Settings,
     data_read_only: bool,
+    image: str = "",
 ) -> ContainerSpec:
     """Everything about this task's container. Raises BadInput for options that this engine cannot follow.
 
+    `image` is what the engine calls the image of the plugin; by default as the plugin is called.
     `task_dir_on_host` is the task folder as the engine sees it. `data_read_only` is set where `data/`
     shares its files with the library: then it is mounted read-only over the task folder.
     """
@@ -38,7 +40,7 @@ def container_spec(
         mounts.append(Mount(str(task_dir_on_host / "data"), str(TASK_MOUNT / "data"), read_only=True))
     suffix = f"_{task.attempt}" if task.attempt > 1 else ""  # the first has the original's name
     return ContainerSpec(
-        image=plugin.reference,
+        image=image or plugin.reference,
         entrypoint=("sh", "-c", f"python -u {WORKDIR}/src/{task.type.value}.py"),
         name=f"sly_task_{task.id}_{ecosystem_token(settings)}{suffix}",
         env={"LOG_LEVEL": "DEBUG", "LANG": "C.UTF-8", **options.env},

@@ -109,8 +109,11 @@ class Interrupts:
         """Wait so long, or until the agent shuts down; whether it does."""
         return self._shutdown.wait(seconds)
 
-    def result_of(self, call: Callable[[], T]) -> T:
-        """The result of a long call. Raises what it raises, or Cancelled: then the call goes on, its result unused."""
+    def result_of(self, call: Callable[[], T], meanwhile: Callable[[], object] = lambda: None) -> T:
+        """The result of a long call. Raises what it raises, or Cancelled: then the call goes on, its result unused.
+
+        `meanwhile` is called now and then by the thread that waits.
+        """
         self.raise_if_cancelled()
         future: Future[T] = Future()
         context = copy_context()  # the log knows the task by it
@@ -124,6 +127,7 @@ class Interrupts:
         threading.Thread(target=run, name=f"call-{self._task.id}", daemon=True).start()
         while not wait([future], timeout=POLL_S).done:
             self.look()
+            meanwhile()
         return future.result()
 
     def recall(self, first_seq: int) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from agent.checkpoints.publisher import Uploader, model_name
 from agent.domain import CheckpointState, ExitResult, Step, Task, TaskStatus, TaskType
+from agent.engines import ImageInfo
 from agent.engines.gpus import Gpus
 from agent.errors import AgentError, Conflict, CouldNotStart, EngineUnavailable, PluginFailed, TakenOver
 from agent.events.model import Level, Stream
@@ -29,8 +30,10 @@ from agent.run.attempt import remove_older_containers, task_of_attempt
 from agent.run.closing import close
 from agent.run.container_spec import as_json, container_spec, remarks
 from agent.run.hints import Facts
+from agent.run.image import Loading, have_image
 from agent.run.interrupts import Interrupts
 from agent.run.outcome import plugin_failure, training_failure
+from agent.run.stage import Progress
 from agent.run.usage import measuring
 from agent.store import SHARED_GPUS
 from agent.submission import check_mode, config_notes
@@ -189,8 +192,8 @@ class Run:
         self.note_once("STEP_DONE", "STEP_COMPLETE", step=step.name)
         self.installation.store.tasks.set_step(self.task.id, step, agent_id=self.task.agent_id)
 
-    def pull_image(self) -> str | None:
-        """Have the plugin's image on the engine; gives its digest, or the hash of the folder where folders run.
+    def pull_image(self) -> ImageInfo:
+        """Have the plugin's image on the engine; where folders run, its digest is the hash of the folder.
 
         Raises BadInput when the plugin cannot do this kind of task, CouldNotStart, Cancelled.
         """
@@ -198,8 +201,7 @@ class Run:
         if self.task.attempt > 1:  # before the folder is made anew, into which they write
             remove_older_containers(self.engine, self.task, self.installation.settings)
         if self.engine.name != "process":
-            pull = self.task.options.pull
-            return self.interrupts.result_of(lambda: self.engine.image(self.plugin.reference, pull)).digest
+            return self._have_image()
         if self.plugin.folder is None:
             if self.task.options.engine == "auto" and self.installation.settings.engine == "auto":
                 raise EngineUnavailable(
@@ -210,9 +212,25 @@ class Run:
                 f"plugin {self.plugin.reference} is known by its image only, but the process engine runs folders; "
                 "submit with --plugin FOLDER, or use the docker engine"
             )
-        return self.plugin.content_sha256
+        return ImageInfo(self.plugin.reference, self.plugin.content_sha256 or "", {})
 
-    def start(self, staged: Staged, image_digest: str | None) -> Container:
+    def _have_image(self) -> ImageInfo:
+        pull, loading = self.task.options.pull, Loading(self.plugin.kept_bytes or 0)
+        progress = Progress(self.recorder, "Loading the image (MiB)")
+
+        def tell() -> None:
+            if loading.done_bytes:
+                progress.tell(loading.done_bytes >> 20, loading.total_bytes >> 20)
+
+        def have() -> ImageInfo:
+            return have_image(self.engine, self.plugin, pull, self.installation, loading)
+
+        try:
+            return self.interrupts.result_of(have, tell)
+        finally:
+            loading.stop()
+
+    def start(self, staged: Staged, image: ImageInfo) -> Container:
         """Create and start the container. Raises Cancelled, CouldNotStart, BadInput."""
         self.interrupts.raise_if_cancelled()
         store, settings = self.installation.store, self.installation.settings
@@ -223,7 +241,9 @@ class Run:
             engine=self.engine_info,
             settings=settings,
             data_read_only=staged.data_method == "hardlink",
+            image=image.reference,
         )
+        image_digest = image.digest or None
         self.gpus = spec.gpus
         for line in remarks(self.task, self.engine_info, settings):
             self.recorder.note(line)
@@ -231,7 +251,8 @@ class Run:
             self.recorder.note(line, Level.WARN)
         self.uploader.image_digest = image_digest
         self.recorder.note(
-            "CONTAINER_START", fields={"image": spec.image, "digest": image_digest, "engine": self.engine.name}
+            "CONTAINER_START",
+            fields={"image": self.plugin.reference, "digest": image_digest, "engine": self.engine.name},
         )
         self.uploader.watch()
         # Before the start, so that the agent that goes on after a crash in between looks at the right engine.

@@ -9,6 +9,7 @@ The verbs are in `run.py`, the recording of the end in `closing.py`; the task's 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from agent.domain import Step, Task
 from agent.errors import ArtifactsAway, StoreBusy
@@ -20,7 +21,7 @@ from agent.run.loss import Loss
 from agent.run.outcome import Outcome
 from agent.run.run import Run
 from agent.run.shutdown import Shutdown
-from agent.run.stage import StagingProgress, stage
+from agent.run.stage import Progress, stage
 from agent.run.telling import telling
 
 
@@ -63,7 +64,7 @@ def _live(run: Run) -> None:
         container = run.find_container()
         if container is None and task.step < Step.MAIN:
             with run.step(Step.DOWNLOAD):
-                image_digest = run.pull_image()
+                image = run.pull_image()
                 staged = stage(
                     task,
                     run.project,
@@ -73,9 +74,9 @@ def _live(run: Run) -> None:
                     task_dir=run.folder,
                     shared_ok=run.engine_info.can_mount_over,
                     keep_going=run.interrupts.look,
-                    progress=StagingProgress(run.recorder, run.project.images_count).tell,
+                    progress=partial(Progress(run.recorder, "Staging images").tell, total=run.project.images_count),
                 )
-            container = run.start(staged, image_digest)
+            container = run.start(staged, image)
         if container is not None and task.step < Step.MAIN:
             with (
                 run.step(Step.MAIN),

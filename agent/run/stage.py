@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agent.recorder import Recorder
     from agent.store import Store
 
-TOLD_S = 2.0  # between two reports of how far a staging has come
+TOLD_S = 2.0  # between two reports of how far it has come
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,16 @@ class Staged:
     model_files: int
 
 
-class StagingProgress:
-    """Records how many images are there, every `TOLD_S` seconds: a staging that is done before is not worth a line."""
+class Progress:
+    """Records how far something has come, every `TOLD_S` seconds: what is done before is not worth a line."""
 
-    def __init__(self, recorder: Recorder, images_count: int) -> None:
-        self._recorder, self._images_count = recorder, images_count
+    def __init__(self, recorder: Recorder, what: str) -> None:
+        self._recorder, self._what = recorder, what
         self._next_s = time.monotonic() + TOLD_S
 
-    def tell(self, count: int) -> None:
+    def tell(self, count: int, total: int) -> None:
         if time.monotonic() >= self._next_s:
-            self._recorder.progress("Staging images", count, self._images_count)
+            self._recorder.progress(self._what, count, total)
             self._next_s = time.monotonic() + TOLD_S
 
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from agent.store.connect import Database
-from agent.store.schema import images, models, task_images
+from agent.store.schema import images, models, plugin_blobs, task_images
 
-_NAMING = (models, images, task_images)  # every table whose rows name blobs
+_NAMING = (models, images, task_images, plugin_blobs)  # every table whose rows name blobs
 
 
 class Blobs:
@@ -18,7 +18,9 @@ class Blobs:
         self._db = database
 
     def named(self) -> set[str]:
-        """The hashes that rows name: of models, also of those in the trash, and of images of projects and tasks."""
+        """The hashes that rows name: of models and of images of plugins, also in the trash, and of images of projects
+        and tasks.
+        """
         found = sa.union(*(sa.select(table.c.sha256) for table in _NAMING))
         with self._db.reading() as connection:
             return set(connection.execute(found).scalars())

@@ -15,13 +15,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain import FINAL, Task, TaskStatus
+from agent.domain import FINAL, LOCAL_IMAGES, Task, TaskStatus
 from agent.errors import Conflict
 from agent.store.among import among
 from agent.store.attempts import Decide, lose
 from agent.store.cluster_control import ClusterControl, require_control
 from agent.store.columns import clean, clean_or_none, from_us, from_us_or_none, now_us, to_us
-from agent.store.schema import clusters, placements, tasks
+from agent.store.schema import clusters, placements, plugins, tasks
 from agent.store.task_claims import LIVE
 from agent.store.task_rows import TASK_COLUMNS, change_task, lock_task, to_task
 
@@ -105,15 +105,21 @@ class Placements(ClusterControl):
                 for row in connection.execute(found)
             ]
 
-    def to_place(self, cluster: str, limit: int, *, hardened: bool = True) -> list[Task]:
+    def to_place(self, cluster: str, limit: int, *, hardened: bool = True, loads: bool = True) -> list[Task]:
         """Queued tasks that wait for nobody else, oldest first.
 
-        Those with `--on` wait for an agent of such a node; hardened ones for any agent, where the cluster cannot.
+        Those with `--on` wait for an agent of such a node; hardened ones for any agent, where the cluster cannot; those
+        whose image is in the artifacts only as well, where it does not load images.
         """
         may = sa.or_(tasks.c.only_for.is_(None), tasks.c.only_for == cluster)
         found = sa.select(*TASK_COLUMNS).where(
             tasks.c.status == TaskStatus.QUEUED.value, tasks.c.placement.is_(None), may
         )
+        if not loads:
+            columns = plugins.c
+            is_local = columns.image.startswith(LOCAL_IMAGES, autoescape=True)
+            only_kept = sa.and_(columns.kept_bytes.is_not(None), columns.pushed.is_(None), is_local)
+            found = found.where(tasks.c.plugin_id.not_in(sa.select(columns.id).where(only_kept)))
         with self._db.reading() as connection:
             queued = map(to_task, connection.execute(found.order_by(tasks.c.id)))
             mine = (task for task in queued if not task.options.on and (hardened or not task.options.hardened))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain import Plugin
+from agent.domain import ImageBlob, Plugin
 from agent.errors import Conflict, NotFound
 from agent.store.columns import clean, from_json, from_us, from_us_or_none, now_us, to_json
 from agent.store.connect import Database
 from agent.store.kept import Kept, stays_for, users
 from agent.store.listing import Listing, Question, Window, listed
-from agent.store.schema import plugins, tasks
+from agent.store.schema import plugin_blobs, plugins, tasks
 from agent.store.search import contains, words_of
 
 
@@ -42,7 +43,10 @@ class Plugins(Kept[Plugin]):
         content_sha256: str | None,
         node: str | None = None,
     ) -> Plugin:
-        """Add this version, or replace the version of this image and tag."""
+        """Add this version, or replace the version of this image and tag.
+
+        Where its image can be had stays known as long as `image_digest` says that the image is the same.
+        """
         now = now_us()
         said = {
             "title": clean(title),
@@ -60,8 +64,59 @@ class Plugins(Kept[Plugin]):
         }
         insert = self._db.insert(plugins).values(image=image, tag=tag, created_us=now, **said)
         put = insert.on_conflict_do_update(index_elements=["image", "tag"], set_=said).returning(*plugins.c)
+        before = sa.select(plugins).where(plugins.c.image == image, plugins.c.tag == tag).with_for_update()
         with self._db.writing() as connection:
-            return _plugin(connection.execute(put).one())
+            known = connection.execute(before).first()
+            row = connection.execute(put).one()
+            if known is not None and (image_digest is None or known.image_digest != image_digest):
+                return self._changed(connection, row.id, **_unshared(connection, row.id))
+            return _plugin(row)
+
+    # ---------------------------------------------------------------- where its image can be had
+
+    def set_pushed(self, id: int, image_digest: str, reference: str) -> Plugin:  # noqa: A002
+        """The image was pushed to a registry; `reference` names it by the registry's digest. NotFound."""
+        with self._db.writing() as connection:
+            row = self._locked(connection, id)
+            others = {} if row.image_digest == image_digest else _unshared(connection, id)
+            return self._changed(connection, id, **{**others, "image_digest": image_digest, "pushed": clean(reference)})
+
+    def set_kept(self, id: int, image_digest: str, blobs: Sequence[ImageBlob]) -> Plugin:  # noqa: A002
+        """The artifacts have the image: its config, then its layers from below. NotFound."""
+        with self._db.writing() as connection:
+            row = self._locked(connection, id)
+            others = {} if row.image_digest == image_digest else _unshared(connection, id)
+            connection.execute(sa.delete(plugin_blobs).where(plugin_blobs.c.plugin_id == id))
+            connection.execute(
+                sa.insert(plugin_blobs),
+                [
+                    {"plugin_id": id, "number": number, "sha256": blob.sha256, "size_bytes": blob.size_bytes}
+                    for number, blob in enumerate(blobs)
+                ],
+            )
+            kept_bytes = sum(blob.size_bytes for blob in blobs)
+            return self._changed(connection, id, **{**others, "image_digest": image_digest, "kept_bytes": kept_bytes})
+
+    def set_image(self, id: int, image_digest: str) -> Plugin:  # noqa: A002
+        """The image with this id is the plugin's; one that was built anew can be had at its node only. NotFound."""
+        with self._db.writing() as connection:
+            row = self._locked(connection, id)
+            others = {} if row.image_digest == image_digest else _unshared(connection, id)
+            return self._changed(connection, id, **{**others, "image_digest": image_digest})
+
+    def forget_kept(self) -> None:
+        """The artifacts keep no image of any plugin: those of a copy of this store."""
+        with self._db.writing() as connection:
+            connection.execute(sa.delete(plugin_blobs))
+            connection.execute(sa.update(plugins).values(kept_bytes=None))
+
+    def image_blobs(self, id: int) -> builtins.list[ImageBlob]:  # noqa: A002
+        """What the artifacts keep of its image: the config, then the layers from below; empty without."""
+        found = sa.select(plugin_blobs).where(plugin_blobs.c.plugin_id == id).order_by(plugin_blobs.c.number)
+        with self._db.reading() as connection:
+            return [ImageBlob(row.sha256, row.size_bytes) for row in connection.execute(found)]
+
+    # ---------------------------------------------------------------- reading
 
     def get(self, id: int) -> Plugin:  # noqa: A002
         """NotFound, also for one in the trash."""
@@ -121,6 +176,12 @@ class Plugins(Kept[Plugin]):
         return stays_for(ids, "use", f"plugin {row.id}") if ids else None
 
 
+def _unshared(connection: sa.Connection, id_: int) -> dict[str, None]:
+    """What a row says of an image that nobody else can get; the blobs that it named are named no more."""
+    connection.execute(sa.delete(plugin_blobs).where(plugin_blobs.c.plugin_id == id_))
+    return {"pushed": None, "kept_bytes": None}
+
+
 def _written(configs: Sequence[Mapping[str, Any]], schemas: Mapping[str, Any]) -> str:
     """The presets as a list; with schemas an object of both, which spares a column that few plugins need."""
     return to_json({"presets": list(configs), "schemas": schemas} if schemas else list(configs))
@@ -156,4 +217,6 @@ def _plugin(row: sa.Row[Any]) -> Plugin:
         updated_at=from_us(row.updated_us),
         deleted_at=from_us_or_none(row.deleted_us),
         node=row.node,
+        pushed=row.pushed,
+        kept_bytes=row.kept_bytes,
     )

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0013"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0014"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -73,8 +73,22 @@ plugins = Table(
     Column("updated_us", Us, nullable=False),
     Column("deleted_us", Us),  # in the trash since then; 0: given up, which `kept.py` explains
     Column("node", Text),  # the node that has its folder or its image; null: every node can get it
+    Column("pushed", Text),  # the image `image_digest` in a registry, by digest
+    Column("kept_bytes", BigInteger),  # of the image `image_digest` in the artifacts; null: it is not kept there
     UniqueConstraint("image", "tag"),
     sqlite_autoincrement=True,  # an id is never used twice, because labels, links and logs name it
+)
+
+# The images of plugins that the artifacts keep: the config of an image is number 0, its layers follow from below.
+plugin_blobs = Table(
+    "plugin_blobs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("plugin_id", ForeignKey("plugins.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    UniqueConstraint("plugin_id", "number"),
 )
 
 projects = Table(

@@ -53,9 +53,10 @@ class TaskClaims:
         `setting` is the engine of the agent's settings, for tasks that leave it to the agent. A plugin that is known by
         its image only wants docker.
         """
-        may = sa.and_(_queued(agent_id), _of_study(study_id), _fits(node, needs))
+        wanted = self._engine_wanted(setting, node)
+        may = sa.and_(_queued(agent_id), _of_study(study_id), _fits(node, needs, wanted))
         with self._db.reading() as connection:
-            return set(connection.execute(sa.select(self._engine_wanted(setting)).where(may).distinct()).scalars())
+            return set(connection.execute(sa.select(wanted).where(may).distinct()).scalars())
 
     def needs_wanted(self, agent_id: str, *, study_id: int | None = None) -> set[str]:
         """What the queued tasks need that this agent may take, each need once (`needs.py`)."""
@@ -78,10 +79,12 @@ class TaskClaims:
             engine = sa.cast(tasks.c.options, sa.JSON)["engine"].as_string()
         return sa.func.coalesce(engine, "auto")
 
-    def _engine_wanted(self, setting: str) -> sa.ColumnElement[str]:
+    def _engine_wanted(self, setting: str, node: str | None) -> sa.ColumnElement[str]:
+        """As `domain.engine_wanted`: a folder of another node is none here."""
         asked = self._engine_asked()
         engine = sa.case((asked == "auto", sa.literal(setting)), else_=asked)
-        folder = sa.select(plugins.c.folder).where(plugins.c.id == tasks.c.plugin_id).scalar_subquery()
+        here = sa.and_(plugins.c.id == tasks.c.plugin_id, sa.not_(_is_elsewhere(node)))
+        folder = sa.select(plugins.c.folder).where(here).scalar_subquery()
         return sa.case((sa.and_(engine == "auto", folder.is_(None)), sa.literal("docker")), else_=engine)
 
     def claim(
@@ -100,7 +103,7 @@ class TaskClaims:
 
         With `engines` only a task that wants one of these, see `engines_wanted`; with `study_id` only one of its tasks;
         with `needs` only a task that needs nothing, or one of these. None of the tasks in `but`. `node` is the agent's:
-        a plugin that another node has is left to that node.
+        a plugin that another node has, and whose image no other can get, is left to that node.
 
         One short exclusive transaction: of any number of agents exactly one gets a task.
         """
@@ -109,9 +112,10 @@ class TaskClaims:
             oldest = oldest.where(tasks.c.status == TaskStatus.QUEUED.value, tasks.c.id == task_id, IS_NOT_PLACED)
         else:
             oldest = oldest.where(_queued(agent_id), _of_study(study_id))
-        oldest = oldest.where(_fits(node, needs), tasks.c.id.not_in(but))
+        wanted = self._engine_wanted(setting, node)
+        oldest = oldest.where(_fits(node, needs, wanted), tasks.c.id.not_in(but))
         if engines is not None:
-            oldest = oldest.where(self._engine_wanted(setting).in_(engines))
+            oldest = oldest.where(wanted.in_(engines))
         with self._db.reading() as connection:  # most searches find nothing: writers need not wait for them
             if connection.execute(oldest).first() is None:
                 return None
@@ -207,12 +211,23 @@ def _of_study(study_id: int | None) -> sa.ColumnElement[bool]:
     return sa.true() if study_id is None else tasks.c.study_id == study_id
 
 
-def _fits(node: str | None, needs: Collection[str] | None) -> sa.ColumnElement[bool]:
-    """The tasks that a node can run: it has their plugin and what else they need. None: this is not asked."""
+def _is_elsewhere(node: str | None) -> sa.ColumnElement[bool]:
+    """The plugins that another node has."""
+    return sa.false() if node is None else sa.and_(plugins.c.node.is_not(None), plugins.c.node != node)
+
+
+def _fits(node: str | None, needs: Collection[str] | None, engine: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """The tasks that a node can run: it can have their plugin (`domain.can_have`), and has what else they need.
+
+    None: this is not asked.
+    """
     conditions: list[sa.ColumnElement[bool]] = []
     if node is not None:
-        elsewhere = sa.select(plugins.c.id).where(plugins.c.node.is_not(None), plugins.c.node != node)
-        conditions.append(tasks.c.plugin_id.not_in(elsewhere))
+        is_shared = sa.or_(plugins.c.pushed.is_not(None), plugins.c.kept_bytes.is_not(None))
+        alone = sa.select(plugins.c.id).where(_is_elsewhere(node), sa.not_(is_shared))
+        shared = sa.select(plugins.c.id).where(_is_elsewhere(node), is_shared)
+        conditions.append(tasks.c.plugin_id.not_in(alone))
+        conditions.append(sa.or_(tasks.c.plugin_id.not_in(shared), engine != "process"))
     if needs is not None:
         conditions.append(sa.or_(tasks.c.needs.is_(None), tasks.c.needs.in_(needs)))
     return sa.and_(sa.true(), *conditions)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from agent import liveness
@@ -49,6 +49,7 @@ def run_one(installation: Installation, task_id: int, shutdown: Shutdown, *, is_
         while True:
             task = patience.call(store, lambda: _claim_or_take_over(installation, presence, task_id, shutdown))
             try:
+                task = _as_here(installation, presence.node, task)
                 return run_task(task, installation, shutdown=shutdown, is_patient=is_patient)
             except Cancelled as cancelled:
                 if not cancelled.cause.waits:
@@ -102,6 +103,7 @@ def run_new(
 
         task = Patience(shutdown.wait).call(store, added, limit_s=START_LIMIT_S)
         on_added(task)
+        task = _as_here(installation, presence.node, task)
         return run_task(task, installation, shutdown=shutdown)
 
 
@@ -134,7 +136,7 @@ def run_forever(
             if task is not None:
                 with about_task(task.id):
                     log.info("task %s: taken (%s, %s)", task.id, task.type.value, task.status.value)
-                work.running[task.id] = pool.submit(run_task, task, installation, shutdown=shutdown, is_patient=True)
+                work.running[task.id] = pool.submit(work.run, task, shutdown)
             elif len(work.running) >= parallel:
                 wait(work.running.values(), timeout=LOOK_S, return_when=FIRST_COMPLETED)
             else:
@@ -213,6 +215,10 @@ class _Work:
             return False
         return task.engine is not None or len(self.running) < self._parallel
 
+    def run(self, task: Task, shutdown: Shutdown) -> Task:
+        task = _as_here(self._installation, self._presence.node, task)
+        return run_task(task, self._installation, shutdown=shutdown, is_patient=True)
+
     def settle(self) -> None:
         """Log the end of each task whose thread is done."""
         for task_id in [task_id for task_id, future in self.running.items() if future.done()]:
@@ -258,8 +264,19 @@ class _Work:
         self._conditions.refused(needs, str(given_back))
 
     def _engine_wanted(self, task: Task) -> str:
-        plugin = self._installation.store.plugins.get(task.plugin_id)
+        plugin = self._installation.store.plugins.get(task.plugin_id).on(self._presence.node)
         return engine_wanted(task.options.engine, self._installation.settings.engine, plugin)
+
+
+def _as_here(installation: Installation, node: str, task: Task) -> Task:
+    """The task as an agent of the queue runs it: what has its plugin's folder elsewhere does not become a process.
+
+    An engine that goes away between the claim and the run would make it one.
+    """
+    settings, plugin = installation.settings, installation.store.plugins.get(task.plugin_id)
+    if plugin.is_of(node) or (task.options.engine, settings.engine) != ("auto", "auto"):
+        return task
+    return replace(task, options=replace(task.options, engine="docker"))
 
 
 def _take_over(
@@ -272,7 +289,8 @@ def _take_over(
 
 def _why_not_here(installation: Installation, presence: Presence, task: Task) -> str:
     plugin, names = installation.store.plugins.get_anywhere(task.plugin_id), installation.store.nodes.names()
-    return liveness.why_not_here(task, plugin, presence.node, presence.offer, names)
+    setting = installation.settings.engine
+    return liveness.why_not_here(task, plugin, presence.node, presence.offer, names, setting)
 
 
 def _why_not(installation: Installation, presence: Presence, task: Task) -> str:

@@ -14,6 +14,7 @@ class FakeCluster:
     most_jobs = 100
     poll_s = 0.1
     hardens = True
+    loads = True
     unknown_s = 45.0
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from agent.domain import ContainerSpec, EngineInfo, ExitResult
-from agent.engines import Container, Frame, ImageInfo, KeptImage, task_of
+from agent.engines import Container, Frame, ImageInfo, KeptImage, StoredImage, task_of
 from agent.engines.usage import Usage
 
 # An act yields the plugin's output: a line or piece of stderr, or a frame. A number ends the container with that exit
@@ -123,6 +123,7 @@ class FakeEngine:
         self.act = act
         self.labels = labels or {}
         self.containers: list[FakeContainer] = []
+        self.has: set[str] = set()  # ids of images that it has
         self.usage: Callable[[], Usage | None] = lambda: None  # what a running container uses
 
     def info(self) -> EngineInfo:
@@ -130,6 +131,16 @@ class FakeEngine:
 
     def image(self, reference: str, pull: str = "missing") -> ImageInfo:
         return ImageInfo(reference, "sha256:" + "0" * 64, self.labels)
+
+    def image_here(self, digest: str, reference: str) -> ImageInfo | None:
+        return ImageInfo(digest, digest, self.labels) if digest in self.has else None
+
+    def load_image(self, image: StoredImage) -> ImageInfo:
+        for blob in image.blobs:
+            with image.open(blob.sha256) as opened:
+                image.tell(len(opened.read()))
+        self.has.add(image.digest)
+        return ImageInfo(image.digest, image.digest, self.labels)
 
     def start(self, spec: ContainerSpec) -> FakeContainer:
         for older in self.containers:

@@ -70,6 +70,8 @@ LATER = {
     f"state, submitted_us) VALUES (1, 1, 'slurm', 'sly-1-1', '77', 'ended', {US});",
     "0013": "INSERT INTO task_images (id, task_id, seq, name, step, path, sha256, size_bytes, width, height, mime, "
     f"created_us) VALUES (1, 1, 1, 'val', 0.5, 'a.png', '{SHA}', 3, 8, 6, 'image/png', {US});",
+    "0014": "UPDATE plugins SET pushed = 'host/nn-unet@sha256:1', kept_bytes = 3 WHERE id = 1; "
+    f"INSERT INTO plugin_blobs (id, plugin_id, number, sha256, size_bytes) VALUES (1, 1, 0, '{SHA}', 3);",
 }
 
 

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from agent.domain import ContainerSpec, EngineInfo
-from agent.engines import Container, ImageInfo, KeptImage
+from agent.engines import Container, ImageInfo, KeptImage, StoredImage
 from agent.engines.pod import PodEngine
 from agent.engines.pod_script import SCRIPT
 
@@ -88,6 +88,12 @@ class Pods:
 
     def image(self, reference: str, pull: str = "missing") -> ImageInfo:
         return ImageInfo(reference, digest="", labels={})
+
+    def image_here(self, digest: str, reference: str) -> ImageInfo | None:
+        return self.image(reference)
+
+    def load_image(self, image: StoredImage) -> ImageInfo:
+        return PodEngine(self._root, self._root).load_image(image)
 
     def start(self, spec: ContainerSpec) -> Container:
         for old in self.find(spec.labels, unstarted=True):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agent.liveness import SEEN_WITHIN, is_alive, process_runs, this_process, why_waiting
+from agent.domain import Plugin
+from agent.liveness import SEEN_WITHIN, is_alive, process_runs, takers, this_process, why_not_here, why_waiting
+from agent.needs import Offer
 from agent.store import AgentRow
 
 NOW, LONG_AGO = timedelta(), timedelta(hours=9)
@@ -45,6 +48,17 @@ NO_SPACE = {"waiting": {"storage": "the disk is full"}}
 
 
 HERE, THERE = {"node": "here"}, {"node": "there", "labels": {"zone": "lab"}, "gpus": 0}
+ALONE = "Plugin local/net:1 lies in a folder of node lab2"
+NO_IMAGES = "its image can be had elsewhere, but no agent there runs images"
+GIVES = "there gives its image to the other nodes"
+
+
+def made_plugin(**fields: Any) -> Plugin:
+    return Plugin(
+        id=3, title="Net", description="", type="", image="local/net", tag="1", modes=("train",), readme="", configs=(),
+        image_digest=None, content_sha256=None, created_at=datetime.now(UTC), updated_at=datetime.now(UTC),
+        **{"folder": "/net", **fields},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -55,7 +69,7 @@ HERE, THERE = {"node": "here"}, {"node": "there", "labels": {"zone": "lab"}, "gp
             {},
             "there",
             [HERE],
-            "Plugin local/net:1 lies in a folder of node lab2, and no agent of it takes tasks from the queue.",
+            f"{ALONE}, and no agent of it takes tasks from the queue; `agent plugin push 3` {GIVES}.",
         ),
         ({"on": {"zone": "lab"}}, None, [HERE, THERE], ""),
         ({"on": {"zone": "lab"}}, None, [HERE], "No agent has label zone=lab, which the task asks for."),
@@ -75,38 +89,60 @@ def test_a_queued_task_waits_for_a_node_that_has_what_it_needs(options, node, ag
     task: Any = SimpleNamespace(
         id=7, options=SimpleNamespace(**{"engine": "auto", "gpus": "auto", "on": {}, **options})
     )
-    plugin: Any = SimpleNamespace(folder="/net", node=node, reference="local/net:1")
-    assert why_waiting(rows, task, plugin, {"there": "lab2"}) == expected
+    assert why_waiting(rows, task, made_plugin(node=node), {"there": "lab2"}) == expected
 
 
-def test_a_process_of_this_node_from_before_the_machine_was_started_again_is_gone():
-    before = {**this_process(), "machine": "another-boot/pid:[1]", "node": "n"}
-    assert process_runs(before, "n") is False
-    assert process_runs(before) is None
-    assert process_runs(before, "m") is None
-    assert process_runs({**before, "host": "another"}, "n") is None  # a home that two machines share
-    assert process_runs({**this_process(), "left": True}) is False
+def agents(*infos: dict[str, Any]) -> list[AgentRow]:
+    return [AgentRow(f"a:{i}:x", "a", info, datetime.now(UTC)) for i, info in enumerate(infos)]
+
+
+def task_on(engine: str = "auto") -> Any:
+    return SimpleNamespace(id=7, options=SimpleNamespace(engine=engine, gpus="auto", on={}))
 
 
 @pytest.mark.parametrize(
-    ("asked", "folder", "agents", "expected"),
+    ("engine", "agent", "expected"),
     [
-        ("docker", "/here", [], "No agent takes tasks from the queue; start one with `agent up`."),
-        ("docker", "/here", [{"takes": "one"}], "No agent takes tasks from the queue; start one with `agent up`."),
-        ("docker", "/here", [{}], ""),
-        ("docker", "/here", [NO_DOCKER], "no engine answers"),
-        ("docker", "/here", [NO_DOCKER, {}], ""),  # the other agent can run it
-        ("docker", "/here", [{**NO_DOCKER, "takes": "one", "task": 7}], "no engine answers"),
-        ("docker", "/here", [{**NO_DOCKER, **NO_SPACE}], "the disk is full"),
-        ("process", "/here", [NO_DOCKER], ""),
-        ("auto", "/here", [NO_DOCKER], ""),
-        ("auto", "/here", [{**NO_DOCKER, "engine": "docker"}], "no engine answers"),
-        ("auto", None, [NO_DOCKER], "no engine answers"),  # known by its image only
-        ("auto", None, [{**NO_DOCKER, "engine": "process"}], ""),
+        ("auto", HERE, ""),
+        ("docker", HERE, ""),
+        ("apptainer", HERE, ""),
+        ("process", HERE, f"{ALONE}; {NO_IMAGES}."),
+        ("auto", {**HERE, "engine": "process"}, f"{ALONE}; {NO_IMAGES}."),
+        ("process", THERE, ""),
     ],
-)
-def test_a_queued_task_waits_for_what_no_agent_has(asked, folder, agents, expected):
-    rows = [AgentRow(f"a:{i}:x", "a", info, datetime.now(UTC)) for i, info in enumerate(agents)]
-    task: Any = SimpleNamespace(id=7, options=SimpleNamespace(engine=asked, gpus="auto", on={}))
-    plugin: Any = SimpleNamespace(folder=folder, node=None)
-    assert why_waiting(rows, task, plugin) == expected
+)  # fmt: skip
+def test_an_image_that_can_be_had_frees_its_tasks_from_the_node_of_the_folder(engine, agent, expected):
+    for shared in ({"pushed": "reg/net@sha256:1"}, {"kept_bytes": 5}):
+        plugin = made_plugin(node="there", **shared)
+        assert why_waiting(agents(agent), task_on(engine), plugin, {"there": "lab2"}) == expected
+        assert bool(takers(agents(agent), task_on(engine), plugin)) == (expected == "")
+
+
+def test_a_folder_of_another_node_does_not_run_as_a_process_here():
+    """The engine of the setting `auto` may be away: then the task waits for Docker here."""
+    agent = {**HERE, "waiting": {"docker": "no engine answers"}}
+    plugin = made_plugin(node="there", kept_bytes=5)
+    assert why_waiting(agents(agent), task_on(), plugin) == "no engine answers"
+    assert why_waiting(agents(agent), task_on(), made_plugin(node="here", kept_bytes=5)) == ""
+
+
+def test_kubernetes_cannot_have_an_image_that_is_in_the_artifacts_only_and_the_sentence_says_what_to_do():
+    controller = {**HERE, "takes": "cluster", "cluster": "kubernetes"}
+    kept = made_plugin(node="there", kept_bytes=5)
+    why = why_waiting(agents(controller), task_on(), kept)
+    assert "cannot pull it: set AGENT_REGISTRY to a registry and run `agent plugin push 3`" in why
+    assert why_waiting(agents(controller, HERE), task_on(), kept) == ""  # an agent of the queue loads it
+    assert why_waiting(agents(controller), task_on(), replace(kept, pushed="reg/net@sha256:1")) == ""
+    slurm = {**controller, "cluster": "slurm"}
+    assert why_waiting(agents(slurm), task_on(), kept) == ""
+
+
+def test_a_foreground_task_runs_here_when_the_image_can_be_had():
+    def here(engine: str = "auto", setting: str = "auto", **shared: Any) -> str:
+        plugin = made_plugin(node="there", **shared)
+        return why_not_here(task_on(engine), plugin, "here", lambda _: Offer(), {"there": "lab2"}, setting)
+
+    assert here() == f"{ALONE}, and this is another node"
+    assert here(kept_bytes=5) == ""
+    assert here("process", kept_bytes=5) == f"{ALONE}, and this is another node"
+    assert here("auto", "process", kept_bytes=5) == f"{ALONE}, and this is another node"

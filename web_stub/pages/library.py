@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from agent.domain import Plugin
 from agent.errors import NotFound
+from agent.fs.disk import size_text
 from web_stub.context import Web, WebDep
 from web_stub.json_response import json_response
 from web_stub.lineage import lineage_of
@@ -63,10 +64,22 @@ def plugin_page(request: Request, web: WebDep, plugin_id: int) -> Response:
         request,
         "plugin.html",
         plugin=plugin,
+        places=_places(web, plugin),
         versions=versions,
         presets=presets(plugin),
         readme=render_markdown(plugin.readme) if plugin.readme.strip() else None,
     )
+
+
+def _places(web: Web, plugin: Plugin) -> list[tuple[str, str]]:
+    """Where the image can be had: words, and what is to be copied."""
+    places = [("in a registry", plugin.pushed)] if plugin.pushed else []
+    if plugin.kept_bytes is not None:
+        places.append((f"in the artifacts ({size_text(plugin.kept_bytes)})", ""))
+    if not places and plugin.node is not None:
+        name = web.store.nodes.names().get(plugin.node, plugin.node[:8])
+        return [(f"on node {name} only; for the others:", f"agent plugin push {plugin.id}")]
+    return places
 
 
 @router.get("/plugins/{plugin_id}/forms")

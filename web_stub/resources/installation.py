@@ -26,7 +26,13 @@ class Plugin(Resource):
     configs: list[dict[str, Any]]
     config_schemas: Annotated[dict[str, Any], Field(description="of config_schema.json, by kind of task; often none")]
     image_digest: str | None
+    pushed: Annotated[str | None, Field(description="its image in a registry, by digest, from where every node pulls")]
+    kept_bytes: Annotated[int | None, Field(description="size of its image in the artifacts; null: it is not there")]
     from_folder: bool
+    node: Annotated[
+        str | None,
+        Field(description="id of the node that has its folder, or the image if it is neither pushed nor kept"),
+    ]
     deleted_at: Annotated[datetime | None, Field(description="in the trash since then")]
     created_at: datetime
     updated_at: datetime

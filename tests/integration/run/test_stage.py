@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tracemalloc
+from functools import partial
 
 import pytest
 
@@ -15,7 +16,7 @@ from agent.errors import Invalid, NotFound
 from agent.formats.task_dir import TaskDir
 from agent.recorder import Recorder
 from agent.run.cancellation import Cancelled, Cause
-from agent.run.stage import StagingProgress, stage
+from agent.run.stage import Progress, stage
 from agent.store import open_store
 from tests.support.inputs import ODD, write_model, write_project
 
@@ -260,7 +261,7 @@ def test_a_staging_that_takes_long_tells_how_far_it_is(bench, monkeypatch):
         def progress(self, *values):
             told.append(values)
 
-    bench.stage(progress=StagingProgress(Told(), bench.project.images_count).tell)
+    bench.stage(progress=partial(Progress(Told(), "Staging images").tell, total=bench.project.images_count))
 
     assert told == [("Staging images", count, 6) for count in (0, 2, 4)]
 

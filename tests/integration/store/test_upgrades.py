@@ -53,6 +53,9 @@ def test_a_store_of_an_older_release_is_brought_up_to_date_and_keeps_every_row(r
         assert (finished.archived_at, finished.deleted_at) == (None, None)
         if revision >= "0013":
             assert [(image.name, image.step) for image in store.task_images.list(1)] == [("val", 0.5)]
+        kept = [(blob.sha256, blob.size_bytes) for blob in store.plugins.image_blobs(1)]
+        assert kept == ([(SHA, 3)] if revision >= "0014" else [])
+        assert store.plugins.get(1).is_shared == (revision >= "0014")
         if revision >= "0009":
             assert [(study.name, study.task.plugin_id) for study in store.studies.list()] == [("rates", 1)]
             assert store.studies.tasks(1).keys() == {0}

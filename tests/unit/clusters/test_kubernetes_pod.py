@@ -48,6 +48,16 @@ def test_the_plugin_has_its_own_image_and_sees_its_task_folder_alone() -> None:
     assert made()["spec"]["volumes"][2]["emptyDir"] == {"medium": "Memory", "sizeLimit": str(SETTINGS.shm_bytes)}
 
 
+def test_an_image_of_one_machine_is_never_asked_of_a_registry_and_a_pushed_one_is_pulled_by_its_digest() -> None:
+    """The account `local` of a public registry is a stranger's; a node may have been given the image."""
+    for pull in ("missing", "always", "never"):
+        asked = JobRequest(7, 2, "sly-abc-7-2", TaskOptions(pull=pull), image="local/net:1")
+        assert pod(asked, SETTINGS)["spec"]["containers"][0]["imagePullPolicy"] == "Never"
+    asked = JobRequest(7, 2, "sly-abc-7-2", TaskOptions(), image="reg/net@sha256:1")
+    plugin = pod(asked, SETTINGS)["spec"]["containers"][0]
+    assert (plugin["image"], plugin["imagePullPolicy"]) == ("reg/net@sha256:1", "IfNotPresent")
+
+
 def test_no_value_of_a_setting_is_in_the_pod_and_the_secret_has_what_a_node_needs() -> None:
     assert "secret@db" not in json.dumps(made())
     data = secret("sly-abc-7-2", SETTINGS, {"AWS_SECRET_ACCESS_KEY": "k", "AWS_PROFILE": "p", "PATH": "/bin"})

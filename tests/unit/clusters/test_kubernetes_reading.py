@@ -143,6 +143,13 @@ def test_what_keeps_a_container_from_starting_is_told_and_after_a_while_it_is_th
     assert why == "the image of its container plugin cannot be had: no such image"
     assert (read_pod(image, why=why).state, read_pod(image, why=why).why) == (JobState.WAITING, why)
     assert read_pod(image, why=why, is_stuck=True).how is How.NO_IMAGE
+    assert not is_hopeless(image)
+    local = pod(RUNS, waits("ErrImageNeverPull", "it is not present"), phase="Pending")
+    local["spec"] = {**local.get("spec", {}), "containers": [{"name": "plugin", "image": "local/net:1"}]}
+    assert is_hopeless(local)
+    assert "it is not present; images of local/ stay on the machine that built them: set AGENT_REGISTRY" in (
+        obstacle(local) or ""
+    )
     broken = pod(RUNS, waits("RunContainerError", "exec: /bin/sh: no such file"))
     assert read_pod(broken, why=obstacle(broken), is_stuck=True).how is How.FAILED
     for not_its_fault in (
