@@ -107,7 +107,7 @@ def _keep(
         sizes: dict[str, int] = {}
 
         def take(layer: IO[bytes], sizes: dict[str, int] = sizes) -> str:
-            with artifacts.writer(what="layer of an image") as out:
+            with artifacts.writer(what="layer") as out:
                 while data := layer.read(CHUNK_BYTES):
                     out.write(data)
             sizes[out.blob.sha256] = out.blob.size_bytes
