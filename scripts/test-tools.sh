@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install the tools that only tests need: a headless Chromium for the pages, docker-compose for the compose file, nginx for
-# the pages behind a proxy, Slurm for tasks on a cluster. They are installed as root on Debian only. Elsewhere the script
-# names the missing tools, and the tests that need them are skipped.
+# the pages behind a proxy, Slurm for tasks on a cluster, a registry for images of plugins. They are installed as root on
+# Debian only. Elsewhere the script names the missing tools, and the tests that need them are skipped.
 set -euo pipefail
 
 missing=()
@@ -11,6 +11,7 @@ for name in chromium-headless-shell chromium chromium-browser google-chrome; do 
 [ -n "$chromium" ] || missing+=(chromium-headless-shell)
 command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || missing+=(docker-compose)
 command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || { missing+=(nginx) && services+=(nginx); }
+command -v docker-registry >/dev/null || { missing+=(docker-registry) && services+=(docker-registry); }
 if ! PATH=$PATH:/usr/sbin command -v slurmd munged sbatch >/dev/null; then # where one of them is, the machine may be a cluster's
   missing+=(slurm-wlm munge) && services+=(munge slurmd slurmctld)
 fi

@@ -31,7 +31,12 @@ INSPECT_S = 600.0  # a SIF on a shared disk that is asked for the first time
 _OF = "~"  # after an image's name, which holds none: of what belongs to the image
 
 # In every sandbox, by each build anew.
-_MADE_BY_BUILDS = frozenset({".singularity.d", "dev", "etc/hosts", "etc/resolv.conf"})
+_MADE_BY_BUILDS = frozenset(
+    {
+        ".singularity.d", ".exec", ".run", ".shell", ".test", "environment", "singularity", "dev", "etc/hosts",
+        "etc/resolv.conf",
+    }
+)  # fmt: skip
 
 
 def ask(command: Sequence[str], *, within_s: float | None = None, **where: Any) -> subprocess.CompletedProcess[str]:

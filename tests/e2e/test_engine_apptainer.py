@@ -10,15 +10,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 from uuid import uuid4
 
 import psutil
 import pytest
 
 from agent.artifacts import open_artifacts
-from agent.domain import ContainerSpec, Hardening, Mount, TaskStatus
+from agent.domain import ContainerSpec, Hardening, ImageBlob, Mount, TaskStatus
+from agent.engines import StoredImage
 from agent.engines.apptainer import ApptainerEngine
 from agent.engines.apptainer_command import image_name
+from agent.engines.docker import DockerEngine
+from agent.engines.docker_images import save_image
 from agent.errors import CouldNotStart, EngineUnavailable, ImageNotFound
 from agent.installation import Installation
 from agent.settings import Settings
@@ -271,9 +275,67 @@ def test_an_image_of_a_registry_is_got_once_for_all_and_again_where_it_is_asked_
         engines[0].image(reference, pull="always")
         assert {place.read_text() for place in folder.glob("*/content")} == {"second", "of a longer name"}
 
+        pushed = f"{registry.address}/team/net@{registry.digest('team/net', '1.0')}"
+        registry.put("team/net", "1.0", "third", {})
+        assert engines[0].image(pushed).reference == pushed
+        assert (folder / image_name(pushed) / "content").read_text() == "second"
+
         with pytest.raises(ImageNotFound, match=r"could not get the image .*team/none:1.*check its name and the net"):
             engines[0].image(f"{registry.address}/team/none:1")
         assert not list(folder.glob("*.new"))
+
+
+def stored_image(engine: DockerEngine, folder: Path) -> StoredImage:
+    """The counted plugin's image, kept in artifacts as `agent plugin push` keeps it."""
+    artifacts, blobs = open_artifacts(str(folder)), []
+
+    def take(content: IO[bytes]) -> str:
+        with artifacts.writer() as out:
+            while data := content.read(1 << 20):
+                out.write(data)
+        return out.blob.sha256
+
+    parts = save_image(engine, engine.image(IMAGE, "never").digest, take)
+    config = artifacts.put_bytes(parts.config)
+    blobs = [ImageBlob(sha256, artifacts.size(sha256)) for sha256 in (config.sha256, *parts.layers)]
+    return StoredImage(
+        IMAGE, blobs, lambda sha256: artifacts.open(sha256, verify=True),
+        lambda sha256, dest: artifacts.place(sha256, dest, "shared"),
+    )  # fmt: skip
+
+
+def test_an_image_of_the_artifacts_becomes_a_sandbox_once(
+    path: str, images: Path, docker_engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", path)
+    monkeypatch.setenv("APPTAINER_CACHEDIR", str(tmp_path / "cache"))
+    image = stored_image(docker_engine, tmp_path / "artifacts")
+    alone = ApptainerEngine(tmp_path / "state", None)
+    folder = tmp_path / "state" / "images"
+    assert alone.image_here(image.digest, IMAGE) is None
+
+    def refuse(sha256: str, dest: Path) -> None:
+        raise ImageNotFound("a layer is damaged")
+
+    with pytest.raises(ImageNotFound, match="a layer is damaged"):
+        alone.load_image(replace(image, place=refuse))
+    assert [entry.name for entry in folder.iterdir() if not entry.name.endswith(".lock")] == []
+
+    told: list[int] = []
+    loaded = alone.load_image(replace(image, tell=told.append))
+    assert sum(told) == image.size_bytes
+    assert loaded.labels["VERSION"] == IMAGE
+    assert loaded.digest == ApptainerEngine(tmp_path / "other", images).image(IMAGE).digest  # as a person makes it
+    assert alone.image_here(image.digest, IMAGE) == loaded
+    assert (folder / image_name(loaded.reference) / "workdir" / "src" / "train.py").is_file()
+    assert not list(folder.glob("*.new*"))
+    changed = os.lstat((folder / image_name(loaded.reference)).resolve()).st_ctime_ns
+    alone.load_image(image)  # of two tasks that want it, one makes it
+    assert os.lstat((folder / image_name(loaded.reference)).resolve()).st_ctime_ns == changed
+
+    persons = ApptainerEngine(tmp_path / "other", images).image_here(image.digest, IMAGE)
+    assert persons is not None
+    assert persons.reference == IMAGE  # what a person has put there comes first
 
 
 # ---------------------------------------------------------------- a whole task

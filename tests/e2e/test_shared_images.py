@@ -82,7 +82,7 @@ class Lab:
         return node.json("submit-train", *args, "--set", "epochs=1", code=code)
 
     def image_id(self, name: str) -> str:
-        return str(self.engine.client.api.inspect_image(name)["Id"])  # type: ignore[no-untyped-call]
+        return str(self.engine.client.api.inspect_image(name)["Id"])
 
     def has(self, name: str) -> bool:
         try:
@@ -94,7 +94,7 @@ class Lab:
         """Every image of the plugin, whatever it is called."""
         for image in self.engine.client.images.list(filters={"label": "VERSION"}, all=True):
             if self.name in image.labels.get("VERSION", ""):
-                self.engine.client.images.remove(image.id, force=True)
+                self.engine.client.images.remove(str(image.id), force=True)
 
     def change(self) -> None:
         with (self.plugin_folder / "src" / "train.py").open("a") as file:
@@ -209,14 +209,14 @@ def test_an_image_that_was_built_before_there_was_a_registry_is_pushed_under_its
     lab.build(lab.node("a"))
     a = lab.node("a")
     a.run("plugin", "add", f"local/{lab.name}:0.1.0")
-    names = lab.engine.client.api.inspect_image(f"local/{lab.name}:0.1.0")["RepoTags"]  # type: ignore[no-untyped-call]
+    names = lab.engine.client.api.inspect_image(f"local/{lab.name}:0.1.0")["RepoTags"]
 
     lab.node("a", AGENT_REGISTRY=f"{registry.name}/team").run("plugin", "push", lab.name.join(("local/", ":0.1.0")))
     plugin = lab.plugin()
     assert (plugin.image, (plugin.pushed or "").partition("@")[0]) == (
         f"local/{lab.name}", f"{registry.name}/team/{lab.name}",
     )  # fmt: skip
-    after = lab.engine.client.api.inspect_image(f"local/{lab.name}:0.1.0")["RepoTags"]  # type: ignore[no-untyped-call]
+    after = lab.engine.client.api.inspect_image(f"local/{lab.name}:0.1.0")["RepoTags"]
     assert after == names  # it is called what it was called
     lab.remove_images()
     assert lab.train(lab.node("b"))["status"] == "finished"

@@ -81,6 +81,9 @@ class Registry:
         self._blobs |= {f"/v2/{name}/blobs/{_digest(blob)}": blob for blob in (layer, config)}
         return f"{self.address}/{name}:{tag}"
 
+    def digest(self, name: str, tag: str) -> str:
+        return _digest(self._manifests[f"/v2/{name}/manifests/{tag}"])
+
     def answer(self, path: str) -> tuple[int, str, bytes]:
         if path in self._manifests:
             self.asked += 1
