@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from agent.domain import NewModel, Provenance
+from agent.domain import ImageBlob, NewModel, Provenance
 from agent.errors import StoreBusy
 from tests.support.demo_store import new_task, start, state_tar, train
 from tests.support.web_server import TOKEN
@@ -142,3 +142,30 @@ def test_an_agent_that_reported_is_counted(site, person):
     site.store.agents.beat("a-1", "workbench", {})
 
     assert first_of(person.get("/tasks/new"))["agents"] == 1
+
+
+def test_the_page_of_a_plugin_and_the_api_say_where_its_image_can_be_had(site, person):
+    store, id_ = site.store, site.library.plugin_id
+
+    def page() -> str:
+        return " ".join(person.get(f"/plugins/{id_}").text.split())
+
+    def told() -> tuple[object, ...]:
+        said = person.get(f"/api/plugins/{id_}").json()
+        return said["image_digest"], said["pushed"], said["kept_bytes"], said["node"]
+
+    plugin = store.plugins.get(id_)
+    assert "Can be had" not in page()  # wherever its name leads
+    store.nodes.put("n1", "lab <1>")
+    store.plugins.put(
+        title=plugin.title, description="", type="", image=plugin.image, tag=plugin.tag, modes=["train"], readme="",
+        configs=[], image_digest=None, folder="/net", content_sha256=None, node="n1",
+    )  # fmt: skip
+    assert f'on node lab &lt;1&gt; only; for the others: <span class="mono">agent plugin push {id_}</span>' in page()
+    assert told() == (None, None, None, "n1")
+
+    store.plugins.set_kept(id_, "sha256:1", [ImageBlob("a" * 64, 3 << 20)])
+    assert "in the artifacts (3.0 MiB)" in page()
+    store.plugins.set_pushed(id_, "sha256:1", "reg/net@sha256:9")
+    assert 'in a registry <span class="mono">reg/net@sha256:9</span>' in page()
+    assert told() == ("sha256:1", "reg/net@sha256:9", 3 << 20, "n1")
