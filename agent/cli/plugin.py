@@ -18,6 +18,7 @@ from agent.fs.paths import given_path
 from agent.installation import node_of
 
 if TYPE_CHECKING:
+    from agent.domain import Plugin
     from agent.installation import Installation
     from agent.settings import Settings
 
@@ -67,12 +68,16 @@ def _is_folder(reference: str) -> bool:
 def list_(json: Json = False) -> None:
     """The plugins this installation knows."""
     with open_installation() as installation:
-        found = installation.store.plugins.list()
+        found, names = installation.store.plugins.list(), installation.store.nodes.names()
     if json:
         show.as_json(found)
         return
-    rows = ((p.id, p.title, p.reference, ", ".join(p.modes), len(p.configs), p.folder) for p in found)
-    columns = ("ID", "TITLE", "IMAGE", "MODES", "PRESETS", "FOLDER")
+
+    def node(plugin: Plugin) -> str:
+        return "all" if plugin.is_shared or plugin.node is None else names.get(plugin.node, plugin.node[:8])
+
+    rows = ((p.id, p.title, p.reference, ", ".join(p.modes), len(p.configs), node(p), p.folder) for p in found)
+    columns = ("ID", "TITLE", "IMAGE", "MODES", "PRESETS", "NODES", "FOLDER")
     show.table(columns, rows, empty="No plugins yet; add one with `agent plugin add IMAGE_OR_FOLDER`.")
 
 
@@ -166,9 +171,10 @@ def _share_build(
     from agent.store import is_made
 
     if not pushes(settings, registry, asked):
-        if is_made(settings.store):
-            with open_installation() as installation:
-                _tell_of_older(installation, reference)
+        with suppress(AgentError):  # a store that does not answer is no matter of the build
+            if is_made(settings.store):
+                with open_installation() as installation:
+                    _tell_of_older(installation, reference)
         return None
     try:
         with open_installation() as installation:
@@ -187,14 +193,13 @@ def _share_build(
 
 def _tell_of_older(installation: Installation, reference: str) -> None:
     """Tasks run what was pushed before: a new build of the same name changes nothing until it is pushed."""
-    with suppress(AgentError):
-        plugin = installation.store.plugins.find(reference)
-        if plugin.is_shared:
-            show.err.print(
-                f"note: tasks go on with the image of {reference} that was pushed before; "
-                f"`agent plugin push {plugin.id}` gives them this one",
-                markup=False,
-            )
+    plugin = installation.store.plugins.find(reference)
+    if plugin.is_shared:
+        show.err.print(
+            f"note: tasks go on with the image of {reference} that was pushed before; "
+            f"`agent plugin push {plugin.id}` gives them this one",
+            markup=False,
+        )
 
 
 add_care(app, "plugin")

@@ -58,7 +58,7 @@ class StoredImage:
 
     @property
     def size_bytes(self) -> int:
-        return sum(blob.size_bytes for blob in self.blobs)
+        return sum(blob.size_bytes for blob in set(self.blobs))  # an image may have the same layer twice
 
     @property
     def own_name(self) -> str:

@@ -41,6 +41,7 @@ def plan(new: NewTask, installation: Installation, info: EngineInfo) -> Plan:
         engine=info,
         settings=installation.settings,
         data_read_only=info.can_mount_over and not new.options.writable_data,
+        image=(plugin.pushed or plugin.image_digest or "") if plugin.is_shared else "",
     )
     said = remarks(task, info, installation.settings)
     return Plan(_layout(new, installation), dict(new.config), info.name, as_json(spec), said)

@@ -94,7 +94,7 @@ class Plugins(Kept[Plugin]):
                     for number, blob in enumerate(blobs)
                 ],
             )
-            kept_bytes = sum(blob.size_bytes for blob in blobs)
+            kept_bytes = sum(blob.size_bytes for blob in set(blobs))  # an image may have the same layer twice
             return self._changed(connection, id, **{**others, "image_digest": image_digest, "kept_bytes": kept_bytes})
 
     def set_image(self, id: int, image_digest: str) -> Plugin:  # noqa: A002

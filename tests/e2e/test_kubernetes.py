@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,17 +22,21 @@ from agent.clusters.kubernetes import Kubernetes
 from agent.clusters.kubernetes_check import check_kubernetes
 from agent.doctor.finding import Verdict
 from agent.domain import Task, TaskStatus
+from agent.engines.docker import DockerEngine
 from agent.events.model import Stream
 from agent.installation import Installation
+from agent.liveness import agents_alive, why_waiting
 from agent.settings import Settings
 from agent.store import open_store
 from tests.chaos.audit import audit
+from tests.e2e.conftest import _absent
 from tests.support import s3_server
 from tests.support.fleet import MANIFESTS, Fleet, make_namespace
 from tests.support.gate import gate
 from tests.support.inputs import COUNTED, ODD, ROOT, Cli, write_model, write_project
 from tests.support.kubernetes_cluster import KubernetesCluster, running_kubernetes
 from tests.support.postgres import PostgresServer, running_postgres
+from tests.support.registry import running_registry, why_no_registry
 
 pytestmark = [pytest.mark.timeout(280), pytest.mark.docker]
 
@@ -204,6 +211,45 @@ def test_a_plugin_without_memory_and_an_image_that_nobody_has_end_with_a_true_se
     assert (ended[0].status, ended[0].reason) == (TaskStatus.ERROR, "out_of_memory"), ended[0]
     assert (ended[1].status, ended[1].reason) == (TaskStatus.ERROR, "image_not_found"), ended[1]
     assert "the image of its container plugin cannot be had" in (ended[1].message or "")
+    assert "set AGENT_REGISTRY there to a registry" in (ended[1].message or "")
+
+
+def test_an_image_in_the_artifacts_waits_with_the_remedy_and_a_pushed_one_is_pulled_by_its_digest(
+    fleet: Fleet, base_image: str, docker_engine: DockerEngine, tmp_path: Path
+) -> None:
+    if fleet.cluster.folder is None:
+        pytest.skip("nodes of other clusters do not reach a registry on this machine without more")
+    if why := why_no_registry():
+        _absent(why)
+    folder = tmp_path / "plugin"
+    shutil.copytree(COUNTED, folder)
+    (folder / "VERSION").write_text(name := f"nn-pods-{uuid.uuid4().hex[:8]}:0.1.0")
+    settings = fleet.installation.settings
+    builder = Cli(tmp_path / "builder", {
+        "AGENT_STORE_URL": settings.store_url,
+        "AGENT_ARTIFACTS_URL": settings.artifacts_url,
+        "AGENT_ARTIFACTS_ENDPOINT": settings.artifacts_endpoint,
+    })  # fmt: skip
+    try:
+        builder.run("build", folder, "--base", f"base-py={base_image}", "--push")
+        plugin = fleet.inputs[str(folder)] = fleet.store.plugins.find(f"local/{name}")
+        assert plugin.kept_bytes
+        task, other = fleet.queue(*SHORT, plugin=folder), fleet.queue(*SHORT)
+        with running_registry(tmp_path / "registry") as registry, fleet.controller():
+            fleet.ends(other)  # which came later
+            assert fleet.store.placements.of_task(task.id) == []
+            why = why_waiting(agents_alive(fleet.store), task, plugin)
+            assert f"set AGENT_REGISTRY to a registry and run `agent plugin push {plugin.id}`" in why
+
+            pusher = replace(builder, env={**builder.env, "AGENT_REGISTRY": registry.name})
+            pushed = pusher.run("plugin", "push", plugin.id).stdout.strip()
+            assert pushed.startswith(f"{registry.name}/{name.partition(':')[0]}@sha256:")
+            ended = fleet.ends(task)
+            fleet.is_clean()
+        assert ended.status is TaskStatus.FINISHED, fleet.state()
+        assert audit(fleet.installation, []) == []
+    finally:
+        docker_engine.remove_image(f"local/{name}")
 
 
 def test_a_pod_that_is_deleted_keeps_what_was_saved_and_its_task_says_so(fleet: Fleet) -> None:

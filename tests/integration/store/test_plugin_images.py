@@ -36,7 +36,7 @@ def test_an_image_is_known_by_its_id_and_another_image_takes_its_places_away(sto
     kept = store.plugins.set_kept(plugin.id, "sha256:1", [CONFIG, LAYER, LAYER])
 
     assert (pushed.pushed, pushed.kept_bytes, pushed.is_shared) == ("reg/mine@sha256:9", None, True)
-    assert (kept.pushed, kept.kept_bytes, kept.image_digest) == ("reg/mine@sha256:9", 2010, "sha256:1")
+    assert (kept.pushed, kept.kept_bytes, kept.image_digest) == ("reg/mine@sha256:9", 1010, "sha256:1")
     assert store.plugins.image_blobs(plugin.id) == [CONFIG, LAYER, LAYER]
     assert put(store, image_digest="sha256:1", title="Same image").pushed == "reg/mine@sha256:9"
     assert put(store, image_digest="sha256:2").is_shared is False
