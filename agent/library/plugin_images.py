@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import IO, TYPE_CHECKING
 
 from agent.domain import LOCAL_IMAGES, ImageBlob, Plugin
-from agent.errors import Conflict, ImageNotFound, StorageFailed
+from agent.errors import Conflict, ImageNotFound, NotFound, StorageFailed
 from agent.formats.image_archive import CHUNK_BYTES, ImageParts
 from agent.fs.disk import size_text
 from agent.library.plugins import add_plugin_image
@@ -103,6 +103,10 @@ def _keep(
     from agent.engines.docker_images import save_image  # late, as above
 
     on_line(f"keeping the image of {plugin.reference} in the artifacts\n")
+    known = {blob.sha256: blob.size_bytes for blob in store.plugins.image_blobs(plugin.id)}
+    if known and _are_whole(artifacts, known, may_delete=True):
+        on_line("it is kept there already\n")
+        return plugin
     for attempt in range(_SAVES):
         sizes: dict[str, int] = {}
 
@@ -128,14 +132,14 @@ def _keep(
 def _are_whole(artifacts: Artifacts, sizes: dict[str, int], *, may_delete: bool) -> bool:
     """Whether the artifacts have each blob as its hash says: one may have been there before, and be damaged.
 
-    `may_delete`: such a blob is deleted, to be put again; else StorageFailed.
+    `may_delete`: such a blob is deleted, to be put again; else StorageFailed, NotFound.
     """
     whole = True
     for sha256 in sizes:
         try:
             artifacts.open(sha256, verify=True).close()
-        except StorageFailed as error:
-            if not may_delete or error.reason != StorageFailed.reason:
+        except (NotFound, StorageFailed) as error:
+            if not may_delete or error.reason not in (NotFound.reason, StorageFailed.reason):
                 raise
             artifacts.delete(sha256)
             whole = False

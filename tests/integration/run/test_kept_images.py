@@ -171,7 +171,20 @@ def test_an_image_whose_layers_are_gone_says_so_and_the_doctor_too(installation:
     assert "plugin push" in finding.remedy
 
 
-def test_artifacts_that_refuse_keep_the_record_as_it_was(
+def test_what_is_kept_already_is_looked_at_and_not_asked_of_the_engine_again(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saving = Saving(BELOW, ABOVE)
+    first = keep(installation, saving)
+    with monkeypatch.context() as patched:
+        patched.setattr("agent.engines.docker_images.save_image", None)
+        assert keep(installation, saving).kept_bytes == first.kept_bytes
+    artifacts_of(installation).delete(sha(BELOW))
+    keep(installation, saving)
+    artifacts_of(installation).open(sha(BELOW), verify=True).close()
+
+
+def test_artifacts_that_refuse_leave_a_record_that_promises_nothing(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = keep(installation, Saving(BELOW, ABOVE))
@@ -182,8 +195,9 @@ def test_artifacts_that_refuse_keep_the_record_as_it_was(
     with monkeypatch.context() as patched:
         patched.setattr(LocalArtifacts, "writer", refuse)
         with pytest.raises(StorageFailed, match="refuse"):
-            keep(installation, Saving(BELOW, ABOVE))
-    assert installation.store.plugins.get(before.id) == before
+            keep(installation, Saving(BELOW, CHANGED))
+    after = installation.store.plugins.get(before.id)
+    assert (after.is_shared, installation.store.plugins.image_blobs(before.id)) == (False, [])  # it was built anew
 
 
 def test_a_stop_ends_a_load_at_its_next_piece(

@@ -286,7 +286,7 @@ def test_a_stop_of_a_task_whose_engine_is_away_ends_it(machine: Machine) -> None
 def test_a_plugin_known_by_its_image_waits_for_docker_where_others_run_as_processes(machine: Machine) -> None:
     machine.is_away = True
     known = asdict(machine.store.plugins.get(machine.plugin.id))
-    for name in ("id", "created_at", "updated_at", "deleted_at"):
+    for name in ("id", "created_at", "updated_at", "deleted_at", "pushed", "kept_bytes"):
         del known[name]
     image_only = machine.store.plugins.put(**{**known, "image": "nowhere/nn", "folder": None})
     waits = machine.queue("auto", plugin=image_only)
