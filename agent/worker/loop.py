@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent import liveness
@@ -49,7 +50,7 @@ def run_one(installation: Installation, task_id: int, shutdown: Shutdown, *, is_
         while True:
             task = patience.call(store, lambda: _claim_or_take_over(installation, presence, task_id, shutdown))
             try:
-                task = _as_here(installation, presence.node, task)
+                task = patience.call(store, partial(_as_here, installation, presence.node, task))
                 return run_task(task, installation, shutdown=shutdown, is_patient=is_patient)
             except Cancelled as cancelled:
                 if not cancelled.cause.waits:
@@ -95,15 +96,15 @@ def run_new(
     Gives the task as it ended. Raises as `run_task`.
     """
     with alive(installation, takes="one") as presence:
-        store = installation.store
+        store, patience = installation.store, Patience(shutdown.wait)
 
         def added() -> Task:  # an attempt before may have added it, its answer lost
             held = store.tasks.held_by(presence.id)
             return held[0] if held else store.tasks.add(submission, agent_id=presence.id, node=presence.node)
 
-        task = Patience(shutdown.wait).call(store, added, limit_s=START_LIMIT_S)
+        task = patience.call(store, added, limit_s=START_LIMIT_S)
         on_added(task)
-        task = _as_here(installation, presence.node, task)
+        task = patience.call(store, partial(_as_here, installation, presence.node, task))
         return run_task(task, installation, shutdown=shutdown)
 
 

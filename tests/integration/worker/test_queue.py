@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import pytest
 
 from agent import library
 from agent.artifacts import open_artifacts
-from agent.domain import Task, TaskStatus
+from agent.domain import ImageBlob, Task, TaskStatus
 from agent.engines import ImageInfo
 from agent.engines.apptainer_command import image_name
 from agent.engines.open import open_engine
@@ -283,12 +283,39 @@ def test_a_stop_of_a_task_whose_engine_is_away_ends_it(machine: Machine) -> None
     assert (ended.status, ended.reason) == (TaskStatus.STOPPED, "stopped_by_user")
 
 
+def known(machine: Machine) -> dict[str, Any]:
+    """The plugin as arguments of `put`."""
+    fields = asdict(machine.store.plugins.get(machine.plugin.id))
+    others = ("id", "created_at", "updated_at", "deleted_at", "pushed", "kept_bytes")
+    return {name: value for name, value in fields.items() if name not in others}
+
+
+def test_a_folder_of_another_node_never_runs_as_a_process_also_when_docker_goes_after_the_claim(
+    machine: Machine,
+) -> None:
+    """The image of the plugin can be had here, its folder cannot."""
+    fields = {**known(machine), "image": "local/far", "node": "another node", "image_digest": "sha256:1"}
+    far = machine.store.plugins.put(**fields)
+    machine.store.plugins.set_kept(far.id, "sha256:1", [ImageBlob("a" * 64, 1)])
+    machine.docker.has = {"sha256:1"}
+    task = machine.queue("auto", plugin=far)
+    opened = machine.open_engine
+
+    def goes_after_the_claim(name: str, settings: Settings) -> Any:
+        machine.is_away = machine.store.tasks.get(task.id).status is not TaskStatus.QUEUED and machine.opened < 5
+        return opened(name, settings)
+
+    machine.installation = replace(machine.installation, open_engine=goes_after_the_claim)
+    with machine.agent():
+        ended = machine.ends(task)
+    assert (ended.status, ended.engine) == (TaskStatus.FINISHED, "docker")
+    assert machine.opened >= 5
+    assert [container.spec.image for container in machine.docker.containers] == ["sha256:1"]
+
+
 def test_a_plugin_known_by_its_image_waits_for_docker_where_others_run_as_processes(machine: Machine) -> None:
     machine.is_away = True
-    known = asdict(machine.store.plugins.get(machine.plugin.id))
-    for name in ("id", "created_at", "updated_at", "deleted_at", "pushed", "kept_bytes"):
-        del known[name]
-    image_only = machine.store.plugins.put(**{**known, "image": "nowhere/nn", "folder": None})
+    image_only = machine.store.plugins.put(**{**known(machine), "image": "nowhere/nn", "folder": None})
     waits = machine.queue("auto", plugin=image_only)
     runs = machine.queue("auto")
     with machine.agent():
