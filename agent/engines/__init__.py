@@ -44,7 +44,10 @@ class KeptImage:
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """An image that an engine can load: `blobs` are its config and then its layers from below (`image_archive.py`)."""
+    """An image that an engine can load: `blobs` are its config and then its layers from below.
+
+    `agent/formats/image_archive.py` says what they hold.
+    """
 
     reference: str  # of its plugin
     blobs: Sequence[ImageBlob]
