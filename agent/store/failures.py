@@ -73,15 +73,25 @@ def _postgres(error: BaseException | None, name: str) -> AgentError | None:  # n
         return DiskFull(f"The disk of the database {name} is full. Free some space and try again.")
     if state == "25006":
         return StorageFailed(f"The database {name} is read-only. Choose another AGENT_STORE_URL.")
-    if state is None and type(error).__name__ in ("OperationalError", "InterfaceError"):
+    if state is None and _is_of_the_connection(error):
         if _REFUSALS.search(str(error)):
             return StorageFailed(f"The database {name} refused ({words}). Check the URL and the server's rules.")
         return StoreAway(f"The database {name} does not answer ({words}). Check that it runs and the URL.")
     if state and (state[:2] == "08" or state in _AWAY):
         return StoreAway(f"The database {name} does not answer ({words}). Try again when it runs.")
-    if state and state[:2] in ("28", "3D", "53", "57"):  # login, no such database, resources
+    if state and state[:2] in ("28", "3D", "53", "57", "58", "XX"):  # login, no such database, resources, its own fault
         return StorageFailed(f"The database {name} refused ({words}). Check that it runs and the URL.")
     return None
+
+
+def _is_of_the_connection(error: BaseException | None) -> bool:
+    """Of an error without an SQLSTATE, which no server has said: the client has lost the server, or never found it.
+
+    The driver has classes below these for some of them, as ConnectionTimeout. One that is no more than a DatabaseError
+    is an answer without a word, of a connection that was cut.
+    """
+    names = [kind.__name__ for kind in type(error).__mro__]
+    return names[0] == "DatabaseError" or not {"OperationalError", "InterfaceError"}.isdisjoint(names)
 
 
 # Lock not available, deadlock, serialization; a query that somebody or a limit of time cancelled.

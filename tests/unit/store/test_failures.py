@@ -18,8 +18,18 @@ class InterfaceError(OperationalError):
     pass
 
 
-class ProgrammingError(OperationalError):
-    pass
+class ConnectionTimeout(OperationalError):
+    """As the driver has it: below the error that it is."""
+
+
+class DatabaseError(Exception):
+    sqlstate: str | None = None
+
+
+class ProgrammingError(DatabaseError):
+    def __init__(self, words: str, sqlstate: str | None = None) -> None:
+        super().__init__(words)
+        self.sqlstate = sqlstate
 
 
 def meaning(error: Exception) -> AgentError | None:
@@ -52,8 +62,8 @@ def test_a_server_that_ends_starts_or_has_no_connection_left_is_away(state: str)
         "",
     ],
 )
-@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
-def test_a_connection_that_was_not_made_or_was_cut_is_an_absence(kind: type[OperationalError], words: str) -> None:
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError, ConnectionTimeout, DatabaseError])
+def test_a_connection_that_was_not_made_or_was_cut_is_an_absence(kind: type[Exception], words: str) -> None:
     assert type(meaning(kind(words))) is StoreAway
 
 
@@ -90,3 +100,10 @@ def test_other_states_keep_their_meaning(state: str, kind: type[AgentError]) -> 
 def test_a_mistake_of_ours_has_no_sentence() -> None:
     assert meaning(ProgrammingError("syntax error", "42601")) is None
     assert meaning(ProgrammingError("relation does not exist", "42P01")) is None
+
+
+@pytest.mark.parametrize("state", ["58030", "58P01", "XX000", "XX001"])
+def test_a_fault_of_the_server_itself_is_told_and_no_mistake_of_ours(state: str) -> None:
+    said = meaning(OperationalError("could not read block 7", state))
+    assert type(said) is StorageFailed
+    assert "could not read block 7" in str(said)
