@@ -57,6 +57,8 @@ def log_to_stderr(level: str, log_format: LogFormat) -> None:
     handler.addFilter(_name_task)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # A controller asks Kubernetes every few seconds, and its client would write a line each time.
+    logging.getLogger("httpx2").setLevel(level.upper() if level == "debug" else logging.WARNING)
 
 
 def may_be_written(record: logging.LogRecord) -> bool:

@@ -13,6 +13,7 @@ from agent.logs import (
     ThinningHandler,
     _name_task,
     about_task,
+    log_to_stderr,
     may_be_written,
     only_ours,
 )
@@ -145,3 +146,18 @@ def test_libraries_that_would_tell_secrets_are_not_heard_in_a_block():
         assert may_be_written(record("mine"))
         assert not may_be_written(theirs)
     assert may_be_written(theirs)
+
+
+def test_a_client_that_tells_of_each_request_is_heard_by_those_who_debug_only():
+    root, client = logging.getLogger(), logging.getLogger("httpx2")
+    before = root.handlers[:], root.level, client.level
+    try:
+        log_to_stderr("info", "text")
+        assert not client.isEnabledFor(logging.INFO)
+        assert client.isEnabledFor(logging.WARNING)
+        log_to_stderr("debug", "text")
+        assert client.isEnabledFor(logging.INFO)
+    finally:
+        root.handlers, level, client_level = before[0], before[1], before[2]
+        root.setLevel(level)
+        client.setLevel(client_level)
