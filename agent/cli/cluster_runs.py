@@ -20,7 +20,7 @@ def place_on(name: str) -> None:
     from agent.clusters.control import run_cluster
     from agent.clusters.open import open_cluster
 
-    with open_installation() as installation, interruptible(leaves=True) as shutdown:
+    with open_installation(waits=True) as installation, interruptible(leaves=True) as shutdown:
         settings = installation.settings
         log_to_stderr(settings.log_level, settings.log_format)
         with closing(open_cluster(name, settings)) as cluster:

@@ -17,6 +17,7 @@ from agent.clusters.controller import Controller
 from agent.controllers import has_died, held
 from agent.errors import Conflict, StorageFailed
 from agent.liveness import this_process
+from agent.patience import Patience
 from agent.worker.conditions import STORAGE, pauses
 from agent.worker.presence import alive
 
@@ -31,22 +32,24 @@ log = logging.getLogger("agent")
 
 
 @contextmanager
-def controlling(store: Store, cluster: str) -> Iterator[str]:
+def controlling(store: Store, cluster: str, *, patience: Patience | None = None) -> Iterator[str]:
     """Be the cluster's only controller while the block runs; gives the name to act by. Conflict when another lives.
 
-    Waits for the length of a lease where another machine had the controller and it is not known to have ended.
+    Waits for the length of a lease where another machine had the controller and it is not known to have ended. With
+    `patience` a store that is away is waited for, too.
     """
-    known = store.placements.cluster(cluster)
+    asked = store if patience is None else patience.of(store)
+    known = asked.placements.cluster(cluster)
     controller = f"{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
     def look() -> tuple[str | None, datetime | None]:
-        now = store.placements.cluster(cluster)
+        now = asked.placements.cluster(cluster)
         return now.controller, now.seen_at
 
     may = known.controller is None or has_died(known.controller, known.controller_info, look)
     before = look()[0] if may else None  # it may have let go meanwhile
-    if not may or not store.placements.control(cluster, controller, this_process(), instead_of=before):
-        now = store.placements.cluster(cluster).controller_info
+    if not may or not asked.placements.control(cluster, controller, this_process(), instead_of=before):
+        now = asked.placements.cluster(cluster).controller_info
         where = f" (process {now['pid']}, on {now.get('host', 'another machine')})" if now.get("pid") else ""
         raise Conflict(
             f"another process{where} places the tasks of this installation on {cluster} already; end it first"
@@ -64,8 +67,11 @@ def run_cluster(installation: Installation, cluster: Cluster, shutdown: Shutdown
 
     Raises Conflict when another process places tasks there, or begins to.
     """
-    store = installation.store
-    with controlling(store, cluster.name) as name, alive(installation, takes="cluster", cluster=cluster.name) as agent:
+    store, patience = installation.store, Patience(shutdown.wait)
+    with (
+        controlling(store, cluster.name, patience=patience) as name,
+        alive(installation, wait=shutdown.wait, takes="cluster", cluster=cluster.name) as agent,
+    ):
         controller = Controller(installation, cluster, name, agent.id)
         log.info("tasks are placed on %s", cluster.name)
         wait_s, due = pauses(), 0.0

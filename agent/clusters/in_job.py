@@ -63,10 +63,12 @@ def run_placed(installation: Installation, task_id: int, number: int, job: OwnJo
     Raises Conflict when the placement is not this job's or is over, Cancelled with the cause GIVEN_BACK when this node
     cannot run the task now, and as `run_task`.
     """
-    store = installation.store
-    with alive(installation, takes="one", task=task_id) as presence:
+    store, restarted = installation.store, job.restarts > 0
+    # One that goes on with a plugin waits for a store that is away; one with nothing to lose gives its job back.
+    wait = shutdown.wait if restarted else None
+    with alive(installation, wait=wait, takes="one", task=task_id) as presence:
         wait_s = pauses()
-        patience, restarted = Patience(shutdown.wait), job.restarts > 0
+        patience = Patience(shutdown.wait)
 
         def held_or_claimed() -> Task:  # the answer to an earlier claim may have been lost
             held = next((held for held in store.tasks.held_by(presence.id) if held.id == task_id), None)

@@ -40,12 +40,18 @@ class ClusterControl:
         return ClusterRow(name, row.controller, info, from_us_or_none(row.seen_us))
 
     def control(self, name: str, controller: str, info: Mapping[str, Any], *, instead_of: str | None) -> bool:
-        """Become the controller. `instead_of` was seen there and is dead; False when it is another by now."""
+        """Become the controller. `instead_of` was seen there and is dead; False when it is another by now.
+
+        May be called again by one whose answer was lost.
+        """
         with self._db.writing() as connection:
             connection.execute(self._db.insert(clusters).values(name=name).on_conflict_do_nothing())
             taken = (
                 sa.update(clusters)
-                .where(clusters.c.name == name, clusters.c.controller.is_not_distinct_from(instead_of))
+                .where(
+                    clusters.c.name == name,
+                    sa.or_(clusters.c.controller.is_not_distinct_from(instead_of), clusters.c.controller == controller),
+                )
                 .values(controller=controller, controller_info=to_json(info), seen_us=clock_us(self._db))
             )
             return connection.execute(taken).rowcount == 1

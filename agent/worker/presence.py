@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -101,12 +101,17 @@ class Presence:
 
 
 @contextmanager
-def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
+def alive(
+    installation: Installation, *, wait: Callable[[float], bool] | None = None, **info: Any
+) -> Iterator[Presence]:
     """A heartbeat in the background lists the agent while the block runs, and shows it the heartbeats of others.
 
     `info` tells other processes which tasks this agent takes: `takes` is "queue" for whatever is queued, "one" for a
     single task, whose number is `task` where it is known before it starts, "study" for the tasks of the study `study`.
     BadInput for a condition of messages that is none.
+
+    With `wait`, which is as that of `Patience`, a store that does not answer is waited for; else StoreBusy after a
+    moment.
     """
     condition_wanted(installation.settings)
     require_one_machine(installation)
@@ -121,8 +126,9 @@ def alive(installation: Installation, **info: Any) -> Iterator[Presence]:
             except Exception as error:  # noqa: BLE001 - the next beat comes before the lease ends
                 log.warning("heartbeat missed: %s", error)
 
-    patience.call(store, presence.list_node, limit_s=START_LIMIT_S)
-    patience.call(store, presence.beat, limit_s=START_LIMIT_S)
+    starting, limit_s = (patience, START_LIMIT_S) if wait is None else (Patience(wait), float("inf"))
+    starting.call(store, presence.list_node, limit_s=limit_s)
+    starting.call(store, presence.beat, limit_s=limit_s)
     with suppress(AgentError):
         presence.beat_and_look()
         liveness.forget_dead_agents(store)

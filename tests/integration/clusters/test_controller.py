@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -12,15 +14,16 @@ import pytest
 
 from agent.artifacts import open_artifacts
 from agent.clusters import BEGINS_ANEW, ClusterUnavailable, How, JobRequest, JobState
-from agent.clusters.control import controlling
+from agent.clusters.control import controlling, run_cluster
 from agent.clusters.controller import MOST_PLACEMENTS, Controller
 from agent.domain import CheckpointState, NewModel, NewProject, NewTask, Task, TaskOptions, TaskStatus, TaskType
-from agent.errors import BadInput, Conflict, StoreBusy, TakenOver
+from agent.errors import BadInput, Conflict, StoreAway, StoreBusy, TakenOver
 from agent.events.model import CheckpointReported
 from agent.installation import Installation
 from agent.liveness import this_process
 from agent.run.loss import Loss, fate_of
 from agent.run.lost_node import declared
+from agent.run.shutdown import Shutdown
 from agent.settings import Settings
 from agent.store import open_store
 from tests.support.fake_cluster import FakeCluster
@@ -458,6 +461,37 @@ def test_a_second_controller_is_refused_and_one_that_was_replaced_places_nothing
         with pytest.raises(Conflict, match="Another process places tasks"):
             bench.turn(bench.controller(name))
     assert bench.cluster.jobs == {}
+
+
+def test_a_controller_that_is_started_while_its_store_is_away_waits_for_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever question gets no answer, and also where the store has done what it was asked."""
+    monkeypatch.setattr("agent.worker.presence.START_LIMIT_S", 0.0)
+    task, shutdown = bench.queue(), Shutdown()
+    asked: list[str] = []
+
+    def once(real: Any, name: str, *words: Any, **given: Any) -> Any:
+        answer = real(*words, **given)
+        if name not in asked:
+            asked.append(name)
+            raise StoreAway("the database does not answer")
+        return answer
+
+    for noun, name in (
+        (bench.store.placements, "cluster"), (bench.store.placements, "control"), (bench.store.nodes, "put"),
+        (bench.store.agents, "beat"),
+    ):  # fmt: skip
+        monkeypatch.setattr(noun, name, partial(once, getattr(noun, name), name))
+    thread = threading.Thread(target=run_cluster, args=(bench.installation, bench.cluster, shutdown))
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not bench.store.placements.of_task(task.id) and thread.is_alive() and time.monotonic() < deadline:
+        bench.store.wait_for_change(0.2)
+    shutdown.leave()
+    thread.join()
+    assert asked == ["cluster", "control", "put", "beat"]
+    assert bench.store.placements.of_task(task.id)
 
 
 class Died(BaseException):

@@ -17,7 +17,7 @@ from agent.artifacts import open_artifacts
 from agent.checkpoints.publisher import Uploader
 from agent.clusters.in_job import OwnJob, run_placed
 from agent.domain import CheckpointState, Task, TaskStatus
-from agent.errors import TakenOver
+from agent.errors import StoreAway, TakenOver
 from agent.formats.task_dir import TaskDir
 from agent.installation import Installation
 from agent.nodes import node_views
@@ -192,6 +192,31 @@ def test_a_stop_that_came_before_the_preemption_is_the_end(bench: Bench) -> None
     assert (ended.status, ended.reason) == (TaskStatus.STOPPED, "stopped_by_user")
     assert len(bench.told.messages) == 1
     assert [event.event_type for event in bench.events(task, "TASK_STOPPED")] == ["TASK_STOPPED"]
+
+
+def test_an_agent_that_goes_on_with_a_plugin_waits_for_a_store_that_goes_away_while_it_starts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has begun nothing gives its job back."""
+    monkeypatch.setattr("agent.worker.presence.START_LIMIT_S", 0.0)
+    task, real, away = bench.queue(restarts=0), bench.store.agents.beat, [True]
+
+    def beat(*words: Any) -> None:
+        if away:
+            away.pop()
+            raise StoreAway("the database does not answer")
+        real(*words)
+
+    monkeypatch.setattr(bench.store.agents, "beat", beat)
+    with pytest.raises(StoreAway):
+        bench.run(task)
+    bench.leave(task)
+    assert away == []
+    away += [True, True]
+    (container,) = bench.engine.containers
+    threading.Timer(0.5, container.kill).start()
+    ended = bench.run(task, starts=1)
+    assert (away, ended.reason) == ([], "plugin_killed")
 
 
 @pytest.mark.parametrize("restarts", [0, 1])
