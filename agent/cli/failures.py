@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 
 from agent.cli import INTERRUPTED
 from agent.cli.streams import show_cursor
@@ -30,11 +31,20 @@ def guarded(command: Callable[[], int]) -> int:
         return _interrupted()
     except Exception as error:  # noqa: BLE001 - nothing is above this
         if (expected := _expected(error)) is None:
+            _leave_word(traceback.format_exc())
             traceback.print_exc()
             sys.stderr.write("agent: this is a mistake in supervisely-local: report it with the lines above\n")
             return BUG
+        _leave_word(str(expected))
         say(expected)
         return expected.exit_code
+
+
+def _leave_word(text: str) -> None:
+    """In the file that whoever started this process names: its log may be gone when somebody asks for it."""
+    if place := os.environ.get("SUPERVISELY_LAST_WORDS"):
+        with suppress(OSError), open(place, "w", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - early
+            file.write(text)
 
 
 def _interrupted() -> int:

@@ -20,7 +20,9 @@ from agent.clusters.kubernetes_reading import (
     Pod,
     has_a_reason_of_its_own,
     is_hopeless,
+    is_started_again,
     label_of,
+    last_words,
     most_of,
     obstacle,
     read_capacity,
@@ -118,12 +120,12 @@ class Kubernetes:
             self._empty.add(installation)
 
     def log(self, label: str, job: str) -> str:  # noqa: ARG002 - the pod has its name
-        try:
-            with answered():
-                lines = self._client.log(job, container=AGENT, tail_lines=LOG_LINES)
-                return visible("\n".join(line.rstrip("\n") for line in lines)[-LOG_BYTES:]).strip()
-        except (ClusterUnavailable, Missing):
-            return ""
+        """A node that is busy or gone gives no log: the pod itself knows the words of an agent that failed."""
+        said = next((last_words(one) for one in self._found if one["metadata"]["name"] == job), "")
+        with suppress(ClusterUnavailable, Missing), answered():
+            lines = self._client.log(job, container=AGENT, tail_lines=LOG_LINES)
+            said = "\n".join(line.rstrip("\n") for line in lines) or said
+        return visible(said[-LOG_BYTES:]).strip()
 
     def capacity(self) -> Capacity:
         """Raises JobRefused for an account that may not see nodes."""
@@ -209,7 +211,8 @@ class Kubernetes:
             seen.obstacle_since = seen.obstacle_since or now
         if why is not None and (has_a_reason_of_its_own(one) or not seen.obstacle):
             seen.obstacle = why
-        is_stuck = is_hopeless(one) or (seen.obstacle_since is not None and now - seen.obstacle_since >= self._stuck_s)
+        waits_s = 0.0 if seen.obstacle_since is None else now - seen.obstacle_since
+        is_stuck = is_hopeless(one) or (waits_s >= self._stuck_s and not is_started_again(one))
         is_deleted = bool(one["metadata"].get("deletionTimestamp"))
         seen.deleted_since = (seen.deleted_since or now) if is_deleted else None
         grace_s = float(one["metadata"].get("deletionGracePeriodSeconds") or 0) + OVERDUE_S

@@ -33,6 +33,7 @@ LOST_S = 300  # a pod of a node that does not answer is given up after so long, 
 _KEYS = re.compile(
     r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION|DEFAULT_REGION|ENDPOINT_URL(_S3)?|CA_BUNDLE)"
 )
+LAST_WORDS, LAST_WORDS_BYTES = "last_words", 3000  # of a failure; Kubernetes keeps 4096 bytes with the pod
 # The agent, as the first process of its container. A crash is told to Kubernetes, which starts it again in the same
 # pod; any other end is the pod's, and its exit code the message that Kubernetes keeps about it.
 _AGENT_SCRIPT = f"""\
@@ -46,10 +47,11 @@ if [ -e starts ]; then
   [ "$boot" = "$before" ] || SUPERVISELY_NODE_REBOOTED=yes
 fi
 echo "$SUPERVISELY_JOB_RESTARTS $boot" >starts.new && mv starts.new starts
+rm -f {LAST_WORDS}
 export SUPERVISELY_JOB_RESTARTS SUPERVISELY_NODE_REBOOTED
 end() {{
   [ ! -p {CONTROL_FOLDER}/control ] || echo end 1<>{CONTROL_FOLDER}/control
-  printf %s "$1" >/dev/termination-log
+  {{ printf '%s\n' "$1"; [ ! -s {LAST_WORDS} ] || tail -c {LAST_WORDS_BYTES} {LAST_WORDS}; }} >/dev/termination-log
   exit 0
 }}
 agent=
@@ -219,7 +221,7 @@ def _plugin(request: JobRequest, settings: Settings) -> dict[str, Any]:
 
 def _agent(request: JobRequest, settings: Settings, words: Sequence[str]) -> dict[str, Any]:
     fixed = {"AGENT_HOME": HOME, "AGENT_ENGINE": "pod", "HOME": HOME, "TMPDIR": f"{HOME}/tmp"}  # noqa: S108 - a folder of its own
-    fixed["SUPERVISELY_JOB"] = request.label
+    fixed |= {"SUPERVISELY_JOB": request.label, "SUPERVISELY_LAST_WORDS": f"{HOME}/{LAST_WORDS}"}
     return {
         "name": AGENT,
         "image": settings.kubernetes_image,

@@ -29,6 +29,7 @@ _OF_ONE_MACHINE = (
     "the image to it with `agent plugin push`"
 )
 _AGENT_WAS_STARVED = "the container `agent` had too little memory; give it more by AGENT_KUBERNETES_TEMPLATE"
+MOST_CRASHES = 12  # of an agent in a row: some forty minutes, by the pauses of Kubernetes
 _CREATING = frozenset({"ContainerCreating", "PodInitializing"})
 # Reasons of a whole pod (`status.reason`), and of the condition DisruptionTarget of newer releases.
 _MADE_ROOM = frozenset(
@@ -104,6 +105,22 @@ def is_hopeless(pod: Pod) -> bool:
     return any(reason in _NEVER for _, reason, _ in _waiting(pod.get("status") or {}))
 
 
+def is_started_again(pod: Pod) -> bool:
+    """Whether it waits only for its agent, which has crashed and which Kubernetes starts again after a pause.
+
+    That takes up to five minutes, and its plugin runs on meanwhile. An agent that crashes again and again is given up.
+    """
+    crashed = _container(pod.get("status") or {}, AGENT)
+    waits_for = [(name, reason) for name, reason, _ in _waiting(pod.get("status") or {})]
+    return waits_for == [(AGENT, "CrashLoopBackOff")] and int(crashed.get("restartCount") or 0) < MOST_CRASHES
+
+
+def last_words(pod: Pod) -> str:
+    """What its agent has left beside its exit code, when it ended by a failure that nobody expects; else empty."""
+    done = _container(pod.get("status") or {}, AGENT).get("state", {}).get("terminated") or {}
+    return str(done.get("message") or "").partition("\n")[2].strip()
+
+
 def has_a_reason_of_its_own(pod: Pod) -> bool:
     """Whether Kubernetes tells the cause now, and not only that it waits before it tries again."""
     return not any(reason in ("ImagePullBackOff", "CrashLoopBackOff") for _, reason, _ in _waiting(pod["status"]))
@@ -135,15 +152,17 @@ def _cpus(quantity: str) -> float:
 
 def _ended(base: Job, pod: Pod, done: Mapping[str, Any]) -> Job:
     """`done` is the end of its agent's container; the agent leaves its own exit code in the message of a true end."""
-    said = str(done.get("message") or "")
+    said = str(done.get("message") or "").partition("\n")[0]
     code = int(said) if done.get("exitCode") == 0 and said.isdigit() and len(said) <= 3 else None
     how, why = _how(pod, done, code)
     return _at(base, how, why, code=done.get("exitCode") if code is None else code, at=_time(done.get("finishedAt")))
 
 
 def _how(pod: Pod, done: Mapping[str, Any], code: int | None) -> tuple[How, str]:
-    if code in (0, GIVEN_BACK):
-        return (How.DONE if code == 0 else How.GIVEN_BACK), ""
+    if code == 0:
+        return How.DONE, ""
+    if code == GIVEN_BACK and not _deleted(pod):  # else its agent could not say more: the store was away
+        return How.GIVEN_BACK, ""
     status = pod["status"]
     reasons = {status.get("reason")}
     for condition in status.get("conditions") or ():

@@ -16,6 +16,7 @@ from lightkube.config.models import User
 from agent.clusters import ClusterUnavailable, How, JobRefused, JobRequest, JobState
 from agent.clusters.kubernetes import OVERDUE_S, STUCK_S, Kubernetes
 from agent.clusters.kubernetes_pod import CANCELLED, FINALIZER, PLACEMENT
+from agent.clusters.kubernetes_reading import MOST_CRASHES
 from agent.domain import TaskOptions
 from agent.settings import Settings
 
@@ -246,6 +247,42 @@ def test_the_cause_of_a_missing_image_is_kept_and_given_up_after_a_while(api: Ap
     (job,) = cluster.find([LABEL])[LABEL]
     assert (job.state, job.how) == (JobState.ENDED, How.NO_IMAGE)
     assert job.why.endswith("no such manifest")
+
+
+def crash_loop(crashes: int) -> dict[str, Any]:
+    """An agent that was killed, beside a plugin that runs."""
+    ended = {"terminated": {"exitCode": 137, "startedAt": "2026-01-01T00:00:00Z"}}
+    waits = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container"}}
+    agent = {"name": "agent", "state": waits, "lastState": ended, "restartCount": crashes}
+    plugin = {"name": "plugin", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+    return {"phase": "Running", "containerStatuses": [plugin, agent]}
+
+
+def test_an_agent_that_kubernetes_starts_again_after_a_pause_is_waited_for(api: Api, tmp_path: Path) -> None:
+    """The pauses grow to five minutes, and its plugin runs on. One that crashes for ever is given up."""
+    cluster = api.open(tmp_path)
+    cluster.submit(request())
+    api.pod()["spec"]["nodeName"] = "n1"
+    for crashes, state in ((5, JobState.RUNNING), (MOST_CRASHES - 1, JobState.RUNNING), (MOST_CRASHES, JobState.ENDED)):
+        api.pod()["status"] = crash_loop(crashes)
+        cluster.find([LABEL])
+        api.clock += 310
+        (job,) = cluster.find([LABEL])[LABEL]
+        assert (job.state, "back-off 5m0s" in job.why) == (state, True)
+    assert job.how is How.GIVEN_BACK
+
+
+def test_the_words_of_an_agent_are_known_when_its_node_gives_no_log(api: Api, tmp_path: Path) -> None:
+    cluster = api.open(tmp_path)
+    cluster.submit(request())
+    said = {"terminated": {"exitCode": 0, "message": "70\nTraceback (most recent call last):\nKeyError: 'x'\n"}}
+    api.pod()["status"] = {"phase": "Succeeded", "containerStatuses": [{"name": "agent", "state": said}]}
+    (job,) = cluster.find([LABEL])[LABEL]
+    assert (job.how, job.exit_code) == (How.FAILED, 70)
+    api.fails(httpx2.ReadTimeout("the kubelet is busy"))
+    assert cluster.log(LABEL, job.id) == "Traceback (most recent call last):\nKeyError: 'x'"
+    api.answers.append(lambda _: httpx2.Response(200, text="the log\n"))
+    assert cluster.log(LABEL, job.id) == "the log"
 
 
 def test_a_deleted_pod_whose_node_is_silent_is_given_up_after_its_grace(api: Api, tmp_path: Path) -> None:
