@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -16,31 +15,25 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agent import library
-from agent.artifacts import open_artifacts
 from agent.clusters.kubernetes import Kubernetes
 from agent.clusters.kubernetes_check import check_kubernetes
 from agent.doctor.finding import Verdict
 from agent.domain import Task, TaskStatus
 from agent.engines.docker import DockerEngine
 from agent.events.model import Stream
-from agent.installation import Installation
 from agent.liveness import agents_alive, why_waiting
-from agent.settings import Settings
-from agent.store import open_store
 from tests.chaos.audit import audit
+from tests.chaos.clusters.places import on_kubernetes
 from tests.e2e.conftest import _absent
 from tests.support import s3_server
-from tests.support.fleet import MANIFESTS, Fleet, make_namespace
-from tests.support.gate import gate
-from tests.support.inputs import COUNTED, ODD, ROOT, Cli, write_model, write_project
+from tests.support.fleet import AGENT_IMAGE, MANIFESTS, Fleet, bring_images, fleet_of, keys_of, make_namespace
+from tests.support.inputs import COUNTED, ODD, Cli
 from tests.support.kubernetes_cluster import KubernetesCluster, running_kubernetes
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.registry import running_registry, why_no_registry
 
 pytestmark = [pytest.mark.timeout(280), pytest.mark.docker]
 
-AGENT_IMAGE = "supervisely-local/agent:tests"
 NAMESPACE = "tasks"
 SHORT = ("lines=60", "pause=0.01", "checkpoint_every=20")
 
@@ -50,25 +43,7 @@ def cluster(
     docker_engine: object, base_image: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[KubernetesCluster]:
     with running_kubernetes() as cluster:
-        args = (f"BASE_IMAGE={base_image}", "EXTRAS=postgres s3")
-        build = (
-            "docker",
-            "build",
-            "-q",
-            "-f",
-            "agent/Dockerfile",
-            "-t",
-            AGENT_IMAGE,
-            *(f"--build-arg={arg}" for arg in args),
-            ".",
-        )
-        subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=400)
-        cli = Cli(tmp_path_factory.mktemp("build"), {})
-        for plugin in (COUNTED, ODD):
-            cli.run("build", plugin, "--base", f"base-py={base_image}")
-        versions = [f"local/{(plugin / 'VERSION').read_text().strip()}" for plugin in (COUNTED, ODD)]
-        for image in (AGENT_IMAGE, *versions):
-            cluster.load_image(image)
+        bring_images(cluster, base_image, tmp_path_factory.mktemp("build"))
         yield cluster
 
 
@@ -98,48 +73,11 @@ def fleet(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Fleet]:
-    postgres.empty()
-    port = int(objects.endpoint.rpartition(":")[2])
-    host = cluster.host_address
-    keys = {name: value for name, value in objects.environ.items() if name != "AWS_ENDPOINT_URL"}
+    keys = keys_of(objects)
     for name, value in {**keys, "KUBECONFIG": str(kubeconfig)}.items():
         monkeypatch.setenv(name, value)
-    with (
-        gate(host, str(postgres.folder / ".s.PGSQL.5432")) as store_gate,
-        gate(host, ("127.0.0.1", port)) as objects_gate,
-        open_store(postgres.url) as store,
-    ):
-        settings = Settings(
-            home=tmp_path / "home",
-            store_url=f"postgresql://tester@{host}:{store_gate.address[1]}/postgres",
-            artifacts_url=f"s3://{s3_server.BUCKET}/{tmp_path.name}",
-            artifacts_endpoint=f"http://{host}:{objects_gate.address[1]}",
-            kubernetes_image=AGENT_IMAGE,
-            kubernetes_poll=0.3,
-            pull="missing",
-        )
-        settings.home.mkdir()
-        artifacts = open_artifacts(settings.artifacts, endpoint=settings.artifacts_endpoint)
-        inputs = {
-            "project": library.add_project(store, artifacts, write_project(tmp_path / "fruit")),
-            "model": library.add_model(store, artifacts, write_model(tmp_path / "start")),
-        }
-        made = Fleet(
-            Installation(store, artifacts, settings),
-            cluster,
-            NAMESPACE,
-            keys,
-            store_gate,
-            objects_gate,
-            tmp_path,
-            inputs,
-        )
-        try:
-            yield made
-        finally:
-            for pod in made.kubectl("get", "pods", "--output=name").split():
-                made.kubectl("patch", pod, "--type=merge", '--patch={"metadata":{"finalizers":null}}')
-                made.kubectl("delete", pod, "--wait=false", "--grace-period=0", "--force")
+    with fleet_of(cluster, NAMESPACE, postgres, objects, tmp_path) as made:
+        yield made
 
 
 def are_placed(fleet: Fleet, tasks: Sequence[Task], count: int) -> bool:
@@ -368,6 +306,20 @@ def test_a_task_whose_node_loses_its_power_goes_on_elsewhere_from_its_last_check
     assert lost.reason == "node_lost"
     start = next(row for row in fleet.store.checkpoints.list(task.id) if row.index == before)
     assert kept.model_id == start.model_id
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
+def test_whatever_is_killed_nothing_is_lost_nothing_is_there_twice_and_nothing_is_left(
+    cluster: KubernetesCluster, tmp_path: Path
+) -> None:
+    """`make chaos CLUSTER=kubernetes`, for a minute."""
+    if cluster.folder is None:
+        pytest.skip("only a cluster that was started here lets its daemons be killed")
+    report = on_kubernetes(cluster, tmp_path, seed=1, seconds=60, away_s={})
+    print(report.text())
+    assert report.problems == [], report.text()
+    assert report.acts.total() >= 8, report.text()
 
 
 def test_the_check_finds_nothing_here_and_names_what_is_wrong(fleet: Fleet) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,16 +14,23 @@ from typing import Any
 import yaml
 
 from agent import library
+from agent.artifacts import open_artifacts
 from agent.clusters.kubernetes import Kubernetes
 from agent.clusters.kubernetes_pod import INSTALLATION
 from agent.domain import Task
+from agent.installation import Installation
+from agent.settings import Settings
+from agent.store import open_store
 from agent.task_options import RequestedOptions
-from tests.support.gate import Gate
-from tests.support.inputs import COUNTED, ROOT
+from tests.support import s3_server
+from tests.support.gate import Gate, gate
+from tests.support.inputs import COUNTED, ODD, ROOT, Cli, write_model, write_project
 from tests.support.kubernetes_cluster import KubernetesCluster
 from tests.support.placed_tasks import PlacedTasks, controlling_thread
+from tests.support.postgres import PostgresServer
 from tests.support.tasks import queue_task
 
+AGENT_IMAGE = "supervisely-local/agent:tests"
 MANIFESTS = ROOT / "docs" / "kubernetes"
 ACCOUNT = "supervisely-controller"
 
@@ -127,3 +135,59 @@ def make_namespace(cluster: KubernetesCluster, name: str, folder: Path) -> Path:
         )
     )
     return file
+
+
+def bring_images(cluster: KubernetesCluster, base_image: str, folder: Path) -> None:
+    """Build the images of the agent and of two plugins, and bring them to all nodes."""
+    args = (f"BASE_IMAGE={base_image}", "EXTRAS=postgres s3")
+    build = ("docker", "build", "-q", "-f", "agent/Dockerfile", "-t", AGENT_IMAGE)
+    words = (*build, *(f"--build-arg={arg}" for arg in args), ".")
+    subprocess.run(words, cwd=ROOT, check=True, capture_output=True, timeout=400)
+    cli = Cli(folder, {})
+    for plugin in (COUNTED, ODD):
+        cli.run("build", plugin, "--base", f"base-py={base_image}")
+    versions = [f"local/{(plugin / 'VERSION').read_text().strip()}" for plugin in (COUNTED, ODD)]
+    for image in (AGENT_IMAGE, *versions):
+        cluster.load_image(image)
+
+
+def keys_of(objects: s3_server.Server) -> dict[str, str]:
+    """The variables with which a controller and its pods find the object store, but for its address."""
+    return {name: value for name, value in objects.environ.items() if name != "AWS_ENDPOINT_URL"}
+
+
+@contextmanager
+def fleet_of(
+    cluster: KubernetesCluster, namespace: str, postgres: PostgresServer, objects: s3_server.Server, folder: Path
+) -> Iterator[Fleet]:
+    """An empty installation whose pods reach store and artifacts through doors. The keys are in the environment."""
+    postgres.empty()
+    host, port = cluster.host_address, int(objects.endpoint.rpartition(":")[2])
+    with (
+        gate(host, str(postgres.folder / ".s.PGSQL.5432")) as store_gate,
+        gate(host, ("127.0.0.1", port)) as objects_gate,
+        open_store(postgres.url) as store,
+    ):
+        settings = Settings(
+            home=folder / "home",
+            store_url=f"postgresql://tester@{host}:{store_gate.address[1]}/postgres",
+            artifacts_url=f"s3://{s3_server.BUCKET}/{folder.name}",
+            artifacts_endpoint=f"http://{host}:{objects_gate.address[1]}",
+            kubernetes_image=AGENT_IMAGE,
+            kubernetes_poll=0.3,
+            pull="missing",
+        )
+        settings.home.mkdir()
+        artifacts = open_artifacts(settings.artifacts, endpoint=settings.artifacts_endpoint)
+        inputs = {
+            "project": library.add_project(store, artifacts, write_project(folder / "fruit")),
+            "model": library.add_model(store, artifacts, write_model(folder / "start")),
+        }
+        installation = Installation(store, artifacts, settings)
+        made = Fleet(installation, cluster, namespace, keys_of(objects), store_gate, objects_gate, folder, inputs)
+        try:
+            yield made
+        finally:
+            for pod in made.kubectl("get", "pods", "--output=name").split():
+                made.kubectl("patch", pod, "--type=merge", '--patch={"metadata":{"finalizers":null}}')
+                made.kubectl("delete", pod, "--wait=false", "--grace-period=0", "--force")

@@ -6,9 +6,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,20 +14,16 @@ from typing import Any
 import pytest
 
 from agent import library
-from agent.artifacts import open_artifacts
 from agent.clusters.slurm import Slurm
 from agent.clusters.slurm_check import check_slurm
 from agent.doctor.finding import Finding, Verdict
 from agent.domain import CheckpointState, Task, TaskStatus
-from agent.installation import Installation
-from agent.settings import Settings
-from agent.store import open_store
 from agent.submission import TaskRequest, new_task
-from agent.task_options import RequestedOptions
 from tests.chaos.audit import audit, end_runs_of
+from tests.chaos.clusters.places import on_slurm
 from tests.support import example_runs
-from tests.support.inputs import COUNTED, Cli, write_model, write_project
-from tests.support.placed_tasks import PlacedTasks, controlling_thread
+from tests.support.farm import Farm, farm_of
+from tests.support.inputs import COUNTED, Cli
 from tests.support.postgres import PostgresServer
 from tests.support.slurm import SlurmCluster
 from tests.support.tasks import queue_task
@@ -37,72 +31,6 @@ from tests.support.tasks import queue_task
 pytestmark = pytest.mark.timeout(280)
 
 SHORT = ("lines=60", "pause=0.01", "checkpoint_every=20")
-
-
-@dataclass
-class Farm(PlacedTasks):
-    """An installation whose queue a controller places on Slurm."""
-
-    slurm: SlurmCluster
-    folder: Path
-    inputs: dict[str, Any] = field(default_factory=dict)
-
-    def queue(self, *overrides: str, plugin: Path = COUNTED, **options: Any) -> Task:
-        if str(plugin) not in self.inputs:
-            self.inputs[str(plugin)] = library.add_plugin_folder(self.store, plugin, "local")
-        return queue_task(
-            self.installation,
-            plugin=self.inputs[str(plugin)],
-            project=self.inputs["project"],
-            model=self.inputs["model"],
-            name=f"net {len(self.store.tasks.list(limit=1000))}",
-            overrides=overrides,
-            options=RequestedOptions(**options),
-        )
-
-    def long(self, lines: int = 400, **options: Any) -> Task:
-        """A task that counts slowly until the file `finish` is there."""
-        return self.queue(f"lines={lines}", f"slow_until={self.folder / 'finish'}", "checkpoint_every=5", **options)
-
-    def finish(self) -> None:
-        (self.folder / "finish").touch()
-
-    @contextmanager
-    def controller(self, **changes: Any) -> Iterator[None]:
-        installation = self.changed(**changes)
-        with controlling_thread(installation, Slurm(installation.settings, {**os.environ, **self.slurm.env})):
-            yield
-
-    def have_jobs(self, tasks: Sequence[Task], count: int) -> bool:
-        found = self.store.placements.of_tasks([task.id for task in tasks])
-        return sum(any(one.job is not None for one in placements) for placements in found.values()) >= count
-
-    def state(self) -> str:
-        logs = {log.name: log.read_text()[-1500:] for log in (self.installation.settings.home / "jobs").glob("*.log")}
-        return f"{super().state()}\n{logs}\n{self.slurm.call('squeue', '--all', '--states=all')}"
-
-
-@contextmanager
-def farm_of(slurm: SlurmCluster, folder: Path, **settings: Any) -> Iterator[Farm]:
-    made = Settings(
-        home=folder / "home",
-        engine="process",
-        slurm_poll=0.3,
-        slurm_home=str(folder / "node"),
-        slurm_cpus=1,
-        **settings,
-    )
-    made.home.mkdir()
-    with open_store(made.store) as store:
-        artifacts = open_artifacts(made.artifacts)
-        inputs = {
-            "project": library.add_project(store, artifacts, write_project(folder / "fruit")),
-            "model": library.add_model(store, artifacts, write_model(folder / "start")),
-        }
-        try:
-            yield Farm(Installation(store, artifacts, made), slurm, folder, inputs)
-        finally:
-            slurm.call("scancel", "--user=root")
 
 
 @pytest.fixture
@@ -356,6 +284,18 @@ def power_off(farm: Farm, node: str, *commands: str) -> None:
             os.kill(int(pid), signal.SIGKILL)
     end_runs_of(farm.folder)
     shutil.rmtree(farm.folder / "node")
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
+def test_whatever_is_killed_nothing_is_lost_nothing_is_there_twice_and_nothing_is_left(
+    slurm: SlurmCluster, tmp_path: Path
+) -> None:
+    """`make chaos CLUSTER=slurm`, for a minute."""
+    report = on_slurm(slurm, tmp_path, seed=1, seconds=60, away_s={})
+    print(report.text())
+    assert report.problems == [], report.text()
+    assert report.acts.total() >= 8, report.text()
 
 
 def test_the_jobs_carry_no_secret_on_their_command_line(farm: Farm) -> None:

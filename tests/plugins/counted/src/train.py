@@ -1,11 +1,20 @@
-"""Counts to `lines`; after every `checkpoint_every` numbers it saves the current number."""
+"""Counts to `lines`; after every `checkpoint_every` numbers it saves the number of the checkpoint.
+
+With `continues` it counts on from the checkpoint that it is given.
+"""
 
 import json
 import os
 
-from count import CONFIG, RESULTS, count, say
+from count import CONFIG, RESULTS, TASK, count, say
 
-for number in range(1, CONFIG["lines"] + 1):
+first = 1
+if CONFIG.get("continues"):
+    with open(TASK + "/model/model.pt", "rb") as file:
+        saved = file.read(8)
+    if saved.isdigit():  # else it is no checkpoint of this plugin
+        first += (int(saved) + 1) * CONFIG["checkpoint_every"]
+for number in range(first, CONFIG["lines"] + 1):
     count(number)
     if number % CONFIG["checkpoint_every"] == 0:
         index = number // CONFIG["checkpoint_every"] - 1
