@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.clusters import Capacity, ClusterUnavailable, How, Job, JobRefused, JobRequest, JobState
+from agent.clusters import Capacity, ClusterUnavailable, How, Job, JobRefused, JobRequest, JobState, installation_of
 from agent.clusters.slurm_job import jobs_folder, slurm_job
 from agent.clusters.slurm_parsing import (
     QUEUE_FORMAT,
@@ -72,6 +72,7 @@ class Slurm:
         self._waiting: set[str] = set()  # the jobs whose places are known
         self._positions: dict[str, int] = {}
         self._positions_at = float("-inf")  # time.monotonic()
+        self._may_hold = True  # whether Slurm may hold a job that is over for us; perhaps for an earlier controller
 
     def submit(self, request: JobRequest, words: Sequence[str] = (), *, only_test: bool = False) -> str:
         """With `words` a job of another command of the agent; with `only_test` Slurm judges it and queues nothing."""
@@ -95,7 +96,9 @@ class Slurm:
         said = self._run(
             "squeue", "--all", "--noheader", f"--user={os.getuid()}", "--states=all", f"--format={SQUEUE_FORMAT}"
         )
-        self._add(found, read_squeue(said), wanted)
+        queued = list(read_squeue(said))
+        self._may_hold = self._may_hold or any(_is_held(job) for job in queued)
+        self._add(found, queued, wanted)
         if missing := wanted - found.keys():
             self._add(found, self._accounted(missing), missing)
         for label in wanted - found.keys():
@@ -114,7 +117,16 @@ class Slurm:
         """Do nothing: programs are asked, one after the other."""
 
     def tidy(self, installation: str, keep: Collection[str]) -> None:
-        """Slurm forgets ended jobs by itself; their logs stay for a person."""
+        """Slurm forgets ended jobs by itself, but for those that it holds; their logs stay for a person."""
+        if not self._may_hold:
+            return
+        mine = f"--user={os.getuid()}"
+        said = self._run("squeue", "--all", "--noheader", mine, "--states=PENDING", f"--format={SQUEUE_FORMAT}")
+        held = [job for job in read_squeue(said) if _is_held(job)]
+        for job in held:
+            if installation_of(job.label) == installation and job.label not in keep:
+                self.cancel(job.id)
+        self._may_hold = bool(keep) and bool(held)
 
     def log(self, label: str, job: str) -> str:  # noqa: ARG002 - the label names the file
         try:
@@ -178,6 +190,11 @@ class Slurm:
 
     def _run(self, *words: str, env: Mapping[str, str] | None = None, given: str = "") -> str:
         return _run(self._environment, *words, env=env, given=given)
+
+
+def _is_held(job: Job) -> bool:
+    """Whether it ended for us only: it is in the queue, and will not be started."""
+    return job.how is How.NODE_FAILED and job.started_at is None and job.ended_at is None
 
 
 def _run(environment: Mapping[str, str], *words: str, env: Mapping[str, str] | None = None, given: str = "") -> str:

@@ -51,12 +51,12 @@ WHY = {
     "QOSJobLimit": "its quality of service runs as many jobs as it may",
     "QOSResourceLimit": "its quality of service has used what it may",
     "QOSTimeLimit": "its quality of service has used the time that it may",
-    "launch failed requeued held": "its last start failed, so Slurm holds it; `scontrol release` lets it go",
     "Cleaning": "its last run is being cleaned up",
     "None": "",
 }
 _GROUPS = (("QOSMax", "its quality of service"), ("QOSGrp", "its quality of service"), ("Assoc", "the account"))
 _NEAR_MINUTES = 5.0  # a running job that is warned is this near to its time limit
+_LAUNCH_FAILED = "launch failed requeued held"  # for ever, until an administrator lets it go
 _LONG = 300  # characters of a reason that are shown
 
 
@@ -78,6 +78,11 @@ def read_squeue(text: str) -> Iterator[Job]:
         fields = line.strip().split("|")
         if len(fields) == len(SQUEUE_FORMAT.split("|")):
             yield _job(fields)
+
+
+def is_held_after_a_launch(reason: str) -> bool:
+    """Whether Slurm has queued a job again that a node could not start, and will not start it any more."""
+    return reason.strip("() ").replace("_", " ").startswith(_LAUNCH_FAILED)
 
 
 def read_positions(text: str) -> dict[str, int]:
@@ -104,6 +109,9 @@ def _job(fields: Sequence[str], exit_code: int | None = None) -> Job:
     name = word.split()[0].rstrip("+") if word.strip() else ""  # "CANCELLED by 1000"
     how = _ENDED.get(name)
     state = JobState.ENDED if how else JobState.WAITING if name in _WAITING else JobState.RUNNING
+    if state is JobState.WAITING and is_held_after_a_launch(reason):
+        said = f"its node could not start it, and Slurm holds it since ({_LAUNCH_FAILED})"
+        return Job(id_, label, JobState.ENDED, said, how=How.NODE_FAILED, submitted_at=_time(submitted))
     return Job(
         id=id_,
         label=label,

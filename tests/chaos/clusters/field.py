@@ -122,6 +122,10 @@ class Field:
             if self._controller is None or self._controller.poll() is not None:
                 self._controller = self._run_controller(self.folder / "controller.log")
 
+    def watch(self) -> None:
+        """What is looked after meanwhile."""
+        self.watch_controller()
+
     def watch_controller(self) -> None:
         """A controller that nobody has killed is there still."""
         with self._controller_lock:

@@ -101,7 +101,7 @@ class Chaos:
         while (now := time.monotonic() - self._began) < seconds:
             while waiting and waiting[0].at_s <= now:
                 self._do_one(waiting.pop(0))
-            self._place.watch_controller()
+            self._place.watch()
             with suppress(StorageFailed):  # it is away, because an act took it
                 if self._alive() < ALIVE:
                     tasks += 1
@@ -147,7 +147,12 @@ class Chaos:
     def _settle(self) -> None:
         """Wait until nothing is open; what is open after that the audit names."""
         store = self._place.placed.store
-        _until(lambda: not self._alive() and not store.placements.unsettled(self._cluster), SETTLE_S)
+
+        def has_ended() -> bool:
+            self._place.watch()
+            return not self._alive() and not store.placements.unsettled(self._cluster)
+
+        _until(has_ended, SETTLE_S)
         self._say("all tasks have ended")
         self._place.tidy()
         _until(lambda: not judge_left(self._place.left()), TIDY_S)

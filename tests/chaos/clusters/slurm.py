@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -25,6 +26,7 @@ from tests.support.farm import Farm
 from tests.support.gate import Gate
 from tests.support.postgres import PostgresServer
 
+RESUME_S = 5.0
 LIVE_STATES = "--states=PENDING,RUNNING,SUSPENDED,COMPLETING,CONFIGURING,REQUEUED"
 
 
@@ -56,6 +58,7 @@ class SlurmField(Field):
         }
         super().__init__(farm, "slurm", env, postgres, gates, folder)
         self._farm = farm
+        self._resumed_at = time.monotonic()
         self.acts |= {
             "kill slurmctld": self._kill_slurmctld,
             "kill slurmd": self._kill_slurmd,
@@ -72,6 +75,20 @@ class SlurmField(Field):
         for part in ("controller", *self._farm.slurm.nodes):
             self._farm.slurm.revive(part)
         super().revive()
+
+    def watch(self) -> None:
+        """Nodes that Slurm has taken out of use are given back, as an administrator does who has looked at them.
+
+        A slurmctld that was killed has forgotten its newest jobs, and gives their numbers to others.
+        """
+        super().watch()
+        if time.monotonic() - self._resumed_at >= RESUME_S:
+            self._resumed_at = time.monotonic()
+            for node in self._farm.slurm.nodes:
+                with suppress(subprocess.CalledProcessError, subprocess.TimeoutExpired):  # it is in use, or Slurm away
+                    state = self._farm.slurm.call("sinfo", "--noheader", f"--nodes={node}", "--format=%t")
+                    if "drain" in state or "drng" in state:
+                        self._farm.slurm.call("scontrol", "update", f"NodeName={node}", "State=RESUME")
 
     def tidy(self) -> None:
         """As the epilog of Slurm does on a node whose agent was killed."""
