@@ -17,7 +17,7 @@ import psutil
 from agent.domain import Task
 from agent.store import Placement
 from tests.chaos.clusters.judge import Left
-from tests.chaos.clusters.plan import Act, Order, Way
+from tests.chaos.clusters.plan import REST_S, Act, Order, Way
 from tests.support.gate import Gate
 from tests.support.inputs import Cli
 from tests.support.placed_tasks import PlacedTasks
@@ -63,6 +63,7 @@ class Field:
         self._controller: subprocess.Popen[bytes] | None = None
         self._controller_lock = threading.Lock()
         self._rivals: list[threading.Thread] = []
+        self._rival_at = float("-inf")  # time.monotonic() when one was there last
         self.acts: dict[str, Callable[[Act], Met | None]] = {
             "kill the controller": self._kill_the_controller,
             "start a second controller": self._start_a_second_controller,
@@ -131,7 +132,8 @@ class Field:
         with self._controller_lock:
             ended = self._controller is not None and self._controller.poll() not in (None, -9)
             if self._controller is not None and ended:
-                self.findings.append(f"the controller ended by itself with exit code {self._controller.returncode}")
+                if time.monotonic() - self._rival_at > REST_S:  # else it was refused, because the other had come first
+                    self.findings.append(f"the controller ended by itself with exit code {self._controller.returncode}")
                 self._controller = None
         if ended:
             self.start_controller()
@@ -162,13 +164,16 @@ class Field:
         log = self.folder / f"rival-{len(self._rivals)}.log"
         rival = self._run_controller(log)
         end = time.monotonic() + REFUSED_WITHIN_S
-        while rival.poll() is None and time.monotonic() < end:
+        # Where the first is killed meanwhile the other may come in its place; then it is ended, too.
+        while rival.poll() is None and first.poll() is None and time.monotonic() < end:
+            self._rival_at = time.monotonic()
             time.sleep(0.2)
         is_refused = rival.poll() is not None and rival.returncode != 0
         if not is_refused and first.poll() is None and REFUSED not in log.read_text():
             self.findings.append(f"a second controller was not refused within {REFUSED_WITHIN_S:.0f} s")
         rival.kill()
         rival.wait()
+        self._rival_at = time.monotonic()
 
     # ---------------------------------------------------------------- the servers
 
