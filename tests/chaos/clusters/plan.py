@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 CONTROLLER, STORE, OBJECTS, NODE, CENTRE = "controller", "store", "objects", "node", "centre"
 FIRST_S = 3.0  # before the first act: something has to run
-REST_S = 5.0  # between the mending of a part and the next act against it
+REST_S = 5.0  # at least, between the mending of a part and the next act against it
 
 # The reasons with which a task may end because its node, its job or its pod was taken away; with restarts left it goes
 # on instead.
@@ -84,8 +84,10 @@ def plan(seed: int, seconds: float, ways: Sequence[Way], away_s: Mapping[str, fl
     """The acts, in the order of their times. Every way comes up before one is repeated beyond its weight.
 
     `away_s` says how long a part is away, in place of what is drawn: `store` and `objects` each time; the `controller`
-    and an `agent` once, in the first act.
+    and an `agent` once, in the first act. While an agent is kept away nothing is done that may end its task.
     """
+    if away_s and "agent" in away_s:
+        ways = [way for way in ways if not way.reasons]
     given, chance = dict(away_s or {}), random.Random(f"acts {seed}")
     acts, free_at, bag = list[Act](), dict[str, float](), list[Way]()
     at_s = FIRST_S
@@ -107,7 +109,9 @@ def plan(seed: int, seconds: float, ways: Sequence[Way], away_s: Mapping[str, fl
         if way.part == CONTROLLER:
             act = replace(act, away_s=drawn_s)
         if way.part:
-            free_at[way.part] = act.mended_at_s + REST_S
+            free_at[way.part] = act.mended_at_s + max(
+                REST_S, act.away_s
+            )  # as long as it was away, so that tasks get on
         acts.append(act)
     return acts
 

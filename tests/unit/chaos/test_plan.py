@@ -44,6 +44,7 @@ def test_an_outage_is_as_long_as_it_is_asked_for():
     assert {act.away_s for act in acts if act.way.part == "store"} == {120.0}
     assert {act.away_s for act in acts if act.way.part == "objects"} == {90.0}
     assert [act.way.name for act in acts if act.away_s == 600.0] == ["kill the controller", "keep an agent away"]
+    assert not any(act.way.reasons for act in acts)  # what is known of the agent's task has to stay known
     with pytest.raises(ValueError, match="moon is none of"):
         read_away("moon=5")
 
