@@ -6,7 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -189,5 +189,6 @@ def fleet_of(
             yield made
         finally:
             for pod in made.kubectl("get", "pods", "--output=name").split():
-                made.kubectl("patch", pod, "--type=merge", '--patch={"metadata":{"finalizers":null}}')
-                made.kubectl("delete", pod, "--wait=false", "--grace-period=0", "--force")
+                with suppress(subprocess.CalledProcessError):  # it has gone meanwhile
+                    made.kubectl("patch", pod, "--type=merge", '--patch={"metadata":{"finalizers":null}}')
+                    made.kubectl("delete", pod, "--wait=false", "--grace-period=0", "--force")

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from agent.domain import Task
+from agent.errors import StorageFailed
 from agent.store import Placement
 from tests.chaos.clusters.judge import Left
 from tests.chaos.clusters.plan import REST_S, Act, Order, Way
@@ -63,6 +64,7 @@ class Field:
         self._controller: subprocess.Popen[bytes] | None = None
         self._controller_lock = threading.Lock()
         self._rivals: list[threading.Thread] = []
+        self.kept_away = 0  # kills of the agent that is kept away
         self._rival_at = float("-inf")  # time.monotonic() when one was there last
         self.acts: dict[str, Callable[[Act], Met | None]] = {
             "kill the controller": self._kill_the_controller,
@@ -219,14 +221,15 @@ class Field:
     def _keep_an_agent_away(self, act: Act) -> Met | None:
         """Kill the agent of a long task again and again, whenever it is started anew."""
         order = Order(int(act.away_s * 10) + 300, 0.1, 100, 1, 0)
-        task, over = self.queue(order), threading.Event()
+        task, over = self.queue(order), threading.Event()  # whose plugin prints for longer than that
 
         def keep_away() -> None:
             while not over.wait(0.2):
                 for process, task_id in self.agents():
-                    if task_id == task.id and self.placed.get(task).lines_read > 20:
-                        with suppress(psutil.Error):
+                    with suppress(psutil.Error, StorageFailed):
+                        if task_id == task.id and self.placed.get(task).lines_read > 20:
                             process.kill()
+                            self.kept_away += 1
 
         threading.Thread(target=keep_away, daemon=True).start()
         return Met(act.way, {task.id}, mend=over.set, about=f"of task {task.id}")

@@ -90,6 +90,8 @@ class Chaos:
                 mend.cancel()
         report.seconds = time.monotonic() - self._began
         report.acts.update(met.way.name for met in self._met)
+        if self._place.kept_away:
+            report.acts["kill the agent that is kept away"] = self._place.kept_away
         self._judge(report)
         self._log.close()
         return report
