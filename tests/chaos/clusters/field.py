@@ -26,6 +26,7 @@ from tests.support.postgres import PostgresServer
 
 REFUSED = "places the tasks of this installation on"
 REFUSED_WITHIN_S = 60.0
+FIRST_KILL_S = 300.0  # for the agent that is to be kept away to begin at all
 
 
 @dataclass
@@ -219,17 +220,21 @@ class Field:
         return Met(act.way, {task_id}, about=f"of task {task_id}")
 
     def _keep_an_agent_away(self, act: Act) -> Met | None:
-        """Kill the agent of a long task again and again, whenever it is started anew."""
+        """Kill the agent of a long task whenever it is started anew, so long from the first time on."""
         order = Order(int(act.away_s * 10) + 300, 0.1, 100, 1, 0)
-        task, over = self.queue(order), threading.Event()  # whose plugin prints for longer than that
+        task = self.queue(order)  # whose plugin prints for longer than that
 
         def keep_away() -> None:
-            while not over.wait(0.2):
+            end, is_first = time.monotonic() + act.away_s + FIRST_KILL_S, True
+            while time.monotonic() < end:
+                time.sleep(0.2)
                 for process, task_id in self.agents():
                     with suppress(psutil.Error, StorageFailed):
                         if task_id == task.id and self.placed.get(task).lines_read > 20:
                             process.kill()
                             self.kept_away += 1
+                            end, is_first = (time.monotonic() + act.away_s if is_first else end), False
 
-        threading.Thread(target=keep_away, daemon=True).start()
-        return Met(act.way, {task.id}, mend=over.set, about=f"of task {task.id}")
+        keeper = threading.Thread(target=keep_away, daemon=True)
+        keeper.start()
+        return Met(act.way, {task.id}, mend=keeper.join, about=f"of task {task.id}")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from agent.domain import TaskStatus
 from agent.errors import StorageFailed
-from tests.chaos.clusters.field import Field, Met
+from tests.chaos.clusters.field import FIRST_KILL_S, Field, Met
 from tests.chaos.clusters.judge import Story, judge, judge_left
 from tests.chaos.clusters.kubernetes import KubernetesField
 from tests.chaos.clusters.plan import WAYS, Act, order, plan
@@ -134,7 +134,7 @@ class Chaos:
 
     def _mend_all(self) -> None:
         for mend in self._mends:
-            mend.join(120)
+            mend.join(FIRST_KILL_S + 120)
         self._place.revive()
         for met in self._met:
             met.until = met.until or datetime.now(UTC)
