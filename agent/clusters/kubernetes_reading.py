@@ -67,7 +67,8 @@ def read_pod(pod: Pod, *, why: str | None = None, is_overdue: bool = False, is_s
         submitted_at=_time(pod["metadata"].get("creationTimestamp")),
         started_at=_time((agent.get("state", {}).get("running") or done).get("startedAt")),
     )
-    if status.get("phase") in ("Succeeded", "Failed") or (done and done.get("exitCode") == 0):
+    # Nothing is started again in a pod that is deleted: an agent that has ended there, however, was its last.
+    if status.get("phase") in ("Succeeded", "Failed") or (done and (done.get("exitCode") == 0 or _deleted(pod))):
         return _ended(base, pod, done)
     if _deleted(pod) and not node:  # it was deleted before a node had it
         return _at(base, *_deletion(pod))

@@ -97,6 +97,7 @@ def test_a_pod_whose_containers_run_is_a_running_job() -> None:
         (pod(ended(message="0"), ended(), phase="Succeeded"), How.DONE, 0),
         (pod(ended(message="0"), RUNS), How.DONE, 0),  # the plugin's container is about to end
         (pod(ended(message="75")), How.GIVEN_BACK, 75),
+        (pod(ended(137), RUNS, deleted=True), How.PREEMPTED, 137),  # no container of it is started again
         (pod(ended(message="75"), deleted=True), How.PREEMPTED, 75),  # its store was away, so it could not say more
         (pod(ended(message="1")), How.FAILED, 1),
         (pod(ended(message="70\nTraceback\nKeyError: 1")), How.FAILED, 70),
