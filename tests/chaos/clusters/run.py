@@ -154,8 +154,9 @@ class Chaos:
             self._place.watch()
             return not self._alive() and not store.placements.unsettled(self._cluster)
 
-        _until(has_ended, SETTLE_S)
-        self._say("all tasks have ended")
+        # What an agent that was away has to read takes its time.
+        _until(has_ended, SETTLE_S + self._away_s.get("agent", 0.0))
+        self._say("all tasks have ended" if has_ended() else "not all tasks have ended")
         self._place.tidy()
         _until(lambda: not judge_left(self._place.left()), TIDY_S)
 
