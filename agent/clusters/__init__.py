@@ -108,6 +108,7 @@ class Cluster(Protocol):
     hardens: bool  # whether it can run a task hardened
     loads: bool  # whether an image that is in the artifacts only can be had on its nodes
     most_jobs: int  # that wait or run at the same time
+    at_once: int  # so many threads may submit at the same time; all else is asked from one
     poll_s: float  # between two questions about its jobs
     unknown_s: float  # so long a job that the cluster does not know may still come up, when its controller was killed
 
@@ -116,6 +117,9 @@ class Cluster(Protocol):
 
     def find(self, labels: Collection[str]) -> Mapping[str, Sequence[Job]]:
         """The jobs with these labels, by label, the oldest first. A job that nothing is known of is left out."""
+
+    def has_news(self) -> bool:
+        """Whether it is known, without asking, that a job has changed since `find` was asked last."""
 
     def cancel(self, job: str) -> None:
         """End a job, whatever its state. A job that has ended stays as it is."""

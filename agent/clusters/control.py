@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from agent.run.shutdown import Shutdown
     from agent.store import Store
 
-LOOK_S = 1.0  # commits wake the controller; a new task is placed this late at most
+LOOK_S = 1.0  # so late the news of a cluster are noticed; a new task in the queue wakes the controller at once
+LOOK_SHARE = 10  # a look at all jobs rests this many times as long as it took: there may be thousands
 
 log = logging.getLogger("agent")
 
@@ -74,21 +75,49 @@ def run_cluster(installation: Installation, cluster: Cluster, shutdown: Shutdown
     ):
         controller = Controller(installation, cluster, name, agent.id)
         log.info("tasks are placed on %s", cluster.name)
-        wait_s, due = pauses(), 0.0
+        wait_s, turns, is_more = pauses(), _Turns(cluster), False
         while not shutdown.is_asked:
             asked = store.asked()
             try:
-                if time.monotonic() >= due:
-                    controller.follow()
-                    due = time.monotonic() + cluster.poll_s
-                controller.place()
+                if is_due := turns.is_due():
+                    with turns.measured():
+                        controller.follow()
+                if is_due or is_more or asked != turns.asked:
+                    is_more = controller.place()
+                    turns.asked = asked
             except (ClusterUnavailable, StorageFailed) as error:  # says nothing about any task
                 log.warning("cluster %s: %s", cluster.name, error)
                 agent.tell({STORAGE: str(error)})
-                due = 0.0
+                turns = _Turns(cluster)
                 shutdown.wait(next(wait_s))
                 continue
             agent.tell({})
             wait_s = pauses()
-            store.wait_for_request(min(LOOK_S, cluster.poll_s), since=asked)
+            if not is_more:
+                store.wait_for_request(turns.left_s(), since=asked)
         return len(store.placements.unsettled(cluster.name))
+
+
+class _Turns:
+    """When jobs are looked at, and which requests were seen when the queue was looked at last."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._rests_until = self._due = 0.0
+        self.asked: int | None = None
+
+    def is_due(self) -> bool:
+        now = time.monotonic()
+        return now >= self._due or (now >= self._rests_until and self._cluster.has_news())
+
+    def left_s(self) -> float:
+        """How long nothing is to be done, unless it is asked for."""
+        return min(LOOK_S, max(0.0, self._due - time.monotonic()))
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        ended = time.monotonic()
+        self._rests_until = ended + max(min(LOOK_S, self._cluster.poll_s), LOOK_SHARE * (ended - started))
+        self._due = max(self._rests_until, ended + self._cluster.poll_s)

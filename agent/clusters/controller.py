@@ -10,41 +10,30 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent import liveness
-from agent.clusters import BEGINS_ANEW, Cluster, ClusterUnavailable, How, Job, JobRefused, JobRequest, JobState
+from agent.clusters import BEGINS_ANEW, Cluster, ClusterUnavailable, How, Job, JobState
 from agent.clusters.ending import LOST, Verdict, end_task, lose_task, verdict_of
+from agent.clusters.memory import Memories, Memory
+from agent.clusters.placing import Placer
 from agent.domain import Task, TaskStatus
-from agent.errors import BadInput, NotFound
+from agent.errors import NotFound
 from agent.logs import about_task
 from agent.run.interrupts import STOP_PATIENCE_S
-from agent.worker.conditions import pauses
+from agent.store import Placement, Seen
 
 if TYPE_CHECKING:
     from agent.installation import Installation
-    from agent.store import Placement
 
 AGAIN = LOST | {How.GIVEN_BACK}  # not the task's fault
 MOST_PLACEMENTS = 5  # whose agents never began, without those that a node gave back
 END_S = 60.0  # for an agent to end after its task
 
 log = logging.getLogger("agent")
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What the controller remembers of a placement; a controller that is started anew begins again."""
-
-    unknown_since: float | None = None
-    ending_since: float | None = None
-    told: tuple[object, ...] = ()
-    said: str = ""  # why its cluster did not answer about it
-    retry_at: float = 0.0
-    pauses: Iterator[float] = field(default_factory=pauses)
 
 
 class Controller:
@@ -65,72 +54,39 @@ class Controller:
         self._controller = controller
         self._agent_id = agent_id
         self._unknown_s = cluster.unknown_s if unknown_s is None else unknown_s
-        self._memory: dict[tuple[int, int], _Memory] = {}
+        self._memories = Memories()
         self._has_ended = True  # a job, since the cluster was tidied; perhaps under another controller
-        self._not_before: dict[int, _Memory] = {}  # task → when it may be placed again
         store = hashlib.sha256(installation.store.name.encode()).hexdigest()[:8]
         self._label = f"sly-{store}"  # two installations may share a cluster and both have a task 1
+        self._again: list[tuple[Placement, Task]] = []  # whose job is to be submitted once more
+        self._news: list[tuple[Memory, Seen]] = []  # what is to be recorded of jobs that have not ended
+        self._placer = Placer(installation, cluster, controller, self._label, self._memories)
 
-    # ---------------------------------------------------------------- queued tasks → jobs
-
-    def place(self) -> None:
-        """Submit jobs for queued tasks, as many as may wait or run at the same time."""
-        most = self._cluster.most_jobs
-        cluster = self._cluster
-        queued = self._placements.to_place(cluster.name, most, hardened=cluster.hardens, loads=cluster.loads)
-        candidates = [task for task in queued if self._may_place(task.id)]
-        if not candidates:
-            return
-        refused = [p.job is None and p.why is not None for p, _ in self._placements.unsettled(self._cluster.name)]
-        room = most - max(refused.count(False), refused.count(True))  # what is refused holds up nothing, up to a limit
-        for task in candidates[: max(0, room)]:
-            label = f"{self._label}-{task.id}"
-            placement = self._placements.place(self._cluster.name, self._controller, task.id, label)
-            if placement is not None:
-                self._submit(placement, task)
-
-    def _may_place(self, task_id: int) -> bool:
-        later = self._not_before.get(task_id)
-        return later is None or time.monotonic() >= later.retry_at
-
-    def _submit(self, placement: Placement, task: Task) -> None:
-        memory = self._memory_of(placement)
-        history = self._placements.of_task(task.id)
-        avoid = [one.node for one in history[-2:-1] if one.how == How.GIVEN_BACK and one.node]
-        if placement.why is not None:  # it was refused: there may be no other node
-            avoid = []
-        plugin = self._installation.store.plugins.get(task.plugin_id)
-        image = plugin.pushed or plugin.reference
-        request = JobRequest(task.id, placement.number, placement.label, task.options, avoid, image)
-        try:
-            job = self._cluster.submit(request)
-        except (JobRefused, BadInput) as refused:  # by a setting, or by what the task asks for: a person sees why
-            memory.retry_at = time.monotonic() + next(memory.pauses)
-            if placement.why != str(refused):
-                log.warning("task %s waits: %s", task.id, refused)
-            self._placements.follow(placement, self._controller, state="placing", why=str(refused))
-            return
-        with about_task(task.id):
-            log.info("task %s: job %s of %s", task.id, job, self._cluster.name)
-        self._placements.follow(placement, self._controller, state="waiting", job=job)
+    def place(self) -> bool:
+        """Submit jobs for queued tasks, as many as may wait or run at the same time; whether more are to be placed."""
+        return self._placer.place()
 
     # ---------------------------------------------------------------- jobs → what becomes of their tasks
 
     def follow(self) -> None:
         """Look at every job, and do what its state asks for."""
         unsettled = self._placements.unsettled(self._cluster.name)
-        self._forget({(placement.task_id, placement.number) for placement, _ in unsettled})
+        self._memories.keep_only({(placement.task_id, placement.number) for placement, _ in unsettled})
         if not unsettled:
             self._cluster.tidy(self._label, ())
             return
         jobs = self._cluster.find([placement.label for placement, _ in unsettled])
         alive = {agent.id for agent in liveness.agents_alive(self._installation.store)} - {self._agent_id}
+        self._again, self._news = [], []
         for placement, task in unsettled:
             with about_task(task.id), suppress(NotFound):  # the task was deleted for good in this moment
                 try:
                     self._settle(placement, task, jobs, has_agent=task.agent_id in alive)
                 except ClusterUnavailable as error:  # of one job: the others are not to wait
                     self._say_once(placement, str(error))
+        self._record_news()
+        for placement, silent in self._placer.submit(self._again):
+            self._say_once(placement, str(silent))
         if self._has_ended:
             # Asked of the store again: an agent may have claimed a task whose job was thought to be over.
             left = self._placements.unsettled(self._cluster.name)
@@ -138,7 +94,7 @@ class Controller:
             self._has_ended = False
 
     def _settle(self, placement: Placement, task: Task, jobs: Mapping[str, Sequence[Job]], *, has_agent: bool) -> None:
-        memory = self._memory_of(placement)
+        memory = self._memories.of(placement)
         if placement.is_given_up:
             self._give_up(placement, memory, jobs.get(placement.label, ()))
             return
@@ -154,22 +110,24 @@ class Controller:
             self._cluster.cancel(job.id)
         where = f"number {job.position} in the queue" if job.position is not None else ""
         why = "; ".join(part for part in (job.why, where) if part) or None
-        told = (job.state, job.id, why, job.node, job.started_at)
-        if told != memory.told:  # the store is written to when something is new
-            self._placements.follow(
-                placement, self._controller, state=job.state.value, job=job.id, why=why, node=job.node or None,
-                started_at=job.started_at,
-            )  # fmt: skip
-            memory.told = told
+        seen = Seen(placement, job.state.value, job.id, why, job.node or None, job.started_at)
+        if _told(seen) != memory.told:  # the store is written to when something is new
+            self._news.append((memory, seen))
+
+    def _record_news(self) -> None:
+        """One transaction for all jobs of which there is something new."""
+        self._placements.follow(self._cluster.name, self._controller, [seen for _, seen in self._news])
+        for memory, seen in self._news:
+            memory.told = _told(seen)
 
     def _say_once(self, placement: Placement, said: str) -> None:
-        memory = self._memory_of(placement)
-        memory.retry_at = time.monotonic() + next(memory.pauses)
+        memory = self._memories.of(placement)
+        memory.pause()
         if said != memory.said:
             memory.said = said
             log.warning("task %s: %s", placement.task_id, said)
 
-    def _give_up(self, placement: Placement, memory: _Memory, jobs: Sequence[Job]) -> None:
+    def _give_up(self, placement: Placement, memory: Memory, jobs: Sequence[Job]) -> None:
         """Its task was started anew, because its node was declared lost: no job of it is to run on."""
         live = [job for job in jobs if job.state is not JobState.ENDED]
         for job in live:
@@ -188,25 +146,24 @@ class Controller:
                 self._cluster.cancel(job.id)
         return chosen
 
-    def _settle_unknown(self, placement: Placement, task: Task, memory: _Memory, *, has_agent: bool) -> None:
+    def _settle_unknown(self, placement: Placement, task: Task, memory: Memory, *, has_agent: bool) -> None:
         """The cluster answers, and does not know the job."""
         now = time.monotonic()
         memory.unknown_since = memory.unknown_since or now
+        is_absent = now - memory.unknown_since >= self._unknown_s
+        was_heard = placement.why is not None or memory.is_unsent  # and refused, or never asked: no job can come up
         if task.status.is_final:
             self._end(placement, How.CANCELLED, "")
-        elif placement.job is None and placement.why is not None:  # it was refused
-            if now >= memory.retry_at:
-                self._submit(placement, task)
-        elif now - memory.unknown_since < self._unknown_s:
-            return
         elif placement.job is None:
-            if now >= memory.retry_at:
-                self._submit(placement, task)
+            if (was_heard or is_absent) and memory.is_due():
+                self._again.append((placement, task))
+        elif not is_absent:
+            return
         elif not has_agent:
             gone = Job(placement.job, placement.label, JobState.ENDED, node=placement.node or "", how=How.VANISHED)
             self._settle_ended(placement, task, gone, has_agent=False)
 
-    def _is_to_be_cancelled(self, task: Task, job: Job, memory: _Memory, *, has_agent: bool) -> bool:
+    def _is_to_be_cancelled(self, task: Task, job: Job, memory: Memory, *, has_agent: bool) -> bool:
         """Whether its task has ended, or is to be stopped and no agent does it."""
         if not (task.status.is_final or task.stop_requested):
             return False
@@ -229,8 +186,7 @@ class Controller:
             elif job.how is How.GIVEN_BACK:
                 verdict = verdict.with_log(self._cluster.log(placement.label, job.id))
             log.warning("task %s is placed again: %s", task.id, verdict.sentence)
-            later = self._not_before.setdefault(task.id, _Memory())
-            later.retry_at = time.monotonic() + next(later.pauses)
+            self._memories.rest(task.id)
             self._end(placement, job.how, verdict.sentence, job)
         elif not has_agent:
             self._end_task(placement, task, job, verdict)
@@ -267,11 +223,6 @@ class Controller:
         self._placements.end(placement, self._controller, how=how.value, why=why or None, ended_at=ended_at)
         self._has_ended = True
 
-    # ---------------------------------------------------------------- memory
 
-    def _memory_of(self, placement: Placement) -> _Memory:
-        return self._memory.setdefault((placement.task_id, placement.number), _Memory())
-
-    def _forget(self, known: set[tuple[int, int]]) -> None:
-        for key in self._memory.keys() - known:
-            del self._memory[key]
+def _told(seen: Seen) -> tuple[object, ...]:
+    return seen.state, seen.job, seen.why, seen.node, seen.started_at

@@ -1,19 +1,21 @@
 """Kubernetes, by its API: a pod for each placement, named as the placement's label.
 
 The name makes submission safe to repeat, and a finalizer of ours keeps a pod that somebody deletes until its end is
-recorded.
+recorded. Settings are written once by a process, and again when a pod misses them.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.clusters import Capacity, ClusterUnavailable, Job, JobRequest, installation_of
+from agent.clusters import Capacity, ClusterUnavailable, Job, JobRefused, JobRequest, installation_of
 from agent.clusters.kubernetes_api import Missing, Present, answered, connect, kinds, merge
 from agent.clusters.kubernetes_pod import AGENT, CANCELLED, INSTALLATION, pod, secret, secret_name
 from agent.clusters.kubernetes_reading import (
@@ -23,12 +25,14 @@ from agent.clusters.kubernetes_reading import (
     is_started_again,
     label_of,
     last_words,
+    misses_settings,
     most_of,
     obstacle,
     read_capacity,
     read_pod,
 )
 from agent.clusters.kubernetes_template import with_template
+from agent.clusters.kubernetes_watch import WatchedPods
 from agent.fs.names import visible
 
 if TYPE_CHECKING:
@@ -52,6 +56,7 @@ class Kubernetes:
     name = "kubernetes"
     hardens = False
     loads = False  # the kubelet pulls, and knows registries only
+    at_once = 8
     unknown_s = 5.0  # a request that was on its way
 
     def __init__(
@@ -70,6 +75,8 @@ class Kubernetes:
         self._clock = clock
         self._stuck_s = stuck_s
         self._api = api
+        self._first = threading.Lock()  # of several submissions one opens the client and writes the settings
+        self._watched: dict[str, WatchedPods] = {}  # by installation
         self._with_secret: set[str] = set()  # installations whose settings are there
         self._empty: set[str] = set()  # installations of which nothing is left there
         self._found: Sequence[Pod] = ()  # by the last question
@@ -78,7 +85,8 @@ class Kubernetes:
     def submit(self, request: JobRequest) -> str:
         made = self.manifest(request)
         self._empty.discard(installation_of(request.label))
-        self.put_settings(request.label)
+        with self._first:
+            self.put_settings(request.label)
         self.create(made)
         return request.label
 
@@ -91,7 +99,12 @@ class Kubernetes:
             return {}
         found: dict[str, list[Job]] = {}
         installations = sorted({installation_of(label) for label in labels})
-        pods = self._found = [one for installation in installations for one in self._pods(installation)]
+        pods = self._found = [one for installation in installations for one in self._pods(installation, labels)]
+        for label in {label_of(one) for one in pods if misses_settings(one)}:
+            if label is not None and label in labels:  # somebody has deleted them
+                self._with_secret.discard(installation_of(label))
+                with suppress(JobRefused):  # the pod says what it lacks
+                    self.put_settings(label)
         for one in pods:
             label = label_of(one)
             if label is not None and label in labels:
@@ -106,18 +119,25 @@ class Kubernetes:
 
     def tidy(self, installation: str, keep: Collection[str]) -> None:
         """Once nothing is to be kept, the settings of the jobs go, too."""
-        for one in self._found:
-            if label_of(one) not in keep:
-                self.forget(one["metadata"]["name"])
+        self._forget_all([one["metadata"]["name"] for one in self._found if label_of(one) not in keep])
         self._found = ()
         if keep or installation in self._empty:
             return
         pods = self._pods(installation)
-        for one in pods:
-            self.forget(one["metadata"]["name"])
+        self._forget_all([one["metadata"]["name"] for one in pods])
         if not pods:
             self.take_settings(installation)
             self._empty.add(installation)
+            if (watched := self._watched.pop(installation, None)) is not None:
+                watched.close()
+
+    def _forget_all(self, names: Sequence[str]) -> None:
+        with ThreadPoolExecutor(self.at_once, thread_name_prefix="forget") as pool:
+            for _ in pool.map(self.forget, names):
+                pass
+
+    def has_news(self) -> bool:
+        return any(watched.has_news for watched in self._watched.values())
 
     def log(self, label: str, job: str) -> str:  # noqa: ARG002 - the pod has its name
         """A node that is busy or gone gives no log: the pod itself knows the words of an agent that failed."""
@@ -133,6 +153,9 @@ class Kubernetes:
             return read_capacity(list(self._client.list(kinds()["Node"])))
 
     def close(self) -> None:
+        for watched in self._watched.values():
+            watched.close()
+        self._watched = {}
         if self._api is not None:
             self._api.close()
             self._api = None
@@ -174,31 +197,35 @@ class Kubernetes:
     # ----------------------------------------------------------------
 
     def put_settings(self, label: str) -> None:
-        """The Secret that the agents of all jobs read: made where it is missing. Raises JobRefused."""
+        """The Secret that the agents of all jobs read, once for a process. Raises JobRefused."""
+        installation = installation_of(label)
+        if installation in self._with_secret:
+            return
         made = secret(label, self._settings, self._environment)
         try:
             with answered(may_refuse=True):
                 self._client.create(kinds()["Secret"](made))
-        except Present:
-            installation = installation_of(label)
-            if installation not in self._with_secret:  # of an earlier process, perhaps with other settings
-                patch = {"data": None, "stringData": made["stringData"]}
-                try:
-                    with answered(may_refuse=True):
-                        self._client.patch(kinds()["Secret"], secret_name(label), patch, patch_type=merge())
-                except Missing as error:  # somebody has deleted it in this moment
-                    raise ClusterUnavailable(f"Kubernetes has lost the settings of the pods: {error}") from None
-        self._with_secret.add(installation_of(label))
+        except Present:  # of an earlier process, perhaps with other settings
+            patch = {"data": None, "stringData": made["stringData"]}
+            try:
+                with answered(may_refuse=True):
+                    self._client.patch(kinds()["Secret"], secret_name(label), patch, patch_type=merge())
+            except Missing as error:  # somebody has deleted it in this moment
+                raise ClusterUnavailable(f"Kubernetes has lost the settings of the pods: {error}") from None
+        self._with_secret.add(installation)
 
     def take_settings(self, label: str) -> None:
         with suppress(Missing), answered():
             self._client.delete(kinds()["Secret"], secret_name(label))
         self._with_secret.discard(installation_of(label))
 
-    def _pods(self, installation: str) -> list[Pod]:
+    def _pods(self, installation: str, wanted: Collection[str] = ()) -> list[Pod]:
+        watched = self._watched.get(installation)
+        if watched is None:
+            watched = WatchedPods(self._client, INSTALLATION, installation)
+            self._watched[installation] = watched
         try:
-            with answered():
-                return list(self._client.list(kinds()["Pod"], labels={INSTALLATION: installation}))
+            return watched.pods({label for label in wanted if installation_of(label) == installation})
         except Missing as error:  # a door that leads elsewhere
             raise ClusterUnavailable(f"Kubernetes does not answer: {error}") from None
 

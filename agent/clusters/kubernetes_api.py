@@ -38,7 +38,7 @@ def answered(*, may_refuse: bool = False) -> Iterator[None]:
     import httpx2
     import msgspec
     from lightkube import ApiError
-    from lightkube.core.exceptions import ConfigError
+    from lightkube.core.exceptions import ConfigError, NotReadyError
 
     try:
         yield
@@ -56,7 +56,12 @@ def answered(*, may_refuse: bool = False) -> Iterator[None]:
         raise ClusterUnavailable(f"Kubernetes {does}: {said}") from None
     except ConfigError as error:
         raise ClusterUnavailable(f"there is no way to Kubernetes: {error}") from None
-    except (KeyError, ValueError, msgspec.MsgspecError) as error:  # an answer of something that stands before it
+    except (
+        KeyError,
+        ValueError,
+        NotReadyError,
+        msgspec.MsgspecError,
+    ) as error:  # an answer of something that stands before it
         raise ClusterUnavailable(f"Kubernetes does not answer as it should: {visible(str(error))[:200]}") from None
     except (httpx2.HTTPError, OSError) as error:
         said = visible(str(error) or type(error).__name__)

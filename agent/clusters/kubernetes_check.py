@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 LOOK_S = 0.5
 # Verb and resource of each right that the controller uses.
 RIGHTS = (
-    ("create", "pods", ""), ("list", "pods", ""), ("patch", "pods", ""), ("delete", "pods", ""), ("get", "pods", "log"),
+    ("create", "pods", ""), ("list", "pods", ""), ("watch", "pods", ""), ("patch", "pods", ""), ("delete", "pods", ""),
+    ("get", "pods", "log"),
     ("create", "secrets", ""), ("patch", "secrets", ""), ("delete", "secrets", ""),
 )  # fmt: skip
 _DOCUMENT = "docs/reference/kubernetes.md describes it."

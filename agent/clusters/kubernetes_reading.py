@@ -127,6 +127,14 @@ def has_a_reason_of_its_own(pod: Pod) -> bool:
     return not any(reason in ("ImagePullBackOff", "CrashLoopBackOff") for _, reason, _ in _waiting(pod["status"]))
 
 
+def misses_settings(pod: Pod) -> bool:
+    """Whether its agent cannot start because an object is missing from which it takes its environment."""
+    return any(
+        name == AGENT and reason == "CreateContainerConfigError" and "not found" in message
+        for name, reason, message in _waiting(pod.get("status") or {})
+    )
+
+
 def read_capacity(nodes: Sequence[Mapping[str, Any]]) -> Capacity:
     """All nodes, those that take pods, and their processors; how many of these are free is not told."""
     ready = [node for node in nodes if not (node.get("spec") or {}).get("unschedulable") and _is_ready(node)]

@@ -61,6 +61,7 @@ class Slurm:
     name = "slurm"
     hardens = True
     loads = True
+    at_once = 4  # `sbatch` mostly waits
     unknown_s = 45.0  # an `sbatch` outlives its controller
 
     def __init__(self, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
@@ -109,6 +110,9 @@ class Slurm:
             self._look_at_queue(waiting)
             found = {label: [self._with_position(job) for job in jobs] for label, jobs in found.items()}
         return {label: sorted(jobs, key=lambda job: int(job.id.split("_")[0])) for label, jobs in found.items()}
+
+    def has_news(self) -> bool:
+        return False  # Slurm tells nothing by itself
 
     def cancel(self, job: str) -> None:
         self._run("scancel", "--quiet", job)

@@ -32,7 +32,8 @@ from agent.store.models import Models
 from agent.store.names import Names
 from agent.store.nodes import NodeRow, Nodes
 from agent.store.outage import Outage
-from agent.store.placements import Placement, Placements
+from agent.store.placement_rows import Placement, Seen
+from agent.store.placements import Placements
 from agent.store.plugins import Plugins
 from agent.store.progress import ProgressBar, ProgressBars
 from agent.store.project_search import ProjectQuestion
@@ -79,6 +80,7 @@ __all__ = [
     "ProgressBar",
     "ProjectQuestion",
     "Projects",
+    "Seen",
     "Series",
     "Store",
     "StoredEvent",

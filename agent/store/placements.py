@@ -7,10 +7,9 @@ The row of a placement is written before its job is submitted, so a job is never
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,59 +18,18 @@ from agent.domain import FINAL, LOCAL_IMAGES, Task, TaskStatus
 from agent.errors import Conflict
 from agent.store.among import among
 from agent.store.attempts import Decide, lose
-from agent.store.cluster_control import ClusterControl, require_control
-from agent.store.columns import clean, clean_or_none, from_us, from_us_or_none, now_us, to_us
+from agent.store.cluster_control import require_control
+from agent.store.columns import clean, clean_or_none, now_us, to_us
+from agent.store.placement_rows import UNSETTLED, Placement, of_values, to_placement
+from agent.store.placing import Placing
 from agent.store.schema import clusters, placements, plugins, tasks
 from agent.store.task_claims import LIVE
 from agent.store.task_rows import TASK_COLUMNS, change_task, lock_task, to_task
 
-NEVER_TOLD = "placing"  # the cluster may know the job or not
+_PAGE = 500  # queued tasks that are looked at in one statement
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
-    task_id: int
-    number: int  # of the task's placements, from 1 on; a later one fences off the earlier ones
-    cluster: str
-    label: str  # by which the job is found while its id is not known
-    job: str | None  # its id on the cluster
-    state: str  # placing, waiting, running, ended
-    why: str | None  # it waits, or ended so: a sentence
-    node: str | None
-    submitted_at: datetime
-    started_at: datetime | None
-    claimed_at: datetime | None  # its agent has taken the task
-    ended_at: datetime | None
-    how: str | None  # it ended: `agent.clusters.How`
-    is_given_up: bool = False  # its task was started anew without it; told by `unsettled` only
-
-    @property
-    def is_over(self) -> bool:
-        return self.state == "ended"
-
-    @property
-    def title(self) -> str:
-        """The job and its node for a list: `slurm 77 on n1`."""
-        name = f"{self.cluster} {self.job}" if self.job is not None else self.cluster
-        return f"{name} on {self.node}" if self.node else name
-
-    @property
-    def waits_for(self) -> str:
-        """Why a task that is queued still has not begun, a sentence."""
-        if self.is_over:
-            return f"It is placed again in a moment: {self.why or self.how}."
-        if self.job is None:
-            return self.why or f"It is handed to {self.cluster}."
-        if self.state == "running":
-            return f"Job {self.job} of {self.cluster} has begun on {self.node}; its agent starts."
-        return (
-            f"Job {self.job} of {self.cluster} waits: {self.why}."
-            if self.why
-            else f"Job {self.job} of {self.cluster} waits."
-        )
-
-
-class Placements(ClusterControl):
+class Placements(Placing):
     """Methods with a `controller` raise Conflict unless it controls the cluster."""
 
     # ---------------------------------------------------------------- reading
@@ -86,7 +44,7 @@ class Placements(ClusterControl):
         which = sa.select(placements).where(among(self._db, placements.c.task_id, task_ids))
         with self._db.reading() as connection:
             for row in connection.execute(which.order_by(placements.c.task_id, placements.c.number)):
-                found.setdefault(row.task_id, []).append(_placement(row))
+                found.setdefault(row.task_id, []).append(to_placement(row))
         return found
 
     def unsettled(self, cluster: str) -> list[tuple[Placement, Task]]:
@@ -95,13 +53,13 @@ class Placements(ClusterControl):
         found = (
             sa.select(*TASK_COLUMNS, *columns, tasks.c.placement)
             .join(tasks, tasks.c.id == placements.c.task_id)
-            .where(placements.c.state.in_(["placing", "waiting", "running"]), placements.c.cluster == cluster)
+            .where(placements.c.state.in_(UNSETTLED), placements.c.cluster == cluster)
             .order_by(placements.c.task_id)
         )
         many = len(TASK_COLUMNS)
         with self._db.reading() as connection:
             return [
-                (replace(_of_values(row[many:-1]), is_given_up=row[-1] != row.placement_number), to_task(row[:many]))
+                (replace(of_values(row[many:-1]), is_given_up=row[-1] != row.placement_number), to_task(row[:many]))
                 for row in connection.execute(found)
             ]
 
@@ -112,71 +70,34 @@ class Placements(ClusterControl):
         whose image is in the artifacts only as well, where it does not load images.
         """
         may = sa.or_(tasks.c.only_for.is_(None), tasks.c.only_for == cluster)
-        found = sa.select(*TASK_COLUMNS).where(
+        waits = sa.select(*TASK_COLUMNS).where(
             tasks.c.status == TaskStatus.QUEUED.value, tasks.c.placement.is_(None), may
         )
         if not loads:
             columns = plugins.c
             is_local = columns.image.startswith(LOCAL_IMAGES, autoescape=True)
             only_kept = sa.and_(columns.kept_bytes.is_not(None), columns.pushed.is_(None), is_local)
-            found = found.where(tasks.c.plugin_id.not_in(sa.select(columns.id).where(only_kept)))
+            waits = waits.where(tasks.c.plugin_id.not_in(sa.select(columns.id).where(only_kept)))
+        found, last_id, is_more = list[Task](), 0, True
         with self._db.reading() as connection:
-            queued = map(to_task, connection.execute(found.order_by(tasks.c.id)))
-            mine = (task for task in queued if not task.options.on and (hardened or not task.options.hardened))
-            return list(islice(mine, limit))
+            while is_more and len(found) < limit:  # the queue may be long, and few of it wanted
+                page = waits.where(tasks.c.id > last_id).order_by(tasks.c.id).limit(_PAGE)
+                queued = [to_task(row) for row in connection.execute(page)]
+                found += [one for one in queued if not one.options.on and (hardened or not one.options.hardened)]
+                last_id, is_more = (queued[-1].id, True) if len(queued) == _PAGE else (0, False)
+        return found[:limit]
+
+    def load(self, cluster: str) -> tuple[int, int]:
+        """How many placements have not ended: those that were not refused, and those that were."""
+        is_refused = placements.c.job.is_(None) & placements.c.why.is_not(None)
+        counted = sa.select(sa.func.count(), sa.func.count().filter(is_refused)).where(
+            placements.c.state.in_(UNSETTLED), placements.c.cluster == cluster
+        )
+        with self._db.reading(brief=True) as connection:
+            all_, refused = connection.execute(counted).one()
+        return all_ - refused, refused
 
     # ---------------------------------------------------------------- for the controller
-
-    def place(self, cluster: str, controller: str, task_id: int, label: str) -> Placement | None:
-        """Give a queued task to the cluster, before its job is submitted; None when it is not free any more.
-
-        `label` gets the number of the placement behind it.
-        """
-        with self._db.writing() as connection:
-            require_control(connection, cluster, controller)
-            lock_task(connection, task_id)
-            free = sa.select(tasks.c.id).where(
-                tasks.c.id == task_id, tasks.c.status == TaskStatus.QUEUED.value, tasks.c.placement.is_(None)
-            )
-            if connection.execute(free).first() is None:
-                return None
-            last = sa.select(sa.func.max(placements.c.number)).where(placements.c.task_id == task_id)
-            number = (connection.execute(last).scalar() or 0) + 1
-            row = connection.execute(
-                sa.insert(placements)
-                .values(
-                    task_id=task_id,
-                    number=number,
-                    cluster=cluster,
-                    label=f"{label}-{number}",
-                    state=NEVER_TOLD,
-                    submitted_us=now_us(),
-                )
-                .returning(*placements.c)
-            ).one()
-            change_task(connection, task_id, {"placement": number})
-            return _placement(row)
-
-    def follow(
-        self,
-        placement: Placement,
-        controller: str,
-        *,
-        state: str,
-        job: str | None = None,
-        why: str | None = None,
-        node: str | None = None,
-        started_at: datetime | None = None,
-    ) -> None:
-        """Record what the cluster says of a job that has not ended."""
-        changed: dict[str, Any] = {"state": state, "why": clean_or_none(why), "node": clean_or_none(node)}
-        if job is not None:
-            changed["job"] = clean(job)
-        if started_at is not None:
-            changed["started_us"] = to_us(started_at)
-        with self._db.writing() as connection:
-            require_control(connection, placement.cluster, controller)
-            connection.execute(_row(placement).where(placements.c.state != "ended").values(changed))
 
     def end(
         self, placement: Placement, controller: str, *, how: str, why: str | None, ended_at: datetime | None = None
@@ -303,19 +224,3 @@ def _row(placement: Placement) -> sa.Update:
     return sa.update(placements).where(
         placements.c.task_id == placement.task_id, placements.c.number == placement.number
     )
-
-
-def _of_values(values: Any) -> Placement:
-    by_name = dict(zip(placements.c.keys(), values, strict=True))
-    times = {name: by_name.pop(f"{name}_us") for name in ("submitted", "started", "claimed", "ended")}
-    return Placement(
-        **by_name,
-        submitted_at=from_us(times["submitted"]),
-        started_at=from_us_or_none(times["started"]),
-        claimed_at=from_us_or_none(times["claimed"]),
-        ended_at=from_us_or_none(times["ended"]),
-    )
-
-
-def _placement(row: sa.Row[Any]) -> Placement:
-    return _of_values(tuple(row))

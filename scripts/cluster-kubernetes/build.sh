@@ -4,11 +4,16 @@
 # are downloaded with lists of their own and unpacked in a folder that is removed at the end.
 #
 #   scripts/cluster-kubernetes/build.sh FOLDER [kubemark]     fill FOLDER with bin/, cni/ and pause.tar
+#
+# kubemark is a kubelet without containers, for hundreds of nodes on one machine (benchmarks/clusters.py). Where FOLDER
+# has all the rest, it alone is made.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$1
 kubemark=${2:-}
 began=$SECONDS
+only=
+[ -z "$kubemark" ] || [ ! -e "$folder/bin/kubernetes" ] || only=kubemark
 
 say() { printf 'cluster-kubernetes: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -57,12 +62,25 @@ for package in component-base/version client-go/pkg/version; do
 done
 # Most of the time goes into collecting garbage, cloud providers and debug information, which nobody here needs.
 export GOROOT=$work/root/usr/lib/go-1.19 GOCACHE=$work/gocache GOPATH=$work/go GO111MODULE=off GOFLAGS= CGO_ENABLED=0 GOGC=400
-say "compiling Kubernetes $version (minutes)"
+say "compiling ${only:-Kubernetes} $version (minutes)"
 mkdir "$work/bin"
+packages=(${kubemark:+./cmd/kubemark})
+[ -n "$only" ] || packages+=(./cmd/programs ./cmd/kubectl ./cmd/pause)
 "$GOROOT/bin/go" build -tags providerless,dockerless -ldflags "$flags" -gcflags=k8s.io/...=-dwarf=false \
-  -o "$work/bin/" ./cmd/programs ./cmd/kubectl ./cmd/pause ${kubemark:+./cmd/kubemark} || fail "Kubernetes cannot be compiled"
+  -o "$work/bin/" "${packages[@]}" || fail "Kubernetes cannot be compiled"
 cd "$work"
 
+built() {
+  times >times.txt
+  read -r user system < <(tail -n 1 times.txt)
+  say "built ${only:-Kubernetes} $version in $((SECONDS - began)) s; processor time: $user user, $system system"
+}
+
+if [ -n "$only" ]; then
+  mv bin/kubemark "$folder/bin/"
+  built
+  exit
+fi
 mkdir -p made/bin made/cni
 mv bin/programs made/bin/kubernetes
 [ -z "$kubemark" ] || mv bin/kubemark made/bin/
@@ -84,6 +102,4 @@ tar -C pause -cf made/pause.tar manifest.json config.json layer.tar
 
 rm -rf "$folder"
 mv made "$folder"
-times >times.txt
-read -r user system < <(tail -n 1 times.txt)
-say "built $version in $((SECONDS - began)) s; processor time: $user user, $system system"
+built

@@ -15,6 +15,7 @@ class FakeCluster:
     poll_s = 0.1
     hardens = True
     loads = True
+    at_once = 1
     unknown_s = 45.0
 
     def __init__(self) -> None:
@@ -46,6 +47,9 @@ class FakeCluster:
             if job.label in labels:
                 found.setdefault(job.label, []).append(job)
         return found
+
+    def has_news(self) -> bool:
+        return False
 
     def cancel(self, job: str) -> None:
         self._answer()

@@ -28,7 +28,7 @@ from agent.run.cancellation import Cancelled, Cause
 from agent.run.lost_node import declare_lost
 from agent.run.shutdown import Shutdown
 from agent.settings import Settings
-from agent.store import Store, open_store
+from agent.store import Seen, Store, open_store
 from agent.task_options import RequestedOptions
 from tests.support.fake_engine import FakeEngine, checkpoint, event, metrics, write_checkpoint
 from tests.support.inputs import COUNTED, write_model, write_project
@@ -82,9 +82,8 @@ class Bench:
         options = RequestedOptions(restarts=restarts)
         task = queue_task(self.installation, **self.inputs, options=options, type=type)
         assert self.store.placements.control("fake", "me", {}, instead_of=None)
-        placement = self.store.placements.place("fake", "me", task.id, "label")
-        assert placement is not None
-        self.store.placements.follow(placement, "me", state="running", job="1", node="n1")
+        (placement,) = self.store.placements.place("fake", "me", [task.id], "label")
+        self.store.placements.follow("fake", "me", [Seen(placement, "running", job="1", node="n1")])
         return task
 
     def run(self, task: Task, starts: int = 0, node: str = "n1", shutdown: Shutdown | None = None) -> Task:

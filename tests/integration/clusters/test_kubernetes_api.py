@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,10 +27,31 @@ LABEL = "sly-abc-7-1"
 PODS, SECRETS = "/api/v1/namespaces/team/pods", "/api/v1/namespaces/team/secrets"
 
 
-class Api:
-    """A server that keeps pods and secrets, and can be told what to answer next."""
+class Told(httpx2.SyncByteStream):
+    """The answer to a watch, as long as it lasts."""
 
     def __init__(self) -> None:
+        self.lines: queue.Queue[bytes | None] = queue.Queue()
+
+    def say(self, what: str, pod: dict[str, Any]) -> None:
+        self.lines.put(json.dumps({"type": what, "object": pod}).encode() + b"\n")
+
+    def __iter__(self) -> Iterator[bytes]:
+        while (line := self.lines.get()) is not None:
+            yield line
+
+
+class Api:
+    """A server that keeps pods and secrets, and can be told what to answer next.
+
+    It lets nobody watch, unless `watch` is set to what the next watch is told.
+    """
+
+    def __init__(self) -> None:
+        self.watch: Told | None = None
+        self.versions: list[str] = []  # behind which pods were watched
+        self.is_watched = threading.Event()
+        self.told: list[Told] = []
         self.objects: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
         self.answers: list[Callable[[httpx2.Request], httpx2.Response]] = []
@@ -58,6 +82,8 @@ class Api:
 
     def _handle(self, request: httpx2.Request) -> httpx2.Response:
         path = request.url.path
+        if request.url.params.get("watch") == "true":
+            return self._watched(request)
         self.asked.append(f"{request.method} {path}")
         if self.answers:
             return self.answers.pop(0)(request)
@@ -71,7 +97,8 @@ class Api:
         if path == PODS:
             assert request.url.params["labelSelector"] == "supervisely-local/installation=sly-abc"
             return httpx2.Response(
-                200, json={"metadata": {}, "items": [v for k, v in self.objects.items() if PODS in k]}
+                200,
+                json={"metadata": {"resourceVersion": "7"}, "items": [v for k, v in self.objects.items() if PODS in k]},
             )
         if path not in self.objects:
             return self._status(404, "NotFound")
@@ -81,6 +108,15 @@ class Api:
         elif request.method == "DELETE":
             self._delete(path)
         return httpx2.Response(200, json=self.objects.get(path, {}))
+
+    def _watched(self, request: httpx2.Request) -> httpx2.Response:
+        self.versions.append(request.url.params["resourceVersion"])
+        if self.watch is None:
+            return self._status(403, "Forbidden")
+        told, self.watch = self.watch, None
+        self.told.append(told)
+        self.is_watched.set()
+        return httpx2.Response(200, stream=told)
 
     def _patch(self, path: str, body: dict[str, Any]) -> None:
         found = self.objects[path]
@@ -107,8 +143,11 @@ class Api:
 
 
 @pytest.fixture
-def api() -> Api:
-    return Api()
+def api() -> Iterator[Api]:
+    api = Api()
+    yield api
+    for told in api.told:
+        told.lines.put(None)
 
 
 def request(label: str = LABEL) -> JobRequest:
@@ -118,14 +157,101 @@ def request(label: str = LABEL) -> JobRequest:
 def test_a_submission_may_be_repeated_and_settings_are_written_once(api: Api, tmp_path: Path) -> None:
     cluster = api.open(tmp_path)
     assert cluster.submit(request()) == cluster.submit(request()) == LABEL
-    assert api.asked == [f"POST {SECRETS}", f"POST {PODS}"] * 2
+    assert api.asked == [f"POST {SECRETS}", f"POST {PODS}", f"POST {PODS}"]
     assert api.pod()["metadata"]["finalizers"] == [FINALIZER]
-    del api.objects[f"{SECRETS}/sly-abc-settings"]  # by somebody
-    cluster.submit(request("sly-abc-9-1"))
-    assert f"{SECRETS}/sly-abc-settings" in api.objects
     another = api.open(tmp_path, min_free="1G")
     another.submit(request("sly-abc-8-1"))
     assert api.objects[f"{SECRETS}/sly-abc-settings"]["stringData"]["AGENT_MIN_FREE"] == "1G"
+
+
+def test_settings_that_somebody_deleted_are_written_again_when_a_pod_misses_them(api: Api, tmp_path: Path) -> None:
+    cluster = api.open(tmp_path)
+    cluster.submit(request())
+    del api.objects[f"{SECRETS}/sly-abc-settings"]
+    state = {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "sly-abc-settings" not found'}}
+    api.pod()["status"] = {"phase": "Pending", "containerStatuses": [{"name": "agent", "state": state}]}
+    cluster.find([LABEL])
+    assert f"{SECRETS}/sly-abc-settings" in api.objects
+
+
+def test_several_submissions_at_once_write_the_settings_once(api: Api, tmp_path: Path) -> None:
+    cluster = api.open(tmp_path)
+    labels = [f"sly-abc-{number}-1" for number in range(cluster.at_once)]
+    threads = [threading.Thread(target=cluster.submit, args=(request(label),)) for label in labels]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert api.asked.count(f"POST {SECRETS}") == 1
+    assert set(cluster.find(labels)) == set(labels)
+
+
+def pod_of(label: str, node: str, version: str) -> dict[str, Any]:
+    metadata = {"name": label, "labels": {PLACEMENT: label}, "resourceVersion": version}
+    return {"metadata": metadata, "spec": {"nodeName": node}, "status": {"phase": "Pending"}}
+
+
+def until(reached: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_pods_are_listed_once_and_then_the_api_tells_what_changes(api: Api, tmp_path: Path) -> None:
+    cluster = api.open(tmp_path)
+    told = api.watch = Told()
+    for label in (LABEL, "sly-abc-8-1"):
+        cluster.submit(request(label))
+    cluster.find([LABEL])
+    assert api.is_watched.wait(20)
+    assert api.versions == ["7"]
+    until(lambda: cluster._watched["sly-abc"]._is_told)
+    asked = len(api.asked)
+    cluster.find([LABEL])
+    assert not cluster.has_news()
+    told.say("MODIFIED", pod_of(LABEL, "n2", "8"))
+    told.say("BOOKMARK", {"metadata": {"resourceVersion": "9"}})
+    until(cluster.has_news)
+    until(lambda: [job.node for job in cluster.find([LABEL])[LABEL]] == ["n2"])
+    assert not cluster.has_news()
+    assert len(api.asked) == asked  # nothing was asked for it
+    told.lines.put(None)  # a turn is over: the next begins behind the last word
+    until(lambda: api.versions == ["7", "9"])
+
+
+def test_a_pod_is_gone_when_the_api_says_so_when_asked(api: Api, tmp_path: Path) -> None:
+    cluster = api.open(tmp_path)
+    api.watch = Told()
+    cluster.submit(request())
+    cluster.find([LABEL])
+    until(lambda: cluster._watched["sly-abc"]._is_told)
+    cluster.submit(request("sly-abc-8-1"))  # no event has told of it
+    assert set(cluster.find([LABEL, "sly-abc-8-1"])) == {LABEL, "sly-abc-8-1"}
+    asked = len(api.asked)
+    del api.objects[f"{PODS}/sly-abc-8-1"]
+    api.says(500, "InternalError", "etcd leader changed")
+    with pytest.raises(ClusterUnavailable):
+        cluster.find([LABEL, "sly-abc-9-1"])
+    assert set(cluster.find([LABEL, "sly-abc-9-1", "sly-abc-8-1"])) == {LABEL}
+    assert len(api.asked) == asked + 2
+
+
+def test_events_that_come_while_pods_are_listed_are_not_undone(api: Api, tmp_path: Path) -> None:
+    cluster = api.open(tmp_path)
+    told = api.watch = Told()
+    cluster.submit(request())
+    cluster.find([LABEL])
+    until(lambda: cluster._watched["sly-abc"]._is_told)
+
+    def late(_: httpx2.Request) -> httpx2.Response:  # a list that was made before the pod went, and comes after it
+        items = [api.pod()]
+        told.say("DELETED", pod_of(LABEL, "n1", "8"))
+        until(lambda: LABEL not in cluster._watched["sly-abc"]._pods)
+        return httpx2.Response(200, json={"metadata": {"resourceVersion": "7"}, "items": items})
+
+    api.answers.append(late)
+    assert cluster.find([LABEL, "sly-abc-8-1"]) == {}
 
 
 def test_what_is_recorded_goes_and_the_settings_go_last(api: Api, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from agent.domain import NewTask, Task, TaskStatus
 from agent.errors import Conflict
-from agent.store import Placement, Store
+from agent.store import Placement, Seen, Store
 
 
 def control(store: Store, name: str = "me") -> str:
@@ -17,15 +17,14 @@ def control(store: Store, name: str = "me") -> str:
 
 
 def place(store: Store, task: Task) -> Placement:
-    placement = store.placements.place("c", control(store), task.id, f"sly-{task.id}")
-    assert placement is not None
+    (placement,) = store.placements.place("c", control(store), [task.id], "sly-a")
     return placement
 
 
 def test_a_task_is_placed_once_and_only_while_it_is_free(store: Store, task: Task) -> None:
     placement = place(store, task)
-    assert (placement.number, placement.label, placement.state) == (1, f"sly-{task.id}-1", "placing")
-    assert store.placements.place("c", "me", task.id, "again") is None
+    assert (placement.number, placement.label, placement.state) == (1, f"sly-a-{task.id}-1", "placing")
+    assert store.placements.place("c", "me", [task.id], "again") == []
     assert store.placements.to_place("c", 10) == []
     assert [(one.label, held.id) for one, held in store.placements.unsettled("c")] == [(placement.label, task.id)]
     assert store.placements.unsettled("other") == []
@@ -45,8 +44,8 @@ def test_only_the_controller_changes_placements(store: Store, task: Task) -> Non
     assert not store.placements.control("c", "late", {}, instead_of="somebody")
     control(store, "next")
     for act in (
-        lambda: store.placements.place("c", "me", task.id, "x"),
-        lambda: store.placements.follow(placement, "me", state="waiting", job="1"),
+        lambda: store.placements.place("c", "me", [task.id], "x"),
+        lambda: store.placements.follow("c", "me", [Seen(placement, "waiting", job="1")]),
         lambda: store.placements.end(placement, "me", how="done", why=None),
         lambda: store.placements.take(placement, "me", "me:1:a", instead_of=None),
         lambda: store.placements.beat("c", "me"),

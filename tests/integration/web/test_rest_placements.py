@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.store import Seen
 from tests.integration.web.conftest import Site
 from tests.support.demo_store import new_task
 
@@ -10,13 +11,11 @@ def test_a_placed_task_has_its_jobs_and_says_why_the_newest_waits(site: Site) ->
     task, other = (new_task(site.store, site.library, name) for name in ("fruit", "leaves"))
     placements = site.store.placements
     assert placements.control("slurm", "me", {}, instead_of=None)
-    first = placements.place("slurm", "me", task.id, "sly-1")
-    assert first is not None
-    placements.follow(first, "me", state="waiting", job="77", node="n1")
+    (first,) = placements.place("slurm", "me", [task.id], "sly-1")
+    placements.follow("slurm", "me", [Seen(first, "waiting", job="77", node="n1")])
     placements.end(first, "me", how="node_failed", why="the node of slurm job 77 failed")
-    second = placements.place("slurm", "me", task.id, "sly-1")
-    assert second is not None
-    placements.follow(second, "me", state="waiting", job="78", why="no node is free (Resources)")
+    (second,) = placements.place("slurm", "me", [task.id], "sly-1")
+    placements.follow("slurm", "me", [Seen(second, "waiting", job="78", why="no node is free (Resources)")])
 
     found = site.client.get(f"/api/tasks/{task.id}").json()
     assert found["waits_for"] == "Job 78 of slurm waits: no node is free (Resources)."
@@ -34,14 +33,13 @@ def test_a_task_whose_job_has_begun_or_is_refused_says_so(site: Site) -> None:
     task = new_task(site.store, site.library, "fruit")
     placements = site.store.placements
     assert placements.control("slurm", "me", {}, instead_of=None)
-    placed = placements.place("slurm", "me", task.id, "sly-1")
-    assert placed is not None
+    (placed,) = placements.place("slurm", "me", [task.id], "sly-1")
 
     def waits() -> str:
         return str(site.client.get(f"/api/tasks/{task.id}").json()["waits_for"])
 
     assert waits() == "It is handed to slurm."
-    placements.follow(placed, "me", state="placing", why="Slurm refuses the job: invalid account")
+    placements.follow("slurm", "me", [Seen(placed, "placing", why="Slurm refuses the job: invalid account")])
     assert waits() == "Slurm refuses the job: invalid account"
-    placements.follow(placed, "me", state="running", job="77", node="n1")
+    placements.follow("slurm", "me", [Seen(placed, "running", job="77", node="n1")])
     assert waits() == "Job 77 of slurm has begun on n1; its agent starts."
