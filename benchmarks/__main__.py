@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import pkgutil
 import sys
 from statistics import median
@@ -17,6 +18,7 @@ from benchmarks import Ratio
 COMMAND = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
 COMMAND.add_argument("names", nargs="*", help="benchmarks to run; all of them if none is named")
 COMMAND.add_argument("--rounds", type=int, default=5, help="how often each is measured (default 5)")
+COMMAND.add_argument("--tasks", type=int, help="how many tasks `clusters` places (default 1000)")
 
 
 def main() -> int:
@@ -28,7 +30,9 @@ def main() -> int:
     for name in options.names or known:
         module = importlib.import_module(f"benchmarks.{name}")
         if hasattr(module, "measure"):
-            ratios += module.measure(options.rounds)
+            takes_tasks = options.tasks is not None and "tasks" in inspect.signature(module.measure).parameters
+            more = {"tasks": options.tasks} if takes_tasks else {}
+            ratios += module.measure(options.rounds, **more)
     Console(width=None if sys.stdout.isatty() else 160).print(table(ratios))
     return 0 if all(ratio.good for ratio in ratios) else 1
 

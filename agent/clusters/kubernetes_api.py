@@ -5,6 +5,7 @@ lightkube finds clusters and accounts as kubectl does, in a tenth of the officia
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -100,6 +101,7 @@ def connect(settings: Settings) -> Any:
         from lightkube.core.exceptions import ConfigError
     except ImportError:
         raise ClusterUnavailable(_EXTRA) from None
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line for each request would bury what happens to tasks
     try:
         config = KubeConfig.from_env().get(settings.kubernetes_context or None)
         namespace = settings.kubernetes_namespace or (config.namespace if config is not None else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,20 @@ def with_template(made: dict[str, Any], path: Path | None) -> dict[str, Any]:
 
 def read_template(path: Path) -> dict[str, Any]:
     """Raises BadInput for what is no part of a pod."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise _bad(path, error.strerror or "it cannot be read") from None
+    if status.st_size > MOST_BYTES:
+        raise _bad(path, f"it has more than {MOST_BYTES >> 20} MiB")
+    return _read(path, (status.st_ino, status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=4)  # a YAML file takes milliseconds to read, for each pod of a thousand
+def _read(path: Path, state: tuple[int, ...]) -> dict[str, Any]:  # noqa: ARG001 - of the file, by which it is read anew
     import yaml  # a part of the extra, as lightkube is
 
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise _bad(path, f"it has more than {MOST_BYTES >> 20} MiB")
         read = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise _bad(path, getattr(error, "strerror", None) or "it is no text in UTF-8") from None

@@ -54,6 +54,10 @@ cp -r "$work/root/usr/share/gocode/src/github.com/modern-go/reflect2" vendor/git
 mkdir -p cmd/programs cmd/pause
 cp "$here/programs.go" cmd/programs/
 cp "$here/pause.go" cmd/pause/
+# A hollow node is as large as a node of a cluster, nobody else can speak to it, and it leaves this machine's firewall alone.
+sed -i 's/^\tfakeNumCores .*/\tfakeNumCores = 64/; s/^\tfakeMemoryCapacity .*/\tfakeMemoryCapacity = 256 << 30/' pkg/kubelet/cadvisor/testing/cadvisor_fake.go
+sed -i 's/^\tmaxPods .*/\tmaxPods = 250/' cmd/kubemark/hollow-node.go
+sed -i 's/c.Address = "0.0.0.0"/c.Address = "127.0.0.1"/; s/^\tc.HairpinMode = .*/&\n\tc.MakeIPTablesUtilChains = false/' pkg/kubemark/hollow_kubelet.go
 version=v$(sed -n 's/^kubernetes (.*really\([0-9.]*\)-.*/\1/p' debian/changelog | head -n 1)
 flags="-s -w"
 for package in component-base/version client-go/pkg/version; do
