@@ -43,7 +43,7 @@ def hollow_nodes(cluster: KubernetesCluster, count: int) -> Iterator[None]:
                 with (Path(folder) / f"{name}.log").open("w") as log:
                     processes.append(
                         subprocess.Popen(
-                            [*_IN_ITS_TMP, str(own), "/tmp/kubemark", *words, *ports],  # noqa: S108 - the folder
+                            [*_IN_ITS_TMP, str(own), "/tmp/kubemark", *words, *ports],
                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                         )
                     )  # fmt: skip

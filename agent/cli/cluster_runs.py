@@ -8,7 +8,7 @@ from functools import cache
 import typer
 
 from agent.cli import show
-from agent.cli.installation import open_installation
+from agent.cli.installation import load_settings, open_installation
 from agent.cli.signals import interruptible
 from agent.domain import TaskStatus
 from agent.errors import StorageFailed
@@ -36,12 +36,16 @@ def run_in_job(task_id: int, number: int) -> None:
     """Run the task of a placement, inside of its job; ends with the task's exit code, GIVEN_BACK or BEGINS_ANEW."""
     from agent.clusters import BEGINS_ANEW, GIVEN_BACK
     from agent.clusters.in_job import OwnJob, run_placed, why_job_ends
+    from agent.clusters.in_pod import wait_to_begin
     from agent.run.cancellation import Cancelled, Cause
     from agent.run.outcome import exit_code
+    from agent.store.urls import load_driver
 
     job = OwnJob.of()
     why = cache(lambda: why_job_ends(job))
     try:
+        load_driver(load_settings(remark=False).store)
+        wait_to_begin()
         # A job that is started anew finds its task where it was, so it waits for a store that is away.
         with (
             open_installation(waits=job.restarts > 0) as installation,

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent.clusters import JobRefused, JobRequest, installation_of
+from agent.clusters.in_pod import WAITS
 from agent.clusters.kubernetes_template import with_template
 from agent.clusters.node_settings import node_environment
 from agent.domain import LOCAL_IMAGES, TASK_MOUNT, TaskOptions
@@ -65,16 +66,21 @@ insist() {{
   (trap - TERM INT; while kill -USR2 $agent 2>/dev/null; do sleep 1; done) &
 }}
 trap told TERM INT
+trap '' USR2  # until the agent can hear it
+# It loads itself while the plugin's container is made, and takes its task when it reads a line.
+rm -f begins && mkfifo begins && exec 4<>begins && rm -f begins || exit 75
+"$@" <&4 &
+loads=$!
 while [ ! -e begun ] && [ ! -e {CONTROL_FOLDER}/ready ] && [ ! -e {CONTROL_FOLDER}/exit ]; do
-  [ -z "$told" ] || end 143
+  [ -z "$told" ] || {{ kill -KILL $loads; end 143; }}
   sleep 0.1
 done
 : >begun
 chmod a+rx tasks tasks/*  # the kubelet has made the plugin's folder for its owner alone
-trap '' USR2  # until the agent can hear it
-"$@" </dev/null &
-agent=$!
+agent=$loads
 [ -z "$told" ] || insist
+echo begin >&4
+exec 4>&-
 code=
 while [ -z "$code" ]; do
   wait $agent
@@ -143,7 +149,8 @@ def pod(request: JobRequest, settings: Settings) -> dict[str, Any]:
             }
             for state in ("not-ready", "unreachable")
         ],
-        "containers": [_plugin(request, settings), _agent(request, settings, words)],
+        # In this order they are started: the agent loads itself while the plugin's container is made.
+        "containers": [_agent(request, settings, words), _plugin(request, settings)],
         "volumes": [
             {"name": "home", "emptyDir": {}},
             {"name": "control", "emptyDir": {}},
@@ -221,7 +228,7 @@ def _plugin(request: JobRequest, settings: Settings) -> dict[str, Any]:
 
 def _agent(request: JobRequest, settings: Settings, words: Sequence[str]) -> dict[str, Any]:
     fixed = {"AGENT_HOME": HOME, "AGENT_ENGINE": "pod", "HOME": HOME, "TMPDIR": f"{HOME}/tmp"}  # noqa: S108 - a folder of its own
-    fixed |= {"SUPERVISELY_JOB": request.label, "SUPERVISELY_LAST_WORDS": f"{HOME}/{LAST_WORDS}"}
+    fixed |= {"SUPERVISELY_JOB": request.label, "SUPERVISELY_LAST_WORDS": f"{HOME}/{LAST_WORDS}", WAITS: "yes"}
     return {
         "name": AGENT,
         "image": settings.kubernetes_image,

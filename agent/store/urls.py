@@ -70,3 +70,8 @@ def sqlite_path(url: sa.URL) -> Path:
 def sidecar(path: Path, suffix: str) -> Path:
     """The file of this suffix in the same folder: `store.db` → `store.db-changed`."""
     return path.with_name(path.name + suffix)
+
+
+def load_driver(place: str | Path) -> None:
+    """Import what speaks to such a store, which takes a moment. Raises as `parse_url`."""
+    parse_url(place).get_dialect().import_dbapi()

@@ -37,7 +37,7 @@ def changed(**settings: Any) -> Settings:
 
 
 def test_the_plugin_has_its_own_image_and_sees_its_task_folder_alone() -> None:
-    plugin, agent = made()["spec"]["containers"]
+    agent, plugin = made()["spec"]["containers"]
     assert (plugin["image"], plugin["imagePullPolicy"]) == ("registry/net:3", "IfNotPresent")
     assert plugin["volumeMounts"][0] == {"name": "home", "mountPath": "/sly_task_data", "subPath": "tasks/7"}
     assert {mount["name"] for mount in plugin["volumeMounts"]} == {"home", "control", "shm"}
@@ -83,15 +83,15 @@ def test_a_pod_has_no_token_no_services_and_a_name_by_which_it_is_found() -> Non
     [("auto", 0, None), ("auto", 2, "2"), ("none", 2, None), ("None", 2, None), ("0,3", 0, "2"), ("all", 4, "4")],
 )
 def test_gpus_are_counted(gpus: str, setting: int, asked: str | None) -> None:
-    plugin = made(changed(kubernetes_gpus=setting, kubernetes_gpu="amd.com/gpu"), gpus=gpus)["spec"]["containers"][0]
+    plugin = made(changed(kubernetes_gpus=setting, kubernetes_gpu="amd.com/gpu"), gpus=gpus)["spec"]["containers"][1]
     assert plugin["resources"]["limits"].get("amd.com/gpu") == asked
 
 
 def test_memory_is_the_tasks_own_limit_over_the_setting() -> None:
     settings = changed(kubernetes_memory="2G", kubernetes_cpus="4")
-    plugin = made(settings)["spec"]["containers"][0]
+    plugin = made(settings)["spec"]["containers"][1]
     assert plugin["resources"] == {"requests": {"cpu": "4", "memory": str(2 << 30)}, "limits": {"memory": str(2 << 30)}}
-    assert made(settings, memory_bytes=5)["spec"]["containers"][0]["resources"]["limits"] == {"memory": "5"}
+    assert made(settings, memory_bytes=5)["spec"]["containers"][1]["resources"]["limits"] == {"memory": "5"}
 
 
 def test_a_node_that_could_not_run_the_task_is_avoided() -> None:
