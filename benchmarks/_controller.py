@@ -123,7 +123,7 @@ def main(file: Path, cluster: str) -> None:
         new.write_text(str(count))
         new.rename(file)
 
-    httpx2.Client.send = counted  # type: ignore[method-assign]
+    httpx2.Client.send = counted  # type: ignore[assignment, method-assign]
     signal.signal(signal.SIGURG, tell)
     place_on(cluster)
 

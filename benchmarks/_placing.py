@@ -155,19 +155,21 @@ def pods_in(cluster: KubernetesCluster, namespace: str) -> Iterator[Pods]:
     try:
         yield Pods(client, namespace)
     finally:
-        _empty(client)
+        _empty(cluster, client, namespace)
         cluster.kubectl("delete", "namespace", namespace, within_s=_LIMIT_S)
         client.close()
 
 
-def _empty(client: Any) -> None:
+def _empty(cluster: KubernetesCluster, client: Any, namespace: str) -> None:
+    """Jobs first: they would make their pods anew."""
     pod = kinds()["Pod"]
+    cluster.kubectl("delete", "jobs", "--all", "--wait=false", f"--namespace={namespace}", within_s=_LIMIT_S)
 
-    def free(name: str) -> None:
-        with suppress(Exception):
+    def end(name: str) -> None:
+        with suppress(Exception):  # it went meanwhile, or the next turn meets it
             client.patch(pod, name, {"metadata": {"finalizers": None}}, patch_type=merge())
+            client.delete(pod, name, grace_period=0)
 
     with ThreadPoolExecutor(8) as pool:
-        held = [one["metadata"]["name"] for one in client.list(pod) if one["metadata"].get("finalizers")]
-        list(pool.map(free, held))
-    client.deletecollection(pod, grace_period=0)
+        while left := [one["metadata"]["name"] for one in client.list(pod, chunk_size=500)]:
+            list(pool.map(end, left))
