@@ -255,7 +255,7 @@ class Settings(BaseSettings):
     kubernetes_queue: ObjectName = ""  # of Kueue, where it is installed
     kubernetes_template: Folder = None  # a YAML file that is merged over each pod
     kubernetes_jobs: int = Field(default=100, ge=1, le=100_000)  # that wait or run at the same time, at most
-    kubernetes_poll: float = Field(default=5, ge=0.1, le=3600)  # seconds between two questions to Kubernetes
+    kubernetes_poll: float = Field(default=5, ge=0.1, le=3600)  # seconds between two looks at all pods
 
     name: str = Field(default_factory=lambda: os.uname().nodename)  # this agent's name in the list
     labels: Labels = ""  # of this node, for tasks that ask for some with --on: zone=lab,gpu=a100

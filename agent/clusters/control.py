@@ -82,7 +82,7 @@ def run_cluster(installation: Installation, cluster: Cluster, shutdown: Shutdown
                 if is_due := turns.is_due():
                     with turns.measured():
                         controller.follow()
-                if is_due or is_more or asked != turns.asked:
+                if is_more or asked != turns.asked or (is_due and controller.may_place):
                     is_more = controller.place()
                     turns.asked = asked
             except (ClusterUnavailable, StorageFailed) as error:  # says nothing about any task

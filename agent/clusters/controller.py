@@ -55,6 +55,7 @@ class Controller:
         self._agent_id = agent_id
         self._unknown_s = cluster.unknown_s if unknown_s is None else unknown_s
         self._memories = Memories()
+        self._has_room = True  # a job has ended since the queue was looked at
         self._has_ended = True  # a job, since the cluster was tidied; perhaps under another controller
         store = hashlib.sha256(installation.store.name.encode()).hexdigest()[:8]
         self._label = f"sly-{store}"  # two installations may share a cluster and both have a task 1
@@ -64,7 +65,13 @@ class Controller:
 
     def place(self) -> bool:
         """Submit jobs for queued tasks, as many as may wait or run at the same time; whether more are to be placed."""
+        self._has_room = False
         return self._placer.place()
+
+    @property
+    def may_place(self) -> bool:
+        """Whether the queue is to be looked at although nobody has asked for it."""
+        return self._has_room or self._placer.has_left_out or self._memories.has_tasks
 
     # ---------------------------------------------------------------- jobs → what becomes of their tasks
 
@@ -221,7 +228,7 @@ class Controller:
     def _end(self, placement: Placement, how: How, why: str, job: Job | None = None) -> None:
         ended_at = job.ended_at if job is not None else None
         self._placements.end(placement, self._controller, how=how.value, why=why or None, ended_at=ended_at)
-        self._has_ended = True
+        self._has_ended = self._has_room = True
 
 
 def _told(seen: Seen) -> tuple[object, ...]:

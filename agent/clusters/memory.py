@@ -52,3 +52,8 @@ class Memories:
     def resting(self) -> set[int]:
         """The tasks that are not to be placed now."""
         return {task_id for task_id, memory in self._tasks.items() if not memory.is_due()}
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether tasks rest, or have rested."""
+        return bool(self._tasks)

@@ -40,6 +40,7 @@ class Placer:
         self._controller = controller
         self._label = label
         self._memories = memories
+        self.has_left_out = False  # tasks that somebody changed in the moment in which they were to be placed
 
     def place(self) -> bool:
         """Submit jobs for queued tasks, as many as may wait or run at the same time; whether more are to be placed."""
@@ -51,9 +52,11 @@ class Placer:
         queued = self._placements.to_place(cluster.name, most, hardened=cluster.hardens, loads=cluster.loads)
         tasks = [task for task in queued if task.id not in resting][: min(room, AT_ONCE)]
         portion = PORTION * self._cluster.at_once
+        self.has_left_out = False
         for at in range(0, len(tasks), portion):
             placed_now = {task.id: task for task in tasks[at : at + portion]}
             placed = self._placements.place(self._cluster.name, self._controller, list(placed_now), self._label)
+            self.has_left_out |= len(placed) < len(placed_now)
             if silent := self.submit([(placement, placed_now[placement.task_id]) for placement in placed]):
                 raise silent[0][1]  # says nothing about any task
         return len(tasks) == AT_ONCE < room
