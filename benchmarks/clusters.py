@@ -41,8 +41,8 @@ class Limits:
     connections: float
 
 
-IDLE_LIMITS = Limits(1.0, 1.0, 0.1, 2.0)
-BUSY_LIMITS = Limits(5.0, 1.5, 1.0, 3.0)
+IDLE_LIMITS = Limits(1.0, 1.5, 0.1, 3.0)
+BUSY_LIMITS = Limits(5.0, 2.0, 1.0, 3.0)
 
 
 def measure(rounds: int, tasks: int = 1000) -> Iterable[Ratio]:
