@@ -10,10 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.clusters import JobRequest
+from agent.clusters.in_pod import WAITS
 from agent.clusters.kubernetes_pod import pod
 from agent.domain import TaskOptions
 from agent.engines.pod_script import CONTROL_FOLDER
 from agent.settings import Settings
+from tests.support.inputs import ROOT
 
 AGENT = ("sh", "-c", 'echo $$ >loaded; read -r line; echo "$line" >begun-with; exit 7')
 
@@ -33,7 +35,7 @@ class Container:
         self.process = subprocess.Popen(
             [shell, flag, script, "agent", *(agent or AGENT)],
             stdin=subprocess.DEVNULL,
-            env={"AGENT_HOME": str(self.home), "PATH": "/usr/bin:/bin"},
+            env={"AGENT_HOME": str(self.home), "PATH": "/usr/bin:/bin", WAITS: "yes", "PYTHONPATH": str(ROOT)},
         )
 
     def until(self, reached: Callable[[], object]) -> None:
@@ -86,3 +88,14 @@ def test_an_agent_that_runs_is_told_that_its_pod_ends(tmp_path: Path) -> None:
     container.process.send_signal(signal.SIGTERM)
     assert container.process.wait(20) == 0
     assert container.log.read_text() == "9"
+
+
+def test_our_agent_waits_for_that_word_alone(tmp_path: Path) -> None:
+    waits = "open('loaded', 'w').write('1'); from agent.clusters.in_pod import wait_to_begin; wait_to_begin()"
+    container = Container(tmp_path, sys.executable, "-c", f"{waits}; open('began', 'w').close()")
+    container.until((container.home / "loaded").exists)
+    assert not (container.home / "began").exists()
+    (container.control / "ready").touch()
+    assert container.process.wait(20) == 0
+    assert (container.home / "began").exists()
+    assert container.log.read_text() == "0"
