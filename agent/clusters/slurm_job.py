@@ -1,7 +1,7 @@
 """A job of Slurm as data: the options of `sbatch`, its environment, and its script. Pure.
 
-Secrets are in the environment only: names of variables on the command line, their values in the environment that
-`sbatch` passes on. Slurm keeps them where only its own user can read them.
+Secrets are in the environment only, which is made for the job and which `sbatch` passes on as it is. Slurm keeps them
+where only its own user can read them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ def slurm_job(
     words = words or ("run", "--task", str(request.task_id), "--placement", str(request.number))
     job_env = node_environment(settings)
     passed = {name: environment[name] for name in _PASSED_ON if name in environment}
-    exported = [name for name in (*job_env, *passed) if not name.startswith("SLURM_")]  # Slurm passes its own on
     log = jobs_folder(settings) / f"{request.label}.log"
     arguments = [
         *_allowed(words_of(settings.slurm_options, "AGENT_SLURM_OPTIONS")),  # first: what the controller relies on wins
@@ -57,7 +56,9 @@ def slurm_job(
         "--ntasks=1",
         f"--output={_no_pattern(log)}",
         "--open-mode=append",  # of a job that is started again
-        f"--export={','.join(sorted(exported))}",
+        # All that `sbatch` itself is given, and no more: for a list of names the node would first ask a login shell of
+        # the user for the rest, which takes two seconds.
+        "--export=ALL",
         *_warning(request, settings),
         "--requeue",
         *resources(request, settings),
