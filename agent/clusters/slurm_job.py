@@ -57,7 +57,7 @@ def slurm_job(
         f"--output={_no_pattern(log)}",
         "--open-mode=append",  # of a job that is started again
         # All that `sbatch` itself is given, and no more: for a list of names the node would first ask a login shell of
-        # the user for the rest, which takes two seconds.
+        # the user for the rest (`sbatch`: "--export"), which may take seconds.
         "--export=ALL",
         *_warning(request, settings),
         "--requeue",
