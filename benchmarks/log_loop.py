@@ -14,6 +14,7 @@ import random
 import re
 import resource
 import shutil
+import struct
 import subprocess
 import sys
 import tarfile
@@ -69,15 +70,20 @@ def measure(rounds: int) -> Iterable[Ratio]:
     ]
 
 
-def lines(count: int) -> Iterator[str]:
-    """The lines of a training, 205 bytes per line on average."""
+def lines(count: int, *, of_a_network: bool = False) -> Iterator[str]:
+    """The lines of a training, 205 bytes per line on average. `of_a_network`: metrics are numbers of four bytes."""
     chance = random.Random(7)
+
+    def value() -> float:
+        number = chance.random()
+        return struct.unpack("f", struct.pack("f", number))[0] if of_a_network else number
+
     stamp = '"timestamp": "2026-11-22T09:28:39.527Z", "level": "info"}'
     for n in range(count):
         epoch = n / 1000
         if n % 20 < 14:
             kind = "val" if n % 20 == 13 else "train"
-            values = f'{{"loss": {chance.random()!r}, "accuracy": {chance.random()!r}}}'
+            values = f'{{"loss": {value()!r}, "accuracy": {value()!r}}}'
             yield (
                 f'{{"message": "metrics", "event_type": "EventType.METRICS", "type": "{kind}", "epoch": {epoch}, '
                 f'"metrics": {values}, {stamp}'

@@ -18,7 +18,8 @@ from agent.domain import NewModel, NewProject, NewTask, TaskType
 from agent.events.model import Event, Level, Metrics, Stream
 from agent.events.parse import parse_line
 from agent.store import EventRow, Store, open_store
-from agent.store.append import LINE_COLUMNS, gather
+from agent.store.append import gather
+from agent.store.line_blocks import KeptLine
 from benchmarks import Ratio
 
 ROWS, BATCH = 100_000, 4000
@@ -67,6 +68,9 @@ def measure(rounds: int) -> Iterable[Ratio]:
         shutil.rmtree(folder)
 
 
+ROW = ("task_id", *KeptLine._fields)  # of a table with a row for each line
+
+
 def append(folder: Path, batches: Sequence[Sequence[EventRow]]) -> tuple[float, float]:
     """Seconds of this project and of the peer, each with a new database made by the same migration."""
     folder.mkdir()
@@ -77,17 +81,12 @@ def append(folder: Path, batches: Sequence[Sequence[EventRow]]) -> tuple[float, 
             store.events.append(task_id, batch, lines_read=batch[-1].seq)
         ours = time.perf_counter() - start
 
-    with open_store(f"sqlite:///{folder / 'peer.db'}") as store:
-        task_id = new_task(store)
-    width = len(LINE_COLUMNS)
-    rows = []
-    for batch in batches:
-        values = gather(batch).lines
-        rows.append([(task_id, *values[at : at + width]) for at in range(0, len(values), width)])
+    rows = [[(task_id, *line) for line in gather(batch).lines] for batch in batches]
     peer = sqlite3.connect(folder / "peer.db", isolation_level=None)
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=2000"):
         peer.execute(f"PRAGMA {pragma}")
-    insert = f"INSERT INTO events (task_id, {', '.join(LINE_COLUMNS)}) VALUES (?, {', '.join('?' * width)})"
+    peer.execute(f"CREATE TABLE lines ({', '.join(ROW)}, PRIMARY KEY (task_id, seq)) WITHOUT ROWID")
+    insert = f"INSERT INTO lines VALUES ({', '.join('?' * len(ROW))})"
     start = time.perf_counter()
     for tuples in rows:
         peer.execute("BEGIN IMMEDIATE")

@@ -21,6 +21,7 @@ from agent.maintenance.retention import find_expired
 
 ROUND_S = 60.0  # from the start of a round to the next
 RETAIN_S = 3600.0  # how often the policy is carried out
+PORTIONS = 50  # of 65,536 points, packed in a round
 RETRY_S = 300.0  # until a chore that failed is tried again
 STUBBORN_S = 3600.0  # until an orphan that could not be removed is tried again
 
@@ -43,6 +44,7 @@ class Housekeeping:
         self._chores = (
             _Chore("removing what ended tasks have left", self.sweep, 0.0),
             _Chore("noting the engine's images", lambda: probe_images(installation), 0.0),
+            _Chore("packing the points of ended tasks", lambda: pack_points(installation), 0.0),
             _Chore("carrying the retention policy out", lambda: retain(installation), RETAIN_S),
         )
         self._round: Future[None] | None = None
@@ -103,6 +105,11 @@ def probe_images(installation: Installation) -> None:
         if image.reference in known
     ]
     note_images(installation.settings.home, sorted(found, key=lambda image: (-image.size_bytes, image.name)))
+
+
+def pack_points(installation: Installation) -> None:
+    """Pack what tasks that ended have left: those of older releases, and of agents that died. Raises AgentError."""
+    installation.store.metrics.pack_ended(portions=PORTIONS)
 
 
 def retain(installation: Installation) -> None:

@@ -9,10 +9,11 @@ The verbs are in `run.py`, the recording of the end in `closing.py`; the task's 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from agent.domain import Step, Task
-from agent.errors import ArtifactsAway, StoreBusy
+from agent.errors import AgentError, ArtifactsAway, StoreBusy
 from agent.installation import Installation
 from agent.logs import about_task
 from agent.run.cancellation import Cancelled
@@ -50,6 +51,8 @@ def run_task(
         try:
             run = Run(task, installation, shutdown, is_patient=is_patient, loss_of=loss_of)
             _live(run)
+            with suppress(AgentError):  # it saves space, and an agent's housekeeping does it as well
+                installation.store.metrics.pack(task.id)
             return run.installation.store.tasks.get(task.id)
         except (StoreBusy, ArtifactsAway) as away:
             if not shutdown.is_asked:

@@ -20,10 +20,11 @@ from agent.store.connect import BUSY_TIMEOUT_S, Database
 from agent.store.copy import copy_to, make_single_file
 from agent.store.counts import Counts, counts
 from agent.store.datasets import Datasets
-from agent.store.events import READ_BYTES, SHOWN_BYTES, Events, Lines, StoredEvent
+from agent.store.events import READ_BYTES, SHOWN_BYTES, Events, StoredEvent
 from agent.store.gallery import Gallery, InferenceResult, Place, Wanted
 from agent.store.images import Images, NamesTaken
 from agent.store.integrity import damage, revision
+from agent.store.line_filter import Lines
 from agent.store.listing import Listing, Origin, Window
 from agent.store.metrics import MetricSeries, PointArrays, Points, Series
 from agent.store.migrate import known_revisions, migrate

@@ -16,22 +16,20 @@ import msgspec
 import sqlalchemy as sa
 from cachetools import LRUCache
 
-from agent.errors import Conflict, NotFound, StoreAway
+from agent.errors import NotFound, StoreAway
 from agent.events.log_lines import LogLines
 from agent.events.model import Event, Level, Metrics, Progress
-from agent.store.bulk import BulkInsert
 from agent.store.columns import clean, clean_or_none, finite, int64, key, now_us, to_json
 from agent.store.connect import Database
 from agent.store.failures import taken_over
+from agent.store.line_blocks import EVERY_LINE_TYPES, LineColumns
+from agent.store.line_tail import Tail, add_lines, last_seq_of, read_tail
 from agent.store.points import Extremes, PointColumns, bounds, extremes, pack_floats, pack_ints
-from agent.store.schema import events, point_blocks, progress, series, tasks
+from agent.store.schema import point_blocks, progress, series, tasks
 from agent.store.task_rows import lock_task
 
-LINE_COLUMNS = ("seq", "time_us", "stream", "level", "event_type", "raw")
-_NOTE_COLUMNS = (*LINE_COLUMNS, "message", "fields")
 _SMALL_BLOCK = 128  # points: a block below this grows, so that a slow training does not leave a row per point
 _TASKS_REMEMBERED = 256
-_COMMON_TYPES = frozenset({"METRICS", "PROGRESS"})
 
 
 class EventRow(msgspec.Struct, frozen=True, gc=False):
@@ -42,11 +40,10 @@ class EventRow(msgspec.Struct, frozen=True, gc=False):
 class Batch:
     """What a sequence of events adds to the tables, by table."""
 
-    __slots__ = ("last_metrics", "lines", "notes", "points", "progress")
+    __slots__ = ("last_metrics", "lines", "points", "progress")
 
     def __init__(self) -> None:
-        self.lines: list[Any] = []  # the container's: values of `LINE_COLUMNS`, row after row
-        self.notes: list[Any] = []  # the agent's own: values of `_NOTE_COLUMNS`
+        self.lines = LineColumns()
         self.points: dict[tuple[str, str], PointColumns] = {}  # by kind and name
         self.progress: dict[str, tuple[int, int, int, Progress]] = {}  # subtask → first seq, seq, time, body
         self.last_metrics: Metrics | None = None
@@ -56,19 +53,21 @@ def gather(rows: Sequence[EventRow]) -> Batch:
     """Pure. A line is kept once, as it came; its content is parsed again when it is read."""
     batch = Batch()
     lines, points, bars = batch.lines, batch.points, batch.progress
+    events = [row.event for row in rows]
+    lines.seqs = [row.seq for row in rows]
+    lines.times_us = [event.time_us for event in events]
+    lines.streams = [event.stream for event in events]
+    lines.levels = [event.level for event in events]
+    lines.types = [event.event_type for event in events]
+    lines.raws = [event.raw for event in events]
+    if any(not raw.isascii() or "\0" in raw for raw in lines.raws):
+        lines.raws = [clean(raw) for raw in lines.raws]
+    if set(lines.types) - EVERY_LINE_TYPES - {None}:
+        lines.types = [kind if kind is None or kind in EVERY_LINE_TYPES else key(kind) for kind in lines.types]
     for row in rows:
         seq, event = row.seq, row.event
-        raw, event_type = event.raw, event.event_type
-        stream, level = +event.stream, +event.level  # + makes plain integers of them, which drivers take at once
-        if not raw.isascii() or "\0" in raw:
-            raw = clean(raw)
-        if event_type is not None and event_type not in _COMMON_TYPES:
-            event_type = key(event_type)
-        if stream:
-            lines += (seq, event.time_us, stream, level, event_type, raw)
-        else:
-            said = clean(event.message), to_json(event.fields) if event.fields else None
-            batch.notes += (seq, event.time_us, stream, level, event_type, raw, *said)
+        if not event.stream:
+            lines.notes[seq] = clean(event.message), to_json(event.fields) if event.fields else None
         body = event.body
         if body is None:
             continue
@@ -102,9 +101,9 @@ class _Known:
     """A task after its last append: valid as long as no other writer appends to the task."""
 
     events_count: int
+    attempt: int
     series: dict[tuple[str, str], _Series]
-    insert_lines: BulkInsert
-    insert_notes: BulkInsert
+    tail: Tail
 
 
 class Appender:
@@ -127,19 +126,16 @@ class Appender:
                 known = self._known.pop(task_id, None)  # forgotten if the transaction fails
             with self._db.writing(durable=False) as connection:
                 if task_id in self._uncertain:
-                    last_seq = _last_seq(connection, task_id)
+                    lock_task(connection, task_id)  # waits for a transaction that is still being committed
+                    last_seq = last_seq_of(connection, task_id)
                     rows = [row for row in rows if row.seq > last_seq]
                     batch = gather(rows)
-                events_count = _move_counters(connection, task_id, batch, len(rows), lines_read, agent_id)
-                if known is None or known.events_count + len(rows) != events_count:
-                    known = self._known_of(connection, task_id)
+                events_count, attempt = _move_counters(connection, task_id, batch, len(rows), lines_read, agent_id)
+                # Another attempt comes after an end, when the blocks were packed.
+                if known is None or (known.events_count + len(rows), known.attempt) != (events_count, attempt):
+                    known = self._known_of(connection, task_id, attempt)
                 known.events_count = events_count
-                try:
-                    known.insert_lines.run(connection, batch.lines)
-                    known.insert_notes.run(connection, batch.notes)
-                except sa.exc.IntegrityError as error:
-                    span = f"{rows[0].seq} and {rows[-1].seq}"
-                    raise Conflict(f"Task {task_id} already has an event between {span}.") from error
+                add_lines(connection, task_id, known.tail, batch.lines)
                 if batch.points:
                     self._add_points(connection, task_id, batch.points, known.series)
                 if batch.progress:
@@ -157,13 +153,13 @@ class Appender:
             raise
         self._uncertain.discard(task_id)
 
-    def _known_of(self, connection: sa.Connection, task_id: int) -> _Known:
+    def _known_of(self, connection: sa.Connection, task_id: int, attempt: int) -> _Known:
         found = sa.select(series.c.kind, series.c.name, series.c.id).where(series.c.task_id == task_id)
         return _Known(
             0,
+            attempt,
             {(row.kind, row.name): _Series(row.id) for row in connection.execute(found)},
-            BulkInsert(self._db, events, LINE_COLUMNS, same={"task_id": task_id}),
-            BulkInsert(self._db, events, _NOTE_COLUMNS, same={"task_id": task_id}),
+            read_tail(connection, task_id),
         )
 
     def _add_points(
@@ -232,17 +228,7 @@ class Appender:
         connection.execute(self._move_bars, rows)
 
 
-def _last_seq(connection: sa.Connection, task_id: int) -> int:
-    """The number of the task's last event; 0 without any. Waits for a transaction that is still being committed."""
-    lock_task(connection, task_id)
-    last: int | None = connection.execute(
-        sa.select(sa.func.max(events.c.seq)).where(events.c.task_id == task_id)
-    ).scalar()
-    return last or 0
-
-
 def add_note(
-    database: Database,
     connection: sa.Connection,
     task_id: int,
     *,
@@ -253,12 +239,11 @@ def add_note(
     opens_log: bool = False,
 ) -> None:
     """Note something about a task that no agent has, if it has a log, or with `opens_log` in any case."""
-    last = connection.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.task_id == task_id)).scalar()
-    if last is None and not opens_log:
+    tail = read_tail(connection, task_id)
+    if not tail.last_seq and not opens_log:
         return
     note = LogLines(task_id).note(message, level, event_type, fields, now_us())
-    insert = BulkInsert(database, events, _NOTE_COLUMNS, same={"task_id": task_id})
-    insert.run(connection, gather([EventRow((last or 0) + 1, note)]).notes)
+    add_lines(connection, task_id, tail, gather([EventRow(tail.last_seq + 1, note)]).lines)
     counted = sa.update(tasks).where(tasks.c.id == task_id).values(events_count=tasks.c.events_count + 1)
     connection.execute(counted)
 
@@ -300,8 +285,8 @@ def _upsert(database: Database, table: sa.Table, index: Sequence[str], moves: Se
 
 def _move_counters(
     connection: sa.Connection, task_id: int, batch: Batch, more: int, lines_read: int, agent_id: str | None
-) -> int:
-    """Move the task's counters with the rows they count. The number of events it has then."""
+) -> tuple[int, int]:
+    """Move the task's counters with the rows they count. The number of events it has then, and its attempt."""
     changed: dict[str, Any] = {
         "lines_read": lines_read,
         "events_count": tasks.c.events_count + more,
@@ -321,15 +306,16 @@ def _move_counters(
             "metric_epoch": finite(batch.last_metrics.epoch),
             "metric_value": finite(value),
         }
-    task = sa.update(tasks).where(tasks.c.id == task_id).values(changed).returning(tasks.c.events_count)
+    task = sa.update(tasks).where(tasks.c.id == task_id).values(changed)
+    task = task.returning(tasks.c.events_count, tasks.c.attempt)
     if agent_id is not None:
         task = task.where(tasks.c.agent_id == agent_id)
-    events_count: int | None = connection.execute(task).scalar()
-    if events_count is None:
+    found = connection.execute(task).first()
+    if found is None:
         if agent_id is not None and connection.execute(sa.select(tasks.c.id).where(tasks.c.id == task_id)).first():
             raise taken_over(task_id)
         raise NotFound(f"There is no task {task_id}.")
-    return events_count
+    return found.events_count, found.attempt
 
 
 def _block(series_id: int, columns: PointColumns) -> dict[str, Any]:

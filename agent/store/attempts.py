@@ -13,13 +13,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.domain import FINAL, NODE_LOST, Attempt, Checkpoint, CheckpointState, Task, TaskStatus
-from agent.events.model import Stream
 from agent.store.append import add_note
 from agent.store.checkpoints import to_checkpoint
 from agent.store.columns import clean, from_us_or_none, now_us
 from agent.store.connect import Database
+from agent.store.events import has_note
 from agent.store.kept import is_not_given_up, take
-from agent.store.schema import attempts, checkpoints, events, models, tasks
+from agent.store.line_tail import last_seq_of
+from agent.store.schema import attempts, checkpoints, models, tasks
 from agent.store.task_rows import TASK_COLUMNS, change_task, lock_task, to_task
 from agent.store.wake import QUEUE
 
@@ -106,8 +107,9 @@ def lose(
         lost = (checkpoints.c.task_id == id_, checkpoints.c.state == CheckpointState.SNAPSHOT.value)
         failed = {"state": CheckpointState.FAILED.value, "reason": NODE_LOST}
         connection.execute(sa.update(checkpoints).where(*lost).values(failed))
-        if fate.end is None or not _is_closed(connection, id_, fate.note["event_type"]):
-            add_note(database, connection, id_, **fate.note, opens_log=True)
+        # The agent that had the task may have written the last event of its log, and not have lived to end it.
+        if fate.end is None or not has_note(connection, id_, fate.note["event_type"]):
+            add_note(connection, id_, **fate.note, opens_log=True)
         if fate.end is None:
             _have_begun(database, connection, row)
         end_attempt(connection, row, *fate.attempt_end)
@@ -115,12 +117,11 @@ def lose(
             status, reason, message = fate.end
             changed = {"status": status.value, "reason": reason, "message": clean(message), "finished_us": now_us()}
             return change_task(connection, id_, {**changed, "agent_id": None})
-        last_seq = sa.select(sa.func.coalesce(sa.func.max(events.c.seq), 0)).where(events.c.task_id == id_)
         connection.execute(
             sa.insert(attempts).values(
                 task_id=id_,
                 number=row.attempt + 1,
-                first_seq=connection.execute(last_seq).scalar_one() + 1,
+                first_seq=last_seq_of(connection, id_) + 1,
                 model_id=row.model_id if fate.model_id is None else fate.model_id,
             )
         )
@@ -152,14 +153,6 @@ def _have_begun(database: Database, connection: sa.Connection, row: sa.Row[Any])
     said = {"model_id": row.model_id, "node": row.node, "agent_id": row.agent_id}
     new = database.insert(attempts).values(task_id=row.id, number=row.attempt, first_seq=1, **said)
     connection.execute(new.on_conflict_do_nothing(index_elements=["task_id", "number"]))
-
-
-def _is_closed(connection: sa.Connection, id_: int, event_type: str) -> bool:
-    """Whether the agent that had the task wrote the last event of its log, and did not live to end it."""
-    found = sa.select(events.c.seq).where(
-        events.c.task_id == id_, events.c.stream == int(Stream.AGENT), events.c.event_type == event_type
-    )
-    return connection.execute(found.limit(1)).first() is not None
 
 
 def starts_from(model_id: int) -> sa.ColumnElement[bool]:

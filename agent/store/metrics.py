@@ -13,10 +13,12 @@ import sqlalchemy as sa
 from agent.store.among import portions
 from agent.store.columns import key as stored_name
 from agent.store.connect import Database
+from agent.store.point_packing import pack_ended, pack_portion
 from agent.store.points import floats, ints, with_none
 from agent.store.schema import point_blocks, series
 
 _NEWEST_BLOCKS = 8
+_PORTIONS = 16  # packed at the end of a task
 _BLOCKS_AT_ONCE = 16  # a reader that wants a few points must not fetch millions
 
 
@@ -188,6 +190,16 @@ class MetricSeries:
                     known.value.extend(with_none(block.value[start:stop]))
                     known.time_us.extend(block.time_us[start:stop])
         return points
+
+    def pack(self, task_id: int) -> None:
+        """Pack the first points of a task that has ended; a million takes a second. The rest is left to others."""
+        for _ in range(_PORTIONS):
+            if not pack_portion(self._db, task_id):
+                return
+
+    def pack_ended(self, *, portions: int) -> bool:
+        """Pack points of any ended tasks, 65,536 in a portion; whether there may be more."""
+        return pack_ended(self._db, portions=portions)
 
     def points_arrays(self, series_id: int) -> PointArrays:
         """Every point of a series, for charts: a million points take milliseconds."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _LOCK_TIMEOUT_S = 60.0
 _REVISIONS = "alembic_version"
-_FIRST = frozenset({"tasks", "events", "checkpoints", "models", "projects", "plugins", "agents"})  # of any revision
+_FIRST = frozenset({"tasks", "checkpoints", "models", "projects", "plugins", "agents"})  # of any revision
 _ADVISORY_LOCK = 0x73_6C_79  # a number of our own: PostgreSQL's lock for the same purpose
 
 

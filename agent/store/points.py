@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from agent.store.packed_numbers import is_packed, pack_column, unpack_column
+
 _NAN = math.nan
 
 
@@ -89,6 +91,11 @@ def pack_ints(numbers: Sequence[int]) -> bytes:
     return struct.pack(f"<{len(numbers)}q", *numbers)
 
 
+def pack_points(columns: Sequence[bytes]) -> tuple[bytes, ...]:
+    """The columns of a block in few bytes: epochs and values, then numbers and times of the lines."""
+    return tuple(pack_column(column, is_float=place < 2) for place, column in enumerate(columns))
+
+
 def floats(blobs: Iterable[bytes]) -> memoryview[float]:
     return _numbers(blobs).cast("d")
 
@@ -99,7 +106,7 @@ def ints(blobs: Iterable[bytes]) -> memoryview[int]:
 
 def _numbers(blobs: Iterable[bytes]) -> memoryview[int]:
     """The blocks as one stretch of memory in this machine's byte order, copied once."""
-    joined = b"".join(blobs)
+    joined = b"".join(unpack_column(blob) if is_packed(blob) else blob for blob in blobs)
     if sys.byteorder == "big":
         swapped = array("q", joined)
         swapped.byteswap()

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0014"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0015"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -240,36 +240,23 @@ config_values = Table(
     sqlite_with_rowid=False,  # the values of one column lie side by side, in the order of tasks
 )
 
-events = Table(
-    "events",
+# The events of tasks: lines that containers printed, and the agent's own notes (`line_blocks.py`).
+line_blocks = Table(
+    "line_blocks",
     metadata,
     Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("time_us", Us, nullable=False),
-    Column("stream", SmallInteger, nullable=False),
-    Column("level", SmallInteger, nullable=False),
-    Column("event_type", Text),
-    Column("raw", Text, nullable=False),
-    # Only for events whose raw text does not say them: the agent's own. The rest is parsed again when read.
-    Column("message", Text),
-    Column("fields", Text),
-    # The few rows people ask for by name, found without a walk over every metric line. The revisions give PostgreSQL
-    # the same conditions; naming them here would load its dialect in each command.
-    Index(
-        "ix_events_loud",
-        "task_id",
-        "seq",
-        "level",
-        sqlite_where=text("level >= 30"),
-    ),
-    Index(
-        "ix_events_rare_type",
-        "task_id",
-        "event_type",
-        "seq",
-        sqlite_where=text("event_type IS NOT NULL AND event_type NOT IN ('METRICS', 'PROGRESS')"),
-    ),
-    sqlite_with_rowid=False,  # rows lie in the order of (task_id, seq)
+    Column("first_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("lines", Integer, nullable=False),
+    Column("plain", Integer, nullable=False),  # events that are neither metrics nor progress
+    Column("max_level", SmallInteger, nullable=False),
+    Column("types", Text, nullable=False),  # names of event types, each between newlines; or *
+    Column("is_open", Boolean, nullable=False),  # its writer will join it with those that come next
+    Column("data", LargeBinary, nullable=False),
+    # What is asked of blocks without looking into them: ten thousand for a log of ten million lines.
+    Index("ix_line_blocks_heads", "task_id", "first_seq", "last_seq", "lines", "plain", "max_level", "types"),
+    # The newest blocks, and those that a task left when it ended. The revisions give PostgreSQL the same condition.
+    Index("ix_line_blocks_open", "task_id", "first_seq", sqlite_where=text("is_open")),
 )
 
 series = Table(
@@ -293,7 +280,8 @@ series = Table(
 )
 
 # Points lie in blocks: little-endian arrays of 8-byte numbers, NaN where there is no number. A row per
-# point would cost five seconds to read five million of them; blocks are read as fast as the disk.
+# point would cost five seconds to read five million of them; blocks are read as fast as the disk. When the task
+# has ended they are joined and packed (`packed_numbers.py`).
 point_blocks = Table(
     "point_blocks",
     metadata,
@@ -307,6 +295,8 @@ point_blocks = Table(
     Column("point_values", LargeBinary, nullable=False),  # float64
     Column("seqs", LargeBinary, nullable=False),  # int64
     Column("times_us", LargeBinary, nullable=False),  # int64
+    Column("is_open", Boolean, nullable=False, server_default=text("true")),  # not packed yet
+    Index("ix_point_blocks_open", "series_id", "first_seq", sqlite_where=text("is_open")),
 )
 
 usage = Table(

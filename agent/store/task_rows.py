@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from agent.domain import Step, Task, TaskOptions, TaskStatus, TaskType
 from agent.errors import NotFound
 from agent.store.columns import from_json, from_json_or_none, from_us, from_us_or_none, to_json
+from agent.store.line_tail import seal
 from agent.store.schema import tasks
 from agent.store.words import tags_of
 
@@ -92,7 +93,11 @@ def lock_task(connection: sa.Connection, id_: int) -> sa.Row[Any]:
 
 
 def change_task(connection: sa.Connection, id_: int, changed: Mapping[str, Any]) -> Task:
+    """Change a task that exists. One that ends thereby has its log packed."""
     row = connection.execute(sa.update(tasks).where(tasks.c.id == id_).values(changed).returning(*TASK_COLUMNS)).first()
     if row is None:
         raise NotFound(f"There is no task {id_}.")
-    return to_task(row)
+    task = to_task(row)
+    if "status" in changed and task.status.is_final:
+        seal(connection, id_)
+    return task

@@ -5,9 +5,18 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from agent.store.connect import Database
-from agent.store.schema import attempts, checkpoints, events, placements, point_blocks, progress, series, task_images
+from agent.store.schema import (
+    attempts,
+    checkpoints,
+    line_blocks,
+    placements,
+    point_blocks,
+    progress,
+    series,
+    task_images,
+)
 
-_EVENTS = 20_000  # numbers of events in one transaction, which takes a fraction of a second
+_EVENTS = 200_000  # numbers of events in one transaction, which takes a fraction of a second
 _SERIES = 100
 
 
@@ -19,10 +28,10 @@ def has_job(connection: sa.Connection, task_id: int) -> bool:
 
 def delete_story(database: Database, task_id: int) -> None:
     """Delete all rows of a task but its own, a transaction for each piece; begun anew, it goes on."""
-    while (first := _first(database, events.c.seq, events.c.task_id == task_id)) is not None:
+    while (first := _first(database, line_blocks.c.first_seq, line_blocks.c.task_id == task_id)) is not None:
         with database.writing(durable=False) as connection:  # the task is given up: what is left goes another time
-            some = sa.and_(events.c.task_id == task_id, events.c.seq < first + _EVENTS)
-            connection.execute(sa.delete(events).where(some))
+            some = sa.and_(line_blocks.c.task_id == task_id, line_blocks.c.first_seq < first + _EVENTS)
+            connection.execute(sa.delete(line_blocks).where(some))
     while (first := _first(database, series.c.id, series.c.task_id == task_id)) is not None:
         with database.writing(durable=False) as connection:
             found = sa.select(series.c.id).where(series.c.task_id == task_id, series.c.id >= first)

@@ -81,7 +81,7 @@ class Tasks(TaskClaims, Described[Task]):
             if status is TaskStatus.QUEUED:
                 reason, by = cause or "stopped_by_user", cause or "by_user"
                 said = {"stopped": by, "reason": reason}
-                add_note(self._db, connection, id, message="TASK_END", event_type="TASK_STOPPED", fields=said)
+                add_note(connection, id, message="TASK_END", event_type="TASK_STOPPED", fields=said)
                 message = "Stopped before it started." if row.attempt == 1 else "Stopped before its next attempt."
                 end_attempt(connection, row, reason, message)
                 changed |= {

@@ -7,11 +7,11 @@ from dataclasses import astuple, dataclass, fields
 
 import sqlalchemy as sa
 
-from agent.events.model import Stream
 from agent.store.among import among
 from agent.store.columns import finite, int64
 from agent.store.connect import Database
-from agent.store.schema import events, usage
+from agent.store.events import has_note
+from agent.store.schema import usage
 
 SHARED_GPUS = "SHARED_GPUS"  # the type of the agent's note that memory on GPUs is that of every program on them
 
@@ -70,11 +70,8 @@ class UsageSamples:
 
     def is_of_shared_gpus(self, task_id: int) -> bool:
         """Whether the memory on GPUs is that of every program on them, because the task's could not be told apart."""
-        noted = sa.select(events.c.seq).where(
-            events.c.task_id == task_id, events.c.event_type == SHARED_GPUS, events.c.stream == Stream.AGENT.value
-        )
         with self._db.reading() as connection:
-            return connection.execute(noted.limit(1)).first() is not None
+            return has_note(connection, task_id, SHARED_GPUS)
 
     def peaks(self, task_ids: Collection[int]) -> dict[int, UsagePeaks]:
         """Task → its highest values; a task without readings is left out."""

@@ -39,7 +39,6 @@ FIRST = f"""
             '{{"engine":"docker"}}', '{{"lr":0.1}}', 1, 1);
     INSERT INTO tasks (id, type, status, name, plugin_id, project_id, model_id, created_us, options, config)
         VALUES (2, 'train', 'queued', 'more', 1, 1, 2, {US}, '{{}}', '{{}}');
-    INSERT INTO events (task_id, seq, time_us, stream, level, raw) VALUES (1, 1, {US}, 1, 30, 'hello');
     INSERT INTO series (id, task_id, kind, name, count, last_seq, last_epoch, last_value)
         VALUES (1, 1, 'train', 'loss', 1, 1, 0.5, 0.25);
     INSERT INTO progress (task_id, subtask, first_seq, seq, current, total, updated_us)
@@ -49,6 +48,9 @@ FIRST = f"""
         VALUES (1, 1, 1, 0, '00000000', 3, true, 'published', 2, {US});
     INSERT INTO agents (id, name, info, last_seen_us) VALUES ('a:1', 'a', '{{}}', {US});
 """
+EVENTS_UP_TO = "0014"
+HELLO = "28b52ffd201ff900009b0101c0cf00060a24181e400090c40101c4011e9091008091a568656c6c6f"  # a block with this line
+EVENTS = f"INSERT INTO events (task_id, seq, time_us, stream, level, raw) VALUES (1, 1, {US}, 1, 30, 'hello');"
 LATER = {
     "0002": "UPDATE datasets SET description = 'of 0002'; UPDATE models SET upload_hash = 'word' WHERE id = 2;",
     "0003": "UPDATE tasks SET only_for = 'bert' WHERE id = 2;",
@@ -72,6 +74,8 @@ LATER = {
     f"created_us) VALUES (1, 1, 1, 'val', 0.5, 'a.png', '{SHA}', 3, 8, 6, 'image/png', {US});",
     "0014": "UPDATE plugins SET pushed = 'host/nn-unet@sha256:1', kept_bytes = 3 WHERE id = 1; "
     f"INSERT INTO plugin_blobs (id, plugin_id, number, sha256, size_bytes) VALUES (1, 1, 0, '{SHA}', 3);",
+    "0015": "INSERT INTO line_blocks (task_id, first_seq, last_seq, lines, plain, max_level, types, is_open, data) "
+    f"VALUES (1, 1, 1, 1, 1, 30, '', false, X'{HELLO}');",
 }
 
 
@@ -90,6 +94,10 @@ def database_of(revision: str, file: Path) -> str:
         command.upgrade(config, revision)
     engine.dispose()
     filled = sqlite3.connect(file)
-    filled.executescript(FIRST + "".join(text for later, text in LATER.items() if later <= revision))
+    filled.executescript(
+        FIRST
+        + (EVENTS if revision <= EVENTS_UP_TO else "")
+        + "".join(text for later, text in LATER.items() if later <= revision)
+    )
     filled.close()
     return f"sqlite:///{file}"

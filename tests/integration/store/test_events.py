@@ -3,21 +3,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from agent.domain import NewTask, Task
 from agent.errors import BadInput, Conflict, NotFound, StorageFailed
 from agent.events.model import Event, Level, Progress, Stream
 from agent.events.parse import parse_line
-from agent.store import EventRow, ProgressBar, Store, open_store
-from agent.store.append import LINE_COLUMNS
+from agent.store import EventRow, Lines, ProgressBar, Store, StoredEvent, line_blocks, line_filter, open_store
 from agent.store.bulk import BulkInsert
-from agent.store.schema import events
+from agent.store.schema import progress
 from tests.support.fuzzing import fuzz
 
 LOSS = (
@@ -184,29 +184,38 @@ def test_a_search_for_text_that_no_database_accepts_finds_nothing(store: Store, 
         store.events.after(task.id, text="x" * 1001)
 
 
-def test_rare_events_are_found_without_walking_over_every_line(
-    sqlite_store: Store, new_task: Callable[..., NewTask]
+def test_rare_events_are_found_without_a_look_into_other_blocks(
+    store: Store, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = sqlite_store.tasks.add(new_task(sqlite_store))
-    sqlite_store.events.append(task.id, lines(["x"] * 50), lines_read=50)
-    statements: list[str] = []
-    with sqlite_store._db.reading() as connection:
-        driver = connection.connection.driver_connection
-    assert driver is not None
+    texts = [LOSS % (epoch, 1) for epoch in range(5000)]
+    texts[3000] = '{"message": "careful", "level": "warn"}'
+    texts[4000] = '{"message": "checkpoint", "event_type": "EventType.CHECKPOINT"}'
+    store.events.append(task.id, lines(texts), lines_read=len(texts))
+    looked: list[int] = []
+    real = line_blocks.columns_of
 
-    driver.set_trace_callback(statements.append)  # the only connection so far: the pool hands it out again
-    sqlite_store.events.after(task.id, min_level=Level.WARN)
-    sqlite_store.events.after(task.id, event_type="CHECKPOINT")
-    driver.set_trace_callback(None)
+    def look(plain: bytes) -> line_blocks.LineColumns:
+        looked.append(len(plain))
+        return real(plain)
 
-    explained = [
-        str(driver.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall())
-        for statement in statements
-        if "FROM events" in statement
-    ]
-    assert len(explained) == 2
-    assert "COVERING INDEX ix_events_loud" in explained[0]
-    assert "INDEX ix_events_rare_type" in explained[1]
+    monkeypatch.setattr(line_filter, "columns_of", look)
+
+    def found(**question: Any) -> tuple[list[int], int]:
+        looked.clear()
+        return [event.seq for event in store.events.after(task.id, **question)], len(looked)
+
+    assert found(min_level=Level.WARN) == ([3001], 1)
+    assert found(event_type="CHECKPOINT") == ([4001], 1)
+    assert found(text="careful") == ([3001], 1)
+    assert found(seq=4500, limit=1) == ([4501], 1)
+    assert found(newest_first=True, limit=1) == ([5000], 1)
+    plain, _ = store.events.page(task.id, limit=10, without_metrics=True)
+    assert [event.seq for event in plain] == [3001, 4001]
+    assert store.events.count(task.id, Lines()) == 5000
+    assert store.events.count(task.id, Lines(without_metrics=True)) == 2
+    assert store.events.count(task.id, Lines(after_seq=1000, before_seq=4001, without_metrics=True)) == 1
+    assert store.events.count(task.id, Lines(after_seq=1, before_seq=5000)) == 4998
+    assert store.events.count(task.id, Lines(text="loss")) == 4998
 
 
 def test_text_that_cannot_be_stored_is_replaced_visibly(store: Store, task: Task) -> None:
@@ -259,27 +268,26 @@ def test_threads_may_append_to_different_tasks_at_once(store: Store, new_task: C
 
 
 @fuzz(20)
-@given(st.lists(hostile_texts(), min_size=8, max_size=12))
-def test_rows_that_are_copied_are_the_rows_that_are_inserted(
-    store: Store, new_task: Callable[..., NewTask], texts: list[str]
+@given(st.lists(hostile_texts(), min_size=8, max_size=12), st.lists(st.integers(1, 5), max_size=12))
+def test_lines_are_the_same_however_they_came(
+    store: Store, new_task: Callable[..., NewTask], texts: list[str], sizes: list[int]
 ) -> None:
-    """PostgreSQL copies from eight rows on, SQLite inserts always."""
+    """One by one, in batches, all at once; and joined."""
     new = new_task(store)
-    whole, single = store.tasks.add(new).id, store.tasks.add(new).id
     rows = [*lines(texts), *(EventRow(50 + at, note(text)) for at, text in enumerate(texts))]
 
-    store.events.append(whole, rows, lines_read=len(texts))
-    for row in rows:
-        store.events.append(single, [row], lines_read=len(texts))
+    def kept(*, cuts: list[int], seal: bool = False) -> list[StoredEvent]:
+        task_id = store.tasks.add(new).id
+        for start, stop in pairwise([0, *cuts, len(rows)]):
+            store.events.append(task_id, rows[start:stop], lines_read=stop)
+        if seal:
+            store.tasks.request_stop(task_id)
+        return [structs.replace(event, task_id=0) for event in store.events.after(task_id)][: len(rows)]
 
-    def kept(task_id: int) -> list[tuple[Any, ...]]:
-        found = sa.select(*[column for column in events.c if column.name != "task_id"])
-        with store._db.reading() as connection:
-            ours = found.where(events.c.task_id == task_id).order_by(events.c.seq)
-            return [tuple(row) for row in connection.execute(ours)]
-
-    assert kept(whole) == kept(single)
-    assert len(kept(whole)) == len(rows)
+    cuts = [cut for cut in accumulate(sizes) if cut < len(rows)]
+    whole = kept(cuts=[])
+    assert len(whole) == len(rows)
+    assert kept(cuts=list(range(1, len(rows)))) == kept(cuts=cuts) == kept(cuts=cuts, seal=True) == whole
 
 
 @fuzz(60)
@@ -298,8 +306,9 @@ def test_a_server_that_goes_away_while_rows_are_copied_is_named(
     postgres_store: Store, new_task: Callable[..., NewTask]
 ) -> None:
     database, task = postgres_store._db, postgres_store.tasks.add(new_task(postgres_store))
-    insert = BulkInsert(database, events, LINE_COLUMNS, same={"task_id": task.id})
-    rows = [value for seq in range(1, 101) for value in (seq, 1, 1, 20, None, "x")]
+    columns = ("subtask", "first_seq", "seq", "current", "total", "updated_us")
+    insert = BulkInsert(database, progress, columns, same={"task_id": task.id})
+    rows = [value for seq in range(1, 101) for value in (f"bar {seq}", seq, seq, 1, 2, 3)]
 
     def copy(*, goes_away: bool) -> None:
         with database.writing() as connection:
@@ -311,6 +320,6 @@ def test_a_server_that_goes_away_while_rows_are_copied_is_named(
 
     with pytest.raises(StorageFailed, match="Check that it runs"):
         copy(goes_away=True)
-    assert postgres_store.events.last_seq(task.id) == 0
+    assert postgres_store.progress.list(task.id) == []
     copy(goes_away=False)
-    assert postgres_store.events.last_seq(task.id) == 100
+    assert len(postgres_store.progress.list(task.id)) == 100

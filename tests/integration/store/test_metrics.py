@@ -14,6 +14,7 @@ from agent.errors import Conflict
 from agent.events.model import Event, Level, Metrics, Stream
 from agent.store import EventRow, Series, Store, open_store
 from agent.store.columns import finite
+from agent.store.schema import point_blocks, tasks
 from tests.support.fuzzing import fuzz
 
 
@@ -107,6 +108,48 @@ def test_a_slow_training_does_not_leave_a_row_per_point(sqlite_store: Store, new
     with sqlite_store._db.reading() as connection:
         blocks = connection.exec_driver_sql("SELECT first_seq, count FROM point_blocks ORDER BY 1").all()
     assert [tuple(block) for block in blocks] == [(1, 128), (129, 128), (257, 44)]
+
+
+def test_points_of_an_ended_task_are_packed_and_stay_the_same(store: Store, task: Task) -> None:
+    """Through every reader; and a later attempt adds to them."""
+    first = [row(seq, seq / 8, loss=1 / seq, acc=round(0.9 + seq / 1e4, 4), odd=nan) for seq in range(1, 2500)]
+    for at in range(0, len(first), 100):
+        store.events.append(task.id, first[at : at + 100], lines_read=at)
+
+    def seen() -> list[Any]:
+        found: list[Any] = [store.metrics.points_between(task.id, 2000, 2100)]
+        for series in store.metrics.series(task.id):
+            arrays = store.metrics.points_arrays(series.id)
+            found += [column.tobytes() for column in (arrays.seq, arrays.epoch, arrays.value, arrays.time_us)]
+            found += [store.metrics.points(series.id, after_seq=77, epoch_from=20, epoch_to=250)]
+            found += [store.metrics.newest_epochs(series.id)[1]]
+        return found
+
+    before, size = seen(), points_bytes(store)
+    assert not store.metrics.pack_ended(portions=9)
+    store.metrics.pack(task.id)
+    assert points_bytes(store) == size, "it runs"
+    store.tasks.request_stop(task.id)
+    assert store.metrics.pack_ended(portions=1) in (True, False)
+    store.metrics.pack(task.id)
+
+    assert seen() == before
+    assert points_bytes(store) < size / 5
+    assert not store.metrics.pack_ended(portions=1)
+    assert store.damage() == ()
+    with store._db.writing() as connection:  # as another attempt of the task begins
+        connection.execute(sa.update(tasks).where(tasks.c.id == task.id).values(status="started", attempt=2))
+    store.events.append(task.id, [row(9000, 1.0, loss=5.0)], lines_read=1)
+    store.events.append(task.id, [row(9001, 2.0, loss=6.0)], lines_read=2)
+    loss = store.metrics.series(task.id)[0]
+    assert store.metrics.points(loss.id).seq == [*range(1, 2500), 9000, 9001]
+    assert loss.count == 2501
+
+
+def points_bytes(store: Store) -> int:
+    columns = (point_blocks.c.epochs, point_blocks.c.point_values, point_blocks.c.seqs, point_blocks.c.times_us)
+    with store._db.reading() as connection:
+        return sum(connection.execute(sa.select(sa.func.sum(sa.func.length(one)))).scalar_one() for one in columns)
 
 
 def test_another_agent_goes_on_where_the_first_one_stopped(store: Store, store_url: str, task: Task) -> None:

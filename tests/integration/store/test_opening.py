@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import sqlite3
 import subprocess
 import sys
@@ -288,7 +289,7 @@ def test_a_full_disk_is_named_and_nothing_half_is_kept(sqlite_url: str, new_task
             assert driver is not None
             pages = driver.execute("PRAGMA page_count").fetchone()[0]
             driver.execute(f"PRAGMA max_page_count={pages + 2}")  # what the file system would say, without filling one
-        rows = [EventRow(i, Event("x" * 1000, Stream.STDOUT, 1, Level.INFO, "x")) for i in range(1, 1000)]
+        rows = [EventRow(i, Event(secrets.token_hex(500), Stream.STDOUT, 1, Level.INFO, "x")) for i in range(1, 1000)]
 
         with pytest.raises(DiskFull, match=r"The disk that holds the database .* is full"):
             store.events.append(task.id, rows, lines_read=999)

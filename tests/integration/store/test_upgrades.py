@@ -7,14 +7,20 @@ import multiprocessing
 import sqlite3
 import sys
 from array import array
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from agent.domain import NewModel, TaskStatus
+from agent.events.model import Level
 from agent.store import SCHEMA_REVISION, known_revisions, open_store
-from tests.support.old_stores import LATER, SHA, database_of, scripts
+from agent.store.columns import to_us
+from agent.store.schema import line_blocks
+from tests.support.old_stores import LATER, SHA, US, database_of, scripts
 
 REVISIONS = sorted(script.revision for script in ScriptDirectory.from_config(scripts()).walk_revisions())
 
@@ -78,6 +84,39 @@ def test_a_store_of_an_older_release_is_brought_up_to_date_and_keeps_every_row(r
             assert plugin.id == id_  # not that of the plugin that is gone
             store.plugins.give_up(plugin.id)
             assert store.plugins.purge(plugin.id)
+
+
+def test_the_log_of_an_older_release_is_packed_line_by_line(tmp_path: Path) -> None:
+    """Notes, gaps in the numbers, long lines, text of all kinds, and more lines than a block holds."""
+    file = tmp_path / "store.db"
+    url = database_of("0014", file)
+    said = '{"message": "metrics", "event_type": "EventType.METRICS", "type": "train", "epoch": 1, "metrics": {"x": 1}}'
+    rows: list[tuple[Any, ...]] = [
+        (1, seq, US + seq * 7, 1 + seq % 2, 20, "METRICS", said, None, None) for seq in range(2, 5000)
+    ]
+    rows += [
+        (1, 5001, US, 0, 40, "TASK_WAITS", '{"message": "no \u00e9"}', "no é", '{"why": ["é", null, 1e3]}'),
+        (1, 5002, US - 9, 1, 30, None, "漢" * 400_000, None, None),
+        (2, 7, US, 2, 20, "ODD\nTYPE" + "n" * 490, "", None, None),
+    ]
+    with closing(sqlite3.connect(file)) as old:
+        old.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        old.commit()
+    with open_store(url) as store:
+        events = list(store.events.each(1))
+        assert [event.seq for event in events] == [*range(1, 5000), 5001, 5002]
+        assert [(e.seq, e.stream, e.level, e.event_type, e.raw) for e in events[1:]] == [
+            (seq, stream, level, kind, raw) for _, seq, _, stream, level, kind, raw, _, _ in rows[:-1]
+        ]
+        assert [to_us(event.time) for event in events[1:]] == [row[2] for row in rows[:-1]]
+        assert (events[-2].message, events[-2].fields) == ("no é", {"why": ["é", None, 1e3]})
+        (odd,) = store.events.after(2)
+        assert (odd.seq, odd.raw, odd.event_type) == (7, "", rows[-1][5])
+        assert [event.seq for event in store.events.after(2, event_type=rows[-1][5])] == [7]
+        assert [event.seq for event in store.events.after(1, min_level=Level.WARN)] == [1, 5001, 5002]
+        with store._db.reading() as connection:
+            size = connection.execute(sa.select(sa.func.sum(sa.func.length(line_blocks.c.data)))).scalar_one()
+        assert size < 20 * len(rows)
 
 
 def open_and_close(url: str) -> None:

@@ -1,0 +1,104 @@
+"""The points of ended tasks are joined into large blocks of few bytes, a portion in each transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent.domain import FINAL
+from agent.store.connect import Database
+from agent.store.points import pack_points
+from agent.store.schema import point_blocks, series, tasks
+from agent.store.task_rows import lock_task
+
+_PORTION = 1 << 16  # points in a transaction, which takes a fraction of a second
+_HEADS = 2000  # blocks in a transaction
+_MOST_POINTS = 4096  # in a block
+_COLUMNS = ("epochs", "point_values", "seqs", "times_us")
+_ENDED = tasks.c.status.in_([status.value for status in FINAL])
+
+
+def pack_ended(database: Database, *, portions: int) -> bool:
+    """Pack so many portions of points of any ended tasks; whether there may be more."""
+    of_ended = (
+        sa.select(series.c.task_id)
+        .join(point_blocks, point_blocks.c.series_id == series.c.id)
+        .join(tasks, tasks.c.id == series.c.task_id)
+        .where(point_blocks.c.is_open, _ENDED)
+        .limit(1)
+    )
+    for _ in range(portions):
+        with database.reading() as connection:
+            task_id = connection.execute(of_ended).scalar()
+        if task_id is None:
+            return False
+        pack_portion(database, task_id)
+    return True
+
+
+def pack_portion(database: Database, task_id: int) -> bool:
+    """Pack some points of a task if it has ended; whether there were any. No reader is woken: nothing is new."""
+    with database.writing(durable=False, wakes=False) as connection:
+        is_over = lock_task(connection, task_id).status in [status.value for status in FINAL]
+        heads = _open_heads(connection, task_id) if is_over else []
+        for series_id, of_series in groupby(heads, attrgetter("series_id")):
+            for some in _pieces(list(of_series)):
+                _pack(connection, series_id, some)
+    return bool(heads)
+
+
+def _open_heads(connection: sa.Connection, task_id: int) -> list[Any]:
+    """Open blocks in their order, as many as a transaction packs."""
+    columns = point_blocks.c
+    found = (
+        sa.select(columns.series_id, columns.first_seq, columns.count.label("points"))
+        .join(series, series.c.id == columns.series_id)
+        .where(series.c.task_id == task_id, columns.is_open)
+        .order_by(columns.series_id, columns.first_seq)
+        .limit(_HEADS)
+    )
+    heads: list[Any] = []
+    points = 0
+    for head in connection.execute(found):
+        heads.append(head)
+        points += head.points
+        if points >= _PORTION:
+            break
+    return heads
+
+
+def _pieces(heads: Sequence[sa.Row[Any]]) -> Iterator[list[sa.Row[Any]]]:
+    """Blocks of a series that become one."""
+    piece: list[sa.Row[Any]] = []
+    points = 0
+    for head in heads:
+        if piece and points + head.points > _MOST_POINTS:
+            yield piece
+            piece, points = [], 0
+        piece.append(head)
+        points += head.points
+    yield piece
+
+
+def _pack(connection: sa.Connection, series_id: int, heads: Sequence[sa.Row[Any]]) -> None:
+    columns = point_blocks.c
+    between = columns.first_seq.between(heads[0].first_seq, heads[-1].first_seq)
+    its = (columns.series_id == series_id, between, columns.is_open)
+    rows = connection.execute(sa.select(point_blocks).where(*its).order_by(columns.first_seq)).all()
+    joined = [b"".join(getattr(row, name) for row in rows) for name in _COLUMNS]
+    packed = {
+        "series_id": series_id,
+        "first_seq": rows[0].first_seq,
+        "last_seq": rows[-1].last_seq,
+        "count": sum(len(row.epochs) // 8 for row in rows),
+        "epoch_min": min((row.epoch_min for row in rows if row.epoch_min is not None), default=None),
+        "epoch_max": max((row.epoch_max for row in rows if row.epoch_max is not None), default=None),
+        "is_open": False,
+        **dict(zip(_COLUMNS, pack_points(joined), strict=True)),
+    }
+    connection.execute(sa.delete(point_blocks).where(*its))
+    connection.execute(sa.insert(point_blocks), packed)
