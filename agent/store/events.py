@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -18,6 +19,8 @@ from agent.store.line_blocks import EVERY_LINE_TYPES, KeptLine, unpack
 from agent.store.line_filter import LineFilter, Lines
 from agent.store.line_tail import last_seq_of
 from agent.store.schema import line_blocks
+
+T = TypeVar("T")
 
 _STREAMS = {int(stream): stream for stream in Stream}
 _LEVELS = {int(level): level for level in Level}
@@ -77,8 +80,8 @@ class Events:
         A line may have a megabyte: `each` and `page` are bounded by bytes.
         """
         lines = Lines(seq, None, min_level, event_type, text)
-        found, _ = self._read(task_id, lines, limit=limit, newest_first=newest_first)
-        return [_stored(task_id, line) for line in found]
+        found, _ = self._read(partial(_stored, task_id), task_id, lines, limit=limit, newest_first=newest_first)
+        return found
 
     def each(
         self,
@@ -92,12 +95,11 @@ class Events:
         """The same events, oldest first, however many: about READ_BYTES of them are in memory at a time."""
         while True:
             lines = Lines(seq, None, min_level, event_type, text)
-            found, _ = self._read(task_id, lines, limit=READ_LINES, max_bytes=READ_BYTES)
+            found, _ = self._read(_as_it_is, task_id, lines, limit=READ_LINES, max_bytes=READ_BYTES)
             if not found:
                 return
             seq = found[-1].seq
-            for line in found:
-                yield _stored(task_id, line)
+            yield from map(partial(_stored, task_id), found)
 
     def page(
         self,
@@ -120,11 +122,10 @@ class Events:
         says so, and there are no fields and no body.
         """
         lines = Lines(seq, before_seq, min_level, event_type, text, without_metrics)
-        found, is_full = self._read(
-            task_id, lines, limit=limit + 1, max_bytes=max_bytes, newest_first=newest_first, is_cut=not whole
+        show = partial(_stored, task_id, is_cut=not whole)  # at once: of a long line only the beginning is held
+        return self._read(
+            show, task_id, lines, limit=limit, max_bytes=max_bytes, newest_first=newest_first, is_cut=not whole
         )
-        shown = [_stored(task_id, line, is_cut=not whole) for line in found[:limit]]
-        return shown, is_full or len(found) > limit
 
     def count(self, task_id: int, lines: Lines) -> int:
         wanted, heads, total = LineFilter(lines), line_blocks.c, 0
@@ -145,6 +146,7 @@ class Events:
 
     def _read(
         self,
+        take: Callable[[KeptLine], T],
         task_id: int,
         lines: Lines,
         *,
@@ -152,12 +154,12 @@ class Events:
         max_bytes: int | None = None,
         newest_first: bool = False,
         is_cut: bool = False,
-    ) -> tuple[list[KeptLine], bool]:
+    ) -> tuple[list[T], bool]:
         """Lines until they hold `max_bytes`, at least one; and whether there are more."""
         wanted, heads = LineFilter(lines), line_blocks.c
         order = heads.first_seq.desc() if newest_first else heads.first_seq.asc()
         found = sa.select(heads.data).where(*wanted.blocks(task_id)).order_by(order)
-        read: list[KeptLine] = []
+        read: list[T] = []
         left = max_bytes
         with self._db.reading() as connection:
             for row in self._each_block(connection, found):
@@ -168,7 +170,7 @@ class Events:
                         left -= _size(line, is_cut=is_cut)
                         if left < 0 and read:
                             return read, True
-                    read.append(line)
+                    read.append(take(line))
         return read, False
 
     def _each_block(self, connection: sa.Connection, found: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
@@ -201,6 +203,10 @@ def has_note(connection: sa.Connection, task_id: int, event_type: str) -> bool:
     wanted = LineFilter(Lines(event_type=event_type))
     blocks = connection.execute(sa.select(line_blocks.c.data).where(*wanted.blocks(task_id)))
     return any(line.stream == Stream.AGENT for data in blocks.scalars() for line in wanted.wanted(data))
+
+
+def _as_it_is(line: KeptLine) -> KeptLine:
+    return line
 
 
 def _shown(line: KeptLine) -> int:

@@ -303,7 +303,7 @@ def another_program_with_alembic(home: Path) -> None:
 
 def half_a_store(home: Path) -> None:
     whole(home)
-    database(home, "DROP TABLE events")
+    database(home, "DROP TABLE checkpoints")
 
 
 def no_version(home: Path) -> None:
@@ -361,7 +361,7 @@ def database(home: Path, script: str) -> None:
         (a_file, "is a file"),
         (another_program, "belongs to another program: it holds the table 'bookmarks'"),
         (another_program_with_alembic, "belongs to another program"),
-        (half_a_store, "lacks the table 'events'"),
+        (half_a_store, "lacks the table 'checkpoints'"),
         (no_version, "lacks the version of its schema"),
         (newer, "newer version of this program (schema 9999"),
         (no_database, "is damaged or is no SQLite database"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import queue
 import resource
+import secrets
 import sqlite3
 import threading
 import time
@@ -455,7 +456,7 @@ def test_while_the_store_does_not_answer_lines_wait_where_they_are(tmp_path: Pat
 
 def test_a_full_disk_ends_collecting_and_what_was_not_committed_waits(store: Store, task_id: int):
     recording = recorder(store, task_id)
-    lines = [f"{n} " + "x" * 1000 for n in range(10_000)]
+    lines = [f"{n} {secrets.token_urlsafe(750)}" for n in range(10_000)]
     output = ([(1, f"{line}\n".encode())] for line in lines)
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, unlimited[1]))
