@@ -33,7 +33,8 @@ def test_a_template_says_where_and_how_and_what_the_controller_relies_on_stays(t
     assert made["metadata"]["labels"]["supervisely-local/placement"] == "sly-a-1-1"
     assert made["metadata"]["finalizers"] == [FINALIZER]
     assert (made["spec"]["restartPolicy"], made["spec"]["nodeSelector"]) == ("OnFailure", {"gpu": "a100"})
-    assert made["spec"]["containers"][0]["env"][1:] == [{"name": "A", "value": "b"}]
+    (plugin,) = [one for one in made["spec"]["containers"] if one["name"] == "plugin"]
+    assert plugin["env"][1:] == [{"name": "A", "value": "b"}]
     file.write_text("")
     assert "nodeSelector" not in manifest(file)["spec"]
 

@@ -58,7 +58,7 @@ def test_an_agent_is_loaded_while_the_plugins_container_is_made_and_begins_when_
     (container.control / "ready").touch()
     assert container.process.wait(20) == 0
     assert (container.home / "begun-with").read_text() == "begin\n"
-    assert container.log.read_text() == "7"
+    assert container.log.read_text() == "7\n"
     assert (container.home / "tasks" / "7").stat().st_mode & 0o055 == 0o055
 
 
@@ -75,7 +75,7 @@ def test_a_pod_that_is_ended_before_its_plugin_is_there_ends_its_agent(tmp_path:
     agent = container.loaded()
     container.process.send_signal(signal.SIGTERM)
     assert container.process.wait(20) == 0
-    assert container.log.read_text() == "143"
+    assert container.log.read_text() == "143\n"
     assert not (container.home / "begun-with").exists()
     container.until(lambda: not Path(f"/proc/{agent}").exists())
 
@@ -87,7 +87,7 @@ def test_an_agent_that_runs_is_told_that_its_pod_ends(tmp_path: Path) -> None:
     container.until((container.home / "began").exists)
     container.process.send_signal(signal.SIGTERM)
     assert container.process.wait(20) == 0
-    assert container.log.read_text() == "9"
+    assert container.log.read_text() == "9\n"
 
 
 def test_our_agent_waits_for_that_word_alone(tmp_path: Path) -> None:
@@ -98,4 +98,4 @@ def test_our_agent_waits_for_that_word_alone(tmp_path: Path) -> None:
     (container.control / "ready").touch()
     assert container.process.wait(20) == 0
     assert (container.home / "began").exists()
-    assert container.log.read_text() == "0"
+    assert container.log.read_text() == "0\n"
