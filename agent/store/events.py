@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -161,8 +162,8 @@ class Events:
         found = sa.select(heads.data).where(*wanted.blocks(task_id)).order_by(order)
         read: list[T] = []
         left = max_bytes
-        with self._db.reading() as connection:
-            for row in self._each_block(connection, found):
+        with self._db.reading() as connection, closing(self._each_block(connection, found)) as blocks:
+            for row in blocks:
                 for line in wanted.wanted(row.data, newest_first=newest_first):
                     if len(read) == limit:
                         return read, True
@@ -173,7 +174,7 @@ class Events:
                     read.append(take(line))
         return read, False
 
-    def _each_block(self, connection: sa.Connection, found: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
+    def _each_block(self, connection: sa.Connection, found: sa.Select[Any]) -> Generator[sa.Row[Any]]:
         # SQLite gives row after row by itself; a server would send all rows at once without the option.
         options = {} if self._db.is_sqlite else {"stream_results": True, "max_row_buffer": _BLOCKS_AT_ONCE}
         with connection.execution_options(**options).execute(found) as result:

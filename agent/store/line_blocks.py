@@ -164,7 +164,7 @@ def head(columns: LineColumns) -> BlockHead:
     written = "".join(f"\n{name}" for name in names) + "\n" if names else ""
     if len(written) > _MOST_TYPES:
         written = ANY_TYPE
-    return BlockHead(columns.seqs[0], columns.seqs[-1], len(columns), plain, max(columns.levels), written)
+    return BlockHead(columns.seqs[0], columns.seqs[-1], len(columns), plain, int(max(columns.levels)), written)
 
 
 def is_ascending(columns: LineColumns, after: int) -> bool:

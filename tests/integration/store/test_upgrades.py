@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import secrets
+import signal
 import sqlite3
+import subprocess
 import sys
+import time
 from array import array
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +26,7 @@ from agent.store.columns import to_us
 from agent.store.schema import line_blocks
 from tests.support.old_stores import LATER, SHA, US, database_of, scripts
 
+OPEN = "import sys; from agent.store import open_store; open_store(sys.argv[1]).close()"
 REVISIONS = sorted(script.revision for script in ScriptDirectory.from_config(scripts()).walk_revisions())
 
 
@@ -134,6 +139,39 @@ def test_processes_that_come_at_once_upgrade_an_old_store_once(tmp_path: Path) -
     assert [process.exitcode for process in processes] == [0, 0, 0]
     with open_store(url) as store:
         assert len(store.tasks.list()) == 2
+
+
+def test_an_upgrade_that_is_killed_leaves_the_old_store_and_the_next_one_is_complete(tmp_path: Path) -> None:
+    """Twice, while another process reads."""
+    count = 60_000
+    file = tmp_path / "store.db"
+    url = database_of("0014", file)
+    rows = ((2, seq, US + seq, 1, 20, None, f"line {seq} {secrets.token_hex(40)}") for seq in range(1, count + 1))
+    with closing(sqlite3.connect(file)) as old:
+        old.execute("PRAGMA journal_mode=WAL")
+        insert = (
+            "INSERT INTO events (task_id, seq, time_us, stream, level, event_type, raw) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        )
+        old.executemany(insert, rows)
+        old.commit()
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        wal = tmp_path / "store.db-wal"
+        for _ in range(2):
+            before = wal.stat().st_size if wal.exists() else 0
+            upgrading = subprocess.Popen([sys.executable, "-c", OPEN, url])
+            while upgrading.poll() is None and (not wal.exists() or wal.stat().st_size < before + (1 << 20)):
+                time.sleep(0.001)
+            upgrading.kill()
+            assert upgrading.wait() == -signal.SIGKILL, "it was killed in the middle"
+            assert old.execute("SELECT count(*), max(seq) FROM events WHERE task_id = 2").fetchone() == (count, count)
+        reading = old.execute("SELECT seq FROM events WHERE task_id = 2 ORDER BY seq")
+        assert reading.fetchone() == (1,)
+        with open_store(url) as store:
+            assert sum(1 for _ in reading) == count - 1, "who reads is not disturbed"
+            events = store.events.each(2)
+            assert all(event.seq == seq and event.raw.startswith(f"line {seq} ") for seq, event in enumerate(events, 1))
+            assert store.events.last_seq(2) == count
+            assert store.damage() == ()
 
 
 def test_old_tasks_get_the_rows_of_the_table_of_runs(tmp_path: Path) -> None:
