@@ -313,13 +313,13 @@ def test_a_task_whose_node_loses_its_power_goes_on_elsewhere_from_its_last_check
 def test_whatever_is_killed_nothing_is_lost_nothing_is_there_twice_and_nothing_is_left(
     cluster: KubernetesCluster, tmp_path: Path
 ) -> None:
-    """`make chaos CLUSTER=kubernetes`, for a minute."""
+    """`make chaos CLUSTER=kubernetes`, for a moment."""
     if cluster.folder is None:
         pytest.skip("only a cluster that was started here lets its daemons be killed")
-    report = on_kubernetes(cluster, tmp_path, seed=1, seconds=60, away_s={})
+    report = on_kubernetes(cluster, tmp_path, seed=1, seconds=20, away_s={})
     print(report.text())
     assert report.problems == [], report.text()
-    assert report.acts.total() >= 8, report.text()
+    assert report.acts.total() >= 4, report.text()
 
 
 def test_the_check_finds_nothing_here_and_names_what_is_wrong(fleet: Fleet) -> None:

@@ -144,9 +144,10 @@ class SlurmField(Field):
         for _ in range(20):
             if not (pids := _processes_of(node)):
                 break
-            for pid in pids:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            for word in (signal.SIGSTOP, signal.SIGKILL):  # all at once: no agent sees its plugin die before it dies
+                for pid in pids:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, word)
         end_runs_of(self._home(node))
         shutil.rmtree(self._home(node), ignore_errors=True)
         met.mend = partial(self._mend_node, met, node)

@@ -291,11 +291,11 @@ def power_off(farm: Farm, node: str, *commands: str) -> None:
 def test_whatever_is_killed_nothing_is_lost_nothing_is_there_twice_and_nothing_is_left(
     slurm: SlurmCluster, tmp_path: Path
 ) -> None:
-    """`make chaos CLUSTER=slurm`, for a minute."""
-    report = on_slurm(slurm, tmp_path, seed=1, seconds=60, away_s={})
+    """`make chaos CLUSTER=slurm`, for a moment."""
+    report = on_slurm(slurm, tmp_path, seed=1, seconds=20, away_s={})
     print(report.text())
     assert report.problems == [], report.text()
-    assert report.acts.total() >= 8, report.text()
+    assert report.acts.total() >= 4, report.text()
 
 
 def test_the_jobs_carry_no_secret_on_their_command_line(farm: Farm) -> None:
