@@ -52,9 +52,9 @@ def test_an_image_of_one_machine_is_never_asked_of_a_registry_and_a_pushed_one_i
     """The account `local` of a public registry is a stranger's; a node may have been given the image."""
     for pull in ("missing", "always", "never"):
         asked = JobRequest(7, 2, "sly-abc-7-2", TaskOptions(pull=pull), image="local/net:1")
-        assert pod(asked, SETTINGS)["spec"]["containers"][0]["imagePullPolicy"] == "Never"
+        assert pod(asked, SETTINGS)["spec"]["containers"][1]["imagePullPolicy"] == "Never"
     asked = JobRequest(7, 2, "sly-abc-7-2", TaskOptions(), image="reg/net@sha256:1")
-    plugin = pod(asked, SETTINGS)["spec"]["containers"][0]
+    plugin = pod(asked, SETTINGS)["spec"]["containers"][1]
     assert (plugin["image"], plugin["imagePullPolicy"]) == ("reg/net@sha256:1", "IfNotPresent")
 
 
