@@ -113,13 +113,17 @@ class LocalArtifacts:
         except FileNotFoundError:
             raise _missing(sha256) from None
         except OSError as error:
-            failure = ArtifactsAway if is_away(error) else StorageFailed
-            raise failure(f"Cannot read blob {sha256}: {error.strerror}.") from error
+            raise _unreadable(sha256, error) from error
         if verify:
-            if hashlib.file_digest(opened, "sha256").hexdigest() != sha256:
+            try:
+                found = hashlib.file_digest(opened, "sha256").hexdigest()
+                opened.seek(0)
+            except OSError as error:
+                opened.close()
+                raise _unreadable(sha256, error) from error
+            if found != sha256:
                 opened.close()
                 raise StorageFailed(f"Blob {sha256} is damaged on disk. Delete it and put its content again.")
-            opened.seek(0)
         return opened
 
     def path(self, sha256: str) -> Path | None:
@@ -216,6 +220,11 @@ class LocalArtifacts:
         place.parent.mkdir(parents=True, exist_ok=True)
         with locked(place.parent, fcntl.LOCK_SH):  # or the present file is collected in its place
             half.rename(place)
+
+
+def _unreadable(sha256: str, error: OSError) -> StorageFailed:
+    failure = ArtifactsAway if is_away(error) else StorageFailed
+    return failure(f"Cannot read blob {sha256}: {error.strerror}.")
 
 
 def _missing(sha256: str) -> NotFound:

@@ -14,7 +14,7 @@ from docker.utils import parse_repository_tag
 
 from agent.engines import ImageInfo, StoredImage
 from agent.engines.docker_errors import describe_error, translated_errors
-from agent.errors import AgentError, CouldNotStart, EngineUnavailable, PushFailed
+from agent.errors import AgentError, CouldNotStart, EngineUnavailable, ImageNotFound, PushFailed
 from agent.formats.image_archive import CHUNK_BYTES, ImageParts, archive, parts_of, read_archive
 
 if TYPE_CHECKING:
@@ -32,21 +32,37 @@ OnProgress = Callable[[str], object]
 def push_image(engine: DockerEngine, digest: str, target: str, on_line: OnProgress) -> str:
     """Push the image with this id as `target`, a name with a tag; gives `repository@sha256:…` as the registry has it.
 
-    The image keeps the names that it had. Raises PushFailed, EngineUnavailable.
+    All images keep the names that they had; one without any keeps this. Raises PushFailed, EngineUnavailable.
     """
     repository, tag = parse_repository_tag(target)
     tag = tag or "latest"
-    api = engine.client.api
+    api: Any = engine.client.api
     with translated_errors(f"look at the names of {digest}"):
-        had = target in (api.inspect_image(digest).get("RepoTags") or ())  # type: ignore[no-untyped-call]
+        has_names = bool(api.inspect_image(digest).get("RepoTags"))
+        before = _id_of(api, target)
     with translated_errors(f"tag {digest} as {target}"):
         api.tag(digest, repository, tag, force=True)
     try:
-        return f"{repository}@{_push(engine, repository, tag, target, on_line)}"
+        pushed = _push(engine, repository, tag, target, on_line)
+        with translated_errors(f"look at what was pushed as {target}"):
+            known_as = api.inspect_image(digest).get("RepoDigests") or ()
+        if not any(name.endswith(f"@{pushed}") for name in known_as):
+            raise PushFailed(f"another image was called {target} meanwhile, and may have been pushed; push again")
+        return f"{repository}@{pushed}"
     finally:
-        if not had:
-            with suppress(docker.errors.DockerException, requests.RequestException):
-                api.remove_image(target, noprune=True)
+        with suppress(docker.errors.DockerException, requests.RequestException):
+            if before != digest and _id_of(api, target) == digest:  # else another has given the name away
+                if before is not None:
+                    api.tag(before, repository, tag, force=True)
+                elif has_names:  # an image that loses its last name is gone
+                    api.remove_image(target, noprune=True)
+
+
+def _id_of(api: Any, name: str) -> str | None:
+    try:
+        return str(api.inspect_image(name)["Id"])
+    except docker.errors.ImageNotFound:
+        return None
 
 
 def _push(engine: DockerEngine, repository: str, tag: str, target: str, on_line: OnProgress) -> str:
@@ -109,6 +125,8 @@ def load_image(engine: DockerEngine, image: StoredImage) -> ImageInfo:
     """As `Engine.load_image`: the engine unpacks nothing before it has the whole archive."""
     with image.open(image.blobs[0].sha256) as config:
         parts = parts_of(config.read())
+    if parts.digest != image.digest:  # it was hashed when it was opened
+        raise ImageNotFound(f"the image {image.reference} was changed in the artifacts while it was read")
     sizes = {blob.sha256: blob.size_bytes for blob in image.blobs}
     failure: list[BaseException] = []
 

@@ -63,7 +63,7 @@ def parts_of(config: bytes) -> ImageParts:
     try:
         diff_ids = json.loads(config)["rootfs"]["diff_ids"]
         layers = [str(diff_id).removeprefix("sha256:") for diff_id in diff_ids]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _invalid(f"its config cannot be read ({type(error).__name__}: {error})") from error
     return ImageParts(config, layers)
 
@@ -112,8 +112,8 @@ class _Files:
             self._same[name] = posixpath.normpath(member.linkname)
         elif (content := tar.extractfile(member) if member.isfile() else None) is not None:
             head = content.read(_HEAD_BYTES)
-            is_blob = name.startswith("blobs/") and not head.lstrip().startswith(b"{")
-            if is_blob or name.endswith("/layer.tar"):
+            is_json = head.lstrip().startswith(b"{") and head[257:262] != b"ustar"  # a layer's first file may be `{`
+            if (name.startswith("blobs/") and not is_json) or name.endswith("/layer.tar"):
                 self._layers[name] = take(_plain(head, cast("IO[bytes]", _After(head, content))))
             elif member.size <= _SMALL_BYTES:
                 self._small[name] = head + content.read()
@@ -124,7 +124,7 @@ class _Files:
             (image,) = found
             config = self._small[posixpath.normpath(image["Config"])]
             layers = [self._layer(posixpath.normpath(name)) for name in image["Layers"]]
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise _invalid(f"its {_MANIFEST} is missing, or names what is not there ({error})") from error
         parts = parts_of(config)
         if list(parts.layers) != layers:

@@ -104,7 +104,8 @@ def _keep(
 
     on_line(f"keeping the image of {plugin.reference} in the artifacts\n")
     known = {blob.sha256: blob.size_bytes for blob in store.plugins.image_blobs(plugin.id)}
-    if known and _are_whole(artifacts, known, may_delete=True):
+    is_known = f"sha256:{next(iter(known), '')}" == digest  # or another node has kept another build meanwhile
+    if is_known and _are_whole(artifacts, known, may_delete=True):
         on_line("it is kept there already\n")
         return plugin
     for attempt in range(_SAVES):
@@ -137,6 +138,8 @@ def _are_whole(artifacts: Artifacts, sizes: dict[str, int], *, may_delete: bool)
     whole = True
     for sha256 in sizes:
         try:
+            if not artifacts.exists(sha256):  # a copy in the cache of this machine is of no use to the others
+                raise NotFound(f"There is no blob {sha256} in the artifacts.")
             artifacts.open(sha256, verify=True).close()
         except (NotFound, StorageFailed) as error:
             if not may_delete or error.reason not in (NotFound.reason, StorageFailed.reason):

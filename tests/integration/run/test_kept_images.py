@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import os
 import threading
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from agent import library
@@ -286,3 +290,41 @@ def test_a_backup_has_the_images_or_says_that_it_has_none(
     else:
         assert (there.kept_bytes, blobs) == (None, [])
     assert (sha(BELOW) in names) is with_images
+
+
+def test_a_push_does_not_take_another_build_that_was_kept_meanwhile_for_its_own(installation: Installation) -> None:
+    mine, theirs = Saving(BELOW, ABOVE), Saving(BELOW, CHANGED)
+    store = installation.store
+    stale = store.plugins.set_image(keep(installation, mine).id, mine.parts.digest)
+    keep(installation, theirs)  # of another node, between the two steps of mine
+    engine: Any = mine
+    share_image(store, installation.artifacts, engine, stale, registry="local", on_line=lambda _: None)
+    assert store.plugins.get(stale.id).image_digest == mine.parts.digest
+    assert f"sha256:{store.plugins.image_blobs(stale.id)[0].sha256}" == mine.parts.digest
+
+
+def test_a_layer_that_the_server_of_the_artifacts_lost_is_put_again_though_the_cache_has_it(
+    installation: Installation, tmp_path: Path
+) -> None:
+    url, engine = f"memory://{uuid.uuid4().hex}", Saving(BELOW, ABOVE)
+    here = replace(installation, artifacts=open_artifacts(url, cache_dir=tmp_path / "here"))
+    keep(here, engine)
+    remote, root = fsspec.core.url_to_fs(url)
+    lost = sha(BELOW)
+    remote.rm(f"{root}/{lost[:2]}/{lost[2:4]}/{lost}")
+    keep(here, engine)
+    with open_artifacts(url, cache_dir=tmp_path / "there").open(lost, verify=True) as opened:
+        assert opened.read() == BELOW
+
+
+def test_a_disk_that_fails_while_a_layer_is_hashed_is_a_sentence(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(installation, Saving(BELOW))
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(hashlib, "file_digest", fails)
+    with pytest.raises(StorageFailed, match="Input/output error"):
+        installation.artifacts.open(sha(BELOW), verify=True)

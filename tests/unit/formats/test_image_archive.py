@@ -135,3 +135,28 @@ def test_what_is_no_whole_image_is_refused_with_a_sentence(saved: bytes, said: s
 
 def test_a_config_names_the_layers_of_its_image() -> None:
     assert parts_of(config(ABOVE, BELOW)).layers == [sha(ABOVE), sha(BELOW)]
+
+
+def test_a_layer_may_begin_with_a_file_whose_name_begins_like_json() -> None:
+    layer = tar_of(("{{cookiecutter.name}}/a", b"x"))
+    made = config(layer)
+    manifest = [{"Config": f"blobs/sha256/{sha(made)}", "Layers": [f"blobs/sha256/{sha(layer)}"]}]
+    data = tar_of(
+        (f"blobs/sha256/{sha(layer)}", layer),
+        (f"blobs/sha256/{sha(made)}", made),
+        ("manifest.json", json.dumps(manifest).encode()),
+    )
+    taken: list[str] = []
+
+    def take(content: IO[bytes]) -> str:
+        taken.append(sha(content.read()))
+        return taken[-1]
+
+    assert read_archive([data], take) == ImageParts(made, taken)
+
+
+def test_json_that_is_nested_beyond_measure_is_refused_in_a_sentence() -> None:
+    for read in (lambda: read_archive([tar_of(("manifest.json", b"[" * 200_000))], lambda _: ""),
+                 lambda: parts_of(b'{"rootfs":' + b"[" * 200_000)):  # fmt: skip
+        with pytest.raises(Invalid, match="recursion"):
+            read()
