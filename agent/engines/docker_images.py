@@ -39,6 +39,7 @@ def push_image(engine: DockerEngine, digest: str, target: str, on_line: OnProgre
     api: Any = engine.client.api
     with translated_errors(f"look at the names of {digest}"):
         has_names = bool(api.inspect_image(digest).get("RepoTags"))
+    with translated_errors(f"look at the image {target}"):
         before = _id_of(api, target)
     with translated_errors(f"tag {digest} as {target}"):
         api.tag(digest, repository, tag, force=True)
