@@ -80,7 +80,7 @@ def can_have(plugin: Plugin, node: str | None, engine: str) -> bool:
 
 def is_only_kept(plugin: Plugin) -> bool:
     """Whether its image is in the artifacts and in no registry: Kubernetes, which pulls by itself, cannot have it."""
-    return plugin.kept_bytes is not None and plugin.pushed is None and plugin.image.startswith(LOCAL_IMAGES)
+    return plugin.kept_bytes is not None and plugin.pushed is None
 
 
 class Step(IntEnum):

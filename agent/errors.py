@@ -150,6 +150,10 @@ class StorageFailed(AgentError):
     reason = "storage_failed"
 
 
+class Damaged(StorageFailed):
+    """The bytes of a blob are not those of its name."""
+
+
 class StoreBusy(StorageFailed):
     """Another process held the database for too long."""
 

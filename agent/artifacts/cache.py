@@ -16,7 +16,7 @@ from agent.artifacts import Blob
 from agent.artifacts.garbage import collect, touch
 from agent.artifacts.halves import Target
 from agent.artifacts.local import LocalArtifacts
-from agent.errors import DiskFull, StorageFailed
+from agent.errors import Damaged, DiskFull
 from agent.fs.disk import writing
 from agent.fs.half_made import HalfMade
 
@@ -27,10 +27,6 @@ _SHARE_LEFT = 0.5  # of the cache when the disk is full
 _ROOM_ATTEMPTS = 3  # to write a blob where the disk was full
 _TRIM_S = 60.0  # for another process to make room
 _LOOK_SHARE = 0.02  # of the limit may come in between two looks at the whole folder
-
-
-class Damaged(StorageFailed):
-    """The bytes that came are not those of the blob."""
 
 
 class Cache:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -13,7 +16,7 @@ from agent.artifacts import Blob, PlaceHow, PlaceMethod, checked
 from agent.artifacts.garbage import KeptBlob, collect, kept_blobs, locked, touch
 from agent.artifacts.halves import LocalBatch, LocalWriter, Target
 from agent.artifacts.place import Placer
-from agent.errors import ArtifactsAway, BadInput, NotFound, StorageFailed
+from agent.errors import ArtifactsAway, BadInput, Damaged, NotFound, StorageFailed
 from agent.fs.absence import is_away
 from agent.fs.atomic import write_atomically
 from agent.fs.disk import writing
@@ -109,7 +112,7 @@ class LocalArtifacts:
 
     def open(self, sha256: str, *, verify: bool = False) -> BinaryIO:
         try:
-            opened = self.place_of(checked(sha256)).open("rb")
+            opened = _opened(self.place_of(checked(sha256)))
         except FileNotFoundError:
             raise _missing(sha256) from None
         except OSError as error:
@@ -123,7 +126,7 @@ class LocalArtifacts:
                 raise _unreadable(sha256, error) from error
             if found != sha256:
                 opened.close()
-                raise StorageFailed(f"Blob {sha256} is damaged on disk. Delete it and put its content again.")
+                raise Damaged(f"Blob {sha256} is damaged on disk. Delete it and put its content again.")
         return opened
 
     def path(self, sha256: str) -> Path | None:
@@ -225,6 +228,15 @@ class LocalArtifacts:
 def _unreadable(sha256: str, error: OSError) -> StorageFailed:
     failure = ArtifactsAway if is_away(error) else StorageFailed
     return failure(f"Cannot read blob {sha256}: {error.strerror}.")
+
+
+def _opened(file: Path) -> BufferedReader:
+    """A plain file, for reading. OSError for anything else: a pipe in its place would be waited for."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a file", str(file))
+    return os.fdopen(descriptor, "rb")
 
 
 def _missing(sha256: str) -> NotFound:

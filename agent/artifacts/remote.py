@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from agent.artifacts import Blob, PlaceHow, PlaceMethod, checked
-from agent.artifacts.cache import Cache, Damaged
+from agent.artifacts.cache import Cache
 from agent.artifacts.garbage import KeptBlob
 from agent.artifacts.halves import LocalBatch, LocalWriter, Target
 from agent.artifacts.objects import Refused, Unanswered, open_objects
 from agent.artifacts.parallel import in_parallel
-from agent.errors import AgentError, ArtifactsAway, NotFound, StorageFailed
+from agent.errors import AgentError, ArtifactsAway, Damaged, NotFound, StorageFailed
 from agent.fs.absence import is_away
 from agent.fs.half_made import HalfMade
 
@@ -201,7 +201,7 @@ class RemoteArtifacts:
             except FileNotFoundError:
                 raise self._missing(sha256) from None
             except Damaged:
-                raise StorageFailed(
+                raise Damaged(
                     f"Blob {sha256} is damaged in {self._shown}. Delete it and put its content again."
                 ) from None
 

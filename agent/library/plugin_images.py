@@ -7,10 +7,11 @@ registry. The record of the plugin says where its image can be had and which ima
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
 from agent.domain import LOCAL_IMAGES, ImageBlob, Plugin
-from agent.errors import Conflict, ImageNotFound, NotFound, StorageFailed
+from agent.errors import Conflict, Damaged, ImageNotFound, NotFound
 from agent.formats.image_archive import CHUNK_BYTES, ImageParts
 from agent.fs.disk import size_text
 from agent.library.plugins import add_plugin_image
@@ -69,7 +70,7 @@ def image_to_share(store: Store, engine: DockerEngine, plugin: Plugin, *, node: 
     if info.digest == plugin.image_digest:
         return plugin
     if plugin.on(node).folder is not None:  # built from it a moment ago
-        return store.plugins.set_image(plugin.id, info.digest)
+        return replace(plugin, image_digest=info.digest)  # the record has the old image until others can have this one
     return add_plugin_image(store, info, node=node)
 
 
@@ -141,8 +142,8 @@ def _are_whole(artifacts: Artifacts, sizes: dict[str, int], *, may_delete: bool)
             if not artifacts.exists(sha256):  # a copy in the cache of this machine is of no use to the others
                 raise NotFound(f"There is no blob {sha256} in the artifacts.")
             artifacts.open(sha256, verify=True).close()
-        except (NotFound, StorageFailed) as error:
-            if not may_delete or error.reason not in (NotFound.reason, StorageFailed.reason):
+        except (NotFound, Damaged):  # what cannot be read for a moment is left as it is
+            if not may_delete:
                 raise
             artifacts.delete(sha256)
             whole = False

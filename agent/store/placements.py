@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain import FINAL, LOCAL_IMAGES, Task, TaskStatus
+from agent.domain import FINAL, Task, TaskStatus
 from agent.errors import Conflict
 from agent.store.among import among
 from agent.store.attempts import Decide, lose
@@ -75,8 +75,7 @@ class Placements(Placing):
         )
         if not loads:
             columns = plugins.c
-            is_local = columns.image.startswith(LOCAL_IMAGES, autoescape=True)
-            only_kept = sa.and_(columns.kept_bytes.is_not(None), columns.pushed.is_(None), is_local)
+            only_kept = sa.and_(columns.kept_bytes.is_not(None), columns.pushed.is_(None))
             waits = waits.where(tasks.c.plugin_id.not_in(sa.select(columns.id).where(only_kept)))
         found, last_id, is_more = list[Task](), 0, True
         with self._db.reading() as connection:

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import fsspec
 import pytest
@@ -22,12 +22,12 @@ from agent.artifacts import open_artifacts
 from agent.artifacts.local import LocalArtifacts
 from agent.doctor.checks import store as store_findings
 from agent.doctor.probe_store import probe_store
-from agent.domain import Plugin, Task, TaskStatus
-from agent.engines import StoredImage
-from agent.errors import StorageFailed
+from agent.domain import Plugin, Task, TaskStatus, is_only_kept
+from agent.engines import ImageInfo, StoredImage
+from agent.errors import PushFailed, StorageFailed
 from agent.formats.image_archive import ImageParts, archive
 from agent.installation import Installation
-from agent.library.plugin_images import share_image
+from agent.library.plugin_images import image_to_share, share_image
 from agent.maintenance.backup import backup
 from agent.maintenance.restore import restore
 from agent.maintenance.retention import find_expired
@@ -315,6 +315,65 @@ def test_a_layer_that_the_server_of_the_artifacts_lost_is_put_again_though_the_c
     keep(here, engine)
     with open_artifacts(url, cache_dir=tmp_path / "there").open(lost, verify=True) as opened:
         assert opened.read() == BELOW
+
+
+def test_a_push_that_fails_leaves_the_other_nodes_the_image_of_before(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, store = keep(installation, Saving(BELOW, ABOVE)), installation.store
+
+    class Rebuilt(Saving):
+        def image(self, reference: str, pull: str = "missing") -> ImageInfo:
+            assert pull == "never"
+            return ImageInfo(reference, "sha256:" + "9" * 64, {})
+
+    def away(*_: object) -> str:
+        raise PushFailed("the registry does not answer")
+
+    monkeypatch.setattr("agent.engines.docker_images.push_image", away)
+    engine: Any = Rebuilt(BELOW, ABOVE)
+    rebuilt = image_to_share(store, engine, kept, node=kept.node or "")
+    assert rebuilt.image_digest == "sha256:" + "9" * 64
+    with pytest.raises(PushFailed):
+        share_image(store, installation.artifacts, engine, rebuilt, registry="reg.example/team", on_line=print)
+    now = store.plugins.get(kept.id)
+    assert (now.image_digest, now.is_shared) == (kept.image_digest, True)
+    assert store.plugins.image_blobs(kept.id)
+
+
+def test_an_image_that_the_artifacts_alone_have_is_not_for_kubernetes_whatever_its_name(
+    installation: Installation,
+) -> None:
+    store, engine = installation.store, Saving(BELOW, ABOVE)
+    plugin = library.add_plugin_folder(store, ODD, "reg.example/team", node="elsewhere")
+    plugin = store.plugins.set_image(plugin.id, engine.parts.digest)
+    plugin = share_image(store, installation.artifacts, cast(Any, engine), plugin, registry="local", on_line=print)
+    assert is_only_kept(plugin)
+
+
+def test_a_layer_that_cannot_be_read_for_a_moment_stays_and_one_that_is_a_pipe_is_a_sentence(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Saving(BELOW, ABOVE)
+    plugin, artifacts = keep(installation, engine), artifacts_of(installation)
+    layer = installation.store.plugins.image_blobs(plugin.id)[1].sha256
+
+    def push() -> None:
+        share_image(installation.store, artifacts, cast(Any, engine), plugin, registry="local", on_line=print)
+
+    def too_many(_: Path) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("agent.artifacts.local._opened", too_many)
+        with pytest.raises(StorageFailed, match="Too many open files"):
+            push()
+    assert artifacts.exists(layer)
+    file = artifacts.place_of(layer)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(StorageFailed, match="it is not a file"):
+        artifacts.open(layer, verify=True)
 
 
 def test_a_disk_that_fails_while_a_layer_is_hashed_is_a_sentence(
