@@ -16,6 +16,7 @@ import msgspec
 import sqlalchemy as sa
 from cachetools import LRUCache
 
+from agent.domain import TaskStatus
 from agent.errors import NotFound, StoreAway
 from agent.events.log_lines import LogLines
 from agent.events.model import Event, Level, Metrics, Progress
@@ -130,9 +131,10 @@ class Appender:
                     last_seq = last_seq_of(connection, task_id)
                     rows = [row for row in rows if row.seq > last_seq]
                     batch = gather(rows)
-                events_count, attempt = _move_counters(connection, task_id, batch, len(rows), lines_read, agent_id)
-                # Another attempt comes after an end, when the blocks were packed.
-                if known is None or (known.events_count + len(rows), known.attempt) != (events_count, attempt):
+                counted = _move_counters(connection, task_id, batch, len(rows), lines_read, agent_id)
+                events_count, attempt, has_ended = counted
+                # When a task has ended its blocks are packed, at any time; another attempt may come after that.
+                if has_ended or known is None or (known.events_count + len(rows), known.attempt) != counted[:2]:
                     known = self._known_of(connection, task_id, attempt)
                 known.events_count = events_count
                 add_lines(connection, task_id, known.tail, batch.lines)
@@ -140,8 +142,9 @@ class Appender:
                     self._add_points(connection, task_id, batch.points, known.series)
                 if batch.progress:
                     self._add_progress(connection, task_id, batch.progress)
-        with self._lock:
-            self._known[task_id] = known
+        if not has_ended:
+            with self._lock:
+                self._known[task_id] = known
 
     @contextmanager
     def _certainty(self, task_id: int) -> Iterator[None]:
@@ -285,8 +288,8 @@ def _upsert(database: Database, table: sa.Table, index: Sequence[str], moves: Se
 
 def _move_counters(
     connection: sa.Connection, task_id: int, batch: Batch, more: int, lines_read: int, agent_id: str | None
-) -> tuple[int, int]:
-    """Move the task's counters with the rows they count. The number of events it has then, and its attempt."""
+) -> tuple[int, int, bool]:
+    """Move the task's counters with the rows they count. How many events it has then, its attempt, if it has ended."""
     changed: dict[str, Any] = {
         "lines_read": lines_read,
         "events_count": tasks.c.events_count + more,
@@ -307,7 +310,7 @@ def _move_counters(
             "metric_value": finite(value),
         }
     task = sa.update(tasks).where(tasks.c.id == task_id).values(changed)
-    task = task.returning(tasks.c.events_count, tasks.c.attempt)
+    task = task.returning(tasks.c.events_count, tasks.c.attempt, tasks.c.status)
     if agent_id is not None:
         task = task.where(tasks.c.agent_id == agent_id)
     found = connection.execute(task).first()
@@ -315,7 +318,7 @@ def _move_counters(
         if agent_id is not None and connection.execute(sa.select(tasks.c.id).where(tasks.c.id == task_id)).first():
             raise taken_over(task_id)
         raise NotFound(f"There is no task {task_id}.")
-    return found.events_count, found.attempt
+    return found.events_count, found.attempt, TaskStatus(found.status).is_final
 
 
 def _block(series_id: int, columns: PointColumns) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from agent.events.parse import parse_line
 from agent.store.append import Appender, EventRow
 from agent.store.columns import from_json_or_none, from_us
 from agent.store.connect import Database
-from agent.store.line_blocks import EVERY_LINE_TYPES, KeptLine, unpack
+from agent.store.line_blocks import EVERY_LINE_TYPES, KeptLine, damaged, unpack
 from agent.store.line_filter import LineFilter, Lines
 from agent.store.line_tail import last_seq_of
 from agent.store.schema import line_blocks
@@ -131,18 +131,20 @@ class Events:
     def count(self, task_id: int, lines: Lines) -> int:
         wanted, heads, total = LineFilter(lines), line_blocks.c, 0
         count = heads.plain if lines.without_metrics else heads.lines
-        inside: list[sa.ColumnElement[bool]] = []  # the blocks that are counted without a look into them
+        found: sa.Select[Any] | sa.CompoundSelect[Any]
+        found = looked_into = sa.select(sa.literal(0), heads.data).where(*wanted.blocks(task_id))
         if wanted.is_counted_by_heads:
-            inside = [heads.first_seq > lines.after_seq]
+            inside = [heads.first_seq > lines.after_seq]  # the blocks that are counted without a look into them
             if lines.before_seq is not None:
                 inside.append(heads.last_seq < lines.before_seq)
+            known = sa.select(sa.func.coalesce(sa.func.sum(count), 0), sa.cast(sa.null(), sa.LargeBinary))
+            # In one statement: a writer may join blocks between two.
+            found = sa.union_all(
+                known.where(*wanted.blocks(task_id), *inside), looked_into.where(sa.not_(sa.and_(*inside)))
+            )
         with self._db.reading() as connection:
-            if inside:
-                found = sa.select(sa.func.coalesce(sa.func.sum(count), 0)).where(*wanted.blocks(task_id), *inside)
-                total = int(connection.execute(found).scalar_one())
-            rest = [sa.not_(sa.and_(*inside))] if inside else []
-            for row in self._each_block(connection, sa.select(heads.data).where(*wanted.blocks(task_id), *rest)):
-                total += sum(1 for _ in wanted.wanted(row.data))
+            for known_lines, data in self._each_block(connection, found):
+                total += int(known_lines) if data is None else sum(1 for _ in wanted.wanted(data))
         return total
 
     def _read(
@@ -174,7 +176,7 @@ class Events:
                     read.append(take(line))
         return read, False
 
-    def _each_block(self, connection: sa.Connection, found: sa.Select[Any]) -> Generator[sa.Row[Any]]:
+    def _each_block(self, connection: sa.Connection, found: sa.Executable) -> Generator[Any]:
         # SQLite gives row after row by itself; a server would send all rows at once without the option.
         options = {} if self._db.is_sqlite else {"stream_results": True, "max_row_buffer": _BLOCKS_AT_ONCE}
         with connection.execution_options(**options).execute(found) as result:
@@ -183,15 +185,19 @@ class Events:
     def nth_newest(self, task_id: int, n: int) -> int:
         """The number of the n-th newest event, counted from 1; 0 when there are fewer."""
         heads = line_blocks.c
-        found = sa.select(heads.first_seq, heads.lines).where(heads.task_id == task_id)
+        upto = sa.func.sum(heads.lines).over(order_by=heads.first_seq.desc()).label("upto")
+        newest = sa.select(heads.task_id, heads.first_seq, heads.lines, upto).where(heads.task_id == task_id).subquery()
+        at = sa.and_(heads.task_id == newest.c.task_id, heads.first_seq == newest.c.first_seq)
+        found = (  # in one statement: a writer may join blocks between two
+            sa.select(heads.data, newest.c.upto, newest.c.lines)
+            .join(newest, at)
+            .where(newest.c.upto >= n)
+            .order_by(newest.c.first_seq.desc())
+            .limit(1)
+        )
         with self._db.reading() as connection:
-            for first_seq, count in connection.execute(found.order_by(heads.first_seq.desc())):
-                if n <= count:
-                    at = (heads.task_id == task_id, heads.first_seq == first_seq)
-                    data = connection.execute(sa.select(heads.data).where(*at)).scalar_one()
-                    return unpack(data).seqs[-n]
-                n -= count
-        return 0
+            block = connection.execute(found).first()
+        return unpack(block.data).seqs[int(block.upto) - block.lines - n] if block is not None else 0
 
     def last_seq(self, task_id: int) -> int:
         """The highest number given so far, 0 for none."""
@@ -222,6 +228,14 @@ def _size(line: KeptLine, *, is_cut: bool) -> int:
 
 
 def _stored(task_id: int, line: KeptLine, *, is_cut: bool = False) -> StoredEvent:
+    """StorageFailed for a line that none of ours can be."""
+    try:
+        return _event(task_id, line, is_cut=is_cut)
+    except (KeyError, ValueError, OverflowError) as error:
+        raise damaged() from error
+
+
+def _event(task_id: int, line: KeptLine, *, is_cut: bool) -> StoredEvent:
     seq, time_us, stream, level, event_type, raw, message, fields = line
     parse_error, body, data = None, None, None
     characters = len(raw)

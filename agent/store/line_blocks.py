@@ -31,7 +31,7 @@ ANY_TYPE = "*"  # instead of these names: look into the block
 
 _VERSION = 1
 _FRAME = b"\x28\xb5\x2f\xfd"
-_LARGEST = 64 << 20  # bytes of a block: its lines are bounded, so more is damage
+_LARGEST = 64 << 20  # bytes of a block that is compressed: more is damage
 _LEVEL = 1  # of compression: 3 takes half as long again, for nothing; 6 six times as long, for a twentieth
 
 
@@ -204,7 +204,7 @@ def pack(columns: LineColumns, *, compress: bool = True) -> bytes:
             columns.raws,
         )
     )
-    return _compressor().compress(data) if compress else data
+    return _compressor().compress(data) if compress and len(data) <= _LARGEST else data
 
 
 def unpack(data: bytes) -> LineColumns:
@@ -218,10 +218,10 @@ def plain_bytes(data: bytes) -> bytes:
         return data
     try:
         if not 0 <= zstandard.frame_content_size(data) <= _LARGEST:
-            raise _damaged()
+            raise damaged()
         return _decompressor().decompress(data)
     except zstandard.ZstdError as error:
-        raise _damaged() from error
+        raise damaged() from error
 
 
 def columns_of(plain: bytes) -> LineColumns:
@@ -241,10 +241,10 @@ def columns_of(plain: bytes) -> LineColumns:
             packed.notes,
         )
     except (msgspec.MsgspecError, IndexError) as error:
-        raise _damaged() from error
+        raise damaged() from error
     lengths = {len(column) for column in (columns.seqs, columns.times_us, columns.streams, columns.levels)}
     if packed.version != _VERSION or lengths | {len(columns.types)} != {count}:
-        raise _damaged()
+        raise damaged()
     return columns
 
 
@@ -252,7 +252,7 @@ def _steps(numbers: Sequence[int]) -> list[int]:
     return [later - earlier for earlier, later in pairwise(numbers)]
 
 
-def _damaged() -> StorageFailed:
+def damaged() -> StorageFailed:
     return StorageFailed(
         "Lines of a log cannot be read: the database is damaged, or was written by a newer version of this program. "
         "Restore it from a backup."

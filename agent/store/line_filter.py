@@ -40,7 +40,8 @@ class LineFilter:
         self._lines = lines
         self._type = None if lines.event_type is None else key(lines.event_type)
         self._text = _Text(lines.text) if lines.text else None
-        self._takes_all = not (lines.min_level or lines.event_type or lines.text or lines.without_metrics)
+        is_any_type = lines.event_type is None
+        self._takes_all = is_any_type and not (lines.min_level or lines.text or lines.without_metrics)
 
     @property
     def is_counted_by_heads(self) -> bool:
@@ -61,7 +62,7 @@ class LineFilter:
         if lines.after_seq > 0:  # the index finds the block at the number; those before it are not looked at
             inner = line_blocks.alias()
             first = sa.select(sa.func.max(inner.c.first_seq)).where(
-                inner.c.task_id == task_id, inner.c.first_seq <= lines.after_seq + 1
+                inner.c.task_id == task_id, inner.c.first_seq <= lines.after_seq
             )
             conditions += [
                 heads.first_seq >= sa.func.coalesce(first.scalar_subquery(), 0),

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from agent.errors import Conflict
 from agent.store.line_blocks import LineColumns, cut, head, is_ascending, is_whole, pack, unpack
-from agent.store.schema import line_blocks
+from agent.store.schema import LINES_ARE_OPEN, line_blocks
 
 
 @dataclass(slots=True)
@@ -85,5 +85,5 @@ def _row(task_id: int, columns: LineColumns, *, is_open: bool) -> dict[str, Any]
     return {"task_id": task_id, **head(columns)._asdict(), "is_open": is_open, "data": data}
 
 
-def _open(task_id: int) -> tuple[sa.ColumnElement[bool], ...]:
-    return (line_blocks.c.task_id == task_id, line_blocks.c.is_open)
+def _open(task_id: int) -> tuple[Any, ...]:
+    return (line_blocks.c.task_id == task_id, LINES_ARE_OPEN)

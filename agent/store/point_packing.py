@@ -11,15 +11,25 @@ import sqlalchemy as sa
 
 from agent.domain import FINAL
 from agent.store.connect import Database
+from agent.store.kept import is_not_given_up
 from agent.store.points import pack_points
-from agent.store.schema import point_blocks, series, tasks
+from agent.store.schema import POINTS_ARE_OPEN, point_blocks, series, tasks
 from agent.store.task_rows import lock_task
 
 _PORTION = 1 << 16  # points in a transaction, which takes a fraction of a second
 _HEADS = 2000  # blocks in a transaction
 _MOST_POINTS = 4096  # in a block
+_FEW_POINTS = 16  # of a series: packed they take no fewer bytes
 _COLUMNS = ("epochs", "point_values", "seqs", "times_us")
-_ENDED = tasks.c.status.in_([status.value for status in FINAL])
+# A task that is given up is being deleted, in pieces that lock no row of it.
+_ENDED = sa.and_(tasks.c.status.in_([status.value for status in FINAL]), is_not_given_up(tasks))
+
+
+_CLOSE = (
+    sa.update(point_blocks)
+    .where(point_blocks.c.series_id == sa.bindparam("of_series"), point_blocks.c.first_seq == sa.bindparam("at"))
+    .values(is_open=False)
+)
 
 
 def pack_ended(database: Database, *, portions: int) -> bool:
@@ -28,7 +38,7 @@ def pack_ended(database: Database, *, portions: int) -> bool:
         sa.select(series.c.task_id)
         .join(point_blocks, point_blocks.c.series_id == series.c.id)
         .join(tasks, tasks.c.id == series.c.task_id)
-        .where(point_blocks.c.is_open, _ENDED)
+        .where(POINTS_ARE_OPEN, _ENDED)
         .limit(1)
     )
     for _ in range(portions):
@@ -43,11 +53,18 @@ def pack_ended(database: Database, *, portions: int) -> bool:
 def pack_portion(database: Database, task_id: int) -> bool:
     """Pack some points of a task if it has ended; whether there were any. No reader is woken: nothing is new."""
     with database.writing(durable=False, wakes=False) as connection:
-        is_over = lock_task(connection, task_id).status in [status.value for status in FINAL]
+        lock_task(connection, task_id)
+        is_over = connection.execute(sa.select(tasks.c.id).where(tasks.c.id == task_id, _ENDED)).first() is not None
         heads = _open_heads(connection, task_id) if is_over else []
+        small = []
         for series_id, of_series in groupby(heads, attrgetter("series_id")):
             for some in _pieces(list(of_series)):
-                _pack(connection, series_id, some)
+                if len(some) == 1 and some[0].points < _FEW_POINTS:  # of ten thousand series with a point each
+                    small.append({"of_series": series_id, "at": some[0].first_seq})
+                else:
+                    _pack(connection, series_id, some)
+        if small:
+            connection.execute(_CLOSE, small)
     return bool(heads)
 
 
@@ -57,7 +74,7 @@ def _open_heads(connection: sa.Connection, task_id: int) -> list[Any]:
     found = (
         sa.select(columns.series_id, columns.first_seq, columns.count.label("points"))
         .join(series, series.c.id == columns.series_id)
-        .where(series.c.task_id == task_id, columns.is_open)
+        .where(series.c.task_id == task_id, POINTS_ARE_OPEN)
         .order_by(columns.series_id, columns.first_seq)
         .limit(_HEADS)
     )
@@ -87,7 +104,7 @@ def _pieces(heads: Sequence[sa.Row[Any]]) -> Iterator[list[sa.Row[Any]]]:
 def _pack(connection: sa.Connection, series_id: int, heads: Sequence[sa.Row[Any]]) -> None:
     columns = point_blocks.c
     between = columns.first_seq.between(heads[0].first_seq, heads[-1].first_seq)
-    its = (columns.series_id == series_id, between, columns.is_open)
+    its = (columns.series_id == series_id, between, POINTS_ARE_OPEN)
     rows = connection.execute(sa.select(point_blocks).where(*its).order_by(columns.first_seq)).all()
     joined = [b"".join(getattr(row, name) for row in rows) for name in _COLUMNS]
     packed = {

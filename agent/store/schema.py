@@ -299,6 +299,10 @@ point_blocks = Table(
     Index("ix_point_blocks_open", "series_id", "first_seq", sqlite_where=text("is_open")),
 )
 
+# The conditions of the indexes, word for word: for `is_open = 1`, as SQLAlchemy writes it, SQLite takes none of them.
+LINES_ARE_OPEN = text("line_blocks.is_open")
+POINTS_ARE_OPEN = text("point_blocks.is_open")
+
 usage = Table(
     "usage",
     metadata,

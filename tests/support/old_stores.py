@@ -14,6 +14,7 @@ from alembic import command
 from alembic.config import Config
 
 import agent.store.migrations
+from tests.support.postgres import PostgresServer
 
 US = 1_700_000_000_000_000
 SHA = "ab" * 32
@@ -94,10 +95,26 @@ def database_of(revision: str, file: Path) -> str:
         command.upgrade(config, revision)
     engine.dispose()
     filled = sqlite3.connect(file)
-    filled.executescript(
-        FIRST
-        + (EVENTS if revision <= EVENTS_UP_TO else "")
-        + "".join(text for later, text in LATER.items() if later <= revision)
-    )
+    filled.executescript(_rows(revision))
     filled.close()
     return f"sqlite:///{file}"
+
+
+def server_of(revision: str, server: PostgresServer) -> str:
+    """The same on a server, which is emptied."""
+    server.empty()
+    engine = sa.create_engine(sa.make_url(server.url).set(drivername="postgresql+psycopg"))
+    config = scripts()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        for statement in _rows(revision).split(";\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement)
+    engine.dispose()
+    return server.url
+
+
+def _rows(revision: str) -> str:
+    rows = [FIRST, EVENTS if revision <= EVENTS_UP_TO else ""]
+    return "\n".join([*rows, *(text for later, text in LATER.items() if later <= revision), ""])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -17,6 +19,8 @@ from agent.events.model import Event, Level, Progress, Stream
 from agent.events.parse import parse_line
 from agent.store import EventRow, Lines, ProgressBar, Store, StoredEvent, line_blocks, line_filter, open_store
 from agent.store.bulk import BulkInsert
+from agent.store.line_blocks import KeptLine, LineColumns, pack
+from agent.store.schema import line_blocks as line_blocks_table
 from agent.store.schema import progress
 from tests.support.fuzzing import fuzz
 
@@ -323,3 +327,91 @@ def test_a_server_that_goes_away_while_rows_are_copied_is_named(
     assert postgres_store.progress.list(task.id) == []
     copy(goes_away=False)
     assert len(postgres_store.progress.list(task.id)) == 100
+
+
+@pytest.mark.parametrize(
+    ("ask", "answers"),
+    [
+        (lambda events, task: events.count(task, Lines(after_seq=10)), {10, 530}),
+        (lambda events, task: events.count(task, Lines(before_seq=15)), {14}),
+        (lambda events, task: events.nth_newest(task, 1), {20, 540}),
+        (lambda events, task: events.nth_newest(task, 15), {6, 526}),
+    ],
+)
+def test_a_reader_sees_each_line_once_while_blocks_are_joined(
+    store: Store, store_url: str, task: Task, ask: Callable[..., int], answers: set[int]
+) -> None:
+    """A writer joins the blocks of a log behind the first statement of a reader."""
+    asked = 0
+
+    def join(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
+        nonlocal asked
+        asked += "line_blocks" in statement
+        if asked == 2:
+            asked += 1
+            writer.events.append(task.id, lines(["x"] * 520, 21), lines_read=540)
+
+    with open_store(store_url) as writer:
+        for first in (1, 11):
+            writer.events.append(task.id, lines(["x"] * 10, first), lines_read=first + 9)
+        sa.event.listen(store._db.engine, "before_cursor_execute", join)
+        assert ask(store.events, task.id) in answers
+
+
+def test_beyond_the_largest_number_is_no_line(store: Store, task: Task) -> None:
+    store.events.append(task.id, lines(["x"]), lines_read=1)
+    largest = (1 << 63) - 1
+    assert store.events.page(task.id, largest) == ([], False)
+    assert store.events.count(task.id, Lines(after_seq=largest)) == 0
+
+
+def test_a_type_without_a_name_is_a_type(store: Store, task: Task) -> None:
+    rows = lines(["a", "b", "c"])
+    rows[1] = structs.replace(rows[1], event=structs.replace(rows[1].event, event_type=""))
+    store.events.append(task.id, rows, lines_read=3)
+    assert [event.seq for event in store.events.after(task.id, event_type="")] == [2]
+    assert store.events.count(task.id, Lines(event_type="")) == 1
+
+
+def test_a_line_of_any_length_is_read_again(sqlite_store: Store, new_task: Callable[..., NewTask]) -> None:
+    task = sqlite_store.tasks.add(new_task(sqlite_store))
+    sqlite_store.events.append(task.id, lines(["x" * (65 << 20), "y"]), lines_read=2)
+    assert [len(event.raw) for event in sqlite_store.events.each(task.id)] == [65 << 20, 1]
+
+
+@pytest.mark.parametrize("wrong", [{"stream": 9}, {"level": 13}, {"time_us": 1 << 62}, {"message": "", "fields": "{"}])
+def test_a_damaged_line_is_said_to_be_one(store: Store, task: Task, wrong: dict[str, Any]) -> None:
+    store.events.append(task.id, lines(["x"]), lines_read=1)
+    columns = LineColumns()
+    columns.add(KeptLine(1, 1, 1, 20, None, "x")._replace(**wrong))
+    with store._db.writing() as connection:
+        connection.execute(sa.update(line_blocks_table).values(data=pack(columns)))
+    for read in (store.events.after, store.events.page, lambda task: list(store.events.each(task))):
+        with pytest.raises(StorageFailed, match="damaged"):
+            read(task.id)
+
+
+def test_the_end_of_a_log_is_found_in_the_index_of_open_blocks(
+    sqlite_store: Store, new_task: Callable[..., NewTask]
+) -> None:
+    """SQLite takes an index with a condition for the same words only."""
+    task = sqlite_store.tasks.add(new_task(sqlite_store))
+    said: list[tuple[str, Any]] = []
+
+    def note_it(connection: Any, cursor: Any, statement: str, parameters: Any, *more: Any) -> None:
+        said.append((statement, parameters))
+
+    sa.event.listen(sqlite_store._db.engine, "before_cursor_execute", note_it)
+    sqlite_store.events.append(task.id, lines([LOSS % (1, 1)] * 20), lines_read=20)
+    sqlite_store.events.append(task.id, lines(["x"] * 600, 21), lines_read=620)
+    sqlite_store.tasks.request_stop(task.id)
+    sqlite_store.metrics.pack(task.id)
+    sqlite_store.metrics.pack_ended(portions=1)
+    sa.event.remove(sqlite_store._db.engine, "before_cursor_execute", note_it)
+    asked = [one for one in said if re.search(r"(line|point)_blocks\.is_open($| AND| ORDER|\s)", one[0])]
+    asked = [one for one in asked if "WHERE" in one[0] and "is_open" in one[0].partition("WHERE")[2]]
+    assert len(asked) >= 6
+    with sqlite_store._db.reading() as connection:
+        for statement, parameters in asked:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            assert any("_blocks_open" in step[3] for step in plan), statement

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain import NewTask, Task
+from agent.domain import NewTask, Task, TaskStatus
 from agent.errors import Conflict
 from agent.events.model import Event, Level, Metrics, Stream
 from agent.store import EventRow, Series, Store, open_store
@@ -144,6 +144,52 @@ def test_points_of_an_ended_task_are_packed_and_stay_the_same(store: Store, task
     loss = store.metrics.series(task.id)[0]
     assert store.metrics.points(loss.id).seq == [*range(1, 2500), 9000, 9001]
     assert loss.count == 2501
+
+
+def test_a_writer_that_goes_on_after_the_end_doubles_no_point(store: Store, task: Task) -> None:
+    """An agent that was cut off, and whose task was ended for it: its memory of the last blocks is of no use then."""
+    for seq in range(1, 301):
+        store.events.append(task.id, [row(seq, 1.0, loss=1.0)], lines_read=seq)
+    store.tasks.become(task.id, TaskStatus.CONSUMED)
+    store.tasks.become(task.id, TaskStatus.ERROR)
+    for seq in (301, 302):
+        store.metrics.pack(task.id)
+        store.events.append(task.id, [row(seq, 1.0, loss=1.0)], lines_read=seq)
+    (loss,) = store.metrics.series(task.id)
+    assert store.metrics.points(loss.id).seq == [*range(1, 303)]
+
+
+def test_ten_thousand_series_of_a_point_each_are_packed_in_a_few_statements(
+    sqlite_store: Store, new_task: Callable[..., NewTask]
+) -> None:
+    task = sqlite_store.tasks.add(new_task(sqlite_store))
+    values: Any = {f"m{number}": number / 7 for number in range(10_000)}
+    sqlite_store.events.append(task.id, [row(1, 1.0, **values)], lines_read=1)
+    sqlite_store.tasks.request_stop(task.id)
+    statements: list[str] = []
+    sa.event.listen(
+        sqlite_store._db.engine,
+        "before_cursor_execute",
+        lambda connection, cursor, statement, *more: statements.append(statement),
+    )
+    sqlite_store.metrics.pack(task.id)
+    assert 5 <= len(statements) < 50
+    assert not sqlite_store.metrics.pack_ended(portions=1)
+    assert [sqlite_store.metrics.points(one.id).value for one in sqlite_store.metrics.series(task.id)[::999]] == [
+        [number / 7] for number in range(0, 10_000, 999)
+    ]
+
+
+def test_a_task_that_is_being_deleted_is_not_packed(store: Store, task: Task) -> None:
+    """Its rows are deleted in pieces, beside everything else."""
+    store.events.append(task.id, [row(seq, 1.0, loss=1.0) for seq in range(1, 99)], lines_read=98)
+    store.tasks.request_stop(task.id)
+    with store._db.writing() as connection:
+        connection.execute(sa.update(tasks).where(tasks.c.id == task.id).values(deleted_us=0))
+    size = points_bytes(store)
+    assert not store.metrics.pack_ended(portions=1)
+    store.metrics.pack(task.id)
+    assert points_bytes(store) == size
 
 
 def points_bytes(store: Store) -> int:

@@ -24,7 +24,8 @@ from agent.events.model import Level
 from agent.store import SCHEMA_REVISION, known_revisions, open_store
 from agent.store.columns import to_us
 from agent.store.schema import line_blocks
-from tests.support.old_stores import LATER, SHA, US, database_of, scripts
+from agent.store.urls import parse_url
+from tests.support.old_stores import LATER, SHA, US, database_of, scripts, server_of
 
 OPEN = "import sys; from agent.store import open_store; open_store(sys.argv[1]).close()"
 REVISIONS = sorted(script.revision for script in ScriptDirectory.from_config(scripts()).walk_revisions())
@@ -91,10 +92,15 @@ def test_a_store_of_an_older_release_is_brought_up_to_date_and_keeps_every_row(r
             assert store.plugins.purge(plugin.id)
 
 
-def test_the_log_of_an_older_release_is_packed_line_by_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_the_log_of_an_older_release_is_packed_line_by_line(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """Notes, gaps in the numbers, long lines, text of all kinds, and more lines than a block holds."""
-    file = tmp_path / "store.db"
-    url = database_of("0014", file)
+    if kind == "sqlite":
+        url = database_of("0014", tmp_path / "store.db")
+    else:
+        url = server_of("0014", request.getfixturevalue("postgres_server"))
     said = '{"message": "metrics", "event_type": "EventType.METRICS", "type": "train", "epoch": 1, "metrics": {"x": 1}}'
     rows: list[tuple[Any, ...]] = [
         (1, seq, US + seq * 7, 1 + seq % 2, 20, "METRICS", said, None, None) for seq in range(2, 5000)
@@ -104,9 +110,12 @@ def test_the_log_of_an_older_release_is_packed_line_by_line(tmp_path: Path) -> N
         (1, 5002, US - 9, 1, 30, None, "漢" * 400_000, None, None),
         (2, 7, US, 2, 20, "ODD\nTYPE" + "n" * 490, "", None, None),
     ]
-    with closing(sqlite3.connect(file)) as old:
-        old.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        old.commit()
+    columns = ("task_id", "seq", "time_us", "stream", "level", "event_type", "raw", "message", "fields")
+    engine = sa.create_engine(parse_url(url))
+    with engine.begin() as old:
+        table = sa.table("events", *map(sa.column, columns))
+        old.execute(sa.insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
+    engine.dispose()
     with open_store(url) as store:
         events = list(store.events.each(1))
         assert [event.seq for event in events] == [*range(1, 5000), 5001, 5002]

@@ -65,9 +65,10 @@ def _pack(connection: sa.Connection, task_id: int) -> None:
         "INSERT INTO line_blocks (task_id, first_seq, last_seq, lines, plain, max_level, types, is_open, data) "
         "VALUES (:task, :first_seq, :last_seq, :lines, :plain, :max_level, :types, :is_open, :data)"
     ).bindparams(sa.bindparam("data", type_=sa.LargeBinary), sa.bindparam("is_open", type_=sa.Boolean))
-    # A server would send all rows at once without the option; SQLite does not know it, and gives row after row.
+    # A server would send all rows at once without the option; SQLite does not know it, and gives row after row. It is
+    # the statement's: of the connection it would be for good, and a server has no cursor for an INSERT.
     options = {} if connection.dialect.name == "sqlite" else {"stream_results": True, "max_row_buffer": 256}
-    with connection.execution_options(**options).execute(found, {"task": task_id}) as rows:
+    with connection.execute(found.execution_options(**options), {"task": task_id}) as rows:
         for columns in _gathered(rows):
             for piece in cut(columns):
                 row = {"task": task_id, **head(piece)._asdict(), "is_open": False, "data": pack(piece)}
