@@ -131,7 +131,7 @@ class _Text:
         return any(self._is_in(text) for text in (line.raw, line.message) if text)
 
     def _is_in(self, text: str) -> bool:
-        lowered = text.lower()
+        lowered = text.lower() if text.isascii() else text.encode().lower().decode()  # as `may_be_in`: of A to Z alone
         if any(one in lowered for one in self._plain):
             return True
         return bool(self._folded) and any(one in text.casefold() for one in self._folded)

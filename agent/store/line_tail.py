@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.errors import Conflict
+from agent.errors import Conflict, StorageFailed
 from agent.store.line_blocks import LineColumns, cut, head, is_ascending, is_whole, pack, unpack
 from agent.store.schema import LINES_ARE_OPEN, line_blocks
 
@@ -70,11 +70,18 @@ def seal(connection: sa.Connection, task_id: int) -> None:
 
 
 def _taken(connection: sa.Connection, task_id: int, later: LineColumns) -> LineColumns:
-    """The events of the open blocks, which are deleted, and later ones."""
+    """The events of the open blocks, which are deleted, and later ones.
+
+    Damage is told to those who read. It keeps no task from going on or from ending: such blocks stay as they are.
+    """
     found = sa.select(line_blocks.c.data).where(*_open(task_id)).order_by(line_blocks.c.first_seq)
     joined = LineColumns()
-    for data in connection.execute(found).scalars():
-        joined.extend(unpack(data))
+    try:
+        for data in connection.execute(found).scalars().all():
+            joined.extend(unpack(data))
+    except StorageFailed:
+        connection.execute(sa.update(line_blocks).where(*_open(task_id)).values(is_open=False))
+        return later
     connection.execute(sa.delete(line_blocks).where(*_open(task_id)))
     joined.extend(later)
     return joined

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from agent.store.among import portions
 from agent.store.columns import key as stored_name
 from agent.store.connect import Database
+from agent.store.packed_numbers import damaged
 from agent.store.point_packing import pack_ended, pack_portion
 from agent.store.points import floats, ints, with_none
 from agent.store.schema import point_blocks, series
@@ -121,6 +122,8 @@ class MetricSeries:
             blocks = connection.execute(newest.order_by(columns.first_seq.desc()).limit(_NEWEST_BLOCKS)).all()[::-1]
             least: float | None = connection.execute(first.order_by(columns.first_seq).limit(1)).scalar()
         epochs, times = floats(row.epochs for row in blocks), ints(row.times_us for row in blocks)
+        if len(epochs) != len(times):
+            raise damaged()
         return [(epoch, time_us) for epoch, time_us in zip(epochs, times, strict=True) if epoch == epoch], least
 
     def points(
@@ -208,13 +211,16 @@ class MetricSeries:
 
 
 def _arrays(*blocks: Any) -> PointArrays:
-    """Rows of blocks, joined."""
-    return PointArrays(
+    """Rows of blocks, joined. StorageFailed unless each point has all its numbers."""
+    arrays = PointArrays(
         seq=ints(block.seqs for block in blocks),
         epoch=floats(block.epochs for block in blocks),
         value=floats(block.point_values for block in blocks),
         time_us=ints(block.times_us for block in blocks),
     )
+    if not len(arrays.seq) == len(arrays.epoch) == len(arrays.value) == len(arrays.time_us):
+        raise damaged()
+    return arrays
 
 
 def _blocks(series_id: int) -> sa.Select[Any]:

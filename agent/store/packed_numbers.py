@@ -63,11 +63,11 @@ def unpack_column(column: bytes) -> bytes:
     width = 4 if way == _SINGLE else 8
     try:
         if not 0 <= zstandard.frame_content_size(frame) <= _LARGEST or way > _DECIMAL_DELTAS:
-            raise _damaged()
+            raise damaged()
         planes = np.frombuffer(zstandard.ZstdDecompressor().decompress(frame), np.uint8)
         words = np.ascontiguousarray(planes.reshape(width, -1).T).view("<f4" if way == _SINGLE else "<i8")[:, 0]
     except (zstandard.ZstdError, ValueError) as error:
-        raise _damaged() from error
+        raise damaged() from error
     if way in (_DELTAS, _DECIMAL_DELTAS):
         words = np.cumsum(words, dtype=np.int64)
     return _numbers(words, way, digits).tobytes()
@@ -127,7 +127,7 @@ def _written(way: int, digits: int, numbers: array[int] | array[float]) -> bytes
     return bytes([first | _PADDED]) + frame + b"\0"
 
 
-def _damaged() -> StorageFailed:
+def damaged() -> StorageFailed:
     return StorageFailed(
         "Points of a chart cannot be read: the database is damaged, or was written by a newer version of this "
         "program. Restore it from a backup."

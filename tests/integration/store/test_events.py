@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from agent.domain import NewTask, Task
+from agent.domain import NewTask, Task, TaskStatus
 from agent.errors import BadInput, Conflict, NotFound, StorageFailed
 from agent.events.model import Event, Level, Progress, Stream
 from agent.events.parse import parse_line
@@ -415,3 +415,16 @@ def test_the_end_of_a_log_is_found_in_the_index_of_open_blocks(
         for statement, parameters in asked:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
             assert any("_blocks_open" in step[3] for step in plan), statement
+
+
+def test_a_damaged_block_keeps_no_task_from_going_on_or_ending(store: Store, task: Task) -> None:
+    for seq in (1, 2):
+        store.events.append(task.id, lines(["x"] * 5, seq * 10), lines_read=seq)
+        with store._db.writing() as connection:
+            is_last = line_blocks_table.c.first_seq == seq * 10
+            connection.execute(sa.update(line_blocks_table).where(is_last).values(data=b"damage"))
+    store.events.append(task.id, lines(["y"] * 600, 30), lines_read=602)
+    assert store.tasks.request_stop(task.id).status is TaskStatus.STOPPED
+    assert [event.raw for event in store.events.after(task.id, 29, limit=600)] == ["y"] * 600
+    with pytest.raises(StorageFailed, match="damaged"):
+        store.events.after(task.id)

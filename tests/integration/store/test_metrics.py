@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import NewTask, Task, TaskStatus
-from agent.errors import Conflict
+from agent.errors import Conflict, StorageFailed
 from agent.events.model import Event, Level, Metrics, Stream
 from agent.store import EventRow, Series, Store, open_store
 from agent.store.columns import finite
@@ -144,6 +144,21 @@ def test_points_of_an_ended_task_are_packed_and_stay_the_same(store: Store, task
     loss = store.metrics.series(task.id)[0]
     assert store.metrics.points(loss.id).seq == [*range(1, 2500), 9000, 9001]
     assert loss.count == 2501
+
+
+@pytest.mark.parametrize("column", ["epochs", "seqs", "times_us"])
+def test_points_that_lack_numbers_are_said_to_be_damaged(store: Store, task: Task, column: str) -> None:
+    store.events.append(task.id, [row(seq, 1.0, loss=1.0) for seq in range(1, 9)], lines_read=8)
+    (loss,) = store.metrics.series(task.id)
+    with store._db.writing() as connection:
+        connection.execute(sa.update(point_blocks).values({column: bytes(8)}))
+    for read in (
+        lambda: store.metrics.points(loss.id),
+        lambda: store.metrics.points_arrays(loss.id),
+        lambda: store.metrics.points_between(task.id, 0, 9),
+    ):
+        with pytest.raises(StorageFailed, match="damaged"):
+            read()
 
 
 def test_a_writer_that_goes_on_after_the_end_doubles_no_point(store: Store, task: Task) -> None:

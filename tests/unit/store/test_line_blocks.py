@@ -85,7 +85,8 @@ def test_a_filter_finds_what_a_look_at_each_line_finds(lines: list[KeptLine], wa
         assert wanted.text is not None
         spelled = [wanted.text, json_spelling(wanted.text)]
         return text is not None and any(
-            one.casefold() in text.casefold() if not one.isascii() else one.lower() in text.lower() for one in spelled
+            one.casefold() in text.casefold() if not one.isascii() else one.lower() in ascii_lower(text)
+            for one in spelled
         )
 
     def fits(line: KeptLine) -> bool:
@@ -105,6 +106,20 @@ def test_a_filter_finds_what_a_look_at_each_line_finds(lines: list[KeptLine], wa
     if wanted.text is None or wanted.text.isascii():  # other texts are looked for in further spellings, too
         assert found == expected
     assert list(LineFilter(wanted).wanted(data, newest_first=True)) == found[::-1]
+
+
+def ascii_lower(text: str) -> str:
+    return text.encode().lower().decode()
+
+
+def test_what_a_text_finds_does_not_depend_on_other_lines_of_the_block() -> None:
+    kelvin, dotted = KeptLine(1, US, 1, 20, None, "300 \u212a"), KeptLine(2, US, 1, 20, None, "\u0130")
+    for text in ("k", "i"):
+        alone = LineFilter(Lines(text=text)).wanted(pack(columns_of([kelvin, dotted])))
+        beside = LineFilter(Lines(text=text)).wanted(
+            pack(columns_of([kelvin, dotted, KeptLine(3, US, 1, 20, None, text)]))
+        )
+        assert ([line.seq for line in alone], [line.seq for line in beside]) == ([], [3])
 
 
 def json_spelling(text: str) -> str:
