@@ -22,7 +22,7 @@ import zstandard
 from agent.errors import StorageFailed
 
 MOST_LINES = 1024  # in a block: reading one line reads its block, about half a millisecond
-MOST_BYTES = 256 << 10  # of lines in a block that has more than one
+MOST_BYTES = 256 << 10  # characters of lines in a block that has more than one
 SEALED_LINES = 512  # a block of so many is compressed; more of them save nothing
 SEALED_BYTES = MOST_BYTES // 2
 EVERY_LINE_TYPES = frozenset({"METRICS", "PROGRESS"})  # an ordinary training prints little else
@@ -263,7 +263,7 @@ def _compressor() -> zstandard.ZstdCompressor:
     try:
         made: zstandard.ZstdCompressor = _OF_THREAD.compressor
     except AttributeError:
-        made = _OF_THREAD.compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        made = _OF_THREAD.compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
     return made
 
 

@@ -23,7 +23,7 @@ from agent.store.urls import sidecar
 if TYPE_CHECKING:
     from alembic.config import Config
 
-_LOCK_TIMEOUT_S = 60.0
+_LOCK_TIMEOUT_S = 600.0  # an upgrade packs about ten million lines of an older store in a minute
 _REVISIONS = "alembic_version"
 _FIRST = frozenset({"tasks", "checkpoints", "models", "projects", "plugins", "agents"})  # of any revision
 _ADVISORY_LOCK = 0x73_6C_79  # a number of our own: PostgreSQL's lock for the same purpose
@@ -51,7 +51,7 @@ def migrate(database: Database) -> None:
         ) from error
     except Timeout:
         raise StoreBusy(
-            f"Another process has been preparing the database {database.name} for a minute. Try again later."
+            f"Another process has been preparing the database {database.name} for ten minutes. Try again later."
         ) from None
 
 

@@ -120,7 +120,7 @@ def _as_decimal(numbers: array[float]) -> tuple[int, array[int]] | None:
 def _written(way: int, digits: int, numbers: array[int] | array[float]) -> bytes:
     data = numbers.tobytes()
     planes = b"".join(data[place :: numbers.itemsize] for place in range(numbers.itemsize))
-    frame = zstandard.ZstdCompressor(level=3).compress(planes)
+    frame = zstandard.ZstdCompressor(level=3, write_checksum=True).compress(planes)
     first = way | digits << 3
     if (1 + len(frame)) % 8:
         return bytes([first]) + frame

@@ -17,7 +17,7 @@ from agent.store.schema import POINTS_ARE_OPEN, point_blocks, series, tasks
 from agent.store.task_rows import lock_task
 
 _PORTION = 1 << 16  # points in a transaction, which takes a fraction of a second
-_HEADS = 2000  # blocks in a transaction
+_HEADS = 1000  # blocks in a transaction
 _MOST_POINTS = 4096  # in a block
 _FEW_POINTS = 16  # of a series: packed they take no fewer bytes
 _COLUMNS = ("epochs", "point_values", "seqs", "times_us")

@@ -51,7 +51,7 @@ def asking(new: NewTask, engine: str) -> NewTask:
 def of_plugin(store: Store, new: NewTask, image: str, folder: str | None) -> NewTask:
     """The same task with another plugin; without a folder it is known by its image only."""
     facts = asdict(store.plugins.get(new.plugin_id))
-    for name in ("id", "created_at", "updated_at", "deleted_at"):
+    for name in ("id", "created_at", "updated_at", "deleted_at", "pushed", "kept_bytes"):
         del facts[name]
     return replace(new, plugin_id=store.plugins.put(**{**facts, "image": image, "folder": folder}).id)
 

@@ -188,7 +188,7 @@ def test_ten_thousand_series_of_a_point_each_are_packed_in_a_few_statements(
         lambda connection, cursor, statement, *more: statements.append(statement),
     )
     sqlite_store.metrics.pack(task.id)
-    assert 5 <= len(statements) < 50
+    assert 5 <= len(statements) < 100
     assert not sqlite_store.metrics.pack_ended(portions=1)
     assert [sqlite_store.metrics.points(one.id).value for one in sqlite_store.metrics.series(task.id)[::999]] == [
         [number / 7] for number in range(0, 10_000, 999)
