@@ -141,7 +141,8 @@ def _record(run: Run, outcome: Outcome, error: BaseException | None) -> None:
     tasks, task_id, agent_id = run.installation.store.tasks, run.task.id, run.task.agent_id
     reason, message, exit_code = outcome.reason, outcome.message or None, outcome.exit_code
     run.recorder.flush()  # lines that could not be committed before are in the container's log only
-    if (loss := run.loss_of(outcome)) is not None and has_restarts_left(run.task):
+    loss = run.loss_of(outcome) if run.loss_of is not None else None
+    if loss is not None and has_restarts_left(run.task):
         _begin_anew(run, loss)
         return
     tasks.decide(task_id, reason=reason, message=message, exit_code=exit_code, agent_id=agent_id)

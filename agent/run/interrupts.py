@@ -100,8 +100,12 @@ class Interrupts:
         if self.cancelled is not None and self.cancelled.cause.leaves_the_task:
             raise self.cancelled
 
-    def raise_if_stopped(self) -> None:
-        """Raises Cancelled when the agent stops its tasks: what ends the agent may have ended the plugin as well."""
+    def raise_if_stopped(self, within_s: float = 0.0) -> None:
+        """Raises Cancelled when the agent stops its tasks: what ends the agent may have ended the plugin as well.
+
+        `within_s`: the plugin may have heard of it before the agent.
+        """
+        self._shutdown.wait(within_s)
         if self._shutdown.stops:
             raise self._shutdown.cancelled()
 

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 WAITS = "TASK_WAITS"  # the type of the agent's note why a task waits
 
+JOB_WORD_S = 2.0  # a cluster that ends a job tells its processes at once, and the plugin may obey first
+
 
 class Run:
     """A task being run: its folder, recorder, uploader and container. Leaving the `with` block records the end."""
@@ -63,11 +65,11 @@ class Run:
         shutdown: Shutdown,
         *,
         is_patient: bool = False,
-        loss_of: Callable[[Outcome], Loss | None] = lambda _: None,
+        loss_of: Callable[[Outcome], Loss | None] | None = None,
     ) -> None:
         """With `is_patient` the task waits for a machine that cannot run it now; else it fails at once.
 
-        `loss_of` says of an end whether it was no fault of the task, so that another attempt may follow.
+        `loss_of`, of a run in a job, says of an end whether it was no fault of the task: another attempt may follow.
         """
         self.loss_of = loss_of
         self.patience = Patience(shutdown.wait)
@@ -295,7 +297,7 @@ class Run:
         if self.interrupts.cancelled is not None:
             raise self.interrupts.cancelled
         if result.signal is not None:
-            self.interrupts.raise_if_stopped()
+            self.interrupts.raise_if_stopped(JOB_WORD_S if self.loss_of is not None else 0.0)
         entry = f"/workdir/src/{self.task.type.value}.py"
         facts = Facts(self.task.config, has_model=self._has_model())
         if (failure := plugin_failure(result, collected, entry=entry, facts=facts)) is not None:

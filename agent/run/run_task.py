@@ -32,7 +32,7 @@ def run_task(
     *,
     shutdown: Shutdown | None = None,
     is_patient: bool = False,
-    loss_of: Callable[[Outcome], Loss | None] = lambda _: None,
+    loss_of: Callable[[Outcome], Loss | None] | None = None,
 ) -> Task:
     """Run a task this agent has claimed, or go on with a task that a dead agent left; gives it as it ended.
 

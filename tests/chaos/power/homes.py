@@ -146,6 +146,12 @@ def rows(file: Path) -> dict[str, int]:
         return {name: connection.execute(count.format(name)).fetchone()[0] for name in names}
 
 
+def lines(file: Path) -> int:
+    """The number of events of all tasks."""
+    with closing(sqlite3.connect(file)) as connection:
+        return int(connection.execute("SELECT coalesce(sum(lines), 0) FROM line_blocks").fetchone()[0])
+
+
 def image_bytes(installation: Installation, content: bytes) -> Iterator[str]:
     """Bytes whose hash was given to a client are there."""
     sha256 = hashlib.sha256(content).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -177,6 +178,20 @@ def test_a_job_that_is_preempted_ends_a_task_without_restarts(bench: Bench) -> N
     ended = bench.run_until_saved(task, shutdown, shutdown.stop_tasks)
     assert (ended.status, ended.reason, ended.message) == (TaskStatus.ERROR, "job_preempted", str(PREEMPTED))
     assert len(bench.told.messages) == 1
+
+
+def test_a_plugin_that_hears_of_the_end_of_its_job_before_its_agent_was_not_killed(bench: Bench) -> None:
+    task = bench.queue(restarts=0)
+    shutdown = Shutdown(lambda: PREEMPTED)
+
+    def end() -> None:
+        (container,) = bench.engine.containers
+        container.kill()
+        time.sleep(0.3)  # the plugin is gone, and its agent has heard nothing
+        shutdown.stop_tasks()
+
+    ended = bench.run_until_saved(task, shutdown, end)
+    assert (ended.status, ended.reason, ended.message) == (TaskStatus.ERROR, "job_preempted", str(PREEMPTED))
 
 
 def test_a_stop_that_came_before_the_preemption_is_the_end(bench: Bench) -> None:
