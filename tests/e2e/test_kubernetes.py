@@ -239,7 +239,7 @@ def test_controllers_that_are_killed_place_no_task_twice_and_forget_none(fleet: 
 
     assert {task.status for task in ended} == {TaskStatus.FINISHED}, fleet.state()
     assert audit(fleet.installation, []) == []
-    assert [len(fleet.store.placements.of_task(task.id)) for task in tasks] == [1] * 4
+    assert [len(fleet.store.placements.of_task(task.id)) for task in tasks] == [1] * 4, fleet.state()
 
 
 def test_store_and_artifacts_that_are_cut_off_are_only_a_delay(fleet: Fleet) -> None:
