@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -107,7 +108,12 @@ def web(listener_fd: Annotated[int, typer.Option()], parent_fd: ParentFd = None)
 
 
 def _serve(settings: Settings, listener: socket.socket, parent_fd: int | None = None) -> None:
-    from web_stub.server import Served, serve
+    # A library that is interrupted while it is loaded may call that an error of its own.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        from web_stub.server import Served, serve
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     with (
         open_installation(waits=True) as installation,

@@ -25,7 +25,7 @@ from tests.support import example_runs
 from tests.support.farm import Farm, farm_of
 from tests.support.inputs import COUNTED, Cli
 from tests.support.postgres import PostgresServer
-from tests.support.slurm import SlurmCluster
+from tests.support.slurm import SlurmCluster, slurm_cluster
 from tests.support.tasks import queue_task
 
 pytestmark = pytest.mark.timeout(280)
@@ -291,8 +291,11 @@ def power_off(farm: Farm, node: str, *commands: str) -> None:
 def test_whatever_is_killed_nothing_is_lost_nothing_is_there_twice_and_nothing_is_left(
     slurm: SlurmCluster, tmp_path: Path
 ) -> None:
-    """`make chaos CLUSTER=slurm`, for a moment."""
-    report = on_slurm(slurm, tmp_path, seed=1, seconds=20, away_s={})
+    """`make chaos CLUSTER=slurm`, for a moment; on a cluster of its own, which is left as it is then."""
+    assert slurm.nodes
+    with slurm_cluster() as own:
+        assert not isinstance(own, str), own
+        report = on_slurm(own, tmp_path, seed=5, seconds=20, away_s={})
     print(report.text())
     assert report.problems == [], report.text()
     assert report.acts.total() >= 4, report.text()
