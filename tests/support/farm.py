@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,9 @@ from agent.domain import Task
 from agent.installation import Installation
 from agent.settings import Settings
 from agent.store import open_store
-from agent.task_options import RequestedOptions
-from tests.support.inputs import COUNTED, write_model, write_project
+from tests.support.inputs import write_model, write_project
 from tests.support.placed_tasks import PlacedTasks, controlling_thread
 from tests.support.slurm import SlurmCluster
-from tests.support.tasks import queue_task
 
 
 @dataclass
@@ -29,20 +27,6 @@ class Farm(PlacedTasks):
 
     slurm: SlurmCluster
     folder: Path
-    inputs: dict[str, Any] = field(default_factory=dict)
-
-    def queue(self, *overrides: str, plugin: Path = COUNTED, **options: Any) -> Task:
-        if str(plugin) not in self.inputs:
-            self.inputs[str(plugin)] = library.add_plugin_folder(self.store, plugin, "local")
-        return queue_task(
-            self.installation,
-            plugin=self.inputs[str(plugin)],
-            project=self.inputs["project"],
-            model=self.inputs["model"],
-            name=f"net {len(self.store.tasks.list(limit=1000))}",
-            overrides=overrides,
-            options=RequestedOptions(**options),
-        )
 
     def long(self, lines: int = 400, **options: Any) -> Task:
         """A task that counts slowly until the file `finish` is there."""
@@ -85,6 +69,6 @@ def farm_of(slurm: SlurmCluster, folder: Path, *, store: str | None = None, **se
             "model": library.add_model(opened, artifacts, write_model(folder / "start")),
         }
         try:
-            yield Farm(Installation(opened, artifacts, made), slurm, folder, inputs)
+            yield Farm(Installation(opened, artifacts, made), slurm, folder, inputs=inputs)
         finally:
             slurm.call("scancel", "--user=root")

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,12 @@ from agent.domain import Task
 from agent.installation import Installation
 from agent.settings import Settings
 from agent.store import open_store
-from agent.task_options import RequestedOptions
 from tests.support import s3_server
 from tests.support.gate import Gate, gate
 from tests.support.inputs import COUNTED, ODD, ROOT, Cli, write_model, write_project
 from tests.support.kubernetes_cluster import KubernetesCluster
 from tests.support.placed_tasks import PlacedTasks, controlling_thread
 from tests.support.postgres import PostgresServer
-from tests.support.tasks import queue_task
 
 AGENT_IMAGE = "supervisely-local/agent:tests"
 MANIFESTS = ROOT / "docs" / "kubernetes"
@@ -43,23 +41,8 @@ class Fleet(PlacedTasks):
     store_gate: Gate
     objects_gate: Gate
     folder: Path
-    inputs: dict[str, Any] = field(default_factory=dict)
 
     # ---------------------------------------------------------------- tasks
-
-    def queue(self, *overrides: str, plugin: Path = COUNTED, type_: str = "train", **options: Any) -> Task:
-        if str(plugin) not in self.inputs:
-            self.inputs[str(plugin)] = library.add_plugin_folder(self.store, plugin, "local")
-        return queue_task(
-            self.installation,
-            plugin=self.inputs[str(plugin)],
-            project=self.inputs["project"],
-            model=self.inputs["model"],
-            name=f"net {len(self.store.tasks.list(limit=1000))}",
-            overrides=overrides,
-            options=RequestedOptions(**options),
-            type=type_,
-        )
 
     def long(self, lines: int = 400, **options: Any) -> Task:
         """A task that counts for some twenty seconds."""
@@ -184,7 +167,7 @@ def fleet_of(
             "model": library.add_model(store, artifacts, write_model(folder / "start")),
         }
         installation = Installation(store, artifacts, settings)
-        made = Fleet(installation, cluster, namespace, keys_of(objects), store_gate, objects_gate, folder, inputs)
+        made = Fleet(installation, cluster, namespace, keys_of(objects), store_gate, objects_gate, folder, inputs=inputs)
         try:
             yield made
         finally:

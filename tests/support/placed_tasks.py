@@ -6,20 +6,40 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from agent import library
 from agent.clusters import Cluster
 from agent.clusters.control import run_cluster
 from agent.domain import CheckpointState, Task
 from agent.installation import Installation
 from agent.run.shutdown import Shutdown
 from agent.store import Placement, Store
+from agent.task_options import RequestedOptions
+from tests.support.inputs import COUNTED
+from tests.support.tasks import queue_task
 
 
 @dataclass
 class PlacedTasks:
     installation: Installation
+    inputs: dict[str, Any] = field(default_factory=dict, kw_only=True)  # a project, a model, plugins by their folder
+
+    def queue(self, *overrides: str, plugin: Path = COUNTED, type_: str = "train", **options: Any) -> Task:
+        if str(plugin) not in self.inputs:
+            self.inputs[str(plugin)] = library.add_plugin_folder(self.store, plugin, "local")
+        return queue_task(
+            self.installation,
+            plugin=self.inputs[str(plugin)],
+            project=self.inputs["project"],
+            model=self.inputs["model"],
+            name=f"net {len(self.store.tasks.list(limit=1000))}",
+            overrides=overrides,
+            options=RequestedOptions(**options),
+            type=type_,
+        )
 
     @property
     def store(self) -> Store:
