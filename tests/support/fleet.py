@@ -167,7 +167,9 @@ def fleet_of(
             "model": library.add_model(store, artifacts, write_model(folder / "start")),
         }
         installation = Installation(store, artifacts, settings)
-        made = Fleet(installation, cluster, namespace, keys_of(objects), store_gate, objects_gate, folder, inputs=inputs)
+        made = Fleet(
+            installation, cluster, namespace, keys_of(objects), store_gate, objects_gate, folder, inputs=inputs
+        )
         try:
             yield made
         finally:
