@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from agent.artifacts import Blob
 from agent.engines import StoredImage
-from agent.errors import ImageNotFound, NotFound, StorageFailed
+from agent.errors import Damaged, ImageNotFound, NotFound
 from agent.installation import node_of
 
 if TYPE_CHECKING:
@@ -111,11 +111,7 @@ def _opener(artifacts: Artifacts, plugin: Plugin) -> Callable[[str], BinaryIO]:
     def opened(sha256: str) -> BinaryIO:
         try:
             return artifacts.open(sha256, verify=True)
-        except NotFound as error:
-            raise _broken(plugin, error) from error
-        except StorageFailed as error:
-            if error.reason != StorageFailed.reason:  # a full disk, artifacts that are away: the task waits
-                raise
+        except (NotFound, Damaged) as error:  # what cannot be read for a moment is the machine's trouble
             raise _broken(plugin, error) from error
 
     return opened
