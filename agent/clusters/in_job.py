@@ -83,7 +83,12 @@ def run_placed(installation: Installation, task_id: int, number: int, job: OwnJo
             task = replace(task, options=_options_here(task.options, job))
             try:
                 left = run_task(
-                    task, installation, shutdown=shutdown, is_patient=True, loss_of=partial(loss_in_job, job)
+                    task,
+                    installation,
+                    shutdown=shutdown,
+                    is_patient=True,
+                    loss_of=partial(loss_in_job, job),
+                    job_restarted=restarted and job.cluster == "slurm",  # a pod's plugin lives on beside its agent
                 )
                 if left.status is not TaskStatus.QUEUED or shutdown.is_asked or job.cluster == "kubernetes":
                     return left  # of another attempt a pod knows nothing: its plugin's container runs once

@@ -66,11 +66,15 @@ class Run:
         *,
         is_patient: bool = False,
         loss_of: Callable[[Outcome], Loss | None] | None = None,
+        job_restarted: bool = False,
     ) -> None:
         """With `is_patient` the task waits for a machine that cannot run it now; else it fails at once.
 
         `loss_of`, of a run in a job, says of an end whether it was no fault of the task: another attempt may follow.
+        `job_restarted`: the cluster ended that job before, with everything in it, and has started it once more.
         """
+        self.job_restarted = job_restarted
+        self.was_over = False  # the container, when this agent found it
         self.loss_of = loss_of
         self.patience = Patience(shutdown.wait)
         self.store_at_once = installation.store  # for threads that have more to do than to wait for an answer
@@ -183,6 +187,7 @@ class Run:
         """
         if self.is_resumed:
             self.container = resume.find_container(self)
+            self.was_over = self.container is not None and self.container.is_over()
         return self.container
 
     @contextmanager
@@ -298,6 +303,9 @@ class Run:
             raise self.interrupts.cancelled
         if result.signal is not None:
             self.interrupts.raise_if_stopped(JOB_WORD_S if self.loss_of is not None else 0.0)
+        if self.job_restarted and self.was_over and result.signal is not None and not result.out_of_memory:
+            said = "the plugin was killed while no agent was watching, as its job was; what it printed before is kept"
+            raise PluginFailed(said, reason=resume.CONTAINER_LOST)
         entry = f"/workdir/src/{self.task.type.value}.py"
         facts = Facts(self.task.config, has_model=self._has_model())
         if (failure := plugin_failure(result, collected, entry=entry, facts=facts)) is not None:

@@ -33,6 +33,7 @@ def run_task(
     shutdown: Shutdown | None = None,
     is_patient: bool = False,
     loss_of: Callable[[Outcome], Loss | None] | None = None,
+    job_restarted: bool = False,
 ) -> Task:
     """Run a task this agent has claimed, or go on with a task that a dead agent left; gives it as it ended.
 
@@ -49,7 +50,7 @@ def run_task(
     shutdown = shutdown or Shutdown()
     with about_task(task.id):
         try:
-            run = Run(task, installation, shutdown, is_patient=is_patient, loss_of=loss_of)
+            run = Run(task, installation, shutdown, is_patient=is_patient, loss_of=loss_of, job_restarted=job_restarted)
             _live(run)
             with suppress(AgentError):  # it saves space, and an agent's housekeeping does it as well
                 installation.store.metrics.pack(task.id)

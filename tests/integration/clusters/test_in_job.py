@@ -233,12 +233,13 @@ def test_an_agent_that_goes_on_with_a_plugin_waits_for_a_store_that_goes_away_wh
     assert (away, ended.reason) == ([], "plugin_killed")
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["vanished", "killed"])
 @pytest.mark.parametrize("restarts", [0, 1])
-def test_a_job_that_is_started_again_finds_that_the_plugin_is_gone(bench: Bench, restarts: int) -> None:
+def test_a_job_that_is_started_again_finds_that_the_plugin_is_gone(bench: Bench, restarts: int, killed: bool) -> None:
     task = bench.queue(restarts)
     bench.leave(task)
     for container in bench.engine.containers:
-        container.remove()
+        container.kill() if killed else container.remove()
 
     ended = bench.run(task, starts=1, node="n2")
     if restarts:
