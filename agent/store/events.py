@@ -16,7 +16,8 @@ from agent.events.parse import parse_line
 from agent.store.append import Appender, EventRow
 from agent.store.columns import from_json_or_none, from_us
 from agent.store.connect import Database
-from agent.store.line_blocks import EVERY_LINE_TYPES, KeptLine, damaged, unpack
+from agent.store.failures import damaged
+from agent.store.line_blocks import EVERY_LINE_TYPES, LINES, KeptLine, unpack
 from agent.store.line_filter import LineFilter, Lines
 from agent.store.line_tail import last_seq_of
 from agent.store.schema import line_blocks
@@ -232,7 +233,7 @@ def _stored(task_id: int, line: KeptLine, *, is_cut: bool = False) -> StoredEven
     try:
         return _event(task_id, line, is_cut=is_cut)
     except (KeyError, ValueError, OverflowError) as error:
-        raise damaged() from error
+        raise damaged(LINES) from error
 
 
 def _event(task_id: int, line: KeptLine, *, is_cut: bool) -> StoredEvent:

@@ -24,6 +24,14 @@ def taken_over(task_id: int) -> TakenOver:
     return TakenOver(f"Task {task_id} was taken over by another agent, which goes on with it.")
 
 
+def damaged(what: str) -> StorageFailed:
+    """For bytes in the database that none of ours can be. `what` begins a sentence: `Lines of a log`."""
+    return StorageFailed(
+        f"{what} cannot be read: the database is damaged, or was written by a newer version of this program. "
+        "Restore it from a backup."
+    )
+
+
 def describe_error(error: BaseException | None, name: str, waited_s: float) -> AgentError | None:
     """The failure to raise for a driver's error; None when it is a mistake of ours. `name` names the database."""
     if isinstance(error, sqlite3.Error):

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import msgspec
 import zstandard
 
-from agent.errors import StorageFailed
+from agent.store.failures import damaged
 
 MOST_LINES = 1024  # in a block: reading one line reads its block, about half a millisecond
 MOST_BYTES = 256 << 10  # characters of lines in a block that has more than one
@@ -28,6 +28,8 @@ SEALED_BYTES = MOST_BYTES // 2
 EVERY_LINE_TYPES = frozenset({"METRICS", "PROGRESS"})  # an ordinary training prints little else
 _MOST_TYPES = 500  # characters of the names of types beside a block, which an index holds
 ANY_TYPE = "*"  # instead of these names: look into the block
+
+LINES = "Lines of a log"  # as a failure calls them
 
 _VERSION = 1
 _FRAME = b"\x28\xb5\x2f\xfd"
@@ -218,10 +220,10 @@ def plain_bytes(data: bytes) -> bytes:
         return data
     try:
         if not 0 <= zstandard.frame_content_size(data) <= _LARGEST:
-            raise damaged()
+            raise damaged(LINES)
         return _decompressor().decompress(data)
     except zstandard.ZstdError as error:
-        raise damaged() from error
+        raise damaged(LINES) from error
 
 
 def columns_of(plain: bytes) -> LineColumns:
@@ -241,22 +243,15 @@ def columns_of(plain: bytes) -> LineColumns:
             packed.notes,
         )
     except (msgspec.MsgspecError, IndexError) as error:
-        raise damaged() from error
+        raise damaged(LINES) from error
     lengths = {len(column) for column in (columns.seqs, columns.times_us, columns.streams, columns.levels)}
     if packed.version != _VERSION or lengths | {len(columns.types)} != {count}:
-        raise damaged()
+        raise damaged(LINES)
     return columns
 
 
 def _steps(numbers: Sequence[int]) -> list[int]:
     return [later - earlier for earlier, later in pairwise(numbers)]
-
-
-def damaged() -> StorageFailed:
-    return StorageFailed(
-        "Lines of a log cannot be read: the database is damaged, or was written by a newer version of this program. "
-        "Restore it from a backup."
-    )
 
 
 def _compressor() -> zstandard.ZstdCompressor:

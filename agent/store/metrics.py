@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from agent.store.among import portions
 from agent.store.columns import key as stored_name
 from agent.store.connect import Database
-from agent.store.packed_numbers import damaged
+from agent.store.failures import damaged
+from agent.store.packed_numbers import POINTS
 from agent.store.point_packing import pack_ended, pack_portion
 from agent.store.points import floats, ints, with_none
 from agent.store.schema import point_blocks, series
@@ -123,7 +124,7 @@ class MetricSeries:
             least: float | None = connection.execute(first.order_by(columns.first_seq).limit(1)).scalar()
         epochs, times = floats(row.epochs for row in blocks), ints(row.times_us for row in blocks)
         if len(epochs) != len(times):
-            raise damaged()
+            raise damaged(POINTS)
         return [(epoch, time_us) for epoch, time_us in zip(epochs, times, strict=True) if epoch == epoch], least
 
     def points(
@@ -219,7 +220,7 @@ def _arrays(*blocks: Any) -> PointArrays:
         time_us=ints(block.times_us for block in blocks),
     )
     if not len(arrays.seq) == len(arrays.epoch) == len(arrays.value) == len(arrays.time_us):
-        raise damaged()
+        raise damaged(POINTS)
     return arrays
 
 

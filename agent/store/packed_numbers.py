@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
-from agent.errors import StorageFailed
+from agent.store.failures import damaged
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+POINTS = "Points of a chart"  # as a failure calls them
 
 _PLAIN, _DELTAS, _SINGLE, _DECIMAL, _DECIMAL_DELTAS = range(5)  # of 64-bit patterns; the last two with a digit each
 _PADDED = 0x80
@@ -63,11 +65,11 @@ def unpack_column(column: bytes) -> bytes:
     width = 4 if way == _SINGLE else 8
     try:
         if not 0 <= zstandard.frame_content_size(frame) <= _LARGEST or way > _DECIMAL_DELTAS:
-            raise damaged()
+            raise damaged(POINTS)
         planes = np.frombuffer(zstandard.ZstdDecompressor().decompress(frame), np.uint8)
         words = np.ascontiguousarray(planes.reshape(width, -1).T).view("<f4" if way == _SINGLE else "<i8")[:, 0]
     except (zstandard.ZstdError, ValueError) as error:
-        raise damaged() from error
+        raise damaged(POINTS) from error
     if way in (_DELTAS, _DECIMAL_DELTAS):
         words = np.cumsum(words, dtype=np.int64)
     return _numbers(words, way, digits).tobytes()
@@ -125,10 +127,3 @@ def _written(way: int, digits: int, numbers: array[int] | array[float]) -> bytes
     if (1 + len(frame)) % 8:
         return bytes([first]) + frame
     return bytes([first | _PADDED]) + frame + b"\0"
-
-
-def damaged() -> StorageFailed:
-    return StorageFailed(
-        "Points of a chart cannot be read: the database is damaged, or was written by a newer version of this "
-        "program. Restore it from a backup."
-    )
