@@ -96,12 +96,14 @@ def _is_of_the_connection(error: BaseException | None) -> bool:
     """Of an error without an SQLSTATE, which no server has said: the client has lost the server, or never found it.
 
     The driver has classes below these for some of them, as ConnectionTimeout. One that is no more than a DatabaseError
-    is an answer without a word, of a connection that was cut.
+    is an answer without a word, of a connection that was cut. An InternalError that no server has said is the driver's
+    own, about an answer that it did not expect: of a server that ended, which says so beside the answer.
     """
     names = [kind.__name__ for kind in type(error).__mro__]
-    return names[0] == "DatabaseError" or not {"OperationalError", "InterfaceError"}.isdisjoint(names)
+    return names[0] in _ODD_ANSWERS or not {"OperationalError", "InterfaceError"}.isdisjoint(names)
 
 
+_ODD_ANSWERS = frozenset({"DatabaseError", "InternalError"})
 # Lock not available, deadlock, serialization; a query that somebody or a limit of time cancelled.
 _BUSY = frozenset({"55P03", "40P01", "40001", "57014"})
 # The server ends, crashed, starts; has no connection left; ended a connection that was idle for its limit of time.

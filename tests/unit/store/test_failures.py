@@ -26,6 +26,12 @@ class DatabaseError(Exception):
     sqlstate: str | None = None
 
 
+class InternalError(DatabaseError):
+    def __init__(self, words: str, sqlstate: str | None = None) -> None:
+        super().__init__(words)
+        self.sqlstate = sqlstate
+
+
 class ProgrammingError(DatabaseError):
     def __init__(self, words: str, sqlstate: str | None = None) -> None:
         super().__init__(words)
@@ -54,6 +60,7 @@ def test_a_server_that_ends_starts_or_has_no_connection_left_is_away(state: str)
         "consuming input failed: server closed the connection unexpectedly",
         "the connection is closed",
         "the connection is lost",
+        "received 2 results from command 'BEGIN'",
         "failed to resolve host 'db': [Errno -2] Name or service not known",
         "connection timeout expired",
         "connection failed: FATAL:  the database system is starting up",
@@ -62,7 +69,7 @@ def test_a_server_that_ends_starts_or_has_no_connection_left_is_away(state: str)
         "",
     ],
 )
-@pytest.mark.parametrize("kind", [OperationalError, InterfaceError, ConnectionTimeout, DatabaseError])
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError, ConnectionTimeout, DatabaseError, InternalError])
 def test_a_connection_that_was_not_made_or_was_cut_is_an_absence(kind: type[Exception], words: str) -> None:
     assert type(meaning(kind(words))) is StoreAway
 
@@ -104,6 +111,6 @@ def test_a_mistake_of_ours_has_no_sentence() -> None:
 
 @pytest.mark.parametrize("state", ["58030", "58P01", "XX000", "XX001"])
 def test_a_fault_of_the_server_itself_is_told_and_no_mistake_of_ours(state: str) -> None:
-    said = meaning(OperationalError("could not read block 7", state))
+    said = meaning(InternalError("could not read block 7", state))
     assert type(said) is StorageFailed
     assert "could not read block 7" in str(said)
