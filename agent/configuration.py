@@ -28,7 +28,7 @@ ENVIRONMENT = "environment"
 MOST_BYTES = 1 << 20
 
 _SECRET = frozenset(  # may hold a password: never quoted
-    {"token", "store_url", "artifacts_url", "artifacts_endpoint", "notify"}
+    {"token", "store_url", "artifacts_url", "artifacts_endpoint", "notify", "registry"}
 )
 _LIST = "docs/reference/settings.md lists the settings."
 _POSITION = re.compile(r" \(at (?:(line \d+, column \d+)|end of document)\)$")

@@ -93,6 +93,19 @@ def _server(text: str) -> str:
     return text
 
 
+def image_prefix(text: str) -> str:
+    """The first part of images' names, `host:port/path` or a path. ValueError, which quotes no part of it, for another.
+
+    After the grammar of references in the distribution project of OCI.
+    """
+    if re.fullmatch(_PREFIX, text) is None:
+        raise ValueError(
+            "it cannot begin the name of an image; write host/path, host:port or a path, without https://, a user "
+            "or a slash at the end, with capitals in the host only"
+        )
+    return text
+
+
 def _folder(given: object) -> object:
     """A path as it was meant: with `~` made whole, from the root; None for an empty variable."""
     if not isinstance(given, (str, Path)):
@@ -134,11 +147,14 @@ def _matching(pattern: str, said: str) -> Callable[[str], str]:
     return check
 
 
+_PATH = r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
+_PREFIX = rf"({_PATH}|[A-Za-z0-9][-A-Za-z0-9.]*(:[0-9]{{1,5}})?|\[[0-9A-Fa-f:]+\](:[0-9]{{1,5}})?)(/{_PATH})*"
 _NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"  # of an object of Kubernetes
 ObjectName = Annotated[str, AfterValidator(_matching(_NAME, "name that Kubernetes knows; write a-z, 0-9, - and ."))]
 Cpus = Annotated[
     str, AfterValidator(_matching(r"[0-9]+(\.[0-9]+)?|[0-9]+m", "number of processors; write 4, 0.5 or 500m"))
 ]
+Prefix = Annotated[str, AfterValidator(image_prefix)]
 Resource = Annotated[
     str,
     AfterValidator(
@@ -197,7 +213,7 @@ class Settings(BaseSettings):
     engine: Literal["auto", "docker", "process", "apptainer", "pod"] = "auto"  # pod: set in pods, by who makes them
     gpus: str = "auto"  # auto, none, all, or ids: 0,2
     pull: Literal["missing", "always", "never"] = "missing"
-    registry: str = "local"  # first part of the names of images built from plugin folders
+    registry: Prefix = "local"  # first part of the names of images built from plugin folders
     push: Literal["auto", "always", "never"] = "auto"  # what is built; auto: to a registry, where the store is shared
     shm_size: Size = "1G"  # as the original agent gives
     hardened: bool = False  # every task runs in a hardened container, as with --hardened

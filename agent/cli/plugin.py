@@ -142,6 +142,13 @@ def build(
     from agent.engines.docker_build import build_plugin  # late: the engine's client is slow to import
 
     settings = load_settings()
+    if registry:
+        from agent.settings import image_prefix  # late: help does not need pydantic
+
+        try:
+            image_prefix(registry)
+        except ValueError as error:
+            raise BadInput(f"--registry: {error}") from None
     plugin = read_plugin_folder(folder)
     recipe = BuildRecipe(
         bases=pairs(base, "--base"),

@@ -90,6 +90,7 @@ SLIPS = [
     pytest.param(b'[agent]\nengine = "process"\n', "line 1, agent", "without tables", id="a table"),
     pytest.param(b'home = "/srv"\n', "line 1, home", "Set the variable AGENT_HOME", id="the home itself"),
     pytest.param(b'tasks_dir = "~nobody-here/x"\n', "line 1, tasks_dir", "does not know", id="a home of nobody"),
+    pytest.param(b'registry = "https://reg.example/team"\n', "line 1, registry", "without https://", id="a URL"),
     pytest.param(b'web_hosts = ["a", "b"]\n', "line 1, web_hosts", "valid string", id="a list"),
 ]
 
@@ -206,6 +207,8 @@ def test_a_variable_that_is_no_setting_is_named_with_the_nearest_one_and_stops_n
         ("AGENT_ARTIFACTS_URL", "simplecache::s3://key:xyzzy@bucket", "it is no URL"),
         ("AGENT_ARTIFACTS_ENDPOINT", "http://key:xyzzy@host:port", "it is no URL"),
         ("AGENT_ARTIFACTS_ENDPOINT", "http://host/?secret=xyzzy", "write https://host"),
+        ("AGENT_REGISTRY", "user:xyzzy@registry.example", "cannot begin the name of an image"),
+        ("AGENT_REGISTRY", "", "cannot begin the name of an image"),
         ("AGENT_HOME", "~nobody-here/x", "a user whom this machine does not know"),
     ],
 )
