@@ -55,8 +55,8 @@ fuzz: $(STAMP) ## random input for API, archives, images, annotations and log li
 endurance: $(STAMP) ## many lines, many tasks; memory, files and threads must not grow (LINES=10000000 TASKS=500)
 	$(PY) -m tests.chaos.endurance --lines $(or $(LINES),10000000) --tasks $(or $(TASKS),500)
 
-bench: setup ## ratios against peers and limits, with their spread
-	$(PY) -m benchmarks
+bench: setup ## ratios against peers and limits, with their spread; remakes docs/reference/figures.md
+	$(PY) -m benchmarks --figures
 
 cluster-slurm: ## start a Slurm cluster of two nodes on this machine, for tests (ARGS=stop ends it, ARGS=status shows it)
 	@scripts/cluster-slurm.sh $(or $(ARGS),start)

@@ -1,4 +1,8 @@
-"""Run the benchmarks and print a table of ratios. The exit code is 1 if a ratio is below the wanted value."""
+"""Run the benchmarks and print a table of ratios. The exit code is 1 if a ratio is below the wanted value.
+
+`--figures` also writes what was measured into docs/reference/figures.md. Without names all benchmarks run but
+`clusters`, which starts real clusters and takes as long as all others together.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,9 @@ import importlib
 import inspect
 import pkgutil
 import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
 from statistics import median
 
 from rich.console import Console
@@ -14,10 +21,15 @@ from rich.table import Table
 
 import benchmarks
 from benchmarks import Ratio
+from benchmarks._figures import Measured, remade
+
+FIGURES = Path(__file__).parents[1] / "docs" / "reference" / "figures.md"
+ONLY_BY_NAME = frozenset({"clusters"})
 
 COMMAND = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-COMMAND.add_argument("names", nargs="*", help="benchmarks to run; all of them if none is named")
+COMMAND.add_argument("names", nargs="*", help="benchmarks to run; all but clusters if none is named")
 COMMAND.add_argument("--rounds", type=int, default=5, help="how often each is measured (default 5)")
+COMMAND.add_argument("--figures", action="store_true", help="write the results into docs/reference/figures.md")
 COMMAND.add_argument("--tasks", type=int, help="how many tasks `clusters` places (default 1000)")
 
 
@@ -26,15 +38,20 @@ def main() -> int:
     known = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name[0] != "_")
     if unknown := sorted(set(options.names) - set(known)):
         COMMAND.error(f"no benchmark named {', '.join(unknown)}; there are: {', '.join(known)}")
-    ratios: list[Ratio] = []
-    for name in options.names or known:
+    measured: dict[str, Measured] = {}
+    for name in options.names or (name for name in known if name not in ONLY_BY_NAME):
         module = importlib.import_module(f"benchmarks.{name}")
-        if hasattr(module, "measure"):
-            takes_tasks = options.tasks is not None and "tasks" in inspect.signature(module.measure).parameters
-            more = {"tasks": options.tasks} if takes_tasks else {}
-            ratios += module.measure(options.rounds, **more)
-    Console(width=None if sys.stdout.isatty() else 160).print(table(ratios))
-    return 0 if all(ratio.good for ratio in ratios) else 1
+        takes_tasks = options.tasks is not None and "tasks" in inspect.signature(module.measure).parameters
+        more = {"tasks": options.tasks} if takes_tasks else {}
+        started = time.monotonic()
+        ratios = list(module.measure(options.rounds, **more))
+        measured[name] = Measured(ratios, datetime.now(UTC).date(), time.monotonic() - started)
+        print(f"{name}: {measured[name].took_s:.0f} s", file=sys.stderr)
+        if options.figures:  # at once, so that a later benchmark that fails costs nothing
+            FIGURES.write_text(remade(FIGURES.read_text(), {name: measured[name]}))
+    every = [ratio for one in measured.values() for ratio in one.ratios]
+    Console(width=None if sys.stdout.isatty() else 160).print(table(every))
+    return 0 if all(ratio.good for ratio in every) else 1
 
 
 def table(ratios: list[Ratio]) -> Table:
