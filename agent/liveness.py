@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SEEN_WITHIN = timedelta(minutes=1)  # an agent beats every five seconds; a busy store may cost it some beats
 FORGET_AFTER = timedelta(days=30)
 NO_NAMES: Mapping[str, str] = {}
+ORIGINAL = "original"  # what an original agent takes: the tasks of its name
 KUBERNETES = "kubernetes"  # whose nodes get images from registries only
 NOT_FOR_PODS = (
     "The image of plugin {} is in the artifacts, from where Kubernetes cannot pull it: set AGENT_REGISTRY to a "

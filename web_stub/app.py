@@ -22,7 +22,8 @@ from agent import version
 from agent.errors import AgentError, ArtifactsAway, Invalid, StoreBusy
 from agent.formats.json_errors import explain
 from agent.settings import Settings
-from web_stub import health, pages, public_api, rest
+from web_stub import agent_rpc, health, pages, public_api, rest
+from web_stub.agent_rpc.originals import Originals
 from web_stub.auth.middleware import AccessMiddleware, Hosts
 from web_stub.auth.tokens import Access, open_access
 from web_stub.budget import TooBusy, Turns
@@ -67,6 +68,7 @@ def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access
     statistics = StatisticsCache(store, cache / "statistics", workers)
     thumbnails = Thumbnails(artifacts, cache / "thumbnails", workers)
     app.state.turns = Turns()
+    app.state.originals = Originals(store)
     app.state.web = Web(
         store, artifacts, settings, access, hub, points, TaskCards(store), LogCounts(store), statistics, thumbnails
     )
@@ -86,6 +88,7 @@ def _routes() -> list[BaseRoute]:
     router = APIRouter(generate_unique_id_function=_operation_name)
     router.include_router(rest.router, prefix="/api")
     router.include_router(public_api.router, prefix=public_api.PREFIX, include_in_schema=False)
+    router.include_router(agent_rpc.router)
     router.include_router(pages.router)
     router.include_router(health.router)
     return router.routes

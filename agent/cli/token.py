@@ -17,13 +17,19 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="Whom or what it is for.")],
+    for_agent: Annotated[
+        bool, typer.Option("--for-agent", help="For an original agent: it takes the tasks of this name, and no more.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Make a token and show it, once: only its hash is kept. It opens everything the installation's own does."""
+    """Make a token and show it, once: only its hash is kept. It opens everything the installation's own does.
+
+    With --for-agent it opens the protocol of original agents, and nothing else.
+    """
     if not name.strip():
         raise BadInput("a token needs a name, so that you know later whose it is")
     with open_installation() as installation:
-        token, secret = installation.store.tokens.create(name)
+        token, secret = installation.store.tokens.create(name, is_agent=for_agent)
     if json:
         show.as_json({"id": token.id, "name": token.name, "token": secret, "created_at": token.created_at})
         return
@@ -39,8 +45,8 @@ def list_(json: Json = False) -> None:
     if json:
         show.as_json(found)
         return
-    rows = ((t.id, t.name, t.created_at, t.last_used_at, t.revoked_at) for t in found)
-    columns = ("ID", "NAME", "CREATED", "LAST USED", "REVOKED")
+    rows = ((t.id, t.name, "agent" if t.is_agent else "", t.created_at, t.last_used_at, t.revoked_at) for t in found)
+    columns = ("ID", "NAME", "FOR", "CREATED", "LAST USED", "REVOKED")
     show.table(columns, rows, empty="No tokens but the installation's own; make one with `agent token create NAME`.")
 
 

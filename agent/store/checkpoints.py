@@ -74,6 +74,27 @@ class Checkpoints:
             _changed(connection, id, {"state": CheckpointState.PUBLISHED.value, "model_id": model.id, "reason": None})
             return model
 
+    def adopt(self, id: int, model_id: int, *, agent_id: str | None = None) -> Checkpoint:  # noqa: A002
+        """Mark it published as a model that was uploaded by itself, which learns from which checkpoint it is.
+
+        Conflict when it is published as another; NotFound without such a checkpoint. With `agent_id`, TakenOver unless
+        the task is this agent's.
+        """
+        with self._db.writing() as connection:
+            _require_holder(connection, id, agent_id)
+            row = connection.execute(sa.select(checkpoints).where(checkpoints.c.id == id).with_for_update()).first()
+            if row is not None and row.state == CheckpointState.PUBLISHED.value and row.model_id != model_id:
+                raise Conflict(f"Checkpoint {id} is already published as model {row.model_id}.")
+            changed = {"state": CheckpointState.PUBLISHED.value, "model_id": model_id, "reason": None}
+            adopted = _changed(connection, id, changed)
+            of_model = {
+                "checkpoint_index": int64(adopted.index),
+                "is_best": adopted.is_best,
+                "optional": to_json_or_none(adopted.optional),
+            }
+            connection.execute(sa.update(models).where(models.c.id == model_id).values(of_model))
+            return adopted
+
     def fail(self, id: int, reason: str, *, agent_id: str | None = None) -> Checkpoint:  # noqa: A002
         """Record that it will not become a model state, and the reason. Conflict for a published checkpoint.
 

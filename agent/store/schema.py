@@ -448,6 +448,8 @@ tokens = Table(
     Column("created_us", Us, nullable=False),
     Column("last_used_us", Us),
     Column("revoked_us", Us),
+    Column("is_agent", Boolean, nullable=False, server_default=text("false")),  # of an original agent of that name
+    Column("task_id", BigInteger, index=True),  # opens what the agent of this task needs, until the task has ended
     sqlite_autoincrement=True,  # an id is never used twice, because sessions name it
 )
 

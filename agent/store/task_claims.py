@@ -98,12 +98,14 @@ class TaskClaims:
         needs: Collection[str] | None = None,
         study_id: int | None = None,
         but: Collection[int] = (),
+        only_own: bool = False,
     ) -> Task | None:
         """Take the oldest queued task that this agent may take, or `task_id` if it is queued; None without a task.
 
         With `engines` only a task that wants one of these, see `engines_wanted`; with `study_id` only one of its tasks;
-        with `needs` only a task that needs nothing, or one of these. None of the tasks in `but`. `node` is the agent's:
-        a plugin that another node has, and whose image no other can get, is left to that node.
+        with `needs` only a task that needs nothing, or one of these; with `only_own` any that names this agent.
+        None of the tasks in `but`. `node` is the agent's: a plugin that another node has, and whose image no other can
+        get, is left to that node.
 
         One short exclusive transaction: of any number of agents exactly one gets a task.
         """
@@ -113,7 +115,10 @@ class TaskClaims:
         else:
             oldest = oldest.where(_queued(agent_id), _of_study(study_id))
         wanted = self._engine_wanted(setting, node)
-        oldest = oldest.where(_fits(node, needs, wanted), tasks.c.id.not_in(but))
+        if only_own:  # whoever asked for this agent knows what it has
+            oldest = oldest.where(tasks.c.only_for == agent_name(agent_id))
+        else:
+            oldest = oldest.where(_fits(node, needs, wanted), tasks.c.id.not_in(but))
         if engines is not None:
             oldest = oldest.where(wanted.in_(engines))
         with self._db.reading() as connection:  # most searches find nothing: writers need not wait for them

@@ -1,4 +1,4 @@
-"""Tokens people made for programs and for each other. Only hashes are kept.
+"""Tokens people made for programs, for each other and for original agents; and keys of tasks. Only hashes are kept.
 
 A plain SHA-256 is enough: a slow hash protects words that a person chose, but these tokens are 256 random bits, which
 cannot be guessed with any hash. So a check costs one index lookup.
@@ -16,10 +16,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from agent.domain import FINAL
 from agent.errors import AgentError, Conflict, NotFound
 from agent.store.columns import clean, from_us, from_us_or_none, int64, key, now_us
 from agent.store.connect import Database
-from agent.store.schema import tokens
+from agent.store.schema import tasks, tokens
 
 PREFIX = "slt_"  # by which people and scanners for leaked secrets recognize a token
 LENGTH = len(PREFIX) + 43  # 32 bytes in base64
@@ -33,30 +34,54 @@ class Token:
     created_at: datetime
     last_used_at: datetime | None  # to the minute
     revoked_at: datetime | None
+    is_agent: bool = False  # of an original agent, whose name it has
+    task_id: int | None = None  # the key of this task, which its agent has
 
 
-_COLUMNS = (tokens.c.id, tokens.c.name, tokens.c.created_us, tokens.c.last_used_us, tokens.c.revoked_us)
+_COLUMNS = (
+    tokens.c.id,
+    tokens.c.name,
+    tokens.c.created_us,
+    tokens.c.last_used_us,
+    tokens.c.revoked_us,
+    tokens.c.is_agent,
+    tokens.c.task_id,
+)
+_LIVE = sa.select(tasks.c.id).where(tasks.c.status.not_in([status.value for status in FINAL]))
+_IS_GOOD = sa.and_(tokens.c.revoked_us.is_(None), sa.or_(tokens.c.task_id.is_(None), tokens.c.task_id.in_(_LIVE)))
 
 
 class Tokens:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def create(self, name: str) -> tuple[Token, str]:
+    def create(self, name: str, *, is_agent: bool = False) -> tuple[Token, str]:
         """Create a token and return its secret, which cannot be read later. Conflict if the name is in use."""
         secret = PREFIX + secrets.token_urlsafe(32)
         name = key(clean(name).strip())
         with self._db.writing() as connection:
-            taken = sa.select(tokens.c.id).where(tokens.c.name == name, tokens.c.revoked_us.is_(None))
+            of_name = sa.and_(tokens.c.name == name, tokens.c.task_id.is_(None))
+            taken = sa.select(tokens.c.id).where(of_name, tokens.c.revoked_us.is_(None))
             if (other := connection.execute(taken).scalar()) is not None:
                 raise Conflict(f"Token {other} has the name {name!r} already. Revoke it first, or choose another name.")
-            made = sa.insert(tokens).values(name=name, sha256=_hash(secret), created_us=now_us()).returning(*_COLUMNS)
+            said = {"name": name, "sha256": _hash(secret), "created_us": now_us(), "is_agent": is_agent}
+            made = sa.insert(tokens).values(said).returning(*_COLUMNS)
             return _token(connection.execute(made).one()), secret
 
+    def create_for_task(self, task_id: int) -> str:
+        """The secret of a new key of a task, in place of an earlier one. It is good until the task has ended."""
+        secret = PREFIX + secrets.token_urlsafe(32)
+        said = {"name": f"task {task_id}", "sha256": _hash(secret), "created_us": now_us(), "task_id": task_id}
+        with self._db.writing() as connection:
+            connection.execute(sa.delete(tokens).where(tokens.c.task_id == task_id))
+            connection.execute(sa.insert(tokens).values(said))
+        return secret
+
     def list(self) -> list[Token]:
-        """Oldest first, revoked ones too."""
+        """Oldest first, revoked ones too; without keys of tasks."""
+        found = sa.select(*_COLUMNS).where(tokens.c.task_id.is_(None)).order_by(tokens.c.id)
         with self._db.reading() as connection:
-            return [_token(row) for row in connection.execute(sa.select(*_COLUMNS).order_by(tokens.c.id))]
+            return [_token(row) for row in connection.execute(found)]
 
     def revoke(self, id: int) -> Token:  # noqa: A002
         """Make the token useless from now on. Idempotent; NotFound for an id that was never given."""
@@ -80,7 +105,7 @@ class Tokens:
         if len(secret) != LENGTH or not secret.startswith(PREFIX):
             return None
         wanted = _hash(secret)
-        found = sa.select(*_COLUMNS, tokens.c.sha256).where(tokens.c.sha256 == wanted, tokens.c.revoked_us.is_(None))
+        found = sa.select(*_COLUMNS, tokens.c.sha256).where(tokens.c.sha256 == wanted, _IS_GOOD)
         with self._db.reading() as connection:
             row = connection.execute(found).first()
         # The index was asked for a hash, whose bytes tell nothing of the secret; equality is settled in constant time.
@@ -92,8 +117,8 @@ class Tokens:
         return _token(row[:-1])
 
     def is_valid(self, id: int) -> bool:  # noqa: A002
-        """Whether this token exists and was not revoked."""
-        found = sa.select(tokens.c.id).where(tokens.c.id == int64(id), tokens.c.revoked_us.is_(None))
+        """Whether this token exists and is good still."""
+        found = sa.select(tokens.c.id).where(tokens.c.id == int64(id), _IS_GOOD)
         with self._db.reading() as connection:
             return connection.execute(found).first() is not None
 
@@ -107,5 +132,6 @@ def _hash(secret: str) -> str:
 
 
 def _token(row: Any) -> Token:
-    id_, name, created_us, last_used_us, revoked_us = row
-    return Token(id_, name, from_us(created_us), from_us_or_none(last_used_us), from_us_or_none(revoked_us))
+    id_, name, created_us, last_used_us, revoked_us, is_agent, task_id = row
+    used, revoked = from_us_or_none(last_used_us), from_us_or_none(revoked_us)
+    return Token(id_, name, from_us(created_us), used, revoked, is_agent, task_id)

@@ -24,6 +24,7 @@ from web_stub.auth.addresses import is_foreign, relative
 from web_stub.auth.cookie import read_cookie
 from web_stub.auth.exposure import is_loopback
 from web_stub.auth.peer import holder_of
+from web_stub.auth.rights import AGENT_PATH
 from web_stub.auth.tokens import INSTALLATION, Access, TooManyGuesses
 from web_stub.json_response import error_response
 
@@ -129,6 +130,8 @@ class AccessMiddleware:
             return refusal
         if path.startswith("/assets/") or (path in _PROBES and method in _SAFE_METHODS):  # probes wait for nothing
             return None
+        if path.startswith(AGENT_PATH):
+            return await self._agent_refusal(scope, headers)
         cookie = await self._session(scope, headers)
         scope["session_cookie"] = cookie
         if path.startswith(_API) or path in _API_ITSELF:
@@ -159,14 +162,22 @@ class AccessMiddleware:
         wanted = scope["path"] + (f"?{query}" if query else "")
         return RedirectResponse(f"/login?next={quote(wanted, safe='/')}", status_code=303)
 
+    async def _agent_refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        given = headers.get("x-token", "")
+        token = await self.access.agent(given, scope["path"]) if len(given) <= SECRET_LENGTH else None
+        if token is None:
+            return _unauthorized("this needs the token of an original agent; make one: agent token create --for-agent")
+        scope["token_id"], scope["session_cookie"], scope["agent_token"] = token.id, None, token
+        return None
+
     async def _api_refusal(self, scope: Scope, headers: Headers, cookie: str | None) -> Response | None:
         given = headers.get("x-api-key") or _bearer(headers.get("authorization", ""))
         if given:
             token_id = None
             if len(given) <= SECRET_LENGTH:
-                token_id = await self.access.admit(given, address_of(scope))
+                token_id = await self.access.admit(given, address_of(scope), scope["path"])
             if token_id is None:
-                return _unauthorized("the token is not one of this server, or was revoked")
+                return _unauthorized("the token is not one of this server, was revoked, or does not open this address")
             scope["token_id"], scope["session_cookie"] = token_id, None
             return None
         if cookie is not None and not scope["path"].startswith("/public/"):

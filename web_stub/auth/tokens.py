@@ -24,11 +24,12 @@ from agent.errors import BadInput, StorageFailed
 from agent.fs.atomic import write_atomically
 from agent.fs.durable import make_folder
 from agent.settings import Settings
+from web_stub.auth.rights import opens
 from web_stub.auth.sessions import Sessions
 from web_stub.auth.throttle import EVERY_S, LINE, Throttle
 
 if TYPE_CHECKING:
-    from agent.store.tokens import Tokens
+    from agent.store.tokens import Token, Tokens
 
 LOGIN_LINK_S = 3600.0  # a login link that was not used ends by itself
 INSTALLATION = 0  # the id of the installation's own token; ids of tokens in the store begin at 1
@@ -97,12 +98,15 @@ class Access:
 
     # ------------------------------------------------------------ tokens
 
-    async def admit(self, given: str, address: str) -> int | None:
-        """The id of the token; None for a wrong token. A guess waits for its turn. Raises TooManyGuesses."""
+    async def admit(self, given: str, address: str, path: str = "/") -> int | None:
+        """The id of the token; None for one that is wrong, or does not open the path.
+
+        A guess waits for its turn. Raises TooManyGuesses.
+        """
         if self._tokens is not None:
             found = await run_in_threadpool(self._tokens.find, given)
             if found is not None:
-                return found.id
+                return found.id if opens(found, path) else None
         fingerprint = hashlib.sha256(self._key + given.encode(errors="surrogateescape")).digest()
         if fingerprint in self._refused:
             return None
@@ -120,6 +124,11 @@ class Access:
             self._throttle.return_turn(address)
             self._welcome[fingerprint_here] = True
         return INSTALLATION
+
+    async def agent(self, given: str, path: str) -> Token | None:
+        """The token of an original agent; None for any other. No guess waits: a token is made here, and at random."""
+        found = await run_in_threadpool(self._tokens.find, given) if self._tokens is not None else None
+        return found if found is not None and opens(found, path) else None
 
     async def is_valid(self, token_id: int) -> bool:
         """Whether that token has not been revoked."""

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from agent.errors import NotFound
-from agent.liveness import is_alive
+from agent.liveness import ORIGINAL, is_alive
 from agent.store import AgentRow
 from web_stub.budget import BudgetRoute
 from web_stub.context import Web, WebDep
@@ -44,10 +44,10 @@ def agent_view(agent: AgentRow) -> View:
 
 
 def agents(web: Web) -> list[View]:
-    """The agents that take tasks from the queue, by name; of several processes of a name the newest counts."""
+    """Agents that take tasks from the queue, and original ones, by name; of several with a name the newest counts."""
     newest: dict[str, AgentRow] = {}
     for agent in web.store.agents.list():
-        if agent.info.get("takes", "queue") == "queue":
+        if agent.info.get("takes", "queue") in ("queue", ORIGINAL):
             newest.setdefault(agent.name, agent)
     return [agent_view(agent) for agent in newest.values()]
 

@@ -1,0 +1,264 @@
+"""Original agents as workers of this installation: their beats, their tasks, their log lines as events of tasks.
+
+An original agent has a token with its name (`agent token create NAME --for-agent`). It takes the tasks that are queued
+for that name, and no others. What it logs of a task is kept with numbers, as our own agent does; what a line says
+(`log_lines.py`) is recorded after the line. Every call may be repeated: the agent repeats each of which it lost the
+answer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cachetools import LRUCache
+
+from agent.domain import CheckpointState, Task, TaskStatus
+from agent.errors import AgentError, Conflict, NotFound, TakenOver
+from agent.events.model import Stream
+from agent.liveness import ORIGINAL
+from agent.store import EventRow
+from web_stub.agent_rpc.log_lines import (
+    Closed,
+    Ended,
+    Fact,
+    Gone,
+    LogLine,
+    Result,
+    Saved,
+    Spawned,
+    Started,
+    StepDone,
+    Transcript,
+    fact_of,
+    is_repeated,
+    read_log_line,
+)
+
+if TYPE_CHECKING:
+    from agent.store import Store
+    from agent.store.tokens import Token
+
+log = logging.getLogger("web")
+
+BEAT_S = 5.0  # an agent pings every two seconds
+INFO_BYTES = 64 << 10  # of what an agent says of itself
+_REMEMBERED = 1024  # tasks whose transcript goes on without a look into their log
+_RUNS = frozenset({TaskStatus.STARTED, TaskStatus.DEPLOYED, TaskStatus.TERMINATING})
+
+
+class Originals:
+    """All original agents of a web. Its calls block on the store; threads may share it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()  # one log call at a time: lines of a task come from two processes of the agent
+        self._transcripts: LRUCache[int, Transcript] = LRUCache(_REMEMBERED)
+        self._beats: dict[str, float] = {}
+        self._infos: dict[str, dict[str, Any]] = {}
+
+    # ---------------------------------------------------------------- the agent itself
+
+    def connected(self, token: Token, info: str) -> None:
+        """The agent has just started, so nothing of it runs: its tasks that did have ended with it."""
+        said = _object(info)
+        self._infos[agent_id(token)] = {
+            "version": str(said.get("agent_version") or "")[:100],
+            "image": str(said.get("agent_image") or "")[:1000],
+        }
+        self._store.nodes.put(node_id(token), token.name)
+        self._beats.pop(agent_id(token), None)
+        self.ping(token)
+        for task in self._store.tasks.held_by(agent_id(token)):
+            if task.status in _RUNS:
+                self._end(task, Gone(is_stop=False))
+
+    def ping(self, token: Token) -> None:
+        """The agent is alive. Written down every few seconds."""
+        id_ = agent_id(token)
+        if time.monotonic() - self._beats.get(id_, -BEAT_S) < BEAT_S:
+            return
+        info = {"takes": ORIGINAL, "node": node_id(token), "engine": "docker", **self._infos.get(id_, {})}
+        self._store.agents.beat(id_, token.name, info)
+        self._beats[id_] = time.monotonic()
+
+    # ---------------------------------------------------------------- tasks to the agent
+
+    def next_task(self, token: Token, sent: Collection[int]) -> tuple[int, str] | None:
+        """The id and the message of a task for the agent; None when there is none but those `sent` in this stream.
+
+        A task that was claimed and has not begun is sent again in a new stream: the message may have been lost. The
+        agent leaves out what it has.
+        """
+        id_ = agent_id(token)
+        for task in self._store.tasks.held_by(id_):
+            if task.status is TaskStatus.CONSUMED and task.id not in sent:
+                return task.id, self._message(task)
+        claimed = self._store.tasks.claim(id_, node=node_id(token), only_own=True)
+        return None if claimed is None else (claimed.id, self._message(claimed))
+
+    def stops(self, token: Token) -> list[int]:
+        """The tasks of the agent that are to be stopped."""
+        held = self._store.tasks.held_by(agent_id(token))
+        return [task.id for task in held if task.status is TaskStatus.TERMINATING]
+
+    def _message(self, task: Task) -> str:
+        """A task as the original server tells its agent (docs/contract/task.md 1), with a key of its own."""
+        store = self._store
+        plugin, project, model = (
+            store.plugins.get(task.plugin_id),
+            store.projects.get(task.project_id),
+            store.models.get(task.model_id),
+        )
+        return json.dumps(
+            {
+                "task_id": task.id,
+                "task_type": task.type.value,
+                "docker_image": plugin.pushed or plugin.reference,
+                "config": task.config,
+                "projects": [{"id": project.id, "title": project.name}],
+                "models": [{"id": model.id, "title": model.name, "hash": model.upload_hash or model.sha256}],
+                "new_title": task.name,
+                "user_api_key": store.tokens.create_for_task(task.id),
+                "last_complete_step": None,
+            }
+        )
+
+    # ---------------------------------------------------------------- lines from the agent
+
+    def take_log(self, token: Token, texts: Sequence[str]) -> None:
+        """Keep the lines that are about tasks of this agent, and record what they say. Raises what the store raises."""
+        by_task: dict[int, list[LogLine]] = {}
+        for text in texts:
+            if (line := read_log_line(text)) is not None:
+                by_task.setdefault(line.task_id, []).append(line)
+        with self._lock:
+            for task_id, lines in by_task.items():
+                try:
+                    self._take(token, task_id, lines)
+                except (NotFound, TakenOver) as error:  # nothing that the agent repeats would help
+                    log.warning("original agent %s: lines of task %s were not kept: %s", token.name, task_id, error)
+
+    def _take(self, token: Token, task_id: int, lines: Sequence[LogLine]) -> None:
+        id_, events = agent_id(token), self._store.events
+        task = self._store.tasks.get(task_id)
+        if task.agent_id != id_:
+            raise TakenOver(f"task {task_id} is not this agent's")
+        last = events.last_seq(task_id)
+        kept = events.after(task_id, last - len(lines), limit=len(lines))
+        if is_repeated(kept, lines):  # what they say may not have been recorded: this web may have died between
+            facts = [(event.seq, fact_of(line, event)) for line, event in zip(lines, kept, strict=True)]
+        else:
+            facts = self._keep(task, lines, last)
+        for seq, fact in facts:
+            if fact is not None:
+                self._record(id_, task_id, seq, fact)
+
+    def _keep(self, task: Task, lines: Sequence[LogLine], last: int) -> list[tuple[int, Fact | None]]:
+        """Commit the lines behind event `last`; their numbers, and what they say."""
+        transcript, now_us = self._transcript(task), time.time_ns() // 1000
+        read = [transcript.read(line, now_us) for line in lines]
+        rows = [EventRow(last + number, event) for number, (event, _) in enumerate(read, 1)]
+        printed = sum(1 for event, _ in read if event.stream is not Stream.AGENT)
+        try:
+            self._store.events.append(task.id, rows, lines_read=task.lines_read + printed, agent_id=task.agent_id)
+        except BaseException:
+            self._transcripts.pop(task.id, None)  # the same lines come again
+            raise
+        return [(row.seq, fact) for row, (_, fact) in zip(rows, read, strict=True)]
+
+    def _transcript(self, task: Task) -> Transcript:
+        known: Transcript | None = self._transcripts.get(task.id)
+        if known is None:
+            known = self._transcripts[task.id] = Transcript()
+            for event in self._store.events.each(task.id):
+                if event.stream is Stream.AGENT:
+                    known.follow(event.message, str((event.fields or {}).get("step")))
+        return known
+
+    def _record(self, id_: str, task_id: int, seq: int, fact: Fact) -> None:
+        tasks, task = self._store.tasks, self._store.tasks.get(task_id)
+        if task.status.is_final:
+            return
+        match fact:
+            case Started():
+                with suppress(Conflict):  # it is to be stopped
+                    tasks.become(task_id, TaskStatus.STARTED, agent_id=id_)
+                if task.engine is None:
+                    tasks.launching(task_id, engine="docker", spec={}, image_digest=None, agent_id=id_)
+            case Spawned(container_id):
+                tasks.launched(task_id, container_id=container_id, agent_id=id_)
+            case StepDone(step):
+                tasks.set_step(task_id, step, agent_id=id_)
+            case Saved(reported):
+                self._store.checkpoints.add(task_id, seq, reported, agent_id=id_)
+            case Result(project_id):
+                self._adopt_result(task, project_id)
+            case Ended(reason=reason, message=message, exit_code=exit_code):
+                tasks.decide(task_id, reason=reason, message=message, exit_code=exit_code, agent_id=id_)
+            case Gone() | Closed():
+                self._end(task, fact)
+
+    def _adopt_result(self, task: Task, project_id: int) -> None:
+        """A project that this task can have made: it is younger."""
+        with suppress(NotFound):
+            project = self._store.projects.get(project_id)
+            if project.created_at >= (task.started_at or datetime.max.replace(tzinfo=UTC)):
+                self._store.tasks.set_result_project(task.id, project_id, agent_id=task.agent_id)
+
+    def _end(self, task: Task, fact: Gone | Closed) -> None:
+        """Make the end that was decided final; a task that is gone without one was lost with its container."""
+        reason, message, exit_code = task.reason, task.message, task.exit_code
+        if reason is None:
+            if isinstance(fact, Closed):
+                return
+            is_stop = fact.is_stop or task.status is TaskStatus.TERMINATING
+            reason = "stopped_by_user" if is_stop else "container_lost"
+            message = None if is_stop else "the original agent ended without a word about the end of the task"
+        self._settle_checkpoints(task)
+        status = _STATUS_OF.get(reason, TaskStatus.ERROR)
+        self._store.tasks.become(
+            task.id, status, reason=reason, message=message, exit_code=exit_code, agent_id=task.agent_id
+        )
+
+    def _settle_checkpoints(self, task: Task) -> None:
+        """Checkpoints whose model was uploaded are published; the original agent uploads the last one only."""
+        store = self._store
+        waiting = {one.seq: one for one in store.checkpoints.list(task.id) if one.state is CheckpointState.SNAPSHOT}
+        for event in store.events.each(task.id, event_type="CHECKPOINT") if waiting else ():
+            if (checkpoint := waiting.get(event.seq)) is None:
+                continue
+            model = None
+            with suppress(AgentError):
+                model = store.models.reserved(str((event.fields or {}).get("model_hash")))
+            if model is not None and model.sha256 and model.provenance.task_id == task.id:
+                store.checkpoints.adopt(checkpoint.id, model.id, agent_id=task.agent_id)
+            else:
+                store.checkpoints.fail(checkpoint.id, "not_uploaded", agent_id=task.agent_id)
+
+
+_STATUS_OF = {"finished": TaskStatus.FINISHED, "stopped_by_user": TaskStatus.STOPPED}
+
+
+def agent_id(token: Token) -> str:
+    """The id of an original agent; `agent_name` of it is the token's name."""
+    return f"{token.name}:original:{token.id}"
+
+
+def node_id(token: Token) -> str:
+    return f"original-{token.id}"
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A JSON object from the agent; empty for anything else."""
+    try:
+        said = json.loads(text[:INFO_BYTES]) if text else {}
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}

@@ -1,0 +1,148 @@
+"""POST /agent/<Method>: calls and endless streams of original agents. The middleware has checked the agent's token."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from fastapi import APIRouter, Request
+from google.protobuf.message import DecodeError, Message
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from agent.errors import AgentError, BadInput, NotFound, StorageFailed
+from web_stub.agent_rpc import worker_api_pb2 as api
+from web_stub.agent_rpc.frames import KEEP_ALIVE, KEEP_ALIVE_S, frame
+from web_stub.agent_rpc.originals import Originals
+from web_stub.context import Web, WebDep
+
+if TYPE_CHECKING:
+    from agent.store.tokens import Token
+
+router = APIRouter(prefix="/agent", include_in_schema=False)
+MEDIA_TYPE = "application/octet-stream"
+M = TypeVar("M", bound=Message)
+# Of the declared service, what no task of this installation needs.
+_OTHERS = """
+    GetImportStructure GetImportFiles GetDatasetImages GetImagesInfo DownloadImages
+    GetGeneralEventsStream GetGeneralEventData SendGeneralEventData
+"""
+_NOT_HERE = frozenset(_OTHERS.split())
+
+
+def _originals(request: Request) -> Originals:
+    originals: Originals = request.app.state.originals
+    return originals
+
+
+def _token(request: Request) -> Token:
+    token: Token = request.scope["agent_token"]
+    return token
+
+
+async def _read(request: Request, kind: type[M]) -> M:
+    """The message in the body. BadInput for bytes that are none."""
+    try:
+        return kind.FromString(await request.body())
+    except DecodeError:
+        raise BadInput(f"the body is no {kind.DESCRIPTOR.name} message of the agent's protocol") from None
+
+
+def _reply(message: Message) -> Response:
+    return Response(message.SerializeToString(), media_type=MEDIA_TYPE)
+
+
+@router.post("/AgentConnected")
+async def agent_connected(request: Request) -> Response:
+    said = await _read(request, api.AgentInfo)
+    await run_in_threadpool(_originals(request).connected, _token(request), said.info)
+    return _reply(api.ServerInfo(info="{}"))
+
+
+@router.post("/AgentPing")
+async def agent_ping(request: Request) -> Response:
+    await run_in_threadpool(_originals(request).ping, _token(request))
+    return _reply(api.Empty())
+
+
+@router.post("/Log")
+async def log(web: WebDep, request: Request) -> Response:
+    lines = await _read(request, api.LogLines)
+    await run_in_threadpool(_originals(request).take_log, _token(request), list(lines.data))
+    web.hub.touch()
+    return _reply(api.Empty())
+
+
+@router.post("/UpdateTelemetry")
+async def update_telemetry(request: Request) -> Response:
+    """What a machine looks like in the agent's own words; nothing here shows it."""
+    await _read(request, api.AgentInfo)
+    return _reply(api.Empty())
+
+
+@router.post("/GetNewTask")
+async def get_new_task(web: WebDep, request: Request) -> StreamingResponse:
+    originals, token = _originals(request), _token(request)
+    sent: set[int] = set()
+
+    def news() -> list[Message]:
+        found = originals.next_task(token, sent)
+        if found is None:
+            return []
+        sent.add(found[0])
+        return [api.Task(data=found[1])]
+
+    return _stream(web, news)
+
+
+@router.post("/GetStopTask")
+async def get_stop_task(web: WebDep, request: Request) -> StreamingResponse:
+    originals, token = _originals(request), _token(request)
+    sent: set[int] = set()
+
+    def news() -> list[Message]:
+        wanted = [task_id for task_id in originals.stops(token) if task_id not in sent]
+        sent.update(wanted)
+        return [api.Id(id=task_id) for task_id in wanted]
+
+    return _stream(web, news)
+
+
+@router.post("/GetTelemetryTask")
+async def get_telemetry_task(web: WebDep) -> StreamingResponse:
+    """Nobody asks for telemetry; the stream stays open, because the agent ends with it."""
+    return _stream(web, list)
+
+
+@router.post("/{method}")
+async def not_here(method: str) -> Response:
+    if method in _NOT_HERE:
+        raise _NotOffered(f"{method}: this local instance does not have this method of the agent's protocol")
+    raise NotFound(f"{method[:100]}: there is no such method of the agent's protocol")
+
+
+class _NotOffered(AgentError):
+    http_status = 501
+    reason = "not_offered"
+
+
+def _stream(web: Web, news: Callable[[], list[Message]]) -> StreamingResponse:
+    """Messages as there are some, and a sign of life between them, until the client or this server ends."""
+
+    async def frames() -> AsyncIterator[bytes]:
+        web.hub.start()
+        yield KEEP_ALIVE
+        while not web.hub.is_closed():
+            seen = web.hub.generation
+            try:
+                messages = await run_in_threadpool(news)
+            except StorageFailed:  # away or busy: asked again
+                messages = []
+                await asyncio.sleep(1.0)
+            for message in messages:
+                yield frame(message)
+            if not messages and not await web.hub.wait(seen, KEEP_ALIVE_S):
+                yield KEEP_ALIVE
+
+    return StreamingResponse(frames(), media_type=MEDIA_TYPE)
