@@ -347,6 +347,7 @@ class Task:
     notes: str = ""  # Markdown
     node: str | None = None  # the id of the node whose agent has it; None: nobody has, or an agent of an older release
     attempt: int = 1  # a task whose node was lost may be run again
+    only_for: str | None = None  # the name of the agent that must run it; None: any
 
 
 @dataclass(frozen=True, slots=True)

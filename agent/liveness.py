@@ -128,6 +128,15 @@ def why_waiting(agents: Sequence[AgentRow], task: Task, plugin: Plugin, names: M
     An agent says what is wrong with its machine in `info["waiting"]`, by engine; "storage" concerns every task. `names`
     are those of nodes, by id.
     """
+    if (name := task.only_for) is None:
+        return _why_waiting(agents, task, plugin, names)
+    named = [agent for agent in agents if name in (agent.name, agent.info.get("cluster"))]
+    if not named:
+        return f"Agent {name}, for which the task was queued, does not run."
+    return "" if _takes(named[0]) == ORIGINAL else _why_waiting(named, task, plugin, names)
+
+
+def _why_waiting(agents: Sequence[AgentRow], task: Task, plugin: Plugin, names: Mapping[str, str]) -> str:
     takers = [a for a in agents if _takes(a) == "queue" or a.info.get("task") == task.id]
     if not takers:
         return "No agent takes tasks from the queue; start one with `agent up`."

@@ -87,7 +87,7 @@ def made_plugin(**fields: Any) -> Plugin:
 def test_a_queued_task_waits_for_a_node_that_has_what_it_needs(options, node, agents, expected):
     rows = [AgentRow(f"a:{i}:x", "a", info, datetime.now(UTC)) for i, info in enumerate(agents)]
     task: Any = SimpleNamespace(
-        id=7, options=SimpleNamespace(**{"engine": "auto", "gpus": "auto", "on": {}, **options})
+        id=7, only_for=None, options=SimpleNamespace(**{"engine": "auto", "gpus": "auto", "on": {}, **options})
     )
     assert why_waiting(rows, task, made_plugin(node=node), {"there": "lab2"}) == expected
 
@@ -97,7 +97,24 @@ def agents(*infos: dict[str, Any]) -> list[AgentRow]:
 
 
 def task_on(engine: str = "auto") -> Any:
-    return SimpleNamespace(id=7, options=SimpleNamespace(engine=engine, gpus="auto", on={}))
+    return SimpleNamespace(id=7, only_for=None, options=SimpleNamespace(engine=engine, gpus="auto", on={}))
+
+
+@pytest.mark.parametrize(
+    ("only_for", "info", "expected"),
+    [
+        ("b", HERE, "Agent b, for which the task was queued, does not run."),
+        ("a", HERE, ""),
+        ("a", {**HERE, "takes": "original"}, ""),
+        ("a", {**HERE, "takes": "one"}, "No agent takes tasks from the queue; start one with `agent up`."),
+        ("a", {**HERE, **NO_SPACE}, "the disk is full"),
+        ("slurm", {**HERE, "takes": "cluster", "cluster": "slurm"}, ""),
+    ],
+)
+def test_a_task_for_one_agent_waits_for_that_agent(only_for, info, expected):
+    task = task_on()
+    task.only_for = only_for
+    assert why_waiting(agents(info), task, made_plugin()) == expected
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ _GONE = "Task container finished with status: "  # then the container is gone, a
 _END = "TASK_END"
 _LOGGED = "WAIT_FOR_TASK_LOG"  # the agent's last line of a task
 _OWN = frozenset({"MODEL_SAVED", "NEW_MODEL_ID", "STEP_DONE", "TASK_REMOVED", "TASK_MISSED", _LOGGED})
+TURNS = (_SPAWNED, _GONE, "STEP_DONE")  # lines of the agent's own after which others are read in another way
 _ENDS = {
     "TASK_FINISHED": TaskStatus.FINISHED,
     "TASK_CRASHED": TaskStatus.ERROR,

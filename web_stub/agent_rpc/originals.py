@@ -25,6 +25,7 @@ from agent.events.model import Stream
 from agent.liveness import ORIGINAL
 from agent.store import EventRow
 from web_stub.agent_rpc.log_lines import (
+    TURNS,
     Closed,
     Ended,
     Fact,
@@ -84,7 +85,10 @@ class Originals:
         id_ = agent_id(token)
         if time.monotonic() - self._beats.get(id_, -BEAT_S) < BEAT_S:
             return
-        info = {"takes": ORIGINAL, "node": node_id(token), "engine": "docker", **self._infos.get(id_, {})}
+        if id_ not in self._infos:  # this web has started since the agent connected
+            known = (agent.info for agent in self._store.agents.list() if agent.id == id_)
+            self._infos[id_] = dict(next(known, {}))
+        info = {**self._infos[id_], "takes": ORIGINAL, "node": node_id(token), "engine": "docker"}
         self._store.agents.beat(id_, token.name, info)
         self._beats[id_] = time.monotonic()
 
@@ -177,7 +181,8 @@ class Originals:
         known: Transcript | None = self._transcripts.get(task.id)
         if known is None:
             known = self._transcripts[task.id] = Transcript()
-            for event in self._store.events.each(task.id):
+            found = (event for text in TURNS for event in self._store.events.each(task.id, text=text))
+            for event in sorted(found, key=lambda event: event.seq):
                 if event.stream is Stream.AGENT:
                     known.follow(event.message, str((event.fields or {}).get("step")))
         return known

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/agent", include_in_schema=False)
 MEDIA_TYPE = "application/octet-stream"
+MOST_LINES = 10_000  # of a call; the agent sends a hundred
 M = TypeVar("M", bound=Message)
 # Of the declared service, what no task of this installation needs.
 _OTHERS = """
@@ -69,6 +70,8 @@ async def agent_ping(request: Request) -> Response:
 @router.post("/Log")
 async def log(web: WebDep, request: Request) -> Response:
     lines = await _read(request, api.LogLines)
+    if len(lines.data) > MOST_LINES:
+        raise BadInput(f"a call of Log has at most {MOST_LINES:,} lines; this one has {len(lines.data):,}")
     await run_in_threadpool(_originals(request).take_log, _token(request), list(lines.data))
     web.hub.touch()
     return _reply(api.Empty())

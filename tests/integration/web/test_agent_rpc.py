@@ -317,6 +317,8 @@ def test_bad_messages_are_said_and_nothing_is_kept(agent: OriginalAgent, store: 
         assert "message of the agent's protocol" in answer.json()["error"]
     for info in ("", "[]", "{", '{"agent_version": ' + "[" * 9000, '{"agent_version": {"a": 1}}'):
         agent.call("AgentConnected", api.AgentInfo(info=info))
+    flood = api.LogLines(data=[""] * 10_001)
+    assert "at most 10,000 lines" in agent.post("Log", flood.SerializeToString()).json()["error"]
     assert agent.post("GetImportStructure").status_code == 501
     assert agent.post("Dance").status_code == 404
     assert agent.http.get("/agent/AgentPing").status_code == 405
