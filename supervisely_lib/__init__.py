@@ -105,6 +105,11 @@ _NAMES = {
     "ClassificationMetrics": "metric.classification_metrics:ClassificationMetrics",
     "MAPMetric": "metric.map_metric:MAPMetric",
     "MetricProjectsApplier": "metric.projects_applier:MetricProjectsApplier",
+    # deployed models
+    "AgentAPI": "worker_api.agent_api:AgentAPI",
+    "ChunkSplitter": "worker_api.chunking:ChunkSplitter",
+    "ChunkedFileReader": "worker_api.chunking:ChunkedFileReader",
+    "ChunkedFileWriter": "worker_api.chunking:ChunkedFileWriter",
     # small helpers that plugins use
     "COMMUNITY": "_utils:COMMUNITY",
     "ENTERPRISE": "_utils:ENTERPRISE",
@@ -229,3 +234,7 @@ if TYPE_CHECKING:  # the same names as in the table, for type checkers
     from supervisely_lib.task.progress import report_metrics_training as report_metrics_training
     from supervisely_lib.task.progress import report_metrics_validation as report_metrics_validation
     from supervisely_lib.tiny_timer import TinyTimer as TinyTimer
+    from supervisely_lib.worker_api.agent_api import AgentAPI as AgentAPI
+    from supervisely_lib.worker_api.chunking import ChunkedFileReader as ChunkedFileReader
+    from supervisely_lib.worker_api.chunking import ChunkedFileWriter as ChunkedFileWriter
+    from supervisely_lib.worker_api.chunking import ChunkSplitter as ChunkSplitter

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 _CLIENT = "install the official client (`pip install supervisely`) and use `supervisely.{}`."
 _PROTOCOL = (
-    "it belongs to the private protocol of the original agent and its server; for a REST server of a model use "
-    "`worker_api.rpc_servicer.InactiveRPCServicer`."
+    "of the private protocol this SDK has what a deployed model needs: `worker_api.agent_api` and the messages of "
+    "`worker_api.messages`."
 )
 _OTHER_DATA = f"this SDK reads projects of images; for videos, volumes and point clouds {_CLIENT}"
 _APPLICATIONS = "it belongs to applications, which run on the real instance only."
@@ -41,24 +41,9 @@ INSTEAD = {
     "file_cache": "it belongs to `Api`; " + _CLIENT.format("FileCache"),
     "report": "it belongs to applications, which run on the real instance only.",
     # the original agent's protocol
-    "AgentAPI": _PROTOCOL,
     "api_proto": _PROTOCOL,
-    "ChunkSplitter": _PROTOCOL,
-    "ChunkedFileReader": _PROTOCOL,
-    "ChunkedFileWriter": _PROTOCOL,
     "worker_proto": _PROTOCOL,
-    "worker_api.agent_api": _PROTOCOL,
-    "worker_api.chunking": _PROTOCOL,
-    "worker_api.retriers": _PROTOCOL,
-    "worker_api.agent_rpc.batched": "use `supervisely_lib.batched`.",
-    "worker_api.agent_rpc.decode_image": "use `imaging.image.read_bytes`.",
-    "worker_api.agent_rpc.download_data_from_remote": _PROTOCOL,
-    "worker_api.agent_rpc.download_image_from_remote": _PROTOCOL,
-    "worker_api.agent_rpc.send_from_memory_generator": _PROTOCOL,
-    "worker_api.rpc_servicer.AgentRPCServicer": _PROTOCOL,
-    "worker_api.rpc_servicer.AgentRPCServicerBase": _PROTOCOL,
-    "worker_api.rpc_servicer.ConnectionClosedByServerException": _PROTOCOL,
-    "worker_api.rpc_servicer.SmarttoolRPCServicer": _PROTOCOL,
+    "worker_api.retriers": "`worker_api.agent_api.AgentAPI` tries calls again by itself.",
     "worker_api.rpc_servicer.VIDEO": _OTHER_DATA.format("video"),
     "worker_api.rpc_servicer.VIDEO_ID": _OTHER_DATA.format("video"),
     "worker_api.rpc_servicer.FRAME_INDEX": _OTHER_DATA.format("video"),

@@ -1,4 +1,4 @@
-"""Online deployment of a model. The protocol between model and server is private; this SDK does not include it."""
+"""Online deployment of a model: it answers requests until its task is stopped."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from supervisely_lib.nn.hosted.constants import CONFIG, MODEL
 from supervisely_lib.sly_logger import logger
 from supervisely_lib.task.paths import TaskPaths
 from supervisely_lib.worker_api.agent_rpc import SimpleCache
+from supervisely_lib.worker_api.rpc_servicer import AgentRPCServicer
 
 _DEFAULTS: dict[str, Any] = {
     "cache_limit": 500,
@@ -25,18 +26,11 @@ class ModelDeploy:
     """Builds the model and hands it to a servicer that answers requests until it is stopped.
 
     `rpc_servicer_cls(logger=, model_applier=, conn_config=, cache=)` must have `run_inf_loop()`.
-    This SDK has no default servicer: the official default works with the official server only.
     """
 
     config = _DEFAULTS
 
-    def __init__(self, model_applier_cls: type, rpc_servicer_cls: Callable[..., Any] | None = None) -> None:
-        if rpc_servicer_cls is None:
-            raise RuntimeError(
-                "Online deployment needs the private protocol of the official server, which this SDK leaves out. "
-                "Serve the model with ModelRest and RestInferenceServer of supervisely_lib.nn.inference.rest_server, "
-                "or run it over a project as an inference task."
-            )
+    def __init__(self, model_applier_cls: type, rpc_servicer_cls: Callable[..., Any] = AgentRPCServicer) -> None:
         self.model_applier_cls = model_applier_cls
         self.rpc_servicer_cls = rpc_servicer_cls
         self.load_config()
@@ -45,10 +39,10 @@ class ModelDeploy:
     def load_config(self) -> None:
         """Complete the task's config with the defaults."""
         task_config = load_json_file(TaskPaths.TASK_CONFIG_PATH)
-        logger.info("Input config", extra={CONFIG: task_config})
+        logger.info("Input config", extra={CONFIG: _without_token(task_config)})
         self.config = deepcopy(ModelDeploy.config)
         update_recursively(self.config, task_config)
-        logger.info("Full config", extra={CONFIG: self.config})
+        logger.info("Full config", extra={CONFIG: _without_token(self.config)})
 
     def _create_applier(self) -> Any:
         return function_wrapper(self.model_applier_cls)
@@ -62,5 +56,13 @@ class ModelDeploy:
         )
 
     def run(self) -> None:
-        """Serve until stopped."""
+        """Serve until stopped. With the default servicer it ends in a ConnectionClosedByServerException."""
         self.serv_instance.run_inf_loop()
+
+
+def _without_token(config: dict[str, Any]) -> dict[str, Any]:
+    """The config as it may be shown in the log: the token is a secret."""
+    connection = config.get("connection")
+    if not isinstance(connection, dict):
+        return config
+    return {**config, "connection": {key: value for key, value in connection.items() if key != "token"}}

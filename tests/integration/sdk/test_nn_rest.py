@@ -163,11 +163,6 @@ def test_the_gpu_of_a_served_model_comes_from_the_environment(monkeypatch: pytes
         deploy.serv_instance.run_inf_loop()
 
 
-def test_online_deployment_says_what_to_use_instead() -> None:
-    with pytest.raises(RuntimeError, match="RestInferenceServer"):
-        ModelDeploy(model_applier_cls=Model)
-
-
 def test_a_servicer_of_ones_own_is_given_the_model(task: TaskFolder) -> None:
     class Servicer:
         def __init__(self, logger: Any, model_applier: Any, conn_config: Any, cache: Any) -> None:
