@@ -15,6 +15,7 @@ from agent.errors import AgentError, BadInput, NotFound, StorageFailed
 from web_stub.agent_rpc import worker_api_pb2 as api
 from web_stub.agent_rpc.frames import KEEP_ALIVE, KEEP_ALIVE_S, frame
 from web_stub.agent_rpc.originals import Originals
+from web_stub.auth.middleware import break_off
 from web_stub.context import Web, WebDep
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ async def get_new_task(web: WebDep, request: Request) -> StreamingResponse:
         sent.add(found[0])
         return [api.Task(data=found[1])]
 
-    return _stream(web, news)
+    return _stream(web, request, news)
 
 
 @router.post("/GetStopTask")
@@ -109,13 +110,13 @@ async def get_stop_task(web: WebDep, request: Request) -> StreamingResponse:
         sent.update(wanted)
         return [api.Id(id=task_id) for task_id in wanted]
 
-    return _stream(web, news)
+    return _stream(web, request, news)
 
 
 @router.post("/GetTelemetryTask")
-async def get_telemetry_task(web: WebDep) -> StreamingResponse:
+async def get_telemetry_task(web: WebDep, request: Request) -> StreamingResponse:
     """Nobody asks for telemetry; the stream stays open, because the agent ends with it."""
-    return _stream(web, list)
+    return _stream(web, request, list)
 
 
 @router.post("/{method}")
@@ -130,13 +131,19 @@ class _NotOffered(AgentError):
     reason = "not_offered"
 
 
-def _stream(web: Web, news: Callable[[], list[Message]]) -> StreamingResponse:
-    """Messages as there are some, and a sign of life between them, until the client or this server ends."""
+def _stream(web: Web, request: Request, news: Callable[[], list[Message]]) -> StreamingResponse:
+    """Messages as there are some, and a sign of life between them, until the client or this server ends.
+
+    A server that ends breaks the stream off: the agent bears ten good ends of a stream in its life, and any number of
+    broken ones.
+    """
 
     async def frames() -> AsyncIterator[bytes]:
         web.hub.start()
         yield KEEP_ALIVE
-        while not web.hub.is_closed():
+        while True:
+            if web.hub.is_closed():
+                break_off(request.scope)
             seen = web.hub.generation
             try:
                 messages = await run_in_threadpool(news)

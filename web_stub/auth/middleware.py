@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -233,6 +233,13 @@ class AccessMiddleware:
             await send(message)
 
         return checking
+
+
+def break_off(scope: Scope) -> NoReturn:
+    """Break an answer off that has begun, so that its reader does not take it for the whole. Of a token's request."""
+    if CUT_OFF in scope:
+        scope[CUT_OFF]()
+    raise _Revoked
 
 
 class _Revoked(OSError):

@@ -325,6 +325,15 @@ def test_bad_messages_are_said_and_nothing_is_kept(agent: OriginalAgent, store: 
     assert agent.call("UpdateTelemetry", api.AgentInfo(info="{}")) == b""
 
 
+def test_a_server_that_ends_breaks_streams_off(server: Server, agent: OriginalAgent) -> None:
+    """The agent bears ten good ends of a stream in its life."""
+    with agent.stream("GetNewTask", api.Task) as tasks:
+        assert next(tasks) is None
+        server.stop()
+        with pytest.raises(httpx2.TransportError):
+            list(tasks)
+
+
 def test_a_silent_stream_gives_a_sign_of_life(agent: OriginalAgent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("web_stub.agent_rpc.routes.KEEP_ALIVE_S", 0.05)
     for method, kind in (("GetNewTask", api.Task), ("GetStopTask", api.Id), ("GetTelemetryTask", api.Task)):
