@@ -10,17 +10,14 @@ import difflib
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from agent.errors import Invalid, Problem
 from agent.fs.refusals import reason_of, remedy_for
-from agent.settings import Settings, home_folder
+from agent.settings import SETTINGS, Settings, home_folder, read_settings
+from dataclasses import dataclass
 
 FILE = "agent.toml"
 PREFIX = "AGENT_"
@@ -51,16 +48,16 @@ class Configuration:
 
 
 def read_configuration(environment: Mapping[str, str] = os.environ) -> Configuration:
-    """Read variables and file. Never raises for what they hold. Settings themselves are read from `os.environ`."""
+    """Read variables and file. Never raises for what they hold. The home is the one of `os.environ`."""
     variables = {name.upper().removeprefix(PREFIX).lower(): name for name in environment if _is_ours(name)}
     problems = list(_undecodable(variables, environment))
     remarks = tuple(_unknown_variables(variables))
-    refused = {problem.place for problem in problems}
+    undecodable = {problem.place for problem in problems}
     try:
         home = home_folder()
     except Invalid as error:
         return Configuration(None, (*problems, *error.problems), remarks)
-    if variables.get("home") in refused:
+    if variables.get("home") in undecodable:
         return Configuration(None, tuple(problems), remarks)
     file = home / FILE
     text = ""
@@ -72,17 +69,13 @@ def read_configuration(environment: Mapping[str, str] = os.environ) -> Configura
         problems += error.problems
     problems += _unknown_keys(file, text, values)
     given = {key: value for key, value in values.items() if _is_setting(key) and key not in variables}
-    given |= {field: _default(field) for field, name in variables.items() if name in refused}
-    try:
-        return Configuration(Settings(home=home, **given), tuple(problems), remarks)
-    except ValidationError as error:
-        wrong = _sentences(error)
-    for field, (sentence, value) in wrong.items():
-        shown = "" if field in _SECRET else f" (got {value!r})"
-        where = (ENVIRONMENT, variables[field]) if field in variables else (str(file), _place(text, field))
+    given |= {key: environment[name] for key, name in variables.items() if _is_setting(key) and name not in undecodable}
+    read, refused = read_settings(given)
+    for key, sentence in refused.items():
+        shown = "" if key in _SECRET else f" (got {given[key]!r})"
+        where = (ENVIRONMENT, variables[key]) if key in variables else (str(file), _place(text, key))
         problems.append(Problem(*where, f"{sentence}{shown}.", _LIST))
-    tolerant = {**given, **{field: _default(field) for field in wrong}}
-    return Configuration(Settings(home=home, **tolerant), tuple(problems), remarks)
+    return Configuration(Settings(home=home, **read), tuple(problems), remarks)
 
 
 # ---------------------------------------------------------------- names
@@ -99,19 +92,19 @@ def _is_ours(name: str) -> bool:
 
 
 def _is_setting(key: str) -> bool:
-    return key in Settings.model_fields and key != "home"
+    return key in SETTINGS and key != "home"
 
 
 def _unknown_variables(variables: Mapping[str, str]) -> Iterator[Problem]:
     for key, name in variables.items():
-        if key not in Settings.model_fields:
-            near = nearest(key, Settings.model_fields)
+        if key not in SETTINGS:
+            near = nearest(key, SETTINGS)
             remedy = f"Did you mean {PREFIX}{near.upper()}?" if near else _LIST
             yield Problem(ENVIRONMENT, name, "there is no such setting, so it is ignored.", remedy)
 
 
 def _unknown_keys(file: Path, text: str, values: Mapping[str, Any]) -> Iterator[Problem]:
-    known = [field for field in Settings.model_fields if field != "home"]
+    known = [name for name in SETTINGS if name != "home"]
     for key, value in values.items():
         if _is_setting(key):
             continue
@@ -177,6 +170,10 @@ def _decode(file: Path, data: bytes) -> str:
 
 
 def _parse(file: Path, text: str) -> dict[str, Any]:
+    if not text:
+        return {}
+    import tomllib  # late: most installations have no such file
+
     remedy = 'Write key = value, a text in quotes: engine = "process".'
     try:
         return tomllib.loads(text)
@@ -205,22 +202,7 @@ def _undecodable(variables: Mapping[str, str], environment: Mapping[str, str]) -
             yield Problem(ENVIRONMENT, name, "its value is not UTF-8.", "Write it in UTF-8, or choose another.")
 
 
-def _default(field: str) -> Any:
-    return Settings.model_fields[field].get_default(call_default_factory=True)
-
-
-def _sentences(error: ValidationError) -> dict[str, tuple[str, Any]]:
-    """By setting, the sentence and the value refused. A choice of types brings several: our own sentence is kept."""
-    found = dict[str, tuple[str, Any]]()
-    for item in error.errors():
-        field, message = str(item["loc"][0]), item["msg"]
-        ours = message.removeprefix("Value error, ")
-        if field not in found or ours != message:
-            found[field] = (ours, item["input"])
-    return found
-
-
 def restrict_to_known(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without the variables that were remarked upon: for children, which need not repeat it."""
-    known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+    known = {f"{PREFIX}{name.upper()}" for name in SETTINGS}
     return {name: value for name, value in environment.items() if not _is_ours(name) or name.upper() in known}

@@ -1,7 +1,7 @@
-"""Settings: AGENT_* variables over defaults. `configuration.py` adds `$AGENT_HOME/agent.toml`, between both.
+"""Settings: their names, types and defaults. `configuration.py` reads them, from AGENT_* variables and agent.toml.
 
-The file has the same names in lower case and without the prefix (`engine = "process"`). Sizes are bytes unless the
-value carries a unit (`1G`).
+A variable is named as the field, in upper case and with the prefix; the file has the names as they are here
+(`engine = "process"`). Sizes are bytes unless the value carries a unit (`1G`).
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ import math
 import os
 import pwd
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import field, fields
+from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 from urllib.parse import SplitResult, urlsplit
-
-from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent.errors import Invalid, Problem
 from agent.keep_policy import parse_keep
 from agent.needs import read_labels
+from agent.setting_types import Reader, checked, folder, number, or_none, reader_of, whole, whole_path
+from dataclasses import dataclass
 
 _MOST_BYTES = 1 << 62
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -106,23 +107,6 @@ def image_prefix(text: str) -> str:
     return text
 
 
-def _folder(given: object) -> object:
-    """A path as it was meant: with `~` made whole, from the root; None for an empty variable."""
-    if not isinstance(given, (str, Path)):
-        return given
-    return whole_path(str(given)) if str(given) else None
-
-
-def whole_path(text: str) -> Path:
-    """A path from the root, with `~` made whole. Raises ValueError with the sentence to show."""
-    try:
-        return Path(text).expanduser().absolute()
-    except RuntimeError:
-        raise ValueError(f"{text!r} is in the home of a user whom this machine does not know") from None
-    except OSError:
-        raise ValueError(f"{text!r} is relative to a folder that is gone; write it from the root") from None
-
-
 def _ends(text: str) -> str:
     """Names of final statuses, with commas between. Raises ValueError with the sentence to show."""
     if unknown := [name for name in ends_of(text) if name not in FINAL_NAMES]:
@@ -150,25 +134,24 @@ def _matching(pattern: str, said: str) -> Callable[[str], str]:
 _PATH = r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
 _PREFIX = rf"({_PATH}|[A-Za-z0-9][-A-Za-z0-9.]*(:[0-9]{{1,5}})?|\[[0-9A-Fa-f:]+\](:[0-9]{{1,5}})?)(/{_PATH})*"
 _NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"  # of an object of Kubernetes
-ObjectName = Annotated[str, AfterValidator(_matching(_NAME, "name that Kubernetes knows; write a-z, 0-9, - and ."))]
-Cpus = Annotated[
-    str, AfterValidator(_matching(r"[0-9]+(\.[0-9]+)?|[0-9]+m", "number of processors; write 4, 0.5 or 500m"))
-]
-Prefix = Annotated[str, AfterValidator(image_prefix)]
-Resource = Annotated[
-    str,
-    AfterValidator(
-        _matching(rf"{_NAME}/[A-Za-z0-9][-A-Za-z0-9_.]*", "resource; write it as `kubectl describe node` lists it")
-    ),
-]
+_ONE_OF_MANY = rf"{_NAME}/[A-Za-z0-9][-A-Za-z0-9_.]*"
+ObjectName = Annotated[str, checked(_matching(_NAME, "name that Kubernetes knows; write a-z, 0-9, - and ."))]
+Cpus = Annotated[str, checked(_matching(r"[0-9]+(\.[0-9]+)?|[0-9]+m", "number of processors; write 4, 0.5 or 500m"))]
+Prefix = Annotated[str, checked(image_prefix)]
+Resource = Annotated[str, checked(_matching(_ONE_OF_MANY, "resource; write it as `kubectl describe node` lists it"))]
 FINAL_NAMES = ("finished", "error", "stopped")
-Ends = Annotated[str, AfterValidator(_ends)]
-Size = Annotated[str, AfterValidator(_size)]
-Policy = Annotated[str, AfterValidator(_policy)]
-Proxies = Annotated[str, AfterValidator(_proxies)]
-Labels = Annotated[str, AfterValidator(_labels)]
-Days = Annotated[float, Field(ge=0, le=36_500)]
-Folder = Annotated[Path | None, BeforeValidator(_folder)]
+Ends = Annotated[str, checked(_ends)]
+Size = Annotated[str, checked(_size)]
+SizeOrNone = Annotated[str, checked(lambda text: text and _size(text))]  # empty: none is given
+Policy = Annotated[str, checked(_policy)]
+Proxies = Annotated[str, checked(_proxies)]
+Labels = Annotated[str, checked(_labels)]
+Days = Annotated[float, number(0, 36_500)]
+DaysOrNone = Annotated[float | None, or_none(number(0, 36_500))]
+Count = Annotated[int, whole(0, 100_000)]
+Jobs = Annotated[int, whole(1, 100_000)]
+Seconds = Annotated[float, number(0.1, 3600)]
+Folder = Annotated[Path | None, folder]
 
 
 def home_folder() -> Path:
@@ -191,21 +174,14 @@ def _user_folder() -> Path:
         raise ValueError(f"HOME is not set, and this machine knows no home of the user {os.getuid()}") from None
 
 
-class Settings(BaseSettings):
+@dataclass(frozen=True, kw_only=True)
+class Settings:
     """The settings of an installation. Every field can be set as AGENT_<FIELD>."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="AGENT_",
-        extra="ignore",  # `configuration.py` names what is unknown
-        frozen=True,
-        coerce_numbers_to_str=True,  # of agent.toml: gpus = 0, min_free = 1000000
-        allow_inf_nan=False,
-    )
-
-    home: Path = Field(default_factory=home_folder)
+    home: Path = field(default_factory=home_folder)
     store_url: str = ""  # SQLAlchemy URL; empty: SQLite in home
-    artifacts_url: Annotated[str, AfterValidator(_place)] = ""  # folder or fsspec URL; empty: a folder in home
-    artifacts_endpoint: Annotated[str, AfterValidator(_server)] = ""  # URL of a server that speaks S3; empty: AWS's own
+    artifacts_url: Annotated[str, checked(_place)] = ""  # folder or fsspec URL; empty: a folder in home
+    artifacts_endpoint: Annotated[str, checked(_server)] = ""  # URL of a server that speaks S3; empty: AWS's own
     cache_size: Size = "20G"  # of the copies of artifacts behind a URL that this machine keeps
     tasks_dir: Folder = None  # task folders as the agent sees them
     tasks_host_dir: Folder = None  # the same folder as the engine sees it (agent in a container)
@@ -217,11 +193,11 @@ class Settings(BaseSettings):
     push: Literal["auto", "always", "never"] = "auto"  # what is built; auto: to a registry, where the store is shared
     shm_size: Size = "1G"  # as the original agent gives
     hardened: bool = False  # every task runs in a hardened container, as with --hardened
-    hardened_memory: Literal[""] | Size = ""  # of a hardened container; empty: three quarters of the machine's
-    hardened_cpus: float = Field(default=0, ge=0, le=100_000)  # 0: all of the machine's but one
-    hardened_pids: int = Field(
-        default=4096, ge=16, le=1 << 30
-    )  # processes and threads: loaders and math libraries start many
+    hardened_memory: SizeOrNone = ""  # of a hardened container; empty: three quarters of the machine's
+    hardened_cpus: Annotated[float, number(0, 100_000)] = 0  # 0: all of the machine's but one
+    hardened_pids: Annotated[int, whole(16, 1 << 30)] = (
+        4096  # processes and threads: loaders and math libraries start many
+    )
     apptainer_images: Folder = None  # sandboxes and SIFs for Apptainer, by the names of images
     python: str = ""  # process engine: interpreter for plugins without a .venv of their own
 
@@ -238,9 +214,9 @@ class Settings(BaseSettings):
     task_images: Size = "2G"  # of the images that a task logs, at most; 0: none is kept
 
     keep: Policy = ""  # checkpoints of ended trainings: best=3,latest=2,every=10; empty: all of them
-    keep_task_dirs_days: Days | None = None  # folders of ended tasks, failed ones too; None: for ever
-    keep_logs_days: Days | None = None  # log files of ended tasks; the store has every line anyway
-    keep_images_days: Days | None = None  # images built here
+    keep_task_dirs_days: DaysOrNone = None  # folders of ended tasks, failed ones too; None: for ever
+    keep_logs_days: DaysOrNone = None  # log files of ended tasks; the store has every line anyway
+    keep_images_days: DaysOrNone = None  # images built here
     trash_days: Days = 7  # how long a deleted model can be restored
 
     # Of `agent run --cluster slurm` (docs/reference/clusters.md).
@@ -248,40 +224,38 @@ class Settings(BaseSettings):
     slurm_account: str = ""
     slurm_qos: str = ""
     slurm_gres: str = ""  # GPUs of a job, as Slurm writes them: gpu:1; empty: none are asked for
-    slurm_cpus: int = Field(default=0, ge=0, le=100_000)  # of a job; 0: as the partition gives
-    slurm_memory: Literal[""] | Size = ""  # of a job whose task has no limit; empty: as the partition gives
+    slurm_cpus: Count = 0  # of a job; 0: as the partition gives
+    slurm_memory: SizeOrNone = ""  # of a job whose task has no limit; empty: as the partition gives
     slurm_time: str = ""  # limit of a job whose task has no time limit, as Slurm writes it: 1-12:00:00
     slurm_options: str = ""  # further options of sbatch, as in a shell
     slurm_agent: str = ""  # the command of the agent on the nodes; empty: this agent's own
     slurm_home: str = ""  # home of the agent on a node; empty: a folder on the node's own disk
     slurm_logs: Folder = None  # logs of jobs, on a disk that nodes and controller share; None: a folder in home
-    slurm_jobs: int = Field(default=100, ge=1, le=100_000)  # that wait or run at the same time, at most
-    slurm_poll: float = Field(default=5, ge=0.1, le=3600)  # seconds between two questions to Slurm
+    slurm_jobs: Jobs = 100  # that wait or run at the same time, at most
+    slurm_poll: Seconds = 5  # seconds between two questions to Slurm
 
     # Of `agent run --cluster kubernetes` (docs/reference/kubernetes.md).
     kubernetes_image: str = ""  # of this agent, for the pods
     kubernetes_context: str = ""  # of the kubeconfig; empty: its current one, or the pod's own account
     kubernetes_namespace: ObjectName = ""  # empty: the context's
     kubernetes_cpus: Cpus = ""  # that a plugin asks for, as Kubernetes writes them: 4, 500m
-    kubernetes_memory: Literal[""] | Size = ""  # of a plugin whose task has no limit
+    kubernetes_memory: SizeOrNone = ""  # of a plugin whose task has no limit
     kubernetes_gpu: Resource = "nvidia.com/gpu"  # the name of the resource
-    kubernetes_gpus: int = Field(default=0, ge=0, le=1024)  # of a task that does not say how many
+    kubernetes_gpus: Annotated[int, whole(0, 1024)] = 0  # of a task that does not say how many
     kubernetes_service_account: ObjectName = ""  # of the pods; they get no token of it
     kubernetes_pull_secrets: str = ""  # names, with commas between
     kubernetes_queue: ObjectName = ""  # of Kueue, where it is installed
     kubernetes_template: Folder = None  # a YAML file that is merged over each pod
-    kubernetes_jobs: int = Field(default=100, ge=1, le=100_000)  # that wait or run at the same time, at most
-    kubernetes_poll: float = Field(default=5, ge=0.1, le=3600)  # seconds between two looks at all pods
+    kubernetes_jobs: Jobs = 100  # that wait or run at the same time, at most
+    kubernetes_poll: Seconds = 5  # seconds between two looks at all pods
 
-    name: str = Field(default_factory=lambda: os.uname().nodename)  # this agent's name in the list
+    name: str = field(default_factory=lambda: os.uname().nodename)  # this agent's name in the list
     labels: Labels = ""  # of this node, for tasks that ask for some with --on: zone=lab,gpu=a100
     token: str = ""  # the web's token; empty: made once and kept in home/token
     web_host: str = "127.0.0.1"
-    web_port: int = Field(default=8120, ge=0, le=65535)
+    web_port: Annotated[int, whole(0, 65535)] = 8120
     web_hosts: str = ""  # further host names the web answers to, with commas between
-    trusted_proxies: Proxies = (
-        ""  # addresses and networks whose X-Forwarded-* headers are believed, with commas between
-    )
+    trusted_proxies: Proxies = ""  # addresses and networks whose X-Forwarded-* headers are believed, commas between
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"  # of the agent's own log, on stderr
 
@@ -339,3 +313,24 @@ class Settings(BaseSettings):
     @property
     def shm_bytes(self) -> int:
         return size_bytes(self.shm_size)
+
+
+SETTINGS = tuple(setting.name for setting in fields(Settings))
+
+
+@cache
+def _readers() -> Mapping[str, Reader]:
+    hints = get_type_hints(Settings, include_extras=True)
+    return {name: reader_of(hints[name]) for name in SETTINGS if name != "home"}
+
+
+def read_settings(given: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What was given for settings by name, read, and what is refused: the sentence of each, in the order of fields."""
+    values, refused = dict[str, Any](), dict[str, str]()
+    for name, reader in _readers().items() if given else ():
+        if name in given:
+            try:
+                values[name] = reader(given[name])
+            except ValueError as error:
+                refused[name] = str(error)
+    return values, refused

@@ -6,7 +6,8 @@ import os
 import signal
 import socket
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -78,8 +79,8 @@ def up(
     from web_stub.auth.exposure import meaning_of_exposure
     from web_stub.listener import listen
 
-    changes = {"web_host": host, "web_port": port}
-    settings = load_settings().model_copy(update={k: v for k, v in changes.items() if v is not None})
+    changes: dict[str, Any] = {"web_host": host, "web_port": port}
+    settings = replace(load_settings(), **{k: v for k, v in changes.items() if v is not None})
     meaning_of_exposure(settings)  # refuses an exposed address before anything starts
     log_to_stderr(settings.log_level, settings.log_format)
     raise_open_files_limit()

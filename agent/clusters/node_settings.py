@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,11 +14,11 @@ _NOT_FOR_NODES = ("slurm_", "kubernetes_", "web_", "trusted_", "keep", "trash_")
 
 
 def node_environment(settings: Settings) -> dict[str, str]:
-    """The settings of the controller, but for what is of a machine."""
+    """The settings of the controller that are no defaults, but for what is of a machine."""
     env = {}
-    for name in sorted(settings.model_fields_set):
-        value = getattr(settings, name)
-        if name in _OWN or name.startswith(_NOT_FOR_NODES) or value is None or value == "":
+    for setting in fields(settings):
+        name, value = setting.name, getattr(settings, setting.name)
+        if name in _OWN or name.startswith(_NOT_FOR_NODES) or value == setting.default:
             continue
         env[f"AGENT_{name.upper()}"] = str(value).lower() if isinstance(value, bool) else str(value)
     env.pop("AGENT_GPUS", None)  # the cluster says which GPUs a job has

@@ -9,7 +9,7 @@ import stat
 import tarfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from agent.formats.task_dir import TaskDir
 from agent.fs.disk import entries_below, writing
 from agent.installation import ecosystem_token
 from agent.notify import secrets_of
+from dataclasses import dataclass
 
 if TYPE_CHECKING:
     from agent.doctor.facts import Facts
@@ -125,7 +126,7 @@ def _members(
 
 def _settings(installation: Installation) -> dict[str, Any]:
     """The settings, without the addresses of messages: parts that are too short to be looked for are secret, too."""
-    said = installation.settings.model_dump(mode="json")
+    said = asdict(installation.settings)
     return {**said, "notify": REMOVED if said["notify"] else ""}
 
 

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -325,8 +326,8 @@ def test_whatever_is_killed_nothing_is_lost_nothing_is_there_twice_and_nothing_i
 def test_the_check_finds_nothing_here_and_names_what_is_wrong(fleet: Fleet) -> None:
     settings = fleet.installation.settings
 
-    def found(**changes: object) -> list[tuple[str, str]]:
-        changed = settings.model_copy(update=changes)
+    def found(**changes: Any) -> list[tuple[str, str]]:
+        changed = replace(settings, **changes)
         with closing(Kubernetes(changed, fleet.environment)) as there:
             findings = list(check_kubernetes(changed, there, wait_s=60))
         return [(one.about, one.said) for one in findings if one.verdict is not Verdict.OK]

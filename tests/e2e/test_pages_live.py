@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -103,7 +104,7 @@ def test_what_happens_while_the_server_is_away_comes_once_and_in_order(site, ope
     for i in range(20):
         story.say(f"while away {i}")
     story.flush()
-    site.server = type(site.server)(site.store, site.artifacts, site.settings.model_copy(update={"web_port": port}))
+    site.server = type(site.server)(site.store, site.artifacts, replace(site.settings, web_port=port))
     story.say("after")
     finish(story)
     for tab in tabs:

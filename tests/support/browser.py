@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,7 @@ def open_site(browser: BrowserContext, tmp_path: Path) -> Iterator[Site]:
         def restart() -> None:
             port = int(made.server.url.rpartition(":")[2])
             made.server.stop()
-            made.server = Server(store, artifacts, settings.model_copy(update={"web_port": port}))
+            made.server = Server(store, artifacts, replace(settings, web_port=port))
 
         made = Site(store, artifacts, fill_library(store, artifacts), settings, server, page, restart)
 

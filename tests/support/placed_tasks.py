@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class PlacedTasks:
 
     def changed(self, **settings: Any) -> Installation:
         """The installation with other settings."""
-        made = self.installation.settings.model_copy(update=settings)
+        made = replace(self.installation.settings, **settings)
         return Installation(self.store, self.installation.artifacts, made)
 
     def until(self, reached: Callable[[], Any], within_s: float = 120) -> None:

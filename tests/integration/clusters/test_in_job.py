@@ -351,7 +351,7 @@ def test_an_agent_whose_task_another_has_taken_meanwhile_does_not_tell_its_end(
 
 def test_a_condition_is_told_once_for_a_task_over_all_its_attempts(bench: Bench) -> None:
     when = "metrics.train.loss < 5"
-    settings = bench.installation.settings.model_copy(update={"notify_when": when})
+    settings = replace(bench.installation.settings, notify_when=when)
     bench.installation = replace(bench.installation, settings=settings)
     task = bench.queue(restarts=1)
     shutdown = Shutdown(lambda: PREEMPTED)

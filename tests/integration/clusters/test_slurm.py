@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -314,7 +315,7 @@ def test_the_jobs_carry_no_secret_on_their_command_line(farm: Farm) -> None:
 
 def test_the_check_says_what_is_missing_here_and_on_a_node(farm: Farm) -> None:
     def findings(**changes: Any) -> dict[str, Finding]:
-        settings = farm.installation.settings.model_copy(update=changes)
+        settings = replace(farm.installation.settings, **changes)
         slurm = Slurm(settings, {**os.environ, **farm.slurm.env})
         return {finding.about: finding for finding in check_slurm(settings, slurm, wait_s=100)}
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import threading
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -406,7 +407,7 @@ def test_nothing_is_measured_where_the_setting_says_so(installation, queue_task)
 
     engine = FakeEngine(good)
     engine.usage = unwanted
-    settings = installation.settings.model_copy(update={"measure_usage": False})
+    settings = replace(installation.settings, measure_usage=False)
     with_engine = Installation(installation.store, installation.artifacts, settings, lambda name, settings: engine)
     assert run_one(with_engine, queue_task().id, Shutdown()).status is TaskStatus.FINISHED
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -64,8 +65,8 @@ def site(store: Store, artifacts: Artifacts, settings: Settings) -> Iterator[Sit
 def start_server(store: Store, artifacts: Artifacts, settings: Settings) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def start(**changes: object) -> Server:
-        servers.append(Server(store, artifacts, settings.model_copy(update=changes)))
+    def start(**changes: Any) -> Server:
+        servers.append(Server(store, artifacts, replace(settings, **changes)))
         return servers[-1]
 
     yield start

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import httpx2
 import pytest
@@ -154,7 +155,7 @@ def test_listening_beyond_loopback_explains_the_risk(tmp_path):
 
 def test_the_server_warns_when_it_listens_beyond_loopback(site, caplog):
     with caplog.at_level(logging.WARNING):
-        Server(site.store, site.artifacts, site.settings.model_copy(update={"web_host": "0.0.0.0"})).stop()
+        Server(site.store, site.artifacts, replace(site.settings, web_host="0.0.0.0")).stop()
 
     assert [record for record in caplog.records if "other machines can reach this page" in record.getMessage()]
     assert site.settings.token not in caplog.text

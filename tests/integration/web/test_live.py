@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -192,7 +193,7 @@ def test_a_session_outlives_the_server_and_a_second_one_cannot_take_the_port(sto
         browser.get(first.served.login_url, follow_redirects=True)
         port = int(first.url.rpartition(":")[2])
         first.stop()
-        fixed = settings.model_copy(update={"web_port": port})
+        fixed = replace(settings, web_port=port)
         second = type(first)(store, artifacts, fixed)
         try:
             assert browser.get("/api/tasks").status_code == 200
@@ -208,7 +209,7 @@ def test_a_session_outlives_the_server_and_a_second_one_cannot_take_the_port(sto
 )
 def test_an_address_that_cannot_or_should_not_be_served_is_explained(store, artifacts, settings, change, said):
     with pytest.raises(AgentError, match=said):
-        Server(store, artifacts, settings.model_copy(update=change))
+        Server(store, artifacts, replace(settings, **change))
 
 
 def test_a_wrong_last_event_id_is_refused(site):

@@ -355,7 +355,7 @@ def test_artifacts_that_take_no_bytes_keep_tasks_queued(machine: Machine) -> Non
 def test_a_disk_with_less_than_the_least_free_space_keeps_tasks_queued(machine: Machine) -> None:
     known = machine.installation
     machine.installation = Installation(
-        known.store, known.artifacts, known.settings.model_copy(update={"min_free": "100000000G"}), known.open_engine
+        known.store, known.artifacts, replace(known.settings, min_free="100000000G"), known.open_engine
     )
     task = machine.queue()
     with machine.agent():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from agent.clusters import JobRefused, JobRequest
 from agent.clusters.kubernetes_pod import FINALIZER, PLACEMENT, pod, probe_pod, secret
 from agent.domain import TaskOptions
-from agent.settings import Settings
+from agent.settings import Settings, read_settings
 
 SETTINGS = Settings(
     home=Path("/home/a"),
@@ -33,7 +34,7 @@ def made(settings: Settings = SETTINGS, avoid: tuple[str, ...] = (), **options: 
 
 
 def changed(**settings: Any) -> Settings:
-    return SETTINGS.model_copy(update=settings)
+    return replace(SETTINGS, **settings)
 
 
 def test_the_plugin_has_its_own_image_and_sees_its_task_folder_alone() -> None:
@@ -144,6 +145,6 @@ def test_the_probe_is_the_agent_alone_and_leaves_nothing_behind() -> None:
     ],
 )
 def test_a_setting_that_kubernetes_would_refuse_is_refused_at_the_start(name: str, bad: str, good: str) -> None:
-    with pytest.raises(ValueError, match=r"is no|is not"):
-        Settings.model_validate({name: bad})
-    assert getattr(Settings.model_validate({name: good}), name) == good
+    _, refused = read_settings({name: bad})
+    assert "is no" in refused[name]
+    assert read_settings({name: good}) == ({name: good}, {})

@@ -27,7 +27,7 @@ def test_a_node_that_has_everything_is_fine() -> None:
 
 
 def test_each_trouble_has_a_line_and_a_remedy() -> None:
-    gres = SETTINGS.model_copy(update={"slurm_gres": "gpu:1"})
+    gres = replace(SETTINGS, slurm_gres="gpu:1")
     for facts, settings, about, words in (
         (replace(GOOD, agent="0.0.1"), SETTINGS, "agent", "0.0.1 on the node"),
         (replace(GOOD, store_trouble="no server"), SETTINGS, "store there", "no server"),

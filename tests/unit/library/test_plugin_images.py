@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -36,9 +37,9 @@ SHARED = "postgresql+psycopg://db/x"
     ],
 )
 def test_what_is_built_is_pushed_where_others_are_to_have_it(
-    push: str, store: str, registry: str, asked: bool | None, expected: bool
+    push: Literal["auto", "always", "never"], store: str, registry: str, asked: bool | None, expected: bool
 ) -> None:
-    settings = Settings(home=Path("/home/a"), store_url=store).model_copy(update={"push": push})
+    settings = replace(Settings(home=Path("/home/a"), store_url=store), push=push)
     assert pushes(settings, registry, asked) is expected
 
 

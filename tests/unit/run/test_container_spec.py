@@ -14,7 +14,7 @@ from agent.domain import EngineInfo, Plugin, Step, Task, TaskOptions, TaskStatus
 from agent.errors import BadInput
 from agent.installation import container_labels
 from agent.run import container_spec as launch
-from agent.settings import Settings
+from agent.settings import Settings, read_settings
 
 PAIRS = sorted((Path(__file__).parents[2] / "data" / "launch").glob("*.json"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,7 +29,9 @@ def installation(monkeypatch):
 
 
 def settings(**changes):
-    return Settings(**{"token": "secret", "tasks_dir": Path("/srv/tasks"), **changes})
+    given, refused = read_settings({"token": "secret", "tasks_dir": "/srv/tasks", **changes})
+    assert not refused
+    return Settings(**given)
 
 
 def task(**changes):
