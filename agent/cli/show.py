@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from agent.errors import Problem
 from agent.fs.disk import size_text
 from agent.fs.names import shown, visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from agent.cli.terminal import Terminal
+
+    out: Terminal
+    err: Terminal
 
 
 class Format(StrEnum):
@@ -30,18 +37,22 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
-class Terminal(Console):
-    """A console that spells control characters out: text from a plugin moves no cursor and sets no title."""
-
-    def render_str(self, text: str, **how: Any) -> Text:
-        return super().render_str(visible(text), **how)
-
-
-out = Terminal(highlight=False, soft_wrap=True, emoji=False)
-err = Terminal(stderr=True, highlight=False, soft_wrap=True, emoji=False)
-
+_FORCING = frozenset({"FORCE_COLOR", "TTY_COMPATIBLE"})  # variables that make Rich take a pipe for a terminal
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
-COLORS = {"finished": "green", "error": "red", "stopped": "yellow", "started": "cyan", "consumed": "cyan"}
+
+
+def __getattr__(name: str) -> Terminal:
+    """`out` and `err`, standard output and error. Rich is imported at their first use: a table in a pipe needs none."""
+    if name not in ("out", "err"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _terminal(is_error=name == "err")
+
+
+@cache
+def _terminal(*, is_error: bool) -> Terminal:
+    from agent.cli.terminal import Terminal
+
+    return Terminal(stderr=is_error, highlight=False, soft_wrap=True, emoji=False)
 
 
 def colorful(console: Console) -> bool:
@@ -49,14 +60,22 @@ def colorful(console: Console) -> bool:
     return console.is_terminal and console.color_system is not None and not console.no_color
 
 
+def is_out_colorful() -> bool:
+    """As `colorful` of standard output. Rich is asked only where it may say yes: it takes its time to import."""
+    may_be = sys.stdout.isatty() or not _FORCING.isdisjoint(os.environ)
+    return may_be and colorful(_terminal(is_error=False))
+
+
 def of_plugin(text: str, console: Console, style: str = "") -> Text:
     """A plugin's own words: its colours where the terminal shows them, control characters spelled out."""
+    from rich.text import Text
+
     return Text.from_ansi(visible(text, keep_styles=colorful(console)), style=style)
 
 
 def note(problem: Problem) -> None:
     """Say on stderr what an import ignored."""
-    err.print(f"Note: {problem}", markup=False)
+    _terminal(is_error=True).print(f"Note: {problem}", markup=False)
 
 
 def as_json(value: Any) -> None:
@@ -75,18 +94,26 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
     """
     cells = [[_cell(cell) for cell in row] for row in rows]
     if not cells:
-        out.print(empty, markup=False)
+        sys.stdout.write(f"{visible(empty)}\n")
     elif sys.stdout.isatty():
-        shown_table = Table(*columns, box=None, header_style="bold", pad_edge=False, show_header=any(columns))
-        for row in cells:
-            shown_table.add_row(*(_colored(cell) for cell in row))
-        out.print(shown_table)
+        from agent.cli.terminal import drawn
+
+        _terminal(is_error=False).print(drawn(columns, cells))
     else:
         lines = [[shown(visible(cell)) for cell in row] for row in [*([columns] if any(columns) else []), *cells]]
-        widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+        widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
         for line in lines:
-            padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
+            padded = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
             sys.stdout.write("  ".join(padded).rstrip() + "\n")
+
+
+def _width(text: str) -> int:
+    """The columns of a terminal that the text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 class Removable(Protocol):
@@ -117,10 +144,6 @@ def removal(thing: Removable, problem: str) -> dict[str, Any]:
         "size_bytes": thing.size_bytes,
         "problem": problem or None,
     }
-
-
-def _colored(cell: str) -> Text:
-    return Text(visible(cell), style=COLORS.get(cell, ""))
 
 
 def _cell(value: object) -> str:

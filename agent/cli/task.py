@@ -207,7 +207,7 @@ def logs(
         raise BadInput(f"level {level!r} is not one of: trace, debug, info, warn, error, fatal") from None
     with open_installation() as installation:
         seq = 0
-        colorful = show.colorful(show.out)
+        colorful = show.is_out_colorful()
         store = Patience().of(installation.store) if follow else installation.store
         while True:
             ended = store.tasks.get(task_id).status.is_final

@@ -5,12 +5,15 @@ So help and a mistyped name load no command, and a command loads what it needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command_name
+from typer.models import CommandInfo
 
 
 class Place(NamedTuple):
@@ -65,7 +68,7 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command and load(name or ""), rest
+        return name, command and load(name or "", rest), rest
 
 
 class _Loaded(Mapping[str, Any]):
@@ -81,18 +84,32 @@ class _Loaded(Mapping[str, Any]):
         return len(COMMANDS)
 
 
-def load(name: str) -> Any:
-    """The command of this name, with its parameters."""
+def load(name: str, words: Sequence[str] = ()) -> Any:
+    """The command of this name, with its parameters; of a group, which the words go on with, what they ask for."""
     place = COMMANDS[name]
     found = getattr(import_module(f"agent.cli.{place.module}"), place.name)
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     if isinstance(found, typer.Typer):
-        alone.add_typer(found, name=name, help=place.help)
+        alone.add_typer(_with_only(found, words), name=name, help=place.help)
     else:
         alone.command(name)(found)
     alone.callback()(_nothing)  # makes it a group, in which the command keeps its name
     group: Any = typer.main.get_command(alone)
     return group.commands[name]
+
+
+def _with_only(group: typer.Typer, words: Sequence[str]) -> typer.Typer:
+    """The group with the command that is called. Typer looks at the parameters of every command that there is."""
+    called = [command for command in group.registered_commands if words and _name_of(command) == words[0]]
+    if not called:  # help, an option of the group, or a mistyped name, for which the names of all are needed
+        return group
+    smaller = copy(group)
+    smaller.registered_commands, smaller.registered_groups = called, []
+    return smaller
+
+
+def _name_of(command: CommandInfo) -> str:
+    return command.name or get_command_name(command.callback.__name__) if command.callback else ""
 
 
 def _nothing() -> None:

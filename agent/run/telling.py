@@ -16,9 +16,6 @@ from typing import TYPE_CHECKING
 from agent.errors import AgentError
 from agent.notify import message_of, message_of_condition
 from agent.settings import ends_of
-from agent.store.runs.conditions import decidable
-from agent.store.runs.expression import Expression
-from agent.store.runs.parsing import parse_expression
 
 if TYPE_CHECKING:
     from agent.domain import Task
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
     from agent.run.run import Run
     from agent.settings import Settings
     from agent.store import Store
+    from agent.store.runs.expression import Expression
 
 MET = "CONDITION_MET"  # the type of the agent's note that people were told
 _LOOK_S = 5.0
@@ -39,6 +37,9 @@ def condition_wanted(settings: Settings) -> Expression | None:
     """The condition of `AGENT_NOTIFY_WHEN`; None without one. BadInput, with the place, for what is none."""
     if not settings.notify_when.strip():
         return None
+    from agent.store.runs.conditions import decidable  # late: few agents have a condition
+    from agent.store.runs.parsing import parse_expression
+
     return decidable(parse_expression(settings.notify_when, "AGENT_NOTIFY_WHEN"))
 
 

@@ -8,49 +8,141 @@ with a sentence; unknown ids are `NotFound`, forbidden changes `Conflict`.
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from agent.store.agents import AgentRow, Agents
-from agent.store.append import EventRow
-from agent.store.attempts import Attempts, Fate
-from agent.store.blobs import Blobs
-from agent.store.checkpoints import Checkpoints
-from agent.store.columns import agent_name
 from agent.store.connect import BUSY_TIMEOUT_S, Database
-from agent.store.copy import copy_to, make_single_file
-from agent.store.counts import Counts, counts
-from agent.store.datasets import Datasets
-from agent.store.events import READ_BYTES, SHOWN_BYTES, Events, StoredEvent
-from agent.store.gallery import Gallery, InferenceResult, Place, Wanted
-from agent.store.images import Images, NamesTaken
-from agent.store.integrity import damage, revision
-from agent.store.line_filter import Lines
-from agent.store.listing import Listing, Origin, Window
-from agent.store.metrics import MetricSeries, PointArrays, Points, Series
-from agent.store.migrate import known_revisions, migrate
-from agent.store.model_search import ModelQuestion
-from agent.store.models import Models
-from agent.store.names import Names
-from agent.store.nodes import NodeRow, Nodes
+from agent.store.migrate import migrate
 from agent.store.outage import Outage
-from agent.store.placement_rows import Placement, Seen
-from agent.store.placements import Placements
-from agent.store.plugins import Plugins
-from agent.store.progress import ProgressBar, ProgressBars
-from agent.store.project_search import ProjectQuestion
-from agent.store.projects import Projects
-from agent.store.runs.table import Runs
 from agent.store.schema import HEAD as SCHEMA_REVISION
-from agent.store.studies import NewStudy, Studies, Study, StudyState
-from agent.store.task_images import ImageNames, TaskImages
-from agent.store.task_rows import TaskSummary
-from agent.store.task_search import TaskQuestion
-from agent.store.tasks import Tasks
-from agent.store.tokens import Token, Tokens
-from agent.store.trials import NewTrial, Trial
 from agent.store.urls import file_of
-from agent.store.usage import SHARED_GPUS, UsagePeaks, UsageSample, UsageSamples
 from agent.store.wake import QUEUE
+
+if TYPE_CHECKING:
+    from agent.store.agents import AgentRow, Agents
+    from agent.store.append import EventRow
+    from agent.store.attempts import Attempts, Fate
+    from agent.store.blobs import Blobs
+    from agent.store.checkpoints import Checkpoints
+    from agent.store.columns import agent_name
+    from agent.store.counts import Counts
+    from agent.store.datasets import Datasets
+    from agent.store.events import READ_BYTES, SHOWN_BYTES, Events, StoredEvent
+    from agent.store.gallery import Gallery, InferenceResult, Place, Wanted
+    from agent.store.images import Images, NamesTaken
+    from agent.store.line_filter import Lines
+    from agent.store.listing import Listing, Origin, Window
+    from agent.store.metrics import MetricSeries, PointArrays, Points, Series
+    from agent.store.migrate import known_revisions
+    from agent.store.model_search import ModelQuestion
+    from agent.store.models import Models
+    from agent.store.names import Names
+    from agent.store.nodes import NodeRow, Nodes
+    from agent.store.placement_rows import Placement, Seen
+    from agent.store.placements import Placements
+    from agent.store.plugins import Plugins
+    from agent.store.progress import ProgressBar, ProgressBars
+    from agent.store.project_search import ProjectQuestion
+    from agent.store.projects import Projects
+    from agent.store.runs.table import Runs
+    from agent.store.studies import NewStudy, Studies, Study, StudyState
+    from agent.store.task_images import ImageNames, TaskImages
+    from agent.store.task_rows import TaskSummary
+    from agent.store.task_search import TaskQuestion
+    from agent.store.tasks import Tasks
+    from agent.store.tokens import Token, Tokens
+    from agent.store.trials import NewTrial, Trial
+    from agent.store.usage import SHARED_GPUS, UsagePeaks, UsageSample, UsageSamples
+
+# A module is imported when a name of it is first used, and a part of a store when it is first asked for: a command that
+# lists tasks reads no annotations.
+_MODULES = {
+    "AgentRow": "agents",
+    "Agents": "agents",
+    "Attempts": "attempts",
+    "Blobs": "blobs",
+    "Checkpoints": "checkpoints",
+    "Counts": "counts",
+    "Datasets": "datasets",
+    "EventRow": "append",
+    "Events": "events",
+    "Fate": "attempts",
+    "Gallery": "gallery",
+    "ImageNames": "task_images",
+    "Images": "images",
+    "InferenceResult": "gallery",
+    "Lines": "line_filter",
+    "Listing": "listing",
+    "MetricSeries": "metrics",
+    "ModelQuestion": "model_search",
+    "Models": "models",
+    "Names": "names",
+    "NamesTaken": "images",
+    "NewStudy": "studies",
+    "NewTrial": "trials",
+    "NodeRow": "nodes",
+    "Nodes": "nodes",
+    "Origin": "listing",
+    "Place": "gallery",
+    "Placement": "placement_rows",
+    "Placements": "placements",
+    "Plugins": "plugins",
+    "PointArrays": "metrics",
+    "Points": "metrics",
+    "ProgressBar": "progress",
+    "ProgressBars": "progress",
+    "ProjectQuestion": "project_search",
+    "Projects": "projects",
+    "READ_BYTES": "events",
+    "Runs": "runs.table",
+    "SHARED_GPUS": "usage",
+    "SHOWN_BYTES": "events",
+    "Seen": "placement_rows",
+    "Series": "metrics",
+    "StoredEvent": "events",
+    "Studies": "studies",
+    "Study": "studies",
+    "StudyState": "studies",
+    "TaskImages": "task_images",
+    "TaskQuestion": "task_search",
+    "TaskSummary": "task_rows",
+    "Tasks": "tasks",
+    "Token": "tokens",
+    "Tokens": "tokens",
+    "Trial": "trials",
+    "UsagePeaks": "usage",
+    "UsageSample": "usage",
+    "UsageSamples": "usage",
+    "Wanted": "gallery",
+    "Window": "listing",
+    "agent_name": "columns",
+    "known_revisions": "migrate",
+}
+_PARTS = {
+    "tasks": "Tasks",
+    "attempts": "Attempts",
+    "runs": "Runs",
+    "events": "Events",
+    "metrics": "MetricSeries",
+    "progress": "ProgressBars",
+    "usage": "UsageSamples",
+    "checkpoints": "Checkpoints",
+    "models": "Models",
+    "projects": "Projects",
+    "datasets": "Datasets",
+    "images": "Images",
+    "gallery": "Gallery",
+    "task_images": "TaskImages",
+    "plugins": "Plugins",
+    "studies": "Studies",
+    "placements": "Placements",
+    "agents": "Agents",
+    "nodes": "Nodes",
+    "tokens": "Tokens",
+    "names": "Names",
+    "blobs": "Blobs",
+}
 
 __all__ = [
     "READ_BYTES",
@@ -105,34 +197,49 @@ __all__ = [
 ]
 
 
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return found
+
+
 class Store:
     """An open store. Make one with `open_store`, close it when done."""
+
+    tasks: Tasks
+    attempts: Attempts
+    runs: Runs
+    events: Events
+    metrics: MetricSeries
+    progress: ProgressBars
+    usage: UsageSamples
+    checkpoints: Checkpoints
+    models: Models
+    projects: Projects
+    datasets: Datasets
+    images: Images
+    gallery: Gallery
+    task_images: TaskImages
+    plugins: Plugins
+    studies: Studies
+    placements: Placements
+    agents: Agents
+    nodes: Nodes
+    tokens: Tokens
+    names: Names
+    blobs: Blobs
 
     def __init__(self, database: Database) -> None:
         self._db = database
         self.outage = Outage()
-        self.tasks = Tasks(database)
-        self.attempts = Attempts(database)
-        self.runs = Runs(database)
-        self.events = Events(database)
-        self.metrics = MetricSeries(database)
-        self.progress = ProgressBars(database)
-        self.usage = UsageSamples(database)
-        self.checkpoints = Checkpoints(database)
-        self.models = Models(database)
-        self.projects = Projects(database)
-        self.datasets = Datasets(database)
-        self.images = Images(database)
-        self.gallery = Gallery(database)
-        self.task_images = TaskImages(database)
-        self.plugins = Plugins(database)
-        self.studies = Studies(database)
-        self.placements = Placements(database)
-        self.agents = Agents(database)
-        self.nodes = Nodes(database)
-        self.tokens = Tokens(database)
-        self.names = Names(database)
-        self.blobs = Blobs(database)
+
+    def __getattr__(self, name: str) -> Any:
+        """A part, when it is asked for first. Two threads that ask at the same time get the same one."""
+        if name not in _PARTS:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        part = __getattr__(_PARTS[name])(self._db)
+        return self.__dict__.setdefault(name, part)
 
     def version(self) -> int:
         """A number that every commit of any process changes. Read it before reading facts; then wait for a change."""
@@ -163,18 +270,26 @@ class Store:
 
     def counts(self) -> Counts:
         """The numbers of tasks, checkpoints, events, models and projects now."""
+        from agent.store.counts import counts
+
         return counts(self._db)
 
     def damage(self) -> tuple[str, ...]:
         """The faults that the database's own check finds; it reads the whole database. Empty: no fault."""
+        from agent.store.integrity import damage
+
         return damage(self._db)
 
     def copy_to(self, file: Path) -> None:
         """Copy an SQLite store, as it is at this moment, to a new file. StorageFailed for any other."""
+        from agent.store.copy import copy_to
+
         copy_to(self._db, file)
 
     def make_single_file(self) -> None:
         """Move every commit into the one file, which can be copied alone once the store is closed."""
+        from agent.store.copy import make_single_file
+
         make_single_file(self._db)
 
     @property
@@ -185,6 +300,8 @@ class Store:
     @property
     def revision(self) -> str:
         """Of its schema; `SCHEMA_REVISION` is the newest this program knows."""
+        from agent.store.integrity import revision
+
         return revision(self._db)
 
     def close(self) -> None:

@@ -25,7 +25,6 @@ from agent.run.cancellation import Cancelled, Cause
 from agent.run.run_task import run_task
 from agent.worker.conditions import STORAGE, Conditions, pauses
 from agent.worker.presence import START_LIMIT_S, Presence, alive
-from agent.worker.studies import StudyKeeper
 
 if TYPE_CHECKING:
     from agent.installation import Installation
@@ -115,7 +114,8 @@ def run_forever(
 
     With `study_id` only the tasks of this study: the agent of a foreground `agent tune`.
     """
-    from agent.maintenance.housekeeping import Housekeeping  # late: the agent of one task needs no client of Docker
+    from agent.maintenance.housekeeping import Housekeeping  # late: the agent of one task needs neither of them
+    from agent.worker.studies import StudyKeeper
 
     info: dict[str, Any] = {"takes": "queue"} if study_id is None else {"takes": "study", "study": study_id}
     with (

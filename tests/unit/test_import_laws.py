@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
-
-def loaded_by(statement: str) -> set[str]:
-    """Top-level modules in memory after the statement."""
-    return {name.partition(".")[0] for name in loaded_modules(statement)}
-
-
-def loaded_modules(statement: str) -> set[str]:
-    program = f"{statement}\nimport sys\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
-    return set(done.stdout.split())
+from tests.support.loaded import loaded_by, loaded_modules, modules_of
 
 
 def test_importing_the_sdk_loads_nothing_heavy_and_not_even_logging_or_json():
@@ -40,13 +25,6 @@ def test_annotations_of_masks_and_boxes_load_neither_torch_nor_shapely_nor_pillo
 
     assert "numpy" in after
     assert not after & {"torch", "cv2", "shapely", "PIL", "skimage"}
-
-
-def modules_of(*words: str) -> set[str]:
-    """All modules in memory after a command of the agent."""
-    program = "import sys\nfrom agent.cli.app import app, run\nrun(app)\nprint('=', *sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True, cwd=ROOT)
-    return set(done.stdout.rpartition("= ")[2].split())
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["frobnicate"]], ids=" ".join)
@@ -78,7 +56,8 @@ def test_the_agent_of_one_task_on_the_process_engine_carries_nothing_that_it_doe
         "import agent.cli.app, agent.cli.serve, agent.worker.loop, agent.store, agent.engines.open, agent.configuration"
     )
 
-    assert not loaded & {"docker", "requests", "rich.console", "alembic", "filelock", "numpy", "PIL"}
+    assert not loaded & {"pydantic", "docker", "requests", "rich.console", "alembic", "filelock", "numpy", "PIL"}
+    assert not loaded & {"agent.store.runs.parsing", "agent.store.gallery", "agent.store.studies", "agent.store.tokens"}
 
 
 @pytest.mark.parametrize("heavy", ["torch", "cv2", "supervisely_lib"])
