@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from agent.store import Store
 
 PERIOD_S = 0.25
+_REST_S = 0.1  # of a watch in the process of the run: each commit of the run would wake it, to read four things
 _PACE_PERIOD_S = 1.0
 
 
@@ -45,8 +46,13 @@ class Watch:
         *,
         gone: Callable[[], bool] = lambda: False,
         stopping: Callable[[], bool] = lambda: False,
+        rest: Callable[[float], object] = lambda _: None,
     ) -> None:
-        """`gone` tells whether the agent that ran the task is gone for good, `stopping` whether the user stops it."""
+        """`gone` tells whether the agent that ran the task is gone for good, `stopping` whether the user stops it.
+
+        `rest` waits so long between two looks, or until the run is over, where the run has need of this process.
+        """
+        self._rest = rest
         self._gone = gone
         self._stopping = stopping
         self._has_said_stopping = False
@@ -83,6 +89,7 @@ class Watch:
                     live.update(Group(self._bars_now(), self._metrics_now(), self._pace_now(task)))
                 if task.status.is_final or self._is_gone():
                     break
+                self._rest(_REST_S)
                 self._store.wait_for_change(PERIOD_S)
         return task
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -21,6 +22,7 @@ from agent.cli.signals import interruptible
 from agent.cli.task import how_to_go_on, say_end
 from agent.cli.task_show import summary
 from agent.domain import CheckpointState, NewTask, Plugin, Task, TaskOptions, TaskType
+from agent.engines.process import ProcessEngine
 from agent.errors import AgentError, BadInput, Conflict, Invalid, NotFound, StoreBusy
 from agent.formats.json_errors import NotJson
 from agent.formats.json_text import parse
@@ -29,11 +31,13 @@ from agent.installation import Installation, node_of
 from agent.liveness import agents_alive, takers, why_not_here
 from agent.submission import TaskRequest, config_notes, new_task
 from agent.task_options import RequestedOptions, is_hardened, resolve_options
+from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.engines import Engine, ImageInfo
     from agent.engines.docker import DockerEngine
     from agent.run.dry_run import Plan
+    from agent.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +67,15 @@ class How:
 
 def submit_task(asked: Asked, how: How) -> None:
     """Queue the task, or run it in this process, or show its plan. Raises typer.Exit with the task's exit code."""
-    from agent.run.dry_run import plan  # late: only submitting needs it
-    from agent.run.outcome import exit_code
+    from agent.run.outcome import exit_code  # late: only submitting needs it
 
     with open_installation() as installation:
         plugin, new, engine = checked(installation, asked)
         for line in config_notes(plugin, new):
             show.err.print(f"Note: {line}", markup=False)
         if how.dry_run:
+            from agent.run.dry_run import plan
+
             _show_plan(plan(new, installation, engine.info()), as_json=how.json)
             return
         build_if_missing(installation, plugin, engine, how.bases)
@@ -85,7 +90,7 @@ def submit_task(asked: Asked, how: How) -> None:
             return
         if why := _why_not_here(installation, new, plugin):
             raise Conflict(f"{why}; with --detach it is queued for a node that can run it")
-        task = _foreground(installation, new, quiet=how.json)
+        task = _foreground(installation, engine, new, quiet=how.json)
         if how.json:
             show.as_json(summary(installation.store, task))
         else:
@@ -108,7 +113,9 @@ def build_if_missing(installation: Installation, plugin: Plugin, engine: Engine,
     """Build the image of a plugin from source where the engine needs it, for the other nodes as well where they are to
     get it. Raises BuildFailed.
     """
-    from agent.engines.docker import DockerEngine  # late: engines are slow to import
+    if engine.name != "docker":
+        return
+    from agent.engines.docker import DockerEngine  # late: its client takes as long to import as the store
 
     node = node_of(installation.settings)
     if isinstance(engine, DockerEngine) and plugin.on(node).folder is not None:
@@ -197,10 +204,29 @@ def _config(path: Path) -> Any:
         raise Invalid("the config", [error.problem(str(path))]) from None
 
 
-def _foreground(installation: Installation, new: NewTask, *, quiet: bool) -> Task:
+def _ask_engine(engine: ProcessEngine) -> None:
+    with suppress(OSError):  # the run asks again
+        engine.info()
+
+
+def _with_engine(installation: Installation, engine: Engine, new: NewTask) -> Installation:
+    """The installation, in which a task that asks for this engine gets the open one."""
+
+    def open_engine(name: str, settings: Settings) -> Engine:
+        if name in (engine.name, new.options.engine):
+            return engine
+        return installation.open_engine(name, settings)
+
+    return replace(installation, open_engine=open_engine)
+
+
+def _foreground(installation: Installation, engine: Engine, new: NewTask, *, quiet: bool) -> Task:
     """Run the task in a thread of this process while the main thread watches the store and the keyboard."""
+    if isinstance(engine, ProcessEngine):  # it asks in a process of its own, while this one loads what runs tasks
+        Thread(target=_ask_engine, args=(engine,), name="engine", daemon=True).start()
     from agent.worker.loop import run_new
 
+    installation = _with_engine(installation, engine, new)
     ids: list[int] = []
 
     def left() -> str:
@@ -215,7 +241,14 @@ def _foreground(installation: Installation, new: NewTask, *, quiet: bool) -> Tas
             ids.append(task.id)
         if task is not None and not quiet:
             show.err.print(f"task {task.id}: {task.name}", markup=False)
-            watch = Watch(installation.store, task.id, show.err, gone=running.done, stopping=lambda: shutdown.is_asked)
+            watch = Watch(
+                installation.store,
+                task.id,
+                show.err,
+                gone=running.done,
+                stopping=lambda: shutdown.is_asked,
+                rest=lambda seconds: wait([running], seconds),
+            )
             with suppress(StoreBusy):  # the run has ended without an answer of the store, and says so below
                 watch.until_end()
         return running.result()

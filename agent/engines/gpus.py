@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from ctypes import CDLL
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from agent.values import dataclass
 
 log = logging.getLogger("agent.gpus")
 
@@ -44,7 +46,8 @@ class Gpus:
             return []
         try:
             if self._nvml is None:
-                import pynvml  # loads the driver's library when it is asked, and is not there for machines without
+                CDLL("libnvidia-ml.so.1")  # raises where there is no driver: the binding takes its time to import
+                import pynvml
 
                 self._nvml = pynvml
             self._nvml.nvmlInit()

@@ -23,6 +23,6 @@ def copy_plugin(folder: Path, workdir: Path) -> None:
         place = workdir / sdk_place(dockerfile.read_text(errors="replace") if dockerfile.is_file() else "")
         sdk = workdir / SDK if (workdir / SDK).exists() else sdk_folder()
         if sdk is not None and not place.exists():
-            shutil.copytree(sdk, place, ignore=ignore)
+            shutil.copytree(sdk, place, ignore=ignore, copy_function=shutil.copyfile)  # a quarter of the calls
     except (OSError, shutil.Error) as error:
         raise CouldNotStart(f"could not copy the plugin from {folder}: {error}") from error

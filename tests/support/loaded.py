@@ -21,13 +21,13 @@ def loaded_modules(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def modules_of(*words: str, home: Path | None = None) -> set[str]:
+def modules_of(*words: str, home: Path | None = None, **variables: str) -> set[str]:
     """All modules in memory after a command of the agent."""
     program = "import sys\nfrom agent.cli.app import app, run\nrun(app)\nprint('=', *sys.modules)"
     env = {name: value for name, value in os.environ.items() if not name.startswith("AGENT_")}
     done = subprocess.run(
         [sys.executable, "-c", program, *words],
-        env=env if home is None else {**env, "AGENT_HOME": str(home)},
+        env={**env, **variables, **({} if home is None else {"AGENT_HOME": str(home)})},
         capture_output=True,
         text=True,
         check=True,

@@ -10,6 +10,7 @@ from agent.domain import NewModel, NewProject, NewTask, TaskType
 from agent.events.model import Stream
 from agent.events.parse import parse_line
 from agent.store import EventRow, open_store
+from tests.support.inputs import COUNTED, write_project
 from tests.support.loaded import modules_of
 
 
@@ -43,3 +44,11 @@ def test_a_command_that_reads_loads_the_store_and_nothing_else_that_is_large(wor
         *("rich.console", "tomllib", "http.client", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql"),
         *("agent.engines.docker", "agent.run", "agent.worker", "agent.maintenance", "agent.submission"),
     }
+
+
+def test_a_training_in_the_foreground_loads_no_client_of_an_engine_that_it_does_not_use(home: Path, tmp_path: Path):
+    words = ["submit-train", "--plugin", str(COUNTED), "--project", str(write_project(tmp_path / "fruit"))]
+    loaded = modules_of(*words, "--set", "lines=1", "--set", "checkpoint_every=1", home=home, AGENT_ENGINE="process")
+
+    assert "agent.run.run_task" in loaded
+    assert not loaded & {"docker", "requests", "pydantic", "numpy", "PIL", "pynvml", "alembic", "agent.run.dry_run"}
