@@ -1,13 +1,12 @@
 """One database: connections, transactions, and its failures as sentences for a person.
 
 Everything special to SQLite or to PostgreSQL stands in this module, `bulk.py`, `clock.py`, `connections.py`,
-`failures.py`, `functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `urls.py`, `wake.py` and
-`wake_postgres.py`.
+`failures.py`, `failures_sqlite.py`, `functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `urls.py`,
+`wake.py` and `wake_postgres.py`.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,13 +15,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc, pool
-from sqlalchemy.dialects import sqlite
 
 from agent.errors import NotFound, StorageFailed, StoreBusy
 from agent.fs.refusals import reason_of, remedy_for
 from agent.store.connections import Connections, note_write, wrote
 from agent.store.failures import TOO_LARGE, busy_sentence, describe_error
-from agent.store.functions import add_functions
 from agent.store.urls import parse_url, sidecar, sqlite_path
 from agent.store.wake import Changes, FileChanges
 
@@ -70,6 +67,10 @@ class Database:
     def _engine(self) -> sa.Engine:
         if not self.is_sqlite:
             return self._postgres_engine()
+        import sqlite3  # late, here and below: an agent of a server needs none of it
+
+        from agent.store.functions import add_functions
+
         if sqlite3.sqlite_version_info < _SQLITE_NEEDED:
             raise StorageFailed(
                 f"This Python's SQLite is {sqlite3.sqlite_version}; the store needs 3.35 or newer. "
@@ -201,6 +202,8 @@ class Database:
     def insert(self, table: sa.Table) -> Any:
         """The dialect's INSERT, which knows `on_conflict_do_update`; both dialects spell it the same way."""
         if self.is_sqlite:
+            from sqlalchemy.dialects import sqlite
+
             return sqlite.insert(table)
         from sqlalchemy.dialects import postgresql  # late: it takes its time to load
 

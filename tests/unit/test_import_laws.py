@@ -56,7 +56,17 @@ def test_the_agent_of_one_task_on_the_process_engine_carries_nothing_that_it_doe
         "import agent.cli.app, agent.cli.serve, agent.worker.loop, agent.store, agent.engines.open, agent.configuration"
     )
 
-    assert not loaded & {"pydantic", "docker", "requests", "rich.console", "alembic", "filelock", "numpy", "PIL"}
+    assert not loaded & {
+        "pydantic",
+        "docker",
+        "requests",
+        "rich.console",
+        "alembic",
+        "filelock",
+        "numpy",
+        "PIL",
+        "sqlite3",
+    }
     assert not loaded & {"agent.store.runs.parsing", "agent.store.gallery", "agent.store.studies", "agent.store.tokens"}
 
 
