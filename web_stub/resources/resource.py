@@ -13,9 +13,11 @@ class Resource:
     """A dataclass whose fields are those of the JSON, in their order. Nothing is validated on the way out.
 
     Type checkers take it for a frozen one. It is not: lists hold a thousand, and freezing triples the cost of each.
+
+    Pydantic makes its description when somebody asks for the OpenAPI: the web starts sooner.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", defer_build=True)
     _fields: ClassVar[tuple[str, ...]]
 
     def __init_subclass__(cls) -> None:
