@@ -35,7 +35,7 @@ LATENCY_LIMIT_S = 1.0  # from print to committed, at the 99th percentile
 COPIED_ROWS, COPIED_AT_ONCE = 60_000, 1000
 _COPIED = {"seq": "int8", "time_us": "int8", "stream": "int2", "level": "int2", "event_type": "text", "raw": "text"}
 SILENT_S = 20.0
-TRANSACTIONS_LIMIT, CONNECTIONS_LIMIT, MEMORY_LIMIT_MIB, STOP_LIMIT_S = 0.5, 1.0, 80.0, 0.5
+TRANSACTIONS_LIMIT, CONNECTIONS_LIMIT, MEMORY_LIMIT_MIB, STOP_LIMIT_S = 0.5, 1.0, 66.0, 0.5
 
 
 def measure(rounds: int) -> Iterable[Ratio]:  # noqa: ARG001  a round would take a minute
