@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from agent.store import Store
 
 EMPTY_MODEL = "empty model"
+_EMPTY_SHA256 = (
+    "84ff92691f909a05b224e1c56abb4864f01b4f8e3c854e4bb4c7baf1d3f6d652"  # of a tar without files: 10,240 zeros
+)
 
 
 def add_model(
@@ -64,6 +67,8 @@ def add_model(
 
 def empty_model(store: Store, artifacts: Artifacts) -> Model:
     """The model without files, with which a plugin starts from random weights (contract: model.md 3)."""
+    if known := _known_model(store, _EMPTY_SHA256, EMPTY_MODEL, only_train=False, plugin_id=None):
+        return known  # most trainings: making it anew only to find it takes a lock and some waits for the disk
     with artifacts.half_made.making("import") as folder:
         return add_model(store, artifacts, folder, name=EMPTY_MODEL, description="Start from random weights.")
 
