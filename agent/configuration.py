@@ -11,13 +11,13 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agent.errors import Invalid, Problem
 from agent.fs.refusals import reason_of, remedy_for
 from agent.settings import SETTINGS, Settings, home_folder, read_settings
-from dataclasses import dataclass
 
 FILE = "agent.toml"
 PREFIX = "AGENT_"

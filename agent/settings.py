@@ -11,7 +11,7 @@ import os
 import pwd
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -22,7 +22,6 @@ from agent.errors import Invalid, Problem
 from agent.keep_policy import parse_keep
 from agent.needs import read_labels
 from agent.setting_types import Reader, checked, folder, number, or_none, reader_of, whole, whole_path
-from dataclasses import dataclass
 
 _MOST_BYTES = 1 << 62
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -31,7 +31,6 @@ from agent.installation import Installation, node_of
 from agent.liveness import agents_alive, takers, why_not_here
 from agent.submission import TaskRequest, config_notes, new_task
 from agent.task_options import RequestedOptions, is_hardened, resolve_options
-from agent.values import dataclass
 
 if TYPE_CHECKING:
     from agent.engines import Engine, ImageInfo

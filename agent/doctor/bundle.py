@@ -9,7 +9,7 @@ import stat
 import tarfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,6 @@ from agent.formats.task_dir import TaskDir
 from agent.fs.disk import entries_below, writing
 from agent.installation import ecosystem_token
 from agent.notify import secrets_of
-from dataclasses import dataclass
 
 if TYPE_CHECKING:
     from agent.doctor.facts import Facts

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from ctypes import CDLL
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-from agent.values import dataclass
 
 log = logging.getLogger("agent.gpus")
 
