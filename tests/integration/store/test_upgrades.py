@@ -74,7 +74,7 @@ def test_a_store_of_an_older_release_is_brought_up_to_date_and_keeps_every_row(r
         if revision >= "0012":
             assert [(one.job, one.is_over) for one in store.placements.of_task(1)] == [("77", True)]
         if revision >= "0004":
-            names = ["ci", "old-agent"] if revision >= "0016" else ["ci"]
+            names = ["ci", "old-agent"] if revision >= "0017" else ["ci"]
             assert [(token.name, token.is_agent) for token in store.tokens.list()] == [
                 (name, name == "old-agent") for name in names
             ]
