@@ -87,6 +87,7 @@ class Web:
         assert found, "the server ended before it served"
         self.login_link = found[1]  # for a browser, once
         self.address = found[2], int(found[3])
+        self.pid = process.pid
         self.token = (home / "token").read_text().strip()
         self._connection = Connection(self.address, {"x-api-key": self.token})
 

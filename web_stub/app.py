@@ -28,6 +28,7 @@ from web_stub.auth.middleware import AccessMiddleware, Hosts
 from web_stub.auth.tokens import Access, open_access
 from web_stub.budget import TooBusy, Turns
 from web_stub.charts.cache import PointsCache
+from web_stub.charts.curves import Curves
 from web_stub.context import Web
 from web_stub.event_stream import Hub
 from web_stub.gallery.statistics import StatisticsCache
@@ -70,7 +71,17 @@ def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access
     app.state.turns = Turns()
     app.state.originals = Originals(store)
     app.state.web = Web(
-        store, artifacts, settings, access, hub, points, TaskCards(store), LogCounts(store), statistics, thumbnails
+        store,
+        artifacts,
+        settings,
+        access,
+        hub,
+        points,
+        Curves(store, points),
+        TaskCards(store),
+        LogCounts(store),
+        statistics,
+        thumbnails,
     )
     app.state.readiness = health.Readiness(app.state.web)
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from agent.settings import Settings
 from web_stub.auth.tokens import Access
 from web_stub.charts.cache import PointsCache
+from web_stub.charts.curves import Curves
 from web_stub.gallery.statistics import StatisticsCache
 from web_stub.gallery.thumbnails import Thumbnails
 from web_stub.log_counts import LogCounts
@@ -29,6 +30,7 @@ class Web:
     access: Access
     hub: Hub
     points: PointsCache
+    curves: Curves
     cards: TaskCards
     log_counts: LogCounts
     statistics: StatisticsCache

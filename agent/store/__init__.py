@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from agent.store.models import Models
     from agent.store.names import Names
     from agent.store.nodes import NodeRow, Nodes
+    from agent.store.outlines import Outline, Stretch
     from agent.store.placement_rows import Placement, Seen
     from agent.store.placements import Placements
     from agent.store.plugins import Plugins
@@ -84,6 +85,7 @@ _MODULES = {
     "NodeRow": "nodes",
     "Nodes": "nodes",
     "Origin": "listing",
+    "Outline": "outlines",
     "Place": "gallery",
     "Placement": "placement_rows",
     "Placements": "placements",
@@ -101,6 +103,7 @@ _MODULES = {
     "Seen": "placement_rows",
     "Series": "metrics",
     "StoredEvent": "events",
+    "Stretch": "outlines",
     "Studies": "studies",
     "Study": "studies",
     "StudyState": "studies",
@@ -164,6 +167,7 @@ __all__ = [
     "NewTrial",
     "NodeRow",
     "Origin",
+    "Outline",
     "Place",
     "Placement",
     "Placements",
@@ -177,6 +181,7 @@ __all__ = [
     "Series",
     "Store",
     "StoredEvent",
+    "Stretch",
     "Study",
     "StudyState",
     "TaskQuestion",

@@ -6,6 +6,8 @@ import math
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +16,7 @@ from agent.store.among import portions
 from agent.store.columns import key as stored_name
 from agent.store.connect import Database
 from agent.store.failures import damaged
+from agent.store.outlines import Outline, Stretch, read_outline, read_stretch
 from agent.store.packed_numbers import POINTS
 from agent.store.point_packing import pack_ended, pack_portion
 from agent.store.points import floats, ints, with_none
@@ -204,6 +207,28 @@ class MetricSeries:
     def pack_ended(self, *, portions: int) -> bool:
         """Pack points of any ended tasks, 65,536 in a portion; whether there may be more."""
         return pack_ended(self._db, portions=portions)
+
+    def short(self, series_ids: Collection[int]) -> dict[int, Stretch]:
+        """Every point of many short series, in few questions. A series without points is left out."""
+        columns = point_blocks.c
+        found = sa.select(columns.series_id, columns.epochs, columns.point_values)
+        found = found.order_by(columns.series_id, columns.first_seq)
+        stretches: dict[int, Stretch] = {}
+        with self._db.reading() as connection:
+            for some in portions(series_ids):
+                rows = connection.execute(found.where(columns.series_id.in_(some)))
+                for series_id, blocks in groupby(rows, itemgetter(0)):
+                    epochs, values = zip(*((block[1], block[2]) for block in blocks), strict=True)
+                    stretches[series_id] = Stretch(floats(epochs), floats(values))
+        return stretches
+
+    def outline(self, series_id: int) -> Outline | None:
+        """A long series of an ended task at a distance; None for any other."""
+        return read_outline(self._db, series_id)
+
+    def stretch(self, series_id: int, first: int, last: int) -> Stretch:
+        """The points of the blocks that begin with these lines, which an outline names, and of those between."""
+        return read_stretch(self._db, series_id, first, last)
 
     def points_arrays(self, series_id: int) -> PointArrays:
         """Every point of a series, for charts: a million points take milliseconds."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from agent.domain import FINAL
 from agent.store.connect import Database
 from agent.store.kept import is_not_given_up
+from agent.store.point_summaries import summarize
 from agent.store.points import pack_points
-from agent.store.schema import POINTS_ARE_OPEN, point_blocks, series, tasks
+from agent.store.schema import POINTS_ARE_OPEN, point_blocks, point_summaries, series, tasks
 from agent.store.task_rows import lock_task
 
 _PORTION = 1 << 16  # points in a transaction, which takes a fraction of a second
@@ -23,6 +24,15 @@ _FEW_POINTS = 16  # of a series: packed they take no fewer bytes
 _COLUMNS = ("epochs", "point_values", "seqs", "times_us")
 # A task that is given up is being deleted, in pieces that lock no row of it.
 _ENDED = sa.and_(tasks.c.status.in_([status.value for status in FINAL]), is_not_given_up(tasks))
+
+
+class _Packed(NamedTuple):
+    """The points of a block before they were packed."""
+
+    first_seq: int
+    last_seq: int
+    epochs: bytes
+    values: bytes
 
 
 _CLOSE = (
@@ -57,12 +67,13 @@ def pack_portion(database: Database, task_id: int) -> bool:
         is_over = connection.execute(sa.select(tasks.c.id).where(tasks.c.id == task_id, _ENDED)).first() is not None
         heads = _open_heads(connection, task_id) if is_over else []
         small = []
-        for series_id, of_series in groupby(heads, attrgetter("series_id")):
-            for some in _pieces(list(of_series)):
-                if len(some) == 1 and some[0].points < _FEW_POINTS:  # of ten thousand series with a point each
-                    small.append({"of_series": series_id, "at": some[0].first_seq})
-                else:
-                    _pack(connection, series_id, some)
+        for series_id, group in groupby(heads, attrgetter("series_id")):
+            of_series = list(group)
+            if len(of_series) == 1 and of_series[0].points < _FEW_POINTS:  # of ten thousand series with a point each
+                small.append({"of_series": series_id, "at": of_series[0].first_seq})
+                continue
+            packed = [_pack(connection, series_id, some) for some in _pieces(of_series)]
+            _summarize(connection, series_id, packed)
         if small:
             connection.execute(_CLOSE, small)
     return bool(heads)
@@ -101,7 +112,7 @@ def _pieces(heads: Sequence[sa.Row[Any]]) -> Iterator[list[sa.Row[Any]]]:
     yield piece
 
 
-def _pack(connection: sa.Connection, series_id: int, heads: Sequence[sa.Row[Any]]) -> None:
+def _pack(connection: sa.Connection, series_id: int, heads: Sequence[sa.Row[Any]]) -> _Packed:
     columns = point_blocks.c
     between = columns.first_seq.between(heads[0].first_seq, heads[-1].first_seq)
     its = (columns.series_id == series_id, between, POINTS_ARE_OPEN)
@@ -119,3 +130,19 @@ def _pack(connection: sa.Connection, series_id: int, heads: Sequence[sa.Row[Any]
     }
     connection.execute(sa.delete(point_blocks).where(*its))
     connection.execute(sa.insert(point_blocks), packed)
+    return _Packed(rows[0].first_seq, rows[-1].last_seq, *joined[:2])
+
+
+def _summarize(connection: sa.Connection, series_id: int, packed: Sequence[_Packed]) -> None:
+    epochs, values = (b"".join(getattr(one, name) for one in packed) for name in ("epochs", "values"))
+    data = summarize(epochs, values)
+    if data is None:
+        return
+    summary = {
+        "series_id": series_id,
+        "first_seq": packed[0].first_seq,
+        "last_seq": packed[-1].last_seq,
+        "count": len(epochs) // 8,
+        "data": data,
+    }
+    connection.execute(sa.insert(point_summaries), summary)

@@ -299,6 +299,17 @@ point_blocks = Table(
     Index("ix_point_blocks_open", "series_id", "first_seq", sqlite_where=text("is_open")),
 )
 
+# Of long series that are packed: what a chart draws when it shows all of them (`point_summaries.py`).
+point_summaries = Table(
+    "point_summaries",
+    metadata,
+    Column("series_id", ForeignKey("series.id", ondelete="CASCADE"), primary_key=True),
+    Column("first_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),  # points
+    Column("data", LargeBinary, nullable=False),
+)
+
 # The conditions of the indexes, word for word: for `is_open = 1`, as SQLAlchemy writes it, SQLite takes none of them.
 LINES_ARE_OPEN = text("line_blocks.is_open")
 POINTS_ARE_OPEN = text("point_blocks.is_open")

@@ -11,6 +11,7 @@ from agent.store.schema import (
     line_blocks,
     placements,
     point_blocks,
+    point_summaries,
     progress,
     series,
     task_images,
@@ -36,7 +37,8 @@ def delete_story(database: Database, task_id: int) -> None:
         with database.writing(durable=False) as connection:
             found = sa.select(series.c.id).where(series.c.task_id == task_id, series.c.id >= first)
             ids = connection.execute(found.order_by(series.c.id).limit(_SERIES)).scalars().all()
-            connection.execute(sa.delete(point_blocks).where(point_blocks.c.series_id.in_(ids)))
+            for table in (point_summaries, point_blocks):
+                connection.execute(sa.delete(table).where(table.c.series_id.in_(ids)))
             connection.execute(sa.delete(series).where(series.c.id.in_(ids)))
     with database.writing(durable=False) as connection:
         for table in (attempts, progress, checkpoints, placements, task_images):

@@ -77,6 +77,7 @@ LATER = {
     f"INSERT INTO plugin_blobs (id, plugin_id, number, sha256, size_bytes) VALUES (1, 1, 0, '{SHA}', 3);",
     "0015": "INSERT INTO line_blocks (task_id, first_seq, last_seq, lines, plain, max_level, types, is_open, data) "
     f"VALUES (1, 1, 1, 1, 1, 30, '', false, X'{HELLO}');",
+    "0016": "",  # a table that is filled when points are packed
     "0017": "INSERT INTO tokens (id, name, sha256, created_us, is_agent) "
     f"VALUES (2, 'old-agent', '{SHA[1:]}c', {US}, true);",
 }

@@ -99,6 +99,11 @@ class PointsCache:
         )
         self._lock = threading.Lock()
 
+    def has(self, series_id: int) -> bool:
+        """Whether points of the series are kept already."""
+        with self._lock:
+            return series_id in self._series
+
     def read(self, series_id: int, *, last_seq: int | None = None) -> tuple[Ints, Floats, Floats, Ints]:
         """Everything committed so far: (seq, epoch, value, time_us), equally long, read-only by convention.
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tsdownsample import MinMaxLTTBDownsampler
 
-from web_stub.charts.statistics import Columns, Floats, Ints, columns, smoothed
+from web_stub.charts.statistics import Columns, Floats, Ints, columns, distinct, smoothed
 
 MIN_POINTS = 16  # below this a thinned curve has no shape, and the downsampler no room
 _GAPS_SHARE = 4  # at most a quarter of the points mark gaps
@@ -128,7 +128,7 @@ def thin(x: Floats, y: Floats, max_points: int) -> Ints:
     room = max_points - len(gaps)
     if len(finite) > room:
         finite = finite[_shape(x[finite], y[finite], room)]
-    return np.union1d(finite, gaps).astype(np.int64)
+    return distinct(np.concatenate([finite, gaps]))
 
 
 def _shape(x: Floats, y: Floats, max_points: int) -> Ints:
@@ -137,7 +137,7 @@ def _shape(x: Floats, y: Floats, max_points: int) -> Ints:
     largest = max(-float(y[lowest]), float(y[highest]))
     moderate = y / largest if largest > _LARGE else y  # at a scale where areas of triangles do not overflow
     shape = MinMaxLTTBDownsampler().downsample(x, moderate, n_out=max_points - 4)
-    return np.unique(np.concatenate([shape.astype(np.int64), np.array([0, len(y) - 1, lowest, highest])]))
+    return distinct(np.concatenate([shape.astype(np.int64), np.array([0, len(y) - 1, lowest, highest])]))
 
 
 def _is_ascending(x: Floats) -> bool:

@@ -7,7 +7,7 @@ does not depend on which points a chart happens to show, and zooming in only mak
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,25 @@ def columns(x: Floats, y: Floats, smooth: Floats | None, most: int) -> Columns:
     )
 
 
+def grouped(first: Floats, last: Floats, mean: Floats, points: Ints, low: Floats, high: Floats, most: int) -> Columns:
+    """The same of ascending groups of points: from and to which x, their mean, how many, lowest and highest."""
+    starts = _starts(first, most)
+    ends = np.append(starts[1:], len(first)) - 1
+    lowest, highest = np.fmin.reduceat(low, starts), np.fmax.reduceat(high, starts)
+    is_number = ~np.isnan(mean)
+    unit = _unit(mean[is_number])
+    counts = np.add.reduceat(np.where(is_number, points, 0), starts)
+    sums = np.add.reduceat(np.where(is_number, mean, 0.0) / unit * points, starts)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan) * unit
+    return Columns(
+        x=first[starts] + (last[ends] - first[starts]) / 2,
+        mean=np.clip(means, lowest, highest),
+        low=lowest,
+        high=highest,
+        smooth=None,
+    )
+
+
 def _starts(x: Floats, most: int) -> Ints:
     """The first index of each column."""
     count = most - 3  # the first and the last point, and a column that is cut by both ends
@@ -79,7 +98,14 @@ def _starts(x: Floats, most: int) -> Ints:
         width = 2.0 ** np.ceil(np.log2(span / count))
         place = np.floor(x / width) if width > 0 else np.zeros(len(x))
         inner = np.flatnonzero(np.diff(place, prepend=place[0] - 1))
-    return np.unique(np.concatenate([inner, [0, min(1, len(x) - 1), len(x) - 1]])).astype(np.int64)
+    return distinct(np.concatenate([inner, [0, min(1, len(x) - 1), len(x) - 1]]))
+
+
+def distinct(rows: NDArray[Any]) -> Ints:
+    """The numbers in order, each once: `np.unique` would load arrays with masks first, which nobody here needs."""
+    ordered = np.sort(rows).astype(np.int64)
+    once: Ints = ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
+    return once
 
 
 def _means(y: Floats, starts: Ints) -> Floats:

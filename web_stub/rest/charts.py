@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from agent.errors import BadInput, NotFound
-from agent.store import Series as StoredSeries
 from agent.store import UsageSample
 from web_stub.budget import BudgetRoute, large, while_wanted
-from web_stub.charts.axes import Axis, places
+from web_stub.charts.axes import Axis
+from web_stub.charts.curves import Look
 from web_stub.charts.downsample import MIN_POINTS, chart
-from web_stub.context import Web, WebDep
+from web_stub.context import WebDep
 from web_stub.json_response import json_response
 from web_stub.parameters import Id
 from web_stub.resources.metrics import ChartData, ChartSeries, Series, SeriesList, UsageData, UsageSeries
@@ -67,8 +67,12 @@ def get_points(
     shown = list(dict.fromkeys(series or known))
     if shown:
         max_points = max(MIN_POINTS, min(max_points, _MAX_POINTS // len(shown)))
-    how = {"max_points": max_points, "window": (start, end), "as_means": thin == "mean", "smoothing": smoothing}
-    drawn = [_drawn(web, known[i], x, how) for i in while_wanted(shown)]
+    look = Look(x, max_points, (start, end), as_means=thin == "mean", smoothing=smoothing)
+    many = [known[i] for i in shown]
+    drawn = [
+        ChartSeries.of(series, curve.chart, count=curve.count, last_seq=curve.last_seq)
+        for series, curve in while_wanted(zip(many, web.curves.draw_all(many, look), strict=True))
+    ]
     return json_response(ChartData(x=x, series=drawn))
 
 
@@ -91,10 +95,3 @@ def get_usage(
             thinned = chart(x, y, max_points=max_points, as_means=True)
             drawn.append(UsageSeries.of(name, thinned, count=len(y), peak=float(np.nanmax(y))))
     return json_response(UsageData(series=drawn, of_shared_gpus=web.store.usage.is_of_shared_gpus(task_id)))
-
-
-def _drawn(web: Web, series: StoredSeries, axis: Axis, how: Any) -> ChartSeries:
-    seq, epoch, value, time_us = web.points.read(series.id, last_seq=series.last_seq)
-    x = places(axis, epoch, time_us)
-    drawn = chart(x, value, **how)
-    return ChartSeries.of(series, drawn, count=len(seq), last_seq=int(seq[-1]) if len(seq) else 0)

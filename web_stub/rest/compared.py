@@ -21,9 +21,10 @@ from agent.store.runs.cells import Reference, Run
 from agent.store.runs.differences import config_values, identity
 from agent.store.runs.parsing import parse_keys
 from web_stub.budget import BudgetRoute, large, while_wanted
-from web_stub.charts.axes import Axis, places
+from web_stub.charts.axes import Axis
 from web_stub.charts.bands import Spread, band
-from web_stub.charts.downsample import MIN_POINTS, Chart, chart
+from web_stub.charts.curves import Look
+from web_stub.charts.downsample import MIN_POINTS, Chart
 from web_stub.context import Web, WebDep
 from web_stub.json_response import json_response
 from web_stub.parameters import LARGEST_ID
@@ -196,14 +197,11 @@ def _curves(web: Web, ids: Sequence[int], query: CurvesQuery, *, as_means: bool)
         return
     most = max(MIN_POINTS, min(query.max_points, _MAX_POINTS // len(found)))
     starts = _starts(web, ids) if query.x == "time" else {}
-    for series in while_wanted(found):
-        seq, epoch, value, time_us = web.points.read(series.id, last_seq=series.last_seq)
-        if not len(seq):
-            continue
-        x = places(query.x, epoch, time_us, start_us=starts.get(series.task_id, int(time_us[0])))
-        window = (query.start, query.end)
-        drawn = chart(x, value, max_points=most, window=window, as_means=as_means, smoothing=query.smoothing)
-        yield series.task_id, series, drawn
+    look = Look(query.x, most, (query.start, query.end), as_means=as_means, smoothing=query.smoothing)
+    drawn = web.curves.draw_all(found, look, lambda series: starts.get(series.task_id))
+    for series, curve in while_wanted(zip(found, drawn, strict=True)):
+        if curve.count:
+            yield series.task_id, series, curve.chart
 
 
 def _starts(web: Web, ids: Sequence[int]) -> dict[int, int]:
