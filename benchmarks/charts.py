@@ -1,7 +1,7 @@
 """Charts of the largest tasks, against limits: ten million points in 20 series, and ten thousand metrics in one task.
 
-Every first request is that of a server which has just started, and has drawn one small chart. Of each request the clock of its client and the
-processor time of the server count, the longer of the two.
+Every first request is that of a server which has just started, and has drawn one small chart. Of each request the clock
+of its client and the processor time of the server count, the longer of the two.
 """
 
 from __future__ import annotations

@@ -134,6 +134,8 @@ class LocalArtifacts:
         return path if path.is_file() else None
 
     def place(self, sha256: str, dest: Path, how: PlaceHow) -> PlaceMethod:
+        if how == "shared" and self._placer.link_more(self._name_of(checked(sha256)), str(dest)):
+            return "hardlink"
         source = self.place_of(checked(sha256))
         if not source.is_file():
             raise _missing(sha256)
@@ -186,7 +188,11 @@ class LocalArtifacts:
         return 0  # half-made things are all there is
 
     def place_of(self, sha256: str) -> Path:
-        return self.root / sha256[:2] / sha256 if self._is_flat else self.root / sha256[:2] / sha256[2:4] / sha256
+        return Path(self._name_of(sha256))
+
+    def _name_of(self, sha256: str) -> str:
+        """The same as a text: ten thousand are made for a task."""
+        return f"{self.root}/{sha256[:2]}/{'' if self._is_flat else f'{sha256[2:4]}/'}{sha256}"
 
     def _has(self, blob: Blob) -> bool:
         """Whether the blob is here whole: the first release could leave an empty file in a power cut."""

@@ -23,6 +23,7 @@ class Placer:
 
     def __init__(self) -> None:
         self._no_reflink: set[tuple[int, int]] = set()
+        self._linked_into = ""  # the folder into which the last file was linked
 
     def place(
         self, source: Path, dest: Path, *, may_link: bool, before_copy: Callable[[], object] = lambda: None
@@ -35,10 +36,26 @@ class Placer:
         if self._reflink(source, dest):
             return "reflink"
         if may_link and _hardlink(source, dest):
+            self._linked_into = str(dest.parent)
             return "hardlink"
         before_copy()
         _copy(source, dest)
         return "copy"
+
+    def link_more(self, source: str, dest: str) -> bool:
+        """Link a further file into the folder into which the last one was linked; False: `place` has to see to it.
+
+        Of ten thousand files only the first is worth a question what the file system can do. Raises FileExistsError.
+        """
+        if dest.rpartition("/")[0] != self._linked_into:
+            return False
+        try:
+            os.link(source, dest)
+        except FileExistsError:
+            raise
+        except OSError:
+            return False
+        return True
 
     def share_blocks(self, source: BinaryIO, target: BinaryIO) -> bool:
         """Give the empty open file `target` the content of `source` without a copy, where the file system can."""

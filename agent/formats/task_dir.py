@@ -14,6 +14,7 @@ from agent.formats.json_values import spaced
 from agent.fs.atomic import write_atomically
 from agent.fs.disk import remove_tree, writing
 from agent.fs.names import read_number
+from agent.fs.spreading import spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,9 @@ class TaskDir:
         Logs of an earlier attempt stay. Raises StorageFailed, DiskFull.
         """
         with writing(f"the task folder {self.path}"):
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            spread(self.path.parent)
+            self.path.mkdir(exist_ok=True)
             remove_tree(self.marker)  # whatever a plugin put in its place is not touched through
             self.marker.touch()
             self.logs.mkdir(exist_ok=True)

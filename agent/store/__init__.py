@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agent.store.datasets import Datasets
     from agent.store.events import READ_BYTES, SHOWN_BYTES, Events, StoredEvent
     from agent.store.gallery import Gallery, InferenceResult, Place, Wanted
+    from agent.store.image_rows import ImageFile
     from agent.store.images import Images, NamesTaken
     from agent.store.line_filter import Lines
     from agent.store.listing import Listing, Origin, Window
@@ -70,6 +71,7 @@ _MODULES = {
     "Events": "events",
     "Fate": "attempts",
     "Gallery": "gallery",
+    "ImageFile": "image_rows",
     "ImageNames": "task_images",
     "Images": "images",
     "InferenceResult": "gallery",
@@ -156,6 +158,7 @@ __all__ = [
     "Counts",
     "EventRow",
     "Fate",
+    "ImageFile",
     "ImageNames",
     "InferenceResult",
     "Lines",

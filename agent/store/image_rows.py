@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -25,6 +25,18 @@ _IMAGE_COLUMNS = (
     "annotation",
     "meta",
 )
+
+
+class ImageFile(NamedTuple):
+    """What is needed of an image to write its files."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
+    mime: str
+    annotation: str
 
 
 def insert_images(database: Database) -> BulkInsert:

@@ -13,7 +13,7 @@ from agent.errors import Conflict, NotFound
 from agent.store.among import among, portions
 from agent.store.columns import clean, now_us, to_json_or_none
 from agent.store.connect import Database
-from agent.store.image_rows import image_of, image_row, insert_images
+from agent.store.image_rows import ImageFile, image_of, image_row, insert_images
 from agent.store.project_counts import count_images, note_change, project_of_dataset
 from agent.store.schema import images
 
@@ -71,6 +71,24 @@ class Images:
                 return
             after_id = rows[-1].id
             left = None if left is None else left - len(rows)
+
+    def files_of_dataset(self, dataset_id: int) -> Iterator[ImageFile]:
+        """What their files hold, in the same order, read in the same way."""
+        found = (
+            sa.select(images.c.id, *(images.c[name] for name in ImageFile._fields))
+            .where(images.c.dataset_id == dataset_id, images.c.id > sa.bindparam("after"))
+            .order_by(images.c.id)
+            .limit(_PAGE)
+        )
+        after = 0
+        while True:
+            with self._db.reading() as connection:
+                rows = connection.execute(found, {"after": after}).all()
+            for _, *columns in rows:
+                yield ImageFile(*columns)
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1].id
 
     def add(self, dataset_id: int, new: Sequence[NewImage]) -> list[Image]:
         """All of them or none, in the order given. NamesTaken for names in the dataset; Conflict for equal names."""
