@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from agent.artifacts import Blob, PlaceHow, PlaceMethod, checked
 from agent.artifacts.garbage import KeptBlob, collect, kept_blobs, locked, touch
-from agent.artifacts.halves import LocalBatch, LocalWriter, Target
+from agent.artifacts.halves import LocalBatch, LocalWriter, Target, write_known
 from agent.artifacts.place import Placer
 from agent.errors import ArtifactsAway, BadInput, Damaged, NotFound, StorageFailed
 from agent.fs.absence import is_away
@@ -84,12 +84,12 @@ class LocalArtifacts:
         return out.blob
 
     def bytes_to(self, data: bytes, target: Target) -> Blob:
-        if self._has(blob := Blob(hashlib.sha256(data).hexdigest(), len(data))):
+        blob = Blob(hashlib.sha256(data).hexdigest(), len(data))
+        if self._has(blob):
             target.finish(None, blob)
-            return blob
-        with self.writer_to(len(data), target) as out:
-            out.write(data)
-        return out.blob
+        else:
+            write_known(data, blob, target, self.half_made, self.root)
+        return blob
 
     def writer_to(self, size_bytes: int, target: Target) -> LocalWriter:
         return LocalWriter(self._placer, self.half_made, self.root, size_bytes, target)

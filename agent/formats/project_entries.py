@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from io import BufferedReader
 
 from agent.errors import Problem
@@ -65,8 +66,7 @@ def open_file(
 ) -> tuple[StateFile, BufferedReader] | None:
     """A file of the project, open, and by what it is known again; None with a problem. A link may stay inside."""
     try:
-        resolved = root.resolve(name)
-        opened = root.file(resolved)
+        resolved, opened = _opened(root, name)
     except OSError as error:
         if error.errno in LINKED_OUT:
             problems.append(leaves(file))
@@ -76,6 +76,14 @@ def open_file(
             problems.append(unreadable(file, error))
         return None
     return known_file(resolved, os.fstat(opened.fileno())), opened
+
+
+def _opened(root: OpenFolder, name: str) -> tuple[str, BufferedReader]:
+    """A file and its name without links. Nearly all have none on their way, which one opening tells."""
+    with suppress(OSError):
+        return name, root.file(name)
+    resolved = root.resolve(name)
+    return resolved, root.file(resolved)
 
 
 def leaves(file: str) -> Problem:

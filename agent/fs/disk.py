@@ -43,6 +43,20 @@ def writing(what: str) -> Iterator[None]:
         raise StorageFailed(f"Cannot write {what}{where}: {reason}. Check the folder and its permissions.") from error
 
 
+def write_new(path: Path | str, data: bytes) -> None:
+    """Write a file that must not exist, without the buffers of an open file, which cost more than a small one.
+
+    Raises OSError.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
+
+
 def require_free_space(
     folder: Path, size_bytes: int, what: str, *, keep_free_bytes: int = 0, may_use_reserve: bool = False
 ) -> None:

@@ -24,6 +24,7 @@ from pathlib import Path
 from agent.fs.atomic import publish
 from agent.fs.disk import remove_tree, require_free_space, writing
 from agent.fs.durable import sync_file, sync_folder
+from agent.fs.spreading import spread
 
 _NAME = re.compile(r"([a-z]+)-([0-9a-f]{32})(\.lock)?")
 _ELSEWHERE = ".half-made-"  # then the 32 digits
@@ -80,6 +81,7 @@ class HalfMade:
         with writing(f"the folder {self.folder}"):
             self.folder.parent.mkdir(0o700, parents=True, exist_ok=True)
             self.folder.mkdir(0o700, exist_ok=True)
+            spread(self.folder)  # an import makes ten thousand files, maybe after as many were deleted
         is_elsewhere = near is not None and _mount(near) != _mount(self.folder)
         with writing(f"the folder {self.folder}"):
             name, held = self._hold_new(what)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from agent.formats.label_shapes import complete_text
 from agent.formats.meta import META, check_meta
 from agent.formats.meta_ids import with_ids
 from agent.formats.project_layout import ANNOTATIONS, IMAGES, dataset_path
+from agent.fs.disk import write_new
 from agent.fs.names import name_problem, shown
 
 if TYPE_CHECKING:
@@ -71,21 +71,11 @@ def write_project(
             require_good(project, name, "image")
             try:
                 methods[artifacts.place(image.sha256, images_folder / name, how)] += 1
-                _write_new(f"{annotations_folder}/{name}.json", annotation_bytes(image, shapes))
+                write_new(f"{annotations_folder}/{name}.json", annotation_bytes(image, shapes))
             except FileExistsError:
                 raise invalid_name(project, "image", name, "appears twice in its dataset") from None
     method: PlaceMethod = "hardlink" if methods["hardlink"] else "reflink" if methods["reflink"] else "copy"
     return Written(count, method)
-
-
-def _write_new(path: str, data: bytes) -> None:
-    """Without the buffers of an open file, which cost more than the file. Raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    try:
-        while data:
-            data = data[os.write(descriptor, data) :]
-    finally:
-        os.close(descriptor)
 
 
 def blob_of(image: Image | ImageFile) -> Blob:
