@@ -26,7 +26,7 @@ from web_stub.uploads import state_upload
 router = APIRouter(route_class=BudgetRoute, tags=["models"])
 
 _FILES = 1000  # listed of a tar
-_WRITE = 4 << 20  # bytes gathered before the disk is asked
+_WRITE = 1 << 20  # bytes gathered before the disk is asked: more would have left the cache before they are hashed
 _TAR_BODY = {
     "requestBody": {
         "required": True,
