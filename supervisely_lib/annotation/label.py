@@ -179,7 +179,7 @@ class LabelBase:
 
     def crop(self, rect: Rectangle) -> list[Self]:
         """A label for each part of the shape inside rect; the label itself if the whole shape is inside."""
-        if rect.contains(self._geometry.to_bbox()):
+        if self._geometry._lies_in(rect):
             return [self]
         parts = self._geometry.crop(rect)
         if len(parts) == 1:

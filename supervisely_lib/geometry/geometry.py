@@ -170,6 +170,10 @@ class Geometry(JsonSerializable):
         """The smallest rectangle around it."""
         raise NotImplementedError
 
+    def _lies_in(self, rect: Rectangle) -> bool:
+        """Whether rect contains the smallest rectangle around it."""
+        return rect.contains(self.to_bbox())
+
     def clone(self) -> Self:
         """A copy."""
         return copy.copy(self)

@@ -23,6 +23,9 @@ def int_points(coords: Any, field: str) -> Any:
         points = np.array(coords)
     except ValueError:  # lists of different lengths
         points = np.array(None)
+    is_pairs = points.ndim == 2 and points.shape[1] == 2 and len(points) > 0
+    if is_pairs and points.dtype == np.int64 and points.min() >= -_SMALL and points.max() <= _SMALL:
+        return points.astype(np.int32)  # nearly always
     if points.size == 0 and isinstance(coords, (list, tuple)):
         return np.empty((0, 2), np.int32)
     if points.dtype.kind == "O" and points.ndim == 2 and points.shape[1] == 2:

@@ -134,6 +134,11 @@ class VectorGeometry(Geometry):
     def flipud(self, img_size: Sequence[int]) -> Self:
         return self._move(lambda ring: ring * [1, -1] + [0, img_size[0]])
 
+    def _lies_in(self, rect: Rectangle) -> bool:
+        left, top = np.minimum.reduce(self._exterior).tolist()
+        right, bottom = np.maximum.reduce(self._exterior).tolist()
+        return bool(rect.left <= left and right <= rect.right and rect.top <= top and bottom <= rect.bottom)
+
     def to_bbox(self) -> Rectangle:
         left, top = self._exterior.min(axis=0).tolist()
         right, bottom = self._exterior.max(axis=0).tolist()

@@ -122,8 +122,8 @@ class SlyDataset:
 
         Later labels cover earlier labels. RuntimeError for a label whose class has no id, unless these are ignored.
         """
-        # OpenCV cannot draw on int64.
-        canvas = np.full(tuple(image_shape[:2]), self._bkg_color, dtype=np.int32)
+        dtype = _canvas_type([self._bkg_color, *self._class_mapping.values()])
+        canvas = np.full(tuple(image_shape[:2]), self._bkg_color, dtype=dtype)
         for label in ann.labels:
             class_id = self._class_mapping.get(label.obj_class.name)
             if class_id is not None:
@@ -149,6 +149,12 @@ class SlyDataset:
                 return sample
             index = random.randrange(len(self._samples))  # noqa: S311 - any other sample will do
         raise RuntimeError("Unable to load some correct sample.")
+
+
+def _canvas_type(ids: Collection[int]) -> type[np.signedinteger[Any]]:
+    """The smallest type that holds the ids and that OpenCV draws on: a fourth of the memory is drawn in less time."""
+    is_small = all(isinstance(id_, (int, np.integer)) and -128 <= id_ <= 127 for id_ in ids)
+    return np.int8 if is_small else np.int32
 
 
 def partition_train_val(num_samples: int, val_fraction: float) -> list[bool]:
