@@ -32,6 +32,7 @@ from agent.artifacts import Artifacts, open_artifacts
 from agent.domain import Model, NewModel, NewTask, Project, TaskType
 from agent.formats import model_state
 from agent.formats.task_dir import TaskDir
+from agent.fs.spreading import spread
 from agent.library import add_project
 from agent.library.state_upload import store_folder
 from agent.run.stage import stage
@@ -58,6 +59,7 @@ class Cost:
 
 def measure(rounds: int, images: int = IMAGES) -> Iterable[Ratio]:
     folder = Path(tempfile.mkdtemp(prefix="bench-files-"))
+    spread(folder)  # a round deletes the files of the one before, which would make new ones slow
     try:
         with open_store(f"sqlite:///{folder / 'store.db'}") as store:
             artifacts = open_artifacts(str(folder / "artifacts"))

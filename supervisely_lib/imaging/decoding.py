@@ -12,6 +12,7 @@ from supervisely_lib.imaging.claims import JPEG, TIFF, claims_too_much
 from supervisely_lib.imaging.orientation import orientation, upright
 
 _STARTS = (JPEG, b"\x89PNG\r\n\x1a\n", b"BM", *TIFF)
+_DECODES_RGB = "IMREAD_COLOR_RGB"
 _END_OF_IMAGE = b"\xff\xd9"
 # None, CCITT, LZW, JPEG, Deflate, PackBits: those that OpenCV's wheels and Pillow's have in common.
 _TIFF_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
@@ -42,6 +43,9 @@ def decode(content: bytes, keep_alpha: bool = False, path: str | None = None) ->
     if content.startswith(JPEG):
         content += _END_OF_IMAGE  # a file that ends early is shown as far as it goes, as OpenCV does with files
     flags = cv2.IMREAD_UNCHANGED if keep_alpha else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    is_rgb = content.startswith(JPEG) and not keep_alpha and _DECODES_RGB in vars(cv2)
+    if is_rgb:  # since OpenCV 4.11: the same pixels without a second array
+        flags = getattr(cv2, _DECODES_RGB) | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
         if image is None and content.startswith(TIFF):
@@ -52,7 +56,8 @@ def decode(content: bytes, keep_alpha: bool = False, path: str | None = None) ->
         raise UndecodableImage("OpenCV cannot decode it")
     if image.ndim == 2 or image.shape[2] == 1:
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB))
-    image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB))
+    if not is_rgb:
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB))
     turn = 1 if keep_alpha else orientation(content)
     return image if turn == 1 else upright(image, turn)
 

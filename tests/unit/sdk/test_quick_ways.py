@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import supervisely_lib as sly
 from supervisely_lib.geometry.validation import int_points
+from supervisely_lib.imaging import decoding
 from supervisely_lib.nn.dataset import SlyDataset
 
 COORDINATES = st.integers(-5, 5) | st.integers(-(2**31) - 3, -(2**31) + 3) | st.integers(2**31 - 3, 2**31 + 3)
@@ -51,3 +55,17 @@ def test_ground_truth_holds_any_ids(ids: list[int], background: int, size: tuple
         for label, id_ in zip(labels, ids):
             label.geometry.draw(drawn, id_)
         np.testing.assert_array_equal(found, drawn)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_has_the_same_pixels_with_and_without_a_decoder_of_rgb(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = (31, 47) if mode == "L" else (31, 47, len(mode))
+    pixels, out = np.random.default_rng(1).integers(0, 256, shape, np.uint8), io.BytesIO()
+    Image.fromarray(pixels, mode).save(out, "jpeg")
+    found = sly.image.read_bytes(out.getvalue())
+    monkeypatch.setattr(decoding, "_DECODES_RGB", "no such flag")
+
+    np.testing.assert_array_equal(found, sly.image.read_bytes(out.getvalue()))
+    assert found.shape == (31, 47, 3)
