@@ -11,24 +11,26 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from agent.errors import StoreBusy
 from agent.events.log_lines import LogLines
-from agent.events.model import CheckpointReported, Event, Level, Progress, Stream
+from agent.events.model import CheckpointReported, Level, Progress, Stream
 from agent.events.parse import parse_line
+from agent.events.reading import EventColumns
 from agent.patience import Patience
-from agent.store import EventRow
+from agent.store import NumberedEvents
 
 if TYPE_CHECKING:
     from agent.store import Store
 
 _LINGER_S = 0.03  # how long a line may wait for company; readers are promised it within 0.1 s of being printed
+_BULK_LINGER_S = 0.05  # of lines that come by the thousand: fewer commits, and still within the promise
+_BULK = 8  # a batch that is so many parts of a full one by then comes in bulk
 _LONGEST_LINGER_S = 0.35  # where commits are slow: with the commits before and of the line, a second is not reached
 _COMMITS_PER_LINGER = 0.5
 _BELIEVED = 0.4  # the share of the last commit in what is expected of the next: one slow commit means little
@@ -80,7 +82,8 @@ class Recorder:
         self._log_lines = LogLines(task_id)
         self._committing = threading.RLock()  # one commit at a time, in order; taken before `_changed`
         self._changed = threading.Condition()  # guards what follows
-        self._rows: list[EventRow] = []
+        self._events = EventColumns()  # numbered and not committed: the last of them has the number `_seq`
+        self._log: list[str] = []  # their lines in the log file
         self._enough = 1  # how many rows the committer waits for
         self._oldest = 0.0  # time.monotonic() of the first row that is not committed
         self._commit_s = 0.0  # a commit is expected to take
@@ -93,7 +96,7 @@ class Recorder:
     @property
     def waiting(self) -> int:
         """Number of events that are numbered and not committed."""
-        return len(self._rows)
+        return len(self._events)
 
     def note(
         self,
@@ -109,33 +112,34 @@ class Recorder:
         `limit_s` as for `flush`: the event has its number, and waits, when StoreBusy is raised.
         """
         event = self._log_lines.note(message, level, event_type, fields, time.time_ns() // 1000)
-        with self._changed:
-            seq = self._add([event])
+        seq = self._add(EventColumns.of([event]))
         self.flush(limit_s)
         return seq
 
     def progress(self, subtask: str, current: int, total: int) -> None:
         """Record how far the agent itself has come with a part of the task."""
         event = self._log_lines.progress("progress", Progress(subtask, current, total), time.time_ns() // 1000)
-        with self._changed:
-            self._add([event])
+        self._add(EventColumns.of([event]))
         self.flush()
 
-    def record(self, events: Sequence[Event]) -> int:
+    def record(self, events: EventColumns) -> int:
         """Number lines of the container, in the order read. Gives the last number; commits nothing yet."""
-        with self._changed:
-            self._lines_read += len(events)
-            return self._add(events)
+        return self._add(events, of_container=True)
 
-    def _add(self, events: Sequence[Event]) -> int:
-        before = len(self._rows)
-        self._rows += map(EventRow, count(self._seq + 1), events)
-        self._seq += len(events)
-        if not before:
-            self._oldest = time.monotonic()
-        if not before or before < self._enough <= len(self._rows):
-            self._changed.notify_all()
-        return self._seq
+    def _add(self, events: EventColumns, *, of_container: bool = False) -> int:
+        log = self._log_lines.lines(events) if self._log_path is not None else ""
+        with self._changed:
+            before = len(self._events)
+            self._events.extend(events)
+            self._log.append(log)
+            self._seq += len(events)
+            if of_container:
+                self._lines_read += len(events)
+            if not before:
+                self._oldest = time.monotonic()
+            if not before or before < self._enough <= len(self._events):
+                self._changed.notify_all()
+            return self._seq
 
     def flush(self, limit_s: float = float("inf")) -> None:
         """Commit the waiting events with the reading position; returns when all earlier events are committed.
@@ -152,20 +156,23 @@ class Recorder:
 
     def _commit(self, limit_s: float) -> None:
         with self._changed:
-            rows, self._rows = self._rows, []
-            lines_read = self._lines_read
-        if not rows:
+            events, self._events = self._events, EventColumns()
+            log, self._log = self._log, []
+            lines_read, last_seq = self._lines_read, self._seq
+        if not events:
             return
+        rows = NumberedEvents(range(last_seq - len(events) + 1, last_seq + 1), events)
         append = partial(self._store.events.append, self._task_id, rows, lines_read=lines_read, agent_id=self._agent_id)
         started = time.monotonic()
         try:
             self._patience.call(self._store, append, limit_s=limit_s)
         except BaseException:
             with self._changed:
-                self._rows = rows + self._rows
+                events.extend(self._events)
+                self._events, self._log = events, log + self._log
             raise
         self._commit_s = expected_s(self._commit_s, time.monotonic() - started)
-        self._write_log(rows)
+        self._write_log(log)
 
     def unhandled_checkpoints(self) -> list[tuple[int, CheckpointReported]]:
         """Checkpoints of this attempt whose line was committed and that have no row: a crash came before."""
@@ -183,21 +190,24 @@ class Recorder:
         """Return when so many events wait, or the oldest has waited long enough, or at `_wake` once `ended` is set."""
         with self._changed:
             self._enough = events
-            self._changed.wait_for(lambda: self._rows or ended.is_set())
+            self._changed.wait_for(lambda: len(self._events) or ended.is_set())
             wait_s = self._oldest + linger_s(self._commit_s) - time.monotonic()
-            self._changed.wait_for(lambda: len(self._rows) >= events or ended.is_set(), max(0.0, wait_s))
+            is_due = self._changed.wait_for(lambda: len(self._events) >= events or ended.is_set(), max(0.0, wait_s))
+            if not is_due and len(self._events) > events // _BULK:
+                wait_s = self._oldest + _BULK_LINGER_S - time.monotonic()
+                self._changed.wait_for(lambda: len(self._events) >= events or ended.is_set(), max(0.0, wait_s))
 
     def _wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
 
-    def _write_log(self, rows: Sequence[EventRow]) -> None:
+    def _write_log(self, log: list[str]) -> None:
         if self._log_path is None:
             return
         try:
             self._log_path.parent.mkdir(parents=True, exist_ok=True)
             with open(_appending(self._log_path), "a", encoding="utf-8") as file:
-                file.write(self._log_lines.lines([row.event for row in rows]))
+                file.writelines(log)
         except OSError as error:  # the facts are in the store; the file is a copy for people
             path, self._log_path = self._log_path, None
             self.note(

@@ -17,8 +17,8 @@ from pathlib import Path
 from agent.domain import NewModel, NewProject, NewTask, TaskType
 from agent.events.model import Event, Level, Metrics, Stream
 from agent.events.parse import parse_line
-from agent.store import EventRow, Store, open_store
-from agent.store.append import gather
+from agent.store import EventRow, NumberedEvents, Store, open_store
+from agent.store.gathering import gather
 from agent.store.line_blocks import KeptLine
 from benchmarks import Ratio
 
@@ -81,7 +81,7 @@ def append(folder: Path, batches: Sequence[Sequence[EventRow]]) -> tuple[float, 
             store.events.append(task_id, batch, lines_read=batch[-1].seq)
         ours = time.perf_counter() - start
 
-    rows = [[(task_id, *line) for line in gather(batch).lines] for batch in batches]
+    rows = [[(task_id, *line) for line in gather(NumberedEvents.of(batch)).lines] for batch in batches]
     peer = sqlite3.connect(folder / "peer.db", isolation_level=None)
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=2000"):
         peer.execute(f"PRAGMA {pragma}")

@@ -43,20 +43,24 @@ _MISSING = object()
 
 def parse_line(text: str, stream: Stream, time_us: int) -> Event:
     """The event of one line, which comes without its newline. `raw` of the event is `text` itself."""
-    if text[:1] == "{":
-        try:
-            line = decode_sdk_line(text)
-        except NOT_SDK_LINES:
-            return read_object(text, stream, time_us)
-        level = _LEVELS.get(line.level) or _level(line.level)
-        body: Body
-        if type(line) is MetricsLine:
-            body = Metrics(line.type, line.epoch, line.metrics)
-            return Event(text, stream, time_us, level, line.message, "METRICS", body, None, None, 0)
+    if text[:1] != "{":
+        return _text(text, stream, time_us)
+    try:
+        line = decode_sdk_line(text)
+    except NOT_SDK_LINES:
+        return read_object(text, stream, time_us)
+    body: Body
+    if type(line) is MetricsLine:
+        body = Metrics(line.kind, line.epoch, line.values)
+    else:
         assert type(line) is ProgressLine
         body = Progress(line.subtask, line.current, line.total, line.current_label, line.total_label)
-        return Event(text, stream, time_us, level, line.message, "PROGRESS", body, None, None, 0)
-    return _text(text, stream, time_us)
+    return Event(text, stream, time_us, level_of(line.level), line.message, line.event_type, body, None, None, 0)
+
+
+def parse_generally(text: str, stream: Stream, time_us: int) -> Event:
+    """The same event for any line, in the general way."""
+    return read_object(text, stream, time_us) if text[:1] == "{" else _text(text, stream, time_us)
 
 
 def read_object(text: str, stream: Stream, time_us: int) -> Event:
@@ -87,7 +91,7 @@ def _structured(raw: str, stream: Stream, time_us: int, record: dict[str, Any], 
     record.pop("timestamp", None)  # local time of the container with a false Z (contract: events.md 2); ours counts
     if type(message) is not str:
         message = str(message)
-    level = _LEVELS.get(level) or _level(level) if type(level) is str else Level.INFO
+    level = level_of(level) if type(level) is str else Level.INFO
     if wire_type is None:
         if "image" in record and (image := read_image(record)) is not None:
             return Event(raw, stream, time_us, level, message, IMAGE, image[0], record or None, image[1], start)
@@ -108,9 +112,9 @@ def _structured(raw: str, stream: Stream, time_us: int, record: dict[str, Any], 
     return Event(raw, stream, time_us, level, message, event_type, body, record or None, error, start)
 
 
-def _level(name: str) -> Level:
+def level_of(name: str) -> Level:
     """`Warn` is WARN; every unknown name, `critical` and `warning` too, is INFO (contract: events.md 6, rule 5)."""
-    return _LEVELS.get(name.upper(), Level.INFO)
+    return _LEVELS.get(name) or _LEVELS.get(name.upper(), Level.INFO)
 
 
 def _name_of_unlisted_type(wire: object) -> str:

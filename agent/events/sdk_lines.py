@@ -7,7 +7,7 @@ event for a line that either could take: tests/unit/events/test_event_lines.py c
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -15,13 +15,21 @@ _Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]  # the ra
 
 
 class MetricsLine(
-    msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag_field="event_type", tag="EventType.METRICS"
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    forbid_unknown_fields=True,
+    tag_field="event_type",
+    tag="EventType.METRICS",
+    rename={"kind": "type", "values": "metrics"},
 ):
+    event_type: ClassVar[str] = "METRICS"  # as events have it
+
     message: str
     level: str
-    type: Literal["train", "val"]
+    kind: Literal["train", "val"]
     epoch: float
-    metrics: dict[str, float]
+    values: dict[str, float]
     timestamp: str = ""
 
 
@@ -29,6 +37,8 @@ class ProgressLine(
     msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag_field="event_type", tag="EventType.PROGRESS"
 ):
     """The labels are byte sizes as text, which the SDK of 2026 writes."""
+
+    event_type: ClassVar[str] = "PROGRESS"
 
     message: str
     level: str
@@ -40,7 +50,9 @@ class ProgressLine(
     total_label: str | None = None
 
 
+SdkLine = MetricsLine | ProgressLine
+
 # What `decode_sdk_line` raises for any other text; the last two for half a surrogate pair and for absurd nesting.
 NOT_SDK_LINES = (msgspec.MsgspecError, ValueError, RecursionError)
 
-decode_sdk_line = msgspec.json.Decoder(MetricsLine | ProgressLine).decode
+decode_sdk_line = msgspec.json.Decoder(SdkLine).decode

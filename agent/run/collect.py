@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.engines import Frame
-from agent.events.lines import Line, LineJoiner
+from agent.events.lines import LineJoiner, Lines
 from agent.events.model import (
     Applied,
     CheckpointReported,
@@ -30,14 +30,15 @@ from agent.events.model import (
     Event,
     ImageReported,
     Level,
-    Metrics,
-    Progress,
     Stream,
 )
-from agent.events.parse import IMAGE, parse_line
+from agent.events.parse import IMAGE
+from agent.events.reading import EventColumns, ReadLines
 from agent.recorder import Committer, Recorder
+from agent.run.cycles import rare_searches
 
-_BATCH_LINES = 4000  # per transaction
+_BATCH_LINES = 8000  # per transaction
+_READ_LINES = 1000  # taken apart at once: what is made of them fits into the processor's cache
 _BATCH_BYTES = 4 << 20  # or so much output, whichever comes first: 4000 lines of 1 MiB would not fit into memory
 _LAST_LINES = 20
 
@@ -82,7 +83,7 @@ def collect(
     reader = _Reader(recorder, on_checkpoint, on_applied, on_image)
     joiner = LineJoiner()
     size_bytes = 0
-    with Committer(recorder, _BATCH_LINES) as committer:
+    with rare_searches(), Committer(recorder, _BATCH_LINES) as committer:
         for frames in output:
             reader.take(joiner.feed(frames), time.time_ns() // 1000)
             size_bytes += sum([len(piece) for _, piece in frames])
@@ -118,26 +119,31 @@ class _Reader:
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._last_errors: deque[str] = deque(maxlen=_LAST_LINES)
 
-    def take(self, lines: Sequence[Line], time_us: int) -> None:
+    def take(self, lines: Lines, time_us: int) -> None:
         """Record lines received at this time."""
-        if self._skip:
-            for line in lines[: self._skip]:
-                self._count([parse_line(line.text, line.stream, time_us)])
-            lines, self._skip = lines[self._skip :], max(0, self._skip - len(lines))
-        for start in range(0, len(lines), _BATCH_LINES):
+        for start in range(0, len(lines), _READ_LINES):
             if self._recorder.waiting >= 2 * _BATCH_LINES:
                 self._recorder.flush()
-            self._record([parse_line(line.text, line.stream, time_us) for line in lines[start : start + _BATCH_LINES]])
+            read = ReadLines(lines.part(start, start + _READ_LINES), time_us)
+            known, self._skip = min(self._skip, len(read)), max(0, self._skip - len(read))
+            self._record(read, known)
 
-    def _record(self, events: list[Event]) -> None:
-        self._count(events)
-        recorded = 0
-        for position, event in enumerate(events):
-            if event.event_type in _HANDLED:
-                seq = self._recorder.record(events[recorded : position + 1])
-                recorded = position + 1
+    def _record(self, read: ReadLines, known: int) -> None:
+        """Count all of these lines, and record those that are not known."""
+        if known:
+            self._count(read.columns(0, known))
+        recorded = known
+        for place, event in read.events:
+            if event.event_type in _HANDLED and place >= known:
+                seq = self._recorded(read.columns(recorded, place + 1))
+                recorded = place + 1
                 self._handle(seq, event)
-        self._recorder.record(events[recorded:])
+        if recorded < len(read):
+            self._recorded(read.columns(recorded))
+
+    def _recorded(self, columns: EventColumns) -> int:
+        self._count(columns)
+        return self._recorder.record(columns)
 
     def _handle(self, seq: int, event: Event) -> None:
         if isinstance(event.body, ImageReported):
@@ -153,16 +159,14 @@ class _Reader:
             self._recorder.flush()
             self._on_applied(seq)
 
-    def _count(self, events: Sequence[Event]) -> None:
-        last = [event for event in events[-5 * _LAST_LINES :] if event.raw.strip()]
-        self._last_lines.extend([event.raw for event in last])
-        self._last_errors.extend([event.raw for event in last if event.stream is Stream.STDERR])
-        for event in events:
-            body = event.body
-            if type(body) is Metrics:
-                self._points += len(body.values)
-            elif type(body) is not Progress:
-                self._notice(event)
+    def _count(self, columns: EventColumns) -> None:
+        texts, streams = columns.texts[-5 * _LAST_LINES :], columns.streams[-5 * _LAST_LINES :]
+        last = [(text, stream) for text, stream in zip(texts, streams, strict=True) if text.strip()]
+        self._last_lines.extend([text for text, _ in last])
+        self._last_errors.extend([text for text, stream in last if stream is Stream.STDERR])
+        self._points += sum([len(points.places) * len(points.values) for points in columns.points.values()])
+        for _, event in columns.events:
+            self._notice(event)
             if event.parse_error is not None:
                 self._parse_errors += 1
 

@@ -21,7 +21,6 @@ from agent.store.wake import QUEUE
 
 if TYPE_CHECKING:
     from agent.store.agents import AgentRow, Agents
-    from agent.store.append import EventRow
     from agent.store.attempts import Attempts, Fate
     from agent.store.blobs import Blobs
     from agent.store.checkpoints import Checkpoints
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from agent.store.datasets import Datasets
     from agent.store.events import READ_BYTES, SHOWN_BYTES, Events, StoredEvent
     from agent.store.gallery import Gallery, InferenceResult, Place, Wanted
+    from agent.store.gathering import EventRow, NumberedEvents
     from agent.store.image_rows import ImageFile
     from agent.store.images import Images, NamesTaken
     from agent.store.line_filter import Lines
@@ -67,7 +67,7 @@ _MODULES = {
     "Checkpoints": "checkpoints",
     "Counts": "counts",
     "Datasets": "datasets",
-    "EventRow": "append",
+    "EventRow": "gathering",
     "Events": "events",
     "Fate": "attempts",
     "Gallery": "gallery",
@@ -86,6 +86,7 @@ _MODULES = {
     "NewTrial": "trials",
     "NodeRow": "nodes",
     "Nodes": "nodes",
+    "NumberedEvents": "gathering",
     "Origin": "listing",
     "Outline": "outlines",
     "Place": "gallery",
@@ -169,6 +170,7 @@ __all__ = [
     "NewStudy",
     "NewTrial",
     "NodeRow",
+    "NumberedEvents",
     "Origin",
     "Outline",
     "Place",

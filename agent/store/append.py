@@ -1,29 +1,29 @@
 """The hot path: a batch of events becomes rows, points and counts, in one transaction.
 
-Gathering is pure and happens before the transaction; the writer remembers the series of the tasks it
+Gathering (`gathering.py`) is pure and happens before the transaction; the writer remembers the series of the tasks it
 writes, so a metric line costs no query.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 from cachetools import LRUCache
 
 from agent.domain import TaskStatus
 from agent.errors import NotFound, StoreAway
 from agent.events.log_lines import LogLines
-from agent.events.model import Event, Level, Metrics, Progress
-from agent.store.columns import clean, clean_or_none, finite, int64, key, now_us, to_json
+from agent.events.model import Level
+from agent.events.reading import Bar
+from agent.store.columns import clean_or_none, finite, int64, key, now_us
 from agent.store.connect import Database
 from agent.store.failures import taken_over
-from agent.store.line_blocks import EVERY_LINE_TYPES, LineColumns
+from agent.store.gathering import Batch, EventRow, NumberedEvents, gather
 from agent.store.line_tail import Tail, add_lines, last_seq_of, read_tail
 from agent.store.points import Extremes, PointColumns, bounds, extremes, pack_floats, pack_ints
 from agent.store.schema import point_blocks, progress, series, tasks
@@ -31,62 +31,6 @@ from agent.store.task_rows import lock_task
 
 _SMALL_BLOCK = 128  # points: a block below this grows, so that a slow training does not leave a row per point
 _TASKS_REMEMBERED = 256
-
-
-class EventRow(msgspec.Struct, frozen=True, gc=False):
-    seq: int  # number of the event in its task, ascending
-    event: Event
-
-
-class Batch:
-    """What a sequence of events adds to the tables, by table."""
-
-    __slots__ = ("last_metrics", "lines", "points", "progress")
-
-    def __init__(self) -> None:
-        self.lines = LineColumns()
-        self.points: dict[tuple[str, str], PointColumns] = {}  # by kind and name
-        self.progress: dict[str, tuple[int, int, int, Progress]] = {}  # subtask → first seq, seq, time, body
-        self.last_metrics: Metrics | None = None
-
-
-def gather(rows: Sequence[EventRow]) -> Batch:
-    """Pure. A line is kept once, as it came; its content is parsed again when it is read."""
-    batch = Batch()
-    lines, points, bars = batch.lines, batch.points, batch.progress
-    events = [row.event for row in rows]
-    lines.seqs = [row.seq for row in rows]
-    lines.times_us = [event.time_us for event in events]
-    lines.streams = [event.stream for event in events]
-    lines.levels = [event.level for event in events]
-    lines.types = [event.event_type for event in events]
-    lines.raws = [event.raw for event in events]
-    if any(not raw.isascii() or "\0" in raw for raw in lines.raws):
-        lines.raws = [clean(raw) for raw in lines.raws]
-    if set(lines.types) - EVERY_LINE_TYPES - {None}:
-        lines.types = [kind if kind is None or kind in EVERY_LINE_TYPES else key(kind) for kind in lines.types]
-    for row in rows:
-        seq, event = row.seq, row.event
-        if not event.stream:
-            lines.notes[seq] = clean(event.message), to_json(event.fields) if event.fields else None
-        body = event.body
-        if body is None:
-            continue
-        if type(body) is Metrics:
-            batch.last_metrics = body
-            kind, epoch, time_us = body.kind, body.epoch, event.time_us
-            for name, value in body.values.items():
-                columns = points.get((kind, name))
-                if columns is None:
-                    columns = points[kind, name] = PointColumns()
-                columns.seqs.append(seq)
-                columns.epochs.append(epoch)
-                columns.values.append(value)
-                columns.times_us.append(time_us)
-        elif type(body) is Progress:
-            first_seq = bars[body.subtask][0] if body.subtask in bars else seq
-            bars[body.subtask] = (first_seq, seq, event.time_us, body)
-    return batch
 
 
 @dataclass(slots=True)
@@ -120,7 +64,7 @@ class Appender:
         self._grow_blocks = _upsert(database, point_blocks, _BLOCK_KEY, _BLOCK_GROWS)
         self._move_bars = _upsert(database, progress, _PROGRESS_KEY, _PROGRESS_MOVES)
 
-    def append(self, task_id: int, rows: Sequence[EventRow], *, lines_read: int, agent_id: str | None = None) -> None:
+    def append(self, task_id: int, rows: NumberedEvents, *, lines_read: int, agent_id: str | None = None) -> None:
         batch = gather(rows)
         with self._certainty(task_id):
             with self._lock:
@@ -129,7 +73,7 @@ class Appender:
                 if task_id in self._uncertain:
                     lock_task(connection, task_id)  # waits for a transaction that is still being committed
                     last_seq = last_seq_of(connection, task_id)
-                    rows = [row for row in rows if row.seq > last_seq]
+                    rows = rows.beyond(last_seq)
                     batch = gather(rows)
                 counted = _move_counters(connection, task_id, batch, len(rows), lines_read, agent_id)
                 events_count, attempt, has_ended = counted
@@ -173,6 +117,7 @@ class Appender:
         known: dict[tuple[str, str], _Series],
     ) -> None:
         series_moves, blocks = [], []
+        packed: _Packed = {}
         if new := [one for one in points if one not in known]:
             known |= self._add_series(connection, task_id, new)
         for one, columns in points.items():
@@ -190,9 +135,8 @@ class Appender:
             )
             block = columns
             if entry.tail is not None:
-                block = entry.tail
-                block.extend(columns)
-            blocks.append(_block(entry.id, block))
+                block = entry.tail.joined(columns)
+            blocks.append(_block(entry.id, block, packed))
             entry.tail = block if len(block.seqs) < _SMALL_BLOCK else None
         connection.execute(_MOVE_SERIES, series_moves)
         connection.execute(self._grow_blocks, blocks)
@@ -212,7 +156,7 @@ class Appender:
         return {one: made[spelling] for one, spelling in stored.items()}
 
     def _add_progress(
-        self, connection: sa.Connection, task_id: int, bars: dict[str, tuple[int, int, int, Progress]]
+        self, connection: sa.Connection, task_id: int, bars: dict[str, tuple[int, int, int, Bar]]
     ) -> None:
         rows = [
             {
@@ -246,7 +190,7 @@ def add_note(
     if not tail.last_seq and not opens_log:
         return
     note = LogLines(task_id).note(message, level, event_type, fields, now_us())
-    add_lines(connection, task_id, tail, gather([EventRow(tail.last_seq + 1, note)]).lines)
+    add_lines(connection, task_id, tail, gather(NumberedEvents.of([EventRow(tail.last_seq + 1, note)])).lines)
     counted = sa.update(tasks).where(tasks.c.id == task_id).values(events_count=tasks.c.events_count + 1)
     connection.execute(counted)
 
@@ -321,8 +265,17 @@ def _move_counters(
     return found.events_count, found.attempt, TaskStatus(found.status).is_final
 
 
-def _block(series_id: int, columns: PointColumns) -> dict[str, Any]:
-    epochs = pack_floats(columns.epochs)
+# Columns that are packed already, by their identity, each kept so that it stays its own: series of a line share three.
+_Packed = dict[int, tuple[list[Any], bytes]]
+
+
+def _block(series_id: int, columns: PointColumns, packed: _Packed) -> dict[str, Any]:
+    def once(column: list[Any], pack: Callable[[list[Any]], bytes]) -> bytes:
+        if id(column) not in packed:
+            packed[id(column)] = column, pack(column)
+        return packed[id(column)][1]
+
+    epochs = once(columns.epochs, pack_floats)
     epoch_min, epoch_max = bounds(epochs)
     return {
         "series_id": series_id,
@@ -333,6 +286,6 @@ def _block(series_id: int, columns: PointColumns) -> dict[str, Any]:
         "epoch_max": epoch_max,
         "epochs": epochs,
         "point_values": pack_floats(columns.values),
-        "seqs": pack_ints(columns.seqs),
-        "times_us": pack_ints(columns.times_us),
+        "seqs": once(columns.seqs, pack_ints),
+        "times_us": once(columns.times_us, pack_ints),
     }

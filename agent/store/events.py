@@ -13,10 +13,11 @@ import sqlalchemy as sa
 
 from agent.events.model import Body, Level, Stream
 from agent.events.parse import parse_line
-from agent.store.append import Appender, EventRow
+from agent.store.append import Appender
 from agent.store.columns import from_json_or_none, from_us
 from agent.store.connect import Database
 from agent.store.failures import damaged
+from agent.store.gathering import EventRow, NumberedEvents
 from agent.store.line_blocks import EVERY_LINE_TYPES, LINES, KeptLine, unpack
 from agent.store.line_filter import LineFilter, Lines
 from agent.store.line_tail import last_seq_of
@@ -57,14 +58,22 @@ class Events:
         self._db = database
         self._appender = Appender(database)
 
-    def append(self, task_id: int, rows: Sequence[EventRow], *, lines_read: int, agent_id: str | None = None) -> None:
+    def append(
+        self,
+        task_id: int,
+        rows: NumberedEvents | Sequence[EventRow],
+        *,
+        lines_read: int,
+        agent_id: str | None = None,
+    ) -> None:
         """Keep events, their points and progress, and the reading position, all or nothing.
 
         `seq` ascends and is new to the task (Conflict otherwise). With `agent_id`, TakenOver unless the task is
         this agent's. Raises NotFound, StoreBusy, DiskFull. After StoreAway the same events may come again, with more
         behind them: those that were committed, although nobody heard of it, are left out.
         """
-        self._appender.append(task_id, rows, lines_read=lines_read, agent_id=agent_id)
+        events = rows if isinstance(rows, NumberedEvents) else NumberedEvents.of(rows)
+        self._appender.append(task_id, events, lines_read=lines_read, agent_id=agent_id)
 
     def after(
         self,

@@ -11,9 +11,11 @@ library's own four bytes, which no such array does.
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from operator import sub
 from typing import Any, NamedTuple
 
 import msgspec
@@ -148,14 +150,14 @@ def cut(columns: LineColumns) -> list[LineColumns]:
     count = len(columns)
     if count <= MOST_LINES and sum(map(len, columns.raws)) <= MOST_BYTES:
         return [columns] if count else []
-    cuts, lines, size = [0], 0, 0
-    for at, raw in enumerate(columns.raws):
-        if lines == MOST_LINES or (lines and size + len(raw) > MOST_BYTES):
-            cuts.append(at)
-            lines, size = 0, 0
-        lines += 1
-        size += len(raw)
-    return [columns.part(start, stop) for start, stop in pairwise([*cuts, count])]
+    cuts = [0]
+    ends = list(accumulate(map(len, columns.raws)))  # characters up to the end of each line
+    while cuts[-1] < count:
+        start = cuts[-1]
+        before = ends[start - 1] if start else 0
+        fits = bisect_right(ends, before + MOST_BYTES, start)
+        cuts.append(min(max(fits, start + 1), start + MOST_LINES, count))
+    return [columns.part(start, stop) for start, stop in pairwise(cuts)]
 
 
 def head(columns: LineColumns) -> BlockHead:
@@ -201,7 +203,7 @@ def pack(columns: LineColumns, *, compress: bool = True) -> bytes:
             bytes(columns.streams),
             bytes(columns.levels),
             names,
-            [places[name] for name in columns.types],
+            list(map(places.__getitem__, columns.types)),
             columns.notes,
             columns.raws,
         )
@@ -251,7 +253,7 @@ def columns_of(plain: bytes) -> LineColumns:
 
 
 def _steps(numbers: Sequence[int]) -> list[int]:
-    return [later - earlier for earlier, later in pairwise(numbers)]
+    return list(map(sub, numbers[1:], numbers))
 
 
 def _compressor() -> zstandard.ZstdCompressor:

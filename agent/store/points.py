@@ -21,18 +21,31 @@ _NAN = math.nan
 
 @dataclass(slots=True)
 class PointColumns:
-    """Points being gathered: four columns of the same length."""
+    """Points being gathered: four columns of the same length. Series may share columns, so none is ever changed."""
 
     seqs: list[int] = field(default_factory=list)
     epochs: list[float | None] = field(default_factory=list)
     values: list[float | None] = field(default_factory=list)
     times_us: list[int] = field(default_factory=list)
 
-    def extend(self, later: PointColumns) -> None:
-        self.seqs += later.seqs
-        self.epochs += later.epochs
-        self.values += later.values
-        self.times_us += later.times_us
+    def joined(self, *others: PointColumns, sort: bool = False) -> PointColumns:
+        """The points of all, one after the other, or in the order of their numbers. The columns share no list."""
+        every = (self, *others)
+        columns = PointColumns(
+            [seq for one in every for seq in one.seqs],
+            [epoch for one in every for epoch in one.epochs],
+            [value for one in every for value in one.values],
+            [time_us for one in every for time_us in one.times_us],
+        )
+        if not sort:
+            return columns
+        order = sorted(range(len(columns.seqs)), key=columns.seqs.__getitem__)
+        return PointColumns(
+            [columns.seqs[place] for place in order],
+            [columns.epochs[place] for place in order],
+            [columns.values[place] for place in order],
+            [columns.times_us[place] for place in order],
+        )
 
 
 def pack_floats(numbers: Sequence[float | None]) -> bytes:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.artifacts import local as local_module
 from agent.artifacts import Artifacts, open_artifacts
+from agent.artifacts import local as local_module
 from agent.errors import DiskFull
 
 

@@ -23,6 +23,7 @@ from agent.engines import ImageInfo
 from agent.errors import AgentError, EngineUnavailable, StorageFailed, TakenOver
 from agent.events.model import CheckpointReported, Stream
 from agent.events.parse import parse_line
+from agent.events.reading import EventColumns
 from agent.installation import Installation
 from agent.liveness import this_process
 from agent.run import interrupts as interrupts_module
@@ -460,7 +461,7 @@ def test_checkpoints_that_another_agent_goes_on_with_are_not_failed(
     run = Run(task, bench.installation, Shutdown())
     run.folder.create(task.type)
     lines = [parse_line(checkpoint(index), Stream.STDERR, 1) for index in range(2)]
-    run.recorder.record(lines)
+    run.recorder.record(EventColumns.of(lines))
     run.recorder.flush()
     for seq, line in enumerate(lines, start=1):
         assert isinstance(line.body, CheckpointReported)

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.engines.frames import BrokenFraming, FrameParser
-from agent.events.lines import LINE_LIMIT, LineJoiner
+from agent.events.lines import LINE_LIMIT, Line, LineJoiner
 from agent.events.log_lines import LogLines
 from agent.events.model import Level, Stream
 from agent.events.parse import parse_line
+from agent.events.reading import EventColumns
 from tests.support.fuzzing import JSON_WORDS, bounded, fuzz, spoilt
 
 OUTPUT = st.lists(
@@ -33,7 +34,8 @@ def test_of_framed_output_no_byte_is_lost_however_it_is_cut(
     """Engine bytes → frames → lines: the joined lines of each stream equal the bytes written to the stream."""
     framed = b"".join(struct.pack(">BxxxI", stream, len(piece)) + piece for stream, piece in written)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(framed)), max_size=12)))
-    parser, joiner, lines = FrameParser(), LineJoiner(), []
+    parser, joiner = FrameParser(), LineJoiner()
+    lines: list[Line] = []
     with bounded():
         for start, end in zip([0, *cuts], [*cuts, len(framed)], strict=True):
             lines += joiner.feed(parser.feed(framed[start:end]))
@@ -60,7 +62,7 @@ def test_any_bytes_are_frames_or_broken_framing_in_bounded_time(data: bytes, ste
 def test_a_line_without_end_is_held_to_its_limit(megabytes: int, what: bytes, step: int) -> None:
     joiner, data = LineJoiner(), what * (megabytes * 1_000_000 // len(what))
     for start in range(0, len(data), max(step, 10_000)):
-        assert joiner.feed([(1, data[start : start + max(step, 10_000)])]) == []
+        assert not joiner.feed([(1, data[start : start + max(step, 10_000)])])
     (line,) = joiner.finish()
 
     assert len(line.text) <= LINE_LIMIT + 100
@@ -86,7 +88,7 @@ def test_any_line_gives_one_event_that_can_be_stored_sent_and_logged(data: bytes
         assert event.raw == text
         assert event.level in Level
         orjson.dumps(dict(event.fields or {}))
-        (line,) = LogLines(7).lines([event]).splitlines() or [""]
+        (line,) = LogLines(7).lines(EventColumns.of([event])).splitlines() or [""]
         assert json.loads(line, strict=False)["task_id"] is not None
         event.message.encode()
         assert event.parse_error is None or event.parse_error.isprintable()

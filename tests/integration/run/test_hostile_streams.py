@@ -34,7 +34,7 @@ def read(name):
     data = STREAMS[name].line + b"\n"
     lines = [line for at in range(0, len(data), 16_384) for line in joiner.feed([(2, data[at : at + 16_384])])]
     assert len(lines) == 1
-    assert joiner.finish() == []
+    assert not joiner.finish()
     return parse_line(lines[0].text, Stream.STDERR, 1)
 
 

@@ -21,6 +21,7 @@ from agent.domain import NewModel, NewProject, NewTask, TaskImage, TaskType
 from agent.errors import ArtifactsAway, DiskFull, StorageFailed
 from agent.events.model import ImageReported, Level, Stream
 from agent.events.parse import parse_line
+from agent.events.reading import EventColumns
 from agent.formats.task_dir import TaskDir
 from agent.recorder import Recorder
 from agent.store import Store, open_store
@@ -92,7 +93,7 @@ class Bench:
         text = f'{{"message": "m", "image": {{"path": "{path}", "name": "{name}", "step": {given}}}, "level": "info"}}'
         event = parse_line(text, Stream.STDERR, 1)
         assert isinstance(event.body, ImageReported)
-        return self.recorder.record([event]), event.body
+        return self.recorder.record(EventColumns.of([event])), event.body
 
     def log(self, path: str, name: str = "val", step: float | None = None) -> int:
         seq, report = self.line(path, name, step)

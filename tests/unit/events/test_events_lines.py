@@ -14,7 +14,7 @@ def join(*frames: Frame, limit: int = LINE_LIMIT, per_feed: int = 1) -> list[Lin
     lines: list[Line] = []
     for start in range(0, len(frames), per_feed):
         lines += joiner.feed(frames[start : start + per_feed])
-    return lines + joiner.finish()
+    return [*lines, *joiner.finish()]
 
 
 def texts(*frames: Frame, limit: int = LINE_LIMIT) -> list[str]:
@@ -92,7 +92,7 @@ def test_a_line_at_the_limit_is_whole():
 def test_an_endless_line_does_not_eat_the_memory():
     joiner = LineJoiner(limit=1000)
     for _ in range(10_000):
-        assert joiner.feed([(1, b"y" * 1000)]) == []
+        assert not joiner.feed([(1, b"y" * 1000)])
 
     (line,) = joiner.finish()
     assert line.text == "y" * 1000 + cut_mark(10_000_000 - 1000)
