@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import time
@@ -30,7 +31,7 @@ from benchmarks.store import new_task
 TICK_S = 0.02
 _FIRST_S = 1.0  # in which all tasks open their connections at once: the waits of its lines are left out
 _BATCH = 8000  # as `agent/run/collect.py`
-_READY_S = 3.0  # until all processes are there
+_START = struct.Struct("d")
 _TEXTS = 20_000
 
 
@@ -52,7 +53,7 @@ def load(url: str, *, tasks: int, per_s: int, seconds: float, processes: int) ->
     with open_store(url) as store:
         first = min([new_task(store) for _ in range(tasks)])
     command = [sys.executable, "-m", "benchmarks._load", url]
-    numbers = (first, tasks, processes, per_s, seconds, time.time() + _READY_S + processes * 0.02)
+    numbers = (first, tasks, processes, per_s, seconds)
     said = subprocess.run([*command, *map(str, numbers)], stdout=subprocess.PIPE, text=True, check=True, timeout=240)
     told = [json.loads(line) for line in said.stdout.splitlines()]
     printed, took_s = sum(one["lines"] for one in told), max(one["took_s"] for one in told)
@@ -92,27 +93,49 @@ class _Timed:
         self.commits += 1
 
 
-def main(url: str, first: int, tasks: int, processes: int, per_s: int, seconds: float, start_at: float) -> None:
+class _Starts:
+    """Processes begin together, when all have opened the store."""
+
+    def __init__(self) -> None:
+        self._ready, self._start = os.pipe(), os.pipe()
+
+    def wait(self) -> float:
+        """In a child that is ready: the time, as `time.time`, at which printing begins."""
+        os.write(self._ready[1], b".")
+        (start_at,) = _START.unpack(os.read(self._start[0], _START.size))
+        return float(start_at)
+
+    def give(self, children: int) -> None:
+        for _ in range(children):
+            os.read(self._ready[0], 1)
+        os.write(self._start[1], _START.pack(time.time() + 0.2) * children)
+
+
+def main(url: str, first: int, tasks: int, processes: int, per_s: int, seconds: float) -> None:
     texts = list(lines(_TEXTS))
     each = tasks // processes
+    starts = _Starts()
     children = []
     for n in range(processes):
         child = os.fork()
         if not child:
-            # Tasks print evenly over a tick, not all at its beginning.
-            said = print_for(url, range(first + n * each, first + (n + 1) * each), texts, per_s, seconds,
-                             start_at + n / processes * TICK_S)  # fmt: skip
+            task_ids, late_s = range(first + n * each, first + (n + 1) * each), n / processes * TICK_S
+            said = print_for(url, task_ids, texts, per_s, seconds, starts, late_s)
             os.write(sys.stdout.fileno(), f"{json.dumps(said)}\n".encode())
             os._exit(0)
         children.append(child)
+    starts.give(processes)
     statuses = [os.waitpid(child, 0)[1] for child in children]
     sys.exit(1 if any(statuses) else 0)
 
 
 def print_for(
-    url: str, task_ids: range, texts: list[str], per_s: int, seconds: float, start_at: float
+    url: str, task_ids: range, texts: list[str], per_s: int, seconds: float, starts: _Starts, late_s: float
 ) -> dict[str, Any]:
-    """Print the texts for each of the tasks, again and again; what there is to say afterwards."""
+    """Print the texts for each of the tasks, again and again; what there is to say afterwards.
+
+    `late_s`: tasks print evenly over a tick, not all at its beginning.
+    """
     with open_store(url) as store, ExitStack() as stack:
         timed = _Timed(store)
         recorders = [
@@ -124,8 +147,8 @@ def print_for(
             stack.enter_context(Committer(recorder, _BATCH))
         sources = [cycle(texts) for _ in recorders]
         at_once = max(1, round(per_s * TICK_S))
-        time.sleep(max(0.0, start_at - time.time()))
-        started = time.monotonic()
+        time.sleep(max(0.0, starts.wait() + late_s - time.time()))
+        started, used = time.monotonic(), time.process_time()
         timed.counted_from_us = time.time_ns() // 1000 + int(_FIRST_S * 1e6)
         ticks = round(seconds / TICK_S)
         for tick in range(ticks):
@@ -143,10 +166,11 @@ def print_for(
         "took_s": took_s,
         "commits": timed.commits,
         "waited_us": sorted(timed.waited_us)[:: max(1, len(timed.waited_us) // 1_000)],
-        "cpu_s": time.process_time(),
+        "cpu_s": time.process_time() - used,
     }
 
 
 if __name__ == "__main__":
     url, *numbers = sys.argv[1:]
-    main(url, *map(int, numbers[:4]), *map(float, numbers[4:]))
+    first, tasks, processes, per_s = map(int, numbers[:4])
+    main(url, first, tasks, processes, per_s, float(numbers[4]))

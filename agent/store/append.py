@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -230,36 +231,52 @@ def _upsert(database: Database, table: sa.Table, index: Sequence[str], moves: Se
     return insert.on_conflict_do_update(index_elements=index, set_={name: insert.excluded[name] for name in moves})
 
 
+@cache
+def _counting(*, has_bar: bool, has_metrics: bool, of_agent: bool) -> sa.Executable:
+    """UPDATE of a task's counters. Made once of each kind: making it takes a third of a small commit's time."""
+    moves: dict[str, Any] = {
+        "lines_read": sa.bindparam("now_read"),
+        "events_count": tasks.c.events_count + sa.bindparam("more"),
+    }
+    if has_bar:
+        moves |= {name: _new(name) for name in _COUNTED_BAR}
+    if has_metrics:
+        moves |= {name: _new(name) for name in _COUNTED_METRIC}
+    task = sa.update(tasks).where(tasks.c.id == sa.bindparam("task")).values(moves)
+    if of_agent:
+        task = task.where(tasks.c.agent_id == sa.bindparam("agent"))
+    return task.returning(tasks.c.events_count, tasks.c.attempt, tasks.c.status)
+
+
+def _new(name: str) -> sa.BindParameter[Any]:
+    return sa.bindparam(f"new_{name}", type_=tasks.c[name].type)
+
+
+_COUNTED_BAR = ("progress_subtask", "progress_current", "progress_total")
+_COUNTED_METRIC = ("metric_kind", "metric_name", "metric_epoch", "metric_value")
+
+
 def _move_counters(
     connection: sa.Connection, task_id: int, batch: Batch, more: int, lines_read: int, agent_id: str | None
 ) -> tuple[int, int, bool]:
     """Move the task's counters with the rows they count. How many events it has then, its attempt, if it has ended."""
-    changed: dict[str, Any] = {
-        "lines_read": lines_read,
-        "events_count": tasks.c.events_count + more,
-    }
-    if batch.progress:
+    moved: list[Any] = []
+    has_bar, has_metrics = bool(batch.progress), batch.last_metrics is not None and bool(batch.last_metrics.values)
+    if has_bar:
         bar = max(batch.progress.values(), key=lambda entry: entry[1])[3]
-        changed |= {
-            "progress_subtask": key(bar.subtask),
-            "progress_current": int64(bar.current),
-            "progress_total": int64(bar.total),
-        }
-    if batch.last_metrics is not None and batch.last_metrics.values:
+        moved += zip(_COUNTED_BAR, (key(bar.subtask), int64(bar.current), int64(bar.total)), strict=True)
+    if has_metrics:
+        assert batch.last_metrics is not None
+        kind, epoch = key(batch.last_metrics.kind), finite(batch.last_metrics.epoch)
         name, value = next(iter(batch.last_metrics.values.items()))
-        changed |= {
-            "metric_kind": key(batch.last_metrics.kind),
-            "metric_name": key(name),
-            "metric_epoch": finite(batch.last_metrics.epoch),
-            "metric_value": finite(value),
-        }
-    task = sa.update(tasks).where(tasks.c.id == task_id).values(changed)
-    task = task.returning(tasks.c.events_count, tasks.c.attempt, tasks.c.status)
-    if agent_id is not None:
-        task = task.where(tasks.c.agent_id == agent_id)
-    found = connection.execute(task).first()
+        moved += zip(_COUNTED_METRIC, (kind, key(name), epoch, finite(value)), strict=True)
+    values = {"task": task_id, "now_read": lines_read, "more": more, **{f"new_{name}": value for name, value in moved}}
+    of_agent = agent_id is not None
+    if of_agent:
+        values["agent"] = agent_id
+    found = connection.execute(_counting(has_bar=has_bar, has_metrics=has_metrics, of_agent=of_agent), values).first()
     if found is None:
-        if agent_id is not None and connection.execute(sa.select(tasks.c.id).where(tasks.c.id == task_id)).first():
+        if of_agent and connection.execute(sa.select(tasks.c.id).where(tasks.c.id == task_id)).first():
             raise taken_over(task_id)
         raise NotFound(f"There is no task {task_id}.")
     return found.events_count, found.attempt, TaskStatus(found.status).is_final
