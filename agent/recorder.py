@@ -28,7 +28,7 @@ from agent.store import NumberedEvents
 if TYPE_CHECKING:
     from agent.store import Store
 
-_LINGER_S = 0.03  # how long a line may wait for company; readers are promised it within 0.1 s of being printed
+_LINGER_S = 0.015  # how long a line may wait for company; readers are promised it within 0.1 s of being printed
 _BULK_LINGER_S = 0.05  # of lines that come by the thousand: fewer commits, and still within the promise
 _BULK = 8  # a batch that is so many parts of a full one by then comes in bulk
 _LONGEST_LINGER_S = 0.35  # where commits are slow: with the commits before and of the line, a second is not reached

@@ -1,6 +1,6 @@
 """An installation with much data, its web server in a process of its own, and clients of that server.
 
-`python -m benchmarks._web_ours STORE_URL TASK LINES` is a plugin that prints, and the agent that records it: the real
+`python -m benchmarks._web_ours STORE_FILE TASK LINES` is a plugin that prints, and the agent that records it: the real
 code from bytes to committed rows, without an engine.
 """
 
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import psutil
 from numpy.typing import NDArray
 
 from agent.domain import TaskStatus
@@ -50,13 +51,13 @@ def metric_values() -> NDArray[np.float64]:
     return rounded
 
 
-def fill(home: Path, values: NDArray[np.float64], tasks: int) -> tuple[int, int]:
-    """Write a long task and many other tasks, one of them running; return the ids of the long and the running one."""
+def fill(home: Path, values: NDArray[np.float64], tasks: int) -> tuple[int, list[int]]:
+    """Write a long task and many other tasks, two of them running; return the ids of the long and the running ones."""
     home.mkdir()
     with open_store(Settings(home=home).store) as store:
-        fill_task_list(store, tasks - 2)
-        long, running = new_task(store), new_task(store)
-        for task_id in (long, running):
+        fill_task_list(store, tasks - 3)
+        long, *running = new_task(store), new_task(store), new_task(store)
+        for task_id in (long, *running):
             store.tasks.claim("bench", task_id=task_id)
             store.tasks.become(task_id, TaskStatus.STARTED)
         names = [f"metric{number:02}" for number in range(SERIES)]
@@ -89,7 +90,13 @@ class Web:
         self.address = found[2], int(found[3])
         self.pid = process.pid
         self.token = (home / "token").read_text().strip()
+        self._process = process
         self._connection = Connection(self.address, {"x-api-key": self.token})
+
+    def processes(self) -> list[psutil.Process]:
+        """The server with what watches it."""
+        parent = psutil.Process(self._process.pid)
+        return [parent, *parent.children(recursive=True)]
 
     def ask(self, path: str) -> tuple[float, Any]:
         """Seconds until the whole answer has arrived, and its content."""
@@ -115,10 +122,10 @@ def serving(home: Path) -> Iterator[Web]:
 # ---------------------------------------------------------------- a task that prints while clients listen
 
 
-def print_metrics(store_url: str, task_id: int, lines: int) -> None:
+def print_metrics(store_file: Path, task_id: int, lines: int) -> None:
     """Print and record a metric every millisecond; its epoch is the time at which it was printed."""
-    with open_store(store_url) as store:
-        log_path = Path(store_url.removeprefix("sqlite:///")).with_suffix(".txt")
+    with open_store(store_file) as store:
+        log_path = store_file.with_suffix(".txt")
         recorder = Recorder(store, task_id, lines_read=0, last_seq=0, log_path=log_path)
         collect(_printed(lines), recorder, on_checkpoint=print, on_applied=print)
         recorder.flush()
@@ -172,9 +179,9 @@ async def listen(web: Web, home: Path, task_id: int, streams: int, lines: int) -
     listeners = [asyncio.create_task(_listen(web, task_id, listening)) for _ in range(streams)]
     for _ in range(streams):
         await listening.acquire()
-    store_url = Settings(home=home).store
+    store_file = str(Settings(home=home).store)
     printing = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks._web_ours", store_url, str(task_id), str(lines), cwd=ROOT
+        sys.executable, "-m", "benchmarks._web_ours", store_file, str(task_id), str(lines), cwd=ROOT
     )
     received = await asyncio.wait_for(asyncio.gather(*listeners), 120)
     assert await printing.wait() == 0
@@ -185,4 +192,4 @@ async def listen(web: Web, home: Path, task_id: int, streams: int, lines: int) -
 
 
 if __name__ == "__main__":
-    print_metrics(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    print_metrics(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

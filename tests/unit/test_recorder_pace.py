@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from agent.recorder import expected_s, linger_s
 
 
-@pytest.mark.parametrize("commit_s", [0.0, 0.001, 0.015])
+@pytest.mark.parametrize("commit_s", [0.0, 0.001, 0.0075])
 def test_where_commits_are_fast_a_line_waits_as_little_as_ever(commit_s: float) -> None:
-    assert linger_s(commit_s) == 0.03
+    assert linger_s(commit_s) == 0.015
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=2))
@@ -46,7 +46,7 @@ def test_one_slow_commit_among_fast_ones_delays_readers_for_a_moment_only() -> N
         expected = expected_s(expected, 0.002)
 
     assert waits[0] < 0.1
-    assert linger_s(expected) == 0.03
+    assert linger_s(expected) < 0.03
 
 
 @given(st.floats(0, 10), st.floats(0, 10))
