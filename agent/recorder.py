@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _LINGER_S = 0.015  # how long a line may wait for company; readers are promised it within 0.1 s of being printed
 _BULK_LINGER_S = 0.05  # of lines that come by the thousand: fewer commits, and still within the promise
-_BULK = 8  # a batch that is so many parts of a full one by then comes in bulk
+_BULK = 40  # a batch that is so many parts of a full one by then comes in bulk
 _LONGEST_LINGER_S = 0.35  # where commits are slow: with the commits before and of the line, a second is not reached
 _COMMITS_PER_LINGER = 0.5
 _BELIEVED = 0.4  # the share of the last commit in what is expected of the next: one slow commit means little
