@@ -1,7 +1,7 @@
 """Processes that `agent up` starts and watches. None of them ends another.
 
 A child that dies is started again, after pauses that grow. Between parent and child lies a pair of sockets: by it the
-child says that it is ready, and learns that its parent has died, even of SIGKILL.
+child is told that it may begin, says that it is ready, and learns that its parent has died, even of SIGKILL.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAUSE_S = 1.0  # before a child is started again; doubled each time ...
 PAUSE_LIMIT_S = 60.0  # ... up to this, and back to the first once it has lived so long
 END_S = 20.0  # a child that need not bring tasks to an end is killed so long after it was told to end
 
-_READY = b"r"
+_READY, _BEGIN = b"r", b"b"
 
 log = logging.getLogger("agent.up")
 
@@ -58,6 +58,12 @@ class Child:
                 process_group=0,  # Ctrl-C reaches the parent alone, which tells each child once
             )
         self.line, self.started_at = ours, time.monotonic()
+
+    def begin(self) -> None:
+        """Let it do more than load itself."""
+        assert self.line is not None
+        with suppress(OSError):  # it has ended
+            self.line.send(_BEGIN)
 
     def settle(self) -> int | None:
         """Its exit code, once, when it has ended."""
@@ -106,12 +112,16 @@ class Signals:
 
 
 def watch(children: Sequence[Child], signals: Signals) -> int:
-    """Start the children in this order, each when the one before is ready; keep them running until told to end.
+    """Start the children; each begins when the one before is ready. Keep them running until told to end.
+
+    They load themselves side by side, which is most of the time that they take to be ready.
 
     Gives the exit code: 0, or that of a child whose very first start failed.
     """
     for child in children:
         child.start()
+    for child in children:
+        child.begin()
         told, code = _until_ready(child, signals)
         if told or code is not None:
             end(children, told or signal.SIGTERM, signals)
@@ -134,6 +144,7 @@ def watch(children: Sequence[Child], signals: Signals) -> int:
         for child in children:
             if child.process is None and time.monotonic() >= child.due:
                 child.start()
+                child.begin()
                 child.pause_s = min(child.pause_s * 2, PAUSE_LIMIT_S)
 
 
@@ -165,12 +176,20 @@ def _until_ready(child: Child, signals: Signals) -> tuple[int, int | None]:
         if told:
             return told[0], None
         with suppress(BlockingIOError):
-            if child.line.recv(1, socket.MSG_DONTWAIT) == _READY:
+            if _word(child.line) == _READY:
                 return 0, None
             assert child.process is not None
             child.process.wait()  # its end of the line is closed
         if (code := child.settle()) is not None:
             return 0, code
+
+
+def _word(line: socket.socket) -> bytes:
+    """What the child has said; empty when it has ended. Raises BlockingIOError when it has said nothing."""
+    try:
+        return line.recv(1, socket.MSG_DONTWAIT)
+    except ConnectionResetError:  # it has not read what it was told
+        return b""
 
 
 def _exit_code(code: int) -> int:
@@ -182,6 +201,13 @@ def _how_it_ended(code: int) -> str:
 
 
 # ---------------------------------------------------------------- the child's side
+
+
+def wait_to_begin(descriptor: int | None) -> None:
+    """Wait until the parent says that this process may begin, or has died. Without a descriptor there is no parent."""
+    if descriptor is not None:
+        with socket.socket(fileno=os.dup(descriptor)) as line, suppress(OSError):
+            line.recv(1)
 
 
 @contextmanager
@@ -198,7 +224,8 @@ def parent_watched(descriptor: int | None) -> Iterator[Callable[[], None]]:
 
     def wait_for_end() -> None:
         with suppress(OSError):
-            line.recv(1)  # the parent sends nothing
+            while line.recv(1):  # that this process may begin: it did not wait for it
+                pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     def say_ready() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.children import Child, Signals, parent_watched, watch
+from agent.cli.children import Child, Signals, parent_watched, wait_to_begin, watch
 from agent.cli.installation import load_settings, open_installation
 from agent.cli.signals import interruptible
 from agent.errors import BadInput
@@ -115,6 +115,7 @@ def _serve(settings: Settings, listener: socket.socket, parent_fd: int | None = 
         from web_stub.server import Served, serve
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    wait_to_begin(parent_fd)
 
     with (
         open_installation(waits=True) as installation,
