@@ -1,13 +1,8 @@
 """One database: connections, transactions, and its failures as sentences for a person.
 
 Everything special to SQLite or to PostgreSQL stands in this module, `bulk.py`, `clock.py`, `connections.py`,
-<<<<<<< HEAD
-`failures.py`, `failures_sqlite.py`, `functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `urls.py`,
+`failures.py`, `failures_sqlite.py`, `functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `turns.py`, `urls.py`,
 `wake.py` and `wake_postgres.py`.
-=======
-`failures.py`, `functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `turns.py`, `urls.py`, `wake.py` and
-`wake_postgres.py`.
->>>>>>> 7648838 (Writers of one SQLite file take turns in the order in which they ask, and a small commit takes less)
 """
 
 from __future__ import annotations
