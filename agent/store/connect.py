@@ -1,8 +1,8 @@
 """One database: connections, transactions, and its failures as sentences for a person.
 
 Everything special to SQLite or to PostgreSQL stands in this module, `bulk.py`, `clock.py`, `connections.py`,
-`failures.py`, `failures_sqlite.py`, `functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `turns.py`, `urls.py`,
-`wake.py` and `wake_postgres.py`.
+`failures.py`, `failures_sqlite.py`, `functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `turns.py`,
+`urls.py`, `wake.py` and `wake_postgres.py`.
 """
 
 from __future__ import annotations
