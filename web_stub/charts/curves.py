@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 _DRAWN_BYTES = 64 << 20
 _OUTLINES_BYTES = 128 << 20
 _LEAST = 1 << 16  # points of a series that is drawn from its outline
-_SHORT = 256  # points of a series that is read with others, for each request
+_SHORT = 256  # points of a series that is read and kept with others
 _TOGETHER = 3  # series: fewer are read one by one as quickly
+_MOST_TOGETHER, _KEPT_TOGETHER = 10_000, 4  # series that are kept together, which takes 10 MB; and how many times
 _ROWS = np.arange(_SHORT)
 _STEPS = np.arange(1.0, _SHORT + 1)
 
@@ -61,6 +62,7 @@ class Curves:
         self._points = points
         self._lock = threading.Lock()
         self._drawn: LRUCache[Hashable, Curve] = LRUCache(_DRAWN_BYTES, getsizeof=lambda curve: curve.size_bytes)
+        self._together: LRUCache[Hashable, dict[int, Curve]] = LRUCache(_KEPT_TOGETHER)
         self._outlines: LRUCache[int, _Outlined] = LRUCache(
             _OUTLINES_BYTES, getsizeof=lambda outlined: outlined.groups.size_bytes
         )
@@ -72,15 +74,28 @@ class Curves:
 
         `starts_us`: where the time axis of a series begins, as in `draw`.
         """
-        short: dict[int, Stretch] = {}
-        if look.axis != "time" and look.window == (None, None) and look.smoothing == 0:
-            most = min(_SHORT, look.max_points - 2)
-            ids = [series.id for series in many if series.count <= most]
-            short = self._store.metrics.short(ids) if len(ids) >= _TOGETHER else {}
+        short = self._short(many, look)
         for series in many:
-            stretch = short.get(series.id)
-            curve = None if stretch is None else _exact(series, stretch, look.axis)
-            yield curve or self.draw(series, look, start_us=starts_us(series))
+            yield short.get(series.id) or self.draw(series, look, start_us=starts_us(series))
+
+    def _short(self, many: Sequence[Series], look: Look) -> dict[int, Curve]:
+        if look.axis == "time" or look.window != (None, None) or look.smoothing > 0:
+            return {}
+        most = min(_SHORT, look.max_points - 2)
+        wanted = [series for series in many if series.count <= most]
+        if len(wanted) < _TOGETHER:
+            return {}
+        key = (look.axis, tuple((series.id, series.count, series.last_seq) for series in wanted))
+        with self._lock:
+            known = self._together.get(key)
+        if known is None:
+            stretches = self._store.metrics.short([series.id for series in wanted])
+            drawn = ((one.id, _exact(one, stretches[one.id], look.axis)) for one in wanted if one.id in stretches)
+            known = {series_id: curve for series_id, curve in drawn if curve is not None}
+            if len(wanted) <= _MOST_TOGETHER:
+                with self._lock:
+                    self._together[key] = known
+        return known
 
     def draw(self, series: Series, look: Look, *, start_us: int | None) -> Curve:
         """The curve of the points that `series` counts, or of more, if more have been written since.
