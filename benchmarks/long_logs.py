@@ -77,7 +77,7 @@ def _read(client: httpx2.Client) -> None:
             after = client.get(f"/api/tasks/1/events?limit=10000&after={after}{raw}").raise_for_status().json()["next"]
     received = 0
     with client.stream("GET", "/api/tasks/1/log") as answer:
-        received = sum(len(chunk) for chunk in answer.iter_raw())
+        received = sum(len(chunk) for chunk in answer.iter_bytes())
     assert received > LONG_LINES * LONG_BYTES
     with client.stream("GET", "/api/tasks/1/stream") as stream:  # of an ended task: it ends
         assert any(line == "event: end" for line in stream.iter_lines())
