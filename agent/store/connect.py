@@ -1,14 +1,13 @@
 """One database: connections, transactions, and its failures as sentences for a person.
 
 Everything special to SQLite or to PostgreSQL stands in this module, `bulk.py`, `clock.py`, `connections.py`,
-`failures.py`, `failures_sqlite.py`, `functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `turns.py`,
-`urls.py`, `wake.py` and `wake_postgres.py`.
+`failures.py`, `failures_sqlite.py`, `functions.py`, `migrate.py`, `search.py`, `runs/portable.py`, `urls.py`,
+`wake.py` and `wake_postgres.py`.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -21,7 +20,6 @@ from agent.errors import NotFound, StorageFailed, StoreBusy
 from agent.fs.refusals import reason_of, remedy_for
 from agent.store.connections import Connections, note_write, wrote
 from agent.store.failures import TOO_LARGE, busy_sentence, describe_error
-from agent.store.turns import Turns
 from agent.store.urls import parse_url, sidecar, sqlite_path
 from agent.store.wake import Changes, FileChanges
 
@@ -58,14 +56,13 @@ class Database:
         self.path = sqlite_path(self.url) if self.is_sqlite else None
         self.name = str(self.path) if self.path else self.url.render_as_string(hide_password=True)
         self._busy_timeout_s = busy_timeout_s
-        self._turn = threading.Lock()  # SQLite has one writer: our threads queue here, our processes at `_turns`
+        self._turn = threading.Lock()  # SQLite has one writer: our threads queue here, without polling the file
         self._seen = threading.local()
         self._driver_error: type[Exception] = self.url.get_dialect().import_dbapi().Error
         with self.translated():
             self.engine = self._engine()
         self._connections = None if self.is_sqlite else Connections(self.engine)
         self.changes = self._changes()
-        self._turns = None if self.path is None else Turns(sidecar(self.path, "-changed"))
 
     def _engine(self) -> sa.Engine:
         if not self.is_sqlite:
@@ -170,11 +167,10 @@ class Database:
 
     @contextmanager
     def _sqlite_transaction(self, *, durable: bool) -> Iterator[sa.Connection]:
-        deadline = time.monotonic() + self._busy_timeout_s
         if not self._turn.acquire(timeout=self._busy_timeout_s):
             raise StoreBusy(busy_sentence(self.name, self._busy_timeout_s))
         try:
-            with self._turn_of_processes(deadline), self.engine.connect() as connection:
+            with self.engine.connect() as connection:
                 driver: Any = connection.connection.driver_connection
                 # Either keeps the file whole. FULL syncs the write-ahead log at the commit, before readers see it.
                 driver.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
@@ -187,16 +183,6 @@ class Database:
             self._turn.release()
         if changed:
             self.changes.committed()
-
-    @contextmanager
-    def _turn_of_processes(self, deadline: float) -> Iterator[None]:
-        assert self._turns is not None
-        if not self._turns.take(max(0.0, deadline - time.monotonic())):
-            raise StoreBusy(busy_sentence(self.name, self._busy_timeout_s))
-        try:
-            yield
-        finally:
-            self._turns.give_back()
 
     @contextmanager
     def driver_cursor(self, connection: sa.Connection, statement: str) -> Iterator[Any]:
@@ -238,8 +224,6 @@ class Database:
     def close(self) -> None:
         self.changes.close()
         self.engine.dispose()
-        if self._turns is not None:
-            self._turns.close()
 
     # ------------------------------------------------------------ failures
 
