@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -50,8 +51,22 @@ class SlurmCluster:
         return done.stdout.strip()
 
     def kill(self, daemon: str) -> None:
-        """kill -9 of `controller` or of a node's daemon."""
+        """kill -9 of `controller`, which has saved what it knows by then, or of a node's daemon.
+
+        Slurm's controller saves its jobs every few seconds. It forgets younger ones, gives their numbers once more, and
+        takes the node on which such a job runs out of service: "Duplicate jobid".
+        """
+        if daemon == "controller":
+            self._wait_until_saved()
         assert self.script("kill", daemon).returncode == 0
+
+    def _wait_until_saved(self) -> None:
+        state = self.folder / "state" / "job_state"
+        asked, deadline = time.time(), time.monotonic() + 30
+        self.call("scontrol", "reconfigure")  # saves everything, a moment later
+        while not state.exists() or state.stat().st_mtime < asked:
+            assert time.monotonic() < deadline, self.log_ends()
+            time.sleep(0.1)
 
     def revive(self, daemon: str) -> None:
         assert self.script("revive", daemon).returncode == 0

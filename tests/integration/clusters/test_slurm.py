@@ -53,8 +53,9 @@ def test_twenty_tasks_over_two_nodes_keep_every_line_and_checkpoint(farm: Farm) 
 
 def test_a_stop_ends_a_waiting_and_a_running_task(farm: Farm) -> None:
     with farm.controller(slurm_jobs=2, slurm_options=f"--exclusive --nodelist={farm.slurm.nodes[0]}"):
-        running, waiting = farm.long(4000), farm.long(4000)  # not before they are stopped
+        running = farm.long(4000)  # which ends when it is stopped, and not before
         farm.saves(running)
+        waiting = farm.long(4000)
         farm.until(lambda: farm.waits(waiting).endswith("; number 1 in the queue"))
         why = farm.waits(waiting)
         farm.store.tasks.request_stop(waiting.id)

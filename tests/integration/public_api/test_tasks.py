@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from agent import library
 from agent.domain import TaskStatus
+from agent.settings import Settings
 from tests.integration.public_api.conftest import Api, Site
 from tests.support.demo_store import finish, new_task, start, state_tar, train
 
@@ -47,11 +49,12 @@ def test_a_listed_agent_gets_what_was_asked_of_it(api: Api, site: Site) -> None:
 
 
 @pytest.fixture
-def hardened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AGENT_HARDENED", "true")
+def settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    """Those of an installation that hardens, for the test that asks for it."""
+    return replace(settings, hardened=getattr(request, "param", False))
 
 
-@pytest.mark.usefixtures("hardened")
+@pytest.mark.parametrize("settings", [True], indirect=True, ids=["hardened"])
 def test_every_door_of_the_web_hardens_where_the_installation_does(api: Api, site: Site) -> None:
     by_public_api = api("tasks.run.plugin", run_body(site))["taskId"]
     body = {"type": "train", "plugin": 1, "project": 1, "model": 1, "options": {"hardened": False}}

@@ -21,7 +21,7 @@ def test_two_apps_examine_their_routes_once_and_answer_each_of_its_own_store(sit
     with open_store(settings.store) as store:
         app = create_app(store, open_artifacts(settings.artifacts), settings)
         shared = [route for route in app.routes if any(route is other for other in site.app.routes)]
-        assert len(shared) == 4  # the REST API, the public API, the pages, and what monitors ask
+        assert len(shared) == 5  # the REST and the public API, the agents' protocol, the pages, and what monitors ask
         new_task(site.store, site.library, "fruit")
         with TestClient(app, base_url=str(site.client.base_url)) as other:
             for path in ("/api/tasks", "/api/openapi.json"):
