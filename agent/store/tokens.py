@@ -69,11 +69,14 @@ class Tokens:
             return _token(connection.execute(made).one()), secret
 
     def create_for_task(self, task_id: int) -> str:
-        """The secret of a new key of a task, in place of an earlier one. It is good until the task has ended."""
+        """The secret of a new key of a task, good until the task has ended, as earlier keys of it are.
+
+        The agent may have got an earlier one with a message of which nobody knows whether it arrived.
+        """
         secret = PREFIX + secrets.token_urlsafe(32)
         said = {"name": f"task {task_id}", "sha256": _hash(secret), "created_us": now_us(), "task_id": task_id}
         with self._db.writing() as connection:
-            connection.execute(sa.delete(tokens).where(tokens.c.task_id == task_id))
+            connection.execute(sa.delete(tokens).where(tokens.c.task_id.is_not(None), tokens.c.task_id.not_in(_LIVE)))
             connection.execute(sa.insert(tokens).values(said))
         return secret
 

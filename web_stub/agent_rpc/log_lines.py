@@ -39,6 +39,7 @@ _ENDS = {
     "TASK_STOPPED": TaskStatus.STOPPED,
 }
 _LOST = frozenset({"TASK_REMOVED", "MISSED_TASK_FOUND"})
+_CONTAINER = re.compile(r"[0-9a-f]{6,64}")
 _STATUS_CODE = re.compile(r"Task container finished with non-zero status: .*?'StatusCode': (\d+)")
 
 
@@ -200,7 +201,8 @@ def fact_of(line: LogLine, event: Event | StoredEvent) -> Fact | None:  # noqa: 
     if line.message == _LOGGED:
         return Closed()
     if line.message == _SPAWNED:
-        return Spawned(str(record.get("container_id") or ""))
+        container_id = record.get("container_id")
+        return Spawned(container_id) if type(container_id) is str and _CONTAINER.fullmatch(container_id) else None
     if kind == "TASK_STARTED":
         return Started()
     if kind == "STEP_COMPLETE":

@@ -8,7 +8,6 @@ answer.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -22,6 +21,7 @@ from cachetools import LRUCache
 from agent.domain import CheckpointState, Task, TaskStatus
 from agent.errors import AgentError, Conflict, NotFound, TakenOver
 from agent.events.model import Stream
+from agent.formats.json_text import read_lenient
 from agent.liveness import ORIGINAL
 from agent.store import EventRow
 from web_stub.agent_rpc.log_lines import (
@@ -41,6 +41,7 @@ from web_stub.agent_rpc.log_lines import (
     is_repeated,
     read_log_line,
 )
+from web_stub.agent_rpc.task_message import task_message
 
 if TYPE_CHECKING:
     from agent.store import Store
@@ -113,25 +114,14 @@ class Originals:
         return [task.id for task in held if task.status is TaskStatus.TERMINATING]
 
     def _message(self, task: Task) -> str:
-        """A task as the original server tells its agent (docs/contract/task.md 1), with a key of its own."""
+        """The task for the agent, with a key of its own."""
         store = self._store
-        plugin, project, model = (
+        return task_message(
+            task,
             store.plugins.get(task.plugin_id),
             store.projects.get(task.project_id),
             store.models.get(task.model_id),
-        )
-        return json.dumps(
-            {
-                "task_id": task.id,
-                "task_type": task.type.value,
-                "docker_image": plugin.pushed or plugin.reference,
-                "config": task.config,
-                "projects": [{"id": project.id, "title": project.name}],
-                "models": [{"id": model.id, "title": model.name, "hash": model.upload_hash or model.sha256}],
-                "new_title": task.name,
-                "user_api_key": store.tokens.create_for_task(task.id),
-                "last_complete_step": None,
-            }
+            key=store.tokens.create_for_task(task.id),
         )
 
     # ---------------------------------------------------------------- lines from the agent
@@ -263,7 +253,7 @@ def node_id(token: Token) -> str:
 def _object(text: str) -> dict[str, Any]:
     """A JSON object from the agent; empty for anything else."""
     try:
-        said = json.loads(text[:INFO_BYTES]) if text else {}
-    except (ValueError, RecursionError):
+        said = read_lenient(text[:INFO_BYTES])
+    except ValueError:
         return {}
     return said if isinstance(said, dict) else {}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/agent", include_in_schema=False)
 MEDIA_TYPE = "application/octet-stream"
 MOST_LINES = 10_000  # of a call; the agent sends a hundred
+REST_S = 0.2  # between two looks into the store, which a task that prints changes with each commit
 M = TypeVar("M", bound=Message)
 # Of the declared service, what no task of this installation needs.
 _OTHERS = """
@@ -154,5 +155,6 @@ def _stream(web: Web, request: Request, news: Callable[[], list[Message]]) -> St
                 yield frame(message)
             if not messages and not await web.hub.wait(seen, KEEP_ALIVE_S):
                 yield KEEP_ALIVE
+            await asyncio.sleep(REST_S)
 
     return StreamingResponse(frames(), media_type=MEDIA_TYPE)

@@ -315,7 +315,14 @@ def test_bad_messages_are_said_and_nothing_is_kept(agent: OriginalAgent, store: 
         answer = agent.post(method, b"\xff\xff\xff")
         assert answer.status_code == 400, method
         assert "message of the agent's protocol" in answer.json()["error"]
-    for info in ("", "[]", "{", '{"agent_version": ' + "[" * 9000, '{"agent_version": {"a": 1}}'):
+    for info in (
+        "",
+        "[]",
+        "{",
+        '{"agent_version": "\\ud800\\u0000"}',
+        '{"agent_version": ' + "[" * 9000,
+        '{"agent_version": {"a": 1}}',
+    ):
         agent.call("AgentConnected", api.AgentInfo(info=info))
     flood = api.LogLines(data=[""] * 10_001)
     assert "at most 10,000 lines" in agent.post("Log", flood.SerializeToString()).json()["error"]
@@ -332,6 +339,33 @@ def test_a_server_that_ends_breaks_streams_off(server: Server, agent: OriginalAg
         server.stop()
         with pytest.raises(httpx2.TransportError):
             list(tasks)
+
+
+def test_the_streams_of_a_revoked_token_are_broken_off(
+    store: Store, agent: OriginalAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web_stub.agent_rpc.routes.KEEP_ALIVE_S", 0.05)
+    with agent.stream("GetStopTask", api.Id) as stops:
+        assert next(stops) is None
+        store.tokens.revoke(next(one.id for one in store.tokens.list() if one.is_agent))
+        with pytest.raises(httpx2.TransportError):
+            list(stops)
+
+
+def test_a_message_that_is_sent_again_leaves_the_first_key_good(
+    server: Server, person: httpx2.Client, store: Store, library: Library, agent: OriginalAgent
+) -> None:
+    """The agent may work with the first one already, and leaves the second message out."""
+    log = TaskLog(queue(person, library))
+    first, again = agent.next_task(), agent.next_task()
+    assert first["user_api_key"] != again["user_api_key"]
+    for message in (first, again):
+        with with_key(server, message) as key:
+            assert call(key, "GetTaskContext", id=log.task_id)
+    agent.log(*log.begun(), *log.ended())
+    for message in (first, again):
+        with with_key(server, message) as key:
+            assert key.post(f"{API}/GetTaskContext", json={"id": log.task_id}).status_code == 401
 
 
 def test_a_silent_stream_gives_a_sign_of_life(agent: OriginalAgent, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,8 @@ def test_the_agent_s_own_lines_are_kept_as_they_came() -> None:
     [
         (said("TASK_START", "TASK_STARTED"), Started()),
         (SPAWNED, Spawned("c0ffee")),
+        (said("Docker container is spawned", container_id="c0ffee\0"), None),
+        (said("Docker container is spawned"), None),
         (said("STEP_DONE", "STEP_COMPLETE", step="DOWNLOAD"), StepDone(Step.DOWNLOAD)),
         (said("STEP_DONE", "STEP_COMPLETE", step="DANCE"), None),
         (said("PROJECT_CREATED", "PROJECT_CREATED", project_id=12), Result(12)),
