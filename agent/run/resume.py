@@ -12,11 +12,14 @@ from agent.installation import container_labels
 from agent.run.cancellation import Cancelled, Cause
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agent.engines import Container
     from agent.run.run import Run
 
 CONTAINER_LOST = "container_lost"
 ENGINE_PATIENCE_S = 120.0  # for an engine that restarts together with the agent: a container may be waiting there
+STARTING_S = 3.0  # for a container whose start the dead agent had just asked for
 
 
 def decided(run: Run) -> Cancelled:
@@ -49,19 +52,43 @@ def find_container(run: Run) -> Container | None:
 
 def look_for_container(run: Run) -> Container | None:
     """The task's container, running or ended. Raises EngineUnavailable."""
-    # Labels as launched: the settings they are made from may have changed since.
-    labels = (run.task.container_spec or {}).get("labels") or container_labels(run.task, run.installation.settings)
-    found = run.engine.find(labels)
+    found = run.engine.find(_labels(run))
     return found[0] if found else None
+
+
+def _labels(run: Run) -> Mapping[str, str]:
+    """As launched: the settings they are made from may have changed since."""
+    return (run.task.container_spec or {}).get("labels") or container_labels(run.task, run.installation.settings)
 
 
 def _wait_for_container(run: Run) -> Container | None:
     deadline = time.monotonic() + ENGINE_PATIENCE_S
     while True:
         try:
-            return look_for_container(run)
+            return _settled_container(run)
         except EngineUnavailable as away:
             if run.interrupts.shuts_down_within(1.0):
                 raise Cancelled.left(run.task.id) from away  # also where tasks are to be stopped: nothing was seen
             if run.is_patient or time.monotonic() > deadline:  # an agent that is patient runs other tasks meanwhile
                 raise
+
+
+def _settled_container(run: Run) -> Container | None:
+    """The task's container, also one that is only being started; one that does not start is removed.
+
+    An engine may start it after its agent's death, and it would write into the folder that is then made anew. Raises
+    EngineUnavailable, Cancelled when this agent ends meanwhile.
+    """
+    deadline = time.monotonic() + STARTING_S
+    while (container := look_for_container(run)) is None:
+        unstarted = run.engine.find(_labels(run), unstarted=True)
+        if not unstarted:
+            break
+        if time.monotonic() > deadline:
+            for leftover in unstarted:
+                leftover.kill()
+                leftover.remove()
+            break
+        if run.interrupts.shuts_down_within(0.05):
+            raise Cancelled.left(run.task.id)
+    return container

@@ -380,6 +380,53 @@ def test_after_a_crash_every_line_and_checkpoint_is_there_once(installation, que
     assert len(installation.store.models.list(task_id=task.id)) == 3
 
 
+@pytest.mark.parametrize("starts", ["soon", "too late"])
+def test_a_container_that_is_starting_as_its_agent_dies_never_meets_another_in_one_folder(
+    installation, queue_task, monkeypatch, starts
+):
+    """The engine starts it after the agent's death: it is gone on with, or gone before the folder is made anew."""
+
+    def act(folder):
+        (folder / "results" / "00000000").mkdir()  # fails where another plugin has been
+        write_checkpoint(folder / "results", 0)
+        yield checkpoint(0)
+
+    class Starting(FakeEngine):
+        """The first container has been asked to start, and does so when it was looked for a few times, or later."""
+
+        looks = 0
+
+        def find(self, labels, *, unstarted=False):
+            self.looks += not unstarted
+            is_started = self.looks > 4 if starts == "soon" else len(self.containers) > 1
+            return super().find(labels) if unstarted or is_started else []
+
+        def start(self, spec):
+            """A first container that is still there has begun to write into the folder that was made anew."""
+            if self.containers:
+                list(self.containers[0].output())
+            return super().start(spec)
+
+    monkeypatch.setattr("agent.run.resume.STARTING_S", 0.3 if starts == "too late" else 10.0)
+    engine = Starting(act)
+    alive = Installation(
+        installation.store, installation.artifacts, installation.settings, lambda name, settings: engine
+    )
+    task = installation.store.tasks.claim("first", task_id=queue_task().id)
+    with monkeypatch.context() as patch:
+        patch.setattr(installation.store.tasks, "launched", _dies)  # started, and not yet recorded
+        patch.setattr(Run, "__exit__", lambda run, *_: run.uploader._guard.stop())
+        with pytest.raises(KeyboardInterrupt):
+            run_task(task, alive)
+    ended = run_task(installation.store.tasks.get(task.id), alive)
+    assert (ended.status, ended.message) == (TaskStatus.FINISHED, None)
+    assert len(engine.containers) == (1 if starts == "soon" else 2)
+
+
+def _dies(*_, **__):
+    raise KeyboardInterrupt
+
+
 def test_what_a_running_plugin_uses_is_kept_and_an_engine_that_cannot_tell_changes_nothing(installation, queue_task):
     readings = iter(Usage(cpu_s, memory, 2) for cpu_s, memory in ((1.0, 100), (3.0, 900)))
     task = queue_task()
