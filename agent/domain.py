@@ -24,6 +24,12 @@ WORKDIR = PurePosixPath("/workdir")  # where the official Dockerfiles put plugin
 class TaskType(StrEnum):
     TRAIN = "train"
     INFERENCE = "inference"
+    DEPLOY = "deploy"  # a model that answers requests until it is stopped; it has no project
+
+    @classmethod
+    def _missing_(cls, value: object) -> TaskType | None:
+        """The names that official clients and agents have for a deployed model."""
+        return cls.DEPLOY if value in ("infer_rpc", "inference_rpc") else None
 
 
 class TaskStatus(StrEnum):
@@ -308,7 +314,7 @@ class NewTask:
     type: TaskType
     name: str  # of the result: network (train) or project (inference)
     plugin_id: int
-    project_id: int
+    project_id: int | None  # None: of a deployed model
     model_id: int
     config: Mapping[str, Any]  # written verbatim to task_config.json, key order kept
     options: TaskOptions = field(default_factory=TaskOptions)
@@ -321,7 +327,7 @@ class Task:
     status: TaskStatus
     name: str
     plugin_id: int
-    project_id: int
+    project_id: int | None  # None: of a deployed model
     model_id: int
     config: Mapping[str, Any]
     options: TaskOptions

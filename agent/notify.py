@@ -48,7 +48,7 @@ def secrets_of(text: str) -> list[str]:
     return [*addresses(text), *(part for part in parts if len(part) >= _SHORTEST and not _PUBLIC.fullmatch(part))]
 
 
-def message_of(task: Task, *, plugin: str, project: str, values: Sequence[tuple[str, float | None]]) -> Message:
+def message_of(task: Task, *, plugin: str, project: str | None, values: Sequence[tuple[str, float | None]]) -> Message:
     """What a person wants to know of a task that has ended. `values` are its last validation metrics."""
     about = [_about(task, plugin, project)]
     if task.started_at and task.finished_at:
@@ -61,7 +61,7 @@ def message_of(task: Task, *, plugin: str, project: str, values: Sequence[tuple[
 
 
 def message_of_condition(
-    task: Task, condition: str, *, plugin: str, project: str, values: Sequence[tuple[str, float | None]]
+    task: Task, condition: str, *, plugin: str, project: str | None, values: Sequence[tuple[str, float | None]]
 ) -> Message:
     """That a condition over the metrics of a running task is met."""
     return Message(
@@ -69,8 +69,8 @@ def message_of_condition(
     )
 
 
-def _about(task: Task, plugin: str, project: str) -> str:
-    return f"{task.type.value} with {plugin} on {project}"
+def _about(task: Task, plugin: str, project: str | None) -> str:
+    return f"{task.type.value} with {plugin}" + ("" if project is None else f" on {project}")
 
 
 def _said(values: Sequence[tuple[str, float | None]]) -> list[str]:

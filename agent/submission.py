@@ -40,7 +40,7 @@ class TaskRequest:
 
     type: TaskType | str
     plugin: Plugin | int | str
-    project: Project | int | str | Sequence[int | str]
+    project: Project | int | str | Sequence[int | str] | None = None  # None: of a deployed model
     model: Model | int | str | Sequence[int | str] | None  # None: a training starts from random weights
     name: str | None = None  # of the result
     config: Any = None
@@ -58,20 +58,19 @@ def new_task(store: Store, settings: Settings, request: TaskRequest, *, artifact
     try:
         kind = TaskType(request.type)
     except ValueError:
-        raise BadInput(f"task type {request.type!r} is not one of: train, inference") from None
+        raise BadInput(f"task type {request.type!r} is not one of: {', '.join(TaskType)}") from None
     plugin = request.plugin if isinstance(request.plugin, Plugin) else _plugin(store, request.plugin)
-    project = request.project
-    if not isinstance(project, Project):
-        project = _project(store, _single(project, "projects", kind))
+    project = _project_for(store, request.project, kind)
     model = request.model
     if model is None:
         model = _nothing_to_start_from(store, artifacts, kind)
     elif not isinstance(model, Model):
         model = _model(store, _single(model, "models", kind))
     check_mode(plugin, kind)
-    if kind is TaskType.INFERENCE and model.only_train:
+    if kind is not TaskType.TRAIN and model.only_train:
+        use = "inference" if kind is TaskType.INFERENCE else "deploying"
         raise BadInput(
-            f"model {model.name!r} ({model.id}) is for transfer learning only; choose another model for inference"
+            f"model {model.name!r} ({model.id}) is for transfer learning only; choose another model for {use}"
         )
     config = choose_config(plugin, kind, config=request.config, preset=request.preset)
     for text in request.overrides:
@@ -79,27 +78,42 @@ def new_task(store: Store, settings: Settings, request: TaskRequest, *, artifact
     _require_storable(config)
     if request.is_whole:
         require_fitting(plugin, kind, config)
-    name = (request.name or default_name(kind, plugin, project)).strip()
+    name = (request.name or default_name(kind, plugin, project, model)).strip()
     check_name(name)
+    options = resolve_options(request.options, settings)
+    require_network(kind, hardened=options.hardened)
     return NewTask(
         type=kind,
         name=name,
         plugin_id=plugin.id,
-        project_id=project.id,
+        project_id=None if project is None else project.id,
         model_id=model.id,
         config=config,
-        options=resolve_options(request.options, settings),
+        options=options,
     )
 
 
 def check_mode(plugin: Plugin, kind: TaskType) -> None:
-    """Raise BadInput unless the plugin has the entry point for this kind of task."""
-    if kind.value not in plugin.modes:
+    """Raise BadInput unless the plugin has the entry point for this kind of task.
+
+    A plugin with inference alone can be deployed: the agent brings the program that serves its model.
+    """
+    entries = ("deploy", "inference") if kind is TaskType.DEPLOY else (kind.value,)
+    if not set(entries) & set(plugin.modes):
         has = ", ".join(plugin.modes) or "none"
         raise BadInput(
-            f"plugin {plugin.reference} has no mode {kind.value!r} (its modes: {has}); "
-            f"it needs src/{kind.value}.py and an image built with that label",
+            f"plugin {plugin.reference} has no mode {' or '.join(map(repr, entries))} (its modes: {has}); "
+            f"it needs src/{entries[0]}.py and an image built with that label",
             reason="mode_missing",
+        )
+
+
+def require_network(kind: TaskType, *, hardened: bool) -> None:
+    """BadInput for a deployed model in a hardened container, from which it could not ask for requests."""
+    if kind is TaskType.DEPLOY and hardened:
+        raise BadInput(
+            "a hardened container has no network, over which a deployed model gets its requests; "
+            "leave --hardened and AGENT_HARDENED out"
         )
 
 
@@ -112,7 +126,7 @@ def choose_config(plugin: Plugin, kind: TaskType, *, config: Any = None, preset:
             raise BadInput(f"the task config must be a JSON object, not {_json_kind(config)}")
         _require_storable(config)
         return deepcopy(dict(config))
-    presets = [item for item in plugin.configs if item.get("type") == kind.value]
+    presets = _presets(plugin, kind)
     if preset is not None:
         for item in presets:
             if item.get("title") == preset:
@@ -124,7 +138,12 @@ def choose_config(plugin: Plugin, kind: TaskType, *, config: Any = None, preset:
 
 def config_notes(plugin: Plugin, task: NewTask | Task) -> tuple[str, ...]:
     """A sentence for each key of the task's config that no preset of its kind has. Pure."""
-    return unknown_keys(task.config, [item["config"] for item in plugin.configs if item.get("type") == task.type.value])
+    return unknown_keys(task.config, [item["config"] for item in _presets(plugin, task.type)])
+
+
+def _presets(plugin: Plugin, kind: TaskType) -> list[Mapping[str, Any]]:
+    """Those for this kind of task, by any of its names."""
+    return [item for item in plugin.configs if item.get("type") in (kind.value, *_OTHER_NAMES.get(kind, ()))]
 
 
 def set_key(config: dict[str, Any], text: str) -> None:
@@ -168,7 +187,9 @@ def require_fitting(plugin: Plugin, kind: TaskType, config: Mapping[str, Any]) -
         raise BadInput(f"the task config does not fit plugin {plugin.reference}: {sentence}")
 
 
-def default_name(kind: TaskType, plugin: Plugin, project: Project) -> str:
+def default_name(kind: TaskType, plugin: Plugin, project: Project | None, model: Model) -> str:
+    if project is None:
+        return f"{model.name} deployed"
     return f"{project.name} {plugin.title}" if kind is TaskType.TRAIN else f"{project.name} predictions"
 
 
@@ -178,12 +199,24 @@ def check_name(name: str) -> None:
         raise BadInput(f"the result's name {shown(name[:80])!r} {problem}; choose another with --name")
 
 
+def _project_for(
+    store: Store, asked: Project | int | str | Sequence[int | str] | None, kind: TaskType
+) -> Project | None:
+    """The project of a task of this kind; None for a deployed model. BadInput for one too many or too few."""
+    if kind is TaskType.DEPLOY:
+        if asked:
+            raise BadInput("a project was given, but a deployed model has none: its images come with the requests")
+        return None
+    if asked is None:
+        raise BadInput(f"no project was given; a task of type {kind} needs one")
+    return asked if isinstance(asked, Project) else _project(store, _single(asked, "projects", kind))
+
+
 def _single(references: int | str | Sequence[int | str], noun: str, kind: TaskType) -> int | str:
     if isinstance(references, (int, str)):
         return references
     if len(references) != 1:
-        work = "Training" if kind is TaskType.TRAIN else "Inference"
-        raise BadInput(f"{len(references)} {noun} were given; {work} works only with exactly one")
+        raise BadInput(f"{len(references)} {noun} were given; {_WORK[kind]} works only with exactly one")
     return references[0]
 
 
@@ -197,7 +230,7 @@ def _plugin(store: Store, reference: int | str) -> Plugin:
 
 
 def _nothing_to_start_from(store: Store, artifacts: Artifacts | None, kind: TaskType) -> Model:
-    if kind is TaskType.INFERENCE or artifacts is None:
+    if kind is not TaskType.TRAIN or artifacts is None:
         raise BadInput(f"no model was given; a task of type {kind} needs one")
     return library.empty_model(store, artifacts)
 
@@ -214,6 +247,8 @@ def _model(store: Store, reference: int | str) -> Model:
     return store.models.get(number) if number is not None else store.models.find(str(reference))
 
 
+_WORK = {TaskType.TRAIN: "Training", TaskType.INFERENCE: "Inference", TaskType.DEPLOY: "Deploying"}
+_OTHER_NAMES = {TaskType.DEPLOY: ("infer_rpc", "inference_rpc")}  # of presets that plugins bring
 _JSON_KINDS = {
     type(None): "null",
     bool: "true or false",

@@ -48,7 +48,8 @@ def _whole(kind: type[_Whole], store: stored.Store, study: stored.Study, **given
 def _used(store: stored.Store, task: NewTask) -> dict[str, Used]:
     """What the study works with, also where it was deleted since."""
 
-    def used(id_: int, find: Callable[[int], Any], name: str) -> Used:
+    def used(id_: int | None, find: Callable[[int], Any], name: str) -> Used:
+        assert id_ is not None  # a training has all of them
         try:
             found = find(id_)
         except NotFound:

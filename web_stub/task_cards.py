@@ -158,13 +158,14 @@ class _Refs:
     def __init__(self, store: Store, tasks: Sequence[Task]) -> None:
         names = store.names
         self._plugins = names.plugins({task.plugin_id for task in tasks})
-        self._projects = names.projects({task.project_id for task in tasks})
+        self._projects = names.projects({task.project_id for task in tasks if task.project_id is not None})
         self._models = names.models({task.model_id for task in tasks})
 
-    def of(self, task: Task) -> dict[str, Ref]:
+    def of(self, task: Task) -> dict[str, Ref | None]:
+        project = task.project_id
         return {
             "plugin": Ref(id=task.plugin_id, name=self._plugins.get(task.plugin_id, _REMOVED)),
-            "project": Ref(id=task.project_id, name=self._projects.get(task.project_id, _REMOVED)),
+            "project": None if project is None else Ref(id=project, name=self._projects.get(project, _REMOVED)),
             "model": Ref(id=task.model_id, name=self._models.get(task.model_id, _REMOVED)),
         }
 

@@ -407,7 +407,7 @@ class Uploader:
                 reason="no_result_project",
             ) from None
         with opened:
-            if self._went_down:
+            if self._went_down and self._task.project_id is not None:
                 given = self._store.projects.get(self._task.project_id).images_count
                 if lost := lost_from_project(opened, survey(opened), given):
                     raise PluginFailed(f"{WENT_DOWN}: {lost}", reason="result_incomplete")

@@ -39,10 +39,8 @@ def summary(store: Store, task: Task) -> dict[str, Any]:
 def rows_of(store: Store, task: Task, full: Mapping[str, Any], go_on: str | None) -> list[tuple[str, object]]:
     """Names and values. `full`: as `summary`, with `waits_for`; `go_on` says how a task without an agent goes on."""
     trial, pace, names = full["trial"], full["pace"], store.nodes.names()
-    plugin, project = (
-        store.plugins.get_anywhere(task.plugin_id),
-        store.projects.get_anywhere(task.project_id),
-    )
+    plugin = store.plugins.get_anywhere(task.plugin_id)
+    project = None if task.project_id is None else store.projects.get_anywhere(task.project_id)
     rows: list[tuple[str, object]] = [
         ("name", task.name),
         ("type", task.type.value),
@@ -55,7 +53,7 @@ def rows_of(store: Store, task: Task, full: Mapping[str, Any], go_on: str | None
         ("reason", task.reason),
         ("message", task.message),
         ("plugin", plugin.reference),
-        ("project", f"{project.name} ({project.id})"),
+        ("project", project and f"{project.name} ({project.id})"),
         ("model", task.model_id),
         ("study", trial and f"{trial.study_id}, trial {trial.number}"),
         ("node", names.get(task.node or "", task.node)),

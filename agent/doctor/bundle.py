@@ -105,7 +105,7 @@ def _members(
         ("task.json", whole),
         ("container.json", _without_given(container, task)),
         ("plugin.json", _or_why(lambda: asdict(store.plugins.get(task.plugin_id)))),
-        ("project.json", _or_why(lambda: asdict(store.projects.get(task.project_id)))),
+        ("project.json", _or_why(lambda: task.project_id and asdict(store.projects.get(task.project_id)))),
         ("model.json", _or_why(lambda: asdict(store.models.get(task.model_id)))),
         ("checkpoints.json", [asdict(checkpoint) for checkpoint in store.checkpoints.list(task.id)]),
         ("metrics.json", store.metrics.series(task.id)),

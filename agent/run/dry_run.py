@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from agent.domain import EngineInfo, NewTask, Step, Task, TaskStatus, TaskType
+from agent.domain import EngineInfo, NewTask, Project, Step, Task, TaskStatus, TaskType
 from agent.formats.archive import list_archive
 from agent.formats.project_layout import dataset_path
 from agent.fs.names import counted
@@ -17,6 +17,7 @@ from agent.run.container_spec import as_json, container_spec, remarks
 
 if TYPE_CHECKING:
     from agent.installation import Installation
+    from agent.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +49,10 @@ def plan(new: NewTask, installation: Installation, info: EngineInfo) -> Plan:
 
 
 def _layout(new: NewTask, installation: Installation) -> tuple[tuple[str, str], ...]:
-    project = installation.store.projects.get(new.project_id)
     model = installation.store.models.get(new.model_id)
     rows = [("task_config.json", "the task's config"), ("task_settings.json", "the same, under its old name")]
-    rows.append((f"data/{project.name}/meta.json", f"{len(project.meta.get('classes', ()))} classes"))
-    for dataset in installation.store.datasets.list(project.id):
-        folder = f"data/{project.name}/{dataset_path(dataset.name)}"
-        rows += [
-            (f"{folder}/img/", counted(dataset.images_count, "image")),
-            (f"{folder}/ann/", counted(dataset.images_count, "annotation")),
-        ]
+    if new.project_id is not None:
+        rows += _data(installation.store, installation.store.projects.get(new.project_id))
     with installation.artifacts.open(model.sha256) as tar:
         rows += [
             (f"model/{member.name}", f"{member.size_bytes} bytes")
@@ -68,6 +63,17 @@ def _layout(new: NewTask, installation: Installation) -> tuple[tuple[str, str], 
     if new.type is TaskType.TRAIN:
         rows.append(("tmp/", "empty"))
     return tuple(rows)
+
+
+def _data(store: Store, project: Project) -> list[tuple[str, str]]:
+    rows = [(f"data/{project.name}/meta.json", f"{len(project.meta.get('classes', ()))} classes")]
+    for dataset in store.datasets.list(project.id):
+        folder = f"data/{project.name}/{dataset_path(dataset.name)}"
+        rows += [
+            (f"{folder}/img/", counted(dataset.images_count, "image")),
+            (f"{folder}/ann/", counted(dataset.images_count, "annotation")),
+        ]
+    return rows
 
 
 def _as_task(new: NewTask) -> Task:

@@ -88,7 +88,7 @@ class Run:
         self.shutdown = shutdown
         self.is_resumed = task.status is not TaskStatus.CONSUMED or task.reason is not None
         self.plugin = store.plugins.get(task.plugin_id)  # a task keeps what it names from being deleted
-        self.project = store.projects.get(task.project_id)
+        self.project = None if task.project_id is None else store.projects.get(task.project_id)
         self.model = store.models.get(task.model_id)
         last_seq = store.events.last_seq(task.id)
         self.was_begun = last_seq > 0
@@ -111,7 +111,7 @@ class Run:
             artifacts=installation.artifacts,
             recorder=self.recorder,
             results=self.folder.results,
-            project_name=self.project.name,
+            project_name="" if self.project is None else self.project.name,
             patience=self.patience,
             first_seq=self.first_seq,
         )
@@ -138,6 +138,11 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         return close(self, error)
+
+    @property
+    def images_count(self) -> int:
+        """Of the project that is staged; 0 without one."""
+        return 0 if self.project is None else self.project.images_count
 
     @cached_property
     def engine(self) -> Engine:

@@ -78,7 +78,7 @@ def _live(run: Run) -> None:
                     task_dir=run.folder,
                     shared_ok=run.engine_info.can_mount_over,
                     keep_going=run.interrupts.look,
-                    progress=partial(Progress(run.recorder, "Staging images").tell, total=run.project.images_count),
+                    progress=partial(Progress(run.recorder, "Staging images").tell, total=run.images_count),
                 )
             container = run.start(staged, image)
         if container is not None and task.step < Step.MAIN:

@@ -47,7 +47,7 @@ class Progress:
 
 def stage(
     task: Task,
-    project: Project,
+    project: Project | None,
     model: Model,
     *,
     store: Store,
@@ -62,22 +62,23 @@ def stage(
     `shared_ok` says that data/ will be mounted read-only, so images may be hard links to the library; a task that
     asks for writable data gets copies all the same. model/ always holds copies, because plugins write there.
     `keep_going` is called now and then, and an error it raises ends the staging; `progress` with the number of images
-    so far. On any failure data/ and model/ are
-    emptied again. Raises Invalid, NotFound, DiskFull, StorageFailed.
+    so far. On any failure data/ and model/ are emptied again. Raises Invalid, NotFound, DiskFull, StorageFailed.
     """
-    if problem := name_problem(project.name):
+    if project is not None and (problem := name_problem(project.name)):
         sentence = f"the project's name {problem}, so it cannot be a folder's."
         raise Invalid("The task", [Problem(shown(project.name[:80]), "", sentence, "Rename it.")])
     task_dir.create(task.type)
     try:
         with writing(f"the task folder {task_dir.path}"):
             task_dir.write_config(task.config)
-            folder = task_dir.data / project.name
-            folder.mkdir()
             how: PlaceHow = "shared" if shared_ok and not task.options.writable_data else "private"
-            written = write_project(
-                store, artifacts, project, folder, how=how, meta_ids=True, keep_going=keep_going, progress=progress
-            )
+            written = None
+            if project is not None:
+                folder = task_dir.data / project.name
+                folder.mkdir()
+                written = write_project(
+                    store, artifacts, project, folder, how=how, meta_ids=True, keep_going=keep_going, progress=progress
+                )
             keep_going()
             with artifacts.open(model.sha256) as tar:
                 # Straight into model/: the original agent unpacks into model/<title>/ and then moves it up.
@@ -87,4 +88,6 @@ def stage(
             remove_tree(place)
         raise
     model_files = sum(not member.is_folder for member in listing.members)
+    if written is None:
+        return Staged("copy", 0, model_files)
     return Staged(written.method, written.images_count, model_files)

@@ -49,9 +49,10 @@ def tell_end(installation: Installation, ended: Task) -> None:
     if not settings.notify.strip() or ended.status.value not in ends_of(settings.notify_on):
         return
     with suppress(AgentError):
-        plugin, project = store.plugins.get_anywhere(ended.plugin_id), store.projects.get_anywhere(ended.project_id)
+        plugin = store.plugins.get_anywhere(ended.plugin_id)
+        on = None if ended.project_id is None else store.projects.get_anywhere(ended.project_id).name
         values = _last_values(store, ended.id)
-        message = message_of(ended, plugin=plugin.reference, project=project.name, values=values)
+        message = message_of(ended, plugin=plugin.reference, project=on, values=values)
         installation.outbox.announce(settings.notify, message)
 
 
@@ -117,7 +118,7 @@ def _tell_condition(run: Run) -> None:
         run.task,
         condition,
         plugin=run.plugin.reference,
-        project=run.project.name,
+        project=None if run.project is None else run.project.name,
         values=_last_values(run.installation.store, run.task.id),
     )
     run.installation.outbox.announce(settings.notify, message)

@@ -45,5 +45,6 @@ def insert_task(connection: sa.Connection, new: NewTask, **columns: Any) -> Task
 def needs(task: Any) -> Iterator[tuple[str, sa.Table, int]]:
     """What a task, or a row of one, cannot be without."""
     yield "plugin", plugins, task.plugin_id
-    yield "project", projects, task.project_id
+    if task.project_id is not None:
+        yield "project", projects, task.project_id
     yield "model", models, task.model_id

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0017"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0018"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -178,7 +178,7 @@ tasks = Table(
     Column("status", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("plugin_id", ForeignKey("plugins.id"), nullable=False, index=True),
-    Column("project_id", ForeignKey("projects.id"), nullable=False, index=True),
+    Column("project_id", ForeignKey("projects.id"), index=True),  # null: of a deployed model
     Column("model_id", ForeignKey("models.id"), nullable=False, index=True),
     Column("step", SmallInteger, nullable=False, server_default="0"),
     Column("stop_requested", Boolean, nullable=False, server_default=text("false")),

@@ -32,7 +32,7 @@ class TaskSummary(msgspec.Struct, frozen=True, gc=False):
     status: TaskStatus
     name: str
     plugin_id: int
-    project_id: int
+    project_id: int | None
     model_id: int
     step: Step
     reason: str | None

@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent.domain import FINAL
+from agent.domain import FINAL, TaskType
 from agent.errors import AgentError, Conflict, NotFound
 from agent.store.columns import clean, from_us, from_us_or_none, int64, key, now_us
 from agent.store.connect import Database
@@ -36,9 +36,10 @@ class Token:
     revoked_at: datetime | None
     is_agent: bool = False  # of an original agent, whose name it has
     task_id: int | None = None  # the key of this task, which its agent has
+    task_type: TaskType | None = None  # of that task
 
 
-_COLUMNS = (
+_OWN = (
     tokens.c.id,
     tokens.c.name,
     tokens.c.created_us,
@@ -47,6 +48,8 @@ _COLUMNS = (
     tokens.c.is_agent,
     tokens.c.task_id,
 )
+_TYPE = sa.select(tasks.c.type).where(tasks.c.id == tokens.c.task_id).scalar_subquery()
+_COLUMNS = (*_OWN, _TYPE.label("task_type"))
 _LIVE = sa.select(tasks.c.id).where(tasks.c.status.not_in([status.value for status in FINAL]))
 _IS_GOOD = sa.and_(tokens.c.revoked_us.is_(None), sa.or_(tokens.c.task_id.is_(None), tokens.c.task_id.in_(_LIVE)))
 
@@ -65,8 +68,8 @@ class Tokens:
             if (other := connection.execute(taken).scalar()) is not None:
                 raise Conflict(f"Token {other} has the name {name!r} already. Revoke it first, or choose another name.")
             said = {"name": name, "sha256": _hash(secret), "created_us": now_us(), "is_agent": is_agent}
-            made = sa.insert(tokens).values(said).returning(*_COLUMNS)
-            return _token(connection.execute(made).one()), secret
+            made = sa.insert(tokens).values(said).returning(*_OWN)
+            return _token((*connection.execute(made).one(), None)), secret
 
     def create_for_task(self, task_id: int) -> str:
         """The secret of a new key of a task, good until the task has ended, as earlier keys of it are.
@@ -90,8 +93,8 @@ class Tokens:
         """Make the token useless from now on. Idempotent; NotFound for an id that was never given."""
         with self._db.writing() as connection:
             at = sa.func.coalesce(tokens.c.revoked_us, now_us())
-            changed = sa.update(tokens).where(tokens.c.id == int64(id)).values(revoked_us=at).returning(*_COLUMNS)
-            row = connection.execute(changed).first()
+            connection.execute(sa.update(tokens).where(tokens.c.id == int64(id)).values(revoked_us=at))
+            row = connection.execute(sa.select(*_COLUMNS).where(tokens.c.id == int64(id))).first()
             if row is None:
                 raise NotFound(f"There is no token {id}; see `agent token list`.")
             return _token(row)
@@ -135,6 +138,7 @@ def _hash(secret: str) -> str:
 
 
 def _token(row: Any) -> Token:
-    id_, name, created_us, last_used_us, revoked_us, is_agent, task_id = row
+    id_, name, created_us, last_used_us, revoked_us, is_agent, task_id, kind = row
     used, revoked = from_us_or_none(last_used_us), from_us_or_none(revoked_us)
-    return Token(id_, name, from_us(created_us), used, revoked, is_agent, task_id)
+    of_type = None if kind is None else TaskType(kind)
+    return Token(id_, name, from_us(created_us), used, revoked, is_agent, task_id, of_type)

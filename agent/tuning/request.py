@@ -108,12 +108,14 @@ def find_study(store: Store, reference: str) -> Study:
 
 def require_parts(store: Store, study: Study) -> None:
     """Conflict when something that its tasks need was deleted for good; the trash gives it back."""
-    nouns: tuple[tuple[Noun, int], ...] = (
+    nouns: tuple[tuple[Noun, int | None], ...] = (
         ("plugin", study.task.plugin_id),
         ("project", study.task.project_id),
         ("model", study.task.model_id),
     )
     for noun, id_ in nouns:
+        if id_ is None:
+            continue
         try:
             shelf(store, noun).get_anywhere(id_)
         except NotFound:

@@ -80,6 +80,8 @@ LATER = {
     "0016": "",  # a table that is filled when points are packed
     "0017": "INSERT INTO tokens (id, name, sha256, created_us, is_agent) "
     f"VALUES (2, 'old-agent', '{SHA[1:]}c', {US}, true);",
+    "0018": "INSERT INTO tasks (id, type, status, name, plugin_id, model_id, created_us, options, config) "
+    f"VALUES (3, 'deploy', 'stopped', 'net', 1, 2, {US}, '{{}}', '{{}}');",
 }
 
 

@@ -134,3 +134,50 @@ def test_an_accepted_name_is_one_folder_name(name):
     assert "/" not in name
     assert name not in {"", ".", ".."}
     assert 0 < len(name.encode()) <= 250
+
+
+# ---------------------------------------------------------------- deployed models
+
+
+def deployed(**changes):
+    return task(**{"type": "deploy", "project": None, **changes})
+
+
+@pytest.mark.parametrize("name", ["deploy", "infer_rpc", "inference_rpc"])
+def test_a_deployed_model_has_no_project_and_goes_by_any_of_its_names(name):
+    made = deployed(type=name, config={"gpu_device": 0})
+    assert (made.type, made.project_id, made.model_id) == (TaskType.DEPLOY, None, MODEL.id)
+    assert (made.name, made.config) == ("start deployed", {"gpu_device": 0})
+
+
+def test_a_project_is_refused_for_a_deployed_model_and_wanted_for_other_tasks():
+    with pytest.raises(BadInput, match="a deployed model has none"):
+        deployed(project=PROJECT)
+    with pytest.raises(BadInput, match="no project was given; a task of type inference needs one"):
+        task(type="inference", project=None)
+
+
+def test_a_model_is_deployed_by_a_plugin_with_deploy_or_with_inference():
+    assert deployed(plugin=replace(PLUGIN, modes=("inference",))).plugin_id == PLUGIN.id
+    assert deployed(plugin=replace(PLUGIN, modes=("deploy",))).plugin_id == PLUGIN.id
+    with pytest.raises(BadInput, match=r"no mode 'deploy' or 'inference' \(its modes: train\); it needs src/deploy.py"):
+        deployed(plugin=replace(PLUGIN, modes=("train",)))
+
+
+def test_a_model_for_transfer_learning_is_not_deployed_nor_is_one_without_a_network():
+    with pytest.raises(BadInput, match="choose another model for deploying"):
+        deployed(model=replace(MODEL, only_train=True))
+    with pytest.raises(BadInput, match="no model was given"):
+        deployed(model=None)
+    with pytest.raises(BadInput, match="a hardened container has no network"):
+        deployed(options=RequestedOptions(hardened=True))
+
+
+def test_presets_for_deployed_models_go_by_any_of_their_names():
+    presets = tuple(
+        {"title": name, "type": name, "config": {"by": name}} for name in ("inference_rpc", "infer_rpc", "deploy")
+    )
+    plugin = replace(PLUGIN, configs=(*PLUGIN.configs, *presets))
+    assert deployed(plugin=plugin).config == {"by": "inference_rpc"}
+    assert deployed(plugin=plugin, preset="deploy").config == {"by": "deploy"}
+    assert deployed().config == {}

@@ -119,7 +119,7 @@ class Originals:
         return task_message(
             task,
             store.plugins.get(task.plugin_id),
-            store.projects.get(task.project_id),
+            None if task.project_id is None else store.projects.get(task.project_id),
             store.models.get(task.model_id),
             key=store.tokens.create_for_task(task.id),
         )

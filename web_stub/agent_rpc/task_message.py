@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from agent.domain import Model, Plugin, Project, Task
 
 
-def task_message(task: Task, plugin: Plugin, project: Project, model: Model, *, key: str) -> str:
+def task_message(task: Task, plugin: Plugin, project: Project | None, model: Model, *, key: str) -> str:
     """JSON. The agent finds project and model by their titles, and uses `key` for the public API.
 
     `last_complete_step` is null: a task that begins has completed nothing, and no other is sent.
@@ -20,7 +20,7 @@ def task_message(task: Task, plugin: Plugin, project: Project, model: Model, *, 
             "task_type": task.type.value,
             "docker_image": plugin.pushed or plugin.reference,
             "config": task.config,
-            "projects": [{"id": project.id, "title": project.name}],
+            "projects": [] if project is None else [{"id": project.id, "title": project.name}],
             "models": [{"id": model.id, "title": model.name, "hash": model.upload_hash or model.sha256}],
             "new_title": task.name,
             "user_api_key": key,

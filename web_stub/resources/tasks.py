@@ -75,7 +75,7 @@ class TaskCard(Resource):
     status: TaskStatus
     name: str
     plugin: Ref
-    project: Ref
+    project: Annotated[Ref | None, Field(description="null: of a deployed model, which has none")]
     model: Ref
     step: str
     engine: str | None

@@ -51,7 +51,7 @@ class _Wanted(In):
     """What a task or the trials of a study work with. Plugin, project and model by id or name."""
 
     plugin: Reference
-    project: Reference
+    project: Annotated[Reference | None, Field(description="null: of a task of type deploy, which has none")] = None
     model: Annotated[Reference | None, Field(description="null: train from random weights")] = None
     config: Annotated[dict[str, Any], AfterValidator(strict)] | None = None
     preset: str | None = None

@@ -21,7 +21,7 @@ from agent.maintenance.retention import find_expired
 from agent.settings import Settings
 from agent.store import open_store
 from tests.support.inputs import ODD, write_model, write_project
-from tests.support.tasks import queue_task
+from tests.support.tasks import project_of, queue_task
 
 Build = Callable[..., Installation]
 
@@ -89,7 +89,7 @@ def test_with_a_task_go_the_images_that_it_logged_and_their_bytes(
     installation = build(trash_days=0)
     store, artifacts = installation.store, installation.artifacts
     mine, shared = artifacts.put_bytes(b"my image"), artifacts.put_bytes(b"an image of a project, too")
-    project = store.datasets.list(ended.project_id)[0]
+    project = store.datasets.list(project_of(ended))[0]
     store.images.add(project.id, [NewImage("same.png", shared.sha256, 26, 8, 6, "image/png", "{}")])
     new = [
         NewTaskImage(seq, "val", 1, "a.png", blob.sha256, 26, 8, 6, "image/png")
@@ -144,7 +144,7 @@ def test_everything_goes_in_one_round_in_the_order_of_need(build: Build, ended: 
     installation = build(trash_days=0)
     store = installation.store
     for noun, id_ in (
-        ("task", ended.id), ("project", ended.project_id), ("model", ended.model_id), ("plugin", ended.plugin_id),
+        ("task", ended.id), ("project", project_of(ended)), ("model", ended.model_id), ("plugin", ended.plugin_id),
     ):  # fmt: skip
         (outcome,) = act(store, noun, [id_], Wish(action="remove"))  # type: ignore[arg-type]
         assert outcome.error is None
@@ -159,7 +159,7 @@ def test_each_of_many_has_its_outcome(build: Build, ended: Task) -> None:
     queued = queue_task(
         installation,
         plugin=store.plugins.get(ended.plugin_id),
-        project=store.projects.get(ended.project_id),
+        project=store.projects.get(project_of(ended)),
         model=store.models.get(ended.model_id),
         name="waits",
     )

@@ -12,6 +12,7 @@ from agent.errors import AgentError, BadInput, Conflict, NotFound
 from agent.events.model import CheckpointReported, Stream
 from agent.events.parse import parse_line
 from agent.store import EventRow, ModelQuestion, ProjectQuestion, Store, TaskQuestion, Window
+from tests.support.tasks import project_of
 
 NewTaskOf = Callable[..., NewTask]
 
@@ -47,7 +48,7 @@ def test_a_task_gets_a_name_notes_and_tags(store: Store, task: Task) -> None:
 
 
 def test_projects_and_models_get_them_too(store: Store, task: Task) -> None:
-    project = store.projects.edit(task.project_id, name="apples", notes="from *Bert*", tag=["fruit"])
+    project = store.projects.edit(project_of(task), name="apples", notes="from *Bert*", tag=["fruit"])
     assert (project.name, project.notes, project.tags) == ("apples", "from *Bert*", ("fruit",))
     model = store.models.edit(task.model_id, name="start here", tag=["keeper"])
     assert (model.name, model.tags, store.models.get(model.id)) == ("start here", ("keeper",), model)
@@ -88,7 +89,7 @@ def test_tags_are_found_by_words_and_whole_ones_exactly(store: Store, new_task: 
     assert ids_of(store, TaskQuestion(tags=["base line"])) == [one.id]
     assert ids_of(store, TaskQuestion(tags=["base"])) == []
     store.models.edit(one.model_id, tag=["keeper"])
-    store.projects.edit(one.project_id, tag=["orchard"])
+    store.projects.edit(project_of(one), tag=["orchard"])
     assert store.models.search(ModelQuestion("keeper"), Window()).total == 1
     assert store.projects.search(ProjectQuestion("orchard"), Window())[0].total == 1
 
@@ -131,14 +132,14 @@ def test_a_removed_task_is_in_no_list_and_comes_back_with_what_it_needs(store: S
     )  # fmt: skip
     assert (store.tasks.get(task.id), store.tasks.trashed()) == (removed, [removed])
     store.models.remove(task.model_id)
-    store.projects.remove(task.project_id)
+    store.projects.remove(project_of(task))
     store.plugins.remove(task.plugin_id)
 
     assert store.tasks.restore(task.id).deleted_at is None
 
     assert [one.id for one in store.tasks.list()] == [task.id]
     assert store.models.get(task.model_id).deleted_at is None
-    assert store.projects.get(task.project_id).id == task.project_id
+    assert store.projects.get(project_of(task)).id == task.project_id
     assert store.plugins.get(task.plugin_id).id == task.plugin_id
 
 
@@ -176,20 +177,20 @@ def test_what_a_task_needs_stays_and_the_refusal_says_for_which(store: Store, ne
     task = store.tasks.get(ids[0])
     for things, id_, noun in (
         (store.models, task.model_id, "model"),
-        (store.projects, task.project_id, "project"),
+        (store.projects, project_of(task), "project"),
         (store.plugins, task.plugin_id, "plugin"),
     ):
         with pytest.raises(Conflict, match=rf"Tasks 7, 6, 5, 4, 3 and others .* {noun} {id_}.*`agent task rm 7 6"):
             things.remove(id_)
     for id_ in ids:
         store.tasks.remove(id_)
-    store.projects.remove(task.project_id)
-    assert store.projects.purge(task.project_id) is False  # it waits for the tasks of the trash
+    store.projects.remove(project_of(task))
+    assert store.projects.purge(project_of(task)) is False  # it waits for the tasks of the trash
     for id_ in ids:
         assert store.tasks.purge(id_)
-    assert store.projects.purge(task.project_id) is True
+    assert store.projects.purge(project_of(task)) is True
     with pytest.raises(NotFound, match="no project"):
-        store.projects.restore(task.project_id)
+        store.projects.restore(project_of(task))
 
 
 def test_a_project_in_the_trash_is_nowhere_and_its_name_and_content_are_free(store: Store) -> None:
@@ -237,7 +238,7 @@ def test_many_are_given_up_together_or_none_is(store: Store, task: Task, of_tras
     first, last = store.projects.create("first"), store.projects.create("last")
     if of_trash:
         store.projects.remove(first.id)
-    for other, refusal in ((task.project_id, Conflict), (99, NotFound)):
+    for other, refusal in ((project_of(task), Conflict), (99, NotFound)):
         with pytest.raises(refusal):
             store.projects.give_up(first.id, other, last.id, of_trash=False)
     if of_trash:
@@ -296,7 +297,7 @@ def test_a_task_cannot_use_what_is_given_up_and_takes_the_rest_out_of_the_trash(
     store: Store, new_task: NewTaskOf
 ) -> None:
     new = new_task(store)
-    store.projects.remove(new.project_id)
+    store.projects.remove(project_of(new))
     store.models.remove(new.model_id)
     task = store.tasks.add(new)
     assert (store.projects.trashed(), store.models.trashed()) == ([], [])

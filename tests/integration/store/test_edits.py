@@ -7,6 +7,7 @@ import pytest
 from agent.domain import NewImage, NewProject, Task
 from agent.errors import Conflict, NotFound
 from agent.store import Store
+from tests.support.tasks import project_of
 
 EMPTY = '{"objects": [], "tags": []}'
 
@@ -115,7 +116,7 @@ def test_removing_brings_the_counts_down(store: Store):
 
 def test_a_project_that_a_task_uses_cannot_be_removed(store: Store, task: Task):
     with pytest.raises(Conflict, match=f"Task {task.id} uses project"):
-        store.projects.remove(task.project_id)
+        store.projects.remove(project_of(task))
 
 
 def test_pages_of_images_are_filtered_sorted_and_counted(store: Store):

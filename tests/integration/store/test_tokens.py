@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import sqlalchemy as sa
 
+from agent.domain import NewTask, TaskType
 from agent.errors import Conflict, NotFound
 from agent.store import Store
 from agent.store.schema import tokens
@@ -66,3 +69,18 @@ def test_an_unknown_token_cannot_be_revoked(store: Store) -> None:
     for number in (1, 0, -1, 10**30):
         with pytest.raises(NotFound, match=f"no token {number}; see `agent token list`"):
             store.tokens.revoke(number)
+
+
+def test_the_key_of_a_task_tells_the_kind_of_task(store: Store, new_task: Callable[..., NewTask]) -> None:
+    training = store.tasks.add(new_task(store))
+    deployed = store.tasks.add(new_task(store, type=TaskType.DEPLOY, project_id=None))
+    _, of_a_program = store.tokens.create("laptop")
+    for secret, expected in (
+        (store.tokens.create_for_task(training.id), (training.id, TaskType.TRAIN)),
+        (store.tokens.create_for_task(deployed.id), (deployed.id, TaskType.DEPLOY)),
+        (of_a_program, (None, None)),
+    ):
+        token = store.tokens.find(secret)
+        assert token is not None
+        assert (token.task_id, token.task_type) == expected
+    assert store.tasks.get(deployed.id).project_id is None

@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from agent.domain import NewModel, TaskStatus
+from agent.domain import NewModel, TaskStatus, TaskType
 from agent.events.model import Level
 from agent.store import SCHEMA_REVISION, known_revisions, open_store
 from agent.store.columns import to_us
@@ -41,9 +41,11 @@ def test_a_store_of_an_older_release_is_brought_up_to_date_and_keeps_every_row(r
     with open_store(database_of(revision, tmp_path / "store.db")) as store:
         assert store.revision == SCHEMA_REVISION
         assert store.damage() == ()
-        queued, finished = store.tasks.list()
+        *deployed, queued, finished = store.tasks.list()
         assert (finished.status, finished.reason, finished.config) == (TaskStatus.FINISHED, "finished", {"lr": 0.1})
         assert (finished.options.engine, finished.options.hardened) == ("docker", False)
+        assert (queued.project_id, finished.project_id) == (1, 1)
+        assert [(one.type, one.project_id) for one in deployed] == [(TaskType.DEPLOY, None)] * (revision >= "0018")
         assert [event.raw for event in store.events.after(1)] == ["hello"]
         assert [(one.name, one.last_value) for one in store.metrics.series(1)] == [("loss", 0.25)]
         assert [(bar.subtask, bar.current) for bar in store.progress.list(1)] == [("Epoch", 3)]
@@ -93,6 +95,33 @@ def test_a_store_of_an_older_release_is_brought_up_to_date_and_keeps_every_row(r
             assert plugin.id == id_  # not that of the plugin that is gone
             store.plugins.give_up(plugin.id)
             assert store.plugins.purge(plugin.id)
+
+
+def test_tasks_may_be_without_a_project_also_for_a_connection_that_saw_the_old_schema(tmp_path: Path) -> None:
+    """The schema is edited in place: the rows, their indexes and what refers to them stay as they are."""
+    url = database_of("0017", tmp_path / "store.db")
+    without = f"""
+        INSERT INTO tasks (type, status, name, plugin_id, project_id, model_id, created_us, options, config)
+        VALUES ('deploy', 'stopped', 'net', 1, ?, 2, {US}, '{{}}', '{{}}')
+    """
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as old:
+        old.execute("PRAGMA foreign_keys = ON")
+        before = old.execute("SELECT * FROM tasks").fetchall()
+        with pytest.raises(sqlite3.IntegrityError, match="NOT NULL"):
+            old.execute(without, (None,))
+
+        open_store(url).close()
+
+        for connection in (old, sqlite3.connect(tmp_path / "store.db", isolation_level=None)):
+            connection.execute("PRAGMA foreign_keys = ON")
+            assert connection.execute("SELECT * FROM tasks").fetchall() == before
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+            (made,) = connection.execute(f"{without} RETURNING id", (None,)).fetchone()
+            with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+                connection.execute(without, (99,))
+            connection.execute("DELETE FROM tasks WHERE id = ?", (made,))
+        connection.close()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

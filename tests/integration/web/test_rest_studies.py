@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from agent.store import StudyState
 from tests.integration.web.conftest import Site
 from tests.support.demo_study import study
+from tests.support.tasks import project_of
 from tests.support.web_server import TOKEN
 
 
@@ -43,7 +44,7 @@ def delete_all_of(site: Site, study_id: int) -> None:
     task = site.store.studies.get(study_id).task
     for id_ in [one.id for one in site.store.studies.tasks(study_id).values()]:
         site.store.tasks.give_up(id_)
-    parts = (("models", task.model_id), ("projects", task.project_id), ("plugins", task.plugin_id))
+    parts = (("models", task.model_id), ("projects", project_of(task)), ("plugins", task.plugin_id))
     for noun, id_ in parts:
         assert site.client.delete(f"/api/{noun}/{id_}?for_good=true").status_code == 204
 
