@@ -254,6 +254,7 @@ class Settings:
     web_host: str = "127.0.0.1"
     web_port: Annotated[int, whole(0, 65535)] = 8120
     web_hosts: str = ""  # further host names the web answers to, with commas between
+    models_url: Annotated[str, checked(_server)] = ""  # of the web, as deployed models reach it; empty: worked out
     trusted_proxies: Proxies = ""  # addresses and networks whose X-Forwarded-* headers are believed, commas between
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"  # of the agent's own log, on stderr

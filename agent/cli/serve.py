@@ -88,12 +88,14 @@ def up(
         if not agent:
             _serve(settings, listener)
             return
+        # The agent tells deployed models where the web listens, so it needs the port that was free.
+        port = listener.getsockname()[1]
         env = {**restrict_to_known(os.environ), "AGENT_HOME": str(settings.home)}
-        web_env = {**env, "AGENT_WEB_HOST": settings.web_host, "AGENT_WEB_PORT": str(settings.web_port)}
+        env |= {"AGENT_WEB_HOST": settings.web_host, "AGENT_WEB_PORT": str(port)}
         descriptor = listener.fileno()
         children = [
             Child("the agent", ["run", "--parallel", str(parallel)], env, ends_all=True),
-            Child("the web", ["web", "--listener-fd", str(descriptor)], web_env, [descriptor], may_be_killed=True),
+            Child("the web", ["web", "--listener-fd", str(descriptor)], env, [descriptor], may_be_killed=True),
         ]
         with Signals() as signals:
             code = watch(children, signals)

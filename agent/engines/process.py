@@ -143,7 +143,9 @@ class ProcessEngine:
         }
         argv = list(spec.entrypoint)
         if not private:
-            argv = [part.replace(f"{WORKDIR}/", f"{shlex.quote(workdir)}/") for part in argv]
+            places = ((WORKDIR, workdir), (TASK_MOUNT, str(task_folder or "")))
+            for place, here in places:
+                argv = [part.replace(f"{place}/", f"{shlex.quote(here)}/") for part in argv]
             env["PYTHONPATH"] = env["PYTHONPATH"].replace(str(WORKDIR), workdir)
             env |= {"SLY_TASK_DATA": str(task_folder or ""), "SLY_WORKDIR": workdir}
         return {

@@ -53,6 +53,11 @@ class TaskDir:
         return self.path / "task_settings.json"
 
     @property
+    def serve_path(self) -> Path:
+        """The program that serves the model of a plugin that brings none."""
+        return self.path / "serve.py"
+
+    @property
     def marker(self) -> Path:
         """There while the task is unfinished: a crash leaves it, and with it the folder."""
         return self.path / "__do_not_clean.marker"
@@ -100,6 +105,12 @@ class TaskDir:
             for path in (self.config_path, self.settings_path):
                 remove_tree(path)  # a plugin may have put a link or a folder in its place
                 write_atomically(path, text, durable=False)
+
+    def write_serve(self, program: bytes) -> None:
+        """Write the program that serves the model of a plugin that brings none."""
+        with writing("the program that serves the model"):
+            remove_tree(self.serve_path)
+            write_atomically(self.serve_path, program, durable=False)
 
     def contents(self) -> list[Path]:
         """What `clean` would delete, in that order: everything but logs, the marker last. Raises OSError.

@@ -19,6 +19,7 @@ class Cause(StrEnum):
     JOB_ENDED = "job_cancelled"  # the cluster ends the job in which the agent runs; its own reason is recorded
     TIME_LIMIT = "time_limit"
     IDLE_LIMIT = "idle_limit"
+    IDLE = "idle"  # a deployed model that nobody has asked for so long
     DISK_FULL = "disk_full"  # nearly: there is still room to record the end
     RESULTS_LOST = "results_lost"  # what the plugin makes cannot be kept; the failure's own reason is recorded
     ALREADY_DECIDED = "already_decided"  # the agent before this one recorded the outcome, and died before it closed
@@ -42,7 +43,7 @@ AGENT_STOPPED = "the agent was stopped while the task ran"
 PRUNED = "its trial was pruned: by its values so far it would not become one of the best of its study"
 INTERRUPTED = 130  # exit code of a process that ends before its task does
 # These reasons do not fail a task.
-STOPS = frozenset({Cause.STOPPED_BY_USER.value, Cause.TRIAL_PRUNED.value, Cause.AGENT_STOPPED.value})
+STOPS = frozenset(cause.value for cause in (Cause.STOPPED_BY_USER, Cause.TRIAL_PRUNED, Cause.AGENT_STOPPED, Cause.IDLE))
 
 
 class Cancelled(AgentError):

@@ -16,7 +16,7 @@ from agent.errors import AgentError, ArtifactsAway, EngineUnavailable, StorageFa
 from agent.events.model import Level
 from agent.run.attempt import is_fenced
 from agent.run.cancellation import Cancelled, Cause, cancellation
-from agent.run.loss import Loss, fate_of, has_restarts_left
+from agent.run.loss import Loss, failure_of_model, fate_of, has_restarts_left
 from agent.run.machine import is_at_fault
 from agent.run.outcome import Outcome, closing_event, outcome_of
 from agent.run.telling import tell_end
@@ -141,7 +141,7 @@ def _record(run: Run, outcome: Outcome, error: BaseException | None) -> None:
     tasks, task_id, agent_id = run.installation.store.tasks, run.task.id, run.task.agent_id
     reason, message, exit_code = outcome.reason, outcome.message or None, outcome.exit_code
     run.recorder.flush()  # lines that could not be committed before are in the container's log only
-    loss = run.loss_of(outcome) if run.loss_of is not None else None
+    loss = (run.loss_of(outcome) if run.loss_of is not None else None) or failure_of_model(run.task, outcome)
     if loss is not None and has_restarts_left(run.task):
         _begin_anew(run, loss)
         return

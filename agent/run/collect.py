@@ -36,13 +36,15 @@ from agent.events.parse import IMAGE
 from agent.events.reading import EventColumns, ReadLines
 from agent.recorder import Committer, Recorder
 from agent.run.cycles import rare_searches
+from agent.run.serving import HIDDEN
 
 _BATCH_LINES = 8000  # per transaction
 _READ_LINES = 1000  # taken apart at once: what is made of them fits into the processor's cache
 _BATCH_BYTES = 4 << 20  # or so much output, whichever comes first: 4000 lines of 1 MiB would not fit into memory
 _LAST_LINES = 20
 
-_HANDLED = frozenset({"CHECKPOINT", "MODEL_APPLIED", IMAGE})
+DEPLOYED_EVENT = "TASK_DEPLOYED"
+_HANDLED = frozenset({"CHECKPOINT", "MODEL_APPLIED", IMAGE, DEPLOYED_EVENT})
 _REPORT = re.compile(r"[^:]*Error (title|message)\s*:(.*)", re.DOTALL)  # contract: events.md 6, 2026 extras
 
 
@@ -70,8 +72,10 @@ def collect(
     on_checkpoint: Callable[[int, CheckpointReported], object],
     on_applied: Callable[[int], object],
     on_image: Callable[[int, ImageReported], object] = lambda _seq, _image: None,
+    on_deployed: Callable[[int], object] = lambda _seq: None,
+    hide: str = "",
 ) -> Collected:
-    """Record the output to its end.
+    """Record the output to its end. In place of `hide`, a secret, stands a mark in each line that has it.
 
     Handlers are called in this thread with the number of their line, before the next line is read, and after that line
     is committed; that of an image is only numbered. Raises the errors of the output and the handlers, StoreBusy when
@@ -80,21 +84,28 @@ def collect(
     """
     for seq, reported in recorder.unhandled_checkpoints():
         on_checkpoint(seq, reported)
-    reader = _Reader(recorder, on_checkpoint, on_applied, on_image)
+    reader = _Reader(recorder, on_checkpoint, on_applied, on_image, on_deployed)
     joiner = LineJoiner()
     size_bytes = 0
     with rare_searches(), Committer(recorder, _BATCH_LINES) as committer:
         for frames in output:
-            reader.take(joiner.feed(frames), time.time_ns() // 1000)
+            reader.take(_without(hide, joiner.feed(frames)), time.time_ns() // 1000)
             size_bytes += sum([len(piece) for _, piece in frames])
             if size_bytes > _BATCH_BYTES:
                 recorder.flush()
                 size_bytes = 0
             committer.check()
-    reader.take(joiner.finish(), time.time_ns() // 1000)
+    reader.take(_without(hide, joiner.finish()), time.time_ns() // 1000)
     recorder.flush()
     reader.note_missing_lines()
     return reader.collected()
+
+
+def _without(secret: str, lines: Lines) -> Lines:
+    """The lines, without the secret."""
+    if secret:
+        lines.texts = [text.replace(secret, HIDDEN) for text in lines.texts]
+    return lines
 
 
 class _Reader:
@@ -106,11 +117,13 @@ class _Reader:
         on_checkpoint: Callable[[int, CheckpointReported], object],
         on_applied: Callable[[int], object],
         on_image: Callable[[int, ImageReported], object],
+        on_deployed: Callable[[int], object],
     ) -> None:
         self._recorder = recorder
         self._on_checkpoint = on_checkpoint
         self._on_applied = on_applied
         self._on_image = on_image
+        self._on_deployed = on_deployed
         self._skip = recorder.lines_read  # numbered before a restart: counted again, not recorded again
         self._points = self._checkpoints = self._applied = self._parse_errors = 0
         self._crash: Crashed | None = None
@@ -155,6 +168,9 @@ class _Reader:
             self._on_checkpoint(seq, event.body)
         elif event.event_type == "CHECKPOINT":
             self._recorder.note(f"a checkpoint was reported and cannot be kept: {event.parse_error}", Level.ERROR)
+        elif event.event_type == DEPLOYED_EVENT:
+            self._recorder.flush()
+            self._on_deployed(seq)
         else:
             self._recorder.flush()
             self._on_applied(seq)

@@ -10,8 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.domain import TASK_MOUNT, WORKDIR, ContainerSpec, EngineInfo, Mount, Plugin, Task
+from agent.domain import TASK_MOUNT, ContainerSpec, EngineInfo, Mount, Plugin, Task
 from agent.installation import container_labels, ecosystem_token
+from agent.run.serving import command_of
 from agent.task_options import launch_options
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def container_spec(
     suffix = f"_{task.attempt}" if task.attempt > 1 else ""  # the first has the original's name
     return ContainerSpec(
         image=image or plugin.reference,
-        entrypoint=("sh", "-c", f"python -u {WORKDIR}/src/{task.type.value}.py"),
+        entrypoint=("sh", "-c", command_of(plugin, task.type)),
         name=f"sly_task_{task.id}_{ecosystem_token(settings)}{suffix}",
         env={"LOG_LEVEL": "DEBUG", "LANG": "C.UTF-8", **options.env},
         labels=container_labels(task, settings),

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from agent.domain import EngineInfo, NewTask, Project, Step, Task, TaskStatus, TaskType
+from agent.domain import EngineInfo, NewTask, Plugin, Project, Step, Task, TaskStatus, TaskType
 from agent.formats.archive import list_archive
 from agent.formats.project_layout import dataset_path
 from agent.fs.names import counted
+from agent.models_url import models_url
 from agent.run.container_spec import as_json, container_spec, remarks
+from agent.run.serving import HIDDEN, connection_to, served_config, serves_itself
 
 if TYPE_CHECKING:
     from agent.installation import Installation
@@ -45,12 +47,18 @@ def plan(new: NewTask, installation: Installation, info: EngineInfo) -> Plan:
         image=(plugin.pushed or plugin.image_digest or "") if plugin.is_shared else "",
     )
     said = remarks(task, info, installation.settings)
-    return Plan(_layout(new, installation), dict(new.config), info.name, as_json(spec), said)
+    config = dict(new.config)
+    if new.type is TaskType.DEPLOY:
+        address = models_url(installation.settings, info.name, is_local=info.is_local)
+        config = served_config(new.config, connection_to(address, HIDDEN, task.id))
+    return Plan(_layout(new, plugin, installation), config, info.name, as_json(spec), said)
 
 
-def _layout(new: NewTask, installation: Installation) -> tuple[tuple[str, str], ...]:
+def _layout(new: NewTask, plugin: Plugin, installation: Installation) -> tuple[tuple[str, str], ...]:
     model = installation.store.models.get(new.model_id)
     rows = [("task_config.json", "the task's config"), ("task_settings.json", "the same, under its old name")]
+    if new.type is TaskType.DEPLOY and not serves_itself(plugin):
+        rows.append(("serve.py", "the program that serves the model"))
     if new.project_id is not None:
         rows += _data(installation.store, installation.store.projects.get(new.project_id))
     with installation.artifacts.open(model.sha256) as tar:

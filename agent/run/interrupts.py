@@ -48,6 +48,7 @@ class Interrupts:
     ) -> None:
         """`store_at_once` is the installation's store for the thread that watches: it does not wait for an answer."""
         self.cancelled: Cancelled | None = None
+        self.is_deployed = False  # the model answers requests: when nothing is printed, nobody asks
         self._task = task
         self._installation = installation
         self._recorder = recorder
@@ -268,6 +269,8 @@ class Interrupts:
                 "what it saved is kept, so another task can go on from there, or give it more with --time-limit",
             )
         if options.idle_limit_s is not None and now - self._last_output > options.idle_limit_s:
+            if self.is_deployed:
+                raise Cancelled(Cause.IDLE, f"nobody asked the model for its idle limit of {options.idle_limit_s:g} s")
             raise Cancelled(
                 Cause.IDLE_LIMIT,
                 f"the plugin printed nothing for its limit of {options.idle_limit_s:g} s; "

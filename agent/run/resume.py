@@ -6,10 +6,13 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from agent.domain import Step
+from agent.domain import Step, TaskStatus, TaskType
 from agent.errors import AgentError, EngineUnavailable, PluginFailed
+from agent.events.model import Stream
 from agent.installation import container_labels
 from agent.run.cancellation import Cancelled, Cause
+from agent.run.collect import DEPLOYED_EVENT
+from agent.run.serving import key_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +44,7 @@ def find_container(run: Run) -> Container | None:
     if container is not None:
         run.recorder.note("TASK_MISSED", event_type="MISSED_TASK_FOUND", fields={"container": container.id})
         run.installation.store.tasks.launched(task.id, container_id=container.id, agent_id=task.agent_id)
+        _recall_deployed(run)
     elif task.container_id is not None:
         run.interrupts.raise_if_cancelled()
         raise PluginFailed(
@@ -48,6 +52,17 @@ def find_container(run: Run) -> Container | None:
             reason=CONTAINER_LOST,
         )
     return container
+
+
+def _recall_deployed(run: Run) -> None:
+    """Take up that the model is deployed: the agent before this one may have kept the line, and have done no more."""
+    task = run.task
+    if task.type is not TaskType.DEPLOY:
+        return
+    run.key = key_in(run.folder)
+    kept = run.installation.store.events.each(task.id, run.first_seq - 1, event_type=DEPLOYED_EVENT)
+    if task.status is TaskStatus.DEPLOYED or any(event.stream is not Stream.AGENT for event in kept):
+        run.deployed()
 
 
 def look_for_container(run: Run) -> Container | None:

@@ -8,7 +8,7 @@ on, or recorded before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -23,6 +23,7 @@ from agent.engines.gpus import Gpus
 from agent.errors import AgentError, Conflict, CouldNotStart, EngineUnavailable, PluginFailed, TakenOver
 from agent.events.model import Level, Stream
 from agent.formats.task_dir import TaskDir
+from agent.models_url import models_url
 from agent.patience import Patience
 from agent.recorder import Recorder
 from agent.run import resume
@@ -33,11 +34,13 @@ from agent.run.hints import Facts
 from agent.run.image import Loading, have_image
 from agent.run.interrupts import Interrupts
 from agent.run.outcome import plugin_failure, training_failure
+from agent.run.serving import connection_to, entry_of, served_config, serves_itself, serving_program
 from agent.run.stage import Progress
 from agent.run.usage import measuring
 from agent.store import SHARED_GPUS
-from agent.submission import check_mode, config_notes
+from agent.submission import check_mode, config_notes, require_network
 from agent.task_images.keeper import ImageKeeper
+from agent.task_options import is_hardened
 
 if TYPE_CHECKING:
     from agent.domain import EngineInfo
@@ -130,6 +133,7 @@ class Run:
         self.gpus: str | None = (task.container_spec or {}).get("gpus")  # as in ContainerSpec
         self.may_have_started = False  # an engine that fails to start a container may have started it all the same
         self.exit_code: int | None = None
+        self.key = ""  # of a deployed model, for the web; no line shows it
 
     def __enter__(self) -> Self:
         return self
@@ -210,6 +214,8 @@ class Run:
         Raises BadInput when the plugin cannot do this kind of task, CouldNotStart, Cancelled.
         """
         check_mode(self.plugin, self.task.type)
+        hardened = is_hardened(self.task.options, self.installation.settings, self.engine.name)
+        require_network(self.task.type, hardened=hardened)
         if self.task.attempt > 1:  # before the folder is made anew, into which they write
             remove_older_containers(self.engine, self.task, self.installation.settings)
         if self.engine.name != "process":
@@ -241,6 +247,19 @@ class Run:
             return self.interrupts.result_of(have, tell)
         finally:
             loading.stop()
+
+    def serving(self) -> tuple[Mapping[str, Any] | None, bytes | None]:
+        """The config of a deployed model, and the program that serves it where the plugin has none.
+
+        None for other tasks. Raises CouldNotStart.
+        """
+        task, settings = self.task, self.installation.settings
+        if task.type is not TaskType.DEPLOY:
+            return None, None
+        address = models_url(settings, self.engine.name, is_local=self.engine_info.is_local)
+        program = None if serves_itself(self.plugin) else serving_program()
+        self.key = self.installation.store.tokens.create_for_task(task.id)
+        return served_config(task.config, connection_to(address, self.key, task.id)), program
 
     def start(self, staged: Staged, image: ImageInfo) -> Container:
         """Create and start the container. Raises Cancelled, CouldNotStart, BadInput."""
@@ -294,6 +313,18 @@ class Run:
         except AgentError:  # an engine that is away
             return Gpus(None)
 
+    def deployed(self, _seq: int = 0) -> None:
+        """The plugin has reported TASK_DEPLOYED: the model answers requests from now on. Harmless when repeated."""
+        if self.task.type is not TaskType.DEPLOY:
+            return
+        try:
+            self.installation.store.tasks.become(self.task.id, TaskStatus.DEPLOYED, agent_id=self.task.agent_id)
+        except TakenOver:
+            raise
+        except Conflict:  # it is to be stopped
+            return
+        self.interrupts.is_deployed = True
+
     def require_success(self, result: ExitResult, collected: Collected) -> None:
         """Record how the container ended. Raises Cancelled when it was killed, PluginFailed when it failed."""
         self.exit_code = result.exit_code
@@ -311,7 +342,7 @@ class Run:
         if self.job_restarted and self.was_over and result.signal is not None and not result.out_of_memory:
             said = "the plugin was killed while no agent was watching, as its job was; what it printed before is kept"
             raise PluginFailed(said, reason=resume.CONTAINER_LOST)
-        entry = f"/workdir/src/{self.task.type.value}.py"
+        entry = entry_of(self.plugin, self.task.type)
         facts = Facts(self.task.config, has_model=self._has_model())
         if (failure := plugin_failure(result, collected, entry=entry, facts=facts)) is not None:
             raise failure
@@ -337,6 +368,8 @@ class Run:
     def publish(self) -> None:
         """Give the result its name. Raises PluginFailed when there is none, or when a part of it was not kept."""
         store = self.installation.store
+        if self.task.type is TaskType.DEPLOY:
+            return
         if self.task.type is TaskType.INFERENCE:
             project = self.uploader.result_project()
             store.tasks.set_result_project(self.task.id, project.id, agent_id=self.task.agent_id)

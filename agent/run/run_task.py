@@ -69,6 +69,7 @@ def _live(run: Run) -> None:
         if container is None and task.step < Step.MAIN:
             with run.step(Step.DOWNLOAD):
                 image = run.pull_image()
+                config, program = run.serving()
                 staged = stage(
                     task,
                     run.project,
@@ -77,6 +78,8 @@ def _live(run: Run) -> None:
                     artifacts=installation.artifacts,
                     task_dir=run.folder,
                     shared_ok=run.engine_info.can_mount_over,
+                    config=config,
+                    program=program,
                     keep_going=run.interrupts.look,
                     progress=partial(Progress(run.recorder, "Staging images").tell, total=run.images_count),
                 )
@@ -94,6 +97,8 @@ def _live(run: Run) -> None:
                     on_checkpoint=run.uploader.checkpoint,
                     on_applied=run.uploader.applied,
                     on_image=run.images.take,
+                    on_deployed=run.deployed,
+                    hide=run.key,
                 )
                 run.require_success(container.wait(), collected)
         with run.step(Step.UPLOAD):

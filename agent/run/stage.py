@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.domain import Model, Project, Task
 from agent.errors import Invalid, Problem
@@ -54,6 +54,8 @@ def stage(
     artifacts: Artifacts,
     task_dir: TaskDir,
     shared_ok: bool,
+    config: Mapping[str, Any] | None = None,
+    program: bytes | None = None,
     keep_going: Callable[[], None] = lambda: None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Staged:
@@ -61,6 +63,7 @@ def stage(
 
     `shared_ok` says that data/ will be mounted read-only, so images may be hard links to the library; a task that
     asks for writable data gets copies all the same. model/ always holds copies, because plugins write there.
+    `config` is written in place of the task's, `program` as serve.py.
     `keep_going` is called now and then, and an error it raises ends the staging; `progress` with the number of images
     so far. On any failure data/ and model/ are emptied again. Raises Invalid, NotFound, DiskFull, StorageFailed.
     """
@@ -70,7 +73,9 @@ def stage(
     task_dir.create(task.type)
     try:
         with writing(f"the task folder {task_dir.path}"):
-            task_dir.write_config(task.config)
+            task_dir.write_config(task.config if config is None else config)
+            if program is not None:
+                task_dir.write_serve(program)
             how: PlaceHow = "shared" if shared_ok and not task.options.writable_data else "private"
             written = None
             if project is not None:

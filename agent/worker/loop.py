@@ -50,7 +50,11 @@ def run_one(installation: Installation, task_id: int, shutdown: Shutdown, *, is_
             task = patience.call(store, lambda: _claim_or_take_over(installation, presence, task_id, shutdown))
             try:
                 task = patience.call(store, partial(_as_here, installation, presence.node, task))
-                return run_task(task, installation, shutdown=shutdown, is_patient=is_patient)
+                ended = run_task(task, installation, shutdown=shutdown, is_patient=is_patient)
+                if ended.status is not TaskStatus.QUEUED or shutdown.is_asked:
+                    return ended
+                log.warning("task %s: attempt %s begins", task_id, ended.attempt)
+                continue
             except Cancelled as cancelled:
                 if not cancelled.cause.waits:
                     raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -74,16 +75,18 @@ def _task(
     if task.events_count != len(events):
         yield f"counts {task.events_count} events and has {len(events)}"
     printed = [event for event in events if event.stream is not Stream.AGENT]
-    if task.lines_read != len(printed):
-        yield f"counts {task.lines_read} lines and has {len(printed)}"
-    yield from _closing(task, events)
-    if is_counted:
+    starts = [attempt.first_seq for attempt in installation.store.attempts.list(task.id)] or [1]
+    its = [event for event in printed if event.seq >= starts[-1]]  # the reading position is that of the last attempt
+    if task.lines_read != len(its):
+        yield f"counts {task.lines_read} lines and has {len(its)}"
+    yield from _closing(task, events, starts)
+    if is_counted and task.type is not TaskType.DEPLOY:
         yield from _lines(installation.store, task, printed, count)
     else:
         count.lines += len(printed)
     if task.type is TaskType.TRAIN:
         yield from _checkpoints(installation, task, printed, count, may_fail, is_counted)
-    else:
+    elif task.type is TaskType.INFERENCE:
         yield from _project(installation, task, printed, count, may_fail)
 
 
@@ -94,7 +97,8 @@ def _events(store: Store, task_id: int) -> Iterator[StoredEvent]:
         seq = page[-1].seq
 
 
-def _closing(task: Task, events: list[StoredEvent]) -> Iterator[str]:
+def _closing(task: Task, events: list[StoredEvent], starts: list[int]) -> Iterator[str]:
+    """`starts`: the first number of each attempt."""
     kinds = [event.event_type for event in events if event.stream is Stream.AGENT and event.event_type in CLOSING]
     wanted = {TaskStatus.FINISHED: "TASK_FINISHED", TaskStatus.STOPPED: "TASK_STOPPED"}.get(task.status, "TASK_CRASHED")
     started = any(event.event_type == "TASK_STARTED" for event in events)
@@ -102,9 +106,17 @@ def _closing(task: Task, events: list[StoredEvent]) -> Iterator[str]:
         yield f"its closing events are {kinds}"
     elif kinds and events[-1].event_type != wanted:
         yield f"its last event is {events[-1].message!r}"
-    steps = Counter(e.message + str((e.fields or {}).get("step")) for e in events if e.event_type == "STEP_COMPLETE")
+    steps = Counter(
+        f"{event.message} {(event.fields or {}).get('step')} of attempt {bisect_right(starts, event.seq)}"
+        for event in events
+        if event.event_type == "STEP_COMPLETE"
+    )
     for what in ("TASK_STARTED", "PROJECT_CREATED"):
-        seen = Counter(str((event.fields or {}).get("project_id")) for event in events if event.event_type == what)
+        seen = Counter(
+            f"{(event.fields or {}).get('project_id')} {bisect_right(starts, event.seq)}"
+            for event in events
+            if event.event_type == what
+        )
         if any(times > 1 for times in seen.values()):
             yield f"{what} was noted twice"
     if any(times > 1 for times in steps.values()):

@@ -18,6 +18,8 @@ from tests.support.forked import run_forked
 
 ODD = Path(__file__).parents[1] / "plugins" / "odd"
 COUNTED = ODD.parent / "counted"
+ASKED = ODD.parent / "asked"  # a deployed model that needs nothing but Python
+SERVED = ODD.parent / "served"  # has inference.py alone
 HUNGRY = ODD.parent / "hungry"
 HOSTILE = ODD.parent / "hostile"
 ROOT = Path(__file__).parents[2]

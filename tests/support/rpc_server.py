@@ -57,7 +57,7 @@ def image_chunk(content: bytes, total_size: int = 0) -> bytes:
 class ProtocolServer:
     """Describe what it answers before the model asks; what was asked is in `calls`, what was answered in `answers`."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.streams: list[list[Step]] = []  # one for each time that the model asks for requests
         self.images: dict[str, list[Step]] = {}  # by request
         self.images_by_hash: dict[str, list[Step]] = {}
@@ -65,8 +65,8 @@ class ProtocolServer:
         self.breaks: dict[str, int] = {}  # by method: how many of its first calls break off without an answer
         self.calls: list[Call] = []
         self.answers: queue.Queue[tuple[str, Any]] = queue.Queue()
-        self._http = _Http(("127.0.0.1", 0), self._handler())
-        self.address = f"127.0.0.1:{self._http.server_port}"
+        self._http = _Http((host, 0), self._handler())
+        self.address = f"{host}:{self._http.server_port}"
 
     def __enter__(self) -> ProtocolServer:
         threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
