@@ -74,8 +74,8 @@ class Watch:
             console=console,
         )
 
-    def until_end(self) -> Task:
-        """Block until the task has ended; give it as it ended. KeyboardInterrupt passes through.
+    def until_end(self, *, is_enough: Callable[[Task], bool] = lambda _: False) -> Task:
+        """Block until the task has ended, or is enough; give it as it is then. KeyboardInterrupt passes through.
 
         A store that does not answer is waited for. Raises StoreBusy when the agent is gone meanwhile.
         """
@@ -87,7 +87,7 @@ class Watch:
                 self._news()
                 if self._console.is_terminal:
                     live.update(Group(self._bars_now(), self._metrics_now(), self._pace_now(task)))
-                if task.status.is_final or self._is_gone():
+                if task.status.is_final or is_enough(task) or self._is_gone():
                     break
                 self._rest(_REST_S)
                 self._store.wait_for_change(PERIOD_S)

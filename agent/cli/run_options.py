@@ -65,7 +65,10 @@ class RunOptions:
         list[str] | None, typer.Option("--on", metavar="NAME=VALUE", help="Only on nodes with this label.")
     ] = None
     restarts: Annotated[
-        int, typer.Option(min=0, max=100, help="Start again so often when the node or job is lost.")
+        int,
+        typer.Option(
+            min=0, max=100, help="Start again so often when the node or job is lost, or a deployed model fails."
+        ),
     ] = 0
 
     @property

@@ -21,7 +21,7 @@ from agent.cli.installation import open_installation, spawn_agent
 from agent.cli.signals import interruptible
 from agent.cli.task import how_to_go_on, say_end
 from agent.cli.task_show import summary
-from agent.domain import CheckpointState, NewTask, Plugin, Task, TaskOptions, TaskType
+from agent.domain import CheckpointState, Model, NewTask, Plugin, Task, TaskOptions, TaskType
 from agent.engines.process import ProcessEngine
 from agent.errors import AgentError, BadInput, Conflict, Invalid, NotFound, StoreBusy
 from agent.formats.json_errors import NotJson
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from agent.engines.docker import DockerEngine
     from agent.run.dry_run import Plan
     from agent.settings import Settings
+    from agent.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Asked:
     """A command line, before folders are imported and names resolved."""
 
     type: TaskType
-    plugin: str
+    plugin: str | None  # None: that of the model, which is to be deployed
     projects: Sequence[str]
     models: Sequence[str]  # empty: start from random weights
     name: str | None
@@ -75,16 +76,12 @@ def submit_task(asked: Asked, how: How) -> None:
         if how.dry_run:
             from agent.run.dry_run import plan
 
-            _show_plan(plan(new, installation, engine.info()), as_json=how.json)
+            show_plan(plan(new, installation, engine.info()), as_json=how.json)
             return
         build_if_missing(installation, plugin, engine, how.bases)
         if how.detach:
             task = installation.store.tasks.add(new)
-            if not agent_alive(installation, new, plugin):
-                if why := _why_not_here(installation, new, plugin):
-                    show.err.print(f"task {task.id} waits: {why}", markup=False)
-                else:
-                    spawn_agent(installation.settings, task.id)
+            have_agent(installation, task, new, plugin)
             show.as_json(task) if how.json else show.out.print(str(task.id), markup=False)
             return
         if why := _why_not_here(installation, new, plugin):
@@ -157,15 +154,21 @@ def _request(installation: Installation, asked: Asked) -> tuple[TaskRequest, Plu
     """The request with plugin, project and model as values of the library: folders and tars are imported."""
     store, artifacts, settings = installation.store, installation.artifacts, installation.settings
     options = resolve_options(asked.options, settings)
+    model = None
+    if asked.type is TaskType.DEPLOY:
+        model = library.resolve_model(store, artifacts, _single(asked.models, "model"))
     plugin = library.resolve_plugin(
         store,
-        asked.plugin,
+        _plugin_of(store, model) if asked.plugin is None else asked.plugin,
         settings.registry,
         find_image=lambda name: _find_image(installation, options, name),
         node=node_of(settings),
     )
-    project = library.resolve_project(store, artifacts, _single(asked.projects, "project"), note=show.note)
-    model = library.resolve_model(store, artifacts, _single(asked.models, "model")) if asked.models else None
+    project = None
+    if asked.type is not TaskType.DEPLOY:
+        project = library.resolve_project(store, artifacts, _single(asked.projects, "project"), note=show.note)
+    if model is None and asked.models:
+        model = library.resolve_model(store, artifacts, _single(asked.models, "model"))
     request = TaskRequest(
         type=asked.type,
         plugin=plugin,
@@ -178,6 +181,14 @@ def _request(installation: Installation, asked: Asked) -> tuple[TaskRequest, Plu
         options=asked.options,
     )
     return request, plugin
+
+
+def _plugin_of(store: Store, model: Model | None) -> int:
+    """The plugin of a model. BadInput where nothing tells which it is."""
+    found = None if model is None else library.plugin_of_model(store, model, store.plugins.list())
+    if found is None:
+        raise BadInput("nothing tells which plugin the model belongs to; name it with --plugin")
+    return found
 
 
 def _single(references: Sequence[str], noun: str) -> str:
@@ -253,6 +264,16 @@ def _foreground(installation: Installation, engine: Engine, new: NewTask, *, qui
         return running.result()
 
 
+def have_agent(installation: Installation, task: Task, new: NewTask, plugin: Plugin) -> None:
+    """Start an agent for a queued task that none will take; say why where this machine cannot run it either."""
+    if agent_alive(installation, new, plugin):
+        return
+    if why := _why_not_here(installation, new, plugin):
+        show.err.print(f"task {task.id} waits: {why}", markup=False)
+    else:
+        spawn_agent(installation.settings, task.id)
+
+
 def agent_alive(installation: Installation, new: NewTask | None = None, plugin: Plugin | None = None) -> bool:
     """Whether an agent will take the task: one that takes tasks from the queue, not a task of its own, and can run it.
 
@@ -284,7 +305,7 @@ def _say_results(installation: Installation, task: Task) -> None:
         show.err.print(f"  {counted(len(kept), 'checkpoint')}; {which}", markup=False)
 
 
-def _show_plan(made: Plan, *, as_json: bool) -> None:
+def show_plan(made: Plan, *, as_json: bool) -> None:
     if as_json:
         show.as_json(made)
         return

@@ -157,7 +157,7 @@ def how_to_go_on(task_id: int) -> str:
     )
 
 
-class _LostForGood:
+class LostForGood:
     """Tells whether a task has been lost for so long that no agent seems to exist that could take it over."""
 
     def __init__(self, installation: Installation, task_id: int) -> None:
@@ -329,7 +329,7 @@ def wait(task_id: Id, json: Json = False) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with open_installation() as installation:
         try:
-            Watch(installation.store, task_id, show.err, gone=_LostForGood(installation, task_id)).until_end()
+            Watch(installation.store, task_id, show.err, gone=LostForGood(installation, task_id)).until_end()
         except KeyboardInterrupt:
             show.err.print(f"task {task_id} goes on; `agent task stop {task_id}` ends it", markup=False)
             raise

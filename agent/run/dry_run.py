@@ -43,7 +43,7 @@ def plan(new: NewTask, installation: Installation, info: EngineInfo) -> Plan:
         installation.settings.tasks_on_host / "0",
         engine=info,
         settings=installation.settings,
-        data_read_only=info.can_mount_over and not new.options.writable_data,
+        data_read_only=info.can_mount_over and not new.options.writable_data and new.project_id is not None,
         image=(plugin.pushed or plugin.image_digest or "") if plugin.is_shared else "",
     )
     said = remarks(task, info, installation.settings)

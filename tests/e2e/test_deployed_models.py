@@ -26,7 +26,7 @@ from agent.settings import Settings
 from agent.store import open_store
 from agent.task_options import RequestedOptions
 from tests.chaos.audit import audit, end_runs_of
-from tests.support.inputs import ASKED, SERVED, Cli, write_model
+from tests.support.inputs import ASKED, COUNTED, SERVED, Cli, write_model
 from tests.support.rpc_server import END, WAIT_S, ProtocolServer, chunk, event
 from tests.support.tasks import queue_task
 
@@ -278,3 +278,38 @@ def test_a_plugin_without_deploy_py_is_served_by_the_agents_program(
     installation.store.tasks.request_stop(1)
     assert reaches(installation, is_over).reason == "stopped_by_user"
     nothing_is_missing(installation)
+
+
+def test_the_command_returns_when_the_model_answers(
+    installation: Installation, server: ProtocolServer, cli: Cli, tmp_path: Path
+) -> None:
+    held = threading.Event()
+    server.streams = [[held.wait, END]]
+    inputs = ("--plugin", ASKED, "--model", write_model(tmp_path / "start"), "--set", "gpu_device=0")
+
+    planned = cli.run("deploy", *inputs, "--dry-run").stdout
+    assert f'"server_address":"http://{server.address}","token":"<the key of this task>"' in planned
+    assert "src/deploy.py" in planned
+    assert "/img/" not in planned
+    assert '"read_only": true' not in planned  # there is no data/ to protect
+
+    said = cli.run("deploy", *inputs).stderr
+    assert "task 1: start deployed" in said
+    assert "task 1 is deployed: model 1 answers until `agent task stop 1`" in said
+    assert "agent infer --model 1 IMAGE" in said
+    shown = cli.json("task", "show", 1)
+    assert (shown["type"], shown["status"], shown["project_id"]) == ("deploy", "deployed", None)
+    cli.run("task", "stop", 1)
+    assert cli.json("task", "wait", 1, code=4)["reason"] == "stopped_by_user"
+    nothing_is_missing(installation)
+
+
+@pytest.mark.parametrize("engine", ["process"], indirect=True)
+def test_without_a_web_and_without_the_mode_nothing_is_queued(cli: Cli, tmp_path: Path) -> None:
+    model = write_model(tmp_path / "start")
+    alone = Cli(cli.home, {**cli.env, "AGENT_MODELS_URL": "http://127.0.0.1:9"})
+    refused = alone.run("deploy", "--plugin", ASKED, "--model", model, code=2).stderr
+    assert "no web answers at http://127.0.0.1:9" in refused
+    refused = cli.run("deploy", "--plugin", COUNTED, "--model", model, code=2).stderr
+    assert "no mode 'deploy' or 'inference'" in refused
+    assert cli.json("task", "list") == []

@@ -7,16 +7,24 @@ from typing import Any
 
 import pytest
 
-from agent.domain import CheckpointState, TaskStatus
-from agent.run.loss import Loss, fate_of
+from agent.domain import CheckpointState, TaskStatus, TaskType
+from agent.run.loss import Loss, failure_of_model, fate_of
 from agent.run.lost_node import declared
+from agent.run.outcome import Outcome
 
 LOST = "node lab, on which it ran, was declared lost"
 
 
 def task(**changes: Any) -> Any:
     options = SimpleNamespace(restarts=changes.pop("restarts", 0))
-    said = {"reason": None, "message": None, "stop_requested": False, "attempt": 1, "model_id": 3}
+    said = {
+        "type": TaskType.TRAIN,
+        "reason": None,
+        "message": None,
+        "stop_requested": False,
+        "attempt": 1,
+        "model_id": 3,
+    }
     return SimpleNamespace(**{**said, **changes}, options=options)
 
 
@@ -86,3 +94,28 @@ def test_a_job_that_its_cluster_took_away_goes_by_the_same_rule(reason):
         "stopped_by_user",
         f"it was to be stopped, and {said}",
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "reason", "is_tried_again"),
+    [
+        (TaskType.DEPLOY, TaskStatus.ERROR, "plugin_exit", True),
+        (TaskType.DEPLOY, TaskStatus.ERROR, "plugin_killed", True),
+        (TaskType.DEPLOY, TaskStatus.ERROR, "out_of_memory", True),
+        (TaskType.DEPLOY, TaskStatus.ERROR, "container_lost", True),
+        (TaskType.DEPLOY, TaskStatus.ERROR, "entry_missing", False),  # it would be missing again
+        (TaskType.DEPLOY, TaskStatus.ERROR, "time_limit", False),
+        (TaskType.DEPLOY, TaskStatus.STOPPED, "idle", False),
+        (TaskType.DEPLOY, TaskStatus.FINISHED, "finished", False),
+        (TaskType.TRAIN, TaskStatus.ERROR, "plugin_exit", False),
+    ],
+)
+def test_a_deployed_model_that_failed_may_be_started_again(
+    kind: TaskType, status: TaskStatus, reason: str, is_tried_again: bool
+) -> None:
+    loss = failure_of_model(task(type=kind), Outcome(status, reason, "why"))
+    assert loss == (Loss(reason, "why") if is_tried_again else None)
+    if loss is not None:
+        fate = fate_of(task(type=kind, restarts=1), [], None, loss=loss)
+        assert fate.end is None
+        assert fate.note["message"] == "attempt 2 of 2: why; its model is loaded again"
