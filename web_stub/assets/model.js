@@ -9,6 +9,7 @@ import "./frame.js";
 import { keep } from "./keeping.js";
 import { status } from "./pieces.js";
 import * as show from "./pure/format.js";
+import { kindText } from "./pure/kinds.js";
 import { metricTexts, originText, valMetrics } from "./pure/provenance.js";
 
 /** @type {ModelPage} */
@@ -28,15 +29,15 @@ const under = (...children) => el("div.under", {}, ...children);
 
 /** The task that made the model. @param {TaskCard} card */
 const maker = (card) => el("li.step", {}, what("Trained by", card),
-  under(`${card.plugin.name} on `, link("projects", card.project)));
+  under(card.plugin.name, card.project && el("span", {}, " on ", link("projects", card.project))));
 
 /** A task that started from the model, and the models it made. @param {LineageTask} use */
 function user({ task: card, models, models_count: count }) {
   const best = models.find((one) => one.is_best); // newest first
   const result = card.result_project_id;
   return el("li.step", {},
-    what(card.type === "train" ? "Training" : "Inference", card),
-    under(`${card.plugin.name} on ${card.project.name}`,
+    what(kindText(card.type), card),
+    under(card.project ? `${card.plugin.name} on ${card.project.name}` : card.plugin.name,
       result && el("span", {}, ", gave ", el("a", { href: `/projects/${result}` }, `project ${result}`))),
     models.length > 0 && el("div.made", {}, ...models.map((one) =>
       el("a.tag.made-one", { href: `/models/${one.id}`, title: one.name },

@@ -37,7 +37,7 @@ function headFacts(task) {
   /** @type {[string, Child][]} */
   const pairs = [
     ["Plugin", link("plugins", task.plugin)],
-    ["Project", link("projects", task.project)],
+    ...(task.project ? [/** @type {[string, Child]} */ (["Project", link("projects", task.project)])] : []),
     ["Model", link("models", task.model)],
     ["Started", task.started_at ? show.dateTime(task.started_at) : "not yet"],
     ["Duration", ms === null ? "–" : show.duration(ms)],
@@ -53,7 +53,7 @@ function headFacts(task) {
     if (end) pairs.push(["End", end]);
   }
   const result = task.result_project_id;
-  if (!result) return pairs;
+  if (!result || !task.project) return pairs;
   const compared = `/projects/${task.project.id}/images?with=${result}`;
   return [
     ...pairs,
@@ -135,7 +135,8 @@ export function drawCheckpoints(items, task) {
   const best = items.findLast((item) => item.is_best); // a plugin marks a checkpoint that is better than all before it
   $("checkpoints-count").textContent = items.length ? show.count(items.length) : "";
   const none = task.type === "train"
-    ? "None yet. Each one can be downloaded as soon as the plugin reports it." : "Inference makes none.";
+    ? "None yet. Each one can be downloaded as soon as the plugin reports it."
+    : task.type === "inference" ? "Inference makes none." : "A deployed model makes none.";
   fill($("checkpoints"), ...(items.length
     ? [...items].reverse().map((item, i) => checkpoint(item, { taskId: task.id, isBest: item === best, isLatest: i === 0 }))
     : [el("p.quiet", {}, none)]));

@@ -9,6 +9,7 @@ import { metric, status } from "./pieces.js";
 import * as show from "./pure/format.js";
 import { sum } from "./pure/list_state.js";
 import { Selected } from "./selected.js";
+import { inputsText, kindText } from "./pure/kinds.js";
 import { isValid, leftText, rateText } from "./pure/pace.js";
 import { barCount, barLabel, noBarText } from "./pure/progress.js";
 
@@ -45,7 +46,7 @@ function metrics(card) {
 /** @param {TaskCard} card */
 function action(card) {
   if (show.isFinal(card.status)) {
-    return el("a.button.small", {
+    return card.type === "deploy" ? null : el("a.button.small", {
       href: `/tasks/new?task=${card.id}`, title: "Rerun with changes", "aria-label": `Rerun ${card.name} with changes`,
     }, "Rerun");
   }
@@ -58,7 +59,7 @@ const row = (card) => el("div.row", { id: `task-${card.id}` },
   el("div.name", {},
     el("div", {}, selected.box(card), el("span.number", {}, card.id), el("a", { href: `/tasks/${card.id}` }, card.name),
       ...card.tags.map((tag) => el("span.tag.own", { title: tag }, tag))),
-    el("div.under", {}, `${card.type === "train" ? "Training" : "Inference"} · ${card.plugin.name} · ${card.project.name}`)),
+    el("div.under", {}, `${kindText(card.type)} · ${inputsText(card)}`)),
   el("div.cell-status", {}, status(card.status)),
   el("div.cell-progress", {}, progress(card), el("p.pace", { "data-pace": card.id })),
   metrics(card),

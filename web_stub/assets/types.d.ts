@@ -1,7 +1,7 @@
 // The answers of the server, for the type checker alone: no page loads this file. Names, fields and types are those of the
 // OpenAPI under /api, and a test compares them; times are ISO 8601 texts. The data that pages come with stands last.
 
-export type TaskType = "train" | "inference";
+export type TaskType = "train" | "inference" | "deploy";
 export type TaskStatus = "queued" | "consumed" | "started" | "deployed" | "terminating" | "finished" | "error" | "stopped";
 export type CheckpointState = "snapshot" | "published" | "failed";
 export type StudyState = "running" | "finished" | "stopped";
@@ -47,7 +47,7 @@ export interface TaskCard {
   status: TaskStatus;
   name: string;
   plugin: Ref;
-  project: Ref;
+  project: Ref | null;
   model: Ref;
   step: string;
   engine: string | null;

@@ -37,7 +37,7 @@ def new_task_page(
     notes: list[str] = []
     old = _found(web.store.tasks.get, task, notes)
     the_model = _found(web.store.models.get, model or (old.model_id if old else None), notes)
-    kind = type or (old.type.value if old else "train")
+    kind = type or (old.type.value if old and old.project_id is not None else "train")
     plugin = plugin or (old.plugin_id if old else None) or (the_model.provenance.plugin_id if the_model else None)
     project = project or (old.project_id if old else None)
     the_project = _found(web.store.projects.get, project, notes)

@@ -54,8 +54,15 @@ test("the step that a failed or stopped task was in has failed", () => {
 });
 
 test("the main step is named for what the task does", () => {
-  const title = (/** @type {"train" | "inference"} */ type) => steps({ type, status: "started", step: "MAIN" })[1].title;
-  assert.deepEqual([title("train"), title("inference")], ["Train", "Apply"]);
+  const title = (/** @type {"train" | "inference" | "deploy"} */ type) =>
+    steps({ type, status: "started", step: "MAIN" })[1].title;
+  assert.deepEqual([title("train"), title("inference"), title("deploy")], ["Train", "Apply", "Answer requests"]);
+});
+
+test("a deployed model answers until it is stopped, which is no failure", () => {
+  const state = (/** @type {"deployed" | "stopped" | "error"} */ status) =>
+    steps({ type: "deploy", status, step: "DOWNLOAD" })[1].state;
+  assert.deepEqual([state("deployed"), state("stopped"), state("error")], ["now", "", "failed"]);
 });
 
 test("a failure is told by its message, its reason, or the lack of both, and the exit code once", () => {

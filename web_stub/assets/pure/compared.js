@@ -2,6 +2,7 @@
 
 /** @import { TaskCard } from "../types" */
 import * as show from "./format.js";
+import { inputsText } from "./kinds.js";
 
 /** Tasks compared at most: as many as the style sheet has colours for. */
 export const MOST = 5;
@@ -33,5 +34,5 @@ export function comparingAddress(address, ids) {
 export function describe(card) {
   const metric = card.metrics.find((one) => one.kind === "val") ?? card.metrics[0];
   const last = metric ? [`${metric.kind} ${metric.name} ${show.number(metric.value)}`] : [];
-  return [card.plugin.name, card.project.name, card.status, ...last].join(" · ");
+  return [inputsText(card), card.status, ...last].join(" · ");
 }

@@ -35,9 +35,11 @@ export function barTone(bar, status) {
  */
 export function steps({ type, status, step }) {
   const last = STEPS.indexOf(step);
-  const hasFailed = status === "error" || status === "stopped";
-  const isIdle = status === "queued" || status === "finished";
-  return ["Prepare", type === "train" ? "Train" : "Apply", "Publish"].map((title, i) => {
+  const isServed = type === "deploy"; // until somebody stops it
+  const hasFailed = status === "error" || (status === "stopped" && !isServed);
+  const isIdle = status === "queued" || status === "finished" || status === "stopped";
+  const titles = { train: ["Train", "Publish"], inference: ["Apply", "Publish"], deploy: ["Answer requests", "End"] };
+  return ["Prepare", ...titles[type]].map((title, i) => {
     if (i <= last) return { title, state: "done" };
     if (i > last + 1) return { title, state: "" };
     return { title, state: hasFailed ? "failed" : isIdle ? "" : "now" };
