@@ -255,6 +255,7 @@ class Settings:
     web_port: Annotated[int, whole(0, 65535)] = 8120
     web_hosts: str = ""  # further host names the web answers to, with commas between
     models_url: Annotated[str, checked(_server)] = ""  # of the web, as deployed models reach it; empty: worked out
+    models_bridge: bool = True  # a web on loopback also serves deployed models in Docker's default network
     trusted_proxies: Proxies = ""  # addresses and networks whose X-Forwarded-* headers are believed, commas between
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"  # of the agent's own log, on stderr

@@ -24,8 +24,10 @@ from agent.formats.json_errors import explain
 from agent.settings import Settings
 from web_stub import agent_rpc, health, pages, public_api, rest
 from web_stub.agent_rpc.originals import Originals
+from web_stub.asking import Asker
 from web_stub.auth.middleware import AccessMiddleware, Hosts
 from web_stub.auth.tokens import Access, open_access
+from web_stub.broker import Broker, Interrupted, TimedOut
 from web_stub.budget import TooBusy, Turns
 from web_stub.charts.cache import PointsCache
 from web_stub.charts.curves import Curves
@@ -48,8 +50,18 @@ ASSETS = Path(__file__).parent / "assets"
 _NOT_GZIPPED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/x-tar", "application/octet-stream", "multipart/form-data")
 
 
-def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access: Access | None = None) -> FastAPI:
-    """The whole web over an open store. The caller closes the store after the app has ended."""
+def create_app(
+    store: Store,
+    artifacts: Artifacts,
+    settings: Settings,
+    *,
+    access: Access | None = None,
+    bridge: str | None = None,
+) -> FastAPI:
+    """The whole web over an open store. The caller closes the store after the app has ended.
+
+    `bridge` is an address on which it also listens, for deployed models alone.
+    """
     access = access or open_access(settings, store.tokens)
     hub = Hub(store)
     app = FastAPI(
@@ -69,6 +81,7 @@ def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access
     statistics = StatisticsCache(store, cache / "statistics", workers)
     thumbnails = Thumbnails(artifacts, cache / "thumbnails", workers)
     app.state.turns = Turns()
+    broker = Broker(store, hub)
     app.state.originals = Originals(store)
     app.state.web = Web(
         store,
@@ -82,13 +95,16 @@ def create_app(store: Store, artifacts: Artifacts, settings: Settings, *, access
         LogCounts(store),
         statistics,
         thumbnails,
+        broker,
+        Asker(store, broker),
     )
     app.state.readiness = health.Readiness(app.state.web)
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=_NOT_GZIPPED)
-    app.add_middleware(AccessMiddleware, access=access, hosts=Hosts(settings.web_host, settings.web_hosts))
+    hosts = Hosts(settings.web_host, settings.web_hosts)
+    app.add_middleware(AccessMiddleware, access=access, hosts=hosts, bridge=bridge)
     _describe(app)
     return app
 
@@ -127,17 +143,17 @@ def _close(app: FastAPI) -> None:
 
 async def _agent_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AgentError)
-    if error.http_status >= 500 and not isinstance(error, TooBusy):
+    if error.http_status >= 500 and not isinstance(error, TooBusy | TimedOut | Interrupted):
         logger.error("%s", error)
     if pages.wants_page(request):
         return pages.error_page(request, error.http_status, str(error))
-    details: dict[str, object] = {"reason": error.reason}
+    details: dict[str, object] = {"reason": error.reason, **getattr(error, "details", {})}
     if isinstance(error, Invalid):
         details["problems"] = [
             {"file": p.file, "place": p.place, "sentence": p.sentence, "remedy": p.remedy} for p in error.problems
         ]
     return error_response(
-        _status(request, error.http_status, again=isinstance(error, StoreBusy | ArtifactsAway | TooBusy)),
+        _status(request, error.http_status, again=isinstance(error, StoreBusy | ArtifactsAway | TooBusy | Interrupted)),
         str(error),
         details,
     )

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from agent.settings import Settings
+from web_stub.asking import Asker
 from web_stub.auth.tokens import Access
+from web_stub.broker import Broker
 from web_stub.charts.cache import PointsCache
 from web_stub.charts.curves import Curves
 from web_stub.gallery.statistics import StatisticsCache
@@ -35,6 +37,8 @@ class Web:
     log_counts: LogCounts
     statistics: StatisticsCache
     thumbnails: Thumbnails
+    broker: Broker
+    asker: Asker
 
 
 def web_of(request: Request) -> Web:

@@ -1,10 +1,19 @@
-"""The socket that the web listens on. Loads no web framework: `agent up` opens it for each start of its web."""
+"""The sockets that the web listens on. Loads no web framework: `agent up` opens one for each start of its web."""
 
 from __future__ import annotations
 
+import logging
 import socket
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 from agent.errors import CouldNotStart
+from agent.models_url import bridge_address
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 BACKLOG = 2048  # connections that the kernel holds until they are accepted
 
@@ -36,3 +45,24 @@ def url_of(host: str, listener: socket.socket) -> str:
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
     port = listener.getsockname()[1]
     return f"http://{f'[{name}]' if ':' in name and not name.startswith('[') else name}:{port}"
+
+
+def listen_on_bridge(settings: Settings, listener: socket.socket) -> socket.socket | None:
+    """A further socket with the same port in Docker's default network, for a web on loopback: from their containers,
+    deployed models reach no loopback. None where there is no such network, and, with a warning, where it is not free.
+    """
+    host, port = listener.getsockname()[:2]
+    if not settings.models_bridge or not ip_address(host).is_loopback:
+        return None
+    address = bridge_address()
+    if address is None:
+        return None
+    try:
+        return listen(address, port)
+    except CouldNotStart as error:
+        logger.warning(
+            "deployed models in containers cannot reach this web: %s; choose another AGENT_WEB_PORT, or set "
+            "AGENT_MODELS_BRIDGE=false if no model is deployed here",
+            error,
+        )
+        return None

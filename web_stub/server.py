@@ -18,7 +18,7 @@ from web_stub.auth.exposure import meaning_of_exposure
 from web_stub.auth.tokens import open_access
 from web_stub.connections import HEAD_LIMIT_BYTES, BoundedProtocol, Connections, connections_allowed
 from web_stub.context import Web
-from web_stub.listener import BACKLOG, listen, url_of
+from web_stub.listener import BACKLOG, listen, listen_on_bridge, url_of
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
@@ -76,6 +76,8 @@ def serve(
 ) -> None:
     """Listen on settings.web_host:web_port (0: any free port) until told to stop, by signal or `Served.stop`.
 
+    A web on loopback also listens in Docker's default network, for deployed models alone.
+
     With a `listener`, which is then closed at the end, that one is used instead.
 
     In the main thread SIGINT and SIGTERM end it, and are raised again afterwards for the caller; in another thread only
@@ -85,8 +87,11 @@ def serve(
     if meaning := meaning_of_exposure(settings):
         logger.warning("%s", meaning)
     access = open_access(settings, store.tokens)
-    app = create_app(store, artifacts, settings, access=access)
     listener = listener or listen(settings.web_host, settings.web_port)
+    bridge = listen_on_bridge(settings, listener)
+    app = create_app(
+        store, artifacts, settings, access=access, bridge=None if bridge is None else bridge.getsockname()[0]
+    )
     url = url_of(settings.web_host, listener)
     connections = Connections(connections_allowed(), settings.proxy_networks)
 
@@ -112,8 +117,10 @@ def serve(
         forwarded_allow_ips=settings.trusted_proxies,
     )
     server = _Server(config, connections, app.state.web, started)
+    sockets = [listener] if bridge is None else [listener, bridge]
     try:
-        server.run(sockets=[listener])
+        server.run(sockets=sockets)
     finally:
         app.state.web.hub.close()
-        listener.close()
+        for opened in sockets:
+            opened.close()

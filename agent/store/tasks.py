@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import sqlalchemy as sa
 
-from agent.domain import NewTask, Step, Task, TaskStatus, may_become
+from agent.domain import FINAL, NewTask, Step, Task, TaskStatus, TaskType, may_become
 from agent.errors import Conflict, NotFound
 from agent.store.append import add_note
 from agent.store.attempts import Decide, begin_attempt, end_attempt, lose, was_lost_so
@@ -132,6 +132,16 @@ class Tasks(TaskClaims, Described[Task]):
         with self._db.reading() as connection:
             rows = connection.execute(found).all()
         return [to_summary(row) for row in rows]
+
+    def serving(self, model_id: int) -> builtins.list[Task]:
+        """The tasks that serve a model or will, oldest first: those of type deploy that have not ended."""
+        is_on = tasks.c.status.not_in([status.value for status in FINAL])
+        found = sa.select(*TASK_COLUMNS).where(
+            tasks.c.model_id == model_id, tasks.c.type == TaskType.DEPLOY.value, is_on
+        )
+        with self._db.reading(brief=True) as connection:
+            rows = connection.execute(found.order_by(tasks.c.id)).all()
+        return [to_task(row) for row in rows]
 
     def stop_requested(self, id: int, *, agent_id: str | None = None) -> bool:  # noqa: A002
         """With `agent_id`, TakenOver unless the task is this agent's."""

@@ -34,7 +34,7 @@ class Token:
     created_at: datetime
     last_used_at: datetime | None  # to the minute
     revoked_at: datetime | None
-    is_agent: bool = False  # of an original agent, whose name it has
+    is_agent: bool = False  # of an original agent, whose name it has unless it is the key of a task
     task_id: int | None = None  # the key of this task, which its agent has
     task_type: TaskType | None = None  # of that task
 
@@ -71,13 +71,15 @@ class Tokens:
             made = sa.insert(tokens).values(said).returning(*_OWN)
             return _token((*connection.execute(made).one(), None)), secret
 
-    def create_for_task(self, task_id: int) -> str:
+    def create_for_task(self, task_id: int, *, is_agent: bool = False) -> str:
         """The secret of a new key of a task, good until the task has ended, as earlier keys of it are.
 
-        The agent may have got an earlier one with a message of which nobody knows whether it arrived.
+        `is_agent`: an original agent has it, which may have got an earlier one with a message of which nobody knows
+        whether it arrived.
         """
         secret = PREFIX + secrets.token_urlsafe(32)
         said = {"name": f"task {task_id}", "sha256": _hash(secret), "created_us": now_us(), "task_id": task_id}
+        said["is_agent"] = is_agent
         with self._db.writing() as connection:
             connection.execute(sa.delete(tokens).where(tokens.c.task_id.is_not(None), tokens.c.task_id.not_in(_LIVE)))
             connection.execute(sa.insert(tokens).values(said))

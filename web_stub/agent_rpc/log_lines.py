@@ -114,6 +114,11 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class Deployed:
+    """The model takes requests."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The project that an inference made."""
 
@@ -143,7 +148,7 @@ class Closed:
     """Nothing follows."""
 
 
-Fact = Started | Spawned | StepDone | Saved | Result | Ended | Gone | Closed
+Fact = Started | Spawned | StepDone | Saved | Deployed | Result | Ended | Gone | Closed
 
 
 class Transcript:
@@ -197,7 +202,7 @@ def fact_of(line: LogLine, event: Event | StoredEvent) -> Fact | None:  # noqa: 
         word = record.get("model_hash")
         return Saved(event.body, word) if type(word) is str and word else None
     if event.stream is not Stream.AGENT:
-        return None
+        return Deployed() if kind == "TASK_DEPLOYED" else None
     if line.message == _LOGGED:
         return Closed()
     if line.message == _SPAWNED:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 
-from agent.domain import CheckpointState, Task, TaskStatus
+from agent.domain import CheckpointState, Task, TaskStatus, TaskType
 from agent.errors import AgentError, Conflict, NotFound, TakenOver
 from agent.events.model import Stream
 from agent.formats.json_text import read_lenient
@@ -27,6 +27,7 @@ from agent.store import EventRow
 from web_stub.agent_rpc.log_lines import (
     TURNS,
     Closed,
+    Deployed,
     Ended,
     Fact,
     Gone,
@@ -121,7 +122,7 @@ class Originals:
             store.plugins.get(task.plugin_id),
             None if task.project_id is None else store.projects.get(task.project_id),
             store.models.get(task.model_id),
-            key=store.tokens.create_for_task(task.id),
+            key=store.tokens.create_for_task(task.id, is_agent=True),
         )
 
     # ---------------------------------------------------------------- lines from the agent
@@ -189,6 +190,10 @@ class Originals:
                     tasks.launching(task_id, engine="docker", spec={}, image_digest=None, agent_id=id_)
             case Spawned(container_id):
                 tasks.launched(task_id, container_id=container_id, agent_id=id_)
+            case Deployed():
+                if task.type is TaskType.DEPLOY:
+                    with suppress(Conflict):  # it is to be stopped, or says so again
+                        tasks.become(task_id, TaskStatus.DEPLOYED, agent_id=id_)
             case StepDone(step):
                 tasks.set_step(task_id, step, agent_id=id_)
             case Saved(reported):

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
-from google.protobuf.message import DecodeError, Message
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from agent.errors import AgentError, BadInput, NotFound, StorageFailed
+from web_stub.agent_rpc import deployed
 from web_stub.agent_rpc import worker_api_pb2 as api
+from web_stub.agent_rpc.calls import MEDIA_TYPE, read_message, reply, token_of
 from web_stub.agent_rpc.frames import KEEP_ALIVE, KEEP_ALIVE_S, frame
 from web_stub.agent_rpc.originals import Originals
 from web_stub.auth.middleware import break_off
 from web_stub.context import Web, WebDep
 
 if TYPE_CHECKING:
-    from agent.store.tokens import Token
+    from google.protobuf.message import Message
 
 router = APIRouter(prefix="/agent", include_in_schema=False)
-MEDIA_TYPE = "application/octet-stream"
+router.include_router(deployed.router)
 MOST_LINES = 10_000  # of a call; the agent sends a hundred
 REST_S = 0.2  # between two looks into the store, which a task that prints changes with each commit
-M = TypeVar("M", bound=Message)
 # Of the declared service, what no task of this installation needs.
-_OTHERS = """
-    GetImportStructure GetImportFiles GetDatasetImages GetImagesInfo DownloadImages
-    GetGeneralEventsStream GetGeneralEventData SendGeneralEventData
-"""
-_NOT_HERE = frozenset(_OTHERS.split())
+_NOT_HERE = frozenset({"GetImportStructure", "GetImportFiles", "GetDatasetImages", "GetImagesInfo"})
 
 
 def _originals(request: Request) -> Originals:
@@ -39,56 +35,39 @@ def _originals(request: Request) -> Originals:
     return originals
 
 
-def _token(request: Request) -> Token:
-    token: Token = request.scope["agent_token"]
-    return token
-
-
-async def _read(request: Request, kind: type[M]) -> M:
-    """The message in the body. BadInput for bytes that are none."""
-    try:
-        return kind.FromString(await request.body())
-    except DecodeError:
-        raise BadInput(f"the body is no {kind.DESCRIPTOR.name} message of the agent's protocol") from None
-
-
-def _reply(message: Message) -> Response:
-    return Response(message.SerializeToString(), media_type=MEDIA_TYPE)
-
-
 @router.post("/AgentConnected")
 async def agent_connected(request: Request) -> Response:
-    said = await _read(request, api.AgentInfo)
-    await run_in_threadpool(_originals(request).connected, _token(request), said.info)
-    return _reply(api.ServerInfo(info="{}"))
+    said = await read_message(request, api.AgentInfo)
+    await run_in_threadpool(_originals(request).connected, token_of(request), said.info)
+    return reply(api.ServerInfo(info="{}"))
 
 
 @router.post("/AgentPing")
 async def agent_ping(request: Request) -> Response:
-    await run_in_threadpool(_originals(request).ping, _token(request))
-    return _reply(api.Empty())
+    await run_in_threadpool(_originals(request).ping, token_of(request))
+    return reply(api.Empty())
 
 
 @router.post("/Log")
 async def log(web: WebDep, request: Request) -> Response:
-    lines = await _read(request, api.LogLines)
+    lines = await read_message(request, api.LogLines)
     if len(lines.data) > MOST_LINES:
         raise BadInput(f"a call of Log has at most {MOST_LINES:,} lines; this one has {len(lines.data):,}")
-    await run_in_threadpool(_originals(request).take_log, _token(request), list(lines.data))
+    await run_in_threadpool(_originals(request).take_log, token_of(request), list(lines.data))
     web.hub.touch()
-    return _reply(api.Empty())
+    return reply(api.Empty())
 
 
 @router.post("/UpdateTelemetry")
 async def update_telemetry(request: Request) -> Response:
     """What a machine looks like in the agent's own words; nothing here shows it."""
-    await _read(request, api.AgentInfo)
-    return _reply(api.Empty())
+    await read_message(request, api.AgentInfo)
+    return reply(api.Empty())
 
 
 @router.post("/GetNewTask")
 async def get_new_task(web: WebDep, request: Request) -> StreamingResponse:
-    originals, token = _originals(request), _token(request)
+    originals, token = _originals(request), token_of(request)
     sent: set[int] = set()
 
     def news() -> list[Message]:
@@ -103,7 +82,7 @@ async def get_new_task(web: WebDep, request: Request) -> StreamingResponse:
 
 @router.post("/GetStopTask")
 async def get_stop_task(web: WebDep, request: Request) -> StreamingResponse:
-    originals, token = _originals(request), _token(request)
+    originals, token = _originals(request), token_of(request)
     sent: set[int] = set()
 
     def news() -> list[Message]:

@@ -8,6 +8,7 @@ security headers; an answer that lasts, as a stream does, ends when its token is
 from __future__ import annotations
 
 import ipaddress
+import re
 import time
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -30,9 +31,16 @@ from web_stub.json_response import error_response
 
 BODY_LIMIT_BYTES = 16 << 20  # JSON: even a large config has only kilobytes
 UPLOAD_LIMIT_BYTES = 64 << 30
-UPLOAD_PATHS = ("/api/models", "/public/api/v3/models.upload", "/public/api/v3/images.bulk.upload")
+UPLOAD_PATHS = (
+    "/api/models",
+    "/public/api/v3/models.upload",
+    "/public/api/v3/images.bulk.upload",
+    "/agent/SendGeneralEventData",  # bounds it itself, and tells the one who waits for the answer
+)
 LABELS_LIMIT_BYTES = 512 << 20  # fifty annotations at once, each with the masks of a large image
 LABELS_PATHS = ("/public/api/v3/annotations.bulk.add",)
+IMAGE_LIMIT_BYTES = 128 << 20  # of an image that a deployed model is asked about, which waits in memory
+INFER_LIMIT_BYTES = IMAGE_LIMIT_BYTES + BODY_LIMIT_BYTES
 OPEN_LIMIT_BYTES = 16 << 10  # from clients that may have no token: a login is two short texts
 HEADER_LIMIT = 8 << 10  # characters of a header or a path: parsers behind this layer may need quadratic time
 _COOKIE_LIMIT = 64 << 10  # a browser sends along the cookies of every other server on this host
@@ -45,6 +53,7 @@ _API_ITSELF = {"/api", "/public/api", "/metrics"}
 _PROBES = {"/health", "/healthz", "/readyz"}
 _OPEN = {"/login", "/favicon.ico", *_PROBES}
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_INFER_PATH = re.compile(r"/api/models/[0-9]+/infer|/public/api/v3/models\.infer")
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
@@ -80,18 +89,25 @@ class Hosts:
 
     def allow(self, header: str) -> bool:
         """Always for loopback names; for addresses and names without a dot when listening beyond loopback."""
-        try:
-            name = (urlsplit(f"//{header}").hostname or "").lower()
-        except ValueError:
-            return False
+        name = _host_name(header)
         if name in self._names or is_loopback(name):
             return True
         return self._beyond_loopback and bool(name) and ("." not in name or _is_address(name))
 
 
+def _host_name(header: str) -> str:
+    """The host of a `Host` header, without its port; "" for one that cannot be read."""
+    try:
+        return (urlsplit(f"//{header}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
 class AccessMiddleware:
-    def __init__(self, app: ASGIApp, *, access: Access, hosts: Hosts) -> None:
+    def __init__(self, app: ASGIApp, *, access: Access, hosts: Hosts, bridge: str | None = None) -> None:
+        """`bridge`: the address of a further socket, for containers on this machine. It leads to the protocol alone."""
         self.app = app
+        self.bridge = bridge
         self.access = access
         self.hosts = hosts
 
@@ -146,11 +162,21 @@ class AccessMiddleware:
             return error_response(414, f"a path of more than {HEADER_LIMIT} characters leads nowhere here")
         if name := _too_long_header(scope):
             return error_response(431, f"the header {name} is longer than this server reads")
-        if not self.hosts.allow(headers.get("host", "")):
-            return error_response(400, "this server does not answer to that host name; add it to AGENT_WEB_HOSTS")
+        if (refusal := self._refusal_of_host(scope, headers.get("host", ""))) is not None:
+            return refusal
         length = headers.get("content-length", "0")
         if (read_number(length[:18]) or 0) > _limit(scope["path"]):
             return _too_large(scope["path"])
+        return None
+
+    def _refusal_of_host(self, scope: Scope, host: str) -> Response | None:
+        if self.bridge is not None and _own_address(scope) == self.bridge:  # a container asks
+            if not scope["path"].startswith(AGENT_PATH):
+                return error_response(404, "deployed models are served at this address, and nothing else")
+            if _host_name(host) == self.bridge:
+                return None
+        if not self.hosts.allow(host):
+            return error_response(400, "this server does not answer to that host name; add it to AGENT_WEB_HOSTS")
         return None
 
     def _page_refusal(self, scope: Scope, headers: Headers, cookie: str | None) -> Response | None:
@@ -166,7 +192,10 @@ class AccessMiddleware:
         given = headers.get("x-token", "")
         token = await self.access.agent(given, scope["path"]) if len(given) <= SECRET_LENGTH else None
         if token is None:
-            return _unauthorized("this needs the token of an original agent; make one: agent token create --for-agent")
+            return _unauthorized(
+                "this needs the token of an original agent, which `agent token create NAME --for-agent` makes, or the "
+                "key of a deployed model"
+            )
         scope["token_id"], scope["session_cookie"], scope["agent_token"] = token.id, None, token
         return None
 
@@ -252,6 +281,12 @@ def address_of(scope: Scope) -> str:
     return client[0] if client else ""
 
 
+def _own_address(scope: Scope) -> str:
+    """The address at which this server was reached."""
+    server = scope.get("server")
+    return server[0] if server else ""
+
+
 def _unauthorized(sentence: str) -> Response:
     response = error_response(401, sentence)
     response.headers["www-authenticate"] = "Bearer"
@@ -290,6 +325,8 @@ def _limit(path: str) -> int:
         return OPEN_LIMIT_BYTES
     if path.rstrip("/") in UPLOAD_PATHS:
         return UPLOAD_LIMIT_BYTES
+    if _INFER_PATH.fullmatch(path):
+        return INFER_LIMIT_BYTES
     return LABELS_LIMIT_BYTES if path in LABELS_PATHS else BODY_LIMIT_BYTES
 
 

@@ -32,7 +32,7 @@ def agent_view(agent: AgentRow) -> View:
         "status": "running" if is_alive(agent) else "waiting",
         "userId": USER_ID,
         "teamId": TEAM_ID,
-        "capabilities": {"types": {"train": {"enabled": True}, "inference": {"enabled": True}}},
+        "capabilities": {"types": {kind: {"enabled": True} for kind in ("train", "inference", "infer_rpc")}},
         "isPublic": False,
         "type": "local",
         "disabled": False,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -192,17 +190,3 @@ def time_text(time: datetime | None) -> str | None:
     if time is None:
         return None
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def image_hash(sha256: str) -> str:
-    """Our hex → the API's base64 of the same 32 bytes."""
-    return base64.b64encode(bytes.fromhex(sha256)).decode()
-
-
-def sha256_of(image_hash: str) -> str | None:
-    """The API's hash → hex; None for text that is no hash."""
-    try:
-        raw = base64.b64decode(image_hash, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return raw.hex() if len(raw) == 32 else None

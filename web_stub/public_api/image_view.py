@@ -10,7 +10,8 @@ from agent.formats.meta_ids import tag_ids, with_ids
 from web_stub.budget import while_wanted
 from web_stub.context import Web
 from web_stub.gallery.annotations import read_annotation
-from web_stub.public_api.envelope import USER_ID, View, image_hash, time_text
+from web_stub.image_hashes import image_hash
+from web_stub.public_api.envelope import USER_ID, View, time_text
 
 
 def image_view(image: Image, tag_ids: Mapping[str, int]) -> View:

@@ -20,6 +20,8 @@ from agent.store import NamesTaken
 from web_stub.budget import BudgetRoute, large, while_wanted
 from web_stub.context import Web, WebDep
 from web_stub.downloads import blob_response
+from web_stub.forms import Piece, pieces
+from web_stub.image_hashes import image_hash, sha256_of
 from web_stub.json_response import error_response
 from web_stub.public_api.envelope import (
     Body,
@@ -29,15 +31,13 @@ from web_stub.public_api.envelope import (
     JsonObject,
     ListBody,
     View,
-    image_hash,
     list_reply,
     page_reply,
     reply,
     require_name,
-    sha256_of,
 )
 from web_stub.public_api.image_view import empty_annotation, image_views
-from web_stub.public_api.multipart import Piece, blobs_reply, images_reply, pieces
+from web_stub.public_api.multipart import blobs_reply, images_reply
 
 if TYPE_CHECKING:
     from agent.artifacts import BlobWriter

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 from fastapi import APIRouter, Request
+from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from agent import library
 from agent.domain import Model, NewModel, Provenance
 from agent.errors import BadInput, NotFound
-from web_stub.budget import BudgetRoute, large
+from web_stub.asking import GET_OUT_META
+from web_stub.budget import BudgetRoute, large, unless_gone
 from web_stub.context import Web, WebDep
 from web_stub.downloads import blob_response
+from web_stub.forms import pieces
 from web_stub.public_api.account import require_workspace
 from web_stub.public_api.envelope import (
     TEAM_ID,
@@ -29,18 +33,24 @@ from web_stub.public_api.envelope import (
     require_name,
     time_text,
 )
-from web_stub.public_api.multipart import pieces
 from web_stub.public_api.plugins import PluginNumbers
 from web_stub.public_api.projects import MANY, OfWorkspace
+from web_stub.questions import client_of, header_of, object_of, read_question
 from web_stub.uploads import state_upload
 
 router = APIRouter(route_class=BudgetRoute)
 
+PATIENCE_S = 600.0  # of a question; clients of this API wait without a limit of their own
 _HASH_LIMIT = 1000  # bytes; ours are shorter
 
 
 class HashFor(Body):
     task_id: Id
+
+
+class Question(Body):
+    id: Id
+    data: dict[str, Any] | str
 
 
 class FromCheckpoint(IdBody):
@@ -92,9 +102,37 @@ def models_info(web: WebDep, body: IdBody) -> Response:
 
 @router.post("/models.info.deployed")
 def models_info_deployed(web: WebDep, body: IdBody) -> Response:
-    """Tasks that serve this model: none, this local instance deploys nothing."""
+    """Tasks that serve this model, or will; oldest first, as clients take the first."""
     _get(web, body.id)
-    return reply([])
+    return reply([{"id": task.id} for task in web.store.tasks.serving(body.id)])
+
+
+@router.post("/models.infer")
+async def models_infer(web: WebDep, request: Request) -> Response:
+    """Ask a deployed model: multipart `id`, `data` (JSON) and `image`, or JSON. The answer is as the model gave it.
+
+    The file counts only where `data` names no image of the library: clients send a small one along.
+    """
+    with web.broker.room.part() as room:
+        fields, image = await read_question(request, room)
+        try:
+            asked = Question.model_validate(fields)
+        except ValidationError as error:
+            raise BadInput("; ".join(f"models.infer: {e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+        data = asked.data if isinstance(asked.data, dict) else object_of(asked.data, "models.infer: data")
+        if data.get("image_hash") is not None or data.get("request_type") == GET_OUT_META:
+            image = None
+        elif image is None:
+            raise BadInput("models.infer needs an image: the file part 'image', or an image_hash in data")
+        else:
+            header_of(image)
+        return await unless_gone(request, _infer(web, request, asked.id, data, image))
+
+
+async def _infer(web: Web, request: Request, model_id: int, data: dict[str, Any], image: bytes | None) -> Response:
+    task = await run_in_threadpool(lambda: web.asker.serving(_get(web, model_id)))
+    said, _ = await web.asker.ask(task, data, image=image, client=client_of(request.scope), limit_s=PATIENCE_S)
+    return reply({**said, "success": True})
 
 
 @router.post("/models.download")

@@ -11,9 +11,7 @@ from web_stub.public_api.envelope import NotOffered
 
 # Reason → methods that official clients of 2019 to 2026 call.
 _BY_REASON = {
-    "models are not deployed as services here; run an inference task on a project": (
-        "tasks.run.deploy tasks.request.direct models.infer"
-    ),
+    "a deployed model is asked by models.infer": "tasks.request.direct",
     "only plugins for training and inference are run here": (
         "tasks.run.app tasks.run.dtl tasks.run.python tasks.upload.dtl_archive tasks.import.files_list "
         "tasks.import.download_file"

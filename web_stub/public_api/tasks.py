@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BeforeValidator
 from starlette.responses import Response, StreamingResponse
 
-from agent.domain import Checkpoint, Plugin, Task
+from agent.domain import Checkpoint, Plugin, Task, TaskType
 from agent.errors import BadInput, NotFound
 from agent.events.model import Metrics
 from agent.store import StoredEvent, agent_name
 from agent.submission import TaskRequest, new_task
+from agent.task_options import RequestedOptions
 from web_stub.budget import BudgetRoute, large
 from web_stub.context import Web, WebDep
 from web_stub.json_response import encode
@@ -39,6 +40,7 @@ from web_stub.public_api.projects import MANY, OfWorkspace
 
 router = APIRouter(route_class=BudgetRoute)
 
+RESTARTS_ON_ERROR = 5  # of a deployed model that fails, by the policy of that name
 _CHUNK = 256 << 10  # bytes of a streamed reply sent at once
 
 
@@ -85,12 +87,22 @@ def task_view(task: Task, plugins: PluginNumbers) -> View:
     }
 
 
+class RunDeploy(Body):
+    agent_id: Id | None = None
+    model_id: Id
+    restart_policy: Literal["never", "on_error"] = "never"
+    settings: dict[str, Any] | None = None
+    plugin_id: Id | None = None
+    version: str | None = None
+    name: str | None = None
+
+
 @router.post("/tasks.run.plugin")
 @large
 def run_plugin(web: WebDep, body: RunPlugin) -> Response:
     request = TaskRequest(
         type=body.task_type,
-        plugin=_plugin(web, body),
+        plugin=_plugin(web, body.plugin_id, body.version, body.models),
         project=body.projects,
         model=body.models,
         name=body.name,
@@ -101,26 +113,43 @@ def run_plugin(web: WebDep, body: RunPlugin) -> Response:
     return reply({"taskId": task.id})
 
 
-def _plugin(web: Web, body: RunPlugin) -> Plugin:
+@router.post("/tasks.run.deploy")
+@large
+def run_deploy(web: WebDep, body: RunDeploy) -> Response:
+    """A task that serves a model until it is stopped."""
+    restarts = RESTARTS_ON_ERROR if body.restart_policy == "on_error" else 0
+    request = TaskRequest(
+        type=TaskType.DEPLOY,
+        plugin=_plugin(web, body.plugin_id, body.version, [body.model_id]),
+        model=body.model_id,
+        name=body.name,
+        config=body.settings if body.settings is not None else {},
+        options=RequestedOptions(restarts=restarts),
+    )
+    task = web.store.tasks.add(new_task(web.store, web.settings, request), only_for=named_agent(web, body.agent_id))
+    web.hub.touch()
+    return reply({"taskId": task.id})
+
+
+def _plugin(web: Web, plugin_id: int | None, version: str | None, of_models: Sequence[int]) -> Plugin:
     """The version asked for, else the newest. Clients take the plugin's id from the model, which may lack it."""
-    plugin_id = body.plugin_id
-    if plugin_id is None and len(body.models) == 1:
-        plugin_id = PluginNumbers(web).of_model(web.store.models.get(body.models[0]))
+    if plugin_id is None and len(of_models) == 1:
+        plugin_id = PluginNumbers(web).of_model(web.store.models.get(of_models[0]))
     if plugin_id is None:
-        models = ", ".join(map(str, body.models)) or "none"
+        models = ", ".join(map(str, of_models)) or "none"
         titles = ", ".join(sorted({plugin.title for plugin in web.store.plugins.list()})) or "none"
         raise BadInput(
             f"no plugin is named, and the model ({models}) does not say which it belongs to; the plugins here are: "
             f"{titles}. Say it once with `agent model add TAR --plugin TITLE`, or name one with pluginId"
         )
     versions = plugin_versions(web, plugin_id)
-    if body.version is None:
+    if version is None:
         return versions[0]
     for plugin in versions:
-        if plugin.tag == body.version:
+        if plugin.tag == version:
             return plugin
     tags = ", ".join(plugin.tag for plugin in versions)
-    raise NotFound(f"Plugin {versions[0].title!r} has no version {body.version!r}; it has: {tags}.")
+    raise NotFound(f"Plugin {versions[0].title!r} has no version {version!r}; it has: {tags}.")
 
 
 @router.post("/tasks.info")

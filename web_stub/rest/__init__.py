@@ -9,6 +9,7 @@ from web_stub.rest import (
     care,
     charts,
     compared,
+    deployed,
     images,
     library,
     models,
@@ -32,6 +33,7 @@ _ERRORS: dict[int | str, dict[str, object]] = {
 
 router = APIRouter(responses=_ERRORS)
 for part in (
-    care, tasks, task_images, runs, compared, studies, charts, streams, models, projects, images, library, space,
+    care, tasks, task_images, runs, compared, studies, charts, streams, models, deployed, projects, images, library,
+    space,
 ):  # fmt: skip
     router.include_router(part.router)

@@ -90,6 +90,18 @@ class _Wanted(In):
 _Name = Annotated[str, Field(max_length=255), AfterValidator(strict)]
 
 
+class Deploy(In):
+    """How a model is deployed. `settings` are what the plugin reads as the task's config."""
+
+    plugin: Annotated[Reference | None, Field(description="null: the one that the model belongs to")] = None
+    name: _Name | None = None
+    settings: Annotated[dict[str, Any], AfterValidator(strict)] | None = None
+    engine: Literal["auto", "docker", "process", "apptainer"] | None = None
+    gpus: Annotated[str, Field(pattern=r"^(auto|none|all|[0-9]+(,[0-9]+)*)$")] | None = None
+    restarts: Annotated[int, Field(ge=0, le=100, description="attempts after one that failed")] = 0
+    idle_limit_s: Annotated[float, Field(ge=1, le=1e8, description="without a request")] | None = None
+
+
 class NewTask(_Wanted):
     """What to run: a config, or a preset's title, or the plugin's first preset."""
 

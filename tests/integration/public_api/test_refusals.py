@@ -54,7 +54,7 @@ def test_a_body_that_is_no_json_is_a_400(api: Api, content: bytes) -> None:
 
 
 def test_no_method_answers_without_the_token(site: Site) -> None:
-    for method in sorted(METHODS | {"no.such.method", "tasks.run.deploy"}):
+    for method in sorted(METHODS | {"no.such.method", "tasks.run.dtl"}):
         answer = site.stranger.post(f"/public/api/v3/{method}", json={"id": 1})
         assert answer.status_code == 401
         assert set(answer.json()) == {"error", "details"}
@@ -64,7 +64,7 @@ def test_no_method_answers_without_the_token(site: Site) -> None:
 @pytest.mark.parametrize(
     ("method", "status"),
     [
-        ("tasks.run.deploy", 501),
+        ("tasks.run.dtl", 501),
         ("projects.clone", 501),
         ("figures.bulk.add", 501),
         ("videos.info", 501),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from agent.errors import BadInput
-from web_stub.public_api.multipart import pieces
+from web_stub.forms import pieces
 
 BOUNDARY = "b0undary"
 

@@ -1,0 +1,175 @@
+"""Questions to deployed models, whoever asks: which task serves the model, what it is asked, what its answer says.
+
+The model's side is `broker/`; the forms of the questions are those of `rest/` and `public_api/`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+from cachetools import LRUCache
+from starlette.concurrency import run_in_threadpool
+
+from agent.domain import Model, Task, TaskStatus
+from agent.errors import Conflict
+from agent.formats.json_text import read_lenient
+from web_stub.broker import Broker, ModelFailed, Times
+from web_stub.json_response import encode
+
+if TYPE_CHECKING:
+    from agent.store import Store
+
+LIMIT_S = 60.0  # unless the client says another
+MOST_LIMIT_S = 3600.0
+IMAGE_BYTES = 128 << 20
+_SMALL_BYTES = 256 << 10  # JSON that is parsed on the event loop
+_METAS = 256  # remembered
+_WORDS = 1000  # characters of a plugin's error in a sentence
+
+INFERENCE = "inference"
+GET_OUT_META = "get_out_meta"
+
+
+class NotDeployed(Conflict):
+    """No task serves the model now."""
+
+    reason = "not_deployed"
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """Where the time of an answer went, in seconds."""
+
+    queue_s: float  # until it was sent to the model
+    transfer_s: float  # of the image, where it came with the request, and of the answer
+    model_s: float  # the rest: the model with what it was asked before, and its loading of a library's image
+    total_s: float
+
+
+class Asker:
+    """Asks the deployed models of an installation. Its calls with `await` belong to one event loop."""
+
+    def __init__(self, store: Store, broker: Broker) -> None:
+        self._store, self._broker = store, broker
+        self._metas: LRUCache[tuple[int, str], Any] = LRUCache(_METAS)
+
+    def serving(self, model: Model, task_id: int | None = None) -> Task:
+        """The task to ask: of several the one that is connected and has the least to do. Blocks on the store.
+
+        `task_id`: only this one. Raises NotDeployed, and NotFound for a task that there is not.
+        """
+        tasks = self._store.tasks.serving(model.id)
+        if task_id is not None:
+            task = self._store.tasks.get(task_id)
+            tasks = [task] if task.id in [one.id for one in tasks] else []
+            if not tasks:
+                raise NotDeployed(f"Task {task_id} does not serve model {model.id} (its status: {task.status.value}).")
+        if ready := [task for task in tasks if _has_been_deployed(task)]:
+            return min(ready, key=self._burden)
+        if tasks:
+            others = " and ".join(f"task {task.id} ({task.status.value})" for task in tasks[:3])
+            raise NotDeployed(
+                f"Model {model.name!r} ({model.id}) is not deployed yet; {others} may become what serves it: "
+                "ask again when it is deployed."
+            )
+        raise NotDeployed(
+            f"Model {model.name!r} ({model.id}) is not deployed. Deploy it: `agent deploy --model {model.id}`, or "
+            f"POST /api/models/{model.id}/deploy."
+        )
+
+    def is_ready(self, task: Task) -> bool:
+        """Whether the model answers now."""
+        return task.status is TaskStatus.DEPLOYED and self._broker.is_connected(task.id)
+
+    def _burden(self, task: Task) -> tuple[bool, int, int]:
+        return not self.is_ready(task), sum(self._broker.counts(task.id)), task.id
+
+    async def ask(
+        self, task: Task, data: Mapping[str, Any], *, image: bytes | None = None, client: str, limit_s: float
+    ) -> tuple[dict[str, Any], Durations]:
+        """What the model answers: an object without `success`. Raises what `Broker.ask` raises."""
+        answer = await self._broker.ask(task.id, encode(data), image=image, client=client, limit_s=limit_s)
+        content = answer.content
+        said = read_answer(content) if len(content) <= _SMALL_BYTES else await run_in_threadpool(read_answer, content)
+        return said, durations(answer.times)
+
+    async def output_meta(self, task: Task, mode: Any, meta: Any, *, client: str, limit_s: float) -> dict[str, Any]:
+        """The classes and tags of the model's answers in a mode, over images with this meta. Asked once for each."""
+        wish = hashlib.sha256(encode([mode, meta])).hexdigest()
+        known = self._metas.get((task.id, wish))
+        if known is None:
+            data = {"request_type": GET_OUT_META, "meta": meta, "mode": mode}
+            said, _ = await self.ask(task, data, client=client, limit_s=limit_s)
+            known = said.get("out_meta")
+            if type(known) is not dict:
+                raise ModelFailed("the model's answer has no out_meta, which would be the meta of a project")
+            self._metas[task.id, wish] = known
+        return cast("dict[str, Any]", known)
+
+    async def infer(
+        self, task: Task, data: Mapping[str, Any], *, image: bytes | None, client: str, limit_s: float
+    ) -> tuple[dict[str, Any], dict[str, Any], Durations]:
+        """(annotation, meta of the answer, durations) of one image."""
+        asking = self.ask(task, data, image=image, client=client, limit_s=limit_s)
+        naming = self.output_meta(task, data["mode"], data["meta"], client=client, limit_s=limit_s)
+        try:
+            async with asyncio.TaskGroup() as group:
+                asked, named = group.create_task(asking), group.create_task(naming)
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        annotation, took = asked.result()
+        if type(annotation.get("objects")) is not list or type(annotation.get("size")) is not dict:
+            raise ModelFailed("the model's answer is no annotation: it lacks size or objects")
+        return annotation, named.result(), took
+
+
+def _has_been_deployed(task: Task) -> bool:
+    """Whether it serves the model, or a further attempt is about to."""
+    return task.status is TaskStatus.DEPLOYED or (task.attempt > 1 and task.status is not TaskStatus.TERMINATING)
+
+
+def read_answer(content: bytes) -> dict[str, Any]:
+    """The object that a model answered, without `success`. ModelFailed for its error, and for anything else. Pure."""
+    try:
+        said: Any = orjson.loads(content)
+    except ValueError:
+        try:
+            said = read_lenient(content.decode())  # with the NaN that Python writes
+        except ValueError as error:
+            raise ModelFailed(f"the model's answer is no JSON: {error}") from None
+    if type(said) is not dict:
+        raise ModelFailed("the model's answer is no JSON object")
+    if said.pop("success", True) is not True:
+        trace = _traceback(said.get("error"))
+        words = next((line.strip() for line in reversed(trace.splitlines()) if line.strip()), "it does not say why")
+        raise ModelFailed(f"the model could not answer: {words[:_WORDS]}", traceback=trace)
+    return said
+
+
+def _traceback(error: Any) -> str:
+    """The plugin's words: JSON of a text, as the SDK writes it, or the text itself."""
+    try:
+        said = json.loads(error) if isinstance(error, str) else error
+    except ValueError:
+        said = error
+    return said if isinstance(said, str) else "" if said is None else json.dumps(said)
+
+
+def durations(times: Times) -> Durations:
+    """Of a request that is answered. Pure."""
+    answered = times.answered or times.asked
+    sent = times.sent or answered
+    fetched = times.fetched or sent
+    answering = times.answering or answered
+    return Durations(
+        queue_s=sent - times.asked,
+        transfer_s=fetched - sent + answered - answering,
+        model_s=max(0.0, answering - fetched),
+        total_s=answered - times.asked,
+    )

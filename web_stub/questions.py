@@ -1,0 +1,88 @@
+"""The body of a question to a deployed model: a form with a file, or JSON. Read into memory, within its bounds."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from agent.errors import BadInput
+from agent.formats.image_header import ImageHeader, NotAnImage, read_image_header
+from agent.formats.json_text import read_lenient
+from agent.formats.json_values import storable_problem
+from web_stub.asking import IMAGE_BYTES
+from web_stub.auth.middleware import TooLarge
+from web_stub.forms import pieces
+
+if TYPE_CHECKING:
+    from web_stub.broker.room import Part
+
+TEXT_BYTES = 16 << 20  # of all that is no image
+_FILE = "image"
+
+
+async def read_question(request: Request, room: Part) -> tuple[dict[str, Any], bytes | None]:
+    """(the fields by name, the file of the part `image` or None). Fields of a form are texts.
+
+    Raises BadInput, TooLarge, and TooMany where the memory is full.
+    """
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await _form(request, room)
+    try:
+        body = await request.body()
+    except ClientDisconnect:
+        raise BadInput("the body ended before all of it was there; send it again") from None
+    room.take(len(body))
+    if len(body) > TEXT_BYTES:
+        raise TooLarge(f"a question without a file has at most {TEXT_BYTES >> 20} MiB")
+    return object_of(body.decode("utf-8", "replace"), "the body"), None
+
+
+async def _form(request: Request, room: Part) -> tuple[dict[str, Any], bytes | None]:
+    texts: dict[str, bytearray] = {}
+    image: bytearray | None = None
+    length = 0
+    async for piece in pieces(request):
+        room.take(len(piece.data))
+        if piece.name == _FILE:
+            image = bytearray() if image is None else image
+            image += piece.data
+            if len(image) > IMAGE_BYTES:
+                raise TooLarge(f"an image has at most {IMAGE_BYTES >> 20} MiB")
+            continue
+        length += len(piece.data) + 100
+        if length > TEXT_BYTES:
+            raise TooLarge(f"what is not the image has at most {TEXT_BYTES >> 20} MiB")
+        texts.setdefault(piece.name, bytearray()).extend(piece.data)
+    fields: dict[str, Any] = {name: text.decode("utf-8", "replace") for name, text in texts.items()}
+    return fields, None if image is None else bytes(image)
+
+
+def object_of(text: str, what: str) -> dict[str, Any]:
+    """The JSON object in a text. BadInput, which names it."""
+    try:
+        value = read_lenient(text)
+    except ValueError as error:
+        raise BadInput(f"{what} is no JSON: {error}") from None
+    if type(value) is not dict:
+        raise BadInput(f"{what} is no JSON object")
+    if problem := storable_problem(value):
+        raise BadInput(f"{what} {problem}")
+    return value
+
+
+def header_of(image: bytes) -> ImageHeader:
+    """Size and kind of an image. BadInput for what is none."""
+    try:
+        return read_image_header(io.BytesIO(image))
+    except NotAnImage as error:
+        raise BadInput(f"the image {error}") from None
+
+
+def client_of(scope: Mapping[str, Any]) -> str:
+    """Who takes turns with others when many ask one model: a token at an address."""
+    address = scope.get("client") or ("",)
+    return f"{scope.get('token_id', '')}@{address[0]}"
