@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from agent.domain import Model, Task, TaskStatus
 from agent.errors import Conflict
 from agent.formats.json_text import read_lenient
-from web_stub.broker import Broker, ModelFailed, Times
+from web_stub.broker import Broker, ModelFailed, TimedOut, Times
 from web_stub.json_response import encode
 
 if TYPE_CHECKING:
@@ -52,12 +52,22 @@ class Durations:
     total_s: float
 
 
+_Key = tuple[int, str]  # the task, and what tells the mode and the meta from others
+
+
+@dataclass(slots=True)
+class _Shared:
+    task: asyncio.Future[dict[str, Any]]
+    waiting: int = 0
+
+
 class Asker:
     """Asks the deployed models of an installation. Its calls with `await` belong to one event loop."""
 
     def __init__(self, store: Store, broker: Broker) -> None:
         self._store, self._broker = store, broker
-        self._metas: LRUCache[tuple[int, str], Any] = LRUCache(_METAS)
+        self._metas: LRUCache[_Key, Any] = LRUCache(_METAS)
+        self._asking: dict[_Key, _Shared] = {}
 
     def serving(self, model: Model, task_id: int | None = None) -> Task:
         """The task to ask: of several the one that is connected and has the least to do. Blocks on the store.
@@ -102,15 +112,37 @@ class Asker:
     async def output_meta(self, task: Task, mode: Any, meta: Any, *, client: str, limit_s: float) -> dict[str, Any]:
         """The classes and tags of the model's answers in a mode, over images with this meta. Asked once for each."""
         wish = hashlib.sha256(encode([mode, meta])).hexdigest()
-        known = self._metas.get((task.id, wish))
-        if known is None:
-            data = {"request_type": GET_OUT_META, "meta": meta, "mode": mode}
-            said, _ = await self.ask(task, data, client=client, limit_s=limit_s)
-            known = said.get("out_meta")
-            if type(known) is not dict:
-                raise ModelFailed("the model's answer has no out_meta, which would be the meta of a project")
-            self._metas[task.id, wish] = known
-        return cast("dict[str, Any]", known)
+        key = (task.id, wish)
+        if (known := self._metas.get(key)) is not None:
+            return cast("dict[str, Any]", known)
+        shared = self._asking.get(key)
+        if shared is None:  # all that ask meanwhile wait for the same answer
+            shared = self._asking[key] = _Shared(asyncio.ensure_future(self._ask_meta(key, task, mode, meta, client)))
+            shared.task.add_done_callback(lambda done: self._forget(key, done))
+        shared.waiting += 1
+        try:
+            async with asyncio.timeout(limit_s):
+                return await asyncio.shield(shared.task)
+        except TimeoutError:
+            raise TimedOut(f"the model of task {task.id} has not told its output meta within {limit_s:g} s") from None
+        finally:
+            shared.waiting -= 1
+            if not shared.waiting:
+                shared.task.cancel()
+
+    async def _ask_meta(self, key: _Key, task: Task, mode: Any, meta: Any, client: str) -> dict[str, Any]:
+        data = {"request_type": GET_OUT_META, "meta": meta, "mode": mode}
+        said, _ = await self.ask(task, data, client=client, limit_s=MOST_LIMIT_S)
+        found = said.get("out_meta")
+        if type(found) is not dict:
+            raise ModelFailed("the model's answer has no out_meta, which would be the meta of a project")
+        self._metas[key] = found
+        return found
+
+    def _forget(self, key: _Key, done: asyncio.Future[Any]) -> None:
+        self._asking.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # retrieved, also where nobody waits any more
 
     async def infer(
         self, task: Task, data: Mapping[str, Any], *, image: bytes | None, client: str, limit_s: float
