@@ -24,6 +24,7 @@ from web_stub.agent_rpc import worker_api_pb2 as api
 from web_stub.agent_rpc.frames import frame
 
 API = "/public/api/v3"
+Play = Callable[..., PlayedModel]
 NO_META: dict[str, Any] = {"classes": [], "tags": []}
 MODE = {"name": "full_image", "model_classes": {"add_suffix": "_seen", "save_classes": "__all__"}}
 CORNER = {"exterior": [[0, 0], [4, 3]], "interior": []}
@@ -78,7 +79,7 @@ def play(server: Server) -> Iterator[Callable[..., PlayedModel]]:
 
 
 @pytest.fixture
-def played(play: Callable[..., PlayedModel], store: Store, task: Task) -> PlayedModel:
+def played(play: Play, store: Store, task: Task) -> PlayedModel:
     return play(store.tokens.create_for_task(task.id))
 
 
@@ -296,7 +297,7 @@ def test_of_several_tasks_the_one_with_least_to_do_is_asked(
     library: Library,
     task: Task,
     played: PlayedModel,
-    play: Callable[..., PlayedModel],
+    play: Play,
 ) -> None:
     other = deployed_task(store, library.plugin_id, library.model_id)
     with ThreadPoolExecutor(2) as pool, played.requests() as requests:
@@ -563,7 +564,7 @@ def test_a_key_opens_the_calls_of_its_own_model_and_nothing_else(
     library: Library,
     task: Task,
     played: PlayedModel,
-    play: Callable[..., PlayedModel],
+    play: Play,
 ) -> None:
     other = deployed_task(store, library.plugin_id, library.model_id)
     key = played.calls.http.headers["x-token"]
@@ -585,7 +586,7 @@ def test_the_token_of_an_original_agent_opens_the_models_it_holds(
     library: Library,
     task: Task,
     pool: ThreadPoolExecutor,
-    play: Callable[..., PlayedModel],
+    play: Play,
 ) -> None:
     token, secret = store.tokens.create("old box", is_agent=True)
     agent = f"old box:original:{token.id}"
@@ -617,7 +618,7 @@ def test_containers_reach_the_protocol_at_an_address_of_its_own(
     library: Library,
     task: Task,
     start_server: Callable[..., Server],
-    play: Callable[..., PlayedModel],
+    play: Play,
 ) -> None:
     monkeypatch.setattr("web_stub.listener.bridge_address", lambda: "127.0.0.77")
     server = start_server()

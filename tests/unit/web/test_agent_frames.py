@@ -15,7 +15,8 @@ from web_stub.agent_rpc.frames import KEEP_ALIVE, FrameReader, frame
 @given(st.lists(st.binary(max_size=40), max_size=6), st.integers(1, 9))
 def test_messages_come_out_as_they_went_in(contents: list[bytes], size: int) -> None:
     stream = b"".join(len(content).to_bytes(4) + content for content in contents)
-    reader, found = FrameReader(), []
+    reader = FrameReader()
+    found: list[bytes] = []
     for at in range(0, len(stream), size):
         found += reader.feed(stream[at : at + size])
     reader.finish()

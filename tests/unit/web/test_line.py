@@ -76,7 +76,7 @@ def test_times_are_those_of_the_last_sending() -> None:
     line, one = Line(), request("a")
     line.add(one)
     line.take(1.0)
-    one.times.fetched, one.times.answering = 2.0, 3.0
+    one.times = Times(0.0, sent=1.0, fetched=2.0, answering=3.0)
     line.reopen()
     line.take(4.0)
     assert (one.times.sent, one.times.fetched, one.times.answering) == (4.0, None, None)
