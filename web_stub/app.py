@@ -113,9 +113,10 @@ def create_app(
 def _routes() -> list[BaseRoute]:
     """Every route but `/assets`. FastAPI examines the types of all of them at the first request: once for all apps."""
     router = APIRouter(generate_unique_id_function=_operation_name)
+    # Routes are tried one after the other. A deployed model makes two calls for each image, so its routes come first.
+    router.include_router(agent_rpc.router)
     router.include_router(rest.router, prefix="/api")
     router.include_router(public_api.router, prefix=public_api.PREFIX, include_in_schema=False)
-    router.include_router(agent_rpc.router)
     router.include_router(pages.router)
     router.include_router(health.router)
     return router.routes

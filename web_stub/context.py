@@ -41,7 +41,7 @@ class Web:
     asker: Asker
 
 
-def web_of(request: Request) -> Web:
+async def web_of(request: Request) -> Web:  # a plain function would cost each request a turn in a thread
     web: Web = request.app.state.web
     return web
 

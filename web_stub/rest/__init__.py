@@ -32,8 +32,8 @@ _ERRORS: dict[int | str, dict[str, object]] = {
 }
 
 router = APIRouter(responses=_ERRORS)
-for part in (
-    care, tasks, task_images, runs, compared, studies, charts, streams, models, deployed, projects, images, library,
+for part in (  # deployed models first, for they are asked most often
+    deployed, care, tasks, task_images, runs, compared, studies, charts, streams, models, projects, images, library,
     space,
 ):  # fmt: skip
     router.include_router(part.router)
