@@ -51,16 +51,16 @@ async function patientFetch(path, request) {
 /**
  * JSON of an answer. A lost session leads to the login.
  * @param {string} path
- * @param {{method?: string, text?: string, signal?: AbortSignal}} [request] `text` is a body of JSON
+ * @param {{method?: string, text?: string, form?: FormData, signal?: AbortSignal}} [request] `text` is a body of JSON
  * @returns {Promise<any>} null for an answer without a body
  * @throws {Refused} with the server's own sentence
  */
-export async function ask(path, { method = "GET", text, signal } = {}) {
+export async function ask(path, { method = "GET", text, form, signal } = {}) {
   /** @type {Record<string, string>} */
   const headers = { accept: "application/json" };
   if (method !== "GET") headers["x-csrf-token"] = csrf;
   if (text !== undefined) headers["content-type"] = "application/json";
-  const answer = await patientFetch(path, { method, headers, body: text, signal });
+  const answer = await patientFetch(path, { method, headers, body: text ?? form, signal });
   if (answer.status === 401) {
     const here = within(location.pathname) + location.search + location.hash;
     location.href = at(`/login?next=${encodeURIComponent(here)}`);

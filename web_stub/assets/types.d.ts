@@ -330,6 +330,40 @@ export interface Project {
   created_at: string;
 }
 
+export interface ServingTask {
+  id: number;
+  status: TaskStatus;
+  is_ready: boolean;
+  waiting: number;
+  running: number;
+  agent: string | null;
+  created_at: string;
+}
+
+export interface Deployed {
+  tasks: ServingTask[];
+}
+
+export interface Times {
+  queue_s: number;
+  transfer_s: number;
+  model_s: number;
+  total_s: number;
+}
+
+export interface Inferred {
+  annotation: Record<string, unknown>;
+  meta: Record<string, unknown>;
+  task: number;
+  width: number;
+  height: number;
+  times: Times;
+}
+
+export interface OutputMeta {
+  meta: Record<string, unknown>;
+}
+
 export interface ProjectDetail extends Project {
   meta: Record<string, unknown>;
 }
@@ -810,4 +844,9 @@ export interface NewTaskPage extends NewStudyPage {
   draft: TaskDraft;
   notes: string[];
   defaults: Pick<Options, "engine" | "gpus" | "pull" | "hardened">;
+}
+
+export interface TryItPage {
+  model: Ref & { only_train: boolean };
+  others: Ref[];
 }

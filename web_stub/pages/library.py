@@ -50,6 +50,20 @@ def model_page(request: Request, web: WebDep, model_id: int) -> Response:
     )
 
 
+@router.get("/models/{model_id}/try")
+def try_page(request: Request, web: WebDep, model_id: int) -> Response:
+    model = find(web.store.models.get, model_id, "model")
+    others = web.store.models.list(limit=FIRST_MODELS)
+    named = [{"id": other.id, "name": other.name} for other in others if other.id != model.id and not other.only_train]
+    return page(
+        request,
+        "try_it.html",
+        first={"model": {"id": model.id, "name": model.name, "only_train": model.only_train}, "others": named},
+        model=model,
+        projects=web.store.projects.list(limit=FIRST_MODELS),
+    )
+
+
 @router.get("/plugins")
 def plugins_page(request: Request, web: WebDep) -> Response:
     answer = plugin_list(web.store, PluginListQuery(limit=FIRST_PLUGINS, newest=True))
