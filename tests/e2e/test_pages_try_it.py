@@ -129,6 +129,11 @@ def test_a_model_is_started_asked_in_each_mode_compared_and_stopped(page, traine
     page.locator("#offered button").nth(3).click()
     answered(page)
     expect(page.locator("#chosen button")).to_have_count(2)
+    page.get_by_label("Keep it in project").fill("kept here")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    expect(page.locator("#toasts")).to_contain_text("Kept in project kept here.")
+    kept = next(one for one in trained.json("project", "list") if one["name"] == "kept here")
+    assert kept["images_count"] == 1
     page.get_by_label("At least this sure").fill("1")
     if not is_segmenting:
         expect(page.locator("#predictions-count")).to_contain_text("0")

@@ -46,7 +46,10 @@ function metrics(card) {
 /** @param {TaskCard} card */
 function action(card) {
   if (show.isFinal(card.status)) {
-    return card.type === "deploy" ? null : el("a.button.small", {
+    if (card.type === "deploy") {
+      return el("a.button.small", { href: `/models/${card.model.id}/try`, "aria-label": `Try ${card.model.name}` }, "Try it");
+    }
+    return el("a.button.small", {
       href: `/tasks/new?task=${card.id}`, title: "Rerun with changes", "aria-label": `Rerun ${card.name} with changes`,
     }, "Rerun");
   }
@@ -68,7 +71,8 @@ const row = (card) => el("div.row", { id: `task-${card.id}` },
 
 /** @param {TaskCard} card */
 function stop(card) {
-  if (!confirm(`Stop task ${card.id}, ${card.name}? Checkpoints reported so far are kept.`)) return;
+  const kept = card.type === "deploy" ? "Requests that wait are refused then." : "Checkpoints reported so far are kept.";
+  if (!confirm(`Stop task ${card.id}, ${card.name}? ${kept}`)) return;
   attempt(async () => list.replace(await ask(`/api/tasks/${card.id}/stop`, { method: "POST" })));
 }
 

@@ -1,6 +1,6 @@
 // Try a model: start it, choose images, see what it predicts, alone or beside another model.
 
-/** @import { Inferred, OutputMeta, TryItPage } from "./types" */
+/** @import { Inferred, Kept, OutputMeta, TryItPage } from "./types" */
 /** @import { Label } from "./labels.js" */
 /** @import { Way } from "./pure/try_it.js" */
 /** @import { Found } from "./stage.js" */
@@ -14,7 +14,7 @@ import { swatch } from "./pieces.js";
 import { Pixels } from "./pixels.js";
 import { classesOf } from "./pure/classes.js";
 import * as show from "./pure/format.js";
-import { ROOT } from "./pure/site.js";
+import { ROOT, at } from "./pure/site.js";
 import { curlText, isSure, modeConfig, pythonText, timesText, wayOf } from "./pure/try_it.js";
 import { scaleText } from "./pure/viewport.js";
 import { RegionTool } from "./region.js";
@@ -171,6 +171,7 @@ function draw() {
   stage.show(shown.picture, shown.size, tried.map(({ deployment, prediction }) => (
     { title: isAlone ? "" : deployment.model.name, layers: [{ labels: prediction?.labels ?? [] }] })));
   const answers = tried.flatMap(({ prediction }) => (prediction ? [prediction] : []));
+  $("keep").hidden = tried[0].prediction === null;
   $("times").textContent = answers.map(({ answer }) => timesText(answer.times)).join("  |  ");
   drawClasses(answers);
 }
@@ -277,6 +278,28 @@ addEventListener("keydown", (event) => {
   else if (event.key === "0") stage.fit();
 });
 
+/** Keep what the page's model has answered: with the image, whatever of it is hidden now. */
+async function keep() {
+  const { current } = images;
+  const answer = tried[0].prediction?.answer;
+  if (!current || !answer) return;
+  const project = input("keep-project").value.trim();
+  const form = new FormData();
+  addTo(form, current);
+  form.set("project", project);
+  form.set("name", current.name);
+  form.set("annotation", JSON.stringify(answer.annotation));
+  form.set("meta", JSON.stringify(answer.meta));
+  button("keep-send").disabled = true;
+  try {
+    /** @type {Kept} */
+    const kept = await ask("/api/predictions", { method: "POST", form });
+    tell(`Kept in project ${project}.`, { title: "Look at it", act: () => { location.href = at(`/projects/${kept.project}/images/${kept.image}`); } });
+  } finally {
+    button("keep-send").disabled = false;
+  }
+}
+
 /** @param {string} id @param {typeof curlText} text @param {string} what */
 function copies(id, text, what) {
   $(id).addEventListener("click", () => attempt(async () => {
@@ -286,6 +309,10 @@ function copies(id, text, what) {
     tell(`Copied as ${what}. It needs a token: agent token create NAME`);
   }));
 }
+$("keep").addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(keep);
+});
 copies("copy-curl", curlText, "curl");
 copies("copy-python", pythonText, "Python");
 

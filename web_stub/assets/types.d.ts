@@ -364,6 +364,11 @@ export interface OutputMeta {
   meta: Record<string, unknown>;
 }
 
+export interface Kept {
+  project: number;
+  image: number;
+}
+
 export interface ProjectDetail extends Project {
   meta: Record<string, unknown>;
 }

@@ -43,3 +43,8 @@ class Inferred(Resource):
 
 class OutputMeta(Resource):
     meta: Annotated[dict[str, Any], Field(description="the classes and tags that answers may have")]
+
+
+class Kept(Resource):
+    project: Annotated[int, Field(description="that has the prediction now")]
+    image: int
