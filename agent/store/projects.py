@@ -77,8 +77,10 @@ class Projects(Described[Project]):
                 )
         return project_of(row)
 
-    def create(self, name: str, description: str = "", meta: Mapping[str, Any] | None = None) -> Project:
-        """An empty project. Conflict when the name is taken."""
+    def create(
+        self, name: str, description: str = "", meta: Mapping[str, Any] | None = None, *, task_id: int | None = None
+    ) -> Project:
+        """An empty project, by this task where given. Conflict when the name is taken."""
         now = now_us()
         with self._db.writing() as connection:
             _require_free_project(connection, name)
@@ -91,6 +93,7 @@ class Projects(Described[Project]):
                     content_sha256="",
                     images_count=0,
                     size_bytes=0,
+                    task_id=task_id,
                     created_us=now,
                     updated_us=now,
                 )

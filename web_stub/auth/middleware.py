@@ -24,6 +24,7 @@ from agent.fs.names import read_number
 from web_stub.auth.addresses import is_foreign, relative
 from web_stub.auth.cookie import read_cookie
 from web_stub.auth.exposure import is_loopback
+from web_stub.auth.guests import Guests
 from web_stub.auth.peer import holder_of
 from web_stub.auth.rights import AGENT_PATH
 from web_stub.auth.tokens import INSTALLATION, Access, TooManyGuesses
@@ -80,6 +81,13 @@ class TooLarge(BadInput):
     reason = "too_large"
 
 
+class NoLongerValid(AgentError):
+    """The token was revoked, or the session ended, while the body was still coming."""
+
+    http_status = 401
+    reason = "revoked"
+
+
 class Hosts:
     """The `Host` headers that name this server. Any other may be a web site whose DNS was pointed at this machine."""
 
@@ -110,6 +118,7 @@ class AccessMiddleware:
         self.bridge = bridge
         self.access = access
         self.hosts = hosts
+        self.guests = Guests()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":  # the app has none
@@ -131,6 +140,20 @@ class AccessMiddleware:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
+        guest = scope["token_id"] if scope.get("agent_token") or scope.get("task_id") is not None else None
+        if guest is not None and not self.guests.enter(guest):
+            del scope["token_id"]  # else the connection would count as one of somebody who may be here
+            refusal = error_response(429, "too many requests of this token are under way", {"reason": "too_many"})
+            refusal.headers.update({"retry-after": "1", "connection": "close"})
+            await refusal(scope, receive, send)
+            return
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            if guest is not None:
+                self.guests.leave(guest)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         receive, send = _bounded(scope, receive, send)
         # The session is read. FastAPI would parse all cookies before each handler, in quadratic time on older Pythons.
         scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"cookie"]}
@@ -138,7 +161,7 @@ class AccessMiddleware:
             await self.app(scope, receive, send)
             return
         with suppress(_Revoked, ClientDisconnect):
-            await self.app(scope, receive, self._while_valid(scope, send))
+            await self.app(scope, self._taken_while_valid(scope, receive), self._while_valid(scope, send))
 
     async def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         path, method = scope["path"], scope["method"]
@@ -202,12 +225,12 @@ class AccessMiddleware:
     async def _api_refusal(self, scope: Scope, headers: Headers, cookie: str | None) -> Response | None:
         given = headers.get("x-api-key") or _bearer(headers.get("authorization", ""))
         if given:
-            token_id = None
+            token = None
             if len(given) <= SECRET_LENGTH:
-                token_id = await self.access.admit(given, address_of(scope), scope["path"])
-            if token_id is None:
+                token = await self.access.enter(given, address_of(scope), scope["path"])
+            if token is None:
                 return _unauthorized("the token is not one of this server, was revoked, or does not open this address")
-            scope["token_id"], scope["session_cookie"] = token_id, None
+            scope["token_id"], scope["session_cookie"], scope["task_id"] = token.id, None, token.task_id
             return None
         if cookie is not None and not scope["path"].startswith("/public/"):
             return self._change_refusal(scope, headers, cookie)
@@ -237,6 +260,21 @@ class AccessMiddleware:
         cookie = scope.get("session_cookie")
         is_on = cookie is None or self.access.sessions.is_on(cookie)
         return is_on and await self.access.is_valid(scope["token_id"])
+
+    def _taken_while_valid(self, scope: Scope, receive: Receive) -> Receive:
+        """A body that comes slowly ends with the token or the session: what it asks for is not done."""
+        checked = time.monotonic()
+
+        async def checking() -> Message:
+            nonlocal checked
+            message = await receive()
+            if message["type"] == "http.request" and time.monotonic() - checked >= RECHECK_S:
+                if not await self._is_valid(scope):
+                    raise NoLongerValid("the token was revoked, or the session ended, while the request was coming")
+                checked = time.monotonic()
+            return message
+
+        return checking
 
     def _while_valid(self, scope: Scope, send: Send) -> Send:
         """Sending that ends with the token or the session, so that no stream and no download outlives it.

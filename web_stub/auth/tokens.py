@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachetools import FIFOCache, TTLCache
 from starlette.concurrency import run_in_threadpool
@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 LOGIN_LINK_S = 3600.0  # a login link that was not used ends by itself
 INSTALLATION = 0  # the id of the installation's own token; ids of tokens in the store begin at 1
 _REMEMBERED = 4096
+
+
+class Admitted(NamedTuple):
+    """The token of a request: its id, and the task whose key it is, if it is one."""
+
+    id: int
+    task_id: int | None = None
 
 
 class TooManyGuesses(BadInput):
@@ -99,14 +106,19 @@ class Access:
     # ------------------------------------------------------------ tokens
 
     async def admit(self, given: str, address: str, path: str = "/") -> int | None:
-        """The id of the token; None for one that is wrong, or does not open the path.
+        """The id of the token, as `enter` finds it."""
+        found = await self.enter(given, address, path)
+        return None if found is None else found.id
+
+    async def enter(self, given: str, address: str, path: str) -> Admitted | None:
+        """The token; None for one that is wrong, or does not open the path.
 
         A guess waits for its turn. Raises TooManyGuesses.
         """
         if self._tokens is not None:
             found = await run_in_threadpool(self._tokens.find, given)
             if found is not None:
-                return found.id if opens(found, path) else None
+                return Admitted(found.id, found.task_id) if opens(found, path) else None
         fingerprint = hashlib.sha256(self._key + given.encode(errors="surrogateescape")).digest()
         if fingerprint in self._refused:
             return None
@@ -123,7 +135,7 @@ class Access:
         if fingerprint_here not in self._welcome:
             self._throttle.return_turn(address)
             self._welcome[fingerprint_here] = True
-        return INSTALLATION
+        return Admitted(INSTALLATION)
 
     async def agent(self, given: str, path: str) -> Token | None:
         """The token of an original agent; None for any other. No guess waits: a token is made here, and at random."""

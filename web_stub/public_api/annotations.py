@@ -23,6 +23,7 @@ from web_stub.public_api.coordinates import BROKEN, to_pixels, to_subpixels
 from web_stub.public_api.envelope import Body, Id, ListBody, View, list_reply, page_reply, reply, time_text
 from web_stub.public_api.image_view import empty_annotation
 from web_stub.public_api.images import MAX_FILES, MAX_IDS
+from web_stub.public_api.of_task import OwnDep
 
 router = APIRouter(route_class=BudgetRoute)
 
@@ -66,9 +67,10 @@ class OfDataset(ListBody):
 
 @router.post("/annotations.bulk.add")
 @large
-def bulk_add(web: WebDep, body: AddAnnotations) -> Response:
+def bulk_add(web: WebDep, own: OwnDep, body: AddAnnotations) -> Response:
     """Replace the annotations of these images, all or none."""
     images = {image.id: image for image in web.store.images.by_id([given.image_id for given in body.annotations])}
+    own.require_images(images.values())
     metas = Metas(web)
     texts: dict[int, str] = {}
     for given in while_wanted(body.annotations):

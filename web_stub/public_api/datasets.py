@@ -22,6 +22,7 @@ from web_stub.public_api.envelope import (
     require_name,
     time_text,
 )
+from web_stub.public_api.of_task import OwnDep
 
 router = APIRouter(route_class=BudgetRoute)
 
@@ -94,7 +95,8 @@ def datasets_info(web: WebDep, body: IdBody) -> Response:
 
 
 @router.post("/datasets.add")
-def datasets_add(web: WebDep, body: NewDataset) -> Response:
+def datasets_add(web: WebDep, own: OwnDep, body: NewDataset) -> Response:
+    own.require_project(body.project_id)
     require_name("dataset", body.name)
     if body.parent_id is not None and web.store.datasets.get(body.parent_id).name.count("/") + 2 > MAX_LEVELS:
         raise BadInput(f"datasets.add: a dataset lies in at most {MAX_LEVELS - 1} others")

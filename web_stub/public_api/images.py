@@ -38,6 +38,7 @@ from web_stub.public_api.envelope import (
 )
 from web_stub.public_api.image_view import empty_annotation, image_views
 from web_stub.public_api.multipart import blobs_reply, images_reply
+from web_stub.public_api.of_task import OwnDep
 
 if TYPE_CHECKING:
     from agent.artifacts import BlobWriter
@@ -133,8 +134,9 @@ def _require_image(piece: Piece) -> None:
 
 @router.post("/images.bulk.add")
 @large
-def bulk_add(web: WebDep, body: AddImages) -> Response:
+def bulk_add(web: WebDep, own: OwnDep, body: AddImages) -> Response:
     """Entries for stored bytes, in the order asked; size and kind are read from the bytes."""
+    own.require_dataset(body.dataset_id)
     new = [_new_image(web, image) for image in while_wanted(body.images)]
     try:
         added = web.store.images.add(body.dataset_id, new)

@@ -33,6 +33,7 @@ from web_stub.public_api.envelope import (
     require_name,
     time_text,
 )
+from web_stub.public_api.of_task import Own, OwnDep
 from web_stub.public_api.plugins import PluginNumbers
 from web_stub.public_api.projects import MANY, OfWorkspace
 from web_stub.questions import client_of, header_of, object_of, read_question
@@ -169,8 +170,9 @@ def models_create_from_checkpoint(web: WebDep, body: FromCheckpoint) -> Response
 
 
 @router.post("/models.hash.create")
-def models_hash_create(web: WebDep, body: HashFor) -> Response:
+def models_hash_create(web: WebDep, own: OwnDep, body: HashFor) -> Response:
     """Reserve a model of this task: clients see it when its tar has been uploaded under this hash."""
+    own.require_task(body.task_id)
     task = web.store.tasks.get(body.task_id)
     origin = Provenance(
         task_id=task.id,
@@ -186,7 +188,7 @@ def models_hash_create(web: WebDep, body: HashFor) -> Response:
 
 
 @router.post("/models.upload")
-async def models_upload(web: WebDep, request: Request) -> Response:
+async def models_upload(web: WebDep, own: OwnDep, request: Request) -> Response:
     """Multipart: the text `hash` and the file `weights`, a model state tar, in any order."""
     given = bytearray()
     seen = False
@@ -201,7 +203,7 @@ async def models_upload(web: WebDep, request: Request) -> Response:
                 await run_in_threadpool(upload.write, piece.data)
         if not given or not seen:
             raise BadInput("models.upload takes the text part 'hash' and the file part 'weights'")
-        model = await run_in_threadpool(_fill, web, given.decode("utf-8", "replace"), upload)
+        model = await run_in_threadpool(_fill, web, own, given.decode("utf-8", "replace"), upload)
     web.hub.touch()
     return reply(model_view(model, PluginNumbers(web)))
 
@@ -214,9 +216,9 @@ def _get(web: Web, model_id: int) -> Model:
     return model
 
 
-def _fill(web: Web, upload_hash: str, upload: library.StateUpload) -> Model:
+def _fill(web: Web, own: Own, upload_hash: str, upload: library.StateUpload) -> Model:
     try:
-        web.store.models.reserved(upload_hash)
+        own.require_model(web.store.models.reserved(upload_hash))
     except NotFound:  # a 404 would be None to some clients
         raise BadInput("models.upload: this hash was not made by models.hash.create of this server") from None
     return library.fill_model(web.store, web.artifacts, upload_hash, upload)

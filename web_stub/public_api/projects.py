@@ -30,6 +30,7 @@ from web_stub.public_api.envelope import (
     require_name,
     time_text,
 )
+from web_stub.public_api.of_task import OwnDep
 
 router = APIRouter(route_class=BudgetRoute)
 
@@ -115,12 +116,12 @@ def projects_info(web: WebDep, body: IdBody) -> Response:
 
 
 @router.post("/projects.add")
-def projects_add(web: WebDep, body: NewProject) -> Response:
+def projects_add(web: WebDep, own: OwnDep, body: NewProject) -> Response:
     require_workspace(body.workspace_id)
     if body.type not in (None, "images"):
         raise BadInput(f"this local instance has projects of images only, not of type {body.type!r}")
     require_name("project", body.name)
-    return reply(_view(web, web.store.projects.create(body.name, body.description or "")))
+    return reply(_view(web, web.store.projects.create(body.name, body.description or "", task_id=own.task_id)))
 
 
 @router.post("/projects.editInfo")
@@ -167,7 +168,8 @@ def projects_meta(web: WebDep, body: IdBody) -> Response:
 
 @router.post("/projects.meta.update")
 @large
-def projects_meta_update(web: WebDep, body: MetaUpdate) -> Response:
+def projects_meta_update(web: WebDep, own: OwnDep, body: MetaUpdate) -> Response:
+    own.require_project(body.id)
     check_meta(body.meta)
     known = web.store.projects.get(body.id).meta
     return reply(dict(web.store.projects.edit(body.id, meta=with_ids(body.meta, body.id, known=known)).meta))
