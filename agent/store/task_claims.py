@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.domain import FINAL, Task, TaskStatus, may_become
+from agent.store.among import portions
 from agent.store.columns import agent_name
 from agent.store.connect import Database
 from agent.store.failures import taken_over
@@ -37,6 +38,15 @@ class TaskClaims:
         )
         with self._db.reading() as connection:
             return [to_task(row) for row in connection.execute(found)]
+
+    def of_agent(self, agent_id: str, ids: Collection[int]) -> list[int]:
+        """Those of these tasks that this agent has or had last, also ended ones; in the order given."""
+        found: set[int] = set()
+        with self._db.reading() as connection:
+            for some in portions(ids):
+                its = sa.select(tasks.c.id).where(tasks.c.id.in_(some), tasks.c.agent_id == agent_id)
+                found.update(connection.execute(its).scalars())
+        return [id_ for id_ in ids if id_ in found]
 
     def engines_wanted(
         self,

@@ -24,6 +24,7 @@ from agent.store.schema import tasks, tokens
 
 PREFIX = "slt_"  # by which people and scanners for leaked secrets recognize a token
 LENGTH = len(PREFIX) + 43  # 32 bytes in base64
+KEYS = 32  # of a task, the newest: an agent gets one with each message about the task, until it has begun it
 _USED_EVERY_US = 60_000_000  # how exactly the time of the last use is kept: a busy client writes once a minute
 
 
@@ -75,14 +76,17 @@ class Tokens:
         """The secret of a new key of a task, good until the task has ended, as earlier keys of it are.
 
         `is_agent`: an original agent has it, which may have got an earlier one with a message of which nobody knows
-        whether it arrived.
+        whether it arrived. No more than KEYS of a task are kept: an agent that asks over and over fills no database.
         """
         secret = PREFIX + secrets.token_urlsafe(32)
         said = {"name": f"task {task_id}", "sha256": _hash(secret), "created_us": now_us(), "task_id": task_id}
         said["is_agent"] = is_agent
+        of_task = tokens.c.task_id == task_id
+        newest = sa.select(tokens.c.id).where(of_task).order_by(tokens.c.id.desc()).limit(KEYS)
         with self._db.writing() as connection:
             connection.execute(sa.delete(tokens).where(tokens.c.task_id.is_not(None), tokens.c.task_id.not_in(_LIVE)))
             connection.execute(sa.insert(tokens).values(said))
+            connection.execute(sa.delete(tokens).where(of_task, tokens.c.id.not_in(newest)))
         return secret
 
     def list(self) -> list[Token]:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from fastapi import Request
 from google.protobuf.message import DecodeError, Message
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from agent.errors import BadInput
+from web_stub.budget import ClientGone
 
 if TYPE_CHECKING:
     from agent.store.tokens import Token
@@ -24,8 +26,12 @@ def token_of(request: Request) -> Token:
 
 
 async def read_message(request: Request, kind: type[M]) -> M:
-    """The message in the body. BadInput for bytes that are none."""
-    return parsed(await request.body(), kind, "the body")
+    """The message in the body. BadInput for bytes that are none, ClientGone where they break off."""
+    try:
+        body = await request.body()
+    except ClientDisconnect:
+        raise ClientGone("the client has gone") from None
+    return parsed(body, kind, "the body")
 
 
 def parsed(content: bytes, kind: type[M], what: str) -> M:

@@ -17,10 +17,11 @@ import msgspec
 import orjson
 
 from agent.domain import Step, TaskStatus
+from agent.events.lines import LINE_LIMIT, cut_mark
 from agent.events.model import CheckpointReported, Event, Stream
 from agent.events.parse import parse_line
 from agent.formats.json_text import read_lenient
-from agent.fs.names import read_number
+from agent.fs.names import brief, read_number
 
 if TYPE_CHECKING:
     from agent.store import StoredEvent
@@ -39,8 +40,11 @@ _ENDS = {
     "TASK_STOPPED": TaskStatus.STOPPED,
 }
 _LOST = frozenset({"TASK_REMOVED", "MISSED_TASK_FOUND"})
+MOST_BYTES = LINE_LIMIT  # of a line, as of a line that our own agent reads
+_SAID = 1000  # characters of the agent's reason: it stands in lists
+_EXIT_CODES = range(-(1 << 31), 1 << 31)
 _CONTAINER = re.compile(r"[0-9a-f]{6,64}")
-_STATUS_CODE = re.compile(r"Task container finished with non-zero status: .*?'StatusCode': (\d+)")
+_STATUS_CODE = re.compile(r"Task container finished with non-zero status: .*?'StatusCode': ([0-9]{1,10})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class LogLine:
     @property
     def content(self) -> str:
         """The line without what the agent has added: so a plugin's line is kept."""
-        return self.printed if self.printed is not None else orjson.dumps(self.record).decode()
+        return _bounded(self.printed if self.printed is not None else orjson.dumps(self.record).decode())
 
 
 def read_log_line(text: str) -> LogLine | None:
@@ -217,7 +221,7 @@ def fact_of(line: LogLine, event: Event | StoredEvent) -> Fact | None:  # noqa: 
         project_id = _id(record.get("project_id"))
         return Result(project_id) if project_id is not None else None
     if kind in _LOST or line.message == "TASK_MISSED":
-        return Gone(kind == "TASK_STOPPED", _id(record.get("exit_code")))
+        return Gone(kind == "TASK_STOPPED", _exit_code(record.get("exit_code")))
     return _end(record, _ENDS[kind]) if _is_end(line) and kind in _ENDS else None
 
 
@@ -226,9 +230,9 @@ def _end(record: Mapping[str, Any], status: TaskStatus) -> Ended:
         return Ended(status, "finished")
     if status is TaskStatus.STOPPED:
         return Ended(status, "stopped_by_user")
-    said = str(record.get("exc_str") or "the original agent does not say why")
+    said = brief(str(record.get("exc_str") or "the original agent does not say why"), _SAID)
     if found := _STATUS_CODE.search(said):
-        code = int(found[1])
+        code = _exit_code(found[1])
         return Ended(status, "plugin_exit", f"the plugin ended with exit code {code}; the log says more", code)
     reason = "no_checkpoint" if said == "No checkpoints produced during training" else "original_agent"
     return Ended(status, reason, f"the original agent ended the task: {said}")
@@ -240,6 +244,8 @@ def _is_end(line: LogLine) -> bool:
 
 def _own_event(line: LogLine, time_us: int) -> Event:
     event = parse_line(line.text, Stream.AGENT, time_us)
+    if (raw := _bounded(line.text)) != line.text:  # its beginning is kept; what it says counts all the same
+        event = msgspec.structs.replace(event, raw=raw, message=brief(event.message, _SAID), fields=None)
     fields = {key: value for key, value in (event.fields or {}).items() if key not in _ADDED} or None
     event_type = None if event.event_type == "LOGJ" else event.event_type
     return msgspec.structs.replace(event, event_type=event_type, fields=fields)
@@ -247,6 +253,22 @@ def _own_event(line: LogLine, time_us: int) -> Event:
 
 def _plugin_event(line: LogLine, time_us: int) -> Event:
     return parse_line(line.content, Stream.STDERR if line.printed is None else Stream.STDOUT, time_us)
+
+
+def _bounded(text: str) -> str:
+    """The text, or its beginning with a mark that the rest is missing."""
+    if len(text) <= MOST_BYTES // 4:  # nearly always: no character has more than four bytes
+        return text
+    data = text.encode(errors="replace")
+    if len(data) <= MOST_BYTES:
+        return text
+    return data[:MOST_BYTES].decode(errors="ignore") + cut_mark(len(data) - MOST_BYTES)
+
+
+def _exit_code(value: Any) -> int | None:
+    """None for what no process ends with, and no database has a column for."""
+    code = _id(value)
+    return code if code is not None and code in _EXIT_CODES else None
 
 
 def _id(value: Any) -> int | None:

@@ -3,7 +3,7 @@
 An original agent has a token with its name (`agent token create NAME --for-agent`). It takes the tasks that are queued
 for that name, and no others. What it logs of a task is kept with numbers, as our own agent does; what a line says
 (`log_lines.py`) is recorded after the line. Every call may be repeated: the agent repeats each of which it lost the
-answer.
+answer (`repeats.py`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import threading
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 
-from agent.domain import CheckpointState, Task, TaskStatus, TaskType
-from agent.errors import AgentError, Conflict, NotFound, TakenOver
+from agent.domain import CheckpointState, Task, TaskStatus, TaskType, may_become
+from agent.errors import AgentError, Conflict, NotFound, StoreBusy, TakenOver
 from agent.events.model import Stream
 from agent.formats.json_text import read_lenient
 from agent.liveness import ORIGINAL
@@ -39,13 +38,14 @@ from web_stub.agent_rpc.log_lines import (
     StepDone,
     Transcript,
     fact_of,
-    is_repeated,
     read_log_line,
 )
+from web_stub.agent_rpc.repeats import REACH, Repeats, find_among
 from web_stub.agent_rpc.task_message import task_message
+from web_stub.agent_rpc.traffic import Traffic
 
 if TYPE_CHECKING:
-    from agent.store import Store
+    from agent.store import Store, StoredEvent
     from agent.store.tokens import Token
 
 log = logging.getLogger("web")
@@ -53,6 +53,7 @@ log = logging.getLogger("web")
 BEAT_S = 5.0  # an agent pings every two seconds
 INFO_BYTES = 64 << 10  # of what an agent says of itself
 _REMEMBERED = 1024  # tasks whose transcript goes on without a look into their log
+_OTHER_WEBS = 10  # tries to keep lines while other webs keep lines of the same task
 _RUNS = frozenset({TaskStatus.STARTED, TaskStatus.DEPLOYED, TaskStatus.TERMINATING})
 
 
@@ -61,7 +62,9 @@ class Originals:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._lock = threading.Lock()  # one log call at a time: lines of a task come from two processes of the agent
+        self.traffic = Traffic()
+        self._repeats = Repeats()
+        self._lock = threading.Lock()  # around the transcripts
         self._transcripts: LRUCache[int, Transcript] = LRUCache(_REMEMBERED)
         self._beats: dict[str, float] = {}
         self._infos: dict[str, dict[str, Any]] = {}
@@ -128,32 +131,60 @@ class Originals:
     # ---------------------------------------------------------------- lines from the agent
 
     def take_log(self, token: Token, texts: Sequence[str]) -> None:
-        """Keep the lines that are about tasks of this agent, and record what they say. Raises what the store raises."""
+        """Keep the lines that are about tasks of this agent, and record what they say. Raises what the store raises.
+
+        Of an agent one call at a time: lines of a task come from two processes of it.
+        """
         by_task: dict[int, list[LogLine]] = {}
         for text in texts:
             if (line := read_log_line(text)) is not None:
                 by_task.setdefault(line.task_id, []).append(line)
-        with self._lock:
-            for task_id, lines in by_task.items():
-                try:
-                    self._take(token, task_id, lines)
-                except (NotFound, TakenOver) as error:  # nothing that the agent repeats would help
-                    log.warning("original agent %s: lines of task %s were not kept: %s", token.name, task_id, error)
+        its = self._store.tasks.of_agent(agent_id(token), by_task)
+        foreign = len(by_task) - len(its)
+        for task_id in its:
+            try:
+                self._take(token, task_id, by_task[task_id])
+            except (NotFound, TakenOver):  # since it was asked; nothing that the agent repeats would help
+                foreign += 1
+        if foreign:
+            log.warning("original agent %s: lines about tasks that it does not have were not kept", token.name)
 
     def _take(self, token: Token, task_id: int, lines: Sequence[LogLine]) -> None:
-        id_, events = agent_id(token), self._store.events
+        id_ = agent_id(token)
         task = self._store.tasks.get(task_id)
         if task.agent_id != id_:
             raise TakenOver(f"task {task_id} is not this agent's")
-        last = events.last_seq(task_id)
-        kept = events.after(task_id, last - len(lines), limit=len(lines))
-        if is_repeated(kept, lines):  # what they say may not have been recorded: this web may have died between
-            facts = [(event.seq, fact_of(line, event)) for line, event in zip(lines, kept, strict=True)]
-        else:
-            facts = self._keep(task, lines, last)
-        for seq, fact in facts:
+        for seq, fact in self._known_or_kept(task, lines):
             if fact is not None:
                 self._record(id_, task_id, seq, fact)
+
+    def _known_or_kept(self, task: Task, lines: Sequence[LogLine]) -> list[tuple[int, Fact | None]]:
+        """The numbers of the lines, and what they say, however often they come."""
+        for _ in range(_OTHER_WEBS):
+            last = self._store.events.last_seq(task.id)
+            if (kept := self._kept(task.id, lines, last)) is not None:
+                # What they say may not have been recorded: this web may have died between.
+                return [(event.seq, fact_of(line, event)) for line, event in zip(lines, kept, strict=True)]
+            try:
+                return self._keep(task, lines, last)
+            except TakenOver:
+                raise
+            except Conflict:  # another web has kept lines of this task meanwhile
+                continue
+        raise StoreBusy(f"other lines of task {task.id} came at the same time, again and again; try again")
+
+    def _kept(self, task_id: int, lines: Sequence[LogLine], last: int) -> Sequence[StoredEvent] | None:
+        """The events of these lines, if they have come before."""
+        events, count = self._store.events, len(lines)
+        if (first := self._repeats.find(task_id, lines)) is not None:
+            kept = events.after(task_id, first - 1, limit=count)
+            return kept if len(kept) == count else None
+        recent, _ = events.page(
+            task_id, max(0, last - count - REACH), limit=count + REACH, newest_first=True, whole=True
+        )
+        recent.reverse()
+        start = find_among(recent, lines)
+        return None if start is None else recent[start : start + count]
 
     def _keep(self, task: Task, lines: Sequence[LogLine], last: int) -> list[tuple[int, Fact | None]]:
         """Commit the lines behind event `last`; their numbers, and what they say."""
@@ -164,18 +195,23 @@ class Originals:
         try:
             self._store.events.append(task.id, rows, lines_read=task.lines_read + printed, agent_id=task.agent_id)
         except BaseException:
-            self._transcripts.pop(task.id, None)  # the same lines come again
+            with self._lock:
+                self._transcripts.pop(task.id, None)  # the same lines come again
             raise
+        self._repeats.keep(task.id, lines, last + 1)
         return [(row.seq, fact) for row, (_, fact) in zip(rows, read, strict=True)]
 
     def _transcript(self, task: Task) -> Transcript:
-        known: Transcript | None = self._transcripts.get(task.id)
+        with self._lock:
+            known: Transcript | None = self._transcripts.get(task.id)
         if known is None:
-            known = self._transcripts[task.id] = Transcript()
+            known = Transcript()
             found = (event for text in TURNS for event in self._store.events.each(task.id, text=text))
             for event in sorted(found, key=lambda event: event.seq):
                 if event.stream is Stream.AGENT:
                     known.follow(event.message, str((event.fields or {}).get("step")))
+            with self._lock:
+                self._transcripts[task.id] = known
         return known
 
     def _record(self, id_: str, task_id: int, seq: int, fact: Fact) -> None:
@@ -206,10 +242,9 @@ class Originals:
                 self._end(task, fact)
 
     def _adopt_result(self, task: Task, project_id: int) -> None:
-        """A project that this task can have made: it is younger."""
+        """A project that was made with the key of this task."""
         with suppress(NotFound):
-            project = self._store.projects.get(project_id)
-            if project.created_at >= (task.started_at or datetime.max.replace(tzinfo=UTC)):
+            if self._store.projects.get(project_id).task_id == task.id:
                 self._store.tasks.set_result_project(task.id, project_id, agent_id=task.agent_id)
 
     def _end(self, task: Task, fact: Gone | Closed) -> None:
@@ -223,6 +258,9 @@ class Originals:
             message = None if is_stop else "the original agent ended without a word about the end of the task"
         self._settle_checkpoints(task)
         status = _STATUS_OF.get(reason, TaskStatus.ERROR)
+        if not may_become(task.status, status):  # the agent has said of the end, and not of the start
+            with suppress(Conflict):  # it is to be stopped, since just now
+                self._store.tasks.become(task.id, TaskStatus.STARTED, agent_id=task.agent_id)
         self._store.tasks.become(
             task.id, status, reason=reason, message=message, exit_code=exit_code, agent_id=task.agent_id
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from agent.errors import AgentError, BadInput, NotFound, StorageFailed
@@ -16,7 +17,8 @@ from web_stub.agent_rpc import worker_api_pb2 as api
 from web_stub.agent_rpc.calls import MEDIA_TYPE, read_message, reply, token_of
 from web_stub.agent_rpc.frames import KEEP_ALIVE, KEEP_ALIVE_S, frame
 from web_stub.agent_rpc.originals import Originals
-from web_stub.auth.middleware import break_off
+from web_stub.auth.middleware import CUT_OFF, break_off
+from web_stub.budget import ClientGone
 from web_stub.context import Web, WebDep
 
 if TYPE_CHECKING:
@@ -35,10 +37,28 @@ def _originals(request: Request) -> Originals:
     return originals
 
 
+async def _read_lines(request: Request) -> list[str]:
+    """The lines of a call of Log. BadInput where there are too many, which a look at the bytes mostly says."""
+    said = f"a call of Log has at most {MOST_LINES:,} lines"
+    try:
+        fields = (await request.body()).count(b"\n")  # each line begins with the byte of its field; JSON has no newline
+    except ClientDisconnect:
+        raise ClientGone("the client has gone") from None
+    if fields > 4 * MOST_LINES:  # reading them all would take seconds
+        raise BadInput(said)
+    lines = await read_message(request, api.LogLines)
+    if len(lines.data) > MOST_LINES:
+        raise BadInput(f"{said}; this one has {len(lines.data):,}")
+    return list(lines.data)
+
+
 @router.post("/AgentConnected")
 async def agent_connected(request: Request) -> Response:
-    said = await read_message(request, api.AgentInfo)
-    await run_in_threadpool(_originals(request).connected, token_of(request), said.info)
+    originals, token = _originals(request), token_of(request)
+    async with originals.traffic.call(token.id):
+        said = await read_message(request, api.AgentInfo)
+        async with originals.traffic.work(token.id):
+            await run_in_threadpool(originals.connected, token, said.info)
     return reply(api.ServerInfo(info="{}"))
 
 
@@ -50,10 +70,11 @@ async def agent_ping(request: Request) -> Response:
 
 @router.post("/Log")
 async def log(web: WebDep, request: Request) -> Response:
-    lines = await read_message(request, api.LogLines)
-    if len(lines.data) > MOST_LINES:
-        raise BadInput(f"a call of Log has at most {MOST_LINES:,} lines; this one has {len(lines.data):,}")
-    await run_in_threadpool(_originals(request).take_log, token_of(request), list(lines.data))
+    originals, token = _originals(request), token_of(request)
+    async with originals.traffic.call(token.id):
+        lines = await _read_lines(request)
+        async with originals.traffic.work(token.id):
+            await run_in_threadpool(originals.take_log, token, lines)
     web.hub.touch()
     return reply(api.Empty())
 
@@ -61,7 +82,8 @@ async def log(web: WebDep, request: Request) -> Response:
 @router.post("/UpdateTelemetry")
 async def update_telemetry(request: Request) -> Response:
     """What a machine looks like in the agent's own words; nothing here shows it."""
-    await read_message(request, api.AgentInfo)
+    async with _originals(request).traffic.call(token_of(request).id):
+        await read_message(request, api.AgentInfo)
     return reply(api.Empty())
 
 
@@ -119,21 +141,27 @@ def _stream(web: Web, request: Request, news: Callable[[], list[Message]]) -> St
     """
 
     async def frames() -> AsyncIterator[bytes]:
-        web.hub.start()
         yield KEEP_ALIVE
         while True:
             if web.hub.is_closed():
                 break_off(request.scope)
             seen = web.hub.generation
             try:
+                web.hub.start()
                 messages = await run_in_threadpool(news)
             except StorageFailed:  # away or busy: asked again
-                messages = []
                 await asyncio.sleep(1.0)
+                continue
             for message in messages:
                 yield frame(message)
             if not messages and not await web.hub.wait(seen, KEEP_ALIVE_S):
                 yield KEEP_ALIVE
             await asyncio.sleep(REST_S)
 
-    return StreamingResponse(frames(), media_type=MEDIA_TYPE)
+    async def counted() -> AsyncIterator[bytes]:
+        cut = request.scope.get(CUT_OFF, lambda: None)
+        with _originals(request).traffic.stream(token_of(request).id, request.url.path, cut), web.hub.counted():
+            async for piece in frames():
+                yield piece
+
+    return StreamingResponse(counted(), media_type=MEDIA_TYPE)
