@@ -91,7 +91,7 @@ class ProcessContainer:
         return ExitResult(told["exit_code"], told["out_of_memory"], told["error"])
 
     def kill(self, grace_s: float = 0.0) -> None:
-        watcher = self._watcher()
+        watcher = self._awaited_watcher()
         if watcher is None:
             self._end_orphans()
             return
@@ -139,6 +139,13 @@ class ProcessContainer:
         finally:
             os.close(lock)
         return False
+
+    def _awaited_watcher(self) -> psutil.Process | None:
+        """The watcher, also one that has just begun and says in a moment which process it is, or ends."""
+        deadline = time.monotonic() + KILL_S
+        while (watcher := self._watcher()) is None and self._is_watched() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return watcher
 
     def _watcher(self) -> psutil.Process | None:
         if not self._is_watched():

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CONTAINER_LOST = "container_lost"
 ENGINE_PATIENCE_S = 120.0  # for an engine that restarts together with the agent: a container may be waiting there
 STARTING_S = 3.0  # for a container whose start the dead agent had just asked for
+REMOVAL_S = 30.0  # for one that did not start, to be gone
 
 
 def decided(run: Run) -> Cancelled:
@@ -66,8 +67,13 @@ def _recall_deployed(run: Run) -> None:
 
 
 def look_for_container(run: Run) -> Container | None:
-    """The task's container, running or ended. Raises EngineUnavailable."""
-    found = run.engine.find(_labels(run))
+    """The task's container, for its end: running, ended, or about to be started. Raises EngineUnavailable.
+
+    One that was created and not started is no less the task's: an engine may start it after it has said that it could
+    not, or after its agent's death.
+    """
+    labels = _labels(run)
+    found = run.engine.find(labels) or run.engine.find(labels, unstarted=True)
     return found[0] if found else None
 
 
@@ -92,18 +98,18 @@ def _settled_container(run: Run) -> Container | None:
     """The task's container, also one that is only being started; one that does not start is removed.
 
     An engine may start it after its agent's death, and it would write into the folder that is then made anew. Raises
-    EngineUnavailable, Cancelled when this agent ends meanwhile.
+    EngineUnavailable, also for one that neither starts nor goes; Cancelled when this agent ends meanwhile.
     """
-    deadline = time.monotonic() + STARTING_S
-    while (container := look_for_container(run)) is None:
-        unstarted = run.engine.find(_labels(run), unstarted=True)
-        if not unstarted:
-            break
-        if time.monotonic() > deadline:
-            for leftover in unstarted:
-                leftover.kill()
-                leftover.remove()
-            break
+    deadline, labels = time.monotonic() + STARTING_S, _labels(run)
+    while True:
+        if found := run.engine.find(labels):
+            return found[0]
+        if not (unstarted := run.engine.find(labels, unstarted=True)):
+            return None
+        if (late_s := time.monotonic() - deadline) > REMOVAL_S:
+            raise EngineUnavailable(f"the engine neither starts nor removes container {unstarted[0].id[:12]}")
+        for leftover in unstarted if late_s > 0 else ():
+            leftover.kill()
+            leftover.remove()  # an engine that is just starting it may leave it: it is looked for again
         if run.interrupts.shuts_down_within(0.05):
             raise Cancelled.left(run.task.id)
-    return container

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 
 from agent.domain import ContainerSpec, ExitResult
 from agent.engines.process import ProcessEngine
+from agent.engines.process_container import ProcessContainer
 from agent.engines.recorded_runs import run_shim
 from agent.errors import CouldNotStart
 from tests.support.engine_contract import RealEngineContract, Rig, task_mounts
@@ -285,6 +287,44 @@ def test_a_plugin_whose_watcher_answers_too_late_is_ended(start, tmp_path, monke
         for process in started:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+
+
+def test_a_watcher_that_has_just_begun_is_ended_before_its_run_is_removed(tmp_path, monkeypatch):
+    """It holds its lock and says in a moment which process it is; then it would start its plugin."""
+    state = tmp_path / "state" / "abc"
+    state.mkdir(parents=True)
+    program = (
+        "import fcntl, os, sys, time; lock = open('lock', 'w'); fcntl.flock(lock, fcntl.LOCK_EX); print(flush=True)"
+    )
+    program += "; sys.stdin.readline(); print(os.getpid(), file=open('pid', 'w'), flush=True); print(flush=True)"
+    program += "; time.sleep(600)"
+    begun: list[int] = []
+
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=state, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as watcher:
+        asked, said = watcher.stdin, watcher.stdout
+        assert asked is not None
+        assert said is not None
+        said.readline()
+
+        def begin() -> None:
+            if not begun:
+                begun.append(1)
+                asked.write(b"\n")
+                asked.flush()
+                said.readline()
+
+        # Looking for orphans takes as long as there are processes; meanwhile the watcher goes on.
+        monkeypatch.setattr(ProcessContainer, "_end_orphans", lambda _: begin())
+        later = threading.Timer(0.3, begin)
+        later.start()
+        ProcessContainer(state, {}).remove()
+        later.join()
+        try:
+            assert watcher.wait(5) == -signal.SIGTERM
+        finally:
+            watcher.kill()
 
 
 def test_a_missing_interpreter_is_explained(start, tmp_path):

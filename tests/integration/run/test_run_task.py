@@ -423,6 +423,70 @@ def test_a_container_that_is_starting_as_its_agent_dies_never_meets_another_in_o
     assert len(engine.containers) == (1 if starts == "soon" else 2)
 
 
+class Created(FakeEngine):
+    """Creates containers and does not start them: `start` says that it could not, as an engine that takes too long."""
+
+    def start(self, spec):
+        super().start(spec)
+        raise EngineUnavailable("the engine did not answer in time")
+
+    def find(self, labels, *, unstarted=False):
+        return super().find(labels) if unstarted else []
+
+
+def test_the_end_of_a_task_takes_a_container_along_that_may_still_be_started(installation, queue_task):
+    engine = Created(good)
+    alive = replace(installation, open_engine=lambda name, settings: engine)
+    ended = run_one(alive, queue_task().id, Shutdown())
+    assert (ended.status, ended.reason) == (TaskStatus.ERROR, "engine_unavailable")
+    assert [container.removed for container in engine.containers] == [True]
+
+
+def test_a_decided_task_takes_a_container_along_that_may_still_be_started(installation, queue_task, monkeypatch):
+    """Its agent died between the decision and the end, and the engine has not started what it was asked to."""
+    engine = Created(good)
+    alive = replace(installation, open_engine=lambda name, settings: engine)
+    task = installation.store.tasks.claim("first", task_id=queue_task().id)
+    with monkeypatch.context() as patch:
+        patch.setattr("agent.run.closing._tidy", _dies)
+        with pytest.raises(KeyboardInterrupt):
+            run_task(task, alive)
+    decided = installation.store.tasks.get(task.id)
+    assert (decided.reason, decided.status) == ("engine_unavailable", TaskStatus.STARTED)
+    assert run_task(decided, alive).status is TaskStatus.ERROR
+    assert [container.removed for container in engine.containers] == [True]
+
+
+def test_a_container_that_starts_while_it_is_removed_is_gone_on_with(installation, queue_task, monkeypatch):
+    """An engine refuses to remove what it is just starting."""
+    monkeypatch.setattr("agent.run.resume.STARTING_S", 0.1)
+    engine = FakeEngine(good)
+    alive = replace(installation, open_engine=lambda name, settings: engine)
+    task = installation.store.tasks.claim("first", task_id=queue_task().id)
+    with monkeypatch.context() as patch:
+        patch.setattr(installation.store.tasks, "launched", _dies)
+        patch.setattr(Run, "__exit__", lambda run, *_: run.uploader._guard.stop())
+        with pytest.raises(KeyboardInterrupt):
+            run_task(task, alive)
+    refusals: list[int] = []
+    find = FakeEngine.find
+
+    def starting(labels, *, unstarted=False):
+        return find(engine, labels) if unstarted or refusals else []
+
+    monkeypatch.setattr(engine, "find", starting)
+    with monkeypatch.context() as patch:
+
+        def refuse():
+            refusals.append(1)
+            patch.undo()
+
+        patch.setattr(engine.containers[0], "kill", lambda *_: None)
+        patch.setattr(engine.containers[0], "remove", refuse)
+        ended = run_task(installation.store.tasks.get(task.id), alive)
+    assert (ended.status, refusals, len(engine.containers)) == (TaskStatus.FINISHED, [1], 1)
+
+
 def _dies(*_, **__):
     raise KeyboardInterrupt
 
