@@ -49,7 +49,7 @@ e2e-user: setup ## the same with an agent that is not root: an ordinary user in 
 chaos: setup ## kill agents, containers and connections of real tasks, then count (CHAOS_SECONDS=180 SEED=1 CLUSTER=kubernetes or slurm AWAY=store=120)
 	$(PY) -m tests.chaos --seconds $(or $(CHAOS_SECONDS),180) --seed $(or $(SEED),1) $(if $(CLUSTER),--cluster $(CLUSTER)) $(if $(AWAY),--away $(AWAY))
 
-fuzz: $(STAMP) ## random input for API, archives, images, annotations and log lines, then the figures (SECONDS=600 SEED=1)
+fuzz: $(STAMP) ## random input for API, archives, images, annotations, log lines and the protocol of original agents, then the figures (SECONDS=600 SEED=1)
 	$(PY) -m tests.chaos.fuzz --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
 endurance: $(STAMP) ## many lines, many tasks; memory, files and threads must not grow (LINES=10000000 TASKS=500)

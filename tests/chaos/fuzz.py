@@ -1,8 +1,9 @@
-"""`make fuzz`: random input for a web of its own and for the reader of lines, for as long as asked; then the figures.
+"""`make fuzz`: random input for webs of their own and for the reader of lines, for as long as asked; then the figures.
 
     python -m tests.chaos.fuzz [--seconds 600] [--seed 1]
 
-Public API, REST, pages, archives, images, annotations and log lines. A crash, an answer of 500 or above (501 says that
+Public API, REST, pages, archives, images, annotations and log lines; a third of the time the protocol of original
+agents (`fuzz_protocol.py`). A crash, an answer of 500 or above (501 says that
 a method is not offered), a traceback in the log, an answer that does not come, and memory that grows are problems: the
 exit code is 1 then. Memory is compared between the first fifth of the time, when caches have been filled, and the end.
 """
@@ -15,18 +16,13 @@ import http.client
 import json
 import os
 import random
-import re
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -34,81 +30,26 @@ from urllib.parse import quote, urlencode
 import psutil
 from fastapi import FastAPI
 
-from agent.artifacts import open_artifacts
 from agent.events.lines import LineJoiner
 from agent.events.parse import parse_line
-from agent.settings import Settings
-from agent.store import open_store
 from tests.chaos import odd_values as odd
-from tests.support.demo_store import fill
-from tests.support.inputs import ROOT, Cli
+from tests.chaos.fuzz_protocol import ProtocolFuzz
+from tests.chaos.fuzz_web import ANSWER_S, TOKEN, Figures, FuzzedWeb, growth
+from tests.support.inputs import ROOT
 from web_stub import public_api, rest
 
-TOKEN = "the-token-of-the-fuzzing"
-ANSWER_S = 60.0  # a large request may wait for its turn
 READ_BYTES = 1 << 16  # of an answer: streams do not end
-GROWTH = 1.3  # of memory, from the first fifth of the run to its end ...
-GROWTH_BYTES = 100 << 20  # ... and by more than this
 PAGES = (
     *("/", "/tasks/{}", "/models", "/models/{}", "/projects", "/projects/{}", "/images/{}", "/plugins/{}", "/studies"),
     *("/studies/{}", "/studies/new", "/space"),
 )
 
 
-@dataclass
-class Figures:
-    seed: int
-    seconds: float = 0
-    answers: Counter[str] = field(default_factory=Counter)  # "REST 200"
-    lines: int = 0
-    memory_bytes: list[int] = field(default_factory=list)  # of the web with its workers, every few seconds
-    own_bytes: list[int] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    def text(self) -> str:
-        sent = sum(self.answers.values())
-        kinds = "\n".join(f"  {times:7} {answer}" for answer, times in sorted(self.answers.items()))
-        found = "\n".join(f"  {problem}" for problem in self.problems) or "  none"
-        return (
-            f"fuzzing: seed {self.seed}, {self.seconds:.0f} s, {sent} requests, {self.lines} lines\n{kinds}\n"
-            f"memory of the web: {_mib(self.memory_bytes)}; of the reader of lines: {_mib(self.own_bytes)}\n"
-            f"{len(self.problems)} problems:\n{found}\n"
-        )
-
-
-def growth(what: str, samples: list[int]) -> str:
-    """A sentence when these samples of memory grow; empty when they do not."""
-    early, late = _early_and_late(samples or [0])
-    grows = late > early * GROWTH and late - early > GROWTH_BYTES
-    return f"the memory of {what} grew from {early >> 20} to {late >> 20} MiB" if grows else ""
-
-
-def _early_and_late(samples: list[int]) -> tuple[int, int]:
-    """The largest of the second tenth and of the last tenth."""
-    tenth = max(1, len(samples) // 10)
-    return max(samples[tenth : 2 * tenth] or samples), max(samples[-tenth:])
-
-
-def _mib(samples: list[int]) -> str:
-    if not samples:
-        return "not measured"
-    early, late = _early_and_late(samples)
-    return f"{early >> 20} MiB after a fifth of the time, {late >> 20} MiB at the end, at most {max(samples) >> 20} MiB"
-
-
 class Fuzz:
     def __init__(self, folder: Path, *, seed: int) -> None:
-        self._folder = folder
         self._rng = random.Random(seed)
         self._figures = Figures(seed)
-        self._settings = Settings(home=folder / "home")
-        self._settings.home.mkdir()
-        with open_store(self._settings.store) as store:
-            fill(store, open_artifacts(self._settings.artifacts))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        self._log = folder / "web.log"
+        self._web = FuzzedWeb(folder)
         self._operations = [
             *(("REST", *one) for one in _operations(rest.router, "/api")),
             *(("public API", *one) for one in _operations(public_api.router, public_api.PREFIX)),
@@ -117,55 +58,29 @@ class Fuzz:
         self._cookie = ""
 
     def run(self, seconds: float) -> Figures:
-        web = self._start_web()
-        started = time.monotonic()
+        figures = self._figures
         kinds: list[Callable[[], None]] = [self._operation] * 6
         kinds += [self._archive, self._image, self._annotation, self._page, self._lines]
-        sampled = 0.0
+        self._web.start()
+        started = time.monotonic()
         try:
+            self._cookie = self._log_in()
             while time.monotonic() - started < seconds:
-                if web.poll() is not None:
-                    self._figures.problems.append(f"the web ended with {web.returncode}")
-                    web = self._start_web()
+                if self._web.keep_up(figures):
+                    self._cookie = self._log_in()
+                if len(figures.own_bytes) < len(figures.memory_bytes):
+                    figures.own_bytes.append(psutil.Process().memory_info().rss)
                 self._rng.choice(kinds)()
-                if time.monotonic() - sampled > 2:
-                    sampled = time.monotonic()
-                    self._figures.memory_bytes.append(_memory_of(web.pid))
-                    self._figures.own_bytes.append(psutil.Process().memory_info().rss)
         finally:
-            web.terminate()
-            web.wait(60)
-        self._figures.seconds = time.monotonic() - started
-        self._judge()
-        return self._figures
-
-    def _judge(self) -> None:
-        tracebacks = len(re.findall(rb"^Traceback", self._log.read_bytes(), re.MULTILINE))
-        if tracebacks:
-            self._figures.problems.append(f"{tracebacks} tracebacks in {self._log}")
-        figures = self._figures
-        grown = (growth("the web", figures.memory_bytes), growth("the reader of lines", figures.own_bytes))
-        figures.problems += filter(None, grown)
-
-    def _start_web(self) -> subprocess.Popen[bytes]:
-        env = {**Cli.clean_env(), "AGENT_HOME": str(self._settings.home), "AGENT_TOKEN": TOKEN}
-        with self._log.open("ab") as log:
-            web = subprocess.Popen(
-                [sys.executable, "-m", "agent.cli", "up", "--no-agent", "--port", str(self._port)],
-                env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT,
-            )  # fmt: skip
-        deadline = time.monotonic() + 60
-        while True:
-            with suppress(OSError):
-                self._cookie = self._log_in()
-                return web
-            if time.monotonic() > deadline or web.poll() is not None:
-                raise RuntimeError(self._log.read_text()[-2000:])
-            time.sleep(0.1)
+            self._web.stop()
+        figures.seconds = time.monotonic() - started
+        self._web.judge(figures)
+        figures.problems += filter(None, [growth("the reader of lines", figures.own_bytes)])
+        return figures
 
     def _log_in(self) -> str:
-        """The cookie of a browser. Raises OSError while the web does not listen."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_S)
+        """The cookie of a browser."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._web.port, timeout=ANSWER_S)
         form = urlencode({"token": TOKEN, "next": "/"})
         connection.request("POST", "/login", form, {"Content-Type": "application/x-www-form-urlencoded"})
         cookie = connection.getresponse().getheader("Set-Cookie")
@@ -233,7 +148,7 @@ class Fuzz:
         self, kind: str, method: str, path: str, body: bytes = b"", kind_of_body: str = "application/json"
     ) -> bytes:
         headers = {"x-api-key": TOKEN, "Content-Type": kind_of_body, "Cookie": self._cookie}
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self._web.port, timeout=ANSWER_S)
         try:
             connection.request(method, path.encode("ascii", "replace").decode().replace(" ", "%20"), body, headers)
             answer = connection.getresponse()
@@ -280,16 +195,6 @@ def _text(value: object) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _memory_of(pid: int) -> int:
-    total = 0
-    with suppress(psutil.Error):
-        web = psutil.Process(pid)
-        for process in (web, *web.children(recursive=True)):
-            with suppress(psutil.Error):
-                total += process.memory_info().rss
-    return total
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.fuzz", description="Random input, then the figures.")
     parser.add_argument("--seconds", type=float, default=600)
@@ -298,12 +203,17 @@ def main() -> int:
     kept = ROOT / ".build" / "fuzz"
     kept.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"seed-{asked.seed}-", dir=kept))
-    figures = Fuzz(folder, seed=asked.seed).run(asked.seconds)
-    (folder / "figures.txt").write_text(figures.text())
-    print(figures.text())
+    problems, text = 0, ""
+    for name, kind, share in (("api", Fuzz, 2 / 3), ("protocol", ProtocolFuzz, 1 / 3)):
+        (folder / name).mkdir()
+        figures = kind(folder / name, seed=asked.seed).run(asked.seconds * share)
+        text += figures.text()
+        problems += len(figures.problems)
+        shutil.rmtree(folder / name / "home")
+    (folder / "figures.txt").write_text(text)
+    print(text)
     print(f"kept in {folder}")
-    shutil.rmtree(folder / "home")
-    return 1 if figures.problems else 0
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ import random
 import pytest
 
 from tests.chaos import odd_values
-from tests.chaos.fuzz import Fuzz, growth
+from tests.chaos.fuzz import Fuzz
+from tests.chaos.fuzz_protocol import ProtocolFuzz
+from tests.chaos.fuzz_web import growth
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
 
@@ -19,6 +21,14 @@ def test_random_input_of_every_kind_neither_ends_nor_fails_the_web(tmp_path):
     assert {"REST", "public API", "archive", "image", "annotation", "page"} <= kinds
     assert figures.lines > 0
     assert any(answer.endswith(" 400") for answer in figures.answers)
+
+
+def test_random_calls_of_an_original_agent_harm_nobody(tmp_path):
+    figures = ProtocolFuzz(tmp_path, seed=5).run(8)
+    assert figures.problems == []
+    answers = set(figures.answers)
+    assert {"call 200", "call 400", "lines 200", "careful lines 200", "no token 401", "other door 401"} <= answers
+    assert figures.waits_s
 
 
 def test_growing_memory_is_a_problem_and_caches_that_fill_are_not():
