@@ -62,9 +62,9 @@ class Fuzz:
         kinds: list[Callable[[], None]] = [self._operation] * 6
         kinds += [self._archive, self._image, self._annotation, self._page, self._lines]
         self._web.start()
-        started = time.monotonic()
         try:
             self._cookie = self._log_in()
+            started = time.monotonic()
             while time.monotonic() - started < seconds:
                 if self._web.keep_up(figures):
                     self._cookie = self._log_in()
