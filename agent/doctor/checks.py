@@ -273,6 +273,10 @@ def web(facts: WebFacts) -> Iterator[Finding]:
         yield fail("web", facts.refused, "See docs/reference/access.md.")
     elif facts.exposure:
         yield warn("web", facts.exposure, "See docs/reference/access.md.")
+    if facts.no_models:
+        yield warn("deployed models", facts.no_models, "See docs/reference/deployed-models.md.")
+    elif facts.models:
+        yield ok("deployed models", f"their plugins reach the web at {facts.models}")
 
 
 def store(facts: StoreFacts) -> Iterator[Finding]:

@@ -112,6 +112,8 @@ class WebFacts:
     said: str = ""
     exposure: str = ""  # who can reach this address; empty on the loopback
     refused: str = ""  # why the server refuses to listen on this address
+    models: str = ""  # the URL at which plugins of deployed models reach it; empty: unknown
+    no_models: str = ""  # why it is unknown, with the remedy
 
 
 @dataclass(frozen=True, slots=True)

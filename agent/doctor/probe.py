@@ -29,6 +29,8 @@ from agent.doctor.facts import (
     ClockFacts,
     Disk,
     DiskFacts,
+    DockerFacts,
+    EngineFacts,
     Facts,
     HalfMadeFacts,
     PermissionFacts,
@@ -39,13 +41,14 @@ from agent.doctor.facts import (
 )
 from agent.doctor.probe_engine import probe_engine
 from agent.doctor.probe_store import probe_store
-from agent.errors import AgentError, BadInput, StorageFailed
+from agent.errors import AgentError, BadInput, CouldNotStart, StorageFailed
 from agent.fs.beneath import open_folder
 from agent.fs.disk import size_on_disk
 from agent.fs.names import read_number
 from agent.fs.refusals import reason_of, remedy_for
 from agent.fs.watching import new_observer
 from agent.installation import half_made_in
+from agent.models_url import models_url
 from agent.run.telling import condition_wanted
 from agent.store import sqlite_file
 
@@ -85,7 +88,7 @@ def probe(settings: Settings, *, exposure: Callable[[Settings], str]) -> Facts:
     half_made = attempt("half-made", lambda: _half_made(settings))
     disk = attempt("disk", lambda: _disks(settings))
     permissions = attempt("permissions", lambda: _permissions(settings))
-    web = attempt("web", lambda: _web(settings, exposure))
+    web = attempt("web", lambda: _web(settings, exposure, engine))
     now_s = time.time()
     jumped_s = (now_s - wall_s) - (time.monotonic() - steady_s)
     return Facts(
@@ -261,7 +264,7 @@ def probe_versions() -> VersionFacts:
     return VersionFacts(version(), number, system, packages, tuple(wrong))
 
 
-def _web(settings: Settings, exposure: Callable[[Settings], str]) -> WebFacts:
+def _web(settings: Settings, exposure: Callable[[Settings], str], engine: EngineFacts | None) -> WebFacts:
     host, number = settings.web_host, settings.web_port
     meaning = refused = ""
     try:
@@ -269,7 +272,19 @@ def _web(settings: Settings, exposure: Callable[[Settings], str]) -> WebFacts:
     except AgentError as error:
         refused = str(error)
     port, said = _port(host, number)
-    return WebFacts(host, number, port, said, meaning, refused)
+    return WebFacts(host, number, port, said, meaning, refused, *_models_url(settings, engine))
+
+
+def _models_url(settings: Settings, engine: EngineFacts | None) -> tuple[str, str]:
+    """Where plugins of deployed models reach the web, or why that is unknown. Nothing of a port that is yet to be."""
+    if not settings.web_port and not settings.models_url:
+        return "", ""
+    docker = engine.docker if engine is not None and isinstance(engine.docker, DockerFacts) else None
+    name = "docker" if docker is not None else "apptainer" if settings.engine == "apptainer" else "process"
+    try:
+        return models_url(settings, name, is_local=docker is None or docker.host.startswith("unix:")), ""
+    except CouldNotStart as error:
+        return "", str(error)
 
 
 def _port(host: str, number: int) -> tuple[Port, str]:

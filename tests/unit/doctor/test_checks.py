@@ -110,6 +110,8 @@ def test_a_healthy_installation_has_only_ok_lines_and_exit_code_0():
         ({"web": replace(WEB, port=Port.OURS)}, "web", "ok", "answers at"),
         ({"web": replace(WEB, refused="AGENT_TOKEN is not set")}, "web", "fail", "AGENT_TOKEN"),
         ({"web": replace(WEB, exposure="other machines can reach it")}, "web", "warn", "other machines"),
+        ({"web": replace(WEB, models="http://172.17.0.1:8120")}, "deployed models", "ok", "http://172.17.0.1:8120"),
+        ({"web": replace(WEB, no_models="no interface docker0")}, "deployed models", "warn", "docker0"),
         ({"store": replace(STORE, damage=("row 3 missing from index",))}, "store", "fail", "row 3"),
         ({"store": replace(STORE, trouble="cannot be opened")}, "store", "fail", "cannot be opened"),
         ({"store": replace(STORE, models_without_bytes=(4, 7))}, "artifacts", "fail", "models 4, 7"),
