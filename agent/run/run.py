@@ -256,7 +256,8 @@ class Run:
         task, settings = self.task, self.installation.settings
         if task.type is not TaskType.DEPLOY:
             return None, None
-        address = models_url(settings, self.engine.name, is_local=self.engine_info.is_local)
+        is_local = self.engine_info.is_local and self.loss_of is None  # the job of a cluster is not where the web is
+        address = models_url(settings, self.engine.name, is_local=is_local)
         program = None if serves_itself(self.plugin) else serving_program()
         self.key = self.installation.store.tokens.create_for_task(task.id)
         return served_config(task.config, connection_to(address, self.key, task.id)), program

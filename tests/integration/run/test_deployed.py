@@ -25,6 +25,7 @@ from agent.settings import Settings
 from agent.store import open_store
 from agent.submission import TaskRequest, new_task
 from agent.task_options import RequestedOptions
+from agent.worker.loop import run_one
 from tests.support.fake_engine import Act, FakeEngine, event
 from tests.support.inputs import ASKED, SERVED, write_model
 from tests.support.tasks import queue_task
@@ -212,6 +213,31 @@ def test_a_plugin_without_deploy_py_gets_the_program_that_serves_it(
         "connection": {"server_address": URL, "token": "<the key of this task>", "task_id": "0"},
         "model_settings": {},
     }
+
+
+def test_the_agent_of_one_task_goes_on_with_its_next_attempt(
+    installation: Installation, queued: Callable[..., Task]
+) -> None:
+    codes = iter((3, 0))
+
+    def act(_folder: Path) -> Iterator[str | int]:
+        yield READY
+        yield next(codes)
+
+    here, engine = on(installation, act)
+    ended = run_one(here, queued(restarts=1).id, Shutdown())
+    assert (ended.status, ended.attempt, len(engine.containers)) == (TaskStatus.FINISHED, 2, 2)
+
+
+def test_in_a_job_of_a_cluster_the_address_of_the_web_must_be_set(
+    installation: Installation, queued: Callable[..., Task]
+) -> None:
+    task, unset = queued(), replace(installation, settings=replace(installation.settings, models_url=""))
+    claimed = installation.store.tasks.claim("a:1", task_id=task.id)
+    assert claimed is not None
+    ended = run_task(claimed, on(unset, lambda _folder: [])[0], loss_of=lambda _: None)
+    assert (ended.status, ended.reason) == (TaskStatus.ERROR, "could_not_start")
+    assert "set AGENT_MODELS_URL" in str(ended.message)
 
 
 def test_an_agent_that_hardens_every_task_runs_no_deployed_model(
