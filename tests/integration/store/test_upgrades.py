@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from agent.domain import NewModel, TaskStatus, TaskType
+from agent.errors import StorageFailed
 from agent.events.model import Level
 from agent.store import SCHEMA_REVISION, known_revisions, open_store
 from agent.store.columns import to_us
@@ -122,6 +123,16 @@ def test_tasks_may_be_without_a_project_also_for_a_connection_that_saw_the_old_s
                 connection.execute(without, (99,))
             connection.execute("DELETE FROM tasks WHERE id = ?", (made,))
         connection.close()
+
+
+def test_a_table_of_tasks_that_another_program_has_changed_stays_as_it_is(tmp_path: Path) -> None:
+    url = database_of("0017", tmp_path / "store.db")
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
+        other.execute("ALTER TABLE tasks RENAME COLUMN project_id TO project")
+        before = other.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
+        with pytest.raises(StorageFailed, match="another program has changed its table"):
+            open_store(url)
+        assert other.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall() == before
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -13,6 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from agent.errors import StorageFailed
+
 revision = "0018"
 down_revision = "0017"
 branch_labels = None
@@ -32,24 +34,30 @@ def upgrade() -> None:
 
 
 def _drop_not_null(connection: sa.Connection) -> None:
-    """Edit the schema's text. RuntimeError, before anything is changed, where the text is not as expected."""
+    """Edit the schema's text. StorageFailed, with nothing changed, where the text is not as expected."""
     before: str = connection.exec_driver_sql(_SCHEMA).scalar_one()
     after, found = _NOT_NULL.subn(r"\1", before)
     if found != 1:
-        raise RuntimeError(f"the table of tasks is not as it should be: {before}")
+        raise StorageFailed(
+            "The database cannot be upgraded: another program has changed its table of tasks. Restore it from a copy."
+        )
     version = int(connection.exec_driver_sql("PRAGMA schema_version").scalar_one())
     _allow_edits(connection)
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     try:
         connection.exec_driver_sql("UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = 'tasks'", (after,))
         connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")  # other connections read the text again
+    except sa.exc.DatabaseError as error:
+        raise StorageFailed(
+            "The database cannot be upgraded: this Python's SQLite lets no program edit the schema of a table "
+            f"({error.orig}). Use another Python, for example 3.12 or newer."
+        ) from error
     finally:
         connection.exec_driver_sql("PRAGMA writable_schema = RESET")  # off, and this connection reads the text again
-    if connection.exec_driver_sql(_SCHEMA).scalar_one() != after:
-        raise RuntimeError("this SQLite does not let a program edit the schema of its tables")
-    broken = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    # Of this table alone: the others may be large, and are as they were.
+    broken = connection.exec_driver_sql("PRAGMA quick_check(tasks)").scalar_one()
     if broken != "ok":
-        raise RuntimeError(f"the database is damaged: {broken}")
+        raise StorageFailed(f"The database cannot be upgraded, for it is damaged ({broken}). Restore it from a copy.")
 
 
 def _allow_edits(connection: sa.Connection) -> None:
