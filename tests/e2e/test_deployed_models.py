@@ -26,12 +26,13 @@ from agent.settings import Settings
 from agent.store import open_store
 from agent.task_options import RequestedOptions
 from tests.chaos.audit import audit, end_runs_of
-from tests.support.inputs import ASKED, COUNTED, SERVED, Cli, write_model
+from tests.support.inputs import ASKED, SERVED, Cli, write_model
 from tests.support.rpc_server import END, WAIT_S, ProtocolServer, chunk, event
 from tests.support.tasks import queue_task
 
 pytestmark = pytest.mark.timeout(180)
 
+TRAINS_ONLY = ASKED.parent / "official"
 ASK: dict[str, Any] = {"request_type": "inference", "meta": {"classes": [], "tags": []}, "annotation": None, "mode": {}}
 
 
@@ -310,6 +311,6 @@ def test_without_a_web_and_without_the_mode_nothing_is_queued(cli: Cli, tmp_path
     alone = Cli(cli.home, {**cli.env, "AGENT_MODELS_URL": "http://127.0.0.1:9"})
     refused = alone.run("deploy", "--plugin", ASKED, "--model", model, code=2).stderr
     assert "no web answers at http://127.0.0.1:9" in refused
-    refused = cli.run("deploy", "--plugin", COUNTED, "--model", model, code=2).stderr
+    refused = cli.run("deploy", "--plugin", TRAINS_ONLY, "--model", model, code=2).stderr
     assert "no mode 'deploy' or 'inference'" in refused
     assert cli.json("task", "list") == []
