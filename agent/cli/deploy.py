@@ -17,6 +17,7 @@ from agent.cli.submit import Detach, DryRun, Json, Set
 from agent.cli.submit_task import Asked, build_if_missing, checked, have_agent, show_plan
 from agent.cli.task import LostForGood, how_to_go_on, say_end
 from agent.cli.task_show import summary
+from agent.cli.web_client import web_address
 from agent.domain import Task, TaskStatus, TaskType
 from agent.errors import Conflict
 from agent.submission import config_notes
@@ -33,7 +34,6 @@ Name = Annotated[str | None, typer.Option(help="Name of the task.")]
 Follow = Annotated[bool, typer.Option("--follow", help="Stay until the task ends.")]
 
 _ANSWER_S = 3.0
-_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not listened on
 
 
 @with_shared_options
@@ -108,12 +108,12 @@ def _watched(installation: Installation, task_id: int, *, until_ready: bool) -> 
 def _say_ready(settings: Settings, task: Task) -> None:
     show.err.print(f"task {task.id} is deployed: model {task.model_id} answers until `agent task stop {task.id}`")
     show.err.print(f"  agent infer --model {task.model_id} IMAGE", markup=False)
-    show.err.print(f"  POST {_address(settings)}/api/models/{task.model_id}/infer", markup=False)
+    show.err.print(f"  POST {web_address(settings)}/api/models/{task.model_id}/infer", markup=False)
 
 
 def _require_web(settings: Settings) -> None:
     """Conflict where no web answers, from which a deployed model gets its requests."""
-    address = settings.models_url or _address(settings)
+    address = settings.models_url or web_address(settings)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         opener.open(f"{address}/healthz", timeout=_ANSWER_S).close()
@@ -123,9 +123,3 @@ def _require_web(settings: Settings) -> None:
         raise Conflict(
             f"no web answers at {address}, from which a deployed model gets its requests; start it with `agent up`"
         ) from None
-
-
-def _address(settings: Settings) -> str:
-    """The web's, as this machine reaches it."""
-    host = _HERE.get(settings.web_host, settings.web_host)
-    return f"http://[{host}]:{settings.web_port}" if ":" in host else f"http://{host}:{settings.web_port}"

@@ -29,6 +29,7 @@ COMMANDS = {
     "submit-train": Place("submit", "submit_train", "Train a model on a project with a plugin."),
     "submit-inference": Place("submit", "submit_inference", "Apply a model to a project with a plugin."),
     "deploy": Place("deploy", "deploy", "Let a model answer requests until it is stopped."),
+    "infer": Place("infer", "infer", "Ask a deployed model about images."),
     "tune": Place("tune", "app", "Many trainings: a search over parameters."),
     "build": Place("plugin", "build", "Build a plugin's image, as the official script does."),
     "up": Place("serve", "up", "Start the web page and an agent on this machine."),
