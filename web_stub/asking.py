@@ -82,7 +82,7 @@ class Asker:
                 raise NotDeployed(f"Task {task_id} does not serve model {model.id} (its status: {task.status.value}).")
         if ready := [task for task in tasks if _has_been_deployed(task)]:
             return min(ready, key=self._burden)
-        if tasks:
+        if tasks := [task for task in tasks if task.status is not TaskStatus.TERMINATING]:
             others = " and ".join(f"task {task.id} ({task.status.value})" for task in tasks[:3])
             raise NotDeployed(
                 f"Model {model.name!r} ({model.id}) is not deployed yet; {others} may become what serves it: "

@@ -109,7 +109,7 @@ def _model(store: Store, reference: str) -> Model:
 def _deploy(installation: Installation, web: WebClient, model: Model) -> None:
     """Return when a task serves the model. PluginFailed where it ends before."""
     store = installation.store
-    serving = store.tasks.serving(model.id)
+    serving = [task for task in store.tasks.serving(model.id) if task.status is not TaskStatus.TERMINATING]
     if not serving:
         serving = [store.tasks.get(web.post(f"/api/models/{model.id}/deploy", {})["id"])]
         show.err.print(f"task {serving[0].id}: {serving[0].name}", markup=False)

@@ -83,12 +83,7 @@ def test_a_deployed_model_answers_as_it_is_applied_to_a_project(
         written = json.loads((tmp_path / "out" / f"{image['name']}.json").read_text())
         things = [one for one in plain(applied)[2] if one["classTitle"] == "thing_model"]
         assert plain(written)[2] == things
-        of_library = next(
-            one
-            for one in web.get(f"/api/projects/{given['id']}/images").json()["items"]
-            if one["name"] == image["name"]
-        )
-        form: Any = {"image_id": (None, str(of_library["id"]))}
+        form: Any = {"image_id": (None, str(ids[image["name"]]))}
         by_id = web.post("/api/models/1/infer", files=form).json()
         assert plain(by_id["annotation"]) == plain(written)
         data = {"request_type": "inference", "meta": meta, "annotation": json.loads(known), "mode": {}}

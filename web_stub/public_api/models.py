@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from agent import library
-from agent.domain import Model, NewModel, Provenance
+from agent.domain import Model, NewModel, Provenance, TaskStatus
 from agent.errors import BadInput, NotFound
 from web_stub.asking import GET_OUT_META
 from web_stub.budget import BudgetRoute, large, unless_gone
@@ -103,9 +103,10 @@ def models_info(web: WebDep, body: IdBody) -> Response:
 
 @router.post("/models.info.deployed")
 def models_info_deployed(web: WebDep, body: IdBody) -> Response:
-    """Tasks that serve this model, or will; oldest first, as clients take the first."""
+    """Tasks that serve this model, or will; oldest first, as clients take the first and wait until it is deployed."""
     _get(web, body.id)
-    return reply([{"id": task.id} for task in web.store.tasks.serving(body.id)])
+    serving = web.store.tasks.serving(body.id)
+    return reply([{"id": task.id} for task in serving if task.status is not TaskStatus.TERMINATING])
 
 
 @router.post("/models.infer")
