@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
@@ -81,8 +82,9 @@ async def get_requests(web: WebDep, request: Request) -> StreamingResponse:
     task_id = await _task_of(web, request)
 
     async def frames() -> AsyncIterator[bytes]:
-        async for asked in web.broker.requests(task_id):
-            yield KEEP_ALIVE if asked is None else frame(api.GeneralEvent(request_id=asked.id, data=asked.data))
+        async with aclosing(web.broker.requests(task_id)) as requests:
+            async for asked in requests:
+                yield KEEP_ALIVE if asked is None else frame(api.GeneralEvent(request_id=asked.id, data=asked.data))
         break_off(request.scope)
 
     return StreamingResponse(frames(), media_type=MEDIA_TYPE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -108,7 +108,7 @@ class Broker:
 
     # ---------------------------------------------------------------- the model
 
-    async def requests(self, task_id: int) -> AsyncIterator[Request | None]:
+    async def requests(self, task_id: int) -> AsyncGenerator[Request | None]:
         """The requests for the model of a task as they come; None as a sign of life. Those that were sent in an earlier
         stream and have no answer come first. Ends when the task or this web ends, and when the model opens another.
         """
