@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from agent.errors import BadInput
@@ -20,8 +21,10 @@ from web_stub.forms import pieces
 if TYPE_CHECKING:
     from web_stub.broker.room import Part
 
+T = TypeVar("T")
 TEXT_BYTES = 16 << 20  # of all that is no image
 _FILE = "image"
+_SHORT_BYTES = 256 << 10
 
 
 async def read_question(request: Request, room: Part) -> tuple[dict[str, Any], bytes | None]:
@@ -31,14 +34,16 @@ async def read_question(request: Request, room: Part) -> tuple[dict[str, Any], b
     """
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         return await _form(request, room)
+    body = bytearray()
     try:
-        body = await request.body()
+        async for piece in request.stream():
+            room.take(len(piece))
+            body += piece
+            if len(body) > TEXT_BYTES:
+                raise TooLarge(f"a question without a file has at most {TEXT_BYTES >> 20} MiB")
     except ClientDisconnect:
         raise BadInput("the body ended before all of it was there; send it again") from None
-    room.take(len(body))
-    if len(body) > TEXT_BYTES:
-        raise TooLarge(f"a question without a file has at most {TEXT_BYTES >> 20} MiB")
-    return object_of(body.decode("utf-8", "replace"), "the body"), None
+    return await aside(len(body), lambda: object_of(body.decode("utf-8", "replace"), "the body")), None
 
 
 async def _form(request: Request, room: Part) -> tuple[dict[str, Any], bytes | None]:
@@ -59,6 +64,16 @@ async def _form(request: Request, room: Part) -> tuple[dict[str, Any], bytes | N
         texts.setdefault(piece.name, bytearray()).extend(piece.data)
     fields: dict[str, Any] = {name: text.decode("utf-8", "replace") for name, text in texts.items()}
     return fields, None if image is None else bytes(image)
+
+
+async def aside(size: int, work: Callable[[], T]) -> T:
+    """What `work` gives. For a large input it goes to a thread: the event loop has others to serve."""
+    return work() if size <= _SHORT_BYTES else await run_in_threadpool(work)
+
+
+def length_of(fields: Mapping[str, Any]) -> int:
+    """The characters of the fields that are texts."""
+    return sum(len(value) for value in fields.values() if isinstance(value, str))
 
 
 def object_of(text: str, what: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -36,7 +37,7 @@ from web_stub.public_api.envelope import (
 from web_stub.public_api.of_task import Own, OwnDep
 from web_stub.public_api.plugins import PluginNumbers
 from web_stub.public_api.projects import MANY, OfWorkspace
-from web_stub.questions import client_of, header_of, object_of, read_question
+from web_stub.questions import aside, client_of, header_of, object_of, read_question
 from web_stub.uploads import state_upload
 
 router = APIRouter(route_class=BudgetRoute)
@@ -121,13 +122,16 @@ async def models_infer(web: WebDep, request: Request) -> Response:
             asked = Question.model_validate(fields)
         except ValidationError as error:
             raise BadInput("; ".join(f"models.infer: {e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
-        data = asked.data if isinstance(asked.data, dict) else object_of(asked.data, "models.infer: data")
+        text = asked.data if isinstance(asked.data, str) else None
+        data: Any = (
+            asked.data if text is None else await aside(len(text), lambda: object_of(text, "models.infer: data"))
+        )
         if data.get("image_hash") is not None or data.get("request_type") == GET_OUT_META:
             image = None
         elif image is None:
             raise BadInput("models.infer needs an image: the file part 'image', or an image_hash in data")
         else:
-            header_of(image)
+            await aside(len(image), partial(header_of, image))
         return await unless_gone(request, _infer(web, request, asked.id, data, image))
 
 

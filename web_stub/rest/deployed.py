@@ -22,7 +22,7 @@ from web_stub.context import Web, WebDep
 from web_stub.image_hashes import image_hash
 from web_stub.json_response import json_response
 from web_stub.parameters import LARGEST_ID, Id
-from web_stub.questions import client_of, header_of, object_of, read_question
+from web_stub.questions import aside, client_of, header_of, length_of, object_of, read_question
 from web_stub.resources.deployed import Deployed, Inferred, OutputMeta, ServingTask, Times
 from web_stub.resources.resource import Error
 from web_stub.resources.tasks import QueuedTask
@@ -135,7 +135,7 @@ async def infer(web: WebDep, request: Request, model_id: Id) -> Response:
     with web.broker.room.part() as room:
         fields, image = await read_question(request, room)
         try:
-            question = _Question.model_validate(fields)
+            question = await aside(length_of(fields), lambda: _Question.model_validate(fields))
         except ValidationError as error:
             raise BadInput("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from None
         if (image is None) == (question.image_id is None):
@@ -155,7 +155,7 @@ async def _infer(web: Web, request: Request, model_id: int, question: _Question,
         data["image_hash"] = image_hash(known.sha256)
         width, height = known.width, known.height
     else:
-        header = header_of(image)
+        header = await aside(len(image), lambda: header_of(image))
         width, height = header.width, header.height
     annotation, meta, took = await web.asker.infer(
         task, data, image=image, client=client_of(request.scope), limit_s=question.limit_s
