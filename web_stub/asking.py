@@ -172,7 +172,7 @@ def read_answer(content: bytes) -> dict[str, Any]:
         said: Any = orjson.loads(content)
     except ValueError:
         try:
-            said = read_lenient(content.decode())  # with the NaN that Python writes
+            said = read_lenient(content.decode())  # Python may have written NaN, which becomes null
         except ValueError as error:
             raise ModelFailed(f"the model's answer is no JSON: {error}") from None
     if type(said) is not dict:
