@@ -148,9 +148,6 @@ def try_out(
     @given(case=operation.as_strategy(generation_mode=mode), data=st.data())
     def one(case: Any, data: st.DataObject) -> None:
         nonlocal tried
-        if tried and time.monotonic() > end:
-            return
-        tried += 1
         for name in case.path_parameters or {}:
             if ids and name.endswith("_id") and data.draw(st.booleans()):
                 case.path_parameters[name] = data.draw(st.integers(1, IDS))
@@ -158,6 +155,9 @@ def try_out(
             for name in case.body:
                 if name.lower().endswith("id") and data.draw(st.booleans()):
                     case.body[name] = data.draw(st.integers(1, IDS))
+        if tried and time.monotonic() > end:  # after drawing: Hypothesis wants the same draws whenever it asks
+            return
+        tried += 1
         check(case, operation)
 
     one()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from tests.support.fuzzing import fuzz
 from web_stub.broker.errors import TooMany
 from web_stub.broker.line import AT_MODEL, FORGOTTEN_S, RESERVED, WAITING, Line, Request, Times
 from web_stub.broker.room import Room
@@ -211,8 +213,9 @@ class Lines(RuleBasedStateMachine):
         assert list(self.line) == []
 
 
-TestLines = Lines.TestCase
-TestLines.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+def test_any_order_of_events() -> None:
+    limits: Any = fuzz(30, stateful_step_count=40)
+    run_state_machine_as_test(Lines, settings=limits)
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=5))
