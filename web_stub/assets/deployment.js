@@ -8,6 +8,22 @@ import { status } from "./pieces.js";
 const LOOK_MS = 1000; // while something is expected
 const REST_MS = 5000;
 
+/** What a live task waits for, or how many wait for it. @param {ServingTask} task */
+function waitText(task) {
+  if (task.is_ready) return task.waiting > 0 ? `${task.waiting} waiting` : "";
+  /** @type {Record<string, string>} */
+  const words = {
+    queued: "waits for an agent", consumed: "is being prepared", started: "loads its weights", terminating: "is being stopped",
+  };
+  return words[task.status] ?? "is not connected now; it is waited for";
+}
+
+/** Why a task ended, where a person did not end it. @param {TaskDetail} ended */
+function endText({ status: how, reason, message }) {
+  if (how === "error") return `It ended: ${message ?? reason}`;
+  return reason === "idle" ? "It was stopped, because nobody asked it anything." : "";
+}
+
 export class Deployment {
   isReady = false;
   /** The task that was last seen. @type {number | null} */ #task = null;
@@ -69,9 +85,7 @@ export class Deployment {
   /** @param {ServingTask} task */
   #alive(task) {
     this.#task = task.id;
-    const words = { queued: "waits for an agent", consumed: "is being prepared", started: "loads its weights", terminating: "is being stopped" };
-    const word = task.is_ready ? (task.waiting > 0 ? `${task.waiting} waiting` : "")
-      : words[/** @type {keyof words} */ (task.status)] ?? "is not connected now; it is waited for";
+    const word = waitText(task);
     this.#say(status(task.status), word && el("span.why", {}, word), this.#link(task.id),
       el("button.button.small", { type: "button", onclick: () => attempt(() => this.#stop(task.id)) }, "Stop"));
     this.#becomes(task.is_ready);
@@ -82,10 +96,13 @@ export class Deployment {
     if (this.#task !== null && !this.#why) {
       /** @type {TaskDetail} */
       const ended = await ask(`/api/tasks/${this.#task}`);
-      this.#why = ended.status === "error" ? `It ended: ${ended.message ?? ended.reason}` : ended.reason === "idle" ? "It was stopped, because nobody asked it anything." : "";
+      this.#why = endText(ended);
     }
-    this.#say(el(`span.why${this.#why ? ".bad" : ""}`, {}, this.#why || "not started"), this.#task !== null && this.#link(this.#task),
-      el("button.primary.small", { type: "button", onclick: () => attempt(() => this.#start()) }, this.#task === null ? "Start the model" : "Start again"));
+    const isFirst = this.#task === null;
+    this.#say(el(`span.why${this.#why ? ".bad" : ""}`, {}, this.#why || "not started"),
+      this.#task !== null && this.#link(this.#task),
+      el("button.primary.small", { type: "button", onclick: () => attempt(() => this.#start()) },
+        isFirst ? "Start the model" : "Start again"));
     this.#becomes(false);
   }
 

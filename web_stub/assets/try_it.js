@@ -294,7 +294,8 @@ async function keep() {
   try {
     /** @type {Kept} */
     const kept = await ask("/api/predictions", { method: "POST", form });
-    tell(`Kept in project ${project}.`, { title: "Look at it", act: () => { location.href = at(`/projects/${kept.project}/images/${kept.image}`); } });
+    const address = at(`/projects/${kept.project}/images/${kept.image}`);
+    tell(`Kept in project ${project}.`, { title: "Look at it", act: () => { location.href = address; } });
   } finally {
     button("keep-send").disabled = false;
   }
