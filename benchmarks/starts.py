@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from benchmarks import Ratio
+from benchmarks._plugin import write_plugin
 from tests.support.inputs import ROOT, Cli, write_project
 
 HELP_LIMIT_S, READ_LIMIT_S = 0.2, 0.3  # of a processor
@@ -47,7 +48,7 @@ def measure(rounds: int) -> Iterable[Ratio]:
         folder = Path(name)
         cli = Cli(folder / "home", {"AGENT_ENGINE": "process"})
         words = ["submit-train", "--project", write_project(folder / "fruit"), "--plugin"]
-        plugin = write_plugin(folder / "plugin")
+        plugin = write_plugin(folder / "plugin", "Trivial", {"train.py": _TRAIN})
         cli.run(*words, plugin)
         yield from reading(cli, rounds)
         words[2] = "1"  # the project, by its number
@@ -107,18 +108,6 @@ def task(cli: Cli, words: Sequence[object], alone: Sequence[str], folder: Path, 
     engine = cli.env["AGENT_ENGINE"]
     remark = f"{spread(ours[1:])}; the plugin alone {spread(bare[1:])}"
     return Ratio("trivial task", f"submit → finished, {engine}", f"the plugin and {more_s:g} s", ratios, 1.0, remark)
-
-
-def write_plugin(folder: Path) -> Path:
-    (folder / "src").mkdir(parents=True)
-    (folder / "src" / "train.py").write_text(_TRAIN)
-    (folder / "plugin_info.json").write_text(
-        json.dumps({"title": "Trivial", "description": "Saves and ends.", "type": "architecture"})
-    )
-    (folder / "predefined_run_configs.json").write_text("[]")
-    (folder / "VERSION").write_text("trivial:0.1.0\n")
-    (folder / "Dockerfile").write_text("ARG REGISTRY\nARG TAG\nFROM ${REGISTRY}/base-py:${TAG}\n")
-    return folder
 
 
 def made_image(folder: Path) -> bool:
