@@ -176,7 +176,7 @@ def test_every_short_route_has_a_budget_and_every_list_is_large():
     assert {route.name for route in routes if not isinstance(route, BudgetRoute)} == streams
     assert {name for _, name in lists - large} <= {
         *("users_list", "teams_list", "workspaces_list", "agents_list", "list_agents"),  # always short
-        "list_results",
+        *("list_results", "list_deployed"),
     }
 
 
