@@ -25,7 +25,8 @@ _UNTYPED = frozenset({None, "IMAGE"})  # lines that carry no type of their own
 class LogLines:
     """Writes the events of one task as JSON lines.
 
-    The bytes of a JSON object stay as the plugin printed them. `service_type` and `task_id` are put before its keys, so
+    The bytes of a JSON object stay as the plugin printed them, but for a carriage return between its parts, by which a
+    reader would take it for two lines. `service_type` and `task_id` are put before its keys, so
     that a key of the plugin's own wins: of duplicate keys the last counts. Text becomes the message of a new object.
     """
 
@@ -50,7 +51,8 @@ class LogLines:
 
     def _of_sdk(self, rests: list[str]) -> str:
         """Lines of the fast way, each without its first brace: all are objects with a type."""
-        return f"{self._typed}{self._next_typed.join(rests)}\n"
+        lines = f"{self._typed}{self._next_typed.join(rests)}\n"
+        return lines if "\r" not in lines else "".join(f"{self._typed}{_in_one_line(rest)}\n" for rest in rests)
 
     def _line(self, event: Event) -> str:
         start = event.json_start
@@ -59,7 +61,7 @@ class LogLines:
         if event.stream is Stream.AGENT:
             return f"{event.raw}\n"
         head = self._untyped if event.event_type in _UNTYPED else self._typed
-        return f"{head}{event.raw[start + 1 :]}\n"
+        return f"{head}{_in_one_line(event.raw[start + 1 :])}\n"
 
     def note(
         self, message: str, level: Level, event_type: str | None, fields: Mapping[str, Any] | None, time_us: int
@@ -86,6 +88,13 @@ class LogLines:
             "level": level.name.lower(),
         }
         return orjson.dumps(record).decode()
+
+
+def _in_one_line(rest: str) -> str:
+    """An object without its first brace, written anew if it has carriage returns."""
+    if "\r" not in rest:
+        return rest
+    return json.dumps(read_lenient(f"{{{rest}"), ensure_ascii=False)[1:]
 
 
 @lru_cache(maxsize=8)  # the lines of a batch arrive together
