@@ -20,11 +20,13 @@ from typing import Any
 import pytest
 
 from agent.artifacts import Artifacts, open_artifacts
-from agent.domain import CheckpointState, Task
+from agent.domain import CheckpointState, Task, TaskStatus
 from agent.events.model import Stream
+from agent.models_url import bridge_address
 from agent.settings import Settings
 from agent.store import Store, open_store
-from tests.support.inputs import COUNTED, Cli, write_model, write_project
+from tests.support.inputs import ASKED, COUNTED, Cli, write_model, write_project
+from tests.support.played_model import png
 from tests.support.web_server import TOKEN, Server
 
 CODE = Path(os.environ.get("ORIGINAL_AGENT", ""))
@@ -93,7 +95,16 @@ class House:
 
 
 @pytest.fixture
-def house(base_image: str, tmp_path: Path) -> Iterator[House]:
+def reachable() -> str:
+    """The address of this machine that containers reach: the original agent gives them the one that it has itself."""
+    address = bridge_address()
+    if address is None:
+        pytest.skip("there is no interface docker0")
+    return address
+
+
+@pytest.fixture
+def house(request: pytest.FixtureRequest, base_image: str, tmp_path: Path) -> Iterator[House]:
     cli = Cli(tmp_path / "home", {"AGENT_ENGINE": "docker", "AGENT_TOKEN": TOKEN})
     cli.run("build", COUNTED, "--base", f"base-py={base_image}")
     inputs = (
@@ -104,7 +115,8 @@ def house(base_image: str, tmp_path: Path) -> Iterator[House]:
         "--model",
         write_model(tmp_path / "m"),
     )
-    settings = Settings(home=cli.home, token=TOKEN, web_port=0)
+    host = request.getfixturevalue("reachable") if "reachable" in request.fixturenames else "127.0.0.1"
+    settings = Settings(home=cli.home, token=TOKEN, web_host=host, web_port=0)
     cli.home.mkdir(exist_ok=True)
     with open_store(settings.store) as store:
         artifacts = open_artifacts(settings.artifacts)
@@ -177,6 +189,31 @@ def test_both_agents_infer_alike(house: House, original: subprocess.Popen[bytes]
     assert ours.result_project_id is not None
     assert theirs.result_project_id is not None
     assert _contents(house, theirs.result_project_id) == _contents(house, ours.result_project_id)
+
+
+def test_the_original_deploys_a_model_that_answers(
+    reachable: str, house: House, original: subprocess.Popen[bytes], base_image: str
+) -> None:
+    house.cli.run("build", ASKED, "--base", f"base-py={base_image}")
+    house.cli.run("plugin", "add", ASKED)
+    house.cli.run("model", "add", house.inputs[-1], "--plugin", "Asked")
+    model = house.store.models.list()[0]
+    (agent,) = [one for one in house.call("agents.list", teamId=1, filter=[])["entities"] if one["name"] == NAME]
+    asked = {"agentId": agent["id"], "modelId": model.id, "restartPolicy": "never", "settings": {"gpu_device": 0}}
+    task_id = house.call("tasks.run.deploy", **asked, pluginId=None, version=None)["taskId"]
+    while (task := house.store.tasks.get(task_id)).status is not TaskStatus.DEPLOYED:
+        assert not task.status.is_final, task.message
+        house.store.wait_for_change(1)
+
+    assert house.call("models.info.deployed", id=model.id) == [{"id": task_id}]
+    question = {"request_type": "inference", "meta": {"classes": [], "tags": []}, "annotation": None, "mode": {}}
+    with house.server.client() as client:
+        form = {"id": str(model.id), "data": json.dumps(question)}
+        answer = client.post(f"{API}/models.infer", data=form, files={"image": ("img", png())})
+    assert (answer.status_code, answer.json()["success"]) == (200, True), answer.text
+    house.call("tasks.stop", id=task_id)
+    assert house.ended(task_id).reason == "stopped_by_user"
+    assert house.call("models.info.deployed", id=model.id) == []
 
 
 def test_a_stop_ends_the_task_of_the_original(house: House, original: subprocess.Popen[bytes]) -> None:

@@ -64,7 +64,7 @@ def chunk(content):
 
 class Server:
     def __init__(self, connection):
-        self.address = connection["server_address"]
+        self.address = connection["server_address"].rstrip("/")  # the original agent ends it with a slash
         self.headers = {"x-token": connection["token"], "x-task-id": connection["task_id"]}
 
     def call(self, method, body=b"", timeout=60, **headers):
