@@ -48,7 +48,8 @@ def served_config(settings: Mapping[str, Any], connection: Mapping[str, str]) ->
 
 
 def connection_to(address: str, key: str, task_id: int) -> dict[str, str]:
-    return {"server_address": address, "token": key, "task_id": str(task_id)}
+    """How the model reaches its server. The address ends with a slash, as the original agent writes it."""
+    return {"server_address": f"{address.rstrip('/')}/", "token": key, "task_id": str(task_id)}
 
 
 def serving_program() -> bytes:

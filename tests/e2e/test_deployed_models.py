@@ -160,7 +160,7 @@ def test_a_model_is_deployed_answers_and_is_stopped(
     config = json.loads((folder / "task_config.json").read_text())
     key = config["connection"]["token"]
     settings = {"gpu_device": 0, "told": True}
-    connection = {"server_address": f"http://{server.address}", "token": key, "task_id": "1"}
+    connection = {"server_address": f"http://{server.address}/", "token": key, "task_id": "1"}
     assert config == {**settings, "connection": connection, "model_settings": settings}
     assert (folder / "task_settings.json").read_bytes() == (folder / "task_config.json").read_bytes()
     assert [*(folder / "data").iterdir(), *(folder / "results").iterdir()] == []
@@ -289,7 +289,7 @@ def test_the_command_returns_when_the_model_answers(
     inputs = ("--plugin", ASKED, "--model", write_model(tmp_path / "start"), "--set", "gpu_device=0")
 
     planned = cli.run("deploy", *inputs, "--dry-run").stdout
-    assert f'"server_address":"http://{server.address}","token":"<the key of this task>"' in planned
+    assert f'"server_address":"http://{server.address}/","token":"<the key of this task>"' in planned
     assert "src/deploy.py" in planned
     assert "/img/" not in planned
     assert '"read_only": true' not in planned  # there is no data/ to protect

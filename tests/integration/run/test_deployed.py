@@ -210,7 +210,7 @@ def test_a_plugin_without_deploy_py_gets_the_program_that_serves_it(
     assert planned.container["entrypoint"][2] == command
     assert ("serve.py", "the program that serves the model") in planned.layout
     assert planned.config == {
-        "connection": {"server_address": URL, "token": "<the key of this task>", "task_id": "0"},
+        "connection": {"server_address": f"{URL}/", "token": "<the key of this task>", "task_id": "0"},
         "model_settings": {},
     }
 
