@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -118,7 +119,7 @@ class Asker:
         shared = self._asking.get(key)
         if shared is None:  # all that ask meanwhile wait for the same answer
             shared = self._asking[key] = _Shared(asyncio.ensure_future(self._ask_meta(key, task, mode, meta, client)))
-            shared.task.add_done_callback(lambda done: self._forget(key, done))
+            shared.task.add_done_callback(partial(self._forget, key, shared))
         shared.waiting += 1
         try:
             async with asyncio.timeout(limit_s):
@@ -127,7 +128,8 @@ class Asker:
             raise TimedOut(f"the model of task {task.id} has not told its output meta within {limit_s:g} s") from None
         finally:
             shared.waiting -= 1
-            if not shared.waiting:
+            if not shared.waiting:  # who asks from now on asks anew: a cancelled question ends some steps later
+                self._forget(key, shared, shared.task)
                 shared.task.cancel()
 
     async def _ask_meta(self, key: _Key, task: Task, mode: Any, meta: Any, client: str) -> dict[str, Any]:
@@ -139,9 +141,10 @@ class Asker:
         self._metas[key] = found
         return found
 
-    def _forget(self, key: _Key, done: asyncio.Future[Any]) -> None:
-        self._asking.pop(key, None)
-        if not done.cancelled():
+    def _forget(self, key: _Key, shared: _Shared, done: asyncio.Future[Any]) -> None:
+        if self._asking.get(key) is shared:
+            del self._asking[key]
+        if done.done() and not done.cancelled():
             done.exception()  # retrieved, also where nobody waits any more
 
     async def infer(
