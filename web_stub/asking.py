@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ IMAGE_BYTES = 128 << 20
 _SMALL_BYTES = 256 << 10  # JSON that is parsed on the event loop
 _METAS = 256  # remembered
 _WORDS = 1000  # characters of a plugin's error in a sentence
+_TRACE = "Traceback (most recent call last):"
 
 INFERENCE = "inference"
 GET_OUT_META = "get_out_meta"
@@ -182,9 +184,19 @@ def read_answer(content: bytes) -> dict[str, Any]:
         raise ModelFailed("the model's answer is no JSON object")
     if said.pop("success", True) is not True:
         trace = _traceback(said.get("error"))
-        words = next((line.strip() for line in reversed(trace.splitlines()) if line.strip()), "it does not say why")
-        raise ModelFailed(f"the model could not answer: {words[:_WORDS]}", traceback=trace)
+        raise ModelFailed(f"the model could not answer: {_words_of(trace)[:_WORDS]}", traceback=trace)
     return said
+
+
+def _words_of(trace: str) -> str:
+    """The exception at the end of a traceback, to the end of its first paragraph; of any other text the last line."""
+    lines = [line.rstrip() for line in trace.splitlines()]
+    if _TRACE in lines:
+        lines = lines[len(lines) - lines[::-1].index(_TRACE) :]
+        said = itertools.dropwhile(lambda line: line.startswith(" "), lines)
+        if words := " ".join(line.strip() for line in itertools.takewhile(bool, said)):
+            return words
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it does not say why")
 
 
 def _traceback(error: Any) -> str:

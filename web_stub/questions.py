@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import Request
+from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
@@ -87,6 +88,21 @@ def object_of(text: str, what: str) -> dict[str, Any]:
     if problem := storable_problem(value):
         raise BadInput(f"{what} {problem}")
     return value
+
+
+def sentence_of(error: ValidationError) -> str:
+    """What is wrong with the fields of a question, a clause for each field. Pure."""
+    said: dict[str, str] = {}
+    for one in error.errors():
+        name = str(one["loc"][0]) if one["loc"] else "the body"
+        if len(one["loc"]) == 1:
+            unknown = one["type"] == "extra_forbidden"
+            said[name] = f"there is no field {name[:80]!r}" if unknown else f"{name}: {one['msg']}"
+        elif one["type"] == "json_invalid":  # a text or an object may stand here, so there are two errors
+            said[name] = f"{name} is no JSON: {one['ctx']['error']}"
+        else:
+            said.setdefault(name, f"{name} is no JSON object")
+    return "; ".join(said.values())
 
 
 def header_of(image: bytes) -> ImageHeader:

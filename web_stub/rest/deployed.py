@@ -22,7 +22,7 @@ from web_stub.context import Web, WebDep
 from web_stub.image_hashes import image_hash
 from web_stub.json_response import json_response
 from web_stub.parameters import LARGEST_ID, Id
-from web_stub.questions import aside, client_of, header_of, length_of, object_of, read_question
+from web_stub.questions import aside, client_of, header_of, length_of, object_of, read_question, sentence_of
 from web_stub.resources.deployed import Deployed, Inferred, OutputMeta, ServingTask, Times
 from web_stub.resources.resource import Error
 from web_stub.resources.tasks import QueuedTask
@@ -137,7 +137,7 @@ async def infer(web: WebDep, request: Request, model_id: Id) -> Response:
         try:
             question = await aside(length_of(fields), lambda: _Question.model_validate(fields))
         except ValidationError as error:
-            raise BadInput("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from None
+            raise BadInput(sentence_of(error)) from None
         if (image is None) == (question.image_id is None):
             raise BadInput("an image is asked about: give its file as `image`, or `image_id`; not both")
         return await unless_gone(request, _infer(web, request, model_id, question, image))

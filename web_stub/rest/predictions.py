@@ -23,7 +23,7 @@ from web_stub.budget import BudgetRoute
 from web_stub.context import Web, WebDep
 from web_stub.json_response import json_response
 from web_stub.parameters import LARGEST_ID
-from web_stub.questions import header_of, read_question
+from web_stub.questions import header_of, read_question, sentence_of
 from web_stub.resources.deployed import Kept
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ async def keep_prediction(web: WebDep, request: Request) -> Response:
         try:
             given = _Prediction.model_validate(fields)
         except ValidationError as error:
-            raise BadInput("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from None
+            raise BadInput(sentence_of(error)) from None
         if (image is None) == (given.image_id is None):
             raise BadInput("the image is wanted: its file as `image`, or `image_id`; not both")
         kept = await run_in_threadpool(_keep, web, given, image)

@@ -645,3 +645,18 @@ def test_a_bridge_that_cannot_be_had_is_a_warning(
     caplog.clear()
     start_server(models_bridge=False)
     assert caplog.text == ""
+
+
+def test_fields_that_are_wrong_are_named_in_plain_words(person: httpx2.Client, library: Library, task: Task) -> None:
+    for fields, words in (
+        ({"mode": '{"name": "roi"'}, "mode is no JSON: EOF while parsing"),
+        ({"mode": "[]"}, "mode is no JSON object"),
+        ({"mod": "{}"}, "there is no field 'mod'"),
+        ({"limit_s": "0", "meta": "5"}, "meta is no JSON object; limit_s: Input should be greater"),
+    ):
+        status, _, sentence = refusal(infer(person, library, png(), **fields))
+        assert (status, sentence[: len(words)]) == (400, words)
+    said = person.post(f"/api/models/{library.model_id}/infer", json={"image_id": 1, "mode": 5})
+    assert refusal(said)[2] == "mode is no JSON object"
+    said = person.post("/api/predictions", json={"project": "p", "name": "n", "annotation": "{", "meta": {}})
+    assert refusal(said)[2].startswith("annotation is no JSON: EOF")

@@ -35,6 +35,19 @@ def test_an_error_is_told_in_the_words_of_the_plugin(answer: object, words: str)
     assert str(raised.value).endswith(words)
 
 
+def test_an_error_of_many_lines_is_told_by_its_first_paragraph() -> None:
+    head = "Traceback (most recent call last):\n"
+    frame = '  File "a.py", line 3, in f\n    check(mode)\n'
+    first = f"{head}{frame}KeyError: 'x'\n\nDuring handling of the above exception, another exception occurred:\n\n"
+    last = f"{head}{frame}RuntimeError: 'name' is a required property,\n  as always\n\nOn instance:\n    {{'a': 1}}\n"
+    with pytest.raises(ModelFailed) as raised:
+        read_answer(json.dumps({"success": False, "error": json.dumps(first + last)}).encode())
+    assert str(raised.value).endswith("could not answer: RuntimeError: 'name' is a required property, as always")
+    for cut_off in (head, head + frame):
+        with pytest.raises(ModelFailed):
+            read_answer(json.dumps({"success": False, "error": json.dumps(cut_off)}).encode())
+
+
 def test_the_whole_traceback_is_kept() -> None:
     with pytest.raises(ModelFailed) as raised:
         read_answer(json.dumps({"success": False, "error": json.dumps("a\nb")}).encode())
