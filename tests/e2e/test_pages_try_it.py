@@ -126,14 +126,21 @@ def test_a_model_is_started_asked_in_each_mode_compared_and_stopped(page, traine
 
     page.get_by_label("From a project").select_option(label="fruit")
     expect(page.locator("#offered button")).to_have_count(16)
+    shown = page.locator("#offered button").nth(3).get_attribute("aria-label")
     page.locator("#offered button").nth(3).click()
+    expect(page.locator("#program")).to_contain_text(str(shown))
     answered(page)
     expect(page.locator("#chosen button")).to_have_count(2)
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    page.set_input_files("#files", tmp_path / "broken.png")
+    expect(page.locator("#toasts")).to_contain_text("broken.png is no image that this browser can show.")
     page.get_by_label("Keep it in project").fill("kept here")
     page.get_by_role("button", name="Keep", exact=True).click()
     expect(page.locator("#toasts")).to_contain_text("Kept in project kept here.")
     kept = next(one for one in trained.json("project", "list") if one["name"] == "kept here")
     assert kept["images_count"] == 1
+    page_of_kept = page.request.get(f"{root}/api/projects/{kept['id']}/images").json()
+    assert [one["name"] for one in page_of_kept["items"]] == [shown]  # what was asked about, not what was chosen last
     page.get_by_label("At least this sure").fill("1")
     if not is_segmenting:
         expect(page.locator("#predictions-count")).to_contain_text("0")

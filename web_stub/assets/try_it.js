@@ -21,7 +21,7 @@ import { RegionTool } from "./region.js";
 import { Stage } from "./stage.js";
 import { ChosenImages, addTo, decoded } from "./try_it_images.js";
 
-/** @typedef {{answer: Inferred, labels: Label[], pixels: Pixels}} Prediction */
+/** @typedef {{answer: Inferred, chosen: Chosen, labels: Label[], pixels: Pixels}} Prediction */
 /** @typedef {{deployment: Deployment, prediction: Prediction | null, meta: OutputMeta["meta"] | null}} Tried a model beside others */
 
 /** @type {TryItPage} */
@@ -35,7 +35,7 @@ const tried = [];
 /** @type {Way} */
 let way = "full_image";
 let isOwnMode = false; // the text of the mode was edited: it stays
-/** @type {Decoded | null} */
+/** What stands on the stage: it lags behind what is chosen, and stays where that cannot be shown. @type {Decoded & {chosen: Chosen} | null} */
 let shown = null;
 /** Titles of classes that are not drawn. @type {Set<string>} */
 const hidden = new Set();
@@ -52,16 +52,19 @@ const region = new RegionTool(stage, (isDone) => {
   modeShown();
   if (isDone) predict();
 });
-const images = new ChosenImages((chosen) => attempt(() => open(chosen)));
+new ChosenImages((chosen) => attempt(() => open(chosen)));
 
 /** Look at another image, and ask the models about it. @param {Chosen} chosen */
 async function open(chosen) {
   turn += 1;
   const mine = turn;
   asking?.abort();
-  const picture = await decoded(chosen);
+  const picture = await decoded(chosen).catch((error) => {
+    if (mine === turn) rests(""); // the question about the image before was given up
+    throw error;
+  });
   if (mine !== turn) return;
-  shown = picture;
+  shown = { ...picture, chosen };
   for (const one of tried) forget(one);
   region.set(null);
   stage.isFitted = true;
@@ -107,7 +110,7 @@ function modeShown() {
   [left, top, right, bottom].forEach((value, i) => { input(`bound-${SIDES[i]}`).value = String(value); });
   $("mode-reset").hidden = !isOwnMode;
   const given = config();
-  if (given) $("program").textContent = curlText(ORIGIN, first.model.id, images.current?.name ?? "image.jpg", given);
+  if (given) $("program").textContent = curlText(ORIGIN, first.model.id, shown?.chosen.name ?? "image.jpg", given);
   canPredict();
 }
 
@@ -117,12 +120,12 @@ function canPredict() {
 
 /** Ask every model that answers about the image. */
 async function predict() {
-  const { current } = images;
   const given = config();
   const ready = tried.filter((one) => one.deployment.isReady);
   canPredict();
   if (shown && !ready.length) said("Start the model to see what it predicts.");
-  if (!shown || !current || !given || !ready.length) return;
+  if (!shown || !given || !ready.length) return;
+  const { chosen } = shown;
   turn += 1;
   const mine = turn;
   asking?.abort();
@@ -130,11 +133,10 @@ async function predict() {
   const { signal } = asking;
   $("stage").setAttribute("aria-busy", "true");
   said("Asking the model …");
-  const outcomes = await Promise.allSettled(ready.map((one) => askModel(one, current, given, signal)));
+  const outcomes = await Promise.allSettled(ready.map((one) => askModel(one, chosen, given, signal)));
   if (mine !== turn) return;
-  $("stage").removeAttribute("aria-busy");
   const failures = outcomes.flatMap((one) => (one.status === "rejected" && !isAbort(one.reason) ? [sentenceOf(one.reason)] : []));
-  said(failures.join("\n"), failures.length > 0);
+  rests(failures.join("\n"));
   draw();
 }
 
@@ -154,8 +156,18 @@ async function askModel(one, chosen, given, signal) {
   const pixels = new Pixels();
   const size = { width: answer.width, height: answer.height };
   const labels = await readLabels(answer.annotation, classesOf(answer.meta), size, pixels);
+  if (signal.aborted) {
+    pixels.close();
+    throw signal.reason; // another question has been asked meanwhile
+  }
   one.meta = answer.meta;
-  one.prediction = { answer, labels, pixels };
+  one.prediction = { answer, chosen, labels, pixels };
+}
+
+/** No model is asked any more. @param {string} failure "" for none */
+function rests(failure) {
+  $("stage").removeAttribute("aria-busy");
+  said(failure, failure !== "");
 }
 
 /** @param {string} sentence @param {boolean} [isBad] */
@@ -280,14 +292,14 @@ addEventListener("keydown", (event) => {
 
 /** Keep what the page's model has answered: with the image, whatever of it is hidden now. */
 async function keep() {
-  const { current } = images;
-  const answer = tried[0].prediction?.answer;
-  if (!current || !answer) return;
+  const { prediction } = tried[0];
+  if (!prediction) return;
+  const { answer, chosen } = prediction; // another image may be chosen by now
   const project = input("keep-project").value.trim();
   const form = new FormData();
-  addTo(form, current);
+  addTo(form, chosen);
   form.set("project", project);
-  form.set("name", current.name);
+  form.set("name", chosen.name);
   form.set("annotation", JSON.stringify(answer.annotation));
   form.set("meta", JSON.stringify(answer.meta));
   button("keep-send").disabled = true;
@@ -306,7 +318,7 @@ function copies(id, text, what) {
   $(id).addEventListener("click", () => attempt(async () => {
     const given = config();
     if (!given) throw new Error("The config of the mode is no JSON object.");
-    await navigator.clipboard.writeText(text(ORIGIN, first.model.id, images.current?.name ?? "image.jpg", given));
+    await navigator.clipboard.writeText(text(ORIGIN, first.model.id, shown?.chosen.name ?? "image.jpg", given));
     tell(`Copied as ${what}. It needs a token: agent token create NAME`);
   }));
 }
