@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 
 from agent.errors import AgentError, NotFound, StorageFailed
-from web_stub.broker.errors import Gone, Interrupted, TimedOut
+from web_stub.broker.errors import Gone, Interrupted, ModelFailed, TimedOut
 from web_stub.broker.line import Line, Request, Times
 from web_stub.broker.room import Room
 
@@ -50,6 +50,17 @@ class _Channel:
     streams: int = 0  # that were opened; only the newest counts
     is_connected: bool = False
     is_over: bool = False
+
+    def fail(self, request: Request) -> None:
+        """It is not sent again."""
+        future = self.futures.get(request.id)
+        if future is not None and not future.done():
+            future.set_exception(
+                ModelFailed(
+                    f"the model has ended, or lost its connection, {request.breaks} times while it worked on this "
+                    "request, which is not sent to it again; see the task's log"
+                )
+            )
 
     def end(self, error: AgentError) -> None:
         self.is_over = True
@@ -116,7 +127,8 @@ class Broker:
         channel = self._channel(task_id)
         channel.streams += 1
         own = channel.streams
-        channel.line.reopen()
+        if (given_up := channel.line.reopen()) is not None:
+            channel.fail(given_up)
         channel.is_connected = True
         channel.woken.set()  # the stream before ends
         try:

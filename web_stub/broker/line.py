@@ -17,6 +17,7 @@ from web_stub.broker.errors import TooMany
 WAITING = 256  # requests that may wait for a model
 RESERVED = 64  # further ones, each the only one of its client: nobody can fill the line for all
 AT_MODEL = 8  # twice as many as the SDK loads ahead
+MOST_BREAKS = 3  # a request is sent so often at most, if the model was at it each time that it asked anew
 FORGOTTEN_S = 60.0  # a request that nobody waits for holds its place at the model for so long at most
 
 
@@ -38,6 +39,7 @@ class Request:
     data: bytes  # JSON, as the model gets it
     times: Times
     image: bytes | None = None  # the file; None: the model needs none, or gets one by its hash
+    breaks: int = 0  # how often the model was at it when it asked anew
 
 
 @dataclass(slots=True)
@@ -95,11 +97,22 @@ class Line:
 
     # ---------------------------------------------------------------- the model's side
 
-    def reopen(self) -> None:
-        """The model asks anew: it has nothing any more."""
+    def reopen(self) -> Request | None:
+        """The model asks anew: it has nothing any more. The request at which it breaks each time, if there is one: that
+        is not sent again, or it would end every model to come.
+
+        The model answers in the order in which it was asked, so it was at the first one that it had not answered.
+        """
+        first = next(iter(self._at_model.values()), None)
         kept = [place.request for place in self._at_model.values() if place.request is not None]
-        self._again = deque([*kept, *self._again])  # these were at the model before it asked the last time
         self._at_model.clear()
+        given_up = None
+        if first is not None and first.request is not None:
+            first.request.breaks += 1
+            if first.request.breaks >= MOST_BREAKS:
+                given_up = kept.pop(0)
+        self._again = deque([*kept, *self._again])  # these were at the model before it asked the last time
+        return given_up
 
     def take(self, now: float) -> list[Request]:
         """What is to be sent to the model now."""

@@ -204,6 +204,21 @@ def test_an_image_that_ends_the_process_is_no_end_for_others(
     assert infer(person, library, png()).status_code == 200
 
 
+def test_a_request_that_ends_every_model_is_refused_and_ends_no_fourth(
+    person: httpx2.Client, library: Library, task: Task, serve: Callable[[Task], ServedModel]
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(infer, person, library, png(DIES), limit_s=60)
+        for _ in range(3):
+            wait_for(lambda: sum(serving(person, library)[0][key] for key in ("waiting", "running")) > 0)
+            serve(task).process.wait(20)
+        serve(task)
+        status, reason, sentence = refusal(waiting.result())
+        assert (status, reason) == (422, "model_error")
+        assert "3 times while it worked on this request" in sentence
+    assert infer(person, library, png()).status_code == 200
+
+
 def test_a_model_that_hangs_is_a_timeout(
     person: httpx2.Client, library: Library, task: Task, serve: Callable[[Task], ServedModel]
 ) -> None:

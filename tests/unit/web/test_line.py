@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.support.fuzzing import fuzz
 from web_stub.broker.errors import TooMany
-from web_stub.broker.line import AT_MODEL, FORGOTTEN_S, RESERVED, WAITING, Line, Request, Times
+from web_stub.broker.line import AT_MODEL, FORGOTTEN_S, MOST_BREAKS, RESERVED, WAITING, Line, Request, Times
 from web_stub.broker.room import Room
 
 
@@ -25,6 +25,14 @@ def filled(**counts: int) -> Line:
     for client, count in counts.items():
         for number in range(count):
             line.add(request(f"{client}{number}", client))
+    return line
+
+
+def filled_for_many(count: int) -> Line:
+    """For a model that takes more than one at a time."""
+    line = Line()
+    for number in range(count):
+        line.add(request(f"a{number}"))
     return line
 
 
@@ -72,6 +80,26 @@ def test_a_model_that_asks_anew_gets_what_it_had_before_all_others() -> None:
     line.reopen()
     assert line.answer("c") is not None  # the answer was on its way
     assert [one.id for one in line.take(0.0)] == ["b", "d"]
+
+
+def test_a_request_that_ends_every_model_is_not_sent_for_ever_and_those_behind_it_are() -> None:
+    line = filled_for_many(3)
+    for _ in range(MOST_BREAKS - 1):
+        assert [one.id for one in line.take(0.0)] == ["a0", "a1", "a2"]
+        assert line.reopen() is None
+        assert line.reopen() is None  # it has been sent nothing in between
+    line.take(0.0)
+    given_up = line.reopen()
+    assert given_up is not None
+    assert (given_up.id, [one.id for one in line]) == ("a0", ["a1", "a2"])
+    assert [one.breaks for one in line] == [0, 0]
+
+
+def test_a_model_that_breaks_at_work_for_nobody_is_not_held_against_the_next_request() -> None:
+    line = filled_for_many(2)
+    first, second = line.take(0.0)
+    line.drop(first, 0.0)
+    assert (line.reopen(), second.breaks) == (None, 0)
 
 
 def test_times_are_those_of_the_last_sending() -> None:
@@ -170,7 +198,9 @@ class Lines(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        self.line.reopen()
+        if (given_up := self.line.reopen()) is not None:
+            assert given_up.breaks == MOST_BREAKS
+            del self.open[given_up.id]
         self.sent.clear()
 
     @rule(seconds=st.floats(0, 100))
@@ -203,7 +233,7 @@ class Lines(RuleBasedStateMachine):
         assert len(self.sent & set(self.open)) <= 3
 
     def teardown(self) -> None:
-        self.line.reopen()
+        self.reopen()
         sent = []
         while taken := self.line.take(self.now):
             sent += taken
