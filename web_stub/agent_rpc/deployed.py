@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 router = APIRouter()
 CHUNK_BYTES = 1 << 20
+BODY_BYTES = ANSWER_BYTES + ANSWER_BYTES // 4  # of the body of an answer: its chunks, and what is between them
 MOST_IMAGES = 100  # of a call; a model asks for one
 
 
@@ -134,8 +135,11 @@ async def take_answer(web: WebDep, request: Request) -> Response:
 async def _answer(request: Request, broker: Broker, task_id: int, request_id: str) -> bytes:
     """The content of all chunks; empty where nobody waits for it. Raises BadInput and ClientDisconnect."""
     reader, content = FrameReader(), bytearray()
-    total_size = 0
+    total_size = received = 0
     async for piece in request.stream():
+        received += len(piece)
+        if received > BODY_BYTES:
+            raise _TooLong(f"its body is larger than {BODY_BYTES >> 20} MiB")
         asked = broker.find(task_id, request_id)
         if asked is not None and asked.times.answering is None:
             asked.times.answering = asyncio.get_running_loop().time()

@@ -5,6 +5,7 @@ Source: docs/contract/agent_rpc.md 1, confirmed by running the original agent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ KEEP_ALIVE = bytes(4)
 KEEP_ALIVE_S = 5.0  # the agent gives a silent stream up after 15 seconds
 FRAME_BYTES = 16 << 20  # of a frame that comes; models send a megabyte in each
 _HEAD = 4
+_KEEP_ALIVES = re.compile(rb"(?:\0{4})+")
 
 
 def frame(message: Message) -> bytes:
@@ -45,7 +47,10 @@ class FrameReader:
                 break
             if length:
                 yield bytes(memoryview(self._held)[begin : begin + length])
-            at = begin + length
+                at = begin + length
+            elif run := _KEEP_ALIVES.match(self._held, at):  # all of them at once: a body of zeros costs nothing
+                at = run.end()
+                del run  # it holds the bytes, which are to be shortened
         del self._held[:at]
 
     def finish(self) -> None:

@@ -433,6 +433,11 @@ def test_an_answer_that_is_too_large_or_of_another_size_fails_its_request(
         assert "announced" in refusal(asked.result())[2]
 
 
+def test_a_body_without_end_is_refused_also_where_nobody_waits_for_it(played: PlayedModel) -> None:
+    answer = played.send("1-unknown", (bytes(1 << 20) for _ in range(90)))
+    assert (answer.status_code, answer.json()["details"]["reason"]) == (413, "too_large")
+
+
 def test_an_answer_with_a_wrong_schema_is_the_models_error(
     person: httpx2.Client, library: Library, played: PlayedModel, pool: ThreadPoolExecutor
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +36,15 @@ def test_a_stream_that_ends_inside_a_frame_is_refused() -> None:
 def test_a_frame_has_a_limit() -> None:
     with pytest.raises(BadInput, match=r"4,294,967,295 bytes; 10 are allowed"):
         list(FrameReader(10).feed(b"\xff\xff\xff\xff"))
+
+
+def test_signs_of_life_in_any_number_cost_no_time() -> None:
+    reader = FrameReader()
+    begun = time.process_time()
+    for _ in range(64):
+        assert list(reader.feed(bytes(1 << 20) + b"\0\0\0\x01a" + bytes(1 << 20))) == [b"a"]
+    assert time.process_time() - begun < 4  # 33 million of them, which one by one take far longer
+    reader.finish()
 
 
 def test_messages_are_those_of_the_sdk() -> None:
