@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import typer
 
+from agent import library
 from agent.cli import show
 from agent.cli.installation import open_installation
 from agent.cli.web_client import WebClient, web_address
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 
 _ANSWER_S = 10.0  # beyond the limit of a question, within which the web answers
 _LOOK_S = 1.0
+_EXAMPLE = '{"name": "full_image"}'
 
 
 def infer(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Files of images.")],
     *,
-    model: Annotated[str, typer.Option(help="Id or name of a deployed model.")],
+    model: Annotated[str, typer.Option(help="Of a deployed model: id, name or task:N/best.")],
     mode: Annotated[str | None, typer.Option(help="How it is applied: a JSON file, or JSON.")] = None,
     task: Annotated[int | None, typer.Option(help="Only this task.")] = None,
     limit: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds to wait for an answer.")] = 60.0,
@@ -75,13 +77,16 @@ def _json_of(mode: str) -> str:
     """The text of a JSON object, given itself or as the name of a file. BadInput."""
     text = mode
     if not mode.lstrip().startswith("{"):
-        text = _read(Path(mode)).decode("utf-8", "replace")
+        try:
+            text = _read(Path(mode)).decode("utf-8", "replace")
+        except BadInput as error:
+            raise BadInput(f"--mode {error}; JSON begins with a brace: {_EXAMPLE}") from None
     try:
         value = read_lenient(text)
     except ValueError as error:
         raise BadInput(f"--mode {mode}: it is no JSON: {error}") from None
     if type(value) is not dict:
-        raise BadInput(f"--mode {mode}: it is no JSON object; it begins with the name of a mode: name: full_image")
+        raise BadInput(f"--mode {mode}: it is no JSON object, like {_EXAMPLE}")
     return json_.dumps(value)
 
 
@@ -103,7 +108,9 @@ def _names(images: Sequence[Path]) -> dict[Path, str]:
 
 def _model(store: Store, reference: str) -> Model:
     number = read_number(reference)
-    return store.models.get(number) if number is not None else store.models.find(reference)
+    if number is not None:
+        return store.models.get(number)
+    return library.find_checkpoint_model(store, reference) or store.models.find(reference)
 
 
 def _deploy(installation: Installation, web: WebClient, model: Model) -> None:

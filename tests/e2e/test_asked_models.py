@@ -96,7 +96,8 @@ def test_a_deployed_model_answers_as_it_is_applied_to_a_project(
     assert (said["image"], said["width"], said["height"]) == (str(files[0]), 8, 6)
     unknown = cli.run("infer", "--model", "1", "--mode", '{"name": "x"}', files[0], code=1)
     assert "the model could not answer" in unknown.stderr
-    assert "is no JSON" in cli.run("infer", "--model", "1", "--mode", "{", files[0], code=2).stderr
+    for mode, words in (("{", "is no JSON"), ("[]", "cannot be read"), ("full_image", '{"name": "full_image"}')):
+        assert words in cli.run("infer", "--model", "1", "--mode", mode, files[0], code=2).stderr
     (task,) = web.get("/api/models/1/deployed").json()["tasks"]
     assert (task["status"], task["is_ready"], task["waiting"], task["running"]) == ("deployed", True, 0, 0)
     cli.run("task", "stop", task["id"])
