@@ -51,7 +51,7 @@ def test_a_mode_is_json_or_a_file(agent: Agent, tmp_path: Path) -> None:
     image.write_bytes(b"x")
     for mode, words in (
         ("{", "is no JSON"),
-        ("full_image", 'no such file; JSON begins with a brace: {"name": "full_image"}'),
+        ("full_image", 'cannot be read: No such file or directory; JSON begins with a brace: {"name": "full_image"}'),
     ):
         code, said = agent("infer", "--model", "1", "--mode", mode, image)
         assert (code, words in said) == (2, True), said
