@@ -8,6 +8,7 @@ those who only show it say how old it is by the clock of the store.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -157,6 +158,25 @@ def _why_waiting(agents: Sequence[AgentRow], task: Task, plugin: Plugin, names: 
     fit = [agent for agent, lack in zip(on_node, missing, strict=True) if not lack]
     troubles = [_trouble(agent.info, task, plugin) for agent in fit]
     return "" if "" in troubles else troubles[0]
+
+
+def held_by_models(agents: Sequence[AgentRow], deployed: Sequence[Task]) -> str:
+    """Why a queued task waits where nothing else is wrong: deployed models hold all places of these agents until they
+    are stopped. Empty where a place becomes free by itself. Pure.
+    """
+    takers = [agent for agent in agents if _takes(agent) == "queue"]
+    held = Counter(task.agent_id for task in deployed)
+    places = [agent.info.get("places") for agent in takers]
+    for agent, count in zip(takers, places, strict=True):
+        if type(count) is not int or held[agent.id] < count:  # a cluster's controller does not say how many it has
+            return ""
+    first = next((task.id for task in deployed if task.agent_id in {agent.id for agent in takers}), None)
+    if first is None:
+        return ""
+    return (
+        f"All places of the agent are held by deployed models, among them task {first}; `agent task stop {first}` ends "
+        f"it, `agent up --parallel {1 + len(deployed)}` has more places."
+    )
 
 
 def takers(agents: Sequence[AgentRow], new: NewTask | Task, plugin: Plugin) -> list[AgentRow]:

@@ -21,7 +21,7 @@ from agent.domain import Checkpoint, CheckpointState, Task, TaskStatus
 from agent.errors import StoreBusy
 from agent.events.model import Level
 from agent.fs.names import visible
-from agent.liveness import agents_alive, why_waiting
+from agent.liveness import agents_alive, held_by_models, why_waiting
 from agent.pace import left_text, rate_text
 from agent.paces import pace_of_task
 from agent.patience import Patience
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agent.pace import Pace
     from agent.store import Store
 
+_MODELS = 1000  # deployed ones that are looked at
 PERIOD_S = 0.25
 _REST_S = 0.1  # of a watch in the process of the run: each commit of the run would wake it, to read four things
 _PACE_PERIOD_S = 1.0
@@ -106,9 +107,10 @@ class Watch:
     def _say_why_it_waits(self, task: Task) -> None:
         why = ""
         if task.status is TaskStatus.QUEUED:
-            why = why_waiting(
-                agents_alive(self._store), task, self._store.plugins.get(task.plugin_id), self._store.nodes.names()
-            )
+            agents = agents_alive(self._store)
+            why = why_waiting(agents, task, self._store.plugins.get(task.plugin_id), self._store.nodes.names())
+            if not why and task.only_for is None:
+                why = held_by_models(agents, self._store.tasks.list(statuses=[TaskStatus.DEPLOYED], limit=_MODELS))
         if why and why != self._wait:
             self._console.print(Text(visible(f"  waits: {why}"), style="yellow"))
         self._wait = why

@@ -121,7 +121,9 @@ def run_forever(
     from agent.maintenance.housekeeping import Housekeeping  # late: the agent of one task needs neither of them
     from agent.worker.studies import StudyKeeper
 
-    info: dict[str, Any] = {"takes": "queue"} if study_id is None else {"takes": "study", "study": study_id}
+    info: dict[str, Any] = {"takes": "queue", "places": parallel}
+    if study_id is not None:
+        info = {"takes": "study", "study": study_id}
     with (
         alive(installation, **info) as presence,
         ThreadPoolExecutor(THREADS, thread_name_prefix="task") as pool,

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from agent.domain import Plugin
-from agent.liveness import SEEN_WITHIN, is_alive, process_runs, takers, this_process, why_not_here, why_waiting
+from agent.liveness import (
+    SEEN_WITHIN,
+    held_by_models,
+    is_alive,
+    process_runs,
+    takers,
+    this_process,
+    why_not_here,
+    why_waiting,
+)
 from agent.needs import Offer
 from agent.store import AgentRow
 
@@ -163,3 +172,20 @@ def test_a_foreground_task_runs_here_when_the_image_can_be_had():
     assert here(kept_bytes=5) == ""
     assert here("process", kept_bytes=5) == f"{ALONE}, and this is another node"
     assert here("auto", "process", kept_bytes=5) == f"{ALONE}, and this is another node"
+
+
+def test_a_task_that_waits_for_a_deployed_model_is_told_so():
+    def agent(name: str, **info: Any) -> AgentRow:
+        return AgentRow(name, name, {"takes": "queue", **info}, datetime.now(UTC), NOW)
+
+    def deployed(number: int, by: str) -> Any:
+        return SimpleNamespace(id=number, agent_id=by)
+
+    full = held_by_models([agent("a", places=1)], [deployed(2, "a")])
+    assert "task 2; `agent task stop 2` ends it, `agent up --parallel 2` has more places" in full
+    assert held_by_models([agent("a", places=2)], [deployed(2, "a")]) == ""
+    assert held_by_models([agent("a", places=1), agent("b", places=1)], [deployed(2, "a")]) == ""
+    assert held_by_models([agent("a", places=1), agent("b", takes="one")], [deployed(2, "a")]) != ""
+    assert held_by_models([agent("a")], [deployed(2, "a")]) == ""  # an agent of an older release
+    assert held_by_models([], []) == ""
+    assert held_by_models([], [deployed(2, "a")]) == ""
