@@ -35,7 +35,10 @@ const tried = [];
 /** @type {Way} */
 let way = "full_image";
 let isOwnMode = false; // the text of the mode was edited: it stays
-/** What stands on the stage: it lags behind what is chosen, and stays where that cannot be shown. @type {Decoded & {chosen: Chosen} | null} */
+/**
+ * What stands on the stage: it lags behind what is chosen, and stays where that cannot be shown.
+ * @type {Decoded & {chosen: Chosen} | null}
+ */
 let shown = null;
 /** Titles of classes that are not drawn. @type {Set<string>} */
 const hidden = new Set();
