@@ -62,6 +62,10 @@ def page(browser, trained):
         assert [one for one in complaints if "422" not in one] == []  # the browser tells of each refusal
     finally:
         page.close()
+        for task in trained.json("task", "list"):
+            if task["status"] == "deployed":  # it would go on without its agent
+                trained.run("task", "stop", task["id"])
+                trained.run("task", "wait", task["id"], code=None)
         process.terminate()
         process.communicate(timeout=60)
 
