@@ -206,7 +206,12 @@ def test_the_original_deploys_a_model_that_answers(
         house.store.wait_for_change(1)
 
     assert house.call("models.info.deployed", id=model.id) == [{"id": task_id}]
-    question: dict[str, Any] = {"request_type": "inference", "meta": {"classes": [], "tags": []}, "annotation": None, "mode": {}}
+    question: dict[str, Any] = {
+        "request_type": "inference",
+        "meta": {"classes": [], "tags": []},
+        "annotation": None,
+        "mode": {},
+    }
     with house.server.client() as client:
         form = {"id": str(model.id), "data": json.dumps(question)}
         answer = client.post(f"{API}/models.infer", data=form, files={"image": ("img", png())})
