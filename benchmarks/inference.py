@@ -131,6 +131,9 @@ def ours(folder: Path) -> Iterator[tuple[str, int]]:
         cli.run("deploy", "--model", "1")
         yield "127.0.0.1", port
     finally:
+        for task in cli.json("task", "list"):  # it would go on without its agent
+            cli.run("task", "stop", task["id"])
+            cli.run("task", "wait", task["id"], code=None)
         process.terminate()
         process.wait(60)
 
