@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import Request
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
@@ -18,14 +18,36 @@ from agent.formats.json_values import storable_problem
 from web_stub.asking import IMAGE_BYTES
 from web_stub.auth.middleware import TooLarge
 from web_stub.forms import pieces
+from web_stub.parameters import LARGEST_ID
 
 if TYPE_CHECKING:
     from web_stub.broker.room import Part
 
 T = TypeVar("T")
+S = TypeVar("S", bound="AboutImage")
 TEXT_BYTES = 16 << 20  # of all that is no image
 _FILE = "image"
 _SHORT_BYTES = 256 << 10
+
+
+class AboutImage(BaseModel):
+    """The fields of a form, or of JSON, that is about one image."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image_id: Annotated[int, Field(ge=1, le=LARGEST_ID)] | None = None
+
+
+async def read_about_image(request: Request, room: Part, shape: type[S]) -> tuple[S, bytes | None]:
+    """(the fields, the file of the image or None where they name one of the library). Raises as `read_question`."""
+    fields, image = await read_question(request, room)
+    try:
+        said = await aside(length_of(fields), lambda: shape.model_validate(fields))
+    except ValidationError as error:
+        raise BadInput(sentence_of(error)) from None
+    if (image is None) == (said.image_id is None):
+        raise BadInput("one image is wanted: give its file as `image`, or `image_id`; not both")
+    return said, image
 
 
 async def read_question(request: Request, room: Part) -> tuple[dict[str, Any], bytes | None]:

@@ -54,7 +54,7 @@ _API_ITSELF = {"/api", "/public/api", "/metrics"}
 _PROBES = {"/health", "/healthz", "/readyz"}
 _OPEN = {"/login", "/favicon.ico", *_PROBES}
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-_INFER_PATH = re.compile(r"/api/models/[0-9]+/infer|/public/api/v3/models\.infer")
+_INFER_PATH = re.compile(r"/api/models/[0-9]+/infer|/api/predictions|/public/api/v3/models\.infer")
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, Json, ValidationError
+from pydantic import Field, Json
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -22,7 +22,7 @@ from web_stub.context import Web, WebDep
 from web_stub.image_hashes import image_hash
 from web_stub.json_response import json_response
 from web_stub.parameters import LARGEST_ID, Id
-from web_stub.questions import aside, client_of, header_of, length_of, object_of, read_question, sentence_of
+from web_stub.questions import AboutImage, aside, client_of, header_of, object_of, read_about_image
 from web_stub.resources.deployed import Deployed, Inferred, OutputMeta, ServingTask, Times
 from web_stub.resources.resource import Error
 from web_stub.resources.tasks import QueuedTask
@@ -41,12 +41,7 @@ _LIMIT = Field(ge=0.01, le=MOST_LIMIT_S, description="seconds to wait for the an
 _Number = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 
 
-class _Question(BaseModel):
-    """Fields of the form; of a JSON body, too."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    image_id: _Number | None = None
+class _Question(AboutImage):
     mode: Json[dict[str, Any]] | dict[str, Any] = Field(default_factory=dict)
     annotation: Json[dict[str, Any]] | dict[str, Any] | None = None
     meta: Json[dict[str, Any]] | dict[str, Any] | None = None
@@ -133,13 +128,7 @@ def _serving(web: Web, task: Task) -> ServingTask:
 async def infer(web: WebDep, request: Request, model_id: Id) -> Response:
     """Ask a deployed model about one image: a file, or an image of the library."""
     with web.broker.room.part() as room:
-        fields, image = await read_question(request, room)
-        try:
-            question = await aside(length_of(fields), lambda: _Question.model_validate(fields))
-        except ValidationError as error:
-            raise BadInput(sentence_of(error)) from None
-        if (image is None) == (question.image_id is None):
-            raise BadInput("an image is asked about: give its file as `image`, or `image_id`; not both")
+        question, image = await read_about_image(request, room, _Question)
         return await unless_gone(request, _infer(web, request, model_id, question, image))
 
 

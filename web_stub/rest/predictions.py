@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, Json, ValidationError
+from pydantic import Json
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -22,8 +23,7 @@ from agent.store import NamesTaken
 from web_stub.budget import BudgetRoute
 from web_stub.context import Web, WebDep
 from web_stub.json_response import json_response
-from web_stub.parameters import LARGEST_ID
-from web_stub.questions import header_of, read_question, sentence_of
+from web_stub.questions import AboutImage, header_of, read_about_image
 from web_stub.resources.deployed import Kept
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ router = APIRouter(route_class=BudgetRoute, tags=["models"])
 
 DATASET = "ds0"  # of a project that is made for predictions
 MOST_TRIES = 1000  # of names for an image
+_ONE_AT_A_TIME = Lock()  # a project is looked up, made and given classes: two at once would lose one's classes
 _FORM = {
     "requestBody": {
         "required": True,
@@ -55,12 +56,9 @@ _FORM = {
 }
 
 
-class _Prediction(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Prediction(AboutImage):
     project: str
     name: str
-    image_id: Annotated[int, Field(ge=1, le=LARGEST_ID)] | None = None
     annotation: Json[dict[str, Any]] | dict[str, Any]
     meta: Json[dict[str, Any]] | dict[str, Any]
 
@@ -69,13 +67,7 @@ class _Prediction(BaseModel):
 async def keep_prediction(web: WebDep, request: Request) -> Response:
     """Add an image with its prediction to a project. Classes that it lacks are added to its meta."""
     with web.broker.room.part() as room:
-        fields, image = await read_question(request, room)
-        try:
-            given = _Prediction.model_validate(fields)
-        except ValidationError as error:
-            raise BadInput(sentence_of(error)) from None
-        if (image is None) == (given.image_id is None):
-            raise BadInput("the image is wanted: its file as `image`, or `image_id`; not both")
+        given, image = await read_about_image(request, room, _Prediction)
         kept = await run_in_threadpool(_keep, web, given, image)
     web.hub.touch()
     return json_response(kept, 201)
@@ -85,9 +77,15 @@ def _keep(web: Web, given: _Prediction, image: bytes | None) -> Kept:
     for what, name in (("project", given.project), ("image", given.name)):
         if problem := name_problem(name):
             raise BadInput(f"the name of the {what}, {shown(name[:80])!r}, {problem}")
+    new = _new_image(web, given, image)
+    with _ONE_AT_A_TIME:
+        return _put(web, given, new)
+
+
+def _put(web: Web, given: _Prediction, new: NewImage) -> Kept:
+    """In the project of that name, or a new one. Nothing is made or changed before all of it is known to be good."""
     found = web.store.projects.list(name=given.project, limit=1)
     meta = merged(found[0].meta if found else {"classes": [], "tags": []}, given.meta)
-    new = _new_image(web, given, image)
     of, problems = check_meta(meta)
     problems = problems or annotation_problems(
         new.annotation.encode(), of, f"{new.name}.json", Frame(new.width, new.height)

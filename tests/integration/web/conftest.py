@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -15,8 +16,11 @@ from agent.artifacts import Artifacts, open_artifacts
 from agent.settings import Settings
 from agent.store import Store, open_store
 from tests.support.demo_store import Library, fill_library
+from tests.support.original_agent import OriginalAgent
 from tests.support.web_server import TOKEN, Server
 from web_stub.app import create_app
+
+NAME = "old box"  # of an original agent
 
 
 @dataclass
@@ -72,3 +76,32 @@ def start_server(store: Store, artifacts: Artifacts, settings: Settings) -> Iter
     yield start
     for server in servers:
         server.stop()
+
+
+# ---------------------------------------------------------------- of a web on real connections
+
+
+@pytest.fixture
+def library(store: Store, artifacts: Artifacts) -> Library:
+    return fill_library(store, artifacts)
+
+
+@pytest.fixture
+def server(start_server: Callable[..., Server]) -> Server:
+    return start_server()
+
+
+@pytest.fixture
+def person(server: Server) -> Iterator[httpx2.Client]:
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def agent(store: Store, server: Server) -> Iterator[OriginalAgent]:
+    """An original agent by the name of NAME, connected."""
+    _, secret = store.tokens.create(NAME, is_agent=True)
+    agent = OriginalAgent(server.url, secret)
+    agent.connect()
+    yield agent
+    agent.close()

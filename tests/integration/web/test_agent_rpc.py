@@ -3,49 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
 import pytest
 
-from agent.artifacts import Artifacts
 from agent.domain import CheckpointState, Step, Task, TaskStatus
 from agent.events.model import Stream
 from agent.store import Store
-from tests.support.demo_store import Library, fill_library, state_tar
+from tests.integration.web.conftest import NAME
+from tests.support.demo_store import Library, state_tar
 from tests.support.original_agent import OriginalAgent, TaskLog
 from tests.support.web_server import TOKEN, Server
 from web_stub.agent_rpc import worker_api_pb2 as api
 
 API = "/public/api/v3"
-NAME = "old box"
-
-
-@pytest.fixture
-def library(store: Store, artifacts: Artifacts) -> Library:
-    return fill_library(store, artifacts)
-
-
-@pytest.fixture
-def server(start_server: Callable[..., Server]) -> Server:
-    return start_server()
-
-
-@pytest.fixture
-def person(server: Server) -> Iterator[httpx2.Client]:
-    with server.client() as client:
-        yield client
-
-
-@pytest.fixture
-def agent(store: Store, server: Server) -> Iterator[OriginalAgent]:
-    """Connected."""
-    _, secret = store.tokens.create(NAME, is_agent=True)
-    agent = OriginalAgent(server.url, secret)
-    agent.connect()
-    yield agent
-    agent.close()
 
 
 def call(client: httpx2.Client, method: str, **body: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
@@ -14,44 +14,18 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from agent.artifacts import Artifacts
 from agent.domain import TaskStatus
 from agent.errors import Conflict, StoreBusy
 from agent.events.lines import LINE_LIMIT
 from agent.store import Store
 from agent.store.tokens import KEYS
-from tests.integration.web.test_agent_rpc import API, NAME, call, plugin_lines, queue, with_key
-from tests.support.demo_store import Library, fill_library
+from tests.integration.web.test_agent_rpc import API, call, plugin_lines, queue, with_key
+from tests.support.demo_store import Library
 from tests.support.original_agent import OriginalAgent, TaskLog
 from tests.support.web_server import Server
 from web_stub.agent_rpc import worker_api_pb2 as api
 from web_stub.agent_rpc.originals import Originals
 from web_stub.agent_rpc.traffic import CALLS, STREAMS
-
-
-@pytest.fixture
-def library(store: Store, artifacts: Artifacts) -> Library:
-    return fill_library(store, artifacts)
-
-
-@pytest.fixture
-def server(start_server: Callable[..., Server]) -> Server:
-    return start_server()
-
-
-@pytest.fixture
-def person(server: Server) -> Iterator[httpx2.Client]:
-    with server.client() as client:
-        yield client
-
-
-@pytest.fixture
-def agent(store: Store, server: Server) -> Iterator[OriginalAgent]:
-    _, secret = store.tokens.create(NAME, is_agent=True)
-    agent = OriginalAgent(server.url, secret)
-    agent.connect()
-    yield agent
-    agent.close()
 
 
 @pytest.fixture

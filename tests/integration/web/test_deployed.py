@@ -17,7 +17,7 @@ import pytest
 from agent.artifacts import Artifacts
 from agent.domain import NewModel, Task, TaskStatus
 from agent.store import Store
-from tests.support.demo_store import Library, fill_library
+from tests.support.demo_store import Library
 from tests.support.played_model import DIES, FAILS, HANGS, PlayedModel, ServedModel, deployed_task, png
 from tests.support.web_server import TOKEN, Server
 from web_stub.agent_rpc import worker_api_pb2 as api
@@ -31,19 +31,8 @@ CORNER = {"exterior": [[0, 0], [4, 3]], "interior": []}
 
 
 @pytest.fixture
-def library(store: Store, artifacts: Artifacts) -> Library:
-    return fill_library(store, artifacts)
-
-
-@pytest.fixture
 def server(start_server: Callable[..., Server]) -> Server:
     return start_server(models_bridge=False)
-
-
-@pytest.fixture
-def person(server: Server) -> Iterator[httpx2.Client]:
-    with server.client() as client:
-        yield client
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,35 +12,19 @@ import pytest
 from agent.artifacts import Artifacts
 from agent.domain import TaskStatus
 from agent.store import Store
+from tests.integration.web.test_agent_rpc import API, call
 from tests.support.demo_store import fill_library
 from tests.support.original_agent import OriginalAgent, TaskLog
 from tests.support.played_model import PlayedModel, png
 from tests.support.web_server import Server
 from web_stub.agent_rpc import worker_api_pb2 as api
 
-API = "/public/api/v3"
-NAME = "old box"
 ANSWER = {"size": {"width": 12, "height": 8}, "objects": [], "tags": [], "success": True}
 
 
 @pytest.fixture
 def server(start_server: Callable[..., Server]) -> Server:
     return start_server(models_bridge=False)
-
-
-@pytest.fixture
-def agent(store: Store, server: Server) -> Iterator[OriginalAgent]:
-    _, secret = store.tokens.create(NAME, is_agent=True)
-    agent = OriginalAgent(server.url, secret)
-    agent.connect()
-    yield agent
-    agent.close()
-
-
-def call(client: httpx2.Client, method: str, **body: Any) -> Any:
-    answer = client.post(f"{API}/{method}", json=body)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def test_a_model_from_the_queue_to_its_end(

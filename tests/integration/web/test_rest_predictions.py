@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -87,3 +88,19 @@ def test_a_class_of_another_shape_is_refused_and_the_project_stays(site):
     assert (other.status_code, "apple" in other.json()["error"]) == (400, True)
     assert site.store.projects.get(project).images_count == 1
     assert keep(site, b"no image").status_code == 400
+
+
+def test_what_a_model_can_be_asked_about_can_be_kept(site):
+    assert keep(site, png() + bytes(17 << 20)).status_code == 201
+
+
+def test_of_predictions_that_are_kept_at_once_no_class_is_lost(site):
+    def one(number):
+        fruit = {"title": f"fruit {number}", "shape": "rectangle", "color": "#FF0000"}
+        return keep(site, png((number, 0, 0)), meta={"classes": [*META["classes"], fruit], "tags": []})
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(one, range(8)))
+    assert {answer.status_code for answer in answers} == {201}, [answer.text for answer in answers]
+    (project,) = {answer.json()["project"] for answer in answers}
+    assert sorted(classes(site, project)) == ["apple", *(f"fruit {number}" for number in range(8))]
