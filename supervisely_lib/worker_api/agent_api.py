@@ -107,7 +107,7 @@ class AgentAPI:
         frames = [frame(chunk.SerializeToString()) for chunk in chunk_generator]  # a list: it may be sent again
 
         def call(timeouts: Timeouts) -> T:
-            return self._unary(api_method_name, res_proto_fn, iter(frames), timeouts, addit_headers)
+            return self._unary(api_method_name, res_proto_fn, frames, timeouts, addit_headers)
 
         return self._tried(api_method_name, DATA_OUT, call)
 

@@ -25,6 +25,7 @@ from supervisely_lib.project.project_meta import ProjectMeta
 from supervisely_lib.task.progress import report_agent_rpc_ready
 from supervisely_lib.worker_api.agent_api import AgentAPI
 from supervisely_lib.worker_api.agent_rpc import (
+    SimpleCache,
     decode_image,
     download_data_from_remote,
     download_image_from_remote,
@@ -43,6 +44,8 @@ MODEL_RESULT_SUFFIX = "_model"
 DATA = "data"
 REQUEST_ID = "request_id"
 IMAGE_HASH = "image_hash"
+
+_MODES = 8  # that are kept with their metas; making one takes longer than many a small model
 
 
 class ConnectionClosedByServerException(Exception):
@@ -97,29 +100,38 @@ class _Servicer:
 class _InModes(_Servicer):
     """Applies the model in the mode that the message names; by default to the whole image."""
 
+    def __init__(self, logger: logging.Logger, model_applier: Any, conn_config: Mapping[str, Any], cache: Any) -> None:
+        self._modes = SimpleCache(_MODES)
+        super().__init__(logger, model_applier, conn_config, cache)
+
     def _do_single_img_inference(self, img: Any, in_msg: Mapping[str, Any]) -> Any:
-        meta, ann = self._meta_of(in_msg), in_msg.get("annotation")
-        if ann is not None and meta is None:
+        ann = in_msg.get("annotation")
+        if ann is not None and in_msg.get("meta") is None:
             raise ValueError(
                 "In order to perform inference with annotation you must specify the appropriate project meta."
             )
-        in_meta = meta or ProjectMeta()
+        mode, in_meta = self._mode_of(in_msg)
         found = Annotation(img.shape[:2]) if ann is None else Annotation.from_json(ann, in_meta)
-        return self._make_inference_mode(in_msg.get(MODE, {}), in_meta).infer_annotate(img, found).to_json()
+        return mode.infer_annotate(img, found).to_json()
 
     def _get_out_meta(self, in_msg: Mapping[str, Any]) -> ProjectMeta:
-        meta = self._meta_of(in_msg) or ProjectMeta()
-        out_meta: ProjectMeta = self._make_inference_mode(in_msg.get(MODE, {}), meta).out_meta
+        out_meta: ProjectMeta = self._mode_of(in_msg)[0].out_meta
         return out_meta
+
+    def _mode_of(self, in_msg: Mapping[str, Any]) -> tuple[Any, ProjectMeta]:
+        """The mode of a message, and the meta that it was made for. Most messages have those of the one before."""
+        mode_config, meta = in_msg.get(MODE, {}), in_msg.get("meta")
+        wish = json.dumps([mode_config, meta])
+        made = self._modes.get(wish)
+        if made is None:
+            in_meta = ProjectMeta() if meta is None else ProjectMeta.from_json(meta)
+            made = self._make_inference_mode(mode_config, in_meta), in_meta
+            self._modes.add(wish, made)
+        return made  # type: ignore[no-any-return]
 
     def _make_inference_mode(self, mode_config: Mapping[str, Any], in_meta: ProjectMeta) -> Any:
         config = get_effective_inference_mode_config(mode_config, deepcopy(self._default_inference_mode_config))
         return InferenceModeFactory.create(config, in_meta, self.model_applier)
-
-    @staticmethod
-    def _meta_of(in_msg: Mapping[str, Any]) -> ProjectMeta | None:
-        meta = in_msg.get("meta")
-        return None if meta is None else ProjectMeta.from_json(meta)
 
 
 class AgentRPCServicerBase(_Servicer):

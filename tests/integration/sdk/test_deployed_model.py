@@ -255,12 +255,26 @@ def test_a_long_answer_goes_in_parts_of_a_mebibyte(server: ProtocolServer) -> No
 def test_an_answer_is_sent_again_as_a_whole_when_the_connection_breaks(
     server: ProtocolServer, pauses: list[float]
 ) -> None:
-    server.breaks = {"GetGeneralEventData": 1, "SendGeneralEventData": 2}
+    # Once more: the first time it is sent over the connection of its image, which may have been closed meanwhile.
+    server.breaks = {"GetGeneralEventData": 1, "SendGeneralEventData": 3}
     server.images = {"1": [chunk(png(1)), END]}
     server.streams = [[event("1", {}), END]]
 
     assert titles(serve_all(server, Model())["1"]) == ["thing_model"]
     assert [seconds for seconds in pauses if seconds != 10] == [2, 2, 4]
+
+
+def test_modes_and_metas_in_turns_do_not_get_mixed_up(server: ProtocolServer) -> None:
+    wishes: list[dict[str, Any]] = [
+        {"mode": {"name": "full_image", "model_classes": {"add_suffix": f"_{n % 11}"}}} for n in range(25)
+    ]
+    wishes += [{"meta": META}, {}, {"meta": META}]
+    server.images = {str(n): [chunk(png(1)), END] for n in range(len(wishes))}
+    server.streams = [[*(event(str(n), wish) for n, wish in enumerate(wishes)), END]]
+
+    answered = serve_all(server, Model())
+    found = [titles(answered[str(n)]) for n in range(len(wishes))]
+    assert found == [[f"thing_{n % 11}"] for n in range(25)] + [["thing_model"]] * 3
 
 
 def test_an_answer_that_the_server_refuses_is_lost_and_ends_no_other(server: ProtocolServer, lines: Lines) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import zlib
+from collections.abc import Iterator
 from http.client import HTTPException, HTTPResponse
 from io import BytesIO
 from typing import Any
 
 import pytest
 
+from supervisely_lib.worker_api import connection
 from supervisely_lib.worker_api.connection import (
     AgentNotConnected,
     ConnectionFailed,
@@ -148,3 +150,96 @@ def test_a_server_that_refuses_a_long_body_before_its_end_is_heard() -> None:
         with pytest.raises(RequestRefused, match=words), server.post("Log", {}, body, Timeouts(5, 30)):
             pass
         thread.join()
+
+
+class Answers:
+    """A server that answers with these bytes, one connection after the other: what it got, by connection."""
+
+    def __init__(self, *connections: list[bytes]) -> None:
+        self.received: list[list[bytes]] = []
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, args=(connections,))
+        self._thread.start()
+        self.server = Server("{}:{}".format(*self._listening.getsockname()))
+
+    def _serve(self, connections: tuple[list[bytes], ...]) -> None:
+        for answers in connections:
+            opened, _ = self._listening.accept()
+            self.received.append([])
+            with opened:
+                for text in answers:
+                    self.received[-1].append(opened.recv(100_000))
+                    opened.sendall(text)
+
+    def ask(self, body: Any = b"") -> bytes:
+        with self.server.post("Log", {}, body, Timeouts(5, 30)) as pieces:
+            return b"".join(pieces)
+
+    def close(self) -> None:
+        self._listening.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def answers() -> Iterator[Any]:
+    started: list[Answers] = []
+
+    def start(*connections: list[bytes]) -> Answers:
+        started.append(Answers(*connections))
+        return started[0]
+
+    yield start
+    started[0].close()
+
+
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes"
+LAST = WHOLE.replace(b"Content", b"Connection: close\r\nContent")
+IN_CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nyes\r\n0\r\n\r\n"
+REFUSED = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"
+
+
+@pytest.mark.parametrize("first", [WHOLE, IN_CHUNKS])
+def test_the_next_request_goes_over_the_same_connection_and_in_one_piece(answers: Any, first: bytes) -> None:
+    server = answers([first, WHOLE, WHOLE])
+
+    assert [server.ask(b"one"), server.ask([b"two", b"three"]), server.ask()] == [b"yes"] * 3
+    ((one, two, three),) = server.received
+    assert one.endswith(b"\r\n\r\none")
+    assert two.endswith(b"\r\n\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n")
+    assert three.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("last", [LAST, b"HTTP/1.1 200 OK\r\n\r\nyes"], ids=["says so", "ends the body so"])
+def test_a_connection_that_the_server_closes_is_not_used_again(answers: Any, last: bytes) -> None:
+    server = answers([last], [WHOLE])
+
+    assert [server.ask(), server.ask()] == [b"yes"] * 2
+
+
+def test_a_connection_of_an_answer_that_was_refused_or_left_is_not_used_again(answers: Any) -> None:
+    server = answers([REFUSED], [WHOLE], [WHOLE])
+
+    with pytest.raises(RequestRefused):
+        server.ask()
+    with server.server.post("Log", {}, b"", Timeouts(5, 30)) as pieces:
+        del pieces
+    assert server.ask() == b"yes"
+
+
+def test_a_connection_that_is_old_is_not_used_again(answers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_KEPT_S", 0.0)
+    server = answers([WHOLE], [WHOLE])
+
+    assert [server.ask(), server.ask()] == [b"yes"] * 2
+
+
+def test_a_connection_that_breaks_at_the_next_request_is_replaced_once(
+    answers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_can_be_read", lambda sock: False)  # its end comes after the look
+    server = answers([WHOLE], [b""])
+
+    assert server.ask() == b"yes"
+    with pytest.raises(ConnectionFailed, match=r"^Log: the connection to the server broke: RemoteDisconnected"):
+        server.ask()
+    assert len(server.received) == 2
