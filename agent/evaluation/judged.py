@@ -6,15 +6,15 @@ from functools import cached_property
 from typing import Any
 
 from agent.evaluation.counts import Counts
-from agent.evaluation.detection_figures import Detection
-from agent.evaluation.plan import BOXES, MASKS, Plan
+from agent.evaluation.object_figures import ObjectFigures, Objects, threshold_of
+from agent.evaluation.plan import BOXES, GRAPHS, LINES, MASKS, POINTS, Plan
 from agent.evaluation.segmentation_figures import segmentation
 
 
 class Judged:
     """The counts of an evaluation, or of a slice of it, ready for figures at any confidence.
 
-    Not for several threads.
+    Threads must not share it.
     """
 
     def __init__(self, plan: Plan, counts: Counts) -> None:
@@ -22,16 +22,33 @@ class Judged:
         self.counts = counts
 
     @cached_property
+    def objects(self) -> Objects:
+        return Objects(self.plan, self.counts)
+
+    @cached_property
     def segmentation(self) -> dict[str, Any] | None:
         return segmentation(self.plan, self.counts)
 
     @cached_property
-    def detection(self) -> Detection | None:
-        return Detection.of(self.plan, self.counts, (MASKS, BOXES), "detection")
+    def detection(self) -> ObjectFigures | None:
+        return self.objects.sections((MASKS, BOXES), "detection")
+
+    @cached_property
+    def points(self) -> ObjectFigures | None:
+        return self.objects.sections((POINTS, LINES, GRAPHS), "points")
+
+    def confidence(self, wanted: float | None, iou: float) -> float:
+        """The one that is wanted; for None the one that the figures of detection have then, or those of points."""
+        if wanted is not None:
+            return wanted
+        section = self.detection or self.points
+        return section.default_confidence(threshold_of(iou)) if section else 0.0
 
     def sections(self, confidence: float | None, iou: float) -> dict[str, Any]:
+        """The sections of `figures.figures`."""
         found = {
             "segmentation": self.segmentation,
             "detection": self.detection.section(confidence, iou) if self.detection else None,
+            "points": self.points.section(confidence, iou) if self.points else None,
         }
         return {name: section for name, section in found.items() if section is not None}

@@ -31,7 +31,6 @@ def mean_of(values: Floats) -> float | None:
     return float(defined.mean()) if len(defined) else None
 
 
-def harmonic(precision: Floats, recall: Floats) -> Floats:
-    """F1: 0 where both are 0, NaN where one is not defined."""
-    total = precision + recall
-    return np.where(total == 0, 0.0, ratio(2 * precision * recall, total))
+def listed(values: Floats) -> list[float | None]:
+    """Numbers of an array; None for NaN."""
+    return [None if math.isnan(number) else number for number in values.tolist()]

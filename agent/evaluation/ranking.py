@@ -94,7 +94,7 @@ def interpolated(right: NDArray[Any], wrong: NDArray[Any], total: int) -> Floats
     """The best precision at each of RECALLS or beyond, 0 where that recall is not reached. The arrays are ranked."""
     hits, errors = np.cumsum(right), np.cumsum(wrong)
     recall = hits / total
-    precision = hits / (hits + errors + np.spacing(1))
+    precision = hits / np.maximum(hits + errors, 1)
     best = np.maximum.accumulate(precision[::-1])[::-1]
     places = np.searchsorted(recall, RECALLS, side="left")
     return np.where(places < len(best), np.append(best, 0.0)[np.minimum(places, len(best))], 0.0)

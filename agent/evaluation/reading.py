@@ -52,12 +52,12 @@ def read_things(plan: Plan, annotation: Mapping[str, Any], size: tuple[int, int]
     problems: list[str] = []
     for at, label in enumerate(objects_of(annotation)):
         title = label.get("classTitle")
-        is_neutral = title in neutral
-        number = NOTHING if is_neutral else titles.get(title, NOTHING) if isinstance(title, str) else NOTHING
-        if number == NOTHING and not is_neutral:
+        if not isinstance(title, str) or (title not in titles and title not in neutral):
             continue
+        is_neutral = title in neutral
+        number = NOTHING if is_neutral else titles[title]
         try:
-            shape = shape_of(label, shapes.get(str(title), "")) or ""
+            shape = shape_of(label, shapes.get(title, "")) or ""
             kind = MASKS if is_neutral else plan.kinds[number]
             thing = _thing(label, at, number, kind, shape, size)
         except Unreadable as error:
