@@ -103,6 +103,7 @@ def create_app(
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=_NOT_GZIPPED)
+    app.add_middleware(agent_rpc.ModelCalls, refusal=_agent_error)
     hosts = Hosts(settings.web_host, settings.web_hosts)
     app.add_middleware(AccessMiddleware, access=access, hosts=hosts, bridge=bridge)
     _describe(app)
@@ -113,7 +114,6 @@ def create_app(
 def _routes() -> list[BaseRoute]:
     """Every route but `/assets`. FastAPI examines the types of all of them at the first request: once for all apps."""
     router = APIRouter(generate_unique_id_function=_operation_name)
-    # Routes are tried one after the other. A deployed model makes two calls for each image, so its routes come first.
     router.include_router(agent_rpc.router)
     router.include_router(rest.router, prefix="/api")
     router.include_router(public_api.router, prefix=public_api.PREFIX, include_in_schema=False)

@@ -18,7 +18,7 @@ import orjson
 from cachetools import LRUCache
 from starlette.concurrency import run_in_threadpool
 
-from agent.domain import Model, Task, TaskStatus
+from agent.domain import Task, TaskStatus
 from agent.errors import Conflict
 from agent.formats.json_text import read_lenient
 from web_stub.broker import Broker, ModelFailed, TimedOut, Times
@@ -72,12 +72,15 @@ class Asker:
         self._metas: LRUCache[_Key, Any] = LRUCache(_METAS)
         self._asking: dict[_Key, _Shared] = {}
 
-    def serving(self, model: Model, task_id: int | None = None) -> Task:
+    def serving(self, model_id: int, task_id: int | None = None) -> Task:
         """The task to ask: of several the one that is connected and has the least to do. Blocks on the store.
 
-        `task_id`: only this one. Raises NotDeployed, and NotFound for a task that there is not.
+        `task_id`: only this one. Raises NotDeployed, and NotFound for a model or a task that there is not.
         """
-        tasks = self._store.tasks.serving(model.id)
+        tasks = self._store.tasks.serving(model_id)
+        if task_id is None and (ready := [task for task in tasks if _has_been_deployed(task)]):
+            return min(ready, key=self._burden)  # one look into the store for a request
+        model = self._store.models.get(model_id)
         if task_id is not None:
             task = self._store.tasks.get(task_id)
             tasks = [task] if task.id in [one.id for one in tasks] else []

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from web_stub.auth.middleware import CUT_OFF
 from web_stub.auth.throttle import source_of
+from web_stub.gathered import GatheredTransport
 
 HEAD_S = 15.0  # from connecting, or from the previous answer, to the end of a request's head
 STRANGER_S = 60.0  # from there to the end of the answer, where the request was not admitted
@@ -121,7 +122,7 @@ class BoundedProtocol(H11Protocol):
     # ------------------------------------------------------------ asyncio's calls, and uvicorn's
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        super().connection_made(transport)
+        super().connection_made(cast("Any", GatheredTransport(transport, self.loop)))
         self.source = source_of(self.client[0]) if self.client else ""
         self._waiting_since = self._received = self._sent = self.loop.time()
         self._connections.add(self)

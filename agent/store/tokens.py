@@ -114,7 +114,7 @@ class Tokens:
 
     def find(self, secret: str) -> Token | None:
         """The token with that secret, unless it was revoked. Notes the use, once a minute."""
-        if len(secret) != LENGTH or not secret.startswith(PREFIX):
+        if not is_formed(secret):
             return None
         wanted = _hash(secret)
         found = sa.select(*_COLUMNS, tokens.c.sha256).where(tokens.c.sha256 == wanted, _IS_GOOD)
@@ -137,6 +137,11 @@ class Tokens:
     def _used(self, id_: int) -> None:
         with self._db.writing(durable=False) as connection:
             connection.execute(sa.update(tokens).where(tokens.c.id == id_).values(last_used_us=now_us()))
+
+
+def is_formed(secret: str) -> bool:
+    """Whether this may be the secret of a token. Others need not be looked for."""
+    return len(secret) == LENGTH and secret.startswith(PREFIX)
 
 
 def _hash(secret: str) -> str:

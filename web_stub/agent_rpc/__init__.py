@@ -4,6 +4,7 @@ Protobuf messages over POST /agent/<Method> (docs/contract/agent_rpc.md). An ori
 queued for it by name; its log lines become events of the task as those of our own agent do.
 """
 
+from web_stub.agent_rpc.deployed import ModelCalls
 from web_stub.agent_rpc.routes import router
 
-__all__ = ["router"]
+__all__ = ["ModelCalls", "router"]

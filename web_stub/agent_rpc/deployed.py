@@ -1,5 +1,7 @@
 """The calls of a deployed model: requests to it, their images, its answers.
 
+Two of them are made for each image, so they are answered before the router and what lies in front of it for pages.
+
 Our agent gives the model a key of its task, which says whose calls these are. An original agent gives it the agent's
 own token; then `x-task-id` names the task, which the agent must hold.
 """
@@ -8,17 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from agent.domain import TaskType
-from agent.errors import BadInput, NotFound
+from agent.errors import AgentError, BadInput, NotFound
 from agent.formats.image_header import known_format
 from agent.fs.names import read_number
 from web_stub.agent_rpc import worker_api_pb2 as api
@@ -26,16 +28,18 @@ from web_stub.agent_rpc.calls import MEDIA_TYPE, parsed, read_message, reply, to
 from web_stub.agent_rpc.frames import KEEP_ALIVE, FrameReader, frame
 from web_stub.agent_rpc.originals import agent_id
 from web_stub.auth.middleware import break_off
+from web_stub.auth.rights import AGENT_PATH
 from web_stub.broker import ANSWER_BYTES, Gone, ModelFailed
 from web_stub.broker import Request as Asked
-from web_stub.context import Web, WebDep
+from web_stub.context import Web
 from web_stub.image_hashes import sha256_of
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
     from agent.artifacts import Artifacts
     from web_stub.broker import Broker
 
-router = APIRouter()
 CHUNK_BYTES = 1 << 20
 BODY_BYTES = ANSWER_BYTES + ANSWER_BYTES // 4  # of the body of an answer: its chunks, and what is between them
 MOST_IMAGES = 100  # of a call; a model asks for one
@@ -74,8 +78,7 @@ async def _task_of(web: Web, request: Request) -> int:
     return task_id
 
 
-@router.post("/GetGeneralEventsStream")
-async def get_requests(web: WebDep, request: Request) -> StreamingResponse:
+async def get_requests(web: Web, request: Request) -> StreamingResponse:
     """Requests for the model, until the task or this server ends: then the stream is broken off.
 
     The model bears ten good ends of a stream in its life, and any number of broken ones.
@@ -91,8 +94,7 @@ async def get_requests(web: WebDep, request: Request) -> StreamingResponse:
     return StreamingResponse(frames(), media_type=MEDIA_TYPE)
 
 
-@router.post("/GetGeneralEventData")
-async def get_image(web: WebDep, request: Request) -> Response:
+async def get_image(web: Web, request: Request) -> Response:
     """The file of an image that came with a request; for a request that nobody waits for, a sentence in its place."""
     request_id = request.headers.get("x-request-id", "")
     asked = web.broker.find(await _task_of(web, request), request_id)
@@ -115,8 +117,7 @@ def _one_frame(message: api.Chunk | api.ChunkImage) -> Response:
     return Response(frame(message), media_type=MEDIA_TYPE)
 
 
-@router.post("/SendGeneralEventData")
-async def take_answer(web: WebDep, request: Request) -> Response:
+async def take_answer(web: Web, request: Request) -> Response:
     """An answer of the model. One that nobody waits for is read and dropped: the model can do nothing about it."""
     request_id = request.headers.get("x-request-id", "")
     task_id = await _task_of(web, request)
@@ -159,8 +160,7 @@ async def _answer(request: Request, broker: Broker, task_id: int, request_id: st
     return bytes(content)
 
 
-@router.post("/DownloadImages")
-async def download_images(web: WebDep, request: Request) -> Response:
+async def download_images(web: Web, request: Request) -> Response:
     """Images of the library by their hashes; for one that nobody has, a sentence in its place."""
     await _task_of(web, request)
     asked = await read_message(request, api.ImagesHashes)
@@ -196,3 +196,30 @@ def _image(artifacts: Artifacts, name: str) -> Iterator[bytes]:
 
 def _no_image(name: str, why: str) -> bytes:
     return frame(api.ChunkImage(chunk=api.Chunk(error=f"image {name[:100]}: {why}"), image=api.Image(hash=name[:100])))
+
+
+_CALLS: dict[str, Callable[[Web, Request], Awaitable[Response]]] = {
+    f"{AGENT_PATH}GetGeneralEventsStream": get_requests,
+    f"{AGENT_PATH}GetGeneralEventData": get_image,
+    f"{AGENT_PATH}SendGeneralEventData": take_answer,
+    f"{AGENT_PATH}DownloadImages": download_images,
+}
+
+
+class ModelCalls:
+    """Answers the calls of deployed models that were admitted, and hands everything else on."""
+
+    def __init__(self, app: ASGIApp, *, refusal: Callable[[Request, Exception], Awaitable[Response]]) -> None:
+        self._app, self._refusal = app, refusal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = _CALLS.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if call is None:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive, send)
+        try:
+            response = await call(scope["app"].state.web, request)
+        except AgentError as error:
+            response = await self._refusal(request, error)
+        await response(scope, receive, send)

@@ -12,7 +12,6 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from agent.errors import AgentError, BadInput, NotFound, StorageFailed
-from web_stub.agent_rpc import deployed
 from web_stub.agent_rpc import worker_api_pb2 as api
 from web_stub.agent_rpc.calls import MEDIA_TYPE, read_message, reply, token_of
 from web_stub.agent_rpc.frames import KEEP_ALIVE, KEEP_ALIVE_S, frame
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 router = APIRouter(prefix="/agent", include_in_schema=False)
-router.include_router(deployed.router)
 MOST_LINES = 10_000  # of a call; the agent sends a hundred
 REST_S = 0.2  # between two looks into the store, which a task that prints changes with each commit
 # Of the declared service, what no task of this installation needs.

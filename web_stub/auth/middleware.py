@@ -27,7 +27,7 @@ from web_stub.auth.exposure import is_loopback
 from web_stub.auth.guests import Guests
 from web_stub.auth.peer import holder_of
 from web_stub.auth.rights import AGENT_PATH
-from web_stub.auth.tokens import INSTALLATION, Access, TooManyGuesses
+from web_stub.auth.tokens import INSTALLATION, RECHECK_S, Access, TooManyGuesses
 from web_stub.json_response import error_response
 
 BODY_LIMIT_BYTES = 16 << 20  # JSON: even a large config has only kilobytes
@@ -46,7 +46,6 @@ OPEN_LIMIT_BYTES = 16 << 10  # from clients that may have no token: a login is t
 HEADER_LIMIT = 8 << 10  # characters of a header or a path: parsers behind this layer may need quadratic time
 _COOKIE_LIMIT = 64 << 10  # a browser sends along the cookies of every other server on this host
 
-RECHECK_S = 1.0  # an answer may go on for so long after its token was revoked
 SECRET_LENGTH = 512  # characters; a longer token or cookie is refused unread
 
 _API = ("/api/", "/public/api/")

@@ -34,6 +34,9 @@ _METHODS_OF_DEPLOYING = frozenset(
 _CALLS_OF_MODELS = frozenset(
     {"GetGeneralEventsStream", "GetGeneralEventData", "SendGeneralEventData", "DownloadImages"}
 )
+CALLS_FOR_IMAGES = frozenset(
+    f"{AGENT_PATH}{call}" for call in ("GetGeneralEventData", "SendGeneralEventData", "DownloadImages")
+)
 
 
 def opens(token: Token, path: str) -> bool:
@@ -45,9 +48,14 @@ def opens(token: Token, path: str) -> bool:
     return not path.startswith(AGENT_PATH)
 
 
+def is_key_of_model(token: Token) -> bool:
+    """Whether our agent gave it to a deployed model."""
+    return token.task_id is not None and token.task_type is TaskType.DEPLOY and not token.is_agent
+
+
 def _key_opens(token: Token, path: str) -> bool:
     is_deployed = token.task_type is TaskType.DEPLOY
-    if is_deployed and not token.is_agent:
+    if is_key_of_model(token):
         return path.startswith(AGENT_PATH) and path.removeprefix(AGENT_PATH) in _CALLS_OF_MODELS
     methods = _METHODS_OF_DEPLOYING if is_deployed else _METHODS_OF_TASKS
     return path.startswith(_API) and path.removeprefix(_API) in methods

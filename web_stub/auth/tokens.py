@@ -24,13 +24,15 @@ from agent.errors import BadInput, StorageFailed
 from agent.fs.atomic import write_atomically
 from agent.fs.durable import make_folder
 from agent.settings import Settings
-from web_stub.auth.rights import opens
+from agent.store.tokens import is_formed
+from web_stub.auth.rights import CALLS_FOR_IMAGES, is_key_of_model, opens
 from web_stub.auth.sessions import Sessions
 from web_stub.auth.throttle import EVERY_S, LINE, Throttle
 
 if TYPE_CHECKING:
     from agent.store.tokens import Token, Tokens
 
+RECHECK_S = 1.0  # what is under way may go on for so long after its token was revoked
 LOGIN_LINK_S = 3600.0  # a login link that was not used ends by itself
 INSTALLATION = 0  # the id of the installation's own token; ids of tokens in the store begin at 1
 _REMEMBERED = 4096
@@ -96,6 +98,7 @@ class Access:
         # that repeats an old token does not count as guessing.
         self._welcome: FIFOCache[bytes, bool] = FIFOCache(_REMEMBERED)
         self._refused: FIFOCache[bytes, bool] = FIFOCache(_REMEMBERED)
+        self._keys: TTLCache[bytes, Token] = TTLCache(_REMEMBERED, RECHECK_S)
         self._links: TTLCache[str, bool] = TTLCache(_REMEMBERED, LOGIN_LINK_S, timer=now)  # login tokens
         self._lock = threading.Lock()  # around the links
         self.sessions = Sessions(sessions, self._key, now=now)
@@ -115,10 +118,8 @@ class Access:
 
         A guess waits for its turn. Raises TooManyGuesses.
         """
-        if self._tokens is not None:
-            found = await run_in_threadpool(self._tokens.find, given)
-            if found is not None:
-                return Admitted(found.id, found.task_id) if opens(found, path) else None
+        if (found := await self._find(given)) is not None:
+            return Admitted(found.id, found.task_id) if opens(found, path) else None
         fingerprint = hashlib.sha256(self._key + given.encode(errors="surrogateescape")).digest()
         if fingerprint in self._refused:
             return None
@@ -138,9 +139,20 @@ class Access:
         return Admitted(INSTALLATION)
 
     async def agent(self, given: str, path: str) -> Token | None:
-        """The token of an original agent; None for any other. No guess waits: a token is made here, and at random."""
-        found = await run_in_threadpool(self._tokens.find, given) if self._tokens is not None else None
+        """The token of an original agent; None for any other. No guess waits: a token is made here, and at random.
+
+        For the calls that a deployed model makes for each image, its key is looked for once in RECHECK_S.
+        """
+        fingerprint = hashlib.sha256(given.encode(errors="surrogateescape")).digest()
+        found = self._keys.get(fingerprint) if path in CALLS_FOR_IMAGES else None
+        if found is None and (found := await self._find(given)) is not None and is_key_of_model(found):
+            self._keys[fingerprint] = found
         return found if found is not None and opens(found, path) else None
+
+    async def _find(self, given: str) -> Token | None:
+        if self._tokens is None or not is_formed(given):  # a thread's turn less for the installation's own token
+            return None
+        return await run_in_threadpool(self._tokens.find, given)
 
     async def is_valid(self, token_id: int) -> bool:
         """Whether that token has not been revoked."""

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from agent import library
-from agent.domain import Model, Task
+from agent.domain import Task
 from agent.errors import BadInput
 from agent.store import agent_name
 from agent.submission import TaskRequest, new_task
@@ -157,12 +157,8 @@ async def _infer(web: Web, request: Request, model_id: int, question: _Question,
 
 
 def _find(web: Web, model_id: int, question: _Question) -> tuple[Task, Any]:
-    task = web.asker.serving(_model(web, model_id), question.task)
+    task = web.asker.serving(model_id, question.task)
     return task, None if question.image_id is None else web.store.images.get(question.image_id)
-
-
-def _model(web: Web, model_id: int) -> Model:
-    return web.store.models.get(model_id)
 
 
 @router.get("/models/{model_id}/output_meta", response_model=OutputMeta, responses=_ASKED)
@@ -177,6 +173,6 @@ async def get_output_meta(
 ) -> Response:
     """The classes and tags of a deployed model's answers."""
     wanted, of = object_of(mode, "mode"), object_of(meta, "meta") if meta else _NO_META
-    found = await run_in_threadpool(lambda: web.asker.serving(_model(web, model_id), task))
+    found = await run_in_threadpool(web.asker.serving, model_id, task)
     asking = web.asker.output_meta(found, wanted, of, client=client_of(request.scope), limit_s=limit_s)
     return json_response(OutputMeta(meta=await unless_gone(request, asking)))

@@ -8,14 +8,17 @@ import logging
 import os
 import re
 import time
+from datetime import UTC, datetime
+from typing import cast
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
-from agent.domain import NewModel
+from agent.domain import NewModel, TaskType
 from agent.events.model import Event, Level, Stream
 from agent.store import EventRow
+from agent.store.tokens import LENGTH, PREFIX, Token, Tokens
 from tests.support.demo_store import new_task
 from tests.support.inputs import Cli
 from tests.support.web_server import TOKEN
@@ -35,6 +38,34 @@ def test_a_created_token_opens_the_api_until_it_is_revoked(site, header):
     for _ in range(2):
         assert site.stranger.get("/api/tasks", headers=headers).status_code == 401
     assert site.client.get("/api/tasks").status_code == 200, "the installation's own token stays good"
+
+
+class _OneKey:
+    """The tokens of a store that has the key of a deployed model."""
+
+    def __init__(self) -> None:
+        self.secret = f"{PREFIX}{'k' * (LENGTH - len(PREFIX))}"
+        self.looks = 0
+
+    def find(self, secret: str) -> Token | None:
+        self.looks += 1
+        made = datetime(2026, 12, 1, tzinfo=UTC)
+        return Token(5, "a key", made, None, None, task_id=3, task_type=TaskType.DEPLOY)
+
+
+def test_the_key_of_a_deployed_model_is_not_looked_for_at_each_image(tmp_path):
+    keys = _OneKey()
+    access = Access("secret", cast("Tokens", keys), sessions=tmp_path)
+
+    async def look(*calls: str) -> list[bool]:
+        return [await access.agent(keys.secret, f"/agent/{call}") is not None for call in calls]
+
+    assert asyncio.run(look(*["GetGeneralEventData", "SendGeneralEventData", "DownloadImages"] * 3)) == [True] * 9
+    assert keys.looks == 1
+    assert asyncio.run(look("GetGeneralEventsStream", "GetNewTask", "GetGeneralEventsStream")) == [True, False, True]
+    assert keys.looks == 4
+    assert asyncio.run(access.enter("too short", "127.0.0.1", "/api/tasks")) is None
+    assert keys.looks == 4
 
 
 def test_a_session_ends_with_the_token_it_was_made_with(site):
