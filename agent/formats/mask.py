@@ -30,6 +30,10 @@ class BadMask(ValueError):
         self.remedy = remedy
 
 
+class EmptyMask(BadMask):
+    """A mask without a pixel, which the SDK refuses as well."""
+
+
 def decode_mask(data: str, most_pixels: int = MAX_PIXELS) -> Image.Image:
     """The mask as an image of mode L that is not 0 where a pixel is set. Raises BadMask, also for an empty mask."""
     try:
@@ -43,7 +47,7 @@ def decode_mask(data: str, most_pixels: int = MAX_PIXELS) -> Image.Image:
     image = _opened(content, most_pixels)
     mask = _any_channel(image, content) if is_plain else _set_pixels(image)
     if mask.getbbox() is None:
-        raise BadMask("has no pixel.", "Remove the object.")
+        raise EmptyMask("has no pixel.", "Remove the object.")
     return mask
 
 

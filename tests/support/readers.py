@@ -30,13 +30,13 @@ from agent.formats.image_header import NotAnImage, read_image_header
 from agent.formats.label_shapes import objects_of, shape_of
 from agent.formats.mask import decode_mask
 from agent.formats.project import ProjectFolder, opened_project_folder
+from agent.insights.areas import BrokenLabel, measure
 from tests.interop.environments import VERSION, environment
 from tests.interop.oracle_readers import Reader, digest
 from tests.interop.program import Program
 from tests.support.reader_cases import IMAGES, project_cases, write_case
 from web_stub.gallery.annotations import tag_names
 from web_stub.gallery.decode import whole_picture
-from web_stub.gallery.label_areas import BrokenLabel, covered
 
 LISTED = Path(__file__).parents[2] / "docs" / "sdk.md"
 SECTION = "## Projects and images: differences"
@@ -154,7 +154,7 @@ def _web(project: ProjectFolder) -> Outcome:
         for label in objects_of(annotation):
             shape = shapes.get(label["classTitle"], "")
             try:
-                area = covered(label, shape, item.header.width, item.header.height)
+                area = measure(label, shape, item.header.width, item.header.height).pixels
             except BrokenLabel:
                 broken.append(f"{item.name}: a label of {label['classTitle']!r} is broken")
                 continue

@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
+from agent.insights.areas import Extent, mask_extent
 from web_stub.gallery.decode import NoPicture, thumbnail, whole_picture
-from web_stub.gallery.label_areas import mask_pixels
 
 MEMORY_BYTES = 3 << 30  # of address space: 120 million deep grey pixels in five copies, and the interpreter
 CPU_S = 20  # of one job
@@ -37,7 +37,7 @@ class WholePicture(msgspec.Struct, tag=True):
 
 
 class Masks(msgspec.Struct, tag=True):
-    """Bitmaps of labels of an image of this size; answered by the pixels of each, None for a broken bitmap."""
+    """Bitmaps of labels of an image of this size; answered by the extent of each, None for a broken bitmap."""
 
     bitmaps: list[Any]
     width: int
@@ -48,7 +48,7 @@ class Answer(msgspec.Struct):
     """Of a job: what it asked for, or why it was refused."""
 
     picture: bytes = b""
-    pixels: list[float | None] = []
+    extents: list[Extent | None] = []
     refusal: str = ""
 
 
@@ -100,7 +100,7 @@ def main() -> None:
 def _answer(job: Job, descriptors: list[int]) -> Answer:
     try:
         if isinstance(job, Masks):
-            return Answer(pixels=[mask_pixels(bitmap, job.width, job.height) for bitmap in job.bitmaps])
+            return Answer(extents=[mask_extent(bitmap, job.width, job.height) for bitmap in job.bitmaps])
         with os.fdopen(descriptors[0], "rb") as file:
             if isinstance(job, WholePicture):
                 return Answer(picture=whole_picture(file, job.mime))

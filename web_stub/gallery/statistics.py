@@ -10,6 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,19 +20,20 @@ from cachetools import LRUCache
 from agent.domain import Image, Project
 from agent.formats.label_shapes import objects_of
 from agent.fs.atomic import write_atomically
+from agent.insights.areas import NOWHERE, BrokenLabel, Extent, is_mask, mask_extent, measure
+from agent.insights.labels import Gathering, Labels
 from web_stub.budget import TooBusy
 from web_stub.gallery.annotations import dicts, read_annotation, tag_names, text
 from web_stub.gallery.decode import NoPicture
-from web_stub.gallery.label_areas import BrokenLabel, covered, is_mask, mask_pixels
 from web_stub.shared_work import SharedWork
 
 if TYPE_CHECKING:
     from agent.store import Store
     from web_stub.gallery.workers import Workers
 
-MaskPixels = Callable[[Sequence[Any], int, int], Sequence[float | None]]  # bitmaps, width, height → pixels of each
+MaskExtents = Callable[[Sequence[Any], int, int], Sequence[Extent | None]]  # bitmaps, width, height → where each lies
 
-_VERSION = 2  # of the files
+_VERSION = 3  # of the files
 _IN_MEMORY = 8  # projects
 _AT_ONCE, _WAITING = 1, 100  # projects that are being counted, or wait to be
 
@@ -63,7 +65,7 @@ class ImageRow(msgspec.Struct, array_like=True):
     tags: tuple[int, ...]
 
 
-class ProjectStatistics(msgspec.Struct):
+class ProjectStatistics(msgspec.Struct, dict=True):
     images: int
     labeled_images: int
     objects: int
@@ -72,6 +74,12 @@ class ProjectStatistics(msgspec.Struct):
     classes: list[ClassCount]
     tags: list[TagCount]
     rows: list[ImageRow]  # in the project's order
+    packed: bytes = b""  # `labels`
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Where every label lies; its images are those of `rows`, its classes those of `classes`."""
+        return Labels.from_bytes(self.packed)
 
     def having(self, title: str | None, tag: str | None) -> Iterator[ImageRow]:
         """Images with an object of that class and that tag, on themselves or on an object."""
@@ -116,7 +124,7 @@ class StatisticsCache:
             if statistics is None:
                 statistics = self._read(key)
                 if statistics is None:
-                    statistics = count(project, self._images(project), self._mask_pixels)
+                    statistics = count(project, self._images(project), self._mask_extents)
                     self._write(project, key, statistics)
                 with self._lock:
                     self._kept[key] = statistics
@@ -129,24 +137,25 @@ class StatisticsCache:
                     raise TooBusy("the server is being stopped")
                 yield image
 
-    def _mask_pixels(self, bitmaps: Sequence[Any], width: int, height: int) -> Sequence[float | None]:
+    def _mask_extents(self, bitmaps: Sequence[Any], width: int, height: int) -> Sequence[Extent | None]:
         try:
-            return self._workers.mask_pixels(bitmaps, width, height)
+            return self._workers.mask_extents(bitmaps, width, height)
         except NoPicture:  # too large a job for a worker
             return [None] * len(bitmaps)
 
     def _read(self, key: str) -> ProjectStatistics | None:
         try:
-            return msgspec.json.decode((self._folder / f"{key}.json").read_bytes(), type=ProjectStatistics)
-        except (OSError, msgspec.DecodeError):
+            kept = msgspec.msgpack.decode((self._folder / f"{key}.msgpack").read_bytes(), type=ProjectStatistics)
+            return kept if len(kept.labels.frames) == len(kept.rows) else None
+        except (OSError, ValueError):  # a fault of msgspec is a ValueError
             return None
 
     def _write(self, project: Project, key: str, statistics: ProjectStatistics) -> None:
         with suppress(OSError):  # counted again next time
             self._folder.mkdir(parents=True, exist_ok=True)
-            for old in self._folder.glob(f"{project.id}-*.json"):
+            for old in self._folder.glob(f"{project.id}-*.*"):
                 old.unlink(missing_ok=True)
-            write_atomically(self._folder / f"{key}.json", msgspec.json.encode(statistics), durable=False)
+            write_atomically(self._folder / f"{key}.msgpack", msgspec.msgpack.encode(statistics), durable=False)
 
 
 def _key(project: Project) -> str:
@@ -154,22 +163,23 @@ def _key(project: Project) -> str:
     return f"{project.id}-{content}-{project.images_count}-v{_VERSION}"
 
 
-def masks_here(bitmaps: Sequence[Any], width: int, height: int) -> list[float | None]:
-    """The pixels of each bitmap, counted in this process: for annotations that are trusted. Pure."""
-    return [mask_pixels(bitmap, width, height) for bitmap in bitmaps]
+def masks_here(bitmaps: Sequence[Any], width: int, height: int) -> list[Extent | None]:
+    """Where each bitmap lies, measured in this process: for annotations that are trusted. Pure."""
+    return [mask_extent(bitmap, width, height) for bitmap in bitmaps]
 
 
-def count(project: Project, images: Iterator[Image], mask_pixels: MaskPixels = masks_here) -> ProjectStatistics:
+def count(project: Project, images: Iterator[Image], mask_extents: MaskExtents = masks_here) -> ProjectStatistics:
     """Statistics of these images, in their order, under the project's meta. Takes any annotation."""
-    counter = _Counter(project.meta, mask_pixels)
+    counter = _Counter(project.meta, mask_extents)
     for image in images:
         counter.add(image)
-    return counter.counted
+    return counter.done()
 
 
 class _Counter:
-    def __init__(self, meta: Mapping[str, Any], mask_pixels: MaskPixels) -> None:
-        self._mask_pixels = mask_pixels
+    def __init__(self, meta: Mapping[str, Any], mask_extents: MaskExtents) -> None:
+        self._mask_extents = mask_extents
+        self._gathering = Gathering()
         self.counted = ProjectStatistics(0, 0, 0, 0, 0, [], [], [])
         self._classes: dict[str, int] = {}
         self._tags: dict[str, int] = {}
@@ -178,9 +188,14 @@ class _Counter:
         for item in dicts(meta.get("tags")):
             self._tag(text(item.get("name")), text(item.get("value_type")), text(item.get("color")))
 
+    def done(self) -> ProjectStatistics:
+        self.counted.packed = self._gathering.gathered().to_bytes()
+        return self.counted
+
     def add(self, image: Image) -> None:
         counted = self.counted
         annotation = read_annotation(image.annotation)
+        self._gathering.image(image.width, image.height, annotation, list(tag_names(annotation or {})))
         if annotation is None:
             counted.broken += 1
             annotation = {}
@@ -192,17 +207,18 @@ class _Counter:
         shapes = [self.counted.classes[self._class(text(label.get("classTitle")))].shape for label in labels]
         masked = [is_mask(label, shape) for label, shape in zip(labels, shapes, strict=True)]
         bitmaps = [label.get("bitmap") for label, has_mask in zip(labels, masked, strict=True) if has_mask]
-        masks = iter(self._mask_pixels(bitmaps, image.width, image.height) if bitmaps else ())
+        masks = iter(self._mask_extents(bitmaps, image.width, image.height) if bitmaps else ())
         for label, has_mask in zip(labels, masked, strict=True):
             place = self._class(text(label.get("classTitle")))
             classes.add(place)
             known = counted.classes[place]
             known.objects += 1
-            pixels = next(masks) if has_mask else _pixels(label, known.shape, image)
-            if pixels is None:
+            extent = next(masks) if has_mask else _extent(label, known.shape, image)
+            self._gathering.label(label, place, known.shape, extent)
+            if extent is None or extent == NOWHERE:
                 counted.broken += 1
             else:
-                known.pixels += pixels
+                known.pixels += extent.pixels
             for tag in set(self._tags_of(label)):
                 counted.tags[tag].objects += 1
                 tags.add(tag)
@@ -232,9 +248,9 @@ class _Counter:
             yield self._tag(name)
 
 
-def _pixels(label: Mapping[str, Any], shape: str, image: Image) -> float | None:
+def _extent(label: Mapping[str, Any], shape: str, image: Image) -> Extent | None:
     try:
-        return covered(label, shape, image.width, image.height)
+        return measure(label, shape, image.width, image.height)
     except BrokenLabel:
         return None
 

@@ -28,6 +28,8 @@ from web_stub.gallery.decode_worker import Answer, Job, Masks, Thumbnail, WholeP
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from agent.insights.areas import Extent
+
 AT_MOST = 2  # processes: decoded images are large
 DEADLINE_S = 30.0  # of one job, the start of a process included
 _START = (
@@ -64,12 +66,12 @@ class Workers:
         with _real_file(image) as file:
             return self._do(WholePicture(mime), [file.fileno()]).picture
 
-    def mask_pixels(self, bitmaps: Sequence[Any], width: int, height: int) -> list[float | None]:
-        """The pixels that each bitmap of a label covers on a (width, height) image; None for a broken bitmap.
+    def mask_extents(self, bitmaps: Sequence[Any], width: int, height: int) -> list[Extent | None]:
+        """Where each bitmap of a label lies on a (width, height) image; None for a broken bitmap.
 
         Raises TookTooMuch.
         """
-        return self._do(Masks(list(bitmaps), width, height), []).pixels
+        return self._do(Masks(list(bitmaps), width, height), []).extents
 
     def _do(self, job: Job, descriptors: list[int]) -> Answer:
         with self._free:

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image as Picture
 
 from agent.domain import NewImage, NewProject
+from agent.insights.areas import Extent
 from tests.support.labeled_project import annotation, png
 from web_stub import app as web_app
 from web_stub.gallery.decode import NoPicture, thumbnail
@@ -103,10 +104,10 @@ def test_a_file_without_a_descriptor_is_decoded_too(workers):
     assert workers.thumbnail(io.BytesIO(png(Picture.new("RGB", (64, 64)))), "image/png", 160)
 
 
-def test_masks_are_counted_by_a_worker_and_broken_ones_are_none(workers):
+def test_masks_are_measured_by_a_worker_and_broken_ones_are_none(workers):
     mask = png(Picture.new("1", (4, 3), 1))
     good = {"data": base64.b64encode(zlib.compress(mask)).decode(), "origin": [0, 0]}
-    assert workers.mask_pixels([good, {"data": "no"}, None], 10, 10) == [12, None, None]
+    assert workers.mask_extents([good, {"data": "no"}, None], 10, 10) == [Extent(12, 0, 0, 3, 2), None, None]
 
 
 def test_the_workers_end_with_the_web(site):
@@ -162,8 +163,8 @@ def test_an_image_that_was_refused_is_not_tried_again(site):
 
 
 def test_no_picture_is_decoded_in_the_process_of_the_web():
-    """Workers decode pixels, by two modules of the gallery; the web asks the workers."""
+    """Workers decode pixels, by one module of the gallery and the agent's reader of masks; the web asks the workers."""
     folder = Path(__file__).parents[3] / "web_stub"
     users = {file.name for file in folder.rglob("*.py") if re.search(r"\bPIL\b|decode_mask", file.read_text())}
 
-    assert users == {"decode.py", "label_areas.py"}
+    assert users == {"decode.py"}

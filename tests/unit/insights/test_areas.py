@@ -13,8 +13,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from agent.formats.mask import BadMask, decode_mask
+from agent.insights.areas import NOWHERE, BrokenLabel, EmptyLabel, mask_extent, measure
 from tests.support.labeled_project import EVERY_SHAPE, HOSTILE, SHAPES, bitmap, mask_data, png, shape
-from web_stub.gallery.label_areas import BrokenLabel, covered
+
+WIDE_BOX = shape("box", [[500, 55], [-50, 40]])
+
+
+def covered(label, shape, width, height):
+    return measure(label, shape, width, height).pixels
 
 
 def test_every_shape_covers_what_its_points_say():
@@ -101,3 +107,27 @@ def test_a_label_has_the_shape_of_its_class_and_null_is_no_mask():
     for class_shape in ("bitmap", "graph", "mask_3d", "point_cloud"):
         with pytest.raises(BrokenLabel):
             covered(box, class_shape, 80, 60)
+
+
+def test_a_label_lies_where_its_points_and_pixels_do_also_beyond_the_edges():
+    boxes = {
+        label["classTitle"]: measure(label, SHAPES[label["classTitle"]], 80, 60) for label in [*EVERY_SHAPE, WIDE_BOX]
+    }
+    places = {title: (box.left, box.top, box.right, box.bottom) for title, box in boxes.items()}
+
+    assert places == {
+        "leaf": (5, 5, 24, 14),
+        "plot": (40, 5, 70, 25),
+        "box": (-50, 40, 500, 55),
+        "path": (40, 40, 70, 40),
+        "spot": (60, 52, 60, 52),
+    }
+    assert measure(bitmap("leaf", -5, 55, 20, 10, hole=(0, 0, 6, 10)), "bitmap", 80, 60).left == 1
+
+
+def test_a_mask_without_a_pixel_lies_nowhere():
+    empty = bitmap("leaf", 5, 5, 4, 4, hole=(0, 0, 4, 4))
+
+    assert mask_extent(empty["bitmap"], 80, 60) == NOWHERE
+    with pytest.raises(EmptyLabel):
+        measure(empty, "bitmap", 80, 60)

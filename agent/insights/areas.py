@@ -1,4 +1,4 @@
-"""The number of pixels that a label covers on its image. Pure.
+"""Where a label lies on its image, and how many pixels it covers there. Pure.
 
 Coordinates name pixels: a rectangle has the pixels from its first to its last corner, a polygon the plane between its
 points (contract: project_format.md 4). Pixels outside of the image do not count. A label is broken where the SDK could
@@ -11,8 +11,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from agent.formats.label_shapes import shape_of
-from agent.formats.mask import MAX_PIXELS, BadMask, decode_mask
+from agent.formats.mask import MAX_PIXELS, BadMask, EmptyMask, decode_mask
 
 Point = tuple[float, float]
 _FEWEST = {"line": 2, "point": 1, "polygon": 1}  # points
@@ -23,28 +25,54 @@ class BrokenLabel(ValueError):
     """A label whose geometry cannot be read."""
 
 
-def covered(label: Mapping[str, Any], class_shape: str, width: int, height: int) -> float:
-    """Pixels of a (width, height) image that the label covers. `class_shape`: of its class. Raises BrokenLabel."""
+class EmptyLabel(BrokenLabel):
+    """A mask without a pixel."""
+
+
+class Extent(msgspec.Struct, frozen=True, array_like=True):
+    """`pixels` of the image that the label covers, and the first and last pixel of the whole label on each axis, which
+    may lie outside of the image."""
+
+    pixels: float
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+NOWHERE = Extent(0.0, 0.0, 0.0, -1.0, -1.0)  # stands for a mask without a pixel
+
+
+def measure(label: Mapping[str, Any], class_shape: str, width: int, height: int) -> Extent:
+    """The label on a (width, height) image. `class_shape`: of its class. Raises BrokenLabel."""
     shape = shape_of(label, class_shape)
     if shape == "bitmap":
-        return _mask_pixels(label.get("bitmap"), width, height)
+        return _mask_extent(label.get("bitmap"), width, height)
     if shape == "graph":
-        return _graph(label.get("nodes"))
+        return _extent(_nodes(label.get("nodes")))
     points = label.get("points")
     if shape == "cuboid":
-        return _cuboid(_points(points), label.get("faces"), width, height)
+        corners = _points(points)
+        return _extent(corners, _cuboid(corners, label.get("faces"), width, height))
     if not isinstance(points, Mapping):
         raise BrokenLabel
     exterior = _points(points.get("exterior"))
     if shape == "rectangle":
-        return _rectangle_pixels(exterior, width, height)
+        return _extent(exterior, _rectangle_pixels(exterior, width, height))
     if shape not in _FEWEST or len(exterior) < _FEWEST[shape]:
         raise BrokenLabel
     holes = points.get("interior")
     if shape != "polygon" or len(exterior) < 3:
-        return 0.0
+        return _extent(exterior)
     inside = sum(_polygon_area(_points(hole), width, height) for hole in holes) if isinstance(holes, list) else 0.0
-    return max(0.0, _polygon_area(exterior, width, height) - inside)
+    return _extent(exterior, max(0.0, _polygon_area(exterior, width, height) - inside))
+
+
+def _extent(points: Sequence[Point], pixels: float = 0.0) -> Extent:
+    if not points:
+        raise BrokenLabel
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    return Extent(pixels, min(xs), min(ys), max(xs), max(ys))
 
 
 def is_mask(label: Mapping[str, Any], class_shape: str) -> bool:
@@ -52,12 +80,10 @@ def is_mask(label: Mapping[str, Any], class_shape: str) -> bool:
     return shape_of(label, class_shape) == "bitmap"
 
 
-def _graph(nodes: object) -> float:
-    if not isinstance(nodes, Mapping) or not nodes:
+def _nodes(nodes: object) -> list[Point]:
+    if not isinstance(nodes, Mapping):
         raise BrokenLabel
-    for node in nodes.values():
-        _point(node.get("loc") if isinstance(node, Mapping) else None)
-    return 0.0
+    return [_point(node.get("loc") if isinstance(node, Mapping) else None) for node in nodes.values()]
 
 
 def _cuboid(points: Sequence[Point], faces: object, width: int, height: int) -> float:
@@ -126,27 +152,32 @@ def _cut(ring: Sequence[Point], axis: int, limit: float, *, keep_below: bool) ->
     return kept
 
 
-def mask_pixels(bitmap: object, width: int, height: int) -> float | None:
-    """`covered` for a label with this bitmap; None for a broken bitmap."""
+def mask_extent(bitmap: object, width: int, height: int) -> Extent | None:
+    """`measure` for a label with this bitmap; NOWHERE for one without a pixel, None for a broken bitmap."""
     try:
-        return _mask_pixels(bitmap, width, height)
+        return _mask_extent(bitmap, width, height)
+    except EmptyLabel:
+        return NOWHERE
     except BrokenLabel:
         return None
 
 
-def _mask_pixels(bitmap: object, width: int, height: int) -> float:
+def _mask_extent(bitmap: object, width: int, height: int) -> Extent:
     if not isinstance(bitmap, Mapping) or not isinstance(bitmap.get("data"), str):
         raise BrokenLabel
     x, y = (round(number) for number in _point(bitmap.get("origin")))
     try:
         # A mask may reach beyond its image's edges, but no tool makes a mask of another order of size.
         mask = decode_mask(bitmap["data"], min(MAX_PIXELS, 4 * width * height + (1 << 16)))
+    except EmptyMask as error:
+        raise EmptyLabel from error
     except BadMask as error:
         raise BrokenLabel from error
+    left, top, right, bottom = mask.getbbox() or (0, 0, 0, 0)
+    box = (x + left, y + top, x + right - 1, y + bottom - 1)
     if x < 0 or y < 0 or x + mask.width > width or y + mask.height > height:
-        box = (max(0, -x), max(0, -y), min(mask.width, width - x), min(mask.height, height - y))
-        if box[0] >= box[2] or box[1] >= box[3]:
-            return 0.0
-        mask = mask.crop(box)
-    histogram = mask.histogram()
-    return float(sum(histogram[1:]))
+        part = (max(0, -x), max(0, -y), min(mask.width, width - x), min(mask.height, height - y))
+        if part[0] >= part[2] or part[1] >= part[3]:
+            return Extent(0.0, *box)
+        mask = mask.crop(part)
+    return Extent(float(sum(mask.histogram()[1:])), *box)
