@@ -33,6 +33,8 @@ from web_stub.charts.cache import PointsCache
 from web_stub.charts.curves import Curves
 from web_stub.context import Web
 from web_stub.event_stream import Hub
+from web_stub.gallery.fingerprints import Fingerprints
+from web_stub.gallery.near_images import NearCache
 from web_stub.gallery.statistics import StatisticsCache
 from web_stub.gallery.thumbnails import Thumbnails
 from web_stub.gallery.workers import Workers
@@ -79,6 +81,7 @@ def create_app(
     cache = settings.home / "cache"
     workers = app.state.workers = Workers()
     statistics = StatisticsCache(store, cache / "statistics", workers)
+    near = NearCache(store, statistics, Fingerprints(artifacts, cache / "fingerprints", workers))
     thumbnails = Thumbnails(artifacts, cache / "thumbnails", workers)
     app.state.turns = Turns()
     broker = Broker(store, hub)
@@ -94,6 +97,7 @@ def create_app(
         TaskCards(store),
         LogCounts(store),
         statistics,
+        near,
         thumbnails,
         broker,
         Asker(store, broker),
@@ -136,6 +140,7 @@ def _close(app: FastAPI) -> None:
     web.hub.close()
     with app.state.workers.closing():  # so that what waits for a worker ends
         web.thumbnails.close()
+        web.near.close()
         web.statistics.close()
 
 

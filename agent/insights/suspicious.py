@@ -20,6 +20,22 @@ TINY_PIXELS = 16  # fewer are tiny: a square of 4
 BEYOND_PIXELS = 1  # by which a label may leave its image: tools write the edge itself as a coordinate
 SAME = 0.95  # of the overlap of two boxes, and of the ratio of what two labels cover
 
+MEANINGS: dict[LabelKind | ImageKind, tuple[str, str]] = {  # a name, and what it says of a label or an image
+    "broken": ("Broken labels", "No plugin can read their geometry."),
+    "empty": ("Empty labels", "They cover no pixel: a mask without a pixel, a polygon without an area."),
+    "tiny": ("Tiny labels", f"They cover fewer than {TINY_PIXELS} pixels."),
+    "outside": ("Labels outside", "They lie wholly outside of their image."),
+    "beyond": ("Labels beyond an edge", f"They leave their image by more than {BEYOND_PIXELS} pixel."),
+    "twice": (
+        "Labels there twice",
+        f"One of the same class lies there already: at least {SAME:.0%} of both are shared.",
+    ),
+    "unreadable": ("Broken annotations", "The annotation of the image is no JSON object."),
+    "unlabeled": ("Images without labels", "Nothing is labelled on them, on purpose or by mistake."),
+    "resized": ("Annotations of another size", "The size in the annotation is not that of the image."),
+    "both": ("In train and val", "The image has both tags, so a model is judged by what it has learned."),
+}
+
 
 def suspicious_labels(labels: Labels, kind: LabelKind) -> NDArray[np.bool_]:
     """(L,): the labels of this kind. A label that lies outside is neither empty nor tiny, nor beyond an edge."""

@@ -131,6 +131,7 @@ class Fuzz:
         said = json.dumps(body).encode()
         self._ask("annotation", "POST", f"{public_api.PREFIX}/annotations.bulk.add", said)
         self._ask("annotation", "GET", f"/api/projects/{self._rng.randint(1, 3)}/statistics")
+        self._ask("annotation", "GET", f"/api/projects/{self._rng.randint(1, 3)}/insights")
 
     def _page(self) -> None:
         page = self._rng.choice(PAGES).format(quote(_text(self._rng.choice((*odd.ODD, 1, 2, 3))), safe=""))

@@ -6,6 +6,7 @@ A picture shows what a plugin gets: where Pillow or a browser would give other p
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from PIL import Image
@@ -21,6 +22,8 @@ from agent.formats.orientation import jpeg_orientation
 from web_stub.gallery.browser_view import is_shown_alike
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
     from PIL.ImageFile import ImageFile
@@ -56,33 +59,44 @@ class NoPicture(BadInput):
 
 def thumbnail(file: BinaryIO, mime: str, size: int) -> bytes:
     """The image, upright and at most `size` pixels wide and high, as WebP. Raises NoPicture."""
-    _require_decodable(file, mime)
-    try:
+    with _decoding(file, mime):
         picture = _small(file, mime, size) or Image.fromarray(_pixels(file))
         picture.thumbnail((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
         out = io.BytesIO()
         picture.save(out, "WEBP", quality=82, method=2)
         return out.getvalue()
+
+
+def whole_picture(file: BinaryIO, mime: str) -> bytes:
+    """The image, upright and in its own size, as PNG: exactly the pixels that a plugin gets. Raises NoPicture."""
+    with _decoding(file, mime):
+        out = io.BytesIO()
+        Image.fromarray(_pixels(file)).save(out, "PNG", compress_level=1)
+        return out.getvalue()
+
+
+def fingerprint_of(file: BinaryIO, mime: str) -> bytes:
+    """The fingerprint of the upright image (`agent/insights/fingerprint.py`). Raises NoPicture."""
+    import numpy as np  # late: thumbnails do without
+
+    from agent.insights.fingerprint import SIDE, fingerprint
+
+    with _decoding(file, mime):
+        picture = _small(file, mime, 2 * SIDE) or Image.fromarray(_pixels(file))
+        return fingerprint(np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX)))
+
+
+@contextmanager
+def _decoding(file: BinaryIO, mime: str) -> Iterator[None]:
+    """Whatever goes wrong with the image is a NoPicture."""
+    _require_decodable(file, mime)
+    try:
+        yield
     except NoPicture:
         raise
     except MemoryError:
         raise NoPicture("the image takes too much memory to decode and cannot be shown") from None
     except Exception as error:  # decoders let a dozen types escape on damaged files
-        raise NoPicture("the image is damaged and cannot be shown") from error
-
-
-def whole_picture(file: BinaryIO, mime: str) -> bytes:
-    """The image, upright and in its own size, as PNG: exactly the pixels that a plugin gets. Raises NoPicture."""
-    _require_decodable(file, mime)
-    try:
-        out = io.BytesIO()
-        Image.fromarray(_pixels(file)).save(out, "PNG", compress_level=1)
-        return out.getvalue()
-    except NoPicture:
-        raise
-    except MemoryError:
-        raise NoPicture("the image takes too much memory to decode and cannot be shown") from None
-    except Exception as error:
         raise NoPicture("the image is damaged and cannot be shown") from error
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from agent.insights.areas import Extent, mask_extent
-from web_stub.gallery.decode import NoPicture, thumbnail, whole_picture
+from web_stub.gallery.decode import NoPicture, fingerprint_of, thumbnail, whole_picture
 
 MEMORY_BYTES = 3 << 30  # of address space: 120 million deep grey pixels in five copies, and the interpreter
 CPU_S = 20  # of one job
@@ -32,6 +32,12 @@ class Thumbnail(msgspec.Struct, tag=True):
 
 class WholePicture(msgspec.Struct, tag=True):
     """Answered by the picture."""
+
+    mime: str
+
+
+class Fingerprint(msgspec.Struct, tag=True):
+    """Answered by the fingerprint, in place of a picture."""
 
     mime: str
 
@@ -52,7 +58,7 @@ class Answer(msgspec.Struct):
     refusal: str = ""
 
 
-Job = Thumbnail | WholePicture | Masks
+Job = Thumbnail | WholePicture | Fingerprint | Masks
 
 
 def send_frame(end: socket.socket, value: msgspec.Struct, descriptors: list[int] | None = None) -> None:
@@ -104,6 +110,8 @@ def _answer(job: Job, descriptors: list[int]) -> Answer:
         with os.fdopen(descriptors[0], "rb") as file:
             if isinstance(job, WholePicture):
                 return Answer(picture=whole_picture(file, job.mime))
+            if isinstance(job, Fingerprint):
+                return Answer(picture=fingerprint_of(file, job.mime))
             return Answer(picture=thumbnail(file, job.mime, job.size))
     except NoPicture as error:
         return Answer(refusal=str(error))

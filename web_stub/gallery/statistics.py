@@ -81,13 +81,17 @@ class ProjectStatistics(msgspec.Struct, dict=True):
         """Where every label lies; its images are those of `rows`, its classes those of `classes`."""
         return Labels.from_bytes(self.packed)
 
-    def having(self, title: str | None, tag: str | None) -> Iterator[ImageRow]:
-        """Images with an object of that class and that tag, on themselves or on an object."""
-        wanted_class = _place([c.title for c in self.classes], title)
+    def place_of(self, title: str) -> int:
+        """The position of a class; -1 for one that is neither in the meta nor on an image."""
+        return _place([c.title for c in self.classes], title)
+
+    def having(self, titles: Sequence[str | None], tag: str | None) -> Iterator[tuple[int, ImageRow]]:
+        """Images with an object of each class and that tag, on themselves or on an object; with their positions."""
+        wanted = [self.place_of(title) for title in titles if title is not None]
         wanted_tag = _place([t.name for t in self.tags], tag)
-        for row in self.rows:
-            if (title is None or wanted_class in row.classes) and (tag is None or wanted_tag in row.tags):
-                yield row
+        for at, row in enumerate(self.rows):
+            if all(place in row.classes for place in wanted) and (tag is None or wanted_tag in row.tags):
+                yield at, row
 
 
 class StatisticsCache:
@@ -106,8 +110,8 @@ class StatisticsCache:
     async def prepared(self, project: Project) -> ProjectStatistics:
         """The same as `of`, without a thread that waits: counting a large project takes minutes. Raises TooBusy."""
         with self._lock:
-            kept = self._kept.get(_key(project))
-        return kept or await self._work.result(_key(project), lambda: self.of(project))
+            kept = self._kept.get(key_of(project))
+        return kept or await self._work.result(key_of(project), lambda: self.of(project))
 
     def close(self) -> None:
         self._is_closing = True
@@ -115,7 +119,7 @@ class StatisticsCache:
         self._is_closing = False
 
     def of(self, project: Project) -> ProjectStatistics:
-        key = _key(project)
+        key = key_of(project)
         with self._lock:
             counting = self._counting[project.id]
         with counting:
@@ -158,7 +162,8 @@ class StatisticsCache:
             write_atomically(self._folder / f"{key}.msgpack", msgspec.msgpack.encode(statistics), durable=False)
 
 
-def _key(project: Project) -> str:
+def key_of(project: Project) -> str:
+    """Another one after each change of the project's content."""
     content = project.content_sha256[:32] or f"at{project.updated_at.timestamp():.6f}"
     return f"{project.id}-{content}-{project.images_count}-v{_VERSION}"
 

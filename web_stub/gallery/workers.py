@@ -23,7 +23,16 @@ import msgspec
 
 from web_stub.budget import TooBusy
 from web_stub.gallery.decode import NoPicture
-from web_stub.gallery.decode_worker import Answer, Job, Masks, Thumbnail, WholePicture, receive_frame, send_frame
+from web_stub.gallery.decode_worker import (
+    Answer,
+    Fingerprint,
+    Job,
+    Masks,
+    Thumbnail,
+    WholePicture,
+    receive_frame,
+    send_frame,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,6 +74,11 @@ class Workers:
         """The image as a PNG of its own size, with the pixels that a plugin gets. Raises NoPicture; TookTooMuch."""
         with _real_file(image) as file:
             return self._do(WholePicture(mime), [file.fileno()]).picture
+
+    def fingerprint(self, image: BinaryIO, mime: str) -> bytes:
+        """By which nearly equal images are found (`agent/insights/near.py`). Raises NoPicture; TookTooMuch."""
+        with _real_file(image) as file:
+            return self._do(Fingerprint(mime), [file.fileno()]).picture
 
     def mask_extents(self, bitmaps: Sequence[Any], width: int, height: int) -> list[Extent | None]:
         """Where each bitmap of a label lies on a (width, height) image; None for a broken bitmap.

@@ -11,6 +11,7 @@ from web_stub.rest import (
     compared,
     deployed,
     images,
+    insights,
     library,
     models,
     predictions,
@@ -34,7 +35,7 @@ _ERRORS: dict[int | str, dict[str, object]] = {
 
 router = APIRouter(responses=_ERRORS)
 for part in (  # deployed models first, for they are asked most often
-    deployed, care, tasks, task_images, runs, compared, studies, charts, streams, models, predictions, projects, images,
-    library, space,
+    deployed, care, tasks, task_images, runs, compared, studies, charts, streams, models, predictions, projects,
+    insights, images, library, space,
 ):  # fmt: skip
     router.include_router(part.router)

@@ -33,8 +33,8 @@ async def get_image(web: WebDep, request: Request, image_id: Id, by: FilterDep) 
     dataset = await run_in_threadpool(web.store.datasets.get, image.dataset_id)
     project = await run_in_threadpool(web.store.projects.get, dataset.project_id)
     if by.needs_statistics:
-        await unless_gone(request, web.statistics.prepared(project))
-    place = await run_in_threadpool(find.place, web.store, web.statistics, project, by, image)
+        await unless_gone(request, web.search.prepare(project, by))
+    place = await run_in_threadpool(find.place, web.search, project, by, image)
     return json_response(ImageDetail.of(image, dataset, place=ImagePlace.of(place)))
 
 

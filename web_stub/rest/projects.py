@@ -37,8 +37,10 @@ def _filter(
     title: Annotated[str | None, Query(alias="class", max_length=500, description="with an object of it")] = None,
     tag: Annotated[str | None, Query(max_length=500, description="with this tag, or an object that has it")] = None,
     text: Annotated[str, Query(max_length=500, description="in the image's name")] = "",
+    also: Annotated[str | None, Query(max_length=500, description="with an object of this class, too")] = None,
+    finding: Annotated[str | None, Query(max_length=100, description="of which the images are; see insights")] = None,
 ) -> find.Filter:
-    return find.Filter(dataset, title, tag, text)
+    return find.Filter(dataset, title, tag, text, also, finding)
 
 
 FilterDep = Annotated[find.Filter, Depends(_filter)]
@@ -77,13 +79,13 @@ async def list_images(
     """Images in the project's order: dataset by dataset. `total` counts all that match."""
     project = await run_in_threadpool(web.store.projects.get, project_id)
     if by.needs_statistics:
-        await unless_gone(request, web.statistics.prepared(project))
+        await unless_gone(request, web.search.prepare(project, by))
     return await run_in_threadpool(_images_page, web, project, by, cursor, limit)
 
 
 def _images_page(web: Web, project: domain.Project, by: find.Filter, cursor: int | None, limit: int) -> Response:
     datasets = {dataset.id: dataset for dataset in web.store.datasets.list(project.id)}
-    found = find.find(web.store, web.statistics, project, by, cursor=cursor, limit=limit)
+    found = find.find(web.search, project, by, cursor=cursor, limit=limit)
     images = [Image.of(image, datasets[image.dataset_id]) for image in found.images if image.dataset_id in datasets]
     return json_response(ImageList(items=images, next=found.next_id, total=found.total))
 

@@ -199,6 +199,8 @@ _LISTS = [
     "GET /api/projects?limit=1000",
     "GET /api/projects/{project}/images?limit=500",
     "GET /api/projects/{project}/images?limit=500&class=c",
+    "GET /api/projects/{project}/images?limit=500&finding=tiny",
+    "GET /api/projects/{project}/insights",
     "GET /api/models?limit=1000",
     "GET /tasks/{task}",
     "GET /public/api/v3/tasks.log.download?id={task}",

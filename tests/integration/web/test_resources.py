@@ -14,7 +14,7 @@ from tests.integration.web.conftest import Site
 from tests.support import labeled_project
 from tests.support.demo_store import finish, log_image, new_task, start, train, use
 from tests.support.demo_study import study
-from web_stub.rest import charts, compared, images, library, models, projects, runs, space, studies, task_images, tasks
+from web_stub.rest import charts, compared, images, insights, library, models, projects, runs, space, studies, task_images, tasks
 
 FURTHER = {  # path → queries and ids under which the answer is made in another way
     "/tasks/{task_id}": ["/tasks/2"],
@@ -58,7 +58,7 @@ def filled(site: Site) -> Site:
 
 def declared() -> dict[str, Any]:
     """Path → response model, of every route that declares one and is asked with GET."""
-    parts = (tasks, task_images, runs, compared, studies, charts, models, projects, images, library, space)
+    parts = (tasks, task_images, runs, compared, studies, charts, models, projects, insights, images, library, space)
     routes = [route for part in parts for route in part.router.routes]
     return {
         route.path: route.response_model
