@@ -14,7 +14,20 @@ from tests.integration.web.conftest import Site
 from tests.support import labeled_project
 from tests.support.demo_store import finish, log_image, new_task, start, train, use
 from tests.support.demo_study import study
-from web_stub.rest import charts, compared, images, insights, library, models, projects, runs, space, studies, task_images, tasks
+from web_stub.rest import (
+    charts,
+    compared,
+    images,
+    insights,
+    library,
+    models,
+    projects,
+    runs,
+    space,
+    studies,
+    task_images,
+    tasks,
+)
 
 FURTHER = {  # path → queries and ids under which the answer is made in another way
     "/tasks/{task_id}": ["/tasks/2"],
