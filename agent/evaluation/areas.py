@@ -36,6 +36,12 @@ class Area(NamedTuple):
     pixels: int
     on: Bits | None = None
 
+    def has(self, x: int, y: int) -> bool:
+        """Whether the pixel in column x and row y is one of them."""
+        if not (self.left <= x < self.right and self.top <= y < self.bottom):
+            return False
+        return self.on is None or bool(self.on[y - self.top, x - self.left])
+
 
 def area_of(label: Mapping[str, Any], shape: str, width: int, height: int) -> Area | None:
     """The pixels of a bitmap, polygon or rectangle on an image; None if it has none there. Raises Unreadable."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from agent.evaluation.counts import IMAGES, PAIRS, PREDICTIONS, TAGS, TRUTHS, Counts
 from agent.evaluation.matching import match, ranked
-from agent.evaluation.overlaps import extent, overlaps_of
+from agent.evaluation.overlaps import overlaps_of
 from agent.evaluation.plan import NOTHING, Plan
-from agent.evaluation.reading import Thing, read_tags, read_things
+from agent.evaluation.reading import Thing, extent, read_tags, read_things
 from agent.evaluation.segmentation import count_pixels
 
 
@@ -82,23 +82,24 @@ def _add_objects(
     first, first_predicted = len(rows["truths"]), len(rows["predictions"])
     rows["truths"] += [(item.image, thing.object, thing.number, extent(thing)) for thing in truth]
     rows["predictions"] += [
-        (item.image, thing.object, thing.number, extent(thing), *_sureness(thing), 0, 0, 0) for thing in predicted
+        (item.image, thing.object, thing.number, extent(thing), *_sureness(thing.confidence), 0, 0, 0)
+        for thing in predicted
     ]
     rows["pairs"] += [
         (first + pair.truth, first_predicted + pair.prediction, pair.overlap, pair.distance, 0)
-        for pair in overlaps_of(truth, predicted)
+        for pair in overlaps_of(truth, predicted, item.size)
     ]
 
 
-def _sureness(thing: Thing) -> tuple[float, bool]:
+def _sureness(confidence: float | None) -> tuple[float, bool]:
     """A prediction without a confidence counts as sure."""
-    return (1.0, False) if thing.confidence is None else (thing.confidence, True)
+    return (1.0, False) if confidence is None else (confidence, True)
 
 
 def _tag_rows(plan: Plan, item: Item) -> list[tuple[Any, ...]]:
     truth = read_tags(plan, item.truth, predicted=False)
     predicted = read_tags(plan, item.predicted, predicted=True)
     return [
-        (item.image, tag, tag in truth, tag in predicted, 1.0 if (sure := predicted.get(tag)) is None else sure)
+        (item.image, tag, tag in truth, tag in predicted, *_sureness(predicted.get(tag)))
         for tag in sorted(truth.keys() | predicted.keys())
     ]

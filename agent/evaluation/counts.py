@@ -34,7 +34,12 @@ PREDICTIONS = np.dtype(
 # of points, lines and graphs, and bits of the thresholds at which they are each other's match.
 PAIRS = np.dtype([("truth", "<u4"), ("prediction", "<u4"), ("overlap", "<f8"), ("distance", "<f4"), ("match", "<u2")])
 # Tags that an image has on one side or both, with the confidence of the predicted one.
-TAGS = np.dtype([("image", "<u4"), ("tag", "<u2"), ("truth", "?"), ("predicted", "?"), ("confidence", "<f8")])
+TAGS = np.dtype(
+    [
+        *(("image", "<u4"), ("tag", "<u2"), ("truth", "?"), ("predicted", "?")),
+        *(("confidence", "<f8"), ("has_confidence", "?")),
+    ]
+)
 
 TABLES = {
     "images": IMAGES,

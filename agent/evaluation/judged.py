@@ -9,6 +9,7 @@ from agent.evaluation.counts import Counts
 from agent.evaluation.object_figures import ObjectFigures, Objects, threshold_of
 from agent.evaluation.plan import BOXES, GRAPHS, LINES, MASKS, POINTS, Plan
 from agent.evaluation.segmentation_figures import segmentation
+from agent.evaluation.tag_figures import TagFigures
 
 
 class Judged:
@@ -37,6 +38,10 @@ class Judged:
     def points(self) -> ObjectFigures | None:
         return self.objects.sections((POINTS, LINES, GRAPHS), "points")
 
+    @cached_property
+    def tags(self) -> TagFigures | None:
+        return TagFigures(self.plan, self.counts) if self.plan.tags and self.plan.judges("tags") else None
+
     def confidence(self, wanted: float | None, iou: float) -> float:
         """The one that is wanted; for None the one that the figures of detection have then, or those of points."""
         if wanted is not None:
@@ -50,5 +55,6 @@ class Judged:
             "segmentation": self.segmentation,
             "detection": self.detection.section(confidence, iou) if self.detection else None,
             "points": self.points.section(confidence, iou) if self.points else None,
+            "tags": self.tags.section(confidence) if self.tags else None,
         }
         return {name: section for name, section in found.items() if section is not None}

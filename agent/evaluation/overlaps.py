@@ -1,8 +1,7 @@
 """How much the objects of both sides of one image have in common. Pure.
 
-Masks and boxes share pixels: their overlap is the intersection over the union. Of points and lines it falls with their
-distance, from 1 at no distance to 0 at `REACH` of the image's diagonal. Of graphs it is the similarity of object
-keypoints (OKS) of COCO, with one sigma for all nodes.
+Masks and boxes share pixels: their overlap is the intersection over the union. That of points, lines and graphs is
+their nearness (`nearness`).
 """
 
 from __future__ import annotations
@@ -15,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.evaluation.areas import Area
+from agent.evaluation.nearness import nearness, on_neutral
 from agent.evaluation.plan import BOXES, MASKS, NOTHING
 from agent.evaluation.reading import Thing
 
 LEAST = 0.1  # objects with less in common have nothing to do with each other (TIDE's threshold for the background)
-REACH = 0.05
-SIGMA = 0.05
 
 
 class Overlap(NamedTuple):
@@ -32,10 +30,11 @@ class Overlap(NamedTuple):
     distance: float
 
 
-def overlaps_of(truth: Sequence[Thing], predicted: Sequence[Thing]) -> list[Overlap]:
+def overlaps_of(truth: Sequence[Thing], predicted: Sequence[Thing], size: tuple[int, int]) -> list[Overlap]:
     """Every pair of one kind that has at least `LEAST` in common, of whatever classes.
 
-    Of a neutral thing and a prediction, the overlap is the part of the prediction that lies on it.
+    Of a neutral thing and a prediction, the overlap is the part of the prediction that lies on it. `size`: that of the
+    image, (width, height).
     """
     found: list[Overlap] = []
     for kind in (MASKS, BOXES):
@@ -43,7 +42,15 @@ def overlaps_of(truth: Sequence[Thing], predicted: Sequence[Thing]) -> list[Over
         theirs = [at for at, thing in enumerate(predicted) if thing.kind == kind]
         if mine and theirs:
             found += _of_areas(truth, predicted, mine, theirs)
-    return found
+    for column, other in enumerate(predicted):
+        if other.places is None:
+            continue
+        for row, thing in enumerate(truth):
+            if thing.kind == other.kind:
+                found.append(Overlap(row, column, *nearness(thing, other, size)))
+            elif thing.number == NOTHING:
+                found.append(Overlap(row, column, on_neutral(thing, other), math.nan))
+    return [overlap for overlap in found if overlap.overlap >= LEAST]
 
 
 def _of_areas(
@@ -60,8 +67,7 @@ def _of_areas(
         assert other.area is not None
         common = _common(thing.area, other.area)
         of_both = other.area.pixels if thing.number == NOTHING else thing.area.pixels + other.area.pixels - common
-        if (overlap := common / of_both) >= LEAST:
-            found.append(Overlap(mine[row], theirs[column], overlap, math.nan))
+        found.append(Overlap(mine[row], theirs[column], common / of_both, math.nan))
     return found
 
 
@@ -81,12 +87,3 @@ def _common(one: Area, other: Area) -> int:
     if not parts:
         return (right - left) * (bottom - top)
     return int(np.count_nonzero(parts[0] if len(parts) == 1 else parts[0] & parts[1]))
-
-
-def extent(thing: Thing) -> float:
-    """The area that decides on the size of a thing: its pixels, or those of the box around its places."""
-    if thing.area is not None:
-        return float(thing.area.pixels)
-    assert thing.places is not None
-    columns, rows = zip(*thing.places.values(), strict=True)
-    return float((max(columns) - min(columns) + 1) * (max(rows) - min(rows) + 1))

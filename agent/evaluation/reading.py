@@ -135,3 +135,12 @@ def _tags(owner: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         name = tag.get("name") if isinstance(tag, dict) else tag
         if isinstance(name, str):
             yield name, tag.get("value") if isinstance(tag, dict) else None
+
+
+def extent(thing: Thing) -> float:
+    """The area that decides on the size of a thing: its pixels, or those of the box around its places."""
+    if thing.area is not None:
+        return float(thing.area.pixels)
+    assert thing.places is not None
+    columns, rows = zip(*thing.places.values(), strict=True)
+    return float((max(columns) - min(columns) + 1) * (max(rows) - min(rows) + 1))

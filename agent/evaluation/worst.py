@@ -54,7 +54,7 @@ def worst_images(
     if by in PIXEL_FIGURES:
         values = _of_pixels(judged.counts, places, by, class_)
     elif by in TAG_FIGURES:
-        values = _of_tags(judged.counts, places, class_)
+        values = _of_tags(judged, places, class_, confidence)
     else:
         verdict = judged.objects.verdict(judged.confidence(confidence, iou), threshold_of(iou))
         values = _of_objects(judged.counts, verdict, places, by, class_)
@@ -131,6 +131,9 @@ def _of_objects(counts: Counts, verdict: Verdict, places: _Places, by: str, clas
     return found[by] if by in found else found[MISSED] + found[EXTRA] + found[MIXED_UP]
 
 
-def _of_tags(counts: Counts, places: _Places, tag: int | None) -> Floats:
-    table = counts.tags if tag is None else counts.tags[counts.tags["tag"] == tag]
-    return places.sums(table, table["truth"] != table["predicted"])
+def _of_tags(judged: Judged, places: _Places, tag: int | None, confidence: float | None) -> Floats:
+    if judged.tags is None:
+        return np.full(places.count, np.nan)
+    table = judged.tags.verdicts.table
+    is_wrong = table["truth"] != judged.tags.predicted(confidence)
+    return places.sums(table, is_wrong if tag is None else is_wrong & (table["tag"] == tag))
