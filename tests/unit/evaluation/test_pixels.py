@@ -10,7 +10,9 @@ import pytest
 
 from agent.evaluation.bitmaps import decoded
 from agent.evaluation.counting import count_image
+from agent.evaluation.counts import Counts
 from agent.evaluation.figures import figures
+from agent.evaluation.pixel_errors import pixel_images
 from agent.evaluation.planning import make_plan
 from agent.formats.mask import BadMask
 from tests.support.judged_projects import annotation, bitmap, meta, polygon
@@ -119,3 +121,15 @@ def test_a_mask_of_the_common_kind_has_the_pixels_that_the_image_library_reads()
     expected = np.ones((5, 17), bool)
     expected[1:4, 3:9] = False
     assert np.array_equal(bits, expected)
+
+
+def test_a_cell_of_the_confusion_leads_to_its_images() -> None:
+    titles = meta("any", ("apple", "pear"))
+    plan = make_plan(titles, titles)
+    truth = annotation(block("apple", 0, 0, 4, 4))
+    found = [annotation(block("pear", 0, 0, wide, 4)) for wide in (1, 3)]
+    counts = Counts.join([count_image(plan, truth, one, SIZE, at) for at, one in enumerate(found)])
+
+    assert pixel_images(counts, truth_class=0, predicted_class=1) == [(1, 12), (0, 4)]
+    assert pixel_images(counts, truth_class=0, predicted_class=-1) == [(0, 12), (1, 4)]
+    assert pixel_images(counts, truth_class=1, predicted_class=0) == []
