@@ -65,6 +65,21 @@ class Verdicts:
             self._static[threshold] = _Static(self.counts, self._sides, threshold)
         return self._static[threshold].verdict(confidence)
 
+    @cached_property
+    def _pair_order(self) -> tuple[Rows, Rows]:
+        keys = _keys(self.counts.pairs["truth"], self.counts.pairs["prediction"])
+        order = np.argsort(keys)
+        return keys[order], order
+
+    def pair_rows(self, truth: Rows, prediction: Rows) -> Rows:
+        """The rows of pairs; NOTHING where the two have little in common."""
+        keys, order = self._pair_order
+        if not len(keys):
+            return np.full(len(truth), NOTHING, np.int64)
+        wanted = _keys(truth, prediction)
+        places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where((keys[places] == wanted) & (truth != NOTHING) & (prediction != NOTHING), order[places], NOTHING)
+
     def errors(self, threshold: int) -> tuple[NDArray[np.int8], Rows]:
         """The error of every prediction, whatever its confidence, and the object that it is about."""
         self.at(0.0, threshold)
@@ -146,6 +161,11 @@ class _Static:
         overlooked[self.meant[meaning]] = False
         truth_error = np.where(overlooked, ERRORS.index(OVERLOOKED), NO_ERROR).astype(np.int8)
         return Verdict(truth_outcome, truth_partner, truth_error, outcome, partner, error)
+
+
+def _keys(truth: NDArray[Any], prediction: NDArray[Any]) -> Rows:
+    keys: Rows = (truth.astype(np.int64) << 32) + prediction.astype(np.int64)
+    return keys
 
 
 def matched_pairs(counts: Counts, verdict: Verdict) -> Table:

@@ -20,7 +20,7 @@ PIXEL_FIGURES = ("iou", "dice", "boundary_iou", "pixel_accuracy")
 OBJECT_FIGURES = ("f1", "precision", "recall", MISSED, EXTRA, MIXED_UP, "errors", "distance")
 TAG_FIGURES = ("wrong_tags",)
 IMAGE_FIGURES = (*PIXEL_FIGURES, *OBJECT_FIGURES, *TAG_FIGURES)
-_HIGH_IS_BAD = frozenset({MISSED, EXTRA, MIXED_UP, "errors", "distance", "wrong_tags"})
+HIGH_IS_BAD = frozenset({MISSED, EXTRA, MIXED_UP, "errors", "distance", "wrong_tags"})
 
 
 class Ranked(NamedTuple):
@@ -59,7 +59,7 @@ def worst_images(
         verdict = judged.objects.verdict(judged.confidence(confidence, iou), threshold_of(iou))
         values = _of_objects(judged.counts, verdict, places, by, class_)
     defined = np.flatnonzero(~np.isnan(values))
-    key = -values[defined] if by in _HIGH_IS_BAD else values[defined]
+    key = -values[defined] if by in HIGH_IS_BAD else values[defined]
     numbers = judged.counts.images["image"]
     order = defined[np.lexsort((numbers[defined], key))]
     return [Ranked(image, value) for image, value in zip(numbers[order].tolist(), values[order].tolist(), strict=True)]

@@ -162,10 +162,26 @@ def test_every_figure_of_images_is_there_without_any_image(by: str) -> None:
     assert worst_images(PLAN, judged(), by=by) == []
 
 
+def test_objects_have_orders() -> None:
+    truth = [rectangle("apple", 0, 0, 9, 9), rectangle("apple", 30, 30, 39, 39), rectangle("pear", 60, 60, 64, 64)]
+    found = [rectangle("apple", 0, 0, 9, 8, 0.6), rectangle("apple", 30, 30, 39, 35, 0.7)]
+    counts = judged((truth, found))
+
+    def order(name: str) -> list[int | None]:
+        return [one.truth for one in objects(PLAN, counts, confidence=0.0, order=name).part()]
+
+    assert order("confidence") == [1, 0, 2]
+    assert order("overlap") == [1, 0, 2]
+    assert order("area") == [0, 1, 2]
+    assert objects(PLAN, counts, confidence=0.0).images() == [0]
+
+
 def test_what_is_asked_for_wrongly_is_refused() -> None:
     counts = judged(([], []))
     with pytest.raises(BadInput, match="no kind 'lost'"):
         objects(PLAN, counts, kinds=["lost"])
+    with pytest.raises(BadInput, match="no order 'size'"):
+        objects(PLAN, counts, order="size")
     with pytest.raises(BadInput, match="no figure 'beauty'"):
         worst_images(PLAN, counts, by="beauty")
     with pytest.raises(BadInput, match=r"must be one of 0\.50"):
