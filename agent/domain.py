@@ -306,6 +306,7 @@ class TaskOptions:
     idle_limit_s: float | None = None  # without any output; None: no limit
     env: Mapping[str, str] = field(default_factory=dict)
     on: Mapping[str, str] = field(default_factory=dict)  # labels that a node must have
+    evaluate: bool = True  # of an inference: its predictions are judged where the project is labelled
     restarts: int = 0  # how often another attempt may follow one whose node, or job on a cluster, was lost
 
 

@@ -49,6 +49,7 @@ class RequestedOptions:
     env: Mapping[str, str] = field(default_factory=dict)
     on: Mapping[str, str] = field(default_factory=dict)
     restarts: int = 0
+    evaluate: bool = True  # of an inference: judge its predictions where the project is labelled
 
 
 def resolve_options(asked: RequestedOptions, settings: Settings) -> TaskOptions:
@@ -67,6 +68,7 @@ def resolve_options(asked: RequestedOptions, settings: Settings) -> TaskOptions:
         env=dict(asked.env),
         on=dict(asked.on),
         restarts=asked.restarts,
+        evaluate=asked.evaluate,
     )
     if not 0 <= options.restarts <= MOST_RESTARTS:
         raise BadInput(f"restarts={options.restarts} is not a number of restarts; write 0 to {MOST_RESTARTS}")

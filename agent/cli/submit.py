@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -20,6 +21,9 @@ Name = Annotated[str | None, typer.Option(help="Name of the result.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one key: batch_size.train=8")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Print the task's id and return.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print layout and container; run nothing.")]
+Evaluate = Annotated[
+    bool, typer.Option("--evaluate/--no-evaluate", help="Judge the predictions, if the project is labelled.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
@@ -55,6 +59,7 @@ def submit_inference(
     source: Source,
     set_: Set = None,
     how: RunOptions,
+    evaluate: Evaluate = True,
     detach: Detach = False,
     dry_run: DryRun = False,
     json: Json = False,
@@ -62,6 +67,7 @@ def submit_inference(
     """Apply a model to a project with a plugin; the predictions become a new project in the library."""
     asked = Asked(
         type=TaskType.INFERENCE, plugin=plugin, projects=project, models=model, name=name,
-        config=source.config, preset=source.preset, overrides=set_ or (), options=how.requested(),
+        config=source.config, preset=source.preset, overrides=set_ or (),
+        options=replace(how.requested(), evaluate=evaluate),
     )  # fmt: skip
     submit_task(asked, How(how.bases, detach, dry_run, json))

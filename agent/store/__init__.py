@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from agent.store.columns import agent_name
     from agent.store.counts import Counts
     from agent.store.datasets import Datasets
+    from agent.store.evaluation_parts import ImageKey, Part, ProjectChanged, contents_of
+    from agent.store.evaluations import Evaluation, Evaluations, EvaluationStatus, NewEvaluation, Planned, Results
     from agent.store.events import READ_BYTES, SHOWN_BYTES, Events, StoredEvent
     from agent.store.gallery import Gallery, InferenceResult, Place, Wanted
     from agent.store.gathering import EventRow, NumberedEvents
@@ -67,11 +69,15 @@ _MODULES = {
     "Checkpoints": "checkpoints",
     "Counts": "counts",
     "Datasets": "datasets",
+    "Evaluation": "evaluations",
+    "EvaluationStatus": "evaluations",
+    "Evaluations": "evaluations",
     "EventRow": "gathering",
     "Events": "events",
     "Fate": "attempts",
     "Gallery": "gallery",
     "ImageFile": "image_rows",
+    "ImageKey": "evaluation_parts",
     "ImageNames": "task_images",
     "Images": "images",
     "InferenceResult": "gallery",
@@ -82,6 +88,7 @@ _MODULES = {
     "Models": "models",
     "Names": "names",
     "NamesTaken": "images",
+    "NewEvaluation": "evaluations",
     "NewStudy": "studies",
     "NewTrial": "trials",
     "NodeRow": "nodes",
@@ -89,17 +96,21 @@ _MODULES = {
     "NumberedEvents": "gathering",
     "Origin": "listing",
     "Outline": "outlines",
+    "Part": "evaluation_parts",
     "Place": "gallery",
     "Placement": "placement_rows",
     "Placements": "placements",
+    "Planned": "evaluations",
     "Plugins": "plugins",
     "PointArrays": "metrics",
     "Points": "metrics",
     "ProgressBar": "progress",
     "ProgressBars": "progress",
+    "ProjectChanged": "evaluation_parts",
     "ProjectQuestion": "project_search",
     "Projects": "projects",
     "READ_BYTES": "events",
+    "Results": "evaluations",
     "Runs": "runs.table",
     "SHARED_GPUS": "usage",
     "SHOWN_BYTES": "events",
@@ -123,6 +134,7 @@ _MODULES = {
     "Wanted": "gallery",
     "Window": "listing",
     "agent_name": "columns",
+    "contents_of": "evaluation_parts",
     "known_revisions": "migrate",
 }
 _PARTS = {
@@ -142,6 +154,7 @@ _PARTS = {
     "task_images": "TaskImages",
     "plugins": "Plugins",
     "studies": "Studies",
+    "evaluations": "Evaluations",
     "placements": "Placements",
     "agents": "Agents",
     "nodes": "Nodes",
@@ -157,9 +170,12 @@ __all__ = [
     "SHOWN_BYTES",
     "AgentRow",
     "Counts",
+    "Evaluation",
+    "EvaluationStatus",
     "EventRow",
     "Fate",
     "ImageFile",
+    "ImageKey",
     "ImageNames",
     "InferenceResult",
     "Lines",
@@ -167,21 +183,26 @@ __all__ = [
     "ModelQuestion",
     "Models",
     "NamesTaken",
+    "NewEvaluation",
     "NewStudy",
     "NewTrial",
     "NodeRow",
     "NumberedEvents",
     "Origin",
     "Outline",
+    "Part",
     "Place",
     "Placement",
     "Placements",
+    "Planned",
     "Plugins",
     "PointArrays",
     "Points",
     "ProgressBar",
+    "ProjectChanged",
     "ProjectQuestion",
     "Projects",
+    "Results",
     "Seen",
     "Series",
     "Store",
@@ -200,6 +221,7 @@ __all__ = [
     "Wanted",
     "Window",
     "agent_name",
+    "contents_of",
     "is_made",
     "known_revisions",
     "open_store",
@@ -233,6 +255,7 @@ class Store:
     task_images: TaskImages
     plugins: Plugins
     studies: Studies
+    evaluations: Evaluations
     placements: Placements
     agents: Agents
     nodes: Nodes

@@ -151,6 +151,9 @@ class Projects(Described[Project]):
         return None
 
     def _let_go(self, connection: sa.Connection, id_: int) -> None:
+        from agent.store.evaluations import forget_project  # late: most commands delete no project
+
+        forget_project(connection, id_)
         made = tasks.c.result_project_id == id_
         connection.execute(sa.update(tasks).where(made).values(result_project_id=None))
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0018"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0019"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -495,4 +495,47 @@ study_journal = Table(
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("body", Text, nullable=False),
     sqlite_with_rowid=False,  # rows lie in the order of (study_id, seq)
+)
+
+# How good predictions are: a project of predictions against a project of ground truth.
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("truth_project_id", ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+    Column("predicted_project_id", ForeignKey("projects.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("key", String(64), index=True),  # of what is compared and how; null: that is not worked out yet
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("task_id", BigInteger, index=True),  # the inference that predicted; it may be gone
+    Column("model_id", BigInteger, index=True),
+    Column("images_total", BigInteger, nullable=False, server_default="0"),
+    Column("images_done", BigInteger, nullable=False, server_default="0"),
+    Column("created_us", Us, nullable=False),
+    Column("started_us", Us),
+    Column("finished_us", Us),
+    Column("controller", Text),  # the process that computes it
+    Column("controller_info", Text),
+    Column("seen_us", Us),  # its last heartbeat
+    Column("contents", Text),  # what both projects were when the key was made
+    Column("headline", Text),  # the few figures of lists
+    Column("asked", Text, nullable=False),  # the wish: mapping and suffix
+    Column("plan", Text),
+    Column("remarks", Text),
+    Column("figures", Text),
+    UniqueConstraint("truth_project_id", "predicted_project_id", "key"),
+    CheckConstraint("status IN ('queued', 'running', 'done', 'error')", name="status"),
+    Index("ix_evaluations_status_id", "status", "id"),
+    sqlite_autoincrement=True,  # an id is never used twice, because links name it
+)
+
+# What was counted, some hundred images each. It belongs to the key: evaluations of the same content share it.
+evaluation_parts = Table(
+    "evaluation_parts",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("images", Integer, nullable=False),
+    Column("about", Text, nullable=False),  # the tags of each image, and what is wrong with some
+    Column("data", LargeBinary, nullable=False),
 )

@@ -174,7 +174,8 @@ class Tasks(TaskClaims, Described[Task]):
         With `agent_id`, TakenOver unless the task is this agent's. An agent may say the same again, when it lost the
         answer with its connection: the task is what it became then.
         """
-        with self._db.writing(asks=[QUEUE] if status is TaskStatus.QUEUED else ()) as connection:
+        asks = [QUEUE] if status is TaskStatus.QUEUED else []
+        with self._db.writing(asks=asks) as connection:
             row = lock_task(connection, id)
             if agent_id is not None and row.agent_id != agent_id:
                 raise taken_over(id)
@@ -197,6 +198,11 @@ class Tasks(TaskClaims, Described[Task]):
                 end_attempt(connection, row, reason, message)
             if status is TaskStatus.QUEUED:
                 changed |= UNCLAIMED
+            if status is TaskStatus.FINISHED and _is_to_be_evaluated(row):
+                from agent.store.evaluations import queue_evaluation  # late: only inferences need it
+
+                queue_evaluation(connection, row)
+                asks.append(QUEUE)
             return change_task(connection, id, changed)
 
     def set_step(self, id: int, step: Step, *, agent_id: str | None = None) -> None:  # noqa: A002
@@ -333,6 +339,10 @@ class Tasks(TaskClaims, Described[Task]):
             if agent_id is not None and lock_task(connection, id_).agent_id != agent_id:
                 raise taken_over(id_)
             change_task(connection, id_, changed)
+
+
+def _is_to_be_evaluated(row: sa.Row[Any]) -> bool:
+    return row.type == TaskType.INFERENCE.value and row.result_project_id is not None and to_task(row).options.evaluate
 
 
 def _page(

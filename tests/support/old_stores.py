@@ -82,6 +82,8 @@ LATER = {
     f"VALUES (2, 'old-agent', '{SHA[1:]}c', {US}, true);",
     "0018": "INSERT INTO tasks (id, type, status, name, plugin_id, model_id, created_us, options, config) "
     f"VALUES (3, 'deploy', 'stopped', 'net', 1, 2, {US}, '{{}}', '{{}}');",
+    "0019": "INSERT INTO evaluations (id, truth_project_id, predicted_project_id, status, asked, created_us) "
+    f"VALUES (1, 1, 1, 'queued', '{{}}', {US});",
 }
 
 

@@ -39,6 +39,7 @@ def test_a_request_wins_over_the_settings():
         "engine": "docker", "gpus": "none", "pull": "never", "writable_data": True, "python": "python3.12",
         "stop_grace_s": 3.0, "memory_bytes": 1 << 30, "hardened": True, "time_limit_s": 60.0, "idle_limit_s": 5.0,
         "env": {"A": "1"}, "on": {"zone": "lab"}, "restarts": 2,
+        "evaluate": False,
     }  # fmt: skip
     settings = Settings(engine="process", gpus="all", pull="always")
 

@@ -15,7 +15,7 @@ import { taskPickers } from "./task_pickers.js";
 
 const OWN = "own"; // the preset's value for a config that is nobody's preset
 const TEXTS = /** @type {const} */ (["engine", "gpus", "pull", "memory", "time-limit", "idle-limit", "grace", "on", "restarts", "env"]);
-const CHECKS = /** @type {const} */ (["writable", "hardened"]);
+const CHECKS = /** @type {const} */ (["writable", "hardened", "evaluate"]);
 const SCRATCH = input("scratch"); // a training without a model to start from
 
 /** @type {NewTaskPage} */
@@ -105,6 +105,7 @@ function names() { name.placeholder = suggestedName(type, plugins.item, projects
 function kind(wanted) {
   type = wanted;
   for (const radio of $("type").querySelectorAll("input")) radio.checked = radio.value === type;
+  $("evaluate-choice").hidden = type !== "inference";
   submit.textContent = type === "train" ? "Start training" : "Start inference";
   $("model-title").textContent = type === "train" ? "Model to start from" : "Model to apply";
   for (const picker of [plugins, models]) {

@@ -92,6 +92,7 @@ export interface Options {
   env: Record<string, string>;
   on: Record<string, string>;
   restarts: number;
+  evaluate: boolean;
 }
 
 export interface Placement {

@@ -166,6 +166,7 @@ class Options(Resource):
     env: dict[str, str]
     on: dict[str, str]
     restarts: int
+    evaluate: Annotated[bool, Field(description="of an inference: its predictions are judged at the end")]
 
 
 class Attempt(Resource):

@@ -42,6 +42,7 @@ class NewOptions(In):
         default_factory=dict
     )
     restarts: Annotated[int, Field(ge=0, le=100, description="attempts after one whose node was lost")] = 0
+    evaluate: Annotated[bool, Field(description="of an inference: judge its predictions, on a labelled project")] = True
 
 
 Reference = Annotated[_Id | Annotated[str, Field(min_length=1, max_length=500)], AfterValidator(strict)]
@@ -83,6 +84,7 @@ class _Wanted(In):
                 env=options.env,
                 on=options.on,
                 restarts=options.restarts,
+                evaluate=options.evaluate,
             ),
         )
 

@@ -5,7 +5,7 @@ import { fieldsOf, hasMore, optionsOf, requestText, suggestedName } from "../../
 
 const EMPTY = {
   engine: "", gpus: "", pull: "", memory: "", "time-limit": "", "idle-limit": "", grace: "", on: "", restarts: "", env: "",
-  writable: false, hardened: false,
+  writable: false, hardened: false, evaluate: true,
 };
 const DEFAULTS = { engine: "auto", gpus: "auto", pull: "missing", hardened: false };
 
@@ -39,6 +39,7 @@ test("options of an earlier task come back as they went out", () => {
   const given = {
     engine: "docker", gpus: "0,1", pull: "never", writable_data: true, stop_grace_s: 10, memory_bytes: 3 * 2 ** 30, hardened: true,
     time_limit_s: 90, idle_limit_s: 30, env: { A: "1", B: "x=y" }, on: { zone: "lab", gpu: "a100" }, restarts: 2,
+    evaluate: false,
   };
   assert.deepEqual(optionsOf(fieldsOf(given, DEFAULTS)), given);
 });
@@ -46,14 +47,15 @@ test("options of an earlier task come back as they went out", () => {
 test("options that are the agent's own stay open", () => {
   const given = {
     engine: "auto", gpus: "auto", pull: "missing", writable_data: false, stop_grace_s: 0, memory_bytes: null, hardened: false,
-    time_limit_s: null, idle_limit_s: null, env: {}, on: {}, restarts: 0,
+    time_limit_s: null, idle_limit_s: null, env: {}, on: {}, restarts: 0, evaluate: true,
   };
   assert.deepEqual(fieldsOf(given, DEFAULTS), EMPTY);
 });
 
 test("the further options are shown where one of them is set", () => {
   assert.ok(!hasMore({ ...EMPTY, engine: "docker", gpus: "0" }));
-  const set = { pull: "always", memory: "1", grace: "5", env: "A=1", on: "a=b", restarts: "1", writable: true, hardened: true };
+  const set = { pull: "always", memory: "1", grace: "5", env: "A=1", on: "a=b", restarts: "1", writable: true, hardened: true,
+    evaluate: false };
   for (const [key, value] of Object.entries(set)) {
     assert.ok(hasMore({ ...EMPTY, [key]: value }), key);
   }

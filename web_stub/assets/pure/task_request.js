@@ -19,6 +19,7 @@ const GIB = 2 ** 30;
  * @property {string} env a NAME=VALUE on each line
  * @property {boolean} writable
  * @property {boolean} hardened
+ * @property {boolean} evaluate
  */
 
 /**
@@ -39,6 +40,7 @@ export function optionsOf(fields) {
   if (fields.memory) options.memory_bytes = Math.round(Number(fields.memory) * GIB);
   if (fields["time-limit"]) options.time_limit_s = Number(fields["time-limit"]) * 60;
   if (fields["idle-limit"]) options.idle_limit_s = Number(fields["idle-limit"]) * 60;
+  if (!fields.evaluate) options.evaluate = false;
   if (fields.grace) options.stop_grace_s = Number(fields.grace);
   return options;
 }
@@ -81,12 +83,12 @@ export function fieldsOf(given, defaults) {
     on: Object.entries(given.on).map(([name, value]) => `${name}=${value}`).join(", "),
     restarts: scaled(given.restarts, 1),
     env: Object.entries(given.env).map(([name, value]) => `${name}=${value}`).join("\n"),
-    writable: given.writable_data, hardened: given.hardened,
+    writable: given.writable_data, hardened: given.hardened, evaluate: given.evaluate,
   };
 }
 
 /** Whether an option is set that stands under More options. @param {Fields} fields */
-export const hasMore = (fields) => fields.writable || fields.hardened
+export const hasMore = (fields) => fields.writable || fields.hardened || !fields.evaluate
   || ["memory", "time-limit", "idle-limit", "grace", "on", "restarts", "env", "pull"]
     .some((key) => fields[/** @type {"env"} */ (key)] !== "");
 
