@@ -56,6 +56,20 @@ class EvaluationParts:
         with self._db.reading() as connection:
             return sorted(ImageKey(*row) for row in connection.execute(found))
 
+    def count_common(self, truth_id: int, predicted_id: int) -> int:
+        """How many images of the one project have one of the same name, in a dataset of the same name, in the other."""
+        dataset, image = datasets.alias("other_datasets"), images.alias("other_images")
+        found = (
+            sa.select(sa.func.count())
+            .select_from(datasets)
+            .join(dataset, sa.and_(dataset.c.name == datasets.c.name, dataset.c.project_id == predicted_id))
+            .join(images, images.c.dataset_id == datasets.c.id)
+            .join(image, sa.and_(image.c.dataset_id == dataset.c.id, image.c.name == images.c.name))
+            .where(datasets.c.project_id == truth_id)
+        )
+        with self._db.reading() as connection:
+            return int(connection.execute(found).scalar_one())
+
     def has_labels(self, project_id: int) -> bool:
         """Whether an annotation of the project has an object or a tag: each has a name or a class title."""
         of_project = sa.select(datasets.c.id).where(datasets.c.project_id == project_id)

@@ -253,12 +253,13 @@ class Evaluations(EvaluationParts):
                 remarks=to_json(list(remarks)),
             )
 
-    def fail(self, id: int, controller: str, reason: str) -> None:  # noqa: A002
-        """It ends without figures. What was counted stays only where another evaluation has the same key."""
+    def fail(self, id: int, controller: str, reason: str, *, forgets_parts: bool = False) -> None:  # noqa: A002
+        """It ends without figures. Its parts stay for the next time, or go, unless another evaluation has them."""
         with self._db.writing() as connection:
             values = {"status": EvaluationStatus.ERROR.value, "finished_us": now_us(), "reason": clean(reason)}
             self._change(connection, id, controller, **values, images_done=0)
-            forget_unused(connection, evaluations.c.id == id)
+            if forgets_parts:
+                forget_unused(connection, evaluations.c.id == id)
 
     def remove(self, id: int) -> None:  # noqa: A002
         """Forget an evaluation; the parts that no other has go with it. NotFound."""

@@ -35,6 +35,21 @@ def pauses() -> Iterator[float]:
     return patience.pauses(PAUSE_S, PAUSE_LIMIT_S)
 
 
+@dataclass(slots=True)
+class Retry:
+    """When something that failed may be tried again: after pauses that grow."""
+
+    _at: float = 0.0  # time.monotonic()
+    _pauses: Iterator[float] = field(default_factory=pauses)
+
+    @property
+    def is_early(self) -> bool:
+        return time.monotonic() < self._at
+
+    def later(self) -> None:
+        self._at = time.monotonic() + next(self._pauses)
+
+
 class Conditions:
     def __init__(self, installation: Installation, pool: Executor) -> None:
         self._installation = installation

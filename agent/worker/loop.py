@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from agent.logs import about_task
 from agent.patience import Patience
 from agent.run.cancellation import Cancelled, Cause
 from agent.run.run_task import run_task
-from agent.worker.conditions import STORAGE, Conditions, pauses
+from agent.worker.conditions import STORAGE, Conditions, Retry, pauses
 from agent.worker.presence import START_LIMIT_S, Presence, alive
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ def run_forever(
 
     With `study_id` only the tasks of this study: the agent of a foreground `agent tune`.
     """
-    from agent.maintenance.housekeeping import Housekeeping  # late: the agent of one task needs neither of them
+    from agent.maintenance.housekeeping import Housekeeping  # late: the agent of one task needs none of them
+    from agent.worker.evaluations import EvaluationKeeper
     from agent.worker.studies import StudyKeeper
 
     info: dict[str, Any] = {"takes": "queue", "places": parallel}
@@ -132,12 +133,15 @@ def run_forever(
         work = _Work(installation, presence, Conditions(installation, pool), parallel, study_id)
         housekeeping = Housekeeping(installation) if study_id is None else None
         studies = StudyKeeper(installation.store, shutdown) if study_id is None else None
+        evaluations = EvaluationKeeper(installation.store, shutdown) if study_id is None else None
         while not shutdown.is_asked:
             asked = installation.store.asked()
             if housekeeping is not None:
                 housekeeping.start_round_when_due(pool)
             if studies is not None:
                 studies.take_when_due(pool)
+            if evaluations is not None:
+                evaluations.take_when_due(pool)
             work.settle()
             task = work.next()
             if task is not None:
@@ -151,12 +155,6 @@ def run_forever(
         wait(work.running.values())
         work.settle()
         return work.left
-
-
-@dataclass(slots=True)
-class _Retry:
-    at: float = 0.0  # time.monotonic()
-    pauses: Iterator[float] = field(default_factory=pauses)
 
 
 class _Work:
@@ -179,7 +177,7 @@ class _Work:
         self._parallel = parallel
         self._study_id = study_id
         self._looked = -LOOK_S
-        self._retries: dict[int, _Retry] = {}
+        self._retries: dict[int, Retry] = {}
 
     def next(self) -> Task | None:
         """A task whose agent died or whose end is still to be recorded, else the oldest queued task; None: later."""
@@ -218,7 +216,7 @@ class _Work:
     def _may_run(self, task: Task) -> bool:
         if task.id in self.running:
             return False
-        if (retry := self._retries.get(task.id)) is not None and time.monotonic() < retry.at:
+        if (retry := self._retries.get(task.id)) is not None and retry.is_early:
             return False
         return task.engine is not None or len(self.running) < self._parallel
 
@@ -254,8 +252,7 @@ class _Work:
             log.warning("task %s: %s", task_id, error)
             return
         # The task has not ended, or its end may not be recorded. It is still this agent's, and `next` finds it again.
-        retry = self._retries.setdefault(task_id, _Retry())
-        retry.at = time.monotonic() + next(retry.pauses)
+        self._retries.setdefault(task_id, Retry()).later()
         if isinstance(error, AgentError):
             log.warning("task %s: %s", task_id, error)
         else:

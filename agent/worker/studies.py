@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, Conflict
 from agent.tuning.control import controlling, is_controlled
 from agent.tuning.extra import require_optuna
-from agent.worker.conditions import pauses
+from agent.worker.conditions import Retry
 
 if TYPE_CHECKING:
     from agent.run.shutdown import Shutdown
@@ -26,12 +24,6 @@ TURN_S = 1.0  # between turns while nothing happens
 log = logging.getLogger("agent")
 
 
-@dataclass(slots=True)
-class _Retry:
-    at: float = 0.0  # time.monotonic()
-    pauses: Iterator[float] = field(default_factory=pauses)
-
-
 class StudyKeeper:
     """The studies that this agent controls, each in a thread. Used by the agent's loop."""
 
@@ -39,7 +31,7 @@ class StudyKeeper:
         self._store = store
         self._shutdown = shutdown
         self._kept: dict[int, Future[None]] = {}
-        self._retries: dict[int, _Retry] = {}
+        self._retries: dict[int, Retry] = {}
         self._looked = -LOOK_S
 
     def take_when_due(self, pool: Executor) -> None:
@@ -51,7 +43,7 @@ class StudyKeeper:
         try:
             for study in self._store.studies.running():
                 retry = self._retries.get(study.id)
-                is_early = retry is not None and time.monotonic() < retry.at
+                is_early = retry is not None and retry.is_early
                 if study.id not in self._kept and not is_early and not is_controlled(study):
                     self._kept[study.id] = pool.submit(self._keep, study.id)
         except AgentError as error:  # a busy store
@@ -63,8 +55,7 @@ class StudyKeeper:
             if error is None or isinstance(error, Conflict):  # another process goes on with it
                 self._retries.pop(study_id, None)
                 continue
-            retry = self._retries.setdefault(study_id, _Retry())
-            retry.at = time.monotonic() + next(retry.pauses)
+            self._retries.setdefault(study_id, Retry()).later()
             if isinstance(error, AgentError):
                 log.warning("study %s: %s", study_id, error)
             else:

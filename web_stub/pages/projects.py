@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from agent.domain import Project
 from agent.errors import NotFound
+from agent.library.evaluations import suffix_of
 from agent.store import Wanted
 from web_stub.context import Web, WebDep
 from web_stub.lists import ProjectListQuery, project_list
@@ -72,14 +73,3 @@ def _frame(web: Web, project: Project) -> dict[str, Any]:
 
 def _other(project: Project | Ref, role: str, suffix: str | None) -> dict[str, Any]:
     return {"id": project.id, "name": project.name, "role": role, "suffix": suffix}
-
-
-def suffix_of(config: object) -> str | None:
-    """What an inference put behind the titles of predicted classes, by its config; None where the config does not say.
-
-    The project that it made has the labels of its input as well, under their own titles.
-    """
-    mode = config.get("mode") if isinstance(config, dict) else None
-    classes = mode.get("model_classes") if isinstance(mode, dict) else None
-    suffix = classes.get("add_suffix") if isinstance(classes, dict) else None
-    return suffix if isinstance(suffix, str) and suffix else None

@@ -121,7 +121,7 @@ def test_a_project_that_changes_ends_what_is_counted_of_it(store, add_project, n
         store.evaluations.add_part(id_, "one", part(1))
     with pytest.raises(ProjectChanged):
         store.evaluations.finish(id_, "one", figures={}, headline={}, remarks=[])
-    store.evaluations.fail(id_, "one", "changed")
+    store.evaluations.fail(id_, "one", "changed", forgets_parts=True)
 
     assert store.evaluations.part_numbers("k" * 64) == {}
     changed = store.projects.get(truth.id)
@@ -156,6 +156,8 @@ def test_images_are_found_by_names_in_one_order(store, add_project) -> None:
         ("ds", "b.png", 8),
     ]
     ids = [one.id for one in store.evaluations.images(project.id)]
+    other = add_project("other", "a.png", "c.png", "Z.png")
+    assert store.evaluations.count_common(project.id, other.id) == 2
     assert store.evaluations.annotations([*ids, 10**9]) == dict.fromkeys(ids, LABELLED)
     assert store.evaluations.has_labels(project.id)
     assert not store.evaluations.has_labels(add_project("bare", annotation='{"objects": [], "tags": []}').id)

@@ -1,0 +1,136 @@
+"""The run of one evaluation: planned if it is not, counted part by part, and judged.
+
+It may be killed anywhere: each part is committed when it is counted, and the next run goes on with those that exist.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+from agent.errors import AgentError, BadInput, NotFound
+from agent.evaluating.control import computing
+from agent.evaluating.processes import Counted, CountingFailed, Row, count_parts
+from agent.library.evaluated_images import Pair, counts_of, pair_images, remarks_on
+from agent.library.evaluations import Matching, plan_of
+from agent.store import Part, ProjectChanged
+
+if TYPE_CHECKING:
+    from agent.store import Evaluation, Planned, Store
+
+PART_IMAGES = 128
+_TRIES = 2  # with processes of which one was killed
+
+log = logging.getLogger("agent")
+
+
+def compute(
+    store: Store, id_: int, *, stop: Callable[[], bool] = lambda: False, part_images: int = PART_IMAGES
+) -> Evaluation | None:
+    """Compute the evaluation, or go on with it. Gives it as it is then, None when it was removed.
+
+    With `stop` it may be left, for another process to go on. Conflict when another process computes it, or it is over.
+    """
+    with computing(store, id_) as controller:
+        try:
+            _compute(store, id_, controller, stop, part_images)
+        except (BadInput, CountingFailed) as error:
+            left = _found(store, id_)
+            if left is None:  # removed, or one of its projects
+                return None
+            if left.controller != controller:
+                raise
+            store.evaluations.fail(id_, controller, str(error), forgets_parts=isinstance(error, ProjectChanged))
+        except AgentError:  # a store that does not answer: later
+            raise
+        except Exception as mistake:  # of ours: it would come each time
+            store.evaluations.fail(id_, controller, f"A mistake of this program: {mistake!r}. The log has more.")
+            raise
+    return _found(store, id_)
+
+
+def _compute(store: Store, id_: int, controller: str, stop: Callable[[], bool], part_images: int) -> None:
+    from agent.evaluation.figures import figures  # late, with all that counts: an agent may never evaluate
+    from agent.evaluation.plan import Plan
+
+    evaluation = _planned(store, id_, controller)
+    if evaluation is None or evaluation.is_over:
+        return
+    assert evaluation.key is not None
+    plan = Plan.from_json(_plan_text(store, id_))
+    paired = pair_images(*(store.evaluations.images(side) for side in (evaluation.truth_id, evaluation.predicted_id)))
+    parts = [paired.pairs[start : start + part_images] for start in range(0, len(paired.pairs), part_images)]
+    for tries_left in reversed(range(_TRIES)):
+        missing = sorted(set(range(len(parts))) - set(store.evaluations.part_numbers(evaluation.key)))
+        wanted = ((number, _rows(store, parts[number])) for number in missing)
+        try:
+            with closing(count_parts(plan.to_json(), wanted, most=len(missing), stop=stop)) as counted:
+                for part in counted:
+                    store.evaluations.add_part(id_, controller, _part(part))
+            if stop():
+                return
+            break
+        except CountingFailed:
+            if not tries_left:
+                raise
+            log.warning("evaluation %s: a process that counts was killed; counting goes on", id_)
+    counts = counts_of(store, evaluation.key).counts
+    judged = figures(plan, counts)
+    headline = {name: section["headline"] for name, section in judged.items() if _is_section(section)}
+    remarks = (*plan.remarks, *paired.remarks, *remarks_on(counts.problems, paired.pairs))
+    store.evaluations.finish(id_, controller, figures=judged, headline=headline, remarks=remarks)
+
+
+def _planned(store: Store, id_: int, controller: str) -> Evaluation | None:
+    """The evaluation with its plan. None where it is removed, because the project has no labels."""
+    evaluation = store.evaluations.get(id_)
+    if evaluation.key is not None:
+        return evaluation
+    if not store.evaluations.has_labels(evaluation.truth_id):
+        store.evaluations.remove(id_)
+        return None
+    truth, predicted = (store.projects.get_anywhere(side) for side in (evaluation.truth_id, evaluation.predicted_id))
+    task = None
+    if evaluation.task_id is not None:
+        with suppress(NotFound):
+            task = store.tasks.get(evaluation.task_id)
+    planned: Planned = plan_of(store, truth, predicted, Matching.from_json(evaluation.asked), task)
+    return store.evaluations.plan(id_, controller, planned)
+
+
+def _plan_text(store: Store, id_: int) -> bytes:
+    import orjson
+
+    return orjson.dumps(store.evaluations.results(id_).plan)
+
+
+def _rows(store: Store, pairs: Sequence[Pair]) -> list[Row]:
+    texts = store.evaluations.annotations([image.id for pair in pairs for image in (pair.truth, pair.predicted)])
+    return list(_with(texts, pairs))
+
+
+def _with(texts: dict[int, str], pairs: Sequence[Pair]) -> Iterator[Row]:
+    for pair in pairs:
+        truth, predicted = texts.get(pair.truth.id), texts.get(pair.predicted.id)
+        if truth is None or predicted is None:
+            raise ProjectChanged(f"Image {pair.truth.dataset}/{pair.truth.name} was removed while it was evaluated.")
+        yield Row(pair.number, pair.truth.width, pair.truth.height, truth, predicted, pair.problem)
+
+
+def _part(counted: Counted) -> Part:
+    names = sorted({name for tags in counted.tags for name in tags})
+    place = {name: number for number, name in enumerate(names)}
+    about = {"tags": names, "of": [[place[name] for name in tags] for tags in counted.tags]}
+    return Part(counted.number, counted.images, about, counted.data)
+
+
+def _is_section(section: object) -> bool:
+    return isinstance(section, dict) and "headline" in section
+
+
+def _found(store: Store, id_: int) -> Evaluation | None:
+    with suppress(NotFound):
+        return store.evaluations.get(id_)
+    return None

@@ -1,0 +1,160 @@
+"""Evaluations are computed to their end, whatever happens on the way."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import Conflict
+from agent.evaluating import runner
+from agent.evaluating.processes import CountingFailed, count_parts
+from agent.evaluating.runner import compute
+from agent.library.evaluations import EvaluationRequest, Matching, evaluate
+from agent.store import Evaluation, EvaluationStatus, Store
+from tests.support.evaluated_projects import META, add_images, add_predictions, annotation, box
+
+
+def done(evaluation: Evaluation | None) -> Evaluation:
+    assert evaluation is not None
+    assert evaluation.status is EvaluationStatus.DONE, evaluation.reason
+    return evaluation
+
+
+def test_an_inference_is_judged_over_all_images(store: Store, queued: Evaluation) -> None:
+    computed = done(compute(store, queued.id, part_images=3))
+
+    results = store.evaluations.results(queued.id)
+    assert (computed.images_total, computed.images_done, computed.controller) == (8, 8, None)
+    assert results.figures is not None
+    assert results.plan is not None
+    assert results.plan["classes"] == ["apple", "pear", "leaf"]
+    assert set(computed.headline) == {"segmentation", "detection"}
+    assert results.figures["images"] == 8
+    (leaf,) = (one for one in results.figures["segmentation"]["classes"] if one["title"] == "leaf")
+    assert leaf["iou"] == pytest.approx(7 / 8, abs=0.02), "two of eight leaves are found by half"
+    assert computed.key is not None
+    assert store.evaluations.part_numbers(computed.key) == {0: 3, 1: 3, 2: 2}
+
+
+def test_the_same_is_not_computed_again_whoever_asks(store: Store, queued: Evaluation) -> None:
+    first = done(compute(store, queued.id))
+
+    again = evaluate(store, EvaluationRequest(predictions=queued.predicted_id))
+    by_hand = evaluate(store, EvaluationRequest(truth="fruit", predictions="guesses", matching=Matching(suffix="_nn")))
+
+    assert again.id == by_hand.id == first.id
+    with pytest.raises(Conflict, match="is over"):
+        compute(store, first.id)
+
+
+def test_parts_that_exist_are_not_counted_again(
+    store: Store, queued: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def has_parts() -> bool:
+        key = store.evaluations.get(queued.id).key
+        return key is not None and bool(store.evaluations.part_numbers(key))
+
+    left = compute(store, queued.id, stop=has_parts, part_images=1)
+    assert left is not None
+    assert (left.status, left.controller) == (EvaluationStatus.QUEUED, None)
+    assert left.key is not None
+    counted_before = store.evaluations.part_numbers(left.key)
+    assert counted_before
+    asked: list[int] = []
+    read = runner._rows
+
+    def noted(store, pairs):
+        asked.append(len(pairs))
+        return read(store, pairs)
+
+    monkeypatch.setattr(runner, "_rows", noted)
+
+    done(compute(store, queued.id, part_images=1))
+
+    assert sum(asked) == 8 - sum(counted_before.values())
+
+
+def test_a_killed_process_costs_a_try_and_twice_the_evaluation(
+    store: Store, queued: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def killed(plan, parts, *, most, stop):
+        tries.append(most)
+        if len(tries) < 3:
+            raise CountingFailed("killed")
+        yield from count_parts(plan, parts, most=most, stop=stop)
+
+    monkeypatch.setattr(runner, "count_parts", killed)
+    failed = compute(store, queued.id)
+    assert failed is not None
+    assert (failed.status, failed.reason) == (EvaluationStatus.ERROR, "killed")
+
+    evaluate(store, EvaluationRequest(predictions=queued.predicted_id))
+    done(compute(store, queued.id))
+    assert len(tries) == 3
+
+
+def test_a_project_without_labels_leaves_no_evaluation(store: Store) -> None:
+    bare = add_images(store, "bare", META, [annotation(), annotation()])
+    task = add_predictions(store, bare)
+    (queued,) = store.evaluations.list(task_id=task.id)
+
+    assert compute(store, queued.id) is None
+    assert store.evaluations.list() == []
+
+
+def test_projects_that_change_meanwhile_end_it_with_a_reason(
+    store: Store, queued: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = store.evaluations.images(queued.truth_id)[0]
+    add_part = store.evaluations.add_part
+
+    def changed(*args):
+        store.images.annotate({image.id: annotation()})
+        add_part(*args)
+
+    monkeypatch.setattr(store.evaluations, "add_part", changed)
+
+    failed = compute(store, queued.id)
+
+    assert failed is not None
+    assert failed.status is EvaluationStatus.ERROR
+    assert failed.reason == f"Project {queued.truth_id} was changed while it was evaluated. Evaluate it again."
+    assert failed.key is not None
+    assert store.evaluations.part_numbers(failed.key) == {}
+    monkeypatch.undo()
+    again = evaluate(store, EvaluationRequest(predictions=queued.predicted_id))
+    assert again.id != queued.id, "the project is another"
+    done(compute(store, again.id))
+
+
+def test_a_project_that_is_removed_for_good_meanwhile_takes_it_along(
+    store: Store, queued: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_part = store.evaluations.add_part
+
+    def purged(*args):
+        store.projects.remove(queued.predicted_id)
+        assert store.projects.purge(queued.predicted_id)
+        add_part(*args)
+
+    monkeypatch.setattr(store.evaluations, "add_part", purged)
+
+    assert compute(store, queued.id) is None
+
+
+def test_projects_that_do_not_match_are_said(store: Store) -> None:
+    truth = add_images(store, "truth", META, [annotation(box("apple", 1, 1, 9, 9))] * 4)
+    other = add_images(store, "other", META, [annotation(box("apple", 1, 1, 9, 9)), "no JSON", annotation()])
+    wrong = store.evaluations.images(other.id)[2]
+    store.images.remove([wrong.id])
+
+    evaluation = done(compute(store, evaluate(store, EvaluationRequest(truth=truth.id, predictions=other.id)).id))
+
+    remarks = " ".join(store.evaluations.results(evaluation.id).remarks)
+    assert evaluation.images_total == 2
+    assert (
+        "2 images of the ground truth have no predictions, so they are not judged: ds2/002.png, ds2/003.png." in remarks
+    )
+    assert "1 image has labels that could not be compared, for instance ds1/001.png: Its annotation in the " in remarks
