@@ -39,6 +39,7 @@ from web_stub.gallery.statistics import StatisticsCache
 from web_stub.gallery.thumbnails import Thumbnails
 from web_stub.gallery.workers import Workers
 from web_stub.json_response import error_response
+from web_stub.judgings import Judgings
 from web_stub.log_counts import LogCounts
 from web_stub.task_cards import TaskCards
 
@@ -101,6 +102,7 @@ def create_app(
         thumbnails,
         broker,
         Asker(store, broker),
+        Judgings(store),
     )
     app.state.readiness = health.Readiness(app.state.web)
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")

@@ -17,6 +17,7 @@ from web_stub.gallery.find import Search
 from web_stub.gallery.near_images import NearCache
 from web_stub.gallery.statistics import StatisticsCache
 from web_stub.gallery.thumbnails import Thumbnails
+from web_stub.judgings import Judgings
 from web_stub.log_counts import LogCounts
 from web_stub.task_cards import TaskCards
 
@@ -42,6 +43,7 @@ class Web:
     thumbnails: Thumbnails
     broker: Broker
     asker: Asker
+    judgings: Judgings
 
     @property
     def search(self) -> Search:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from agent import store as stored
 from agent.domain import NewTask
-from agent.errors import NotFound
 from agent.tuning.extra import require_optuna
-from web_stub.resources.studies import BegunStudy, Study, StudyCard, StudyList, Used
+from web_stub.resources.resource import Used
+from web_stub.resources.studies import BegunStudy, Study, StudyCard, StudyList
 
 _Whole = TypeVar("_Whole", bound=Study)
 
@@ -48,16 +48,9 @@ def _whole(kind: type[_Whole], store: stored.Store, study: stored.Study, **given
 def _used(store: stored.Store, task: NewTask) -> dict[str, Used]:
     """What the study works with, also where it was deleted since."""
 
-    def used(id_: int | None, find: Callable[[int], Any], name: str) -> Used:
-        assert id_ is not None  # a training has all of them
-        try:
-            found = find(id_)
-        except NotFound:
-            return Used(id=id_, name=None, is_deleted=True)
-        return Used(id=id_, name=getattr(found, name), is_deleted=found.deleted_at is not None)
-
+    assert task.project_id is not None  # a training has one
     return {
-        "plugin": used(task.plugin_id, store.plugins.get_anywhere, "title"),
-        "project": used(task.project_id, store.projects.get_anywhere, "name"),
-        "model": used(task.model_id, store.models.get_anywhere, "name"),
+        "plugin": Used.found(task.plugin_id, store.plugins.get_anywhere, "title"),
+        "project": Used.found(task.project_id, store.projects.get_anywhere),
+        "model": Used.found(task.model_id, store.models.get_anywhere),
     }

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, BadInput, NotFound
 from agent.evaluating.control import computing
-from agent.evaluating.processes import Counted, CountingFailed, Row, count_parts
-from agent.library.evaluated_images import Pair, counts_of, pair_images, remarks_on
+from agent.evaluating.processes import CountingFailed, Row, count_parts
+from agent.library.evaluated_images import Pair, about_images, counts_of, pair_images, remarks_on
 from agent.library.evaluations import Matching, plan_of
 from agent.store import Part, ProjectChanged
 
@@ -68,7 +68,8 @@ def _compute(store: Store, id_: int, controller: str, stop: Callable[[], bool], 
         try:
             with closing(count_parts(plan.to_json(), wanted, most=len(missing), stop=stop)) as counted:
                 for part in counted:
-                    store.evaluations.add_part(id_, controller, _part(part))
+                    about = about_images(parts[part.number], part.tags)
+                    store.evaluations.add_part(id_, controller, Part(part.number, part.images, about, part.data))
             if stop():
                 return
             break
@@ -117,13 +118,6 @@ def _with(texts: dict[int, str], pairs: Sequence[Pair]) -> Iterator[Row]:
         if truth is None or predicted is None:
             raise ProjectChanged(f"Image {pair.truth.dataset}/{pair.truth.name} was removed while it was evaluated.")
         yield Row(pair.number, pair.truth.width, pair.truth.height, truth, predicted, pair.problem)
-
-
-def _part(counted: Counted) -> Part:
-    names = sorted({name for tags in counted.tags for name in tags})
-    place = {name: number for number, name in enumerate(names)}
-    about = {"tags": names, "of": [[place[name] for name in tags] for tags in counted.tags]}
-    return Part(counted.number, counted.images, about, counted.data)
 
 
 def _is_section(section: object) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from agent.evaluation.counts import Counts
     from agent.store import ImageKey, Store
+
+ImageIds = Mapping[tuple[str, str], int]
 
 _NAMED = 3  # images in a remark
 
@@ -29,12 +31,34 @@ class Pairs:
     remarks: tuple[str, ...]  # about images that are not compared, a sentence each
 
 
+class CountedImage(NamedTuple):
+    """An image that was counted, as it was then. Projects may have changed since."""
+
+    number: int
+    dataset: str
+    name: str
+    width: int
+    height: int
+    tags: tuple[str, ...]  # in the ground truth
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The counts of an evaluation, and the tags of its images in the ground truth, as many and in the same order."""
+    """The counts of an evaluation, and its images, as many and in the same order."""
 
     counts: Counts
-    tags: Sequence[frozenset[str]]
+    images: Sequence[CountedImage]
+
+
+def about_images(pairs: Sequence[Pair], tags: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """What is kept of images beside their counts, as `counts_of` reads it: names are written once for all. Pure."""
+    names = sorted({name for of_image in tags for name in of_image} | {pair.truth.dataset for pair in pairs})
+    place = {name: number for number, name in enumerate(names)}
+    images = [
+        [pair.truth.name, place[pair.truth.dataset], *(place[name] for name in of_image)]
+        for pair, of_image in zip(pairs, tags, strict=True)
+    ]
+    return {"names": names, "images": images}
 
 
 def counts_of(store: Store, key: str) -> Counted:
@@ -42,9 +66,22 @@ def counts_of(store: Store, key: str) -> Counted:
     from agent.evaluation.counts import Counts  # late, as who asks for the list of evaluations reads none
     from agent.evaluation.saved_counts import from_bytes
 
-    parts = list(store.evaluations.parts(key))
-    tags = [frozenset(part.about["tags"][place] for place in places) for part in parts for places in part.about["of"]]
-    return Counted(Counts.join([from_bytes(part.data) for part in parts]), tags)
+    counts, images = [], []
+    for part in store.evaluations.parts(key):
+        counts.append(from_bytes(part.data))
+        names = part.about["names"]
+        images += [
+            CountedImage(number, names[dataset], name, width, height, tuple(names[place] for place in tags))
+            for (number, width, height), (name, dataset, *tags) in zip(
+                counts[-1].images.tolist(), part.about["images"], strict=True
+            )
+        ]
+    return Counted(Counts.join(counts), images)
+
+
+def ids_of(store: Store, project_id: int) -> ImageIds:
+    """The images of a project by the names of dataset and image."""
+    return {(image.dataset, image.name): image.id for image in store.evaluations.images(project_id)}
 
 
 def remarks_on(problems: Sequence[tuple[int, str]], pairs: Sequence[Pair]) -> tuple[str, ...]:

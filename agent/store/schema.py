@@ -536,6 +536,6 @@ evaluation_parts = Table(
     Column("key", String(64), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("images", Integer, nullable=False),
-    Column("about", Text, nullable=False),  # the tags of each image, and what is wrong with some
+    Column("about", Text, nullable=False),  # the names and tags of the images
     Column("data", LargeBinary, nullable=False),
 )

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from agent.domain import FINAL, NewTask, Step, Task, TaskStatus, TaskType, may_become
 from agent.errors import Conflict, NotFound
+from agent.store.among import among
 from agent.store.append import add_note
 from agent.store.attempts import Decide, begin_attempt, end_attempt, lose, was_lost_so
 from agent.store.columns import clean, now_us, to_json
@@ -142,6 +143,17 @@ class Tasks(TaskClaims, Described[Task]):
         with self._db.reading(brief=True) as connection:
             rows = connection.execute(found.order_by(tasks.c.id)).all()
         return [to_task(row) for row in rows]
+
+    def inferences(self, model_ids: Collection[int], project_id: int) -> builtins.list[Task]:
+        """The inferences with these models on this project that are not in the trash, newest first."""
+        found = sa.select(*TASK_COLUMNS).where(
+            among(self._db, tasks.c.model_id, model_ids),
+            tasks.c.project_id == project_id,
+            tasks.c.type == TaskType.INFERENCE.value,
+            tasks.c.deleted_us.is_(None),
+        )
+        with self._db.reading() as connection:
+            return [to_task(row) for row in connection.execute(found.order_by(tasks.c.id.desc()))]
 
     def stop_requested(self, id: int, *, agent_id: str | None = None) -> bool:  # noqa: A002
         """With `agent_id`, TakenOver unless the task is this agent's."""

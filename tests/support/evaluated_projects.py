@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from agent.domain import NewImage, NewModel, NewProject, NewTask, Project, Task, TaskOptions, TaskStatus, TaskType
+from agent.domain import (
+    NewImage,
+    NewModel,
+    NewProject,
+    NewTask,
+    Project,
+    Provenance,
+    Task,
+    TaskOptions,
+    TaskStatus,
+    TaskType,
+)
+from agent.events.model import CheckpointReported
 from agent.store import Store
 
 WIDTH, HEIGHT = 64, 48
@@ -118,3 +131,17 @@ def new_inference(store: Store, truth: Project, *, name: str = "guesses", **opti
         type=TaskType.INFERENCE, name=name, plugin_id=plugin.id, project_id=truth.id, model_id=model.id, config=CONFIG,
         options=TaskOptions(**options),
     )  # fmt: skip
+
+
+def add_training(store: Store, truth: Project, *, checkpoints: int, best: int) -> Task:
+    """A training on that project with so many published checkpoints, of which that one was better than all before."""
+    task = store.tasks.add(replace(new_inference(store, truth, name="net"), type=TaskType.TRAIN))
+    for index in range(checkpoints):
+        optional = {"epoch": index + 0.5}
+        reported = CheckpointReported(
+            index=index, subdir=f"{index:08}", size_bytes=1, is_best=index == best, optional=optional
+        )
+        known = store.checkpoints.add(task.id, index + 1, reported)
+        origin = Provenance(task_id=task.id, checkpoint_index=index, is_best=index == best)
+        store.checkpoints.publish(known.id, NewModel(f"net {index}", f"{index:064}", 1, {}, provenance=origin))
+    return task

@@ -5,6 +5,7 @@ export type TaskType = "train" | "inference" | "deploy";
 export type TaskStatus = "queued" | "consumed" | "started" | "deployed" | "terminating" | "finished" | "error" | "stopped";
 export type CheckpointState = "snapshot" | "published" | "failed";
 export type StudyState = "running" | "finished" | "stopped";
+export type EvaluationStatus = "queued" | "running" | "done" | "error";
 export type TrialState = "running" | "complete" | "pruned" | "failed";
 
 export interface Ref {
@@ -645,6 +646,121 @@ export interface Study extends StudyCard {
   importance: Record<string, number> | null;
   no_importance: string | null;
   trials: Trial[];
+}
+
+export interface JudgedModel extends Used {
+  task_id: number | null;
+  checkpoint_index: number | null;
+  is_best: boolean | null;
+}
+
+export interface EvaluationCard {
+  id: number;
+  status: EvaluationStatus;
+  reason: string | null;
+  truth: Used;
+  predictions: Used;
+  task_id: number | null;
+  model: JudgedModel | null;
+  images_total: number;
+  images_done: number;
+  headline: Record<string, Record<string, number | null>>;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+}
+
+export interface EvaluationList extends Page<EvaluationCard> {}
+
+export interface JudgedClass {
+  title: string;
+  kind: string;
+  color: string | null;
+  truth: string[];
+  predicted: string[];
+}
+
+export interface SliceName {
+  name: string;
+  images: number;
+}
+
+export interface Evaluation extends EvaluationCard {
+  asked: Record<string, unknown>;
+  is_outdated: boolean;
+  classes: JudgedClass[];
+  judged_tags: string[];
+  neutral: string[];
+  remarks: string[];
+  figures: Record<string, unknown> | null;
+  datasets: SliceName[];
+  tags: SliceName[];
+}
+
+export interface EvaluationFigures {
+  images: number;
+  confidence: number | null;
+  iou: number;
+  figures: Record<string, unknown>;
+}
+
+export interface JudgedImage {
+  number: number;
+  dataset: string;
+  name: string;
+  truth_image_id: number | null;
+  predicted_image_id: number | null;
+  width: number;
+  height: number;
+}
+
+export interface RankedImage extends JudgedImage {
+  value: number | null;
+  other: number | null;
+  problems: string[];
+}
+
+export interface RankedImageList {
+  by: string;
+  items: RankedImage[];
+  total: number;
+}
+
+export interface JudgedObject extends JudgedImage {
+  kind: string;
+  error: string | null;
+  truth: number | null;
+  predicted: number | null;
+  truth_class: string | null;
+  predicted_class: string | null;
+  overlap: number | null;
+  distance: number | null;
+  confidence: number | null;
+  area: number;
+}
+
+export interface JudgedObjectList {
+  items: JudgedObject[];
+  total: number;
+}
+
+export interface FoundImage {
+  number: number;
+}
+
+export interface JudgedCheckpoint {
+  checkpoint_index: number;
+  epoch: number | null;
+  is_best: boolean;
+  model: Used | null;
+  task_id: number | null;
+  task_status: TaskStatus | null;
+  evaluation: EvaluationCard | null;
+}
+
+export interface JudgedCheckpoints {
+  project: Used;
+  items: JudgedCheckpoint[];
 }
 
 export interface RunColumn {

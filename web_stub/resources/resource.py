@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self, dataclass_transform
+from typing import Annotated, Any, ClassVar, Self, dataclass_transform
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
+
+from agent.errors import NotFound
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -35,6 +38,23 @@ class Resource:
 class Ref(Resource):
     id: int
     name: str
+
+
+class Used(Resource):
+    """A thing that another names, also where it was deleted since."""
+
+    id: int
+    name: Annotated[str | None, Field(description="null: it is gone for good")]
+    is_deleted: Annotated[bool, Field(description="it lies in the trash, or is gone for good")]
+
+    @classmethod
+    def found(cls, id_: int, find: Callable[[int], Any], name: str = "name", **given: Any) -> Self:
+        """`find` gives it from anywhere or raises NotFound, `name` is its attribute."""
+        try:
+            found = find(id_)
+        except NotFound:
+            return cls(id=id_, name=None, is_deleted=True, **given)
+        return cls(id=id_, name=getattr(found, name), is_deleted=found.deleted_at is not None, **given)
 
 
 @dataclass(frozen=True, slots=True)

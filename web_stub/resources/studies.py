@@ -11,7 +11,7 @@ from pydantic import Field
 from agent.domain import TaskStatus
 from agent.store import StudyState
 from agent.tuning.decisions import TrialState
-from web_stub.resources.resource import Resource
+from web_stub.resources.resource import Resource, Used
 
 if TYPE_CHECKING:
     from agent.tuning.overview import StudyView
@@ -61,12 +61,6 @@ class StudyCard(Resource):
 class StudyList(Resource):
     items: list[StudyCard]
     next: Annotated[int | None, Field(description="`before` of the next page")]
-
-
-class Used(Resource):
-    id: int
-    name: Annotated[str | None, Field(description="null: it is gone for good")]
-    is_deleted: Annotated[bool, Field(description="it lies in the trash, or is gone for good")]
 
 
 class Study(StudyCard):

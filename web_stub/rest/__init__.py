@@ -10,6 +10,7 @@ from web_stub.rest import (
     charts,
     compared,
     deployed,
+    evaluations,
     images,
     insights,
     library,
@@ -35,7 +36,7 @@ _ERRORS: dict[int | str, dict[str, object]] = {
 
 router = APIRouter(responses=_ERRORS)
 for part in (  # deployed models first, for they are asked most often
-    deployed, care, tasks, task_images, runs, compared, studies, charts, streams, models, predictions, projects,
-    insights, images, library, space,
+    deployed, care, tasks, task_images, runs, compared, studies, evaluations, charts, streams, models, predictions,
+    projects, insights, images, library, space,
 ):  # fmt: skip
     router.include_router(part.router)

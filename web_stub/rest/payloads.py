@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from agent.domain import TaskType
 from agent.errors import BadInput
 from agent.library.bulk import MOST, Action, Wish
+from agent.library.evaluations import EvaluationRequest, Matching
 from agent.submission import TaskRequest
 from agent.task_options import RequestedOptions
 from agent.tuning.request import StudyRequest
@@ -153,6 +154,48 @@ class NewStudy(_Wanted):
             name=self.name,
             seed=self.seed,
         )
+
+
+_Titles = Annotated[dict[str, str], AfterValidator(strict), Field(max_length=10_000)]
+_Title = Annotated[str, AfterValidator(strict), Field(max_length=1000)]
+
+
+class NewEvaluation(In):
+    """What to judge by what. How classes and tags are matched follows from the inference, where it is left out."""
+
+    predictions: Reference
+    truth: Annotated[Reference | None, Field(description="null: the project that the inference read")] = None
+    suffix: Annotated[_Title | None, Field(description="behind the titles of predicted classes", examples=["_nn"])] = (
+        None
+    )
+    mapping: Annotated[_Titles | None, Field(description="classes: ground truth → predictions")] = None
+    tag_mapping: Annotated[_Titles | None, Field(description="tags: ground truth → predictions")] = None
+    neutral: Annotated[list[_Title] | None, Field(max_length=1000, description="classes: nothing is judged below")] = (
+        None
+    )
+    background: Annotated[_Title | None, Field(description="the class of pixels without a label; empty: none")] = None
+    confidence_tag: _Title | None = None
+
+    def request(self) -> EvaluationRequest:
+        return EvaluationRequest(
+            truth=self.truth,
+            predictions=self.predictions,
+            matching=Matching(
+                suffix=self.suffix,
+                mapping=self.mapping,
+                tag_mapping=self.tag_mapping,
+                neutral=None if self.neutral is None else tuple(self.neutral),
+                background=self.background,
+                confidence_tag=self.confidence_tag,
+            ),
+        )
+
+
+class EvaluateCheckpoints(In):
+    """Which checkpoints of a training to judge, and on which project."""
+
+    best: Annotated[int | None, Field(ge=1, le=100_000, description="only the best ones; null: every one")] = None
+    project: Annotated[Reference | None, Field(description="null: the training's own")] = None
 
 
 _Tags = Annotated[list[str], AfterValidator(strict), Field(max_length=100)]

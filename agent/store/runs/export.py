@@ -86,7 +86,7 @@ def json_cell(value: Any) -> Any:
 def _csv_lines(heads: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow([_harmless(head) for head in heads])
+    writer.writerow([harmless(head) for head in heads])
     for row in rows:
         writer.writerow([_csv_cell(value) for value in row])
         yield buffer.getvalue()
@@ -98,7 +98,7 @@ def _csv_lines(heads: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
 def _csv_cell(value: Any) -> str:
     match value:
         case str() | Reference():
-            return _harmless(value if isinstance(value, str) else value.name)
+            return harmless(value if isinstance(value, str) else value.name)
         case datetime():
             return _moment(value)
         case int() | float() if not isinstance(value, bool):
@@ -106,7 +106,7 @@ def _csv_cell(value: Any) -> str:
     return "" if value is None else clean(to_json(value))
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     return clean(f"'{text}" if text.startswith(_STARTS_FORMULA) else text)
 

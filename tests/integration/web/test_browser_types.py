@@ -11,7 +11,12 @@ INTERFACE = re.compile(r"^export interface (\w+)(?: extends (\w+))?[^{\n]*\{\n(.
 FIELD = re.compile(r"^  (\w+): (.+);$", re.MULTILINE)
 ALIAS = re.compile(r"^export type (\w+) = (.+);$", re.MULTILINE)
 MISSING: dict[str, Any] = {"title": "no such field"}
-NOT_IN_THE_API = {"Page", "Project", "Problem"}  # what several shapes share; an entry of an error's details
+NOT_IN_THE_API = {
+    "Page",
+    "Project",
+    "Problem",
+    "JudgedImage",
+}  # what several shapes share; an entry of an error's details
 
 
 def declared() -> str:

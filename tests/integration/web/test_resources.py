@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 
 from agent.domain import NewModel, Provenance
+from agent.evaluating.runner import compute
 from tests.integration.web.conftest import Site
 from tests.support import labeled_project
 from tests.support.demo_store import finish, log_image, new_task, start, train, use
@@ -17,6 +18,7 @@ from tests.support.demo_study import study
 from web_stub.rest import (
     charts,
     compared,
+    evaluations,
     images,
     insights,
     library,
@@ -62,6 +64,8 @@ def filled(site: Site) -> Site:
     site.store.models.add(NewModel("child", parent.sha256, parent.size_bytes, None, provenance=origin))
     fields = labeled_project.fields(site.store, site.artifacts)
     labeled_project.predictions(site.store, site.artifacts, site.library, fields)
+    (evaluation,) = site.store.evaluations.list(project_id=fields.id)
+    assert compute(site.store, evaluation.id) is not None
     study(site.store, site.library)
     site.store.nodes.put("7" * 32, "laptop")
     site.store.agents.beat("laptop:1:a", "laptop", {"takes": "queue", "node": "7" * 32, "labels": {"zone": "lab"}})
@@ -71,7 +75,10 @@ def filled(site: Site) -> Site:
 
 def declared() -> dict[str, Any]:
     """Path → response model, of every route that declares one and is asked with GET."""
-    parts = (tasks, task_images, runs, compared, studies, charts, models, projects, insights, images, library, space)
+    parts = (
+        tasks, task_images, runs, compared, studies, evaluations, charts, models, projects, insights, images, library,
+        space,
+    )  # fmt: skip
     routes = [route for part in parts for route in part.router.routes]
     return {
         route.path: route.response_model
@@ -86,8 +93,11 @@ def addresses(site: Site, path: str) -> Iterator[str]:
     image = next(iter(site.store.images.of_dataset(dataset.id)))
     model = site.store.models.list()[0].id
     ids = {"task_id": 1, "study_id": 1, "model_id": model, "project_id": fields, "image_id": image.id}
+    ids["evaluation_id"] = site.store.evaluations.list()[0].id
     needed = {
         "/images/{image_id}/twin": f"?project={seen}",
+        "/evaluations/{evaluation_id}/find": f"?image_id={image.id}",
+        "/evaluations/{evaluation_id}/objects": "?kind=matched&kind=missed&kind=extra&kind=mixed_up",
         "/runs/groups": "?group=type,config.batch_size",
         "/runs/compared": "?runs=1",
         "/runs/values": "?runs=1&columns=name,config.lr",

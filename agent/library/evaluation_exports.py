@@ -1,0 +1,83 @@
+"""An evaluation as files of other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import orjson
+
+from agent.library.judging import WHOLE, Look, Slice
+from agent.store.runs.export import harmless
+
+if TYPE_CHECKING:
+    from agent.library.judging import Judging
+    from agent.store import Store
+
+Format = Literal["csv", "json", "coco"]
+
+
+class Kind(NamedTuple):
+    suffix: str
+    mime: str
+
+
+KINDS: Mapping[Format, Kind] = {
+    "csv": Kind(".csv", "text/csv; charset=utf-8"),
+    "json": Kind(".json", "application/json"),
+    "coco": Kind("-coco.zip", "application/zip"),
+}
+
+
+def export(
+    store: Store,
+    judging: Judging,
+    kind: Format,
+    *,
+    part: Slice = WHOLE,
+    look: Look = Look(),  # noqa: B008 - it never changes
+    each: Callable[[], object] = lambda: None,
+) -> bytes:
+    """The figures of the slice as CSV or JSON, or all predictions for COCO tools. `each` may end what takes long."""
+    if kind == "coco":
+        from agent.library.coco_export import coco  # late: it reads annotations
+
+        return coco(store, judging, each)
+    figures = judging.figures(part, look)
+    if kind == "csv":
+        return _csv(figures)
+    evaluation = judging.evaluation
+    whole = {
+        "evaluation": evaluation.id,
+        "truth_project": evaluation.truth_id,
+        "predicted_project": evaluation.predicted_id,
+        "task": evaluation.task_id,
+        "model": evaluation.model_id,
+        "plan": orjson.loads(judging.plan.to_json()),
+        "remarks": list(store.evaluations.results(evaluation.id).remarks),
+        "figures": figures,
+    }
+    return orjson.dumps(whole, option=orjson.OPT_INDENT_2)
+
+
+def _csv(figures: Mapping[str, Any]) -> bytes:
+    """A line for each figure: the section, the class or nothing for all of them, the name, the value or nothing."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("section", "class", "figure", "value"))
+    writer.writerows(_rows(figures))
+    return text.getvalue().encode()
+
+
+def _rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, str, Any]]:
+    for name, section in figures.items():
+        if not isinstance(section, Mapping) or "headline" not in section:
+            continue
+        for figure, value in section["headline"].items():
+            yield name, "", figure, "" if value is None else value
+        for one in section["classes"]:
+            for figure, value in one.items():
+                if figure != "title" and (value is None or isinstance(value, (int, float))):
+                    yield name, harmless(one["title"]), figure, "" if value is None else value

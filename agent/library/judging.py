@@ -1,0 +1,215 @@
+"""An evaluation to ask questions of: figures of slices, images by their figures, objects by what became of them.
+
+Every door that shows more than the figures of all images reads through here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+from cachetools import LRUCache
+
+from agent.errors import BadInput, Conflict
+from agent.evaluation.judged import Judged
+from agent.evaluation.plan import Plan
+from agent.library.evaluated_images import Counted, CountedImage, counts_of
+from agent.store import EvaluationStatus
+
+if TYPE_CHECKING:
+    from agent.evaluation.errors import Judgements
+    from agent.store import Evaluation, Store
+
+_SLICES = 4  # that are kept ready for another confidence
+_BYTES_PER_IMAGE = 600  # of its names, tags and ids
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some of the images: in one of these datasets, with one of these tags, with an object of one of these classes."""
+
+    datasets: frozenset[str] = frozenset()  # empty: every one, as for the others
+    tags: frozenset[str] = frozenset()
+    classes: frozenset[str] = frozenset()
+    min_pixels: int | None = None  # width × height
+    max_pixels: int | None = None
+
+
+WHOLE = Slice()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """At which confidence and overlap objects are judged."""
+
+    confidence: float | None = None  # None: the best by the mean F1
+    iou: float = 0.5
+
+
+class Judging:
+    """A finished evaluation with its counts in memory. Threads take `lock` for as long as they ask."""
+
+    def __init__(self, evaluation: Evaluation, plan: Plan, counted: Counted) -> None:
+        self.lock = threading.RLock()
+        self.evaluation = evaluation
+        self.plan = plan
+        self.counts = counted.counts
+        self.images = counted.images  # in the order of the counts
+        self._slices: LRUCache[Slice, Judged] = LRUCache(_SLICES)
+
+    @cached_property
+    def nbytes(self) -> int:
+        """About what it takes, with what is computed of it."""
+        counts = self.counts
+        tables = (counts.pixels, counts.confusion, counts.truths, counts.predictions, counts.pairs, counts.tags)
+        return 4 * sum(table.nbytes for table in tables) + _BYTES_PER_IMAGE * len(self.images)
+
+    @cached_property
+    def by_number(self) -> dict[int, CountedImage]:
+        return {image.number: image for image in self.images}
+
+    @cached_property
+    def problems(self) -> dict[int, list[str]]:
+        """What could not be compared, by the number of the image."""
+        found: dict[int, list[str]] = {}
+        for number, sentence in self.counts.problems:
+            found.setdefault(number, []).append(sentence)
+        return found
+
+    def names(self, kind: str) -> list[tuple[str, int]]:
+        """The `datasets` or the `tags` of the images, with the number of images of each."""
+        found: dict[str, int] = {}
+        for image in self.images:
+            for name in [image.dataset] if kind == "datasets" else image.tags:
+                found[name] = found.get(name, 0) + 1
+        return sorted(found.items())
+
+    def judged(self, part: Slice = WHOLE) -> Judged:
+        if part not in self._slices:
+            counts = self.counts if part == WHOLE else self.counts.select(self._numbers(part))
+            self._slices[part] = Judged(self.plan, counts)
+        return self._slices[part]
+
+    def figures(self, part: Slice = WHOLE, look: Look = Look()) -> dict[str, Any]:
+        from agent.evaluation.figures import figures
+
+        return figures(self.plan, self.judged(part), confidence=look.confidence, iou=look.iou)
+
+    def ranked(self, by: str, part: Slice, look: Look, of: str | None) -> list[tuple[int, float]]:
+        """Numbers of images with their figure, worst first; `of` one class, or one tag for figures of tags."""
+        from agent.evaluation.worst import TAG_FIGURES, worst_images
+
+        titles = self.plan.tags if by in TAG_FIGURES else self.plan.classes
+        class_ = None if of is None else place_of(of, titles)
+        found = worst_images(
+            self.plan, self.judged(part), by=by, class_=class_, confidence=look.confidence, iou=look.iou
+        )
+        return [(image, value) for image, value in found]
+
+    @staticmethod
+    def is_high_bad(by: str) -> bool:
+        from agent.evaluation.worst import HIGH_IS_BAD
+
+        return by in HIGH_IS_BAD or by in ("cell", "tags")
+
+    def of_cell(self, part: Slice, truth: str | None, predicted: str | None) -> list[tuple[int, float]]:
+        """Images by their pixels of a cell of the confusion matrix of pixels, most first; empty: of no class."""
+        table = self.judged(part).counts.confusion
+        for column, title in (("truth", truth), ("predicted", predicted)):
+            if (place := self._class(title)) is not None:
+                table = table[table[column] == place]
+        pixels = np.bincount(table["image"], weights=table["pixels"])
+        return [(int(image), float(pixels[image])) for image in np.argsort(-pixels, kind="stable") if pixels[image]]
+
+    def of_tags(self, part: Slice, truth: str | None, predicted: str | None) -> list[tuple[int, float]]:
+        """Images that have the one tag in the ground truth and the other in the predictions, by how sure that is.
+
+        None: any; empty: the other tag is not on that side.
+        """
+        table = self.judged(part).counts.tags
+        with_truth, with_predicted = table["truth"], table["predicted"]
+        chosen = with_predicted if predicted else (with_truth if truth else with_truth | with_predicted)
+        if truth and predicted:
+            having = table["image"][with_truth & (table["tag"] == place_of(truth, self.plan.tags))]
+            chosen = chosen & np.isin(table["image"], having)
+        elif truth == "":
+            chosen = chosen & ~with_truth
+        elif predicted == "":
+            chosen = chosen & ~with_predicted
+        if title := predicted or truth:
+            chosen = chosen & (table["tag"] == place_of(title, self.plan.tags))
+        rows = table[chosen]
+        order = np.lexsort((rows["image"], -rows["confidence"]))
+        found = {
+            int(image): float(sure) for image, sure in zip(rows["image"][order], rows["confidence"][order], strict=True)
+        }
+        return list(found.items())
+
+    def objects(
+        self,
+        part: Slice,
+        look: Look,
+        *,
+        kinds: Iterable[str] = (),
+        truth_class: str | None = None,
+        predicted_class: str | None = None,
+        image: int | None = None,
+    ) -> Judgements:
+        """Objects by what became of them. A class that is empty: those without one on that side."""
+        from agent.evaluation.errors import objects
+
+        return objects(
+            self.plan,
+            self.judged(part),
+            kinds=frozenset(kinds),
+            truth_class=self._class(truth_class),
+            predicted_class=self._class(predicted_class),
+            confidence=look.confidence,
+            iou=look.iou,
+            image=image,
+        )
+
+    def _class(self, title: str | None) -> int | None:
+        from agent.evaluation.plan import NOTHING
+
+        return title if title is None else (place_of(title, self.plan.classes) if title else NOTHING)
+
+    def _numbers(self, part: Slice) -> Sequence[int]:
+        of_class = self._with_class(part.classes) if part.classes else None
+        return [
+            image.number
+            for image in self.images
+            if (not part.datasets or image.dataset in part.datasets)
+            and (not part.tags or not part.tags.isdisjoint(image.tags))
+            and (part.min_pixels is None or image.width * image.height >= part.min_pixels)
+            and (part.max_pixels is None or image.width * image.height <= part.max_pixels)
+            and (of_class is None or image.number in of_class)
+        ]
+
+    def _with_class(self, titles: frozenset[str]) -> set[int]:
+        places = [place_of(title, self.plan.classes) for title in titles]
+        found: set[int] = set()
+        for table in (self.counts.truths, self.counts.predictions, self.counts.pixels):
+            found.update(table["image"][np.isin(table["class"], places)].tolist())
+        return found
+
+
+def place_of(title: str, titles: Sequence[str]) -> int:
+    """The number of a class or tag. BadInput names those there are."""
+    if title not in titles:
+        raise BadInput(f"The evaluation judges no {title!r}; it judges {', '.join(map(repr, titles)) or 'none'}.")
+    return titles.index(title)
+
+
+def open_judging(store: Store, evaluation: Evaluation) -> Judging:
+    """Read what was counted. Conflict for an evaluation that is not done."""
+    if evaluation.status is not EvaluationStatus.DONE or evaluation.key is None:
+        said = f"failed: {evaluation.reason}" if evaluation.status is EvaluationStatus.ERROR else "is not done yet"
+        raise Conflict(f"Evaluation {evaluation.id} {said}")
+    plan = Plan.from_json(orjson.dumps(store.evaluations.results(evaluation.id).plan))
+    return Judging(evaluation, plan, counts_of(store, evaluation.key))

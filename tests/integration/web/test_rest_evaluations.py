@@ -1,0 +1,214 @@
+"""Evaluations over REST: from the request to the images and objects behind a figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from agent.domain import TaskType
+from agent.evaluating.runner import compute
+from agent.store import EvaluationStatus
+from tests.integration.web.conftest import Site
+from tests.support.evaluated_projects import META, add_images, add_predictions, add_training, add_truth, annotation, box
+
+ROOT = "/api/evaluations"
+
+
+@pytest.fixture
+def id_(site: Site) -> int:
+    """A finished evaluation of eight images."""
+    task = add_predictions(site.store, add_truth(site.store))
+    (queued,) = site.store.evaluations.list(task_id=task.id)
+    done = compute(site.store, queued.id)
+    assert done is not None
+    assert done.status is EvaluationStatus.DONE
+    return done.id
+
+
+def ask(site: Site, address: str, status: int = 200) -> Any:
+    answer = site.client.get(f"{ROOT}{address}")
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def test_an_evaluation_is_shown_whole_and_in_lists(site: Site, id_: int) -> None:
+    whole = ask(site, f"/{id_}")
+
+    assert (whole["status"], whole["images_done"], whole["is_outdated"]) == ("done", 8, False)
+    assert [(one["title"], one["kind"], one["predicted"]) for one in whole["classes"]] == [
+        ("apple", "boxes", ["apple_nn"]),
+        ("pear", "boxes", ["pear_nn"]),
+        ("leaf", "masks", ["leaf_nn"]),
+    ]
+    assert whole["classes"][0]["color"] == "#ff0000"
+    assert whole["datasets"] == [{"name": "ds1", "images": 4}, {"name": "ds2", "images": 4}]
+    assert whole["tags"] == [{"name": "train", "images": 5}, {"name": "val", "images": 3}]
+    assert whole["headline"] == {name: whole["figures"][name]["headline"] for name in ("segmentation", "detection")}
+    (card,) = ask(site, f"?project={whole['truth']['id']}")["items"]
+    assert card == {name: whole[name] for name in card}
+    assert ask(site, f"?task={whole['task_id']}")["items"] == [card]
+    assert ask(site, "?project=999") == {"items": [], "next": None}
+    for address in ("/99", "/99/figures", "/99/images", "/99/objects", "/99/find?image_id=1", "/99/export?format=csv"):
+        assert "no evaluation 99" in ask(site, address, 404)["error"]
+
+
+def test_the_same_request_gives_the_same_evaluation(site: Site, id_: int) -> None:
+    for asked in ({"predictions": "guesses"}, {"predictions": "guesses", "truth": "fruit", "suffix": "_nn"}):
+        answer = site.client.post(ROOT, json=asked)
+        assert (answer.status_code, answer.json()["id"], answer.json()["status"]) == (201, id_, "done")
+    other = site.client.post(ROOT, json={"predictions": "guesses", "mapping": {"apple": "pear_nn"}}).json()
+    assert (other["status"], other["figures"], other["images_total"]) == ("queued", None, 8)
+    assert [one["predicted"] for one in other["classes"]] == [["pear_nn"]]
+    assert "is not done yet" in ask(site, f"/{other['id']}/figures", 409)["error"]
+    assert site.client.delete(f"{ROOT}/{other['id']}").status_code == 204
+    ask(site, f"/{other['id']}", 404)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "says"),
+    [
+        ({"predictions": 99}, 404, "no project 99"),
+        ({"predictions": "fruit"}, 400, "result of no inference"),
+        ({"predictions": "fruit", "truth": "fruit"}, 400, "by itself"),
+        ({"predictions": "guesses", "truth": "bare"}, 400, "has no labels to judge predictions by"),
+        ({"predictions": "one", "truth": "guesses"}, 400, "have no image of the same name"),
+        ({"predictions": "guesses", "mapping": {"plum": "apple"}}, 400, "plum"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused_with_a_reason(
+    site: Site, asked: dict[str, Any], status: int, says: str
+) -> None:
+    add_predictions(site.store, add_truth(site.store))
+    add_images(site.store, "bare", META, [annotation()])
+    one = add_images(site.store, "one", META, [annotation(box("apple", 1, 1, 9, 9))])
+    site.store.datasets.edit(site.store.datasets.list(one.id)[0].id, name="elsewhere")
+
+    answer = site.client.post(ROOT, json=asked)
+
+    assert answer.status_code == status, answer.text
+    assert says in answer.json()["error"]
+
+
+def test_slices_and_the_confidence_move_the_figures(site: Site, id_: int) -> None:
+    whole = ask(site, f"/{id_}/figures")
+    val = ask(site, f"/{id_}/figures?tag=val&curves=false")
+
+    assert (whole["images"], val["images"]) == (8, 3)
+    assert "curves" in whole["figures"]["detection"]
+    assert "curves" not in val["figures"]["detection"]
+    assert val["figures"]["detection"]["headline"]["truths"] == 7
+    assert ask(site, f"/{id_}/figures?dataset=ds1&dataset=ds2")["figures"] == whole["figures"]
+    assert ask(site, f"/{id_}/figures?class=pear")["images"] == 6, "four have one, two have one predicted"
+    assert ask(site, f"/{id_}/figures?min_pixels=5000")["images"] == 0
+    strict = ask(site, f"/{id_}/figures?confidence=0.99")["figures"]["detection"]["headline"]
+    assert strict["predictions"] < whole["figures"]["detection"]["headline"]["predictions"]
+    assert "judges no 'plum'" in ask(site, f"/{id_}/figures?class=plum", 400)["error"]
+    ask(site, f"/{id_}/figures?iou=0.51", 400)
+
+
+def test_figures_lead_to_images_and_objects(site: Site, id_: int) -> None:
+    worst = ask(site, f"/{id_}/images?by=errors&limit=3")
+    assert (worst["by"], worst["total"]) == ("errors", 8)
+    assert [one["value"] for one in worst["items"]] == sorted((one["value"] for one in worst["items"]), reverse=True)
+    best = ask(site, f"/{id_}/images?by=errors&order=best&limit=8")["items"]
+    assert best[0]["value"] == 0
+    leaf = ask(site, f"/{id_}/images?of=leaf")
+    assert leaf["by"] == "iou"
+    assert leaf["items"][0]["value"] == pytest.approx(0.5)
+
+    missed = ask(site, f"/{id_}/objects?kind=missed")
+    assert missed["total"] == 2
+    assert {(one["truth_class"], one["predicted_class"], one["name"]) for one in missed["items"]} == {
+        ("apple", None, "001.png"),
+        ("apple", None, "005.png"),
+    }
+    cell = ask(site, f"/{id_}/objects?truth_class=apple&predicted_class=pear")
+    assert {one["kind"] for one in cell["items"]} == {"mixed_up"}
+    images = ask(site, f"/{id_}/images?by=errors&truth_class=apple&predicted_class=pear")
+    assert {one["number"] for one in images["items"]} == {one["number"] for one in cell["items"]} == {2, 6}
+    assert ask(site, f"/{id_}/objects?truth_class=apple&predicted_class=")["total"] == 2
+    pixels = ask(site, f"/{id_}/images?by=cell&truth_class=leaf&predicted_class=")
+    assert [(one["number"], one["value"]) for one in pixels["items"]] == [(3, 200.0), (7, 200.0)]
+    far = ask(site, f"/{id_}/objects?order=overlap&limit=5")["items"]
+    assert [one["overlap"] for one in far] == sorted(one["overlap"] for one in far)
+
+    image = missed["items"][0]
+    for side in ("truth_image_id", "predicted_image_id"):
+        assert ask(site, f"/{id_}/find?image_id={image[side]}") == {"number": image["number"]}
+    (one,) = ask(site, f"/{id_}/objects?image={image['number']}&kind=missed")["items"]
+    assert one == image
+
+
+def test_two_evaluations_are_compared_image_by_image(site: Site, id_: int) -> None:
+    whole = ask(site, f"/{id_}")
+    other = site.client.post(ROOT, json={"predictions": "guesses", "mapping": {"leaf": "leaf_nn"}}).json()["id"]
+    assert compute(site.store, other) is not None
+
+    found = ask(site, f"/{other}/images?by=errors&against={id_}")
+    assert found["total"] == 8
+    assert all(one["value"] <= one["other"] for one in found["items"])
+    gains = [one["other"] - one["value"] for one in found["items"]]
+    assert gains == sorted(gains), "the most worse first"
+    assert whole["truth"] == ask(site, f"/{other}")["truth"]
+
+
+def test_exports_have_the_figures_of_the_answer(site: Site, id_: int) -> None:
+    figures = ask(site, f"/{id_}/figures")["figures"]
+
+    text = site.client.get(f"{ROOT}/{id_}/export?format=csv")
+    rows = list(csv.DictReader(io.StringIO(text.text)))
+    (iou,) = (row for row in rows if (row["section"], row["class"], row["figure"]) == ("segmentation", "leaf", "iou"))
+    assert float(iou["value"]) == figures["segmentation"]["classes"][0]["iou"]
+    assert f'filename="evaluation-{id_}.csv"' in text.headers["content-disposition"]
+    assert json.loads(site.client.get(f"{ROOT}/{id_}/export?format=json").content)["figures"] == figures
+    packed = site.client.get(f"{ROOT}/{id_}/export?format=coco").content
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        instances, results = (json.loads(archive.read(name)) for name in ("instances.json", "results.json"))
+    assert [one["name"] for one in instances["categories"]] == ["apple", "pear", "leaf"]
+    assert len(instances["annotations"]) == figures["detection"]["headline"]["truths"]
+    assert {one["category_id"] for one in results} == {1, 2, 3}
+    assert site.client.get(f"{ROOT}/{id_}/export?format=xml").status_code == 400
+
+
+def test_deleted_and_changed_projects_are_said(site: Site, id_: int) -> None:
+    whole = ask(site, f"/{id_}")
+    image = ask(site, f"/{id_}/images?limit=1&by=errors")["items"][0]
+    site.store.images.remove([image["predicted_image_id"]])
+    assert ask(site, f"/{id_}")["is_outdated"]
+    assert ask(site, f"/{id_}/images?limit=1&by=errors")["items"][0]["predicted_image_id"] is None
+    site.store.projects.remove(whole["predictions"]["id"])
+
+    found = ask(site, f"/{id_}")
+
+    assert found["predictions"]["is_deleted"]
+    assert found["figures"] == whole["figures"]
+    assert site.store.projects.purge(whole["predictions"]["id"])
+    ask(site, f"/{id_}", 404)
+
+
+def test_the_checkpoints_of_a_training_are_judged_with_one_request(site: Site, id_: int) -> None:
+    store = site.store
+    training = add_training(store, store.projects.find("fruit"), checkpoints=3, best=1)
+    answer = site.client.get(f"/api/tasks/{training.id}/evaluations").json()
+    assert [(one["checkpoint_index"], one["epoch"], one["is_best"]) for one in answer["items"]] == [
+        (0, 0.5, False), (1, 1.5, True), (2, 2.5, False),
+    ]  # fmt: skip
+    assert {one["evaluation"] for one in answer["items"]} == {None}
+    before = len(store.tasks.list())
+
+    first = site.client.post(f"/api/tasks/{training.id}/evaluate", json={"best": 1}).json()
+    again = site.client.post(f"/api/tasks/{training.id}/evaluate", json={"best": 1}).json()
+    every = site.client.post(f"/api/tasks/{training.id}/evaluate", json={}).json()
+
+    assert first == again
+    assert [one["task_status"] for one in first["items"]] == [None, "queued", None]
+    assert [one["task_status"] for one in every["items"]] == ["queued"] * 3
+    assert len(store.tasks.list()) == before + 3
+    assert {task.type for task in store.tasks.list(limit=3)} == {TaskType.INFERENCE}
+    inference = store.evaluations.get(id_).task_id
+    assert site.client.get(f"/api/tasks/{inference}/evaluations").status_code == 400

@@ -1,0 +1,136 @@
+"""Evaluations as REST and pages show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from agent import store as stored
+from agent.checkpoint_evaluations import judged_checkpoints
+from agent.errors import NotFound
+from agent.store import contents_of
+from web_stub.resources import evaluations as shown
+from web_stub.resources.resource import Used
+
+if TYPE_CHECKING:
+    from agent.domain import Project, Task
+    from agent.library.judging import Judging
+    from agent.store import Evaluation, Store
+
+
+def evaluation_list(store: Store, found: list[Evaluation], limit: int) -> shown.EvaluationList:
+    """Of one more than `limit`, where there is another page."""
+    cards = [evaluation_card(store, one) for one in found[:limit]]
+    return shown.EvaluationList(items=cards, next=cards[-1].id if len(found) > limit else None)
+
+
+def evaluation_card(store: Store, evaluation: Evaluation) -> shown.EvaluationCard:
+    return shown.EvaluationCard.of(evaluation, **_sides(store, evaluation))
+
+
+def whole_evaluation(store: Store, evaluation: Evaluation, judging: Judging | None) -> shown.Evaluation:
+    """`judging` of one that is done."""
+    results = store.evaluations.results(evaluation.id)
+    plan = results.plan or {}
+    names = {"datasets": judging.names("datasets"), "tags": judging.names("tags")} if judging is not None else {}
+    return shown.Evaluation.of(
+        evaluation,
+        **_sides(store, evaluation),
+        is_outdated=_is_outdated(store, evaluation),
+        classes=_classes(store, evaluation, plan),
+        judged_tags=list(plan.get("tags", ())),
+        neutral=list(plan.get("neutral", ())),
+        remarks=list(results.remarks),
+        figures=results.figures,
+        **{
+            kind: [shown.SliceName(name=name, images=images) for name, images in names.get(kind, ())]
+            for kind in ("datasets", "tags")
+        },
+    )
+
+
+def judged_on(store: Store, training: Task, project: Project) -> shown.JudgedCheckpoints:
+    return shown.JudgedCheckpoints(
+        project=Used(id=project.id, name=project.name, is_deleted=project.deleted_at is not None),
+        items=[
+            shown.JudgedCheckpoint(
+                checkpoint_index=one.checkpoint.index,
+                epoch=one.epoch,
+                is_best=one.checkpoint.is_best,
+                model=_model(store, one.checkpoint.model_id),
+                task_id=one.inference.id if one.inference is not None else None,
+                task_status=one.inference.status if one.inference is not None else None,
+                evaluation=evaluation_card(store, one.evaluation) if one.evaluation is not None else None,
+            )
+            for one in judged_checkpoints(store, training, project.id)
+        ],
+    )
+
+
+def _sides(store: Store, evaluation: Evaluation) -> dict[str, Any]:
+    find = store.projects.get_anywhere
+    return {
+        "truth": Used.found(evaluation.truth_id, find),
+        "predictions": Used.found(evaluation.predicted_id, find),
+        "model": _judged_model(store, evaluation.model_id),
+        "headline": dict(evaluation.headline),
+    }
+
+
+def _model(store: Store, id_: int | None) -> Used | None:
+    return None if id_ is None else Used.found(id_, store.models.get_anywhere)
+
+
+def _judged_model(store: Store, id_: int | None) -> shown.JudgedModel | None:
+    if id_ is None:
+        return None
+    try:
+        origin = store.models.get_anywhere(id_).provenance
+    except NotFound:
+        return shown.JudgedModel(id=id_, name=None, is_deleted=True, task_id=None, checkpoint_index=None, is_best=None)
+    return shown.JudgedModel.found(
+        id_,
+        store.models.get_anywhere,
+        task_id=origin.task_id,
+        checkpoint_index=origin.checkpoint_index,
+        is_best=origin.is_best,
+    )
+
+
+def _is_outdated(store: Store, evaluation: Evaluation) -> bool:
+    if evaluation.contents is None:
+        return False
+    try:
+        now = tuple(
+            contents_of(store.projects.get_anywhere(id_)) for id_ in (evaluation.truth_id, evaluation.predicted_id)
+        )
+    except NotFound:
+        return True
+    return now != evaluation.contents
+
+
+def _classes(store: Store, evaluation: stored.Evaluation, plan: Mapping[str, Any]) -> list[shown.JudgedClass]:
+    try:
+        meta = store.projects.get_anywhere(evaluation.truth_id).meta
+    except NotFound:
+        meta = {}
+    known = meta.get("classes")
+    colors = (
+        {one.get("title"): one.get("color") for one in known if isinstance(one, dict)}
+        if isinstance(known, list)
+        else {}
+    )
+    return [
+        shown.JudgedClass(
+            title=title,
+            kind=kind,
+            color=color if isinstance(color := colors.get(title), str) else None,
+            truth=_titles(plan["truth"].items(), number),
+            predicted=_titles(plan["predicted"].items(), number),
+        )
+        for number, (title, kind) in enumerate(zip(plan.get("classes", ()), plan.get("kinds", ()), strict=True))
+    ]
+
+
+def _titles(numbered: Iterable[tuple[str, int]], wanted: int) -> list[str]:
+    return [title for title, number in numbered if number == wanted]
