@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from agent.library.judging import Judging, Look, Slice
+from agent.errors import BadInput
+from agent.library.judging import CELL, PAIR, Judging, Look, Slice
 from web_stub.budget import still_wanted
 from web_stub.judgings import Judgings
 from web_stub.parameters import LARGEST_ID
@@ -102,12 +103,10 @@ def judged_objects(judgings: Judgings, evaluation: Evaluation, query: ObjectsQue
             truth_class=query.truth_class,
             predicted_class=query.predicted_class,
             image=query.image,
+            order=query.order,
         )
         total = len(found)
-        if query.order == "confidence":  # as they come
-            page = found.part(query.offset, query.offset + query.limit)
-        else:
-            page = _ordered(found.part(), query.order)[query.offset : query.offset + query.limit]
+        page = found.part(query.offset, query.offset + query.limit)
         images, titles = judging.by_number, judging.plan.classes
     as_image = _Images(judgings, evaluation)
 
@@ -135,10 +134,16 @@ def judged_objects(judgings: Judgings, evaluation: Evaluation, query: ObjectsQue
 
 def _values(judging: Judging, by: str, query: ImagesQuery) -> Sequence[tuple[int, float]]:
     part, look = query.slice(), query.look()
-    if by == "cell":
+    if by == CELL:
+        if query.truth_class is None or query.predicted_class is None:
+            raise BadInput(
+                "by=cell: name the cell with truth_class and predicted_class; empty is the one without a class"
+            )
         return judging.of_cell(part, query.truth_class, query.predicted_class)
-    if by == "tags":
-        return judging.of_tags(part, query.truth_class, query.predicted_class)
+    if by == PAIR:
+        images = judging.of_tags(part, look, query.truth_class, query.predicted_class)
+        wrong = dict(judging.ranked("wrong_tags", part, look, None))
+        return [(number, wrong.get(number, 0.0)) for number in images]
     found = judging.ranked(by, part, look, query.of)
     if not (query.kind or query.truth_class is not None or query.predicted_class is not None):
         return found
@@ -164,17 +169,6 @@ def _compared(
         sign = -1 if judging.is_high_bad(by) else 1
     both = [(number, value, theirs[images[number][1:3]]) for number, value in found if images[number][1:3] in theirs]
     return sorted(both, key=lambda one: (sign * (one[1] - one[2]), one[0]))
-
-
-def _ordered(found: list[Any], order: str) -> list[Any]:
-    """Those without the value last."""
-    sign = 1 if order == "overlap" else -1
-
-    def key(one: Any) -> tuple[bool, float]:
-        value = getattr(one, order)
-        return (value is None, sign * (value or 0.0))
-
-    return sorted(found, key=key)
 
 
 class _Images:

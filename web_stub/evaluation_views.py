@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agent import store as stored
 from agent.checkpoint_evaluations import judged_checkpoints
 from agent.errors import NotFound
+from agent.library import validation_metrics
 from agent.store import contents_of
 from web_stub.resources import evaluations as shown
 from web_stub.resources.resource import Used
@@ -57,6 +58,7 @@ def judged_on(store: Store, training: Task, project: Project) -> shown.JudgedChe
                 checkpoint_index=one.checkpoint.index,
                 epoch=one.epoch,
                 is_best=one.checkpoint.is_best,
+                own=validation_metrics(one.checkpoint),
                 model=_model(store, one.checkpoint.model_id),
                 task_id=one.inference.id if one.inference is not None else None,
                 task_status=one.inference.status if one.inference is not None else None,

@@ -21,7 +21,7 @@ from agent.cli.installation import open_installation, spawn_agent
 from agent.cli.signals import interruptible
 from agent.cli.task import how_to_go_on, say_end
 from agent.cli.task_show import summary
-from agent.domain import CheckpointState, Model, NewTask, Plugin, Task, TaskOptions, TaskType
+from agent.domain import CheckpointState, Model, NewTask, Plugin, Task, TaskOptions, TaskStatus, TaskType
 from agent.engines.process import ProcessEngine
 from agent.errors import AgentError, BadInput, Conflict, Invalid, NotFound, StoreBusy
 from agent.formats.json_errors import NotJson
@@ -92,6 +92,10 @@ def submit_task(asked: Asked, how: How) -> None:
         else:
             say_end(task)
             _say_results(installation, task)
+        if task.type is TaskType.INFERENCE and task.status is TaskStatus.FINISHED:
+            from agent.cli.evaluate_run import judge_result  # late: most tasks have nothing to evaluate
+
+            judge_result(installation, task, quiet=how.json)
     raise typer.Exit(exit_code(task))
 
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "deploy": Place("deploy", "deploy", "Let a model answer requests until it is stopped."),
     "infer": Place("infer", "infer", "Ask a deployed model about images."),
     "tune": Place("tune", "app", "Many trainings: a search over parameters."),
+    "evaluate": Place("evaluate", "app", "How good predictions are, over a whole project."),
     "build": Place("plugin", "build", "Build a plugin's image, as the official script does."),
     "up": Place("serve", "up", "Start the web page and an agent on this machine."),
     "run": Place("serve", "run", "Take and run queued tasks until interrupted."),

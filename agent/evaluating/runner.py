@@ -85,7 +85,7 @@ def _compute(store: Store, id_: int, controller: str, stop: Callable[[], bool], 
 
 
 def _planned(store: Store, id_: int, controller: str) -> Evaluation | None:
-    """The evaluation with its plan. None where it is removed, because the project has no labels."""
+    """The evaluation with its plan. None where it is removed: without labels, or a second of the same."""
     evaluation = store.evaluations.get(id_)
     if evaluation.key is not None:
         return evaluation
@@ -98,7 +98,8 @@ def _planned(store: Store, id_: int, controller: str) -> Evaluation | None:
         with suppress(NotFound):
             task = store.tasks.get(evaluation.task_id)
     planned: Planned = plan_of(store, truth, predicted, Matching.from_json(evaluation.asked), task)
-    return store.evaluations.plan(id_, controller, planned)
+    evaluation = store.evaluations.plan(id_, controller, planned)
+    return evaluation if evaluation.id == id_ else None
 
 
 def _plan_text(store: Store, id_: int) -> bytes:

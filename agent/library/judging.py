@@ -17,7 +17,7 @@ from cachetools import LRUCache
 
 from agent.errors import BadInput, Conflict
 from agent.evaluation.judged import Judged
-from agent.evaluation.plan import Plan
+from agent.evaluation.plan import NOTHING, Plan
 from agent.library.evaluated_images import Counted, CountedImage, counts_of
 from agent.store import EvaluationStatus
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agent.evaluation.errors import Judgements
     from agent.store import Evaluation, Store
 
+CELL, PAIR = "cell", "tags"  # images by a cell of the confusion of pixels, or with a pair of tags
 _SLICES = 4  # that are kept ready for another confidence
 _BYTES_PER_IMAGE = 600  # of its names, tags and ids
 
@@ -115,40 +116,24 @@ class Judging:
     def is_high_bad(by: str) -> bool:
         from agent.evaluation.worst import HIGH_IS_BAD
 
-        return by in HIGH_IS_BAD or by in ("cell", "tags")
+        return by in HIGH_IS_BAD or by in (CELL, PAIR)
 
-    def of_cell(self, part: Slice, truth: str | None, predicted: str | None) -> list[tuple[int, float]]:
-        """Images by their pixels of a cell of the confusion matrix of pixels, most first; empty: of no class."""
-        table = self.judged(part).counts.confusion
-        for column, title in (("truth", truth), ("predicted", predicted)):
-            if (place := self._class(title)) is not None:
-                table = table[table[column] == place]
-        pixels = np.bincount(table["image"], weights=table["pixels"])
-        return [(int(image), float(pixels[image])) for image in np.argsort(-pixels, kind="stable") if pixels[image]]
+    def of_cell(self, part: Slice, truth: str, predicted: str) -> list[tuple[int, float]]:
+        """Images with their pixels of a cell of the confusion matrix of pixels, most first; empty: of no class."""
+        from agent.evaluation.pixel_errors import pixel_images
 
-    def of_tags(self, part: Slice, truth: str | None, predicted: str | None) -> list[tuple[int, float]]:
-        """Images that have the one tag in the ground truth and the other in the predictions, by how sure that is.
+        places = [self._place(title, self.plan.classes) for title in (truth, predicted)]
+        found = pixel_images(self.judged(part), truth_class=places[0], predicted_class=places[1])
+        return [(image, float(pixels)) for image, pixels in found]
 
-        None: any; empty: the other tag is not on that side.
-        """
-        table = self.judged(part).counts.tags
-        with_truth, with_predicted = table["truth"], table["predicted"]
-        chosen = with_predicted if predicted else (with_truth if truth else with_truth | with_predicted)
-        if truth and predicted:
-            having = table["image"][with_truth & (table["tag"] == place_of(truth, self.plan.tags))]
-            chosen = chosen & np.isin(table["image"], having)
-        elif truth == "":
-            chosen = chosen & ~with_truth
-        elif predicted == "":
-            chosen = chosen & ~with_predicted
-        if title := predicted or truth:
-            chosen = chosen & (table["tag"] == place_of(title, self.plan.tags))
-        rows = table[chosen]
-        order = np.lexsort((rows["image"], -rows["confidence"]))
-        found = {
-            int(image): float(sure) for image, sure in zip(rows["image"][order], rows["confidence"][order], strict=True)
-        }
-        return list(found.items())
+    def of_tags(self, part: Slice, look: Look, truth: str | None, predicted: str | None) -> list[int]:
+        """Images with this pair of tags. None: any; empty: none of the evaluation's tags is on that side."""
+        from agent.evaluation.tag_errors import tag_images
+
+        pair = [title if title is None else self._place(title, self.plan.tags) for title in (truth, predicted)]
+        return tag_images(
+            self.plan, self.judged(part), truth_tag=pair[0], predicted_tag=pair[1], confidence=look.confidence
+        )
 
     def objects(
         self,
@@ -159,6 +144,7 @@ class Judging:
         truth_class: str | None = None,
         predicted_class: str | None = None,
         image: int | None = None,
+        order: str = "confidence",
     ) -> Judgements:
         """Objects by what became of them. A class that is empty: those without one on that side."""
         from agent.evaluation.errors import objects
@@ -172,12 +158,15 @@ class Judging:
             confidence=look.confidence,
             iou=look.iou,
             image=image,
+            order=order,
         )
 
     def _class(self, title: str | None) -> int | None:
-        from agent.evaluation.plan import NOTHING
+        return None if title is None else self._place(title, self.plan.classes)
 
-        return title if title is None else (place_of(title, self.plan.classes) if title else NOTHING)
+    @staticmethod
+    def _place(title: str, titles: Sequence[str]) -> int:
+        return place_of(title, titles) if title else NOTHING
 
     def _numbers(self, part: Slice) -> Sequence[int]:
         of_class = self._with_class(part.classes) if part.classes else None

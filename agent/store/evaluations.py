@@ -70,7 +70,7 @@ class Evaluation:
     controller_info: Mapping[str, Any]
     unseen_for: timedelta | None  # since the controller's last heartbeat
     contents: tuple[str, str] | None
-    headline: Mapping[str, float | None]
+    headline: Mapping[str, Mapping[str, Any]]
     asked: Mapping[str, Any]
 
     @property
@@ -109,19 +109,24 @@ class Evaluations(EvaluationParts):
         return _evaluation(row)
 
     def _known(self, connection: sa.Connection, new: NewEvaluation) -> int | None:
+        """The row of the same evaluation, in the queue if it had failed; one that waits for its plan has it now."""
         if new.planned is None:
             return None
-        same = sa.select(evaluations.c.id, evaluations.c.status).where(
-            evaluations.c.truth_project_id == new.truth_id,
-            evaluations.c.predicted_project_id == new.predicted_id,
-            evaluations.c.key == new.planned.key,
+        columns = evaluations.c
+        of_pair = sa.select(columns.id, columns.status).where(
+            columns.truth_project_id == new.truth_id, columns.predicted_project_id == new.predicted_id
         )
-        row = connection.execute(same.with_for_update()).first()
+        row = connection.execute(of_pair.where(columns.key == new.planned.key).with_for_update()).first()
         if row is None:
-            return None
+            unplanned = of_pair.where(columns.key.is_(None), columns.asked == to_json(new.asked))
+            row = connection.execute(unplanned.limit(1).with_for_update()).first()
+            if row is None:
+                return None
+            planned = sa.update(evaluations).where(columns.id == row.id)
+            connection.execute(planned.values(_plan_values(new.planned)))
         if row.status == EvaluationStatus.ERROR.value:
             again = {"status": EvaluationStatus.QUEUED.value, "reason": None, "finished_us": None}
-            connection.execute(sa.update(evaluations).where(evaluations.c.id == row.id).values(again))
+            connection.execute(sa.update(evaluations).where(columns.id == row.id).values(again))
         return int(row.id)
 
     # ---------------------------------------------------------------- questions
@@ -221,13 +226,28 @@ class Evaluations(EvaluationParts):
     def plan(self, id: int, controller: str, planned: Planned) -> Evaluation:  # noqa: A002
         """What is compared and how, of one that was queued without.
 
-        Where another of the same key is done, so is this. Conflict when it is not this controller's any more.
+        Where another of the same key is done, so is this; where these projects have one of this key already, that one
+        is given and this is no more. Conflict when it is not this controller's any more.
         """
         with self._db.writing() as connection:
+            if (same := self._twin(connection, id, planned.key)) is not None:
+                forget(connection, evaluations.c.id == id)
+                return _evaluation(same)
             self._change(connection, id, controller, **_plan_values(planned))
             _take_over_figures(connection, id, planned.key)
             row = connection.execute(sa.select(*self._columns).where(evaluations.c.id == id)).one()
         return _evaluation(row)
+
+    def _twin(self, connection: sa.Connection, id_: int, key: str) -> sa.Row[Any] | None:
+        mine = evaluations.alias("mine")
+        same = sa.and_(
+            mine.c.id == id_,
+            evaluations.c.id != id_,
+            evaluations.c.key == key,
+            evaluations.c.truth_project_id == mine.c.truth_project_id,
+            evaluations.c.predicted_project_id == mine.c.predicted_project_id,
+        )
+        return connection.execute(sa.select(*self._columns).select_from(evaluations.join(mine, same))).first()
 
     def finish(
         self,
@@ -235,7 +255,7 @@ class Evaluations(EvaluationParts):
         controller: str,
         *,
         figures: Mapping[str, Any],
-        headline: Mapping[str, float | None],
+        headline: Mapping[str, Mapping[str, Any]],
         remarks: Collection[str],
     ) -> None:
         """Conflict when it is not this controller's any more, or a project was changed meanwhile."""

@@ -664,7 +664,7 @@ export interface EvaluationCard {
   model: JudgedModel | null;
   images_total: number;
   images_done: number;
-  headline: Record<string, Record<string, number | null>>;
+  headline: Record<string, Record<string, number | boolean | null>>;
   created_at: string;
   started_at: string | null;
   finished_at: string | null;
@@ -752,6 +752,7 @@ export interface JudgedCheckpoint {
   checkpoint_index: number;
   epoch: number | null;
   is_best: boolean;
+  own: Record<string, number>;
   model: Used | null;
   task_id: number | null;
   task_status: TaskStatus | null;

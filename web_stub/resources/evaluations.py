@@ -29,7 +29,7 @@ class EvaluationCard(Resource):
     images_total: Annotated[int, Field(description="that both projects have")]
     images_done: int
     headline: Annotated[
-        dict[str, dict[str, float | None]],
+        dict[str, dict[str, float | bool | None]],
         Field(
             description="`segmentation`, `detection`, `points`, `tags` → the figures of its headline; empty until done"
         ),
@@ -126,6 +126,7 @@ class JudgedCheckpoint(Resource):
     checkpoint_index: int
     epoch: Annotated[float | None, Field(description="as the plugin reported it")]
     is_best: bool
+    own: Annotated[dict[str, float], Field(description="validation metrics that the plugin reported with it")]
     model: Annotated[Used | None, Field(description="null: it is not kept")]
     task_id: Annotated[int | None, Field(description="the inference with it on this project; null: there is none")]
     task_status: TaskStatus | None

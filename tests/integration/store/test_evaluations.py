@@ -191,7 +191,30 @@ def test_the_end_of_an_inference_queues_its_evaluation(store, add_project, new_t
     assert store.evaluations.list(project_id=10**9) == store.evaluations.list(before_id=queued.id) == []
 
     store.evaluations.control(queued.id, "one", {}, instead_of=None)
-    truth, predicted = (store.projects.get(id_) for id_ in (queued.truth_id, queued.predicted_id))
-    planned = new(truth, predicted).planned
-    assert planned is not None
-    assert store.evaluations.plan(queued.id, "one", planned).key == "k" * 64
+    wanted = new(*(store.projects.get(id_) for id_ in (queued.truth_id, queued.predicted_id)))
+    assert wanted.planned is not None
+    assert store.evaluations.plan(queued.id, "one", wanted.planned).key == "k" * 64
+    assert store.evaluations.add(wanted).id == queued.id
+
+
+def test_one_without_a_plan_and_one_that_is_asked_for_are_the_same(store, add_project, new_task, new) -> None:
+    first, second = (inference(store, new_task, add_project(name)) for name in ("one", "two"))
+    for task in (first, second):
+        store.tasks.become(task.id, TaskStatus.FINISHED)
+    ids = {one.task_id: one.id for one in store.evaluations.list()}
+    truth, *made = (store.projects.get(id_) for id_ in (first.project_id, *_results(store, first, second)))
+
+    asked = store.evaluations.add(new(truth, made[0]))
+    assert (asked.id, asked.key) == (ids[first.id], "k" * 64), "the one that waited for its plan"
+
+    other = store.evaluations.add(new(truth, made[1], asked={"suffix": "_x"}))
+    assert other.id not in ids.values()
+    store.evaluations.control(ids[second.id], "one", {}, instead_of=None)
+    planned = new(truth, made[1]).planned
+    assert store.evaluations.plan(ids[second.id], "one", planned).id == other.id
+    with pytest.raises(NotFound):
+        store.evaluations.get(ids[second.id])
+
+
+def _results(store: Store, *tasks: Task) -> list[int]:
+    return [store.tasks.get(task.id).result_project_id or 0 for task in tasks]
