@@ -1,4 +1,4 @@
-"""The demo: draw a project, build the plugin, train it, choose the best checkpoint, predict.
+"""The demo: draw a project, build the plugin, train it, choose the best checkpoint, predict, judge the predictions.
 
 `make demo` runs this script. With a Docker engine the plugin runs in containers; with AGENT_ENGINE=process, or if no
 engine can be started, the same plugin runs as a process on this machine. The results stay in .build/demo.
@@ -62,6 +62,9 @@ def show(engine: str) -> None:
     run_task("submit-inference", *chosen, *inference)
     made = ask("task", "list", "--limit", "1")[0]
     say(f"the predictions are project {made['result_project_id']} in the library")
+    evaluation = ask("evaluate", "--predictions", made["result_project_id"])["id"]
+    say("judging the predictions on the images of val, which the training has not seen")
+    agent("evaluate", "show", evaluation, "--tag", "val")
     if CLUSTER:
         job = ask("task", "show", task["id"])["placements"][-1]
         say(f"it was trained by {CLUSTER} job {job['job']} on node {job['node']}")
@@ -70,7 +73,8 @@ def show(engine: str) -> None:
         return
     say("look at it all:")
     print(f"\n    AGENT_HOME={ENV['AGENT_HOME']} {Path(sys.executable).parent}/agent up")
-    print("    then open http://127.0.0.1:8120 with the link it prints\n")
+    print("    then open http://127.0.0.1:8120 with the link it prints;")
+    print(f"    http://127.0.0.1:8120/evaluations/{evaluation} shows where the predictions fail\n")
 
 
 @contextmanager
