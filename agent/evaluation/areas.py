@@ -75,6 +75,10 @@ def points_of(label: Mapping[str, Any], key: str) -> list[Point]:
 
 def place(value: object) -> Point:
     """[x, y] in whole pixels. Raises Unreadable."""
+    if isinstance(value, list) and len(value) == 2:
+        x, y = value
+        if type(x) is int and type(y) is int and -_LIMIT < x < _LIMIT and -_LIMIT < y < _LIMIT:
+            return x, y  # nearly all are; a project has millions
     match value:
         case [int() | float() as x, int() | float() as y, *_] if math.isfinite(x) and math.isfinite(y):
             if abs(x) < _LIMIT and abs(y) < _LIMIT:
@@ -101,11 +105,13 @@ def _of_bitmap(bitmap: object, width: int, height: int) -> Area | None:
 
 def _within(x: int, y: int, on: Bits, width: int, height: int) -> Area | None:
     """The part of a mask that is on the image."""
+    high, wide = on.shape
     left, top = max(0, x), max(0, y)
-    right, bottom = min(width, x + on.shape[1]), min(height, y + on.shape[0])
+    right, bottom = min(width, x + wide), min(height, y + high)
     if left >= right or top >= bottom:
         return None
-    part = on[top - y : bottom - y, left - x : right - x]
+    is_whole = (right - left, bottom - top) == (wide, high)
+    part = on if is_whole else on[top - y : bottom - y, left - x : right - x]
     pixels = int(np.count_nonzero(part))
     return Area(left, top, right, bottom, pixels, part) if pixels else None
 

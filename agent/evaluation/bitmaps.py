@@ -7,7 +7,6 @@ image library; any other is left to `agent/formats/mask.py`, whose rules are the
 from __future__ import annotations
 
 import base64
-import binascii
 import struct
 import zlib
 from typing import Any
@@ -19,10 +18,14 @@ from agent.formats.mask import MAX_PIXELS, BadMask, decode_mask
 
 Bits = NDArray[np.bool_]
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_HEADER = struct.Struct(">IIBBBBB")  # width, height, depth, kind of colours, packing, filter, interlacing
-_TWO_COLORS = (1, 3, 0, 0, 0)  # one bit a pixel, an index of the palette
-_FIRST_IS_CLEAR = b"\0"
+_HEAD = struct.Struct(">16sII5s")  # signature and start of the header, width, height, and the kind of image
+_START = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
+_TWO_COLORS = bytes((1, 3, 0, 0, 0))  # one bit a pixel, which chooses from a palette
+# Behind the header: black and white, of which black is transparent, with their check sums.
+_PALETTE = bytes.fromhex("00000006504c5445000000ffffffa5d99fdd0000000174524e530040e6d866")
+_LENGTH = struct.Struct(">I")
+_HEADER_END, _PIXELS = 33, 64  # offsets of what follows the header, and of the pixels' chunk
+_END = bytes.fromhex("0000000049454e44ae426082")
 _MOST_BYTES = 1 << 24  # of a mask's file, unpacked by the fast way
 
 
@@ -45,43 +48,28 @@ def _of_two_colors(data: str, most: int) -> Bits | None:
     """The mask; None where it is not of the common kind, or where something is wrong with it."""
     try:
         unpack = zlib.decompressobj()
-        content = unpack.decompress(base64.b64decode(data), _MOST_BYTES)
-        chunks = _chunks(content) if unpack.eof else None
-        if chunks is None or chunks.get(b"tRNS") != _FIRST_IS_CLEAR:
+        file = unpack.decompress(base64.b64decode(data), _MOST_BYTES)
+        if not unpack.eof or file[_HEADER_END:_PIXELS] != _PALETTE or not file.endswith(_END):
             return None
-        width, height, *kind = _HEADER.unpack(chunks[b"IHDR"])
-        if tuple(kind) != _TWO_COLORS or not 0 < width * height <= most:
+        start, width, height, kind = _HEAD.unpack_from(file)
+        pixels = len(file) - len(_END) - 4  # the end of the pixels' chunk, before its check sum
+        if (
+            (start, kind) != (_START, _TWO_COLORS)
+            or not 0 < width * height <= most
+            or file[_PIXELS : _PIXELS + 8] != _LENGTH.pack(pixels - _PIXELS - 8) + b"IDAT"
+            or zlib.crc32(file[12 : _HEADER_END - 4]) != _LENGTH.unpack_from(file, _HEADER_END - 4)[0]
+            or zlib.crc32(file[_PIXELS + 4 : pixels]) != _LENGTH.unpack_from(file, pixels)[0]
+        ):
             return None
         stride = 1 + (width + 7) // 8
-        rows = zlib.decompressobj().decompress(chunks[b"IDAT"], stride * height + 1)
-    except (KeyError, ValueError, binascii.Error, struct.error, zlib.error):
+        rows = zlib.decompressobj().decompress(file[_PIXELS + 8 : pixels], stride * height + 1)
+    except (ValueError, struct.error, zlib.error):
         return None
-    if len(rows) != stride * height:
+    if len(rows) != stride * height or any(rows[::stride]):  # rows that refer to the row before are rare
         return None
     lines = np.frombuffer(rows, np.uint8).reshape(height, stride)
-    if lines[:, 0].any():  # rows that refer to the row before
-        return None
     bits = np.unpackbits(lines[:, 1:], axis=1, count=width).view(np.bool_)
     return bits if bits.any() else None
-
-
-def _chunks(content: bytes) -> dict[bytes, bytes] | None:
-    """The chunks of a PNG file by name; None for a file that is none, or damaged."""
-    if not content.startswith(_SIGNATURE):
-        return None
-    found: dict[bytes, bytes] = {}
-    at = len(_SIGNATURE)
-    while at + 12 <= len(content):
-        length = int.from_bytes(content[at : at + 4])
-        end = at + 8 + length
-        name = content[at + 4 : at + 8]
-        if zlib.crc32(content[at + 4 : end]) != int.from_bytes(content[end : end + 4]):
-            return None
-        found[name] = found.get(name, b"") + content[at + 8 : end]
-        if name == b"IEND":
-            return found
-        at = end + 4
-    return None
 
 
 __all__ = ["BadMask", "Bits", "decoded"]

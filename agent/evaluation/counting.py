@@ -53,7 +53,8 @@ def count_images(plan: Plan, items: Iterable[Item]) -> Counts:
             of_classes, of_pairs = count_pixels(plan, item.image, truth.things, predicted.things, item.size)
             pixels.append(of_classes)
             confusion.append(of_pairs)
-        _add_objects(plan, item, truth.things, predicted.things, rows)
+        if plan.judges("detection") or plan.judges("points"):
+            _add_objects(plan, item, truth.things, predicted.things, rows)
         if plan.judges("tags"):
             rows["tags"] += _tag_rows(plan, item)
     truths, predictions = np.array(rows["truths"], TRUTHS), np.array(rows["predictions"], PREDICTIONS)

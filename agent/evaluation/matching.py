@@ -81,8 +81,10 @@ def _chosen(prediction: Numbers, truth: Numbers, is_shared: NDArray[np.bool_], r
         holder[truth[asking]] = asking  # of several that ask, the last is the most confident
         is_held = (before >= 0) & (ranks[before] < ranks[holder[truth[asking]]])
         holder[truth[asking[is_held]]] = before[is_held]
-        left = np.setdiff1d(np.r_[asking, before[before >= 0]], holder, assume_unique=False)
-        following = left[left + 1 < count]
-        asking = following[prediction[following + 1] == prediction[following]] + 1
+        is_left = np.zeros(count, np.bool_)
+        is_left[asking] = is_left[before[before >= 0]] = True
+        is_left[holder[truth[asking]]] = False
+        left = np.flatnonzero(is_left[:-1])
+        asking = left[prediction[left + 1] == prediction[left]] + 1
     taken[holder[holder >= 0]] = True
     return taken

@@ -56,23 +56,29 @@ def overlaps_of(truth: Sequence[Thing], predicted: Sequence[Thing], size: tuple[
 def _of_areas(
     truth: Sequence[Thing], predicted: Sequence[Thing], mine: Sequence[int], theirs: Sequence[int]
 ) -> list[Overlap]:
-    boxes, others = _boxes(truth, mine)[:, None], _boxes(predicted, theirs)[None]
-    width = np.minimum(boxes[..., 2], others[..., 2]) - np.maximum(boxes[..., 0], others[..., 0])
-    height = np.minimum(boxes[..., 3], others[..., 3]) - np.maximum(boxes[..., 1], others[..., 1])
-    rows, columns = ((width > 0) & (height > 0)).nonzero()
+    boxes, others = _boxes(truth, mine), _boxes(predicted, theirs)
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:4], others[None, :, 2:4])
+    common = np.maximum(high - low, 0).prod(axis=2)
+    pixels, other_pixels = boxes[:, 4][:, None], others[:, 4][None]
+    is_neutral = np.array([truth[at].number == NOTHING for at in mine])[:, None]
+    # Masks share at most what their boxes share, and at most what the smaller one has.
+    most = np.minimum(common, np.minimum(pixels, other_pixels))
+    rows, columns = np.nonzero(most >= LEAST * np.where(is_neutral, other_pixels, pixels + other_pixels - most))
     found = []
-    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+    for row, column, at_most in zip(rows.tolist(), columns.tolist(), common[rows, columns].tolist(), strict=True):
         thing, other = truth[mine[row]], predicted[theirs[column]]
         assert thing.area is not None
         assert other.area is not None
-        common = _common(thing.area, other.area)
-        of_both = other.area.pixels if thing.number == NOTHING else thing.area.pixels + other.area.pixels - common
-        found.append(Overlap(mine[row], theirs[column], common / of_both, math.nan))
+        are_boxes = thing.area.on is None and other.area.on is None
+        shared = at_most if are_boxes else _common(thing.area, other.area)
+        whole = other.area.pixels if thing.number == NOTHING else thing.area.pixels + other.area.pixels - shared
+        found.append(Overlap(mine[row], theirs[column], shared / whole, math.nan))
     return found
 
 
 def _boxes(things: Sequence[Thing], chosen: Sequence[int]) -> NDArray[Any]:
-    return np.array([things[at].area[:4] for at in chosen])  # type: ignore[index]
+    return np.array([things[at].area[:5] for at in chosen])  # type: ignore[index]
 
 
 def _common(one: Area, other: Area) -> int:

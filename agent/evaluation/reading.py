@@ -59,18 +59,24 @@ def read_things(plan: Plan, annotation: Mapping[str, Any], size: tuple[int, int]
         try:
             shape = shape_of(label, shapes.get(title, "")) or ""
             kind = MASKS if is_neutral else plan.kinds[number]
-            thing = _thing(label, at, number, kind, shape, size)
+            confidence = _confidence(label, plan.confidence_tags) if predicted else None
+            thing = _thing(label, at, number, kind, confidence, shape, size)
         except Unreadable as error:
             problems.append(f"Object {at + 1} of the {side} (class {title!r}) {error}; it is not counted.")
             continue
         if thing is not None:
-            confidence = _confidence(label, plan.confidence_tags) if predicted else None
-            things.append(thing._replace(confidence=confidence) if confidence is not None else thing)
+            things.append(thing)
     return Seen(things, problems)
 
 
 def _thing(
-    label: Mapping[str, Any], at: int, number: int, kind: str, shape: str, size: tuple[int, int]
+    label: Mapping[str, Any],
+    at: int,
+    number: int,
+    kind: str,
+    confidence: float | None,
+    shape: str,
+    size: tuple[int, int],
 ) -> Thing | None:
     if kind in (MASKS, BOXES):
         if shape not in _COVERING:
@@ -78,11 +84,11 @@ def _thing(
         area = area_of(label, shape, *size)
         if area is None:
             return None
-        return Thing(at, number, kind, None, _box_around(area) if kind == BOXES else area, None)
+        return Thing(at, number, kind, confidence, _box_around(area) if kind == BOXES else area, None)
     places = _places(label, kind, shape)
     if not any(0 <= x < size[0] and 0 <= y < size[1] for x, y in places.values()):
         return None
-    return Thing(at, number, kind, None, None, places)
+    return Thing(at, number, kind, confidence, None, places)
 
 
 def _box_around(area: Area) -> Area:

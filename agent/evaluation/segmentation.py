@@ -18,10 +18,11 @@ from agent.evaluation.reading import Thing
 EDGE = 0.02  # width of the strip along edges, of the image's diagonal (Cheng et al., Boundary IoU, 2021)
 
 _NEUTRAL = -2  # beside NOTHING, on the map of an image
+_FIRST = 2  # what a map has of the first class
 _SQUARE = np.ones((3, 3), np.uint8)
 
 Window = tuple[int, int, int, int]  # left, top, right, bottom (not included)
-Map = NDArray[np.int16]  # (h, w) of a window: the class of each pixel
+Map = NDArray[np.uint16]  # (h, w) of a window: the class of each pixel, and _FIRST
 
 
 def count_pixels(
@@ -38,7 +39,7 @@ def count_pixels(
         (0, 0, *size) if plan.background != NOTHING else _around([_area(thing) for side in sides for thing in side])
     )
     seen, guessed = (_painted(side, window, plan.background) for side in sides)
-    counted: Bits = seen != _NEUTRAL
+    counted: Bits | None = seen != _NEUTRAL + _FIRST if plan.neutral else None
     width = max(1, round(EDGE * math.hypot(*size)))
     rows: list[tuple[int, ...]] = []
     for index, kind in enumerate(plan.kinds):
@@ -46,13 +47,13 @@ def count_pixels(
             continue
         areas = [[_area(thing) for thing in side if thing.number == index] for side in sides]
         if index == plan.background:
-            masks, part = (seen == index, guessed == index), window
+            masks, part = (seen == index + _FIRST, guessed == index + _FIRST), window
         elif areas[0] or areas[1]:
             part = _around([*areas[0], *areas[1]])
             masks = _union(areas[0], part), _union(areas[1], part)
         else:
             continue
-        allowed = _part(counted, window, part)
+        allowed = None if counted is None else _part(counted, window, part)
         edges = [_edge(mask, width) for mask in masks]
         rows.append((image, index, *_shared(masks[0], masks[1], allowed), *_shared(edges[0], edges[1], allowed)))
     return np.array(rows, PIXELS), _confusion(plan, image, seen, guessed, size)
@@ -79,11 +80,11 @@ def _part(whole: NDArray[Any], window: Window, part: Window) -> NDArray[Any]:
 def _painted(things: Iterable[Thing], window: Window, background: int) -> Map:
     """The class that is seen at each pixel of the window."""
     left, top, right, bottom = window
-    canvas = np.full((bottom - top, right - left), background, np.int16)
+    canvas = np.full((bottom - top, right - left), background + _FIRST, np.uint16)
     for thing in things:
         area = _area(thing)
         below = _part(canvas, window, area[:4])
-        value = _NEUTRAL if thing.number == NOTHING else thing.number
+        value = _FIRST + (_NEUTRAL if thing.number == NOTHING else thing.number)
         if area.on is None:
             below[:] = value
         else:
@@ -109,22 +110,31 @@ def _edge(mask: Bits, width: int) -> Bits:
 
     padded = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.uint8)
     padded[1:-1, 1:-1] = mask
-    inner = cv2.erode(padded, _SQUARE, iterations=width)[1:-1, 1:-1]
-    edge: Bits = mask & (inner == 0)
+    edge: Bits = (padded - cv2.erode(padded, _SQUARE, iterations=width))[1:-1, 1:-1].view(np.bool_)
     return edge
 
 
-def _shared(truth: Bits, predicted: Bits, allowed: Bits) -> tuple[int, int, int]:
+def _shared(truth: Bits, predicted: Bits, allowed: Bits | None) -> tuple[int, int, int]:
     """Numbers of pixels of the truth, of the prediction, and of both."""
-    truth, predicted = truth & allowed, predicted & allowed
+    if allowed is not None:
+        truth, predicted = truth & allowed, predicted & allowed
     return int(np.count_nonzero(truth)), int(np.count_nonzero(predicted)), int(np.count_nonzero(truth & predicted))
 
 
 def _confusion(plan: Plan, image: int, seen: Map, guessed: Map, size: tuple[int, int]) -> Table:
     """Rows of CONFUSION. Pixels around the map have no label on either side."""
-    side = len(plan.classes) + 2  # with the neutral ones and those of no class
-    cells = np.bincount(((seen.astype(np.int32) + 2) * side + guessed + 2).ravel(), minlength=side * side)
-    table = cells.reshape(side, side)
-    table[1 + plan.background + 1, 1 + plan.background + 1] += size[0] * size[1] - seen.size
-    found = [(image, i - 2, j - 2, table[i, j]) for i, j in zip(*table.nonzero(), strict=True) if i != 0]
+    side = len(plan.classes) + _FIRST
+    codes: NDArray[Any] = seen.astype(np.uint16 if side**2 < 1 << 16 else np.uint32)
+    codes *= side
+    codes += guessed
+    unlabeled = (plan.background + _FIRST) * (side + 1)
+    labeled = codes[codes != unlabeled]  # few pixels of most images
+    cells = np.bincount(labeled, minlength=side * side)
+    cells[unlabeled] = size[0] * size[1] - len(labeled)
+    rows, columns = np.divmod(np.flatnonzero(cells), side)
+    found = [
+        (image, row - _FIRST, column - _FIRST, cells[row * side + column])
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+        if row != _NEUTRAL + _FIRST
+    ]
     return np.array(found, CONFUSION)

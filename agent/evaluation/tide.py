@@ -27,7 +27,8 @@ def costs(verdicts: Verdicts, threshold: int, chosen: NDArray[np.int64]) -> dict
     is_free = verdict.truth_outcome != OUTCOMES.index(MATCHED)
     classes = int(chosen.max()) + 1
     totals = np.bincount(truths["class"][truths["class"] != NOTHING], minlength=classes)
-    now = _mean_precision(counts, number, is_right, is_wrong, totals, chosen)
+    order = np.lexsort((predictions["object"], predictions["image"], -predictions["confidence"]))
+    now = _mean_precision(order, number, is_right, is_wrong, totals, chosen)
     found: dict[str, float | None] = {}
     for kind, name in enumerate(ERRORS):
         is_kind = error == kind
@@ -39,7 +40,7 @@ def costs(verdicts: Verdicts, threshold: int, chosen: NDArray[np.int64]) -> dict
         elif name == OVERLOOKED:
             missed = truths["class"][verdict.truth_error == kind]
             left = np.maximum(totals - np.bincount(missed, minlength=len(totals)), np.minimum(totals, 1))
-        then = _mean_precision(counts, fixed, right, is_wrong & ~is_kind, left, chosen)
+        then = _mean_precision(order, fixed, right, is_wrong & ~is_kind, left, chosen)
         found[name] = None if now is None or then is None else then - now
     return found
 
@@ -59,21 +60,20 @@ def _mended(
 
 
 def _mean_precision(
-    counts: Counts,
+    order: NDArray[np.int64],
     number: NDArray[np.int64],
     right: NDArray[np.bool_],
     wrong: NDArray[np.bool_],
     totals: NDArray[np.int64],
     chosen: NDArray[np.int64],
 ) -> float | None:
-    predictions = counts.predictions
-    kept = np.flatnonzero(right | wrong)
-    order = kept[
-        np.lexsort((predictions["object"][kept], predictions["image"][kept], -predictions["confidence"][kept]))
-    ]
+    """`order`: all predictions, the most confident first."""
+    kept = order[(right | wrong)[order]]
+    kept = kept[np.argsort(number[kept].astype(np.int16), kind="stable")]
+    starts = np.searchsorted(number[kept], np.arange(len(totals) + 1))
     values: Floats = np.full(len(chosen), np.nan)
     for at, index in enumerate(chosen):
         if totals[index] > 0:
-            mine = order[number[order] == index]
+            mine = kept[starts[index] : starts[index + 1]]
             values[at] = interpolated(right[mine], wrong[mine] & ~right[mine], int(totals[index])).mean()
     return mean_of(values)

@@ -17,16 +17,16 @@ from typing import Any
 
 import pytest
 
-from tests.interop.environments import NEWEST, VERSION, environ, environment
+from tests.interop.environments import NEWEST, VERSION, environ, environment, judges
 from tests.interop.program import HERE, Program
 from tests.support.warm import Warm
 
 
-def _python(version: str) -> Path:
+def _python(make: Callable[[], Path], what: str) -> Path:
     try:
-        return environment(version)
+        return make()
     except (RuntimeError, OSError, subprocess.TimeoutExpired) as e:
-        reason = f"no environment with the official supervisely {version}: {e}"
+        reason = f"no environment with {what}: {e}"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -35,13 +35,34 @@ def _python(version: str) -> Path:
 @pytest.fixture(scope="session")
 def official_python() -> Path:
     """The interpreter in whose environment `import supervisely` gives the official package."""
-    return _python(VERSION)
+    return _python(lambda: environment(VERSION), f"the official supervisely {VERSION}")
 
 
 @pytest.fixture(scope="session")
 def newest_python() -> Path:
     """The same with today's package."""
-    return _python(NEWEST)
+    return _python(lambda: environment(NEWEST), f"the official supervisely {NEWEST}")
+
+
+@pytest.fixture(scope="session")
+def judges_python() -> Path:
+    """The interpreter of an environment with pycocotools and scikit-learn."""
+    return _python(judges, "pycocotools and scikit-learn")
+
+
+@pytest.fixture(scope="session")
+def judge(judges_python: Path) -> Iterator[Callable[[str, Any], Any]]:
+    """judge("oracle_x.py", payload): the answer of a program of that environment, which stays for further ones."""
+    servers: dict[str, Program] = {}
+
+    def ask(script: str, payload: Any) -> Any:
+        if script not in servers:
+            servers[script] = Program(judges_python, script)
+        return servers[script].ask(payload)
+
+    yield ask
+    for server in servers.values():
+        server.close()
 
 
 @pytest.fixture(scope="session")
