@@ -33,9 +33,7 @@ from web_stub.charts.cache import PointsCache
 from web_stub.charts.curves import Curves
 from web_stub.context import Web
 from web_stub.event_stream import Hub
-from web_stub.gallery.fingerprints import Fingerprints
-from web_stub.gallery.near_images import NearCache
-from web_stub.gallery.statistics import StatisticsCache
+from web_stub.gallery.find import open_search
 from web_stub.gallery.thumbnails import Thumbnails
 from web_stub.gallery.workers import Workers
 from web_stub.json_response import error_response
@@ -81,8 +79,7 @@ def create_app(
     points = PointsCache(store)
     cache = settings.home / "cache"
     workers = app.state.workers = Workers()
-    statistics = StatisticsCache(store, cache / "statistics", workers)
-    near = NearCache(store, statistics, Fingerprints(artifacts, cache / "fingerprints", workers))
+    search = open_search(store, artifacts, cache, workers)
     thumbnails = Thumbnails(artifacts, cache / "thumbnails", workers)
     app.state.turns = Turns()
     broker = Broker(store, hub)
@@ -97,8 +94,7 @@ def create_app(
         Curves(store, points),
         TaskCards(store),
         LogCounts(store),
-        statistics,
-        near,
+        search,
         thumbnails,
         broker,
         Asker(store, broker),
@@ -142,8 +138,8 @@ def _close(app: FastAPI) -> None:
     web.hub.close()
     with app.state.workers.closing():  # so that what waits for a worker ends
         web.thumbnails.close()
-        web.near.close()
-        web.statistics.close()
+        web.search.near.close()
+        web.search.statistics.close()
 
 
 # ---------------------------------------------------------------- errors

@@ -14,8 +14,6 @@ from web_stub.broker import Broker
 from web_stub.charts.cache import PointsCache
 from web_stub.charts.curves import Curves
 from web_stub.gallery.find import Search
-from web_stub.gallery.near_images import NearCache
-from web_stub.gallery.statistics import StatisticsCache
 from web_stub.gallery.thumbnails import Thumbnails
 from web_stub.judgings import Judgings
 from web_stub.log_counts import LogCounts
@@ -38,16 +36,11 @@ class Web:
     curves: Curves
     cards: TaskCards
     log_counts: LogCounts
-    statistics: StatisticsCache
-    near: NearCache
+    search: Search
     thumbnails: Thumbnails
     broker: Broker
     asker: Asker
     judgings: Judgings
-
-    @property
-    def search(self) -> Search:
-        return Search(self.store, self.statistics, self.near)
 
 
 async def web_of(request: Request) -> Web:  # a plain function would cost each request a turn in a thread

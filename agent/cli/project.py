@@ -10,6 +10,7 @@ import typer
 from agent import library
 from agent.cli import show
 from agent.cli.care import add_care
+from agent.cli.insights import insights
 from agent.cli.installation import open_installation
 from agent.fs.disk import size_text
 from agent.fs.names import counted
@@ -82,4 +83,5 @@ def export(
     show.out.print(str(dest), markup=False)
 
 
+app.command()(insights)
 add_care(app, "project")

@@ -12,15 +12,21 @@ from agent.domain import Image, Project
 from agent.errors import BadInput, NotFound
 from agent.insights.question import images_of, is_about_pictures
 from agent.store import Place, Wanted
+from web_stub.gallery.fingerprints import Fingerprints
+from web_stub.gallery.near_images import NearCache
+from web_stub.gallery.statistics import StatisticsCache
 from web_stub.paging import cut
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
+    from agent.artifacts import Artifacts
     from agent.store import Store
-    from web_stub.gallery.near_images import NearCache, NearImages
-    from web_stub.gallery.statistics import StatisticsCache
+    from web_stub.gallery.near_images import NearImages
+    from web_stub.gallery.workers import Workers
 
 _Order = tuple[int, int]  # dataset, image: the project's order
 
@@ -68,6 +74,14 @@ class Found:
     images: Sequence[Image]
     next_id: int | None  # the cursor behind the last of them
     total: int
+
+
+def open_search(store: Store, artifacts: Artifacts, cache: Path, workers: Workers) -> Search:
+    """A search that keeps what it has counted and decoded in the folder `cache`."""
+    statistics = StatisticsCache(store, cache / "statistics", workers)
+    return Search(
+        store, statistics, NearCache(store, statistics, Fingerprints(artifacts, cache / "fingerprints", workers))
+    )
 
 
 def find(search: Search, project: Project, by: Filter, *, cursor: int | None, limit: int) -> Found:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from cachetools import LRUCache
 
 from agent.domain import Project
 from agent.insights.near import Near, find_near
-from web_stub.gallery.fingerprints import Fingerprinted, Fingerprints
+from web_stub.gallery.fingerprints import Fingerprinted, Fingerprints, Told
 from web_stub.gallery.statistics import ProjectStatistics, StatisticsCache, key_of
 from web_stub.shared_work import SharedWork
 
@@ -52,13 +51,13 @@ class NearCache:
             kept = self._kept.get(key_of(project))
         return kept or await self._work.result(key_of(project), lambda: self.of(project, counted))
 
-    def of(self, project: Project, counted: ProjectStatistics) -> NearImages:
-        """`counted`: the project's statistics, whose images are searched."""
+    def of(self, project: Project, counted: ProjectStatistics, told: Told | None = None) -> NearImages:
+        """`counted`: the project's statistics, whose images are searched. `told` takes how far it is."""
         with self._lock:
             found = self._kept.get(key_of(project))
         if found is None:
             try:
-                found = self._searched(project, counted, lambda *told: self._tell(project, told))
+                found = self._searched(project, counted, told or (lambda *now: self._tell(project, now)))
             finally:
                 with self._lock:
                     self._progress.pop(project.id, None)
@@ -74,11 +73,11 @@ class NearCache:
     def close(self) -> None:
         self._work.close()
 
-    def _tell(self, project: Project, told: tuple[int, int]) -> None:
+    def _tell(self, project: Project, now: tuple[int, int]) -> None:
         with self._lock:
-            self._progress[project.id] = told
+            self._progress[project.id] = now
 
-    def _searched(self, project: Project, counted: ProjectStatistics, told: Callable[[int, int], None]) -> NearImages:
+    def _searched(self, project: Project, counted: ProjectStatistics, told: Told) -> NearImages:
         files = {file.id: file for file in self._store.gallery.files(project.id)}
         there: list[FileRow | None] = [files.get(row.id) for row in counted.rows]
         made = self._fingerprints.of([file for file in there if file is not None], told)

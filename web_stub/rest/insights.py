@@ -27,7 +27,7 @@ async def get_insights(web: WebDep, request: Request, project_id: Id) -> Respons
     `GET /api/projects/{project_id}/images`.
     """
     project = await run_in_threadpool(web.store.projects.get, project_id)
-    counted = await unless_gone(request, web.statistics.prepared(project))
+    counted = await unless_gone(request, web.search.statistics.prepared(project))
     return await run_in_threadpool(lambda: json_response(Insights.of(counted)))
 
 
@@ -40,7 +40,7 @@ async def get_places(
 ) -> Response:
     """Where on their images objects lie."""
     project = await run_in_threadpool(web.store.projects.get, project_id)
-    counted = await unless_gone(request, web.statistics.prepared(project))
+    counted = await unless_gone(request, web.search.statistics.prepared(project))
     return await run_in_threadpool(lambda: json_response(Places.of(counted, title)))
 
 
@@ -54,12 +54,12 @@ async def get_near(
 ) -> Response:
     """Pairs of nearly equal images. The first answer waits until every image was decoded; `progress` says how far."""
     project = await run_in_threadpool(web.store.projects.get, project_id)
-    found = await unless_gone(request, web.near.prepared(project))
+    found = await unless_gone(request, web.search.near.prepared(project))
     return await run_in_threadpool(lambda: json_response(NearList.of(found, offset=offset, limit=limit)))
 
 
 @router.get("/near/progress", response_model=NearProgress)
 def get_near_progress(web: WebDep, project_id: Id) -> Response:
     """How many images the search for nearly equal ones has decoded, now."""
-    done, total = web.near.progress(web.store.projects.get(project_id)) or (0, 0)
+    done, total = web.search.near.progress(web.store.projects.get(project_id)) or (0, 0)
     return json_response(NearProgress(done=done, total=total))

@@ -94,7 +94,7 @@ def _images_page(web: Web, project: domain.Project, by: find.Filter, cursor: int
 async def get_statistics(web: WebDep, request: Request, project_id: Id) -> Response:
     """Objects, images and covered area of each class, and uses of each tag. Counted once, then kept."""
     project = await run_in_threadpool(web.store.projects.get, project_id)
-    return json_response(Statistics.of(await unless_gone(request, web.statistics.prepared(project))))
+    return json_response(Statistics.of(await unless_gone(request, web.search.statistics.prepared(project))))
 
 
 @router.get("/projects/{project_id}/results", response_model=ResultList)
