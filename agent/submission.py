@@ -20,6 +20,7 @@ from agent.errors import BadInput, NotFound
 from agent.formats.config_keys import unknown_keys
 from agent.formats.config_schema import refusal
 from agent.formats.json_values import storable_problem
+from agent.formats.plugin_files import REST_MODE
 from agent.fs.names import read_number, shown, title_problem
 from agent.library.task_models import find_checkpoint_model
 from agent.task_options import RequestedOptions, resolve_options
@@ -96,13 +97,13 @@ def new_task(store: Store, settings: Settings, request: TaskRequest, *, artifact
 def check_mode(plugin: Plugin, kind: TaskType) -> None:
     """Raise BadInput unless the plugin has the entry point for this kind of task.
 
-    A plugin with inference alone can be deployed: the agent brings the program that serves its model.
+    A plugin with inference or rest_inference alone can be deployed: the agent brings the program that serves its model.
     """
-    entries = ("deploy", "inference") if kind is TaskType.DEPLOY else (kind.value,)
+    entries = ("deploy", "inference", REST_MODE) if kind is TaskType.DEPLOY else (kind.value,)
     if not set(entries) & set(plugin.modes):
         has = ", ".join(plugin.modes) or "none"
         raise BadInput(
-            f"plugin {plugin.reference} has no mode {' or '.join(map(repr, entries))} (its modes: {has}); "
+            f"plugin {plugin.reference} has no mode {' or '.join(map(repr, entries[:2]))} (its modes: {has}); "
             f"it needs src/{entries[0]}.py and an image built with that label",
             reason="mode_missing",
         )

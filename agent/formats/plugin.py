@@ -18,12 +18,13 @@ from agent.formats.config_schema import CONFIG_SCHEMA, parse_schemas
 from agent.formats.plugin_files import (
     MODES,
     NEURAL_NETWORK,
+    REST_MODE,
     VERSION_EXAMPLE,
     parse_info,
     parse_presets,
     parse_version,
 )
-from agent.formats.plugin_labels import SCHEMA_LABEL, PluginLabels, from_labels
+from agent.formats.plugin_labels import REST_LABEL, SCHEMA_LABEL, PluginLabels, from_labels
 from agent.fs.names import shown
 from agent.fs.paths import given_path
 
@@ -115,17 +116,19 @@ def check_plugin_folder(path: Path) -> list[Problem]:
 def labels_of(plugin: PluginFolder, registry: str) -> dict[str, str]:
     """The image labels exactly as the official build script sets them (contract: plugin.md 5).
 
-    A plugin with a schema of its configs has one label more, with the schema.
+    A plugin with a schema of its configs has one label more, with the schema; one whose rest_inference.py alone serves
+    its model has one that says so.
     """
 
     def encoded(name: str) -> str:
         return base64.b64encode(plugin.files.get(name, b"")).decode()
 
     own = {SCHEMA_LABEL: encoded(CONFIG_SCHEMA)} if CONFIG_SCHEMA in plugin.files else {}
+    own |= {REST_LABEL: "true"} if REST_MODE in plugin.modes else {}
     return own | {
         "VERSION": plugin.reference(registry),
         "INFO": encoded("plugin_info.json"),
-        "MODES": " ".join(plugin.modes),
+        "MODES": " ".join(mode for mode in plugin.modes if mode in MODES),
         "README": encoded("README.md"),
         "CONFIGS": encoded(PRESETS),
     }
@@ -165,6 +168,8 @@ def _modes(path: Path) -> tuple[tuple[str, ...], list[Problem]]:
     if not source.is_dir():
         return (), [Problem("src", "", "is missing.", "All code of a plugin lies in src/.")]
     modes = tuple(mode for mode in MODES if (source / f"{mode}.py").is_file())
+    if not {"deploy", "inference"} & set(modes) and (source / f"{REST_MODE}.py").is_file():
+        modes = (*modes, REST_MODE)
     if not modes:
         wanted = ", ".join(f"src/{mode}.py" for mode in ("train", "inference"))
         return (), [Problem("src", "", "has no entry point.", f"Add {wanted} or both.")]

@@ -15,6 +15,7 @@ from agent.formats.json_text import parse_unique
 from agent.fs.names import MAX_NAME_BYTES, shown, text_problem
 
 MODES = ("main", "train", "inference", "deploy", "deploy_smart")  # in the order of the MODES label
+REST_MODE = "rest_inference"  # a program of 2020 that serves its model, where neither deploy nor inference is there
 TYPES = ("architecture", "import", "custom", "dtl", "python", "agent")
 NEURAL_NETWORK = "architecture"
 PRESET_TYPES = ("train", "inference", "deploy", "deploy_smart", "smarttool", "infer_rpc", "inference_rpc", "main")

@@ -17,12 +17,13 @@ from agent.errors import Invalid, Problem
 from agent.formats.config_schema import parse_schemas
 from agent.formats.json_errors import NotJson
 from agent.formats.json_text import parse
-from agent.formats.plugin_files import MODES, NEURAL_NETWORK
+from agent.formats.plugin_files import MODES, NEURAL_NETWORK, REST_MODE
 from agent.fs.names import MAX_NAME_BYTES, shown, text_problem
 
 # What a label may call its image: with a tag or without, never by digest.
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,400}")
 CONTENT_LABEL = "CONTENT_SHA256"  # of the plugin's folder; set by `agent build` beside the official labels
+REST_LABEL = "REST_INFERENCE"  # only src/rest_inference.py serves the image's model; not of the official script
 SCHEMA_LABEL = "CONFIG_SCHEMA"  # base64 of config_schema.json, where there is one; not of the official script
 _BUILD = "Build the image with `agent build` or the official build script."
 
@@ -69,6 +70,8 @@ def from_labels(labels: Mapping[str, str], reference: str) -> PluginLabels:
     if "MODES" not in labels:
         problems.append(Problem("label MODES", "", "is missing, so this is not a plugin image.", _BUILD))
     modes = tuple(mode for mode in MODES if mode in labels.get("MODES", "").split())
+    if REST_LABEL in labels:
+        modes = (*modes, REST_MODE)
     if "MODES" in labels and not modes:
         problems.append(Problem("label MODES", "", "names no entry point.", "Add src/train.py or src/inference.py."))
     if problems:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.domain import TASK_MOUNT, WORKDIR, Plugin, TaskType
 from agent.errors import CouldNotStart
+from agent.formats.plugin_files import REST_MODE
 
 if TYPE_CHECKING:
     from agent.formats.task_dir import TaskDir
@@ -25,14 +26,16 @@ _PROGRAM = Path("nn", "hosted", "serve.py")  # in the SDK
 
 
 def serves_itself(plugin: Plugin) -> bool:
-    """Whether the plugin has a program that serves its model. Else the agent brings one, for its inference.py."""
+    """Whether the plugin has deploy.py. Else the agent brings a program, for inference.py or rest_inference.py."""
     return TaskType.DEPLOY.value in plugin.modes
 
 
 def entry_of(plugin: Plugin, kind: TaskType) -> str:
     """The plugin's own file that a task of this kind runs."""
-    name = TaskType.INFERENCE if kind is TaskType.DEPLOY and not serves_itself(plugin) else kind
-    return f"{WORKDIR}/src/{name.value}.py"
+    name = kind.value
+    if kind is TaskType.DEPLOY and not serves_itself(plugin):
+        name = REST_MODE if REST_MODE in plugin.modes else TaskType.INFERENCE.value
+    return f"{WORKDIR}/src/{name}.py"
 
 
 def command_of(plugin: Plugin, kind: TaskType) -> str:

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from tests.chaos.audit import end_runs_of
-from tests.support.inputs import ASKED, PIXELS, Cli, write_model, write_project
+from tests.support.inputs import ASKED, PIXELS, RESTED, Cli, write_model, write_project
 from tests.support.web_server import TOKEN
 
 pytestmark = pytest.mark.timeout(240)
@@ -120,6 +120,24 @@ def test_a_model_in_a_container_reaches_a_web_on_loopback(
     cli.run("task", "wait", task, code=None)
     form: Any = {"image": ("a.png", content)}
     assert web.post("/api/models/1/infer", files=form).status_code == 409
+
+
+def test_a_program_of_2020_is_deployed_and_reached_through_the_same_door(
+    up: Callable[[str], tuple[Cli, httpx2.Client]], tmp_path: Path
+) -> None:
+    cli, web = up("process")
+    image = write_project(tmp_path / "project") / "ds0" / "img" / "im0_0.png"
+    cli.run("deploy", "--plugin", RESTED, "--model", write_model(tmp_path / "start"))
+
+    assert cli.json("infer", "--model", "1", image)["annotation"]["objects"][0]["classTitle"] == "thing_model"
+    form: Any = {"image": ("a.png", image.read_bytes())}
+    said = web.post("/api/models/1/infer", files=form).json()
+    assert [one["title"] for one in said["meta"]["classes"]] == ["thing_model"]
+    data = json.dumps({"request_type": "inference", "mode": {}})
+    official: Any = {"id": (None, "1"), "data": (None, data), "image": ("img", image.read_bytes())}
+    answer = web.post("/public/api/v3/models.infer", files=official).json()
+    assert plain(answer) == plain(said["annotation"])
+    cli.run("task", "stop", said["task"])
 
 
 def test_without_a_web_there_is_nobody_to_ask(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from agent.settings import Settings
 from agent.store import open_store
 from agent.task_options import RequestedOptions
 from tests.chaos.audit import audit, end_runs_of
-from tests.support.inputs import ASKED, SERVED, Cli, write_model
+from tests.support.inputs import ASKED, RESTED, SERVED, Cli, write_model
 from tests.support.rpc_server import END, WAIT_S, ProtocolServer, chunk, event
 from tests.support.tasks import queue_task
 
@@ -261,21 +261,23 @@ def test_a_model_that_nobody_asks_is_stopped_and_one_that_ends_by_itself_has_fin
 
 
 @pytest.mark.parametrize("engine", ["process"], indirect=True)
+@pytest.mark.parametrize("plugin", [SERVED, RESTED], ids=["inference", "rest_inference"])
 def test_a_plugin_without_deploy_py_is_served_by_the_agents_program(
-    installation: Installation, server: ProtocolServer, deploy: Deploy, start: Start
+    installation: Installation, server: ProtocolServer, deploy: Deploy, start: Start, plugin: Path
 ) -> None:
     held = threading.Event()
     server.streams = [[event("a", {**ASK, "mode": {"name": "full_image"}}), held.wait, END]]
     pixels = BytesIO()
     Image.new("RGB", (8, 6)).save(pixels, "png")
     server.images["a"] = [chunk(pixels.getvalue()), END]
-    deploy(plugin=SERVED)
+    deploy(plugin=plugin)
     start()
     reaches(installation, is_deployed)
     assert [label["classTitle"] for label in answer(server)["objects"]] == ["thing_model"]
     spec = installation.store.tasks.get(1).container_spec
     assert spec is not None
-    assert spec["entrypoint"][2] == "python -u /sly_task_data/serve.py /workdir/src/inference.py"
+    entry = "inference" if plugin == SERVED else "rest_inference"
+    assert spec["entrypoint"][2] == f"python -u /sly_task_data/serve.py /workdir/src/{entry}.py"
     installation.store.tasks.request_stop(1)
     assert reaches(installation, is_over).reason == "stopped_by_user"
     nothing_is_missing(installation)

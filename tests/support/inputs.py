@@ -20,6 +20,7 @@ ODD = Path(__file__).parents[1] / "plugins" / "odd"
 COUNTED = ODD.parent / "counted"
 ASKED = ODD.parent / "asked"  # a deployed model that needs nothing but Python
 SERVED = ODD.parent / "served"  # has inference.py alone
+RESTED = ODD.parent / "rested"  # has rest_inference.py alone
 PIXELS = ODD.parent / "pixels"  # is applied to projects and served, by the same file
 HUNGRY = ODD.parent / "hungry"
 HOSTILE = ODD.parent / "hostile"

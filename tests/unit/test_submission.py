@@ -160,6 +160,7 @@ def test_a_project_is_refused_for_a_deployed_model_and_wanted_for_other_tasks():
 def test_a_model_is_deployed_by_a_plugin_with_deploy_or_with_inference():
     assert deployed(plugin=replace(PLUGIN, modes=("inference",))).plugin_id == PLUGIN.id
     assert deployed(plugin=replace(PLUGIN, modes=("deploy",))).plugin_id == PLUGIN.id
+    assert deployed(plugin=replace(PLUGIN, modes=("train", "rest_inference"))).plugin_id == PLUGIN.id
     with pytest.raises(BadInput, match=r"no mode 'deploy' or 'inference' \(its modes: train\); it needs src/deploy.py"):
         deployed(plugin=replace(PLUGIN, modes=("train",)))
 

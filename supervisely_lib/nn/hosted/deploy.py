@@ -30,7 +30,9 @@ class ModelDeploy:
 
     config = _DEFAULTS
 
-    def __init__(self, model_applier_cls: type, rpc_servicer_cls: Callable[..., Any] = AgentRPCServicer) -> None:
+    def __init__(
+        self, model_applier_cls: Callable[..., Any], rpc_servicer_cls: Callable[..., Any] = AgentRPCServicer
+    ) -> None:
         self.model_applier_cls = model_applier_cls
         self.rpc_servicer_cls = rpc_servicer_cls
         self.load_config()

@@ -5,6 +5,10 @@
 The program finds the plugin's model in its `inference.py`, and deploys it as a `deploy.py` would. `main()` of that file
 does not run, so the file must guard it by `if __name__ == "__main__":`.
 
+A plugin may have `rest_inference.py`, a program of 2020 that gives its model to a `RestInferenceServer`. Where
+`inference.py` is not there, or does not make clear which model is meant, that program runs, and its model is deployed
+in place of being served by a server of its own.
+
 This file also works as a copy in an image with the official SDK of 2019. So it uses only names that both SDKs have, and
 only what Python 3.6 can read.
 """
@@ -12,9 +16,16 @@ only what Python 3.6 can read.
 import importlib.util
 import inspect
 import os
+import runpy
 import sys
 from types import ModuleType
 from typing import Any, List
+
+REST = "rest_inference.py"
+
+
+class Unclear(RuntimeError):
+    """The plugin's file does not say which model is meant."""
 
 
 def look_where_the_plugin_looks(path: str) -> None:
@@ -43,7 +54,7 @@ def load(path: str) -> ModuleType:
 
 
 def model_of(module: ModuleType) -> Any:
-    """The one class of the module, or imported into it, that is a model. RuntimeError, in a sentence, if it is unclear.
+    """The one class of the module, or imported into it, that is a model. Unclear, in a sentence, if it is.
 
     A class from which another model derives is its base, and not meant.
     """
@@ -56,15 +67,15 @@ def model_of(module: ModuleType) -> Any:
     file, remedy = module.__file__, "or write src/deploy.py, which names the model."
     if not models:
         unfit = f" (not abstract, as {_names(derived)})" if derived else ""
-        raise RuntimeError(
+        raise Unclear(
             f"{file} has no model to serve: define in it, or import into it, a class that derives from "
             f"SingleImageInferenceBase and has the method `inference`{unfit}, {remedy}"
         )
     if len(models) > 1:
-        raise RuntimeError(f"{file} has several models, {_names(models)}: leave one of them in it, {remedy}")
+        raise Unclear(f"{file} has several models, {_names(models)}: leave one of them in it, {remedy}")
     needed = ", ".join(_needed_arguments(models[0]))
     if needed:
-        raise RuntimeError(
+        raise Unclear(
             f"{file} has the model {_names(models)}, which needs arguments ({needed}): derive a class that needs none, "
             f"{remedy}"
         )
@@ -89,7 +100,52 @@ def serve(path: str) -> None:
     """Answer requests until the task is stopped."""
     from supervisely_lib.nn.hosted.deploy import ModelDeploy
 
-    ModelDeploy(model_applier_cls=model_of(load(path))).run()
+    rest = os.path.join(os.path.dirname(path), REST)
+    if os.path.basename(path) == REST:
+        serve_rest(rest)
+        return
+    try:
+        model = model_of(load(path))
+    except Unclear:
+        if not os.path.isfile(rest):
+            raise
+        serve_rest(rest)
+        return
+    ModelDeploy(model_applier_cls=model).run()
+
+
+def serve_rest(path: str) -> None:
+    """Run the plugin's program, and deploy the model that it gives to a RestInferenceServer."""
+    from supervisely_lib.nn.hosted.deploy import ModelDeploy
+    from supervisely_lib.nn.inference import rest_server
+
+    deployed = []
+
+    class Deployed:
+        def __init__(self, model: Any, *_: Any, **__: Any) -> None:
+            self._model = getattr(model, "model_applier", model)  # a `ModelRest` has a servicer around it
+
+        def run(self) -> None:
+            deployed.append(self._model)
+            ModelDeploy(model_applier_cls=lambda: self._model).run()
+
+    if not os.path.isfile(path):
+        raise RuntimeError(f"There is no {path}, so the plugin has no model to serve.")
+    _choose_gpu()
+    rest_server.RestInferenceServer = Deployed  # type: ignore[misc, assignment]
+    runpy.run_path(path, run_name="__main__")
+    if not deployed:
+        raise RuntimeError(f"{path} has ended, and no RestInferenceServer of it has run.")
+
+
+def _choose_gpu() -> None:
+    """`ModelRest` reads the GPU from the environment."""
+    from supervisely_lib.io.json import load_json_file
+    from supervisely_lib.task.paths import TaskPaths
+
+    settings = load_json_file(TaskPaths.TASK_CONFIG_PATH).get("model_settings") or {}
+    if "gpu_device" in settings:
+        os.environ.setdefault("GPU_DEVICE", str(settings["gpu_device"]))
 
 
 def main() -> None:

@@ -57,6 +57,20 @@ def test_labels_are_those_of_the_official_script(folder):
     }
 
 
+@pytest.mark.parametrize("others", [(), ("train",)])
+def test_a_program_of_2020_serves_the_model_of_a_plugin_without_another_one(folder, others):
+    (folder / "src" / "rest_inference.py").write_text("print()\n")
+    assert "rest_inference" not in read_plugin_folder(folder).modes
+    for mode in {"deploy_smart", "inference", "train"} - set(others):
+        (folder / "src" / f"{mode}.py").unlink()
+
+    plugin = read_plugin_folder(folder)
+    labels = labels_of(plugin, "reg")
+    assert plugin.modes == (*others, "rest_inference")
+    assert labels["MODES"] == " ".join(others)  # as the official script writes it
+    assert from_labels(labels, "reg/some/nn-net:5.8.0").modes == plugin.modes
+
+
 def test_labels_give_the_same_plugin_back(folder):
     plugin = read_plugin_folder(folder)
 

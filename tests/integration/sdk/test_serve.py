@@ -15,6 +15,10 @@ from typing import Any
 import pytest
 
 from supervisely_lib.nn.hosted import serve
+from supervisely_lib.nn.inference import rest_server
+from supervisely_lib.worker_api import agent_api
+from supervisely_lib.worker_api.rpc_servicer import ConnectionClosedByServerException
+from tests.integration.sdk.conftest import TaskFolder
 from tests.integration.sdk.test_deployed_model import png
 from tests.support.rpc_server import END, WAIT_S, ProtocolServer, chunk, event
 
@@ -85,6 +89,95 @@ def test_a_plugin_is_served_by_the_file_alone(tmp_path: Path, is_copied: bool) -
     assert request == "1"
     assert [item["classTitle"] for item in answer["objects"]] == ["thing_model"]
     assert "Ready to get events" in output
+
+
+REST_2019 = """
+import os
+from inference import Left, Right
+from supervisely_lib.nn.inference.rest_server import RestInferenceServer
+
+if __name__ == "__main__":
+    RestInferenceServer(model=Right(), name=__file__, port=os.getenv("rest_inference_port", "")).run()
+"""
+REST_2020 = """
+from inference import Left, Right
+from supervisely_lib.nn.inference.rest_server import ModelRest, RestInferenceServer
+from supervisely_lib.worker_api.rpc_servicer import InactiveRPCServicer
+
+def main():
+    rest = ModelRest(model_applier_cls=Right, rpc_servicer_cls=InactiveRPCServicer)
+    assert rest.config["model"]["gpu_device"] == "3"
+    RestInferenceServer(model=rest.serv_instance, name="x", port=None).run()
+
+if __name__ == "__main__":
+    main()
+"""
+TWO_MODELS = """
+import supervisely_lib as sly
+from supervisely_lib.nn.hosted.inference_single_image import SingleImageInferenceBase
+
+class Left(SingleImageInferenceBase):
+    title = "left"
+    def __init__(self, task_model_config=None):
+        pass
+    @property
+    def model_out_meta(self):
+        return sly.ProjectMeta(sly.ObjClassCollection([sly.ObjClass(self.title, sly.Rectangle)]))
+    def inference(self, image, ann):
+        thing = self.model_out_meta.obj_classes.get(self.title)
+        return sly.Annotation(image.shape[:2], [sly.Label(sly.Rectangle(0, 0, 1, 2), thing)])
+
+class Right(Left):
+    title = "right"
+
+class Other(Left):
+    title = "other"
+"""
+
+
+@pytest.fixture
+def served(modules: None, task: TaskFolder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """`served(path)`: the answer of the model of a plugin's file to one request. The server closes after it."""
+    monkeypatch.setattr(rest_server, "RestInferenceServer", rest_server.RestInferenceServer)
+    monkeypatch.setattr(agent_api, "sleep", lambda _seconds: None)
+    monkeypatch.setenv("GPU_DEVICE", "")
+    monkeypatch.delenv("GPU_DEVICE")
+    with ProtocolServer() as server:
+        server.images = {"1": [chunk(png(1)), END]}
+        server.streams = [[event("1", {}), END]]
+        connection = {"server_address": server.address, "token": "t", "task_id": "5"}
+        task.config(connection=connection, model_settings={"gpu_device": 3})
+
+        def serve_file(path: Path) -> list[str]:
+            serve.look_where_the_plugin_looks(str(path))
+            with pytest.raises(ConnectionClosedByServerException):
+                serve.serve(str(path))
+            return [item["classTitle"] for item in server.answered()["1"]["objects"]]
+
+        yield serve_file
+
+
+@pytest.mark.parametrize("program", [REST_2019, REST_2020], ids=["2019", "2020"])
+@pytest.mark.parametrize("asked", ["rest_inference", "inference"])
+def test_a_program_for_a_server_of_its_own_says_which_model_is_deployed(
+    served: Any, tmp_path: Path, program: str, asked: str
+) -> None:
+    write(tmp_path / "src", inference=TWO_MODELS, rest_inference=program)
+
+    assert served(tmp_path / "src" / f"{asked}.py") == ["right_model"]
+
+
+def test_a_program_that_starts_no_server_is_told(served: Any, modules: None, tmp_path: Path) -> None:
+    path = write(tmp_path / "src", rest_inference="x = 1")
+
+    with pytest.raises(
+        RuntimeError, match=r"rest_inference\.py has ended, and no RestInferenceServer of it has run\.$"
+    ):
+        serve.serve(str(path))
+    with pytest.raises(
+        RuntimeError, match=r"^There is no .*/rest_inference\.py, so the plugin has no model to serve\.$"
+    ):
+        serve.serve(str(tmp_path / "rest_inference.py"))
 
 
 @pytest.fixture
