@@ -45,8 +45,9 @@ def up(tmp_path: Path) -> Iterator[Callable[[str], tuple[Cli, httpx2.Client]]]:
 
 def plain(annotation: Any) -> Any:
     """Without what the library adds."""
-    kept = ("classTitle", "points", "tags")
-    return [annotation["size"], annotation["tags"], [{key: one[key] for key in kept} for one in annotation["objects"]]]
+    kept = ("classTitle", "geometryType", "points", "bitmap", "tags")
+    objects = [{key: one.get(key) for key in kept} for one in annotation["objects"]]
+    return [annotation["size"], annotation["tags"], objects]
 
 
 def test_a_deployed_model_answers_as_it_is_applied_to_a_project(

@@ -7,17 +7,23 @@ weights of another model, continue from a checkpoint, annotate.
 from __future__ import annotations
 
 import json
+import re
 import runpy
+import signal
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import numpy as np
 import pytest
 import torch
 
 import supervisely_lib as sly
+from tests.e2e.test_asked_models import plain
 from tests.support.inputs import ROOT, Cli
+from tests.support.web_server import TOKEN
 
 PLUGINS = ROOT / "tests" / "plugins"
 TITLES = ["ball", "meadow", "sky"]
@@ -28,15 +34,19 @@ NAMES = ("easy", "own_loop")
 @pytest.fixture(scope="module")
 def balls(tmp_path_factory) -> Path:
     """Six small images in which every pixel has a class, as the tutorials require."""
+    return write_balls(tmp_path_factory.mktemp("drawn") / "balls", 6)
+
+
+def write_balls(folder: Path, images: int) -> Path:
     colors = {"ball": [200, 40, 40], "meadow": [40, 160, 60], "sky": [120, 180, 240]}
     classes = {title: sly.ObjClass(title, sly.Rectangle, color) for title, color in colors.items()}
     tags = {name: sly.TagMeta(name, sly.TagValueType.NONE) for name in ("train", "val")}
     meta = sly.ProjectMeta(sly.ObjClassCollection(list(classes.values())), sly.TagMetaCollection(list(tags.values())))
-    project = sly.Project(str(tmp_path_factory.mktemp("drawn") / "balls"), sly.OpenMode.CREATE)
+    project = sly.Project(str(folder), sly.OpenMode.CREATE)
     project.set_meta(meta)
     dataset = project.create_dataset("park")
     rng = np.random.default_rng(0)
-    for at in range(6):
+    for at in range(images):
         horizon, top, left = int(rng.integers(20, 40)), int(rng.integers(5, 45)), int(rng.integers(5, 75))
         shapes = [
             ("sky", sly.Rectangle(0, 0, horizon - 1, 89)),
@@ -58,7 +68,9 @@ def balls(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def cli(tmp_path_factory) -> Cli:
-    return Cli(tmp_path_factory.mktemp("home"), {"AGENT_ENGINE": "process", "OMP_WAIT_POLICY": "PASSIVE"})
+    return Cli(
+        tmp_path_factory.mktemp("home"), {"AGENT_ENGINE": "process", "AGENT_TOKEN": TOKEN, "OMP_WAIT_POLICY": "PASSIVE"}
+    )
 
 
 def start_model(name: str, folder: Path) -> Path:
@@ -118,6 +130,57 @@ def test_the_base_classes_go_on_from_a_checkpoint_where_it_stopped(cli, balls, t
 
     assert again["status"] == "finished"
     assert points(cli, again["id"], "val") == pytest.approx([min(points(cli, first["id"], "val"))], rel=1e-4)
+
+
+@pytest.fixture
+def web(cli) -> Iterator[httpx2.Client]:
+    """The web of `agent up`; deployed models end with it."""
+    process = cli.start("up", "--port", "0", "--parallel", "2")
+    assert process.stderr is not None
+    found = next(found for line in process.stderr if (found := re.search(r"open (http://[^/]+)/", line)))
+    with httpx2.Client(base_url=found[1], headers={"x-api-key": TOKEN}, timeout=60) as client:
+        yield client
+        for task in client.get("/api/tasks", params={"status": "deployed"}).json()["items"]:
+            client.post(f"/api/tasks/{task['id']}/stop")  # it would go on without its agent
+            cli.run("task", "wait", task["id"], code=None)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+
+
+WINDOWS = {"window": {"width": 50, "height": 40}, "min_overlap": {"x": 10, "y": 10}, "save": False, "class_name": "w"}
+BOUNDS = {"left": "10%", "top": "5px", "right": "20%", "bottom": "10%"}
+MODES: list[dict[str, Any]] = [
+    {"name": "full_image"},
+    {"name": "roi", "bounds": BOUNDS, "save": True, "class_name": "seen"},
+    {"name": "sliding_window", **WINDOWS},
+]
+
+
+@pytest.mark.timeout(300)
+def test_deployed_it_answers_about_fifty_images_in_each_mode_as_it_annotates_their_project(cli, trained, web, tmp_path):
+    best, fifty = best_of(trained("own_loop"))["model_id"], write_balls(tmp_path / "fifty", 50)
+    meta = (fifty / "meta.json").read_text()
+    beside = Cli(cli.home, {**cli.env, "AGENT_WEB_PORT": str(web.base_url.port)})
+    beside.run("deploy", "--plugin", PLUGINS / "own_loop", "--model", best)
+    for mode in MODES:
+        mode = {**mode, "model_classes": {"save_classes": "__all__", "add_suffix": "_own"}}
+        given = ("--plugin", PLUGINS / "own_loop", "--project", fifty, "--model", best)
+        applied = cli.json("submit-inference", *given, "--set", f"mode={json.dumps(mode)}")
+        images = web.get(f"/api/projects/{applied['result_project_id']}/images", params={"limit": 50}).json()["items"]
+        assert len(images) == 50
+        for number, image in enumerate(images):
+            known = (fifty / "park" / "ann" / f"{image['name']}.json").read_text()
+            content = (fifty / "park" / "img" / image["name"]).read_bytes()
+            form: Any = {"image": (image["name"], content)}
+            if number % 2:
+                form |= {"annotation": (None, known), "meta": (None, meta), "mode": (None, json.dumps(mode))}
+                answer = web.post(f"/api/models/{best}/infer", files=form).json()["annotation"]
+            else:  # as the official client asks
+                data = {"request_type": "inference", "annotation": json.loads(known), "meta": json.loads(meta)}
+                form |= {"id": (None, str(best)), "data": (None, json.dumps({**data, "mode": mode}))}
+                answer = web.post("/public/api/v3/models.infer", files=form).json()
+            assert plain(answer) == plain(web.get(f"/api/images/{image['id']}/annotation").json())
+            assert len(answer["objects"]) > 3  # more than was known before
 
 
 def points(cli: Cli, task_id: int, kind: str) -> list[float]:

@@ -10,7 +10,10 @@ from supervisely_lib.nn.hosted.inference_batch import BatchInferenceApplier
 from supervisely_lib.nn.hosted.inference_modes import InfModeFullImage
 from supervisely_lib.nn.hosted.inference_single_image import SingleImageInferenceBase
 from supervisely_lib.nn.pytorch.weights import WeightsRW
-from supervisely_lib.nn.raw_to_labels import segmentation_array_to_sly_bitmaps
+from supervisely_lib.nn.raw_to_labels import (
+    segmentation_array_to_sly_bitmaps,
+    segmentation_scores_to_per_class_labels,
+)
 from supervisely_lib.task.paths import TaskPaths
 
 
@@ -40,10 +43,14 @@ class Applier(SingleImageInferenceBase):
         if torch.cuda.is_available():
             batch = batch.cuda()
         with torch.no_grad():
-            scores = self.model(batch)[0].cpu().numpy()  # (C, h, w)
-        ids = np.argmax(scores, axis=0).astype(np.uint8)
-        ids = sly.image.resize_inter_nearest(ids, image.shape[:2])
-        return sly.Annotation(ann.img_size, labels=segmentation_array_to_sly_bitmaps(self.out_class_mapping, ids))
+            scores = torch.softmax(self.model(batch), dim=1)
+            scores = torch.nn.functional.interpolate(scores, image.shape[:2])  # nearest
+        scores = scores[0].permute(1, 2, 0).cpu().numpy()  # (H, W, C)
+        return sly.Annotation(
+            ann.img_size,
+            labels=segmentation_array_to_sly_bitmaps(self.out_class_mapping, np.argmax(scores, axis=2)),
+            pixelwise_scores_labels=segmentation_scores_to_per_class_labels(self.out_class_mapping, scores),
+        )
 
 
 def main():
