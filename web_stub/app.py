@@ -57,12 +57,8 @@ def create_app(
     settings: Settings,
     *,
     access: Access | None = None,
-    bridge: str | None = None,
 ) -> FastAPI:
-    """The whole web over an open store. The caller closes the store after the app has ended.
-
-    `bridge` is an address on which it also listens, for deployed models alone.
-    """
+    """The whole web over an open store. The caller closes the store after the app has ended."""
     access = access or open_access(settings, store.tokens)
     hub = Hub(store)
     app = FastAPI(
@@ -106,8 +102,8 @@ def create_app(
         app.add_exception_handler(kind, handler)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=_NOT_GZIPPED)
     app.add_middleware(agent_rpc.ModelCalls, refusal=_agent_error)
-    hosts = Hosts(settings.web_host, settings.web_hosts)
-    app.add_middleware(AccessMiddleware, access=access, hosts=hosts, bridge=bridge)
+    hosts = app.state.hosts = Hosts(settings.web_host, settings.web_hosts)
+    app.add_middleware(AccessMiddleware, access=access, hosts=hosts)
     _describe(app)
     return app
 

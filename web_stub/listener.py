@@ -47,22 +47,32 @@ def url_of(host: str, listener: socket.socket) -> str:
     return f"http://{f'[{name}]' if ':' in name and not name.startswith('[') else name}:{port}"
 
 
-def listen_on_bridge(settings: Settings, listener: socket.socket) -> socket.socket | None:
+class Bridge:
     """A further socket with the same port in Docker's default network, for a web on loopback: from their containers,
-    deployed models reach no loopback. None where there is no such network, and, with a warning, where it is not free.
+    deployed models reach no loopback.
+
+    Docker may start after the web, so the network is looked for until it is there.
     """
-    host, port = listener.getsockname()[:2]
-    if not settings.models_bridge or not ip_address(host).is_loopback:
-        return None
-    address = bridge_address()
-    if address is None:
-        return None
-    try:
-        return listen(address, port)
-    except CouldNotStart as error:
-        logger.warning(
-            "deployed models in containers cannot reach this web: %s; choose another AGENT_WEB_PORT, or set "
-            "AGENT_MODELS_BRIDGE=false if no model is deployed here",
-            error,
-        )
-        return None
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        host, self._port = listener.getsockname()[:2]
+        self._is_wanted = settings.models_bridge and ip_address(host).is_loopback
+        self._refused: str | None = None  # an address that is not free
+
+    def open(self) -> socket.socket | None:
+        """The socket, once. None while there is no such network, and, with a warning, where it is not free."""
+        address = bridge_address() if self._is_wanted else None
+        if address is None or address == self._refused:
+            return None
+        try:
+            opened = listen(address, self._port)
+        except CouldNotStart as error:
+            self._refused = address
+            logger.warning(
+                "deployed models in containers cannot reach this web: %s; choose another AGENT_WEB_PORT, or set "
+                "AGENT_MODELS_BRIDGE=false if no model is deployed here",
+                error,
+            )
+            return None
+        self._is_wanted = False
+        return opened

@@ -15,12 +15,15 @@ import uvicorn
 from agent.settings import Settings
 from web_stub.app import create_app
 from web_stub.auth.exposure import meaning_of_exposure
+from web_stub.auth.middleware import Hosts
 from web_stub.auth.tokens import open_access
 from web_stub.connections import HEAD_LIMIT_BYTES, BoundedProtocol, Connections, connections_allowed
 from web_stub.context import Web
-from web_stub.listener import BACKLOG, listen, listen_on_bridge, url_of
+from web_stub.listener import BACKLOG, Bridge, listen, url_of
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from agent.artifacts import Artifacts
     from agent.store import Store
 
@@ -28,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _GRACE_S = 5  # for downloads in progress when the server is told to end
 _TICKS_A_SECOND = 10  # of uvicorn's main loop
+_BRIDGE_TICKS = 5 * _TICKS_A_SECOND  # between two looks for Docker's network
 _ACCEPTED_AT_ONCE = 64  # asyncio accepts so many before it closes any: a burst must not use up the descriptors
 
 
@@ -43,10 +47,14 @@ class Served:
 class _Server(uvicorn.Server):
     """Closes what takes too long, and ends the event streams first: uvicorn waits for them as for any response."""
 
-    def __init__(self, config: uvicorn.Config, connections: Connections, web: Web, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, connections: Connections, app: FastAPI, bridge: Bridge, ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._connections = connections
-        self._web = web
+        self._bridge = bridge
+        self._web: Web = app.state.web
+        self._hosts: Hosts = app.state.hosts
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -54,12 +62,30 @@ class _Server(uvicorn.Server):
         for listener in sockets or ():
             listener.listen(BACKLOG)  # asyncio has made the kernel's queue as short as its own
         if self.started:
+            await self._open_bridge()
             self._ready()
 
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS_A_SECOND == 0:
             self._connections.sweep(asyncio.get_running_loop().time())
+        if counter % _BRIDGE_TICKS == 0:
+            await self._open_bridge()
         return await super().on_tick(counter)
+
+    async def _open_bridge(self) -> None:
+        opened = self._bridge.open()
+        if opened is None:
+            return
+        self._hosts.bridge = opened.getsockname()[0]
+        make: Any = self.config.http_protocol_class
+        state, app_state = self.server_state, self.lifespan.state
+        server = await asyncio.get_running_loop().create_server(
+            lambda: make(config=self.config, server_state=state, app_state=app_state),
+            sock=opened,
+            backlog=self.config.backlog,
+        )
+        opened.listen(BACKLOG)
+        self.servers.append(server)  # uvicorn closes it at its end
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await asyncio.to_thread(self._web.hub.close)
@@ -88,10 +114,7 @@ def serve(
         logger.warning("%s", meaning)
     access = open_access(settings, store.tokens)
     listener = listener or listen(settings.web_host, settings.web_port)
-    bridge = listen_on_bridge(settings, listener)
-    app = create_app(
-        store, artifacts, settings, access=access, bridge=None if bridge is None else bridge.getsockname()[0]
-    )
+    app = create_app(store, artifacts, settings, access=access)
     url = url_of(settings.web_host, listener)
     connections = Connections(connections_allowed(), settings.proxy_networks)
 
@@ -116,11 +139,9 @@ def serve(
         proxy_headers=bool(settings.proxy_networks),
         forwarded_allow_ips=settings.trusted_proxies,
     )
-    server = _Server(config, connections, app.state.web, started)
-    sockets = [listener] if bridge is None else [listener, bridge]
+    server = _Server(config, connections, app, Bridge(settings, listener), started)
     try:
-        server.run(sockets=sockets)
+        server.run(sockets=[listener])
     finally:
         app.state.web.hub.close()
-        for opened in sockets:
-            opened.close()
+        listener.close()

@@ -33,7 +33,7 @@ PluginOrNone = Annotated[
 Name = Annotated[str | None, typer.Option(help="Name of the task.")]
 Follow = Annotated[bool, typer.Option("--follow", help="Stay until the task ends.")]
 
-_ANSWER_S = 3.0
+_ANSWER_S = 20.0  # the first answer of a web on a busy machine takes seconds; one that is not there refuses at once
 
 
 @with_shared_options

@@ -91,6 +91,9 @@ class Hosts:
     """The `Host` headers that name this server. Any other may be a web site whose DNS was pointed at this machine."""
 
     def __init__(self, bound_to: str, further: str = "") -> None:
+        self.bridge: str | None = (
+            None  # the address of a further socket, for containers: it leads to the protocol alone
+        )
         self._beyond_loopback = not is_loopback(bound_to)
         self._names = {"localhost", bound_to.lower(), *(n.strip().lower() for n in further.split(",") if n.strip())}
 
@@ -111,10 +114,8 @@ def _host_name(header: str) -> str:
 
 
 class AccessMiddleware:
-    def __init__(self, app: ASGIApp, *, access: Access, hosts: Hosts, bridge: str | None = None) -> None:
-        """`bridge`: the address of a further socket, for containers on this machine. It leads to the protocol alone."""
+    def __init__(self, app: ASGIApp, *, access: Access, hosts: Hosts) -> None:
         self.app = app
-        self.bridge = bridge
         self.access = access
         self.hosts = hosts
         self.guests = Guests()
@@ -192,10 +193,10 @@ class AccessMiddleware:
         return None
 
     def _refusal_of_host(self, scope: Scope, host: str) -> Response | None:
-        if self.bridge is not None and _own_address(scope) == self.bridge:  # a container asks
+        if self.hosts.bridge is not None and _own_address(scope) == self.hosts.bridge:  # a container asks
             if not scope["path"].startswith(AGENT_PATH):
                 return error_response(404, "deployed models are served at this address, and nothing else")
-            if _host_name(host) == self.bridge:
+            if _host_name(host) == self.hosts.bridge:
                 return None
         if not self.hosts.allow(host):
             return error_response(400, "this server does not answer to that host name; add it to AGENT_WEB_HOSTS")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import threading
 import time
 from collections import Counter
@@ -621,7 +622,20 @@ def test_the_token_of_an_original_agent_opens_the_models_it_holds(
 # ---------------------------------------------------------------- the way of containers
 
 
+def _until_it_listens(address: str, port: int) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection((address, port), timeout=5).close()
+            return
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize("comes_later", [False, True])
 def test_containers_reach_the_protocol_at_an_address_of_its_own(
+    comes_later: bool,
     monkeypatch: pytest.MonkeyPatch,
     store: Store,
     library: Library,
@@ -629,8 +643,12 @@ def test_containers_reach_the_protocol_at_an_address_of_its_own(
     start_server: Callable[..., Server],
     play: Play,
 ) -> None:
-    monkeypatch.setattr("web_stub.listener.bridge_address", lambda: "127.0.0.77")
+    later: Iterator[str | None] = iter([None] if comes_later else [])
+    monkeypatch.setattr("web_stub.listener.bridge_address", lambda: next(later, "127.0.0.77"))
+    monkeypatch.setattr("web_stub.server._BRIDGE_TICKS", 1)
     server = start_server()
+    if comes_later:  # Docker was started after the web
+        _until_it_listens("127.0.0.77", int(server.url.rpartition(":")[2]))
     bridge = server.url.replace("127.0.0.1", "127.0.0.77")
     model = play(store.tokens.create_for_task(task.id), url=bridge)
     with model.requests() as requests:
