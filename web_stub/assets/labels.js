@@ -31,15 +31,18 @@ import { kindOf, shapeOf } from "./pure/shapes.js";
  * @param {Map<string, ClassInfo>} classes by title
  * @param {Size} size of the image
  * @param {Pixels} pixels reads its masks
+ * @param {Map<number, string>} [colors] of objects, by their places, in place of those of their classes; others are left out
  * @returns {Promise<Label[]>}
  */
-export async function readLabels(annotation, classes, size, pixels) {
-  return Promise.all(asList(annotation.objects).map(async (object) => {
+export async function readLabels(annotation, classes, size, pixels, colors) {
+  const objects = asList(annotation.objects).map((object, place) => ({ object, place }));
+  const wanted = colors ? objects.filter(({ place }) => colors.has(place)) : objects;
+  return Promise.all(wanted.map(async ({ object, place }) => {
     const title = typeof object?.classTitle === "string" ? object.classTitle : "(no class)";
     const known = classes.get(title);
     /** @type {Label} */
     const label = {
-      title, color: known?.color ?? classColor(title), kind: "", area: 0, box: [0, 0, 0, 0],
+      title, color: colors?.get(place) ?? known?.color ?? classColor(title), kind: "", area: 0, box: [0, 0, 0, 0],
       path: null, mask: null, covered: null, dots: [], open: false, tags: asList(object?.tags), broken: false,
     };
     try {

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from web_stub.context import WebDep
 from web_stub.lists import TaskListQuery, task_list
-from web_stub.pages import compare, library, login, new_task, projects, runs, space, studies
+from web_stub.pages import compare, evaluations, library, login, new_task, projects, runs, space, studies
 from web_stub.pages.frame import error_page, find, page, wants_page
 from web_stub.pages.markdown import render_notes
 from web_stub.task_cards import task_parts
@@ -19,6 +19,7 @@ FIRST_TASKS = 100
 router = APIRouter(include_in_schema=False)
 router.include_router(new_task.router)  # first: /tasks/new would be read as a task's id
 router.include_router(compare.router)
+router.include_router(evaluations.router)
 router.include_router(library.router)
 router.include_router(projects.router)
 router.include_router(runs.router)

@@ -26,11 +26,12 @@ test("a slice goes into every question", () => {
 
 test("a cell of the matrix leads to its images, and its last row and column to those without a class", () => {
   const titles = ["apple", "pear", "no object"];
-  const cell = state.cellChoice(titles, 0, 1);
-  assert.equal(state.imagesQuery({ ...DEFAULTS, ...cell }, "errors"), "by=cell&truth_class=apple&predicted_class=pear");
-  const missed = state.cellChoice(titles, 0, 2);
+  const cell = state.cellChoice("segmentation", titles, 0, 1);
+  assert.equal(state.imagesQuery({ ...DEFAULTS, ...cell }, "iou"), "by=cell&truth_class=apple&predicted_class=pear");
+  const missed = state.cellChoice("detection", titles, 0, 2);
+  assert.equal(state.imagesQuery({ ...DEFAULTS, ...missed }, "errors"), "by=errors&truth_class=apple&predicted_class=");
   assert.equal(state.objectsQuery({ ...DEFAULTS, ...missed }, ""), "truth_class=apple&predicted_class=");
-  const extra = state.cellChoice(titles, 2, 1);
+  const extra = state.cellChoice("detection", titles, 2, 1);
   assert.equal(state.objectsQuery({ ...DEFAULTS, ...extra }, ""), "truth_class=&predicted_class=pear");
   assert.ok(state.isChosen({ ...DEFAULTS, ...cell }, cell));
   assert.ok(!state.isChosen({ ...DEFAULTS, ...cell }, missed));
@@ -39,7 +40,7 @@ test("a cell of the matrix leads to its images, and its last row and column to t
 });
 
 test("a class of any letters goes through an address, and no class is told from any class", () => {
-  const chosen = { ...DEFAULTS, ...state.cellChoice(["a&b=c", "", "no object"], 0, 1) };
+  const chosen = { ...DEFAULTS, ...state.cellChoice("tags", ["a&b=c", "", "no object"], 0, 1) };
   const back = valuesOf(state.pageAddress(7, chosen).split("?")[1], DEFAULTS);
   assert.deepEqual(back, chosen);
 });
@@ -51,7 +52,7 @@ test("evaluations beside this one come once each, never itself, and not too many
 
 test("the address of an image leads back to the same question", () => {
   const evaluation = { id: 5, truth: { id: 1 }, predictions: { id: 2 } };
-  const query = state.imagesQuery({ ...DEFAULTS, ...state.cellChoice(["apple", "no object"], 0, 1), tag: "val" }, "errors");
+  const query = state.imagesQuery({ ...DEFAULTS, ...state.cellChoice("segmentation", ["apple", "no object"], 0, 1), tag: "val" }, "errors");
   const address = state.judgedAddress(evaluation, 12, query);
   assert.ok(address.startsWith("/projects/1/images/12?with=2&mode=errors&evaluation=5&e.tag=val"));
   assert.equal(state.imagesOf(new URLSearchParams(address.split("?")[1])), query);

@@ -4,7 +4,7 @@ import * as show from "../format.js";
 
 /**
  * A section of figures as the server gives it.
- * @typedef {Record<string, number | null>} Headline
+ * @typedef {Record<string, any>} Headline numbers, null where one is not defined; whether tags exclude each other
  * @typedef {{title: string} & Record<string, any>} ClassRow
  * @typedef {{titles: string[], counts: number[][]}} Matrix
  * @typedef {{kind: string, count: number, ap_cost?: number | null}} ErrorKind
@@ -60,14 +60,21 @@ const NAMES = {
   background: ["On nothing", "On no object at all"],
   overlooked: ["Overlooked", "Objects that no prediction has or means"],
   ignored: ["Ignored", "Predictions on what is not judged"],
-  map: ["Mean AP", "Mean over the tags of average precision"],
+  mean_ap: ["Mean AP", "Mean over the tags of average precision"],
+  micro_f1: ["F1 of all", "F1 over all tags together"],
+  top_1: ["Top 1", "Images whose most confident tag is the right one"],
+  top_3: ["Top 3", "Images with the right tag among the 3 most confident"],
+  top_5: ["Top 5", "Images with the right tag among the 5 most confident"],
+  mean_distance: ["Mean distance", "Mean distance of found ones, in pixels"],
+  median_distance: ["Median distance", "Median distance of found ones, in pixels"],
   ece: ["Calibration error", "Mean distance of confidence from accuracy (ECE)"],
   accuracy: ["Accuracy", "Images with the right tag, of all"],
   oks: ["OKS", "Similarity of key points of graphs"],
   distance: ["Distance", "Mean distance of found ones, in pixels"],
   errors: ["Errors", "Objects and predictions that are wrong"],
   wrong_tags: ["Wrong tags", "Tags that one side has and the other has not"],
-  cell: ["Chosen cell", "How much of the chosen cell of the confusion matrix the image has"],
+  cell: ["Pixels", "Pixels of the image in the chosen cell of the confusion matrix"],
+  tags: ["Confidence", "How sure the predicted tag is"],
 };
 
 /** What became of objects, and what is wrong with predictions. */
@@ -124,24 +131,25 @@ export function sectionOf(figures, chosen) {
 }
 
 /** Names of numbers in the headline, without those that say how it was judged. @param {Section} section */
-export const headlineNames = ({ headline }) => Object.keys(headline).filter((name) => !SETTINGS.has(name));
+export const headlineNames = ({ headline }) => Object.keys(headline)
+  .filter((name) => !SETTINGS.has(name) && typeof headline[name] !== "boolean");
 
 /** Columns of the table of classes: every number that a row has. @param {Section} section */
 export const columnsOf = ({ classes }) => [...new Set(classes.flatMap((row) => Object.keys(row)))]
   .filter((name) => name !== "title" && classes.some((row) => typeof row[name] === "number"));
 
-const FIRST = 5; // figures that stand out
+/** Figures that are not shown at first sight. @param {string} name */
+export const isDetail = (name) => /^(ap|ar)_/.test(name) || name === "best_f1";
+
+const FIRST = 6; // figures that stand out
 
 /** Those headline figures that stand out, and the others. @param {Section} section */
 export function splitHeadline(section) {
   const names = headlineNames(section);
-  const parts = names.filter((name) => senseOf(name) === 1 && !isCount(name));
+  const parts = names.filter((name) => senseOf(name) === 1 && !isCount(name) && !isDetail(name));
   const first = parts.slice(0, FIRST);
   return { first, rest: names.filter((name) => !first.includes(name)) };
 }
-
-/** Columns that a narrow table leaves out until they are asked for. @param {string} name */
-export const isDetail = (name) => /^(ap|ar)_/.test(name) || name === "best_f1";
 
 /**
  * Rows in the order that the address names: a column, with `-` before it the largest first. Undefined ones stand last.
@@ -183,9 +191,6 @@ export const IMAGE_FIGURES = {
   points: ["errors", "f1", "precision", "recall", "missed", "extra", "mixed_up", "distance"],
   tags: ["wrong_tags"],
 };
-
-/** The tone of what became of an object: it has a colour of its own. @param {string} kind */
-export const toneOf = (kind) => (kind === "matched" || kind === "missed" || kind === "extra" || kind === "mixed_up" ? kind : "ignored");
 
 /**
  * What an evaluation is of, in a line.

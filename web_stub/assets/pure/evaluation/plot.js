@@ -2,7 +2,10 @@
 
 /** @typedef {(number | null)[]} Values */
 
-/** The place of a plot in its drawing, in units of the drawing. @typedef {{left: number, top: number, width: number, height: number}} Place */
+/**
+ * The place of a plot in its drawing, in units of the drawing.
+ * @typedef {{left: number, top: number, width: number, height: number}} Place
+ */
 
 /**
  * The path of a curve from (0, 0) to (1, 1) on both axes; where a value is missing, it breaks.

@@ -88,17 +88,21 @@ export function objectsQuery(chosen, order) {
   return asking.toString();
 }
 
+/** What orders the images of a cell, by section: its pixels, how sure its tag is. @type {Record<string, string>} */
+export const CELL_ORDERS = { segmentation: "cell", tags: "tags" };
+
 /**
  * The changes by which a cell of a confusion matrix leads to its images. The last row and column are those without a class.
+ * @param {string} section
  * @param {string[]} titles
  * @param {number} row of the ground truth
  * @param {number} column of the predictions
  * @returns {Partial<Chosen>}
  */
-export function cellChoice(titles, row, column) {
+export function cellChoice(section, titles, row, column) {
   const last = titles.length - 1;
   const [truth, predicted] = [row, column].map((at) => (at === last ? "" : titles[at]));
-  return { ...NO_CHOICE, by: "cell", truth, predicted };
+  return { ...NO_CHOICE, by: CELL_ORDERS[section] ?? "", truth, predicted };
 }
 
 /** Whether the cell is the one that the address names. @param {Chosen} chosen @param {Partial<Chosen>} cell */
