@@ -6,7 +6,6 @@ included. Pixels outside of the image do not count. `web_stub/assets/pure/raster
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -80,9 +79,8 @@ def place(value: object) -> Point:
         if type(x) is int and type(y) is int and -_LIMIT < x < _LIMIT and -_LIMIT < y < _LIMIT:
             return x, y  # nearly all are; a project has millions
     match value:
-        case [int() | float() as x, int() | float() as y, *_] if math.isfinite(x) and math.isfinite(y):
-            if abs(x) < _LIMIT and abs(y) < _LIMIT:
-                return round(x), round(y)
+        case [int() | float() as x, int() | float() as y, *_] if abs(x) < _LIMIT and abs(y) < _LIMIT:
+            return round(x), round(y)
     raise Unreadable("has a point that is not [x, y]")
 
 

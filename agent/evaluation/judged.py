@@ -43,7 +43,7 @@ class Judged:
         return TagFigures(self.plan, self.counts) if self.plan.tags and self.plan.judges("tags") else None
 
     def confidence(self, wanted: float | None, iou: float) -> float:
-        """The one that is wanted; for None the one that the figures of detection have then, or those of points."""
+        """The one that is wanted; for None the best one of detection, or of points if there is no detection."""
         if wanted is not None:
             return wanted
         section = self.detection or self.points
@@ -51,10 +51,11 @@ class Judged:
 
     def sections(self, confidence: float | None, iou: float) -> dict[str, Any]:
         """The sections of `figures.figures`."""
+        confidence_of_objects = self.confidence(confidence, iou)
         found = {
             "segmentation": self.segmentation,
-            "detection": self.detection.section(confidence, iou) if self.detection else None,
-            "points": self.points.section(confidence, iou) if self.points else None,
+            "detection": self.detection.section(confidence_of_objects, iou) if self.detection else None,
+            "points": self.points.section(confidence_of_objects, iou) if self.points else None,
             "tags": self.tags.section(confidence) if self.tags else None,
         }
         return {name: section for name, section in found.items() if section is not None}

@@ -61,10 +61,8 @@ class ObjectFigures:
         """The one with the best mean F1."""
         return self.objects.curves(threshold).overall(self.chosen.tolist())
 
-    def section(self, confidence: float | None, iou: float) -> dict[str, Any]:
+    def section(self, confidence: float, iou: float) -> dict[str, Any]:
         threshold = threshold_of(iou)
-        if confidence is None:
-            confidence = self.default_confidence(threshold)
         fixed = self.fixed(threshold)
         verdict = self.objects.verdict(confidence, threshold)
         matrix = self._matrix(verdict)

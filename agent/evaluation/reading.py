@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from agent.evaluation.planning_tags import label_of
 from agent.formats.label_shapes import objects_of, shape_of
 
 _COVERING = frozenset({"bitmap", "polygon", "rectangle"})
+_LARGEST = 1e300
 _PLACES = {"point": POINTS, "line": LINES}
 
 Places = Mapping[str, tuple[int, int]]  # name → (x, y): the nodes of a graph, or numbered points
@@ -117,9 +117,15 @@ def _places(label: Mapping[str, Any], kind: str, shape: str) -> Places:
 
 def _confidence(label: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
     for name, value in _tags(label):
-        if name in names and isinstance(value, int | float) and math.isfinite(value):
-            return float(value)
+        if name in names and (number := _number(value)) is not None:
+            return number
     return None
+
+
+def _number(value: object) -> float | None:
+    """A number that a confidence can be."""
+    is_one = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
+    return float(value) if is_one else None  # type: ignore[arg-type]
 
 
 def read_tags(plan: Plan, annotation: Mapping[str, Any], *, predicted: bool) -> dict[int, float | None]:
@@ -129,8 +135,7 @@ def read_tags(plan: Plan, annotation: Mapping[str, Any], *, predicted: bool) -> 
     for name, value in _tags(annotation) if numbers else ():
         number = numbers.get(label_of(name, value))
         if number is not None:
-            is_number = isinstance(value, int | float) and math.isfinite(value)
-            found[number] = float(value) if is_number else None
+            found[number] = _number(value)
     return found
 
 

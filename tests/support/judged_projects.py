@@ -8,7 +8,7 @@ import zlib
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from agent.evaluation.counting import Item
 from supervisely_lib.geometry.mask_png import encode_mask
@@ -28,7 +28,7 @@ def polygon(title: str, *points: tuple[int, int], confidence: float | None = Non
     return labelled(title, {"points": {"exterior": [list(point) for point in points], "interior": []}}, confidence)
 
 
-def bitmap(title: str, left: int, top: int, bits: NDArray[Any], confidence: float | None = None) -> Json:
+def bitmap(title: str, left: int, top: int, bits: ArrayLike, confidence: float | None = None) -> Json:
     """`bits`: (h, w), the pixels of the mask."""
     return labelled(title, {"bitmap": {"origin": [left, top], "data": mask_text(bits)}}, confidence)
 
@@ -50,8 +50,8 @@ def labelled(title: str, geometry: Json, confidence: float | None) -> Json:
     return {"classTitle": title, "tags": tags, **geometry}
 
 
-def mask_text(bits: NDArray[Any]) -> str:
-    return base64.b64encode(zlib.compress(encode_mask(bits.astype(np.bool_)))).decode()
+def mask_text(bits: ArrayLike) -> str:
+    return base64.b64encode(zlib.compress(encode_mask(np.asarray(bits, np.bool_)))).decode()
 
 
 def meta(shape: str, titles: tuple[str, ...] = CLASSES, *more: str) -> Json:
