@@ -36,6 +36,7 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
         "upload": ("/models/upload", "#drop"),
         "projects": ("/projects", ".project-card"),
         "project": (f"/projects/{project.id}", ".stat"),
+        "data of a project": (f"/projects/{project.id}?view=data", ".twins"),
         "viewer": (viewer, ".object-row"),
         "difference": (f"{viewer}&mode=difference", ".areas"),
         "plugins": ("/plugins", "main a"),

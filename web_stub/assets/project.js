@@ -7,8 +7,9 @@ import { care } from "./care.js";
 import { $, el, fill, firstData, input } from "./dom.js";
 import "./frame.js";
 import { chips, onPause } from "./pieces.js";
-import { drawHead, drawStatistics } from "./project_side.js";
+import { drawHead, drawResults, drawStatistics } from "./project_side.js";
 import { asked, filterOf, imageTitle, objectsText, queryOf, shownText } from "./pure/gallery.js";
+import { findingText } from "./pure/insights.js";
 import { Tiles } from "./tiles.js";
 
 const PAGE = 60;
@@ -83,12 +84,15 @@ function drawFilters() {
   const each = datasets.map((one) => ({ key: String(one.id), title: one.name, count: one.images_count }));
   const offered = [all, ...each].map((one) => ({ ...one, isChosen: filter.dataset === one.key }));
   chips($("datasets"), offered, (dataset) => choose({ dataset }));
-  const kinds = /** @type {const} */ (["class", "tag"]);
-  const active = kinds.filter((kind) => filter[kind] !== null);
+  const kinds = /** @type {const} */ (["class", "also", "tag", "finding"]);
+  const active = kinds.flatMap((kind) => {
+    const value = filter[kind];
+    return value === null ? [] : [{ kind, text: kind === "finding" ? findingText(value, first.words) : value }];
+  });
   $("active").hidden = active.length === 0;
-  fill($("active"), "Only images with ", ...active.flatMap((kind, i) => [i ? " and " : "", el("button.chip", {
-    type: "button", "aria-label": `Show images without ${filter[kind]} too`, onclick: () => choose({ [kind]: null }),
-  }, filter[kind], el("span", { "aria-hidden": "true" }, " ×"))]));
+  fill($("active"), "Only images with ", ...active.flatMap(({ kind, text }, i) => [i ? " and " : "", el("button.chip", {
+    type: "button", "aria-label": `Show images without ${text} too`, onclick: () => choose({ [kind]: null }),
+  }, text, el("span", { "aria-hidden": "true" }, " ×"))]));
   for (const row of document.querySelectorAll("[data-kind]")) {
     const kind = /** @type {"class" | "tag"} */ (row.getAttribute("data-kind"));
     row.setAttribute("aria-pressed", String(filter[kind] === row.getAttribute("data-value")));
@@ -108,6 +112,7 @@ input("search").value = filter.text ?? "";
 onPause(input("search"), PAUSE_MS, (text) => choose({ text }));
 $("more").addEventListener("click", () => attempt(() => load(false)));
 drawHead(first);
+drawResults(first);
 drawFilters();
 attempt(() => load(true));
 attempt(statistics).then((isDone) => {

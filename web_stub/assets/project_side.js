@@ -24,6 +24,16 @@ export function drawHead({ project, datasets, others }) {
   if (task !== null) pairs.push(["Made by", el("a", { href: `/tasks/${task}` }, `Task ${task}`)]);
   if (source) pairs.push(["Predictions for", el("a", { href: `/projects/${source.id}` }, source.name)]);
   facts($("facts"), pairs);
+  const made = others.find((one) => one.role === "predictions");
+  const [truth, result] = source ? [source.id, id] : [id, made?.id];
+  if (result !== undefined && project.images_count > 0) {
+    link("compare").hidden = false;
+    link("compare").href = at(`/projects/${truth}/images?with=${result}`);
+  }
+}
+
+/** @param {ProjectPage} first */
+export function drawResults({ project: { id }, others }) {
   const results = others.filter((one) => one.role === "predictions");
   $("results-card").hidden = results.length === 0;
   $("results-count").textContent = show.count(results.length);
@@ -32,11 +42,6 @@ export function drawHead({ project, datasets, others }) {
     el("a.button.small", {
       href: `/projects/${id}/images?with=${one.id}`, "aria-label": `Compare ${one.name} with the ground truth`,
     }, "Compare"))));
-  const [truth, result] = source ? [source.id, id] : [id, results[0]?.id];
-  if (result !== undefined && project.images_count > 0) {
-    link("compare").hidden = false;
-    link("compare").href = at(`/projects/${truth}/images?with=${result}`);
-  }
 }
 
 /**

@@ -479,6 +479,101 @@ export interface Statistics {
   tags: TagCount[];
 }
 
+export interface SizedClass {
+  title: string;
+  shape: string;
+  color: string;
+  objects: number;
+  images: number;
+  sizes: number[];
+}
+
+export interface Together {
+  titles: string[];
+  images: number[][];
+  left_out: number;
+}
+
+export interface Places {
+  title: string | null;
+  objects: number[][];
+}
+
+export interface Frame {
+  width: number;
+  height: number;
+  images: number;
+}
+
+export interface Finding {
+  kind: "broken" | "empty" | "tiny" | "outside" | "beyond" | "twice" | "unreadable" | "unlabeled" | "resized" | "both";
+  name: string;
+  meaning: string;
+  objects: number | null;
+  images: number;
+  examples: number[];
+}
+
+export interface LoneClass {
+  title: string;
+  image_id: number;
+  objects: number;
+}
+
+export interface Splits {
+  train: number;
+  val: number;
+  both: number;
+  neither: number;
+}
+
+export interface Insights {
+  images: number;
+  objects: number;
+  borders: number[];
+  classes: SizedClass[];
+  together: Together;
+  places: Places;
+  frames: Frame[];
+  frames_count: number;
+  findings: Finding[];
+  lone_classes: LoneClass[];
+  unused_classes: string[];
+  splits: Splits;
+}
+
+export interface NearImage {
+  id: number;
+  dataset_id: number;
+  name: string;
+  splits: string[];
+}
+
+export interface NearPair {
+  images: NearImage[];
+  bits: number;
+  is_across: boolean;
+  is_same_file: boolean;
+}
+
+export interface NearList extends Page<NearPair> {
+  total: number;
+  across: number;
+  near: number;
+  leaks: number;
+  compared: number;
+  unreadable: number;
+  missing: number;
+  is_complete: boolean;
+  most_bits: number;
+  most_levels: number;
+}
+
+export interface NearProgress {
+  done: number;
+  total: number;
+}
+
 export interface Plugin {
   id: number;
   title: string;
@@ -899,6 +994,12 @@ export interface ProjectPage {
   suffix: string | null;
   others: OtherProject[];
   datasets: Dataset[];
+  words: InsightsWords;
+}
+
+export interface InsightsWords {
+  names: Record<string, string>;
+  borders: number[];
 }
 
 export interface ImagePage {

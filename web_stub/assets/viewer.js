@@ -12,6 +12,7 @@ import "./frame.js";
 import { Pixels } from "./pixels.js";
 import { classesOf } from "./pure/classes.js";
 import { Comparison, modeOf, positionText, viewerAddress } from "./pure/comparison.js";
+import { FILTERS } from "./pure/gallery.js";
 import { at } from "./pure/site.js";
 import { scaleText } from "./pure/viewport.js";
 import { Stage } from "./stage.js";
@@ -24,7 +25,7 @@ const MOVE = 60; // screen pixels for an arrow key
 const first = firstData();
 const { project, others } = first;
 const url = new URLSearchParams(location.search);
-const filter = ["dataset", "class", "tag", "text"].flatMap((key) => {
+const filter = FILTERS.flatMap((key) => {
   const value = url.get(key);
   return value ? [/** @type {[string, string]} */ ([key, value])] : [];
 });

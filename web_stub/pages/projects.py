@@ -9,6 +9,8 @@ from starlette.responses import RedirectResponse, Response
 
 from agent.domain import Project
 from agent.errors import NotFound
+from agent.insights.sizes import BORDERS
+from agent.insights.suspicious import MEANINGS
 from agent.library.evaluations import suffix_of
 from agent.store import Wanted
 from web_stub.context import Web, WebDep
@@ -20,6 +22,8 @@ from web_stub.resources.resource import Ref
 
 FIRST_PROJECTS = 40
 
+_WORDS = {"names": {kind: name for kind, (name, _) in MEANINGS.items()}, "borders": BORDERS}  # of findings
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -30,11 +34,14 @@ def projects_page(request: Request, web: WebDep) -> Response:
 
 
 @router.get("/projects/{project_id}")
-def project_page(request: Request, web: WebDep, project_id: int) -> Response:
+def project_page(request: Request, web: WebDep, project_id: int, view: str = "") -> Response:
+    """The project's images, or with `view=data` what its data says."""
     project = find(web.store.projects.get, project_id, "project")
     datasets = [Dataset.of(dataset) for dataset in web.store.datasets.list(project_id)]
-    first = {**_frame(web, project), "datasets": datasets}
-    return page(request, "project.html", project=project, first=first, notes_html=render_notes(project.notes))
+    shown = "data" if view == "data" else "images"
+    first = {**_frame(web, project), "datasets": datasets, "words": _WORDS}
+    notes_html = render_notes(project.notes)
+    return page(request, "project.html", project=project, first=first, view=shown, notes_html=notes_html)
 
 
 @router.get("/projects/{project_id}/images")

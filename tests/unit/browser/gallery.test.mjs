@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { asked, filterOf, imageTitle, leftOut, objectsText, queryOf, shownText, usesText } from "../../../web_stub/assets/pure/gallery.js";
 
 test("a filter goes into an address and comes out of it as it was", () => {
-  const filter = { dataset: "2", class: "price card", tag: null, text: "ä&b" };
+  const filter = { dataset: "2", class: "price card", also: null, tag: null, finding: "size.3", text: "ä&b" };
   assert.deepEqual(filterOf(asked(queryOf(filter))), filter);
 });
 

@@ -3,15 +3,15 @@
 /** @import { Image, Statistics, TagCount } from "../types" */
 import * as show from "./format.js";
 
-/**
- * The images to show; null for no condition.
- * @typedef {{dataset: string | null, class: string | null, tag: string | null, text: string | null}} Filter
- */
+/** What narrows the images of a project, as it is named in addresses. */
+export const FILTERS = /** @type {const} */ (["dataset", "class", "also", "tag", "finding", "text"]);
+
+/** The images to show; null for no condition. @typedef {Record<typeof FILTERS[number], string | null>} Filter */
 
 /** The filter that an address names. @param {string} query @returns {Filter} */
 export function filterOf(query) {
   const named = new URLSearchParams(query);
-  return { dataset: named.get("dataset"), class: named.get("class"), tag: named.get("tag"), text: named.get("text") };
+  return /** @type {Filter} */ (Object.fromEntries(FILTERS.map((name) => [name, named.get(name)])));
 }
 
 /**
