@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -27,6 +27,14 @@ class BrokenLabel(ValueError):
 
 class EmptyLabel(BrokenLabel):
     """A mask without a pixel."""
+
+
+class Mask(NamedTuple):
+    """A bitmap of a label, of whatever an annotation holds, on an image of this size."""
+
+    bitmap: Any
+    width: int
+    height: int
 
 
 class Extent(msgspec.Struct, frozen=True, array_like=True):

@@ -11,11 +11,10 @@ import resource
 import socket
 import struct
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
-from agent.insights.areas import Extent, mask_extent
+from agent.insights.areas import Extent, Mask, mask_extent
 from web_stub.gallery.decode import NoPicture, fingerprint_of, thumbnail, whole_picture
 
 MEMORY_BYTES = 3 << 30  # of address space: 120 million deep grey pixels in five copies, and the interpreter
@@ -43,11 +42,9 @@ class Fingerprint(msgspec.Struct, tag=True):
 
 
 class Masks(msgspec.Struct, tag=True):
-    """Bitmaps of labels of an image of this size; answered by the extent of each, None for a broken bitmap."""
+    """Answered by the extent of each, None for a broken one."""
 
-    bitmaps: list[Any]
-    width: int
-    height: int
+    masks: list[Mask]
 
 
 class Answer(msgspec.Struct):
@@ -106,7 +103,7 @@ def main() -> None:
 def _answer(job: Job, descriptors: list[int]) -> Answer:
     try:
         if isinstance(job, Masks):
-            return Answer(extents=[mask_extent(bitmap, job.width, job.height) for bitmap in job.bitmaps])
+            return Answer(extents=[mask_extent(*mask) for mask in job.masks])
         with os.fdopen(descriptors[0], "rb") as file:
             if isinstance(job, WholePicture):
                 return Answer(picture=whole_picture(file, job.mime))

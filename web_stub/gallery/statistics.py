@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from cachetools import LRUCache
@@ -20,7 +21,7 @@ from cachetools import LRUCache
 from agent.domain import Image, Project
 from agent.formats.label_shapes import objects_of
 from agent.fs.atomic import write_atomically
-from agent.insights.areas import NOWHERE, BrokenLabel, Extent, is_mask, mask_extent, measure
+from agent.insights.areas import NOWHERE, BrokenLabel, Extent, Mask, is_mask, mask_extent, measure
 from agent.insights.labels import Gathering, Labels
 from web_stub.budget import TooBusy
 from web_stub.gallery.annotations import dicts, read_annotation, tag_names, text
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
     from agent.store import Store
     from web_stub.gallery.workers import Workers
 
-MaskExtents = Callable[[Sequence[Any], int, int], Sequence[Extent | None]]  # bitmaps, width, height → where each lies
+MaskExtents = Callable[[Sequence[Mask]], Sequence[Extent | None]]  # where each lies
 
 _VERSION = 3  # of the files
 _IN_MEMORY = 8  # projects
+_IMAGES_TOGETHER = 32  # whose masks a worker measures in one job
 _AT_ONCE, _WAITING = 1, 100  # projects that are being counted, or wait to be
 
 
@@ -141,11 +143,14 @@ class StatisticsCache:
                     raise TooBusy("the server is being stopped")
                 yield image
 
-    def _mask_extents(self, bitmaps: Sequence[Any], width: int, height: int) -> Sequence[Extent | None]:
+    def _mask_extents(self, masks: Sequence[Mask]) -> Sequence[Extent | None]:
         try:
-            return self._workers.mask_extents(bitmaps, width, height)
-        except NoPicture:  # too large a job for a worker
-            return [None] * len(bitmaps)
+            return self._workers.mask_extents(masks)
+        except NoPicture:  # too large a job for a worker: it is cut until only those are lost that are too large
+            if len(masks) < 2:
+                return [None] * len(masks)
+            half = len(masks) // 2
+            return [*self._mask_extents(masks[:half]), *self._mask_extents(masks[half:])]
 
     def _read(self, key: str) -> ProjectStatistics | None:
         try:
@@ -168,22 +173,33 @@ def key_of(project: Project) -> str:
     return f"{project.id}-{content}-{project.images_count}-v{_VERSION}"
 
 
-def masks_here(bitmaps: Sequence[Any], width: int, height: int) -> list[Extent | None]:
-    """Where each bitmap lies, measured in this process: for annotations that are trusted. Pure."""
-    return [mask_extent(bitmap, width, height) for bitmap in bitmaps]
+def masks_here(masks: Sequence[Mask]) -> list[Extent | None]:
+    """Where each mask lies, measured in this process: for annotations that are trusted. Pure."""
+    return [mask_extent(*mask) for mask in masks]
 
 
 def count(project: Project, images: Iterator[Image], mask_extents: MaskExtents = masks_here) -> ProjectStatistics:
     """Statistics of these images, in their order, under the project's meta. Takes any annotation."""
-    counter = _Counter(project.meta, mask_extents)
-    for image in images:
-        counter.add(image)
+    counter = _Counter(project.meta)
+    while some := list(islice(images, _IMAGES_TOGETHER)):
+        read = [counter.read(image) for image in some]
+        extents = iter(mask_extents([mask for labelled in read for mask in labelled.masks]))
+        for labelled in read:
+            counter.add(labelled, extents)
     return counter.done()
 
 
+class _Labelled(NamedTuple):
+    """An image with what its annotation says."""
+
+    image: Image
+    annotation: dict[str, Any] | None  # None for one that cannot be read
+    labels: list[tuple[dict[str, Any], int, bool]]  # each with the position of its class, and whether it is a mask
+    masks: list[Mask]
+
+
 class _Counter:
-    def __init__(self, meta: Mapping[str, Any], mask_extents: MaskExtents) -> None:
-        self._mask_extents = mask_extents
+    def __init__(self, meta: Mapping[str, Any]) -> None:
         self._gathering = Gathering()
         self.counted = ProjectStatistics(0, 0, 0, 0, 0, [], [], [])
         self._classes: dict[str, int] = {}
@@ -197,34 +213,39 @@ class _Counter:
         self.counted.packed = self._gathering.gathered().to_bytes()
         return self.counted
 
-    def add(self, image: Image) -> None:
-        counted = self.counted
+    def read(self, image: Image) -> _Labelled:
         annotation = read_annotation(image.annotation)
-        self._gathering.image(image.width, image.height, annotation, list(tag_names(annotation or {})))
-        if annotation is None:
-            counted.broken += 1
-            annotation = {}
-        tags = set(self._tags_of(annotation))
+        labels, masks = [], []
+        for label in objects_of(annotation or {}):
+            place = self._class(text(label.get("classTitle")))
+            has_mask = is_mask(label, self.counted.classes[place].shape)
+            labels.append((label, place, has_mask))
+            if has_mask:
+                masks.append(Mask(label.get("bitmap"), image.width, image.height))
+        return _Labelled(image, annotation, labels, masks)
+
+    def add(self, labelled: _Labelled, extents: Iterator[Extent | None]) -> None:
+        """Count an image. `extents`: of its masks, and of those of the images behind it."""
+        image, annotation, labels, _ = labelled
+        counted = self.counted
+        own_tags = list(tag_names(annotation or {}))
+        self._gathering.image(image.width, image.height, annotation, own_tags)
+        counted.broken += annotation is None
+        tags = {self._tag(name) for name in own_tags}
         for place in tags:
             counted.tags[place].images += 1
         classes: set[int] = set()
-        labels = objects_of(annotation)
-        shapes = [self.counted.classes[self._class(text(label.get("classTitle")))].shape for label in labels]
-        masked = [is_mask(label, shape) for label, shape in zip(labels, shapes, strict=True)]
-        bitmaps = [label.get("bitmap") for label, has_mask in zip(labels, masked, strict=True) if has_mask]
-        masks = iter(self._mask_extents(bitmaps, image.width, image.height) if bitmaps else ())
-        for label, has_mask in zip(labels, masked, strict=True):
-            place = self._class(text(label.get("classTitle")))
+        for label, place, has_mask in labels:
             classes.add(place)
             known = counted.classes[place]
             known.objects += 1
-            extent = next(masks) if has_mask else _extent(label, known.shape, image)
+            extent = next(extents) if has_mask else _extent(label, known.shape, image)
             self._gathering.label(label, place, known.shape, extent)
             if extent is None or extent == NOWHERE:
                 counted.broken += 1
             else:
                 known.pixels += extent.pixels
-            for tag in set(self._tags_of(label)):
+            for tag in {self._tag(name) for name in tag_names(label)}:
                 counted.tags[tag].objects += 1
                 tags.add(tag)
         for place in classes:
@@ -247,10 +268,6 @@ class _Counter:
             self._tags[name] = len(self.counted.tags)
             self.counted.tags.append(TagCount(name, value_type, color))
         return self._tags[name]
-
-    def _tags_of(self, tagged: Mapping[str, Any]) -> Iterator[int]:
-        for name in tag_names(tagged):
-            yield self._tag(name)
 
 
 def _extent(label: Mapping[str, Any], shape: str, image: Image) -> Extent | None:

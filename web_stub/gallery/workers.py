@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
@@ -37,7 +37,7 @@ from web_stub.gallery.decode_worker import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from agent.insights.areas import Extent
+    from agent.insights.areas import Extent, Mask
 
 AT_MOST = 2  # processes: decoded images are large
 DEADLINE_S = 30.0  # of one job, the start of a process included
@@ -80,12 +80,9 @@ class Workers:
         with _real_file(image) as file:
             return self._do(Fingerprint(mime), [file.fileno()]).picture
 
-    def mask_extents(self, bitmaps: Sequence[Any], width: int, height: int) -> list[Extent | None]:
-        """Where each bitmap of a label lies on a (width, height) image; None for a broken bitmap.
-
-        Raises TookTooMuch.
-        """
-        return self._do(Masks(list(bitmaps), width, height), []).extents
+    def mask_extents(self, masks: Sequence[Mask]) -> list[Extent | None]:
+        """Where each mask lies on its image; None for a broken one. Raises TookTooMuch."""
+        return self._do(Masks(list(masks)), []).extents if masks else []
 
     def _do(self, job: Job, descriptors: list[int]) -> Answer:
         with self._free:

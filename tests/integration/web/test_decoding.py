@@ -17,8 +17,8 @@ import pytest
 from PIL import Image as Picture
 
 from agent.domain import NewImage, NewProject
-from agent.insights.areas import Extent
-from tests.support.labeled_project import annotation, png
+from agent.insights.areas import Extent, Mask
+from tests.support.labeled_project import add, annotation, bitmap, png
 from web_stub import app as web_app
 from web_stub.gallery.decode import NoPicture, thumbnail
 from web_stub.gallery.decode_worker import CPU_S, MEMORY_BYTES
@@ -107,7 +107,27 @@ def test_a_file_without_a_descriptor_is_decoded_too(workers):
 def test_masks_are_measured_by_a_worker_and_broken_ones_are_none(workers):
     mask = png(Picture.new("1", (4, 3), 1))
     good = {"data": base64.b64encode(zlib.compress(mask)).decode(), "origin": [0, 0]}
-    assert workers.mask_extents([good, {"data": "no"}, None], 10, 10) == [Extent(12, 0, 0, 3, 2), None, None]
+    masks = [Mask(bitmap, 10, 10) for bitmap in (good, {"data": "no"}, None)]
+    assert workers.mask_extents(masks) == [Extent(12, 0, 0, 3, 2), None, None]
+
+
+def test_masks_that_are_too_much_for_a_worker_are_lost_alone(site, monkeypatch):
+    """Masks of many images are measured in one job, which a single hostile one of them may end."""
+    measured = site.app.state.workers.mask_extents
+
+    def refusing(masks: list[Mask]) -> list[Extent | None]:
+        if any(mask.bitmap["origin"] == [7, 7] for mask in masks):
+            raise TookTooMuch("too much")
+        return measured(masks)
+
+    monkeypatch.setattr(site.app.state.workers, "mask_extents", refusing)
+    labels = [bitmap("leaf", at, at, 4, 4) for at in (1, 7, 2, 3)]
+    texts = {f"{at}.png": annotation([label]) for at, label in enumerate(labels)}
+    project = add(site.store, site.artifacts, "Masks", {"ds": texts})
+    counted = site.client.get(f"/api/projects/{project.id}/statistics").json()
+
+    assert (counted["broken"], counted["objects"]) == (1, 4)
+    assert counted["classes"][0]["area_share"] == pytest.approx(3 * 16 / (4 * 80 * 60))
 
 
 def test_the_workers_end_with_the_web(site):
