@@ -33,7 +33,7 @@ MEANINGS: dict[LabelKind | ImageKind, tuple[str, str]] = {  # a name, and what i
     "unreadable": ("Broken annotations", "The annotation of the image is no JSON object."),
     "unlabeled": ("Images without labels", "Nothing is labelled on them, on purpose or by mistake."),
     "resized": ("Annotations of another size", "The size in the annotation is not that of the image."),
-    "both": ("In train and val", "The image has both tags, so a model is judged by what it has learned."),
+    "both": ("Images in train and val", "They have both tags, so a model is judged by what it has learned."),
 }
 
 

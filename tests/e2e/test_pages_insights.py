@@ -24,7 +24,7 @@ def test_a_finding_a_cell_and_a_pair_lead_to_their_images(site):
     page.get_by_role("link", name="What the data says").click()
     page.get_by_role("link", name="Labels there twice").click()
     expect(names).to_have_text(["twice.png"])
-    expect(page.locator("#active")).to_have_text("Only images with Labels there twice ×")
+    expect(page.locator("#active")).to_have_text("Only these images: Labels there twice ×")
     page.reload()
     expect(names).to_have_text(["twice.png"])
     page.get_by_role("button", name="Show images without Labels there twice too").click()

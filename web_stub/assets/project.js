@@ -90,7 +90,8 @@ function drawFilters() {
     return value === null ? [] : [{ kind, text: kind === "finding" ? findingText(value, first.words) : value }];
   });
   $("active").hidden = active.length === 0;
-  fill($("active"), "Only images with ", ...active.flatMap(({ kind, text }, i) => [i ? " and " : "", el("button.chip", {
+  const head = filter.finding === null ? "Only images with " : "Only these images: ";
+  fill($("active"), head, ...active.flatMap(({ kind, text }, i) => [i ? " and " : "", el("button.chip", {
     type: "button", "aria-label": `Show images without ${text} too`, onclick: () => choose({ [kind]: null }),
   }, text, el("span", { "aria-hidden": "true" }, " ×"))]));
   for (const row of document.querySelectorAll("[data-kind]")) {
