@@ -14,7 +14,7 @@ from agent.domain import CheckpointState, Task, TaskStatus, TaskType
 from agent.errors import BadInput, NotFound
 from agent.library.evaluations import EvaluationRequest, evaluate
 from agent.store import EvaluationStatus
-from agent.submission import TaskRequest, new_task
+from agent.submission import TaskRequest, choose_config, new_task
 from agent.task_options import RequestedOptions
 
 if TYPE_CHECKING:
@@ -61,20 +61,24 @@ def project_for(store: Store, training: Task, asked: int | str | None) -> Projec
 
 
 def judged_checkpoints(store: Store, training: Task, project_id: int) -> list[JudgedCheckpoint]:
-    """The published checkpoints in their order."""
+    """The published checkpoints in their order. Inferences count that were asked for as `evaluate_checkpoints` asks:
+    a curve over checkpoints compares nothing else than these.
+    """
     published = [one for one in store.checkpoints.list(training.id) if one.state is CheckpointState.PUBLISHED]
     ids = [one.model_id for one in published if one.model_id is not None]
-    inferences = store.tasks.inferences(ids, project_id)
-    evaluations = [one for one in store.evaluations.of_models(ids) if one.truth_id == project_id]
-    return [
-        JudgedCheckpoint(
-            checkpoint,
-            _is_kept(store, checkpoint),
-            next((task for task in inferences if task.model_id == checkpoint.model_id), None),
-            next((one for one in evaluations if one.model_id == checkpoint.model_id), None),
-        )
-        for checkpoint in published
+    config = choose_config(store.plugins.get_anywhere(training.plugin_id), TaskType.INFERENCE)
+    inferences = [
+        task
+        for task in store.tasks.inferences(ids, project_id)
+        if task.plugin_id == training.plugin_id and task.config == config
     ]
+    evaluations = [one for one in store.evaluations.of_models(ids) if one.truth_id == project_id]
+    found = []
+    for checkpoint in published:
+        inference = next((task for task in inferences if task.model_id == checkpoint.model_id), None)
+        judged = [one for one in evaluations if inference is not None and one.task_id == inference.id]
+        found.append(JudgedCheckpoint(checkpoint, _is_kept(store, checkpoint), inference, next(iter(judged), None)))
+    return found
 
 
 def evaluate_checkpoints(

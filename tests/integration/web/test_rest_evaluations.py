@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,16 @@ from agent.domain import TaskType
 from agent.evaluating.runner import compute
 from agent.store import EvaluationStatus
 from tests.integration.web.conftest import Site
-from tests.support.evaluated_projects import META, add_images, add_predictions, add_training, add_truth, annotation, box
+from tests.support.evaluated_projects import (
+    META,
+    add_images,
+    add_predictions,
+    add_training,
+    add_truth,
+    annotation,
+    box,
+    new_inference,
+)
 
 ROOT = "/api/evaluations"
 
@@ -210,5 +220,10 @@ def test_the_checkpoints_of_a_training_are_judged_with_one_request(site: Site, i
     assert [one["task_status"] for one in every["items"]] == ["queued"] * 3
     assert len(store.tasks.list()) == before + 3
     assert {task.type for task in store.tasks.list(limit=3)} == {TaskType.INFERENCE}
+    queued = store.tasks.list(limit=1)[0]
+    other = replace(new_inference(store, store.projects.find("fruit")), model_id=queued.model_id, config={"mode": 1})
+    store.tasks.add(other)
+    ids = [one["task_id"] for one in site.client.get(f"/api/tasks/{training.id}/evaluations").json()["items"]]
+    assert queued.id in ids, "an inference of another config is no point of the same curve"
     inference = store.evaluations.get(id_).task_id
     assert site.client.get(f"/api/tasks/{inference}/evaluations").status_code == 400
