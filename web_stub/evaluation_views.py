@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent import store as stored
 from agent.checkpoint_evaluations import judged_checkpoints
 from agent.errors import NotFound
 from agent.library import validation_metrics
+from agent.library.evaluated_images import SliceNames, slice_names
 from agent.store import contents_of
 from web_stub.resources import evaluations as shown
 from web_stub.resources.resource import Used
 
 if TYPE_CHECKING:
     from agent.domain import Project, Task
-    from agent.library.judging import Judging
     from agent.store import Evaluation, Store
 
 
@@ -29,11 +29,11 @@ def evaluation_card(store: Store, evaluation: Evaluation) -> shown.EvaluationCar
     return shown.EvaluationCard.of(evaluation, **_sides(store, evaluation))
 
 
-def whole_evaluation(store: Store, evaluation: Evaluation, judging: Judging | None) -> shown.Evaluation:
-    """`judging` of one that is done."""
+def whole_evaluation(store: Store, evaluation: Evaluation) -> shown.Evaluation:
     results = store.evaluations.results(evaluation.id)
     plan = results.plan or {}
-    names = {"datasets": judging.names("datasets"), "tags": judging.names("tags")} if judging is not None else {}
+    is_done = evaluation.status is stored.EvaluationStatus.DONE and evaluation.key is not None
+    names = slice_names(store, evaluation.key or "") if is_done else SliceNames([], [])
     return shown.Evaluation.of(
         evaluation,
         **_sides(store, evaluation),
@@ -43,11 +43,13 @@ def whole_evaluation(store: Store, evaluation: Evaluation, judging: Judging | No
         neutral=list(plan.get("neutral", ())),
         remarks=list(results.remarks),
         figures=results.figures,
-        **{
-            kind: [shown.SliceName(name=name, images=images) for name, images in names.get(kind, ())]
-            for kind in ("datasets", "tags")
-        },
+        datasets=_slice_names(names.datasets),
+        tags=_slice_names(names.tags),
     )
+
+
+def _slice_names(found: Sequence[tuple[str, int]]) -> list[shown.SliceName]:
+    return [shown.SliceName(name=name, images=images) for name, images in found]
 
 
 def judged_on(store: Store, training: Task, project: Project) -> shown.JudgedCheckpoints:

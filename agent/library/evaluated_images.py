@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -77,6 +78,24 @@ def counts_of(store: Store, key: str) -> Counted:
             )
         ]
     return Counted(Counts.join(counts), images)
+
+
+@dataclass(frozen=True, slots=True)
+class SliceNames:
+    """The names of datasets and of tags in the ground truth, in order, each with its number of images."""
+
+    datasets: Sequence[tuple[str, int]]
+    tags: Sequence[tuple[str, int]]
+
+
+def slice_names(store: Store, key: str) -> SliceNames:
+    """Of what was counted for this key. The counts themselves are not read."""
+    datasets, tags = Counter[str](), Counter[str]()
+    for about in store.evaluations.abouts(key):
+        names = about["names"]
+        datasets.update(names[dataset] for _, dataset, *_ in about["images"])
+        tags.update(names[place] for _, _, *of_image in about["images"] for place in of_image)
+    return SliceNames(sorted(datasets.items()), sorted(tags.items()))
 
 
 def ids_of(store: Store, project_id: int) -> ImageIds:

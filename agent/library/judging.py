@@ -82,14 +82,6 @@ class Judging:
             found.setdefault(number, []).append(sentence)
         return found
 
-    def names(self, kind: str) -> list[tuple[str, int]]:
-        """The `datasets` or the `tags` of the images, with the number of images of each."""
-        found: dict[str, int] = {}
-        for image in self.images:
-            for name in [image.dataset] if kind == "datasets" else image.tags:
-                found[name] = found.get(name, 0) + 1
-        return sorted(found.items())
-
     def judged(self, part: Slice = WHOLE) -> Judged:
         if part not in self._slices:
             counts = self.counts if part == WHOLE else self.counts.select(self._numbers(part))

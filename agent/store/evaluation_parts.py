@@ -106,6 +106,13 @@ class EvaluationParts:
             if row is not None:
                 yield Part(row.number, row.images, from_json(row.about), row.data)
 
+    def abouts(self, key: str) -> list[Mapping[str, Any]]:
+        """What is kept beside the counts of each part."""
+        found = sa.select(evaluation_parts.c.about).where(evaluation_parts.c.key == key)
+        with self._db.reading() as connection:
+            texts = connection.execute(found.order_by(evaluation_parts.c.number)).scalars().all()
+        return [from_json(text) for text in texts]
+
     def add_part(self, id: int, controller: str, part: Part) -> None:  # noqa: A002
         """Keep a part; one that exists stays. Conflict when the evaluation is not this controller's any more, or when
         a project was changed since the key was made: what was counted is then of neither state.

@@ -13,9 +13,8 @@ from agent.errors import NotFound
 from agent.library.evaluation_exports import KINDS as EXPORTS
 from agent.library.evaluation_exports import export
 from agent.library.evaluations import evaluate
-from agent.store import Evaluation, EvaluationStatus
 from web_stub.budget import BudgetRoute, large, still_wanted
-from web_stub.context import Web, WebDep
+from web_stub.context import WebDep
 from web_stub.evaluation_images import ImagesQuery, ObjectsQuery, SliceQuery, judged_objects, ranked_images
 from web_stub.evaluation_views import evaluation_list, judged_on, whole_evaluation
 from web_stub.json_response import json_response
@@ -50,14 +49,14 @@ def create_evaluation(web: WebDep, asked: NewEvaluation) -> Response:
     """Judge the predictions of a project. The evaluation that exists is given; a failed one is queued again."""
     evaluation = evaluate(web.store, asked.request())
     web.hub.touch()
-    return json_response(_whole(web, evaluation), 201)
+    return json_response(whole_evaluation(web.store, evaluation), 201)
 
 
 @router.get("/evaluations/{evaluation_id}", response_model=shown.Evaluation)
 @large
 def get_evaluation(web: WebDep, evaluation_id: Id) -> Response:
     """How far it is, and when it is done its figures of all images."""
-    return json_response(_whole(web, web.store.evaluations.get(evaluation_id)))
+    return json_response(whole_evaluation(web.store, web.store.evaluations.get(evaluation_id)))
 
 
 @router.delete("/evaluations/{evaluation_id}", status_code=204)
@@ -152,13 +151,6 @@ def evaluate_training(web: WebDep, task_id: Id, asked: EvaluateCheckpoints) -> R
     evaluate_checkpoints(web.store, web.settings, web.artifacts, training, project, best=asked.best)
     web.hub.touch()
     return json_response(judged_on(web.store, training, project))
-
-
-def _whole(web: Web, evaluation: Evaluation) -> shown.Evaluation:
-    if evaluation.status is not EvaluationStatus.DONE:
-        return whole_evaluation(web.store, evaluation, None)
-    with web.judgings.of(evaluation) as judging:
-        return whole_evaluation(web.store, evaluation, judging)
 
 
 def _without_curves(part: object) -> object:
