@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from agent import store as stored
 from agent.checkpoint_evaluations import judged_checkpoints
+from agent.domain import Provenance
 from agent.errors import NotFound
 from agent.library import validation_metrics
 from agent.library.evaluated_images import SliceNames, slice_names
@@ -21,12 +24,8 @@ if TYPE_CHECKING:
 
 def evaluation_list(store: Store, found: list[Evaluation], limit: int) -> shown.EvaluationList:
     """Of one more than `limit`, where there is another page."""
-    cards = [evaluation_card(store, one) for one in found[:limit]]
+    cards = _Cards(store).of(found[:limit])
     return shown.EvaluationList(items=cards, next=cards[-1].id if len(found) > limit else None)
-
-
-def evaluation_card(store: Store, evaluation: Evaluation) -> shown.EvaluationCard:
-    return shown.EvaluationCard.of(evaluation, **_sides(store, evaluation))
 
 
 def whole_evaluation(store: Store, evaluation: Evaluation) -> shown.Evaluation:
@@ -36,7 +35,7 @@ def whole_evaluation(store: Store, evaluation: Evaluation) -> shown.Evaluation:
     names = slice_names(store, evaluation.key or "") if is_done else SliceNames([], [])
     return shown.Evaluation.of(
         evaluation,
-        **_sides(store, evaluation),
+        **_Cards(store).sides(evaluation),
         is_outdated=_is_outdated(store, evaluation),
         classes=_classes(store, evaluation, plan),
         judged_tags=list(plan.get("tags", ())),
@@ -53,6 +52,7 @@ def _slice_names(found: Sequence[tuple[str, int]]) -> list[shown.SliceName]:
 
 
 def judged_on(store: Store, training: Task, project: Project) -> shown.JudgedCheckpoints:
+    cards = _Cards(store)
     return shown.JudgedCheckpoints(
         project=Used(id=project.id, name=project.name, is_deleted=project.deleted_at is not None),
         items=[
@@ -61,44 +61,50 @@ def judged_on(store: Store, training: Task, project: Project) -> shown.JudgedChe
                 epoch=one.epoch,
                 is_best=one.checkpoint.is_best,
                 own=validation_metrics(one.checkpoint),
-                model=_model(store, one.checkpoint.model_id),
+                model=cards.model(one.checkpoint.model_id),
                 task_id=one.inference.id if one.inference is not None else None,
                 task_status=one.inference.status if one.inference is not None else None,
-                evaluation=evaluation_card(store, one.evaluation) if one.evaluation is not None else None,
+                evaluation=next(iter(cards.of([one.evaluation] if one.evaluation is not None else [])), None),
             )
             for one in judged_checkpoints(store, training, project.id)
         ],
     )
 
 
-def _sides(store: Store, evaluation: Evaluation) -> dict[str, Any]:
-    find = store.projects.get_anywhere
-    return {
-        "truth": Used.found(evaluation.truth_id, find),
-        "predictions": Used.found(evaluation.predicted_id, find),
-        "model": _judged_model(store, evaluation.model_id),
-        "headline": dict(evaluation.headline),
-    }
+class _Cards:
+    """Makes cards of evaluations; what several of them name is read once."""
 
+    def __init__(self, store: Store) -> None:
+        self._project = cache(store.projects.get_anywhere)
+        self._model = cache(store.models.get_anywhere)
 
-def _model(store: Store, id_: int | None) -> Used | None:
-    return None if id_ is None else Used.found(id_, store.models.get_anywhere)
+    def of(self, found: Iterable[Evaluation]) -> list[shown.EvaluationCard]:
+        return [shown.EvaluationCard.of(one, **self.sides(one)) for one in found]
 
+    def sides(self, evaluation: Evaluation) -> dict[str, Any]:
+        return {
+            "truth": Used.found(evaluation.truth_id, self._project),
+            "predictions": Used.found(evaluation.predicted_id, self._project),
+            "model": self._judged_model(evaluation.model_id),
+            "headline": dict(evaluation.headline),
+        }
 
-def _judged_model(store: Store, id_: int | None) -> shown.JudgedModel | None:
-    if id_ is None:
-        return None
-    try:
-        origin = store.models.get_anywhere(id_).provenance
-    except NotFound:
-        return shown.JudgedModel(id=id_, name=None, is_deleted=True, task_id=None, checkpoint_index=None, is_best=None)
-    return shown.JudgedModel.found(
-        id_,
-        store.models.get_anywhere,
-        task_id=origin.task_id,
-        checkpoint_index=origin.checkpoint_index,
-        is_best=origin.is_best,
-    )
+    def model(self, id_: int | None) -> Used | None:
+        return None if id_ is None else Used.found(id_, self._model)
+
+    def _judged_model(self, id_: int | None) -> shown.JudgedModel | None:
+        if id_ is None:
+            return None
+        origin = Provenance()
+        with suppress(NotFound):
+            origin = self._model(id_).provenance
+        return shown.JudgedModel.found(
+            id_,
+            self._model,
+            task_id=origin.task_id,
+            checkpoint_index=origin.checkpoint_index,
+            is_best=origin.is_best,
+        )
 
 
 def _is_outdated(store: Store, evaluation: Evaluation) -> bool:

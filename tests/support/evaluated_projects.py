@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import orjson
 
@@ -21,8 +23,9 @@ from agent.domain import (
     TaskStatus,
     TaskType,
 )
+from agent.evaluating import processes, runner
 from agent.events.model import CheckpointReported
-from agent.store import Store
+from agent.store import Evaluation, EvaluationStatus, Store
 
 WIDTH, HEIGHT = 64, 48
 SUFFIX = "_nn"
@@ -131,6 +134,20 @@ def new_inference(store: Store, truth: Project, *, name: str = "guesses", **opti
         type=TaskType.INFERENCE, name=name, plugin_id=plugin.id, project_id=truth.id, model_id=model.id, config=CONFIG,
         options=TaskOptions(**options),
     )  # fmt: skip
+
+
+def compute_here(store: Store, id_: int) -> Evaluation:
+    """Compute an evaluation to its end in this process: a pool of processes takes seconds to start."""
+
+    def here(plan: bytes, parts: Any, *, most: int, stop: Any) -> Any:
+        with patch.object(processes, "_given", [(plan, threading.Event())]):
+            yield from (processes._count(number, rows) for number, rows in parts)
+
+    with patch.object(runner, "count_parts", here):
+        done = runner.compute(store, id_)
+    assert done is not None
+    assert done.status is EvaluationStatus.DONE, done.reason
+    return done
 
 
 def add_training(store: Store, truth: Project, *, checkpoints: int, best: int) -> Task:

@@ -14,6 +14,7 @@ from agent.domain import NewImage, NewProject
 from agent.events.model import CheckpointReported
 from tests.integration.web.conftest import Site
 from tests.support.demo_store import new_task, start
+from tests.support.evaluated_projects import add_predictions, add_truth, compute_here
 from tests.support.labeled_project import annotation, shape
 from web_stub.public_api import METHODS, PREFIX
 from web_stub.public_api import router as public_router
@@ -202,6 +203,14 @@ _LISTS = [
     "GET /api/projects/{project}/images?limit=500&finding=tiny",
     "GET /api/projects/{project}/insights",
     "GET /api/models?limit=1000",
+    "GET /api/evaluations?limit=100&project={project}",
+    "GET /api/evaluations/{evaluation}",
+    "GET /api/evaluations/{evaluation}/figures?confidence=0.5",
+    "GET /api/evaluations/{evaluation}/images?by=errors&limit=1000",
+    "GET /api/evaluations/{evaluation}/objects?limit=1000",
+    "GET /api/evaluations/{evaluation}/export?format=csv",
+    "GET /api/evaluations/{evaluation}/export?format=coco",
+    "GET /api/tasks/{task}/evaluations",
     "GET /tasks/{task}",
     "GET /public/api/v3/tasks.log.download?id={task}",
     *(f"POST {PREFIX}/{method}" for method in ("tasks.list", "models.list", "projects.list", "plugins.list")),
@@ -246,7 +255,15 @@ def grown(site: Site, size: int, name: str) -> dict[str, int]:
     story.flush()
     for seq in seqs:
         site.store.checkpoints.add(story.task_id, seq, CheckpointReported(seq, "0", 1, False, None))
-    return {"task": story.task_id, "project": project.id, "dataset": site.store.datasets.list(project.id)[0].id}
+    dataset = site.store.datasets.list(project.id)[0].id
+    return {"task": story.task_id, "project": project.id, "dataset": dataset, "evaluation": judged(site, size, name)}
+
+
+def judged(site: Site, size: int, name: str) -> int:
+    """An evaluation of as many images."""
+    task = add_predictions(site.store, add_truth(site.store, images=size, name=f"truth {name}"), name=f"guess {name}")
+    (queued,) = site.store.evaluations.list(task_id=task.id)
+    return compute_here(site.store, queued.id).id
 
 
 def test_the_points_of_a_thousand_series_cost_less_when_asked_for_again(site: Site) -> None:

@@ -10,11 +10,11 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 
 from agent.domain import NewModel, Provenance
-from agent.evaluating.runner import compute
 from tests.integration.web.conftest import Site
 from tests.support import labeled_project
 from tests.support.demo_store import finish, log_image, new_task, start, train, use
 from tests.support.demo_study import study
+from tests.support.evaluated_projects import compute_here
 from web_stub.rest import (
     charts,
     compared,
@@ -65,7 +65,7 @@ def filled(site: Site) -> Site:
     fields = labeled_project.fields(site.store, site.artifacts)
     labeled_project.predictions(site.store, site.artifacts, site.library, fields)
     (evaluation,) = site.store.evaluations.list(project_id=fields.id)
-    assert compute(site.store, evaluation.id) is not None
+    compute_here(site.store, evaluation.id)
     study(site.store, site.library)
     site.store.nodes.put("7" * 32, "laptop")
     site.store.agents.beat("laptop:1:a", "laptop", {"takes": "queue", "node": "7" * 32, "labels": {"zone": "lab"}})

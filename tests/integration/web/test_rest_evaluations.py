@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 
 from agent.domain import TaskType
-from agent.evaluating.runner import compute
-from agent.store import EvaluationStatus
 from tests.integration.web.conftest import Site
 from tests.support.evaluated_projects import (
     META,
@@ -23,6 +21,7 @@ from tests.support.evaluated_projects import (
     add_truth,
     annotation,
     box,
+    compute_here,
     new_inference,
 )
 
@@ -34,10 +33,7 @@ def id_(site: Site) -> int:
     """A finished evaluation of eight images."""
     task = add_predictions(site.store, add_truth(site.store))
     (queued,) = site.store.evaluations.list(task_id=task.id)
-    done = compute(site.store, queued.id)
-    assert done is not None
-    assert done.status is EvaluationStatus.DONE
-    return done.id
+    return compute_here(site.store, queued.id).id
 
 
 def ask(site: Site, address: str, status: int = 200) -> Any:
@@ -157,7 +153,7 @@ def test_figures_lead_to_images_and_objects(site: Site, id_: int) -> None:
 def test_two_evaluations_are_compared_image_by_image(site: Site, id_: int) -> None:
     whole = ask(site, f"/{id_}")
     other = site.client.post(ROOT, json={"predictions": "guesses", "mapping": {"leaf": "leaf_nn"}}).json()["id"]
-    assert compute(site.store, other) is not None
+    compute_here(site.store, other)
 
     found = ask(site, f"/{other}/images?by=errors&against={id_}")
     assert found["total"] == 8
