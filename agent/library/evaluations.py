@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 
 from agent.domain import TaskType
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from agent.evaluation.plan import Plan
     from agent.store import Evaluation, Store
 
+_NO_SUFFIX = (
+    "The config of the inference names no suffix for predicted classes, so labels that it kept of its input cannot be "
+    "told from its predictions."
+)
 _PURPOSES = ("train", "val")  # tags that say what an image is for, unless the training names its own
 
 
@@ -103,6 +108,8 @@ def plan_of(store: Store, truth: Project, predicted: Project, matching: Matching
         left_out_tags=whole.purposes or _PURPOSES,
         confidence_tag=whole.confidence_tag or "confidence",
     )
+    if task is not None and not whole.suffix and whole.mapping is None and plan.truth.keys() & plan.predicted.keys():
+        plan = msgspec.structs.replace(plan, remarks=(*plan.remarks, _NO_SUFFIX))
     common = store.evaluations.count_common(truth.id, predicted.id)
     if not common:
         raise BadInput(

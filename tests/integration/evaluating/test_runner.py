@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.errors import Conflict
@@ -10,7 +12,15 @@ from agent.evaluating.processes import CountingFailed, count_parts
 from agent.evaluating.runner import compute
 from agent.library.evaluations import EvaluationRequest, Matching, evaluate
 from agent.store import Evaluation, EvaluationStatus, Store
-from tests.support.evaluated_projects import META, add_images, add_predictions, annotation, box
+from tests.support.evaluated_projects import (
+    META,
+    add_images,
+    add_predictions,
+    add_truth,
+    annotation,
+    box,
+    new_inference,
+)
 
 
 def done(evaluation: Evaluation | None) -> Evaluation:
@@ -158,3 +168,14 @@ def test_projects_that_do_not_match_are_said(store: Store) -> None:
         "2 images of the ground truth have no predictions, so they are not judged: ds2/002.png, ds2/003.png." in remarks
     )
     assert "1 image has labels that could not be compared, for instance ds1/001.png: Its annotation in the " in remarks
+
+
+def test_kept_labels_that_look_like_predictions_are_said(store: Store) -> None:
+    truth = add_truth(store)
+    task = store.tasks.add(replace(new_inference(store, truth), config={}))
+    texts = [annotation(box("apple", 1, 1, 9, 9))] * 8
+    made = add_images(store, "no suffix", META, texts, task_id=task.id)
+
+    asked = evaluate(store, EvaluationRequest(predictions=made.id))
+
+    assert "names no suffix" in (store.evaluations.results(asked.id).plan or {})["remarks"][-1]
