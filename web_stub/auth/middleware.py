@@ -25,8 +25,9 @@ from web_stub.auth.addresses import is_foreign, relative
 from web_stub.auth.cookie import read_cookie
 from web_stub.auth.exposure import is_loopback
 from web_stub.auth.guests import Guests
+from web_stub.auth.pace import Pace
 from web_stub.auth.peer import holder_of
-from web_stub.auth.rights import AGENT_PATH
+from web_stub.auth.rights import AGENT_PATH, CALLS_FOR_IMAGES
 from web_stub.auth.tokens import INSTALLATION, RECHECK_S, Access, TooManyGuesses
 from web_stub.json_response import error_response
 
@@ -119,6 +120,7 @@ class AccessMiddleware:
         self.access = access
         self.hosts = hosts
         self.guests = Guests()
+        self.pace = Pace()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":  # the app has none
@@ -127,6 +129,8 @@ class AccessMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if not _has_precedence(scope["path"]):
+            await self.pace.turn()
         send = _with_security_headers(send, scope)
         try:
             refusal = await self._refusal(scope, Headers(scope=scope))
@@ -311,6 +315,11 @@ def break_off(scope: Scope) -> NoReturn:
 
 class _Revoked(OSError):
     """Starlette takes it for a client that has gone, and stops sending."""
+
+
+def _has_precedence(path: str) -> bool:
+    """Probes, what a deployed model is asked, and what it calls: they are let in at once."""
+    return path in _PROBES or path in CALLS_FOR_IMAGES or _INFER_PATH.fullmatch(path) is not None
 
 
 def address_of(scope: Scope) -> str:
