@@ -27,7 +27,7 @@ from web_stub.auth.exposure import is_loopback
 from web_stub.auth.guests import Guests
 from web_stub.auth.pace import Pace
 from web_stub.auth.peer import holder_of
-from web_stub.auth.rights import AGENT_PATH, CALLS_FOR_IMAGES
+from web_stub.auth.rights import AGENT_PATH
 from web_stub.auth.tokens import INSTALLATION, RECHECK_S, Access, TooManyGuesses
 from web_stub.json_response import error_response
 
@@ -318,8 +318,8 @@ class _Revoked(OSError):
 
 
 def _has_precedence(path: str) -> bool:
-    """Probes, what a deployed model is asked, and what it calls: they are let in at once."""
-    return path in _PROBES or path in CALLS_FOR_IMAGES or _INFER_PATH.fullmatch(path) is not None
+    """Probes, questions to deployed models, and calls of models and agents: they are let in at once."""
+    return path in _PROBES or path.startswith(AGENT_PATH) or _INFER_PATH.fullmatch(path) is not None
 
 
 def address_of(scope: Scope) -> str:
