@@ -28,6 +28,7 @@ class Kind(StrEnum):
     CSV = "csv"
     JSON = "json"
     COCO = "coco"
+    HTML = "html"
 
 
 @app.callback()
@@ -119,7 +120,10 @@ def show_(
 def export(
     evaluation: Number,
     kind: Annotated[
-        Kind, typer.Option("--format", help="csv or json: the figures; coco: a ZIP for COCO tools.")
+        Kind,
+        typer.Option(
+            "--format", help="csv or json: the figures; coco: a ZIP for COCO tools; html: a report in one file."
+        ),
     ] = Kind.CSV,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write; - for standard output.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,

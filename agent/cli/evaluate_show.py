@@ -80,7 +80,7 @@ def export_evaluation(id_: int, kind: Format, output: Path | None, *, force: boo
         judging = open_judging(store, store.evaluations.get(id_))
         path = output or Path(f"evaluation-{id_}{KINDS[kind].suffix}")
         with output_file(path, installation.artifacts.half_made, force=force) as made:
-            made.path.write_bytes(export(store, judging, kind))
+            made.path.write_bytes(export(store, installation.artifacts, judging, kind))
     made.say(f"evaluation {id_} as {kind}")
 
 

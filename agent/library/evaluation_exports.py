@@ -13,10 +13,11 @@ from agent.library.judging import WHOLE, Look, Slice
 from agent.store.runs.export import harmless
 
 if TYPE_CHECKING:
+    from agent.artifacts import Artifacts
     from agent.library.judging import Judging
     from agent.store import Store
 
-Format = Literal["csv", "json", "coco"]
+Format = Literal["csv", "json", "coco", "html"]
 
 
 class Kind(NamedTuple):
@@ -28,11 +29,13 @@ KINDS: Mapping[Format, Kind] = {
     "csv": Kind(".csv", "text/csv; charset=utf-8"),
     "json": Kind(".json", "application/json"),
     "coco": Kind("-coco.zip", "application/zip"),
+    "html": Kind(".html", "text/html; charset=utf-8"),
 }
 
 
 def export(
     store: Store,
+    artifacts: Artifacts,
     judging: Judging,
     kind: Format,
     *,
@@ -40,7 +43,14 @@ def export(
     look: Look = Look(),  # noqa: B008 - it never changes
     each: Callable[[], object] = lambda: None,
 ) -> bytes:
-    """The figures of the slice as CSV or JSON, or all predictions for COCO tools. `each` may end what takes long."""
+    """The figures of the slice as CSV, JSON or a report, or all predictions for COCO tools.
+
+    `each` may end what takes long.
+    """
+    if kind == "html":
+        from agent.library.evaluation_reports import report_of  # late: it decodes images
+
+        return report_of(store, artifacts, judging, part, look, each)
     if kind == "coco":
         from agent.library.coco_export import coco  # late: it reads annotations
 

@@ -118,13 +118,14 @@ def export_evaluation(
     web: WebDep,
     evaluation_id: Id,
     format: Annotated[  # noqa: A002
-        Literal["csv", "json", "coco"], Query(description="coco: results, as COCO tools read them")
+        Literal["csv", "json", "coco", "html"],
+        Query(description="coco: results, as COCO tools read them; html: a report in one file"),
     ],
 ) -> Response:
-    """The figures as CSV or JSON, or the predictions as COCO results beside their ground truth."""
+    """The figures as CSV, JSON or a report, or the predictions as COCO results beside their ground truth."""
     evaluation = web.store.evaluations.get(evaluation_id)
     with web.judgings.of(evaluation) as judging:
-        content = export(web.store, judging, format, each=still_wanted)
+        content = export(web.store, web.artifacts, judging, format, each=still_wanted)
     kind = EXPORTS[format]
     name = f"evaluation-{evaluation_id}{kind.suffix}"
     return Response(content, media_type=kind.mime, headers={"content-disposition": f'attachment; filename="{name}"'})
