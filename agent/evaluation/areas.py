@@ -15,6 +15,7 @@ from agent.evaluation.bitmaps import BadMask, Bits, decoded
 
 Point = tuple[int, int]
 _LIMIT = 2**30  # of a coordinate; OpenCV takes numbers of 32 bits
+_FAR = 2**20  # of a polygon's corner; OpenCV goes through all rows of a polygon, also those outside of the image
 
 
 class Unreadable(ValueError):
@@ -126,6 +127,8 @@ def _of_polygon(exterior: Sequence[Point], interior: object, width: int, height:
         return None
     rings = [np.array(hole, np.int32) for hole in holes]
     every = np.concatenate([outer, *rings])
+    if np.abs(every).max() > _FAR:
+        raise Unreadable("has a corner that is more than a million pixels away")
     if every.min() < 0 or (every >= (width, height)).any():
         # OpenCV cuts edges at the canvas, which moves them by parts of a pixel: the canvas is the image, as in plugins.
         x, y, last_x, last_y = 0, 0, width - 1, height - 1

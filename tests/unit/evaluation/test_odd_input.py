@@ -79,13 +79,16 @@ def test_odd_confidences_are_none(value: Any) -> None:
     assert counts.predictions["confidence"][0] == 1
 
 
-def test_corners_far_outside_are_cut_at_the_image() -> None:
+def test_corners_outside_are_cut_at_the_image_and_those_far_away_are_a_problem() -> None:
     titles = meta("polygon", ("plot",))
     plan = make_plan(titles, titles)
-    far = 2**29
-    truth = annotation(polygon("plot", (-far, -far), (far, -far), (far, far), (-far, far)))
+    near, far = (
+        count_image(plan, annotation(polygon("plot", (-x, -x), (x, -x), (x, x), (-x, x))), annotation(), (64, 48), 0)
+        for x in (2**18, 2**29)
+    )
 
-    assert count_image(plan, truth, annotation(), (64, 48), 0).truths["area"].tolist() == [64 * 48]
+    assert near.truths["area"].tolist() == [64 * 48]
+    assert "more than a million pixels away" in far.problems[0][1]
 
 
 def test_generated_projects_have_all_cases() -> None:
