@@ -20,7 +20,7 @@ from web_stub.budget import still_wanted
 if TYPE_CHECKING:
     from agent.store import Evaluation, Store
 
-_MOST_BYTES = 512 << 20
+_MOST_BYTES = 256 << 20
 _KEPT_IDS = 16  # projects
 
 
@@ -62,10 +62,14 @@ class Judgings:
         with reading:  # read once, however many ask for it
             with self._lock:
                 kept = self._kept.get(evaluation.id)
-            if kept is None:
-                kept = open_judging(self._store, evaluation)
+            if kept is not None:
+                return kept
+            try:
+                judging = open_judging(self._store, evaluation)
+                if judging.nbytes <= self._most_bytes:
+                    with self._lock:
+                        self._kept[evaluation.id] = judging
+            finally:
                 with self._lock:
-                    if kept.nbytes <= self._most_bytes:
-                        self._kept[evaluation.id] = kept
                     self._reading.pop(evaluation.id, None)
-        return kept
+            return judging
