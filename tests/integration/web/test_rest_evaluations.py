@@ -163,6 +163,28 @@ def test_two_evaluations_are_compared_image_by_image(site: Site, id_: int) -> No
     assert whole["truth"] == ask(site, f"/{other}")["truth"]
 
 
+def test_pairs_of_tags_lead_to_their_images(site: Site) -> None:
+    tags = [{"name": name, "value_type": "none", "color": "#111111"} for name in ("ripe", "green")]
+    meta = {"classes": [], "tags": tags}
+    truth = add_images(site.store, "truth", meta, [annotation(tag=tag) for tag in ("ripe", "ripe", "green", "green")])
+    guess = add_images(site.store, "guess", meta, [annotation(tag=tag) for tag in ("ripe", "green", "green", "")])
+    asked = site.client.post(ROOT, json={"truth": truth.id, "predictions": guess.id}).json()
+    assert asked["judged_tags"] == ["ripe", "green"], asked
+    id_ = compute_here(site.store, asked["id"]).id
+
+    def numbers(query: str) -> list[int]:
+        return [one["number"] for one in ask(site, f"/{id_}/images?by=tags&{query}")["items"]]
+
+    assert ask(site, f"/{id_}")["headline"]["tags"]["accuracy"] == 0.5
+    assert numbers("truth_class=ripe&predicted_class=green") == [1]
+    assert numbers("truth_class=ripe") == [0, 1]
+    assert numbers("truth_class=green&predicted_class=") == [3]
+    assert "judges no 'plum'" in ask(site, f"/{id_}/images?by=tags&truth_class=plum", 400)["error"]
+    assert "name the cell" in ask(site, f"/{id_}/images?by=cell", 400)["error"]
+    wrong = ask(site, f"/{id_}/images?by=wrong_tags&of=ripe")["items"]
+    assert wrong[0]["number"] == 1
+
+
 def test_exports_have_the_figures_of_the_answer(site: Site, id_: int) -> None:
     figures = ask(site, f"/{id_}/figures")["figures"]
 
