@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -12,7 +13,7 @@ from plugin_example.samples.fruit import write_fruit
 from plugin_example.samples.model import write_empty_model
 from tests.support.browser import DESK, PICTURES, listen_for_complaints
 from tests.support.example_runs import DETECTION, SEGMENTATION
-from tests.support.inputs import Cli
+from tests.support.inputs import SERVED, Cli, write_model, write_project
 
 pytestmark = [pytest.mark.chromium, pytest.mark.timeout(300)]
 
@@ -178,5 +179,53 @@ def test_a_model_that_cannot_be_built_says_why(browser, tmp_path):
         expect(page.get_by_role("button", name="Start again")).to_be_visible()
     finally:
         page.close()
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def test_what_happens_to_a_model_is_seen_in_every_tab(browser, tmp_path):
+    cli = Cli(tmp_path / "home", {"AGENT_ENGINE": "process"})
+    photo = write_project(tmp_path / "project") / "ds0" / "img" / "im0_0.png"
+    cli.run("plugin", "add", SERVED)
+    cli.run("model", "add", write_model(tmp_path / "start"), "--plugin", "1")
+    process = cli.start("up", "--port", "0")
+    mine, other = browser.new_page(), browser.new_page()
+    assert process.stderr is not None
+    try:
+        while not (found := re.match(r"open (http\S+)", process.stderr.readline())):
+            assert process.poll() is None
+        mine.goto(found[1])
+        for tab in (mine, other):
+            tab.goto(mine.url.partition("/tasks")[0].partition("/models")[0] + "/models/1/try")
+            tab.set_input_files("#files", photo)
+        mine.get_by_role("button", name="Start the model").click()
+        for tab in (mine, other):
+            expect(tab.locator(".deployment .status")).to_have_text("deployed", timeout=60_000)
+            answered(tab)
+        assert len(cli.json("task", "list")) == 1
+
+        other.get_by_role("button", name="Stop").click()
+        for tab in (mine, other):
+            expect(tab.locator(".deployment")).to_contain_text("not started", timeout=20_000)
+            expect(tab.get_by_role("button", name="Predict")).to_be_disabled()
+
+        other.get_by_role("button", name="Start again").click()
+        for tab in (mine, other):
+            expect(tab.locator(".deployment .status")).to_have_text("deployed", timeout=60_000)
+        container = cli.json("task", "show", 2)["container_id"]
+        watcher = psutil.Process(int((cli.home / "processes" / container / "pid").read_text()))
+        for child in watcher.children(recursive=True):
+            child.kill()
+        for tab in (mine, other):
+            expect(tab.locator(".deployment")).to_contain_text("It ended: the plugin", timeout=20_000)
+            expect(tab.get_by_role("button", name="Start again")).to_be_visible()
+            expect(tab.get_by_role("button", name="Predict")).to_be_disabled()
+    finally:
+        mine.close()
+        other.close()
+        for task in cli.json("task", "list"):
+            if task["status"] == "deployed":  # it would go on without its agent
+                cli.run("task", "stop", task["id"])
+                cli.run("task", "wait", task["id"], code=None)
         process.terminate()
         process.communicate(timeout=60)
