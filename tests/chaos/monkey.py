@@ -30,11 +30,12 @@ from agent.maintenance.housekeeping import Housekeeping
 from agent.settings import Settings
 from agent.store import open_store
 from agent.submission import TaskRequest, new_task
-from agent.task_options import RequestedOptions
+from agent.task_options import MOST_RESTARTS, RequestedOptions
+from tests.chaos.asking import Clients
 from tests.chaos.audit import Count, audit
 from tests.chaos.latency import Latencies, measure, slow
 from tests.chaos.proxy import Proxy
-from tests.support.inputs import COUNTED, HOSTILE, ROOT, Cli, write_model, write_project
+from tests.support.inputs import COUNTED, HOSTILE, ROOT, SERVED, Cli, write_model, write_project
 
 HOSTILE_WAYS = ("deep", "links", "flood", "checkpoints")
 QUIET_S = (5.0, 12.0)  # without kills, alone and among hostile neighbours; less in a short run
@@ -42,7 +43,9 @@ LATE_LINE_S, LATE_ANSWER_S = 5.0, 3.0  # for nineteen of twenty, on a machine wi
 OURS = {"internal_error", "storage_failed", "store_busy", "disk_full", "container_lost"}  # whatever a plugin does
 TOKEN = "the-token-of-the-monkey"
 AGENTS = 2  # agents that take any queued task; foreground tasks have further agents
-TASKS = 5  # running at the same time
+TASKS = 5  # running at the same time, beside the deployed model
+ASKING = 3  # clients of the deployed model
+LATE_S = 30.0  # after its limit a refusal may come so late: a web that begins among hostile clients takes its time
 SETTLE_S = 240.0  # for the last tasks to end
 BASE_IMAGE = "supervisely-local/base:0.1.0"
 
@@ -57,6 +60,7 @@ class Report:
     hostile: Counter[str] = field(default_factory=Counter)  # ends of hostile tasks
     alone: Latencies = field(default_factory=Latencies)
     among_hostile: Latencies = field(default_factory=Latencies)
+    asked: str = "nobody"  # of the deployed model
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -73,6 +77,7 @@ class Report:
             f"among hostile neighbours: {self.among_hostile.text()}\n"
             f"{self.kills} times something was killed:\n{actions}\n"
             f"hostile tasks: {dict(self.hostile)}\n"
+            f"a deployed model was asked: {self.asked}\n"
             f"{self.count.tasks} tasks:\n{ends}\n"
             f"{self.count.lines} numbered lines, {self.count.points} points, {self.count.checkpoints} checkpoints, "
             f"{self.count.projects} result projects counted\n"
@@ -90,6 +95,9 @@ class Monkey:
         self._web: subprocess.Popen[bytes] | None = None
         self._clients: subprocess.Popen[bytes] | None = None
         self._hostile: list[int] = []
+        self._deployed: Task | None = None
+        self._asking: Clients | None = None
+        self._deaths_of_web = 0
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
@@ -105,6 +113,7 @@ class Monkey:
         self._proxy = None
         self._env = {**Cli.clean_env(), "AGENT_HOME": str(home), "AGENT_WEB_PORT": "0", "AGENT_LOG_LEVEL": "debug"}
         self._env["AGENT_TOKEN"] = TOKEN
+        self._env["AGENT_MODELS_URL"] = f"http://127.0.0.1:{self._port}"
         if self._docker is not None:
             self._proxy = Proxy(Path(f"/tmp/chaos-{os.getpid()}.sock"), self._docker.host.removeprefix("unix://"))
             self._env["DOCKER_HOST"] = self._proxy.url
@@ -128,12 +137,15 @@ class Monkey:
             end = time.monotonic() + seconds
             self._start_web()
             self._look_at_latencies(min(1.0, seconds / 60))
+            if "process" in self._engines:  # no image has the SDK
+                self._deploy()
             while time.monotonic() < end:
                 self._keep_going()
                 time.sleep(self._random.uniform(0.1, 1.5))
                 action = self._random.choice(self._actions())
                 if action():
                     self._report.actions[action.__name__.strip("_").replace("_", " ")] += 1
+            self._stop_asking()
             self._settle()
         finally:
             self._end()
@@ -183,13 +195,43 @@ class Monkey:
         self._asked_to_stop.add(task.id)
         store.tasks.request_stop(task.id)
 
+    def _deploy(self) -> None:
+        """A model that clients ask until the end. Before it answers, nothing is killed."""
+        store = self._installation.store
+        plugin = library.add_plugin_folder(store, SERVED, "local")
+        options = RequestedOptions(engine="process", restarts=MOST_RESTARTS)  # it must not end
+        request = TaskRequest(type="deploy", plugin=plugin, model=self._model, name="asked", options=options)
+        self._deployed = task = store.tasks.add(new_task(store, self._settings, request))
+        end = time.monotonic() + SETTLE_S
+        while store.tasks.get(task.id).status is not TaskStatus.DEPLOYED and time.monotonic() < end:
+            store.wait_for_change(1.0)
+        infer = f"http://127.0.0.1:{self._port}/api/models/{self._model.id}/infer"
+        self._asking = Clients(infer, TOKEN, ASKING, late_s=LATE_S, may_be_cut_off=lambda: self._deaths_of_web > 0)
+
+    def _stop_asking(self) -> None:
+        """Everything still runs: what is asked last is answered too."""
+        if self._asking is None or self._deployed is None:
+            return
+        end, before = time.monotonic() + SETTLE_S, self._asking.answered
+        while self._asking.answered < before + ASKING:
+            if time.monotonic() > end:
+                self._report.problems.append("the deployed model does not answer any more")
+                break
+            self._keep_going()
+            time.sleep(0.5)
+        self._asking.end()
+        self._report.asked = self._asking.text()
+        self._report.problems += self._asking.problems
+        self._asked_to_stop.add(self._deployed.id)
+        self._installation.store.tasks.request_stop(self._deployed.id)
+
     def _keep_going(self) -> None:
         """Start agents and tasks until their numbers are as wanted."""
         self._agents = [agent for agent in self._agents if agent.poll() is None]
         self._foreground = [process for process in self._foreground if process.poll() is None]
         while len(self._agents) < AGENTS:
             self._agents.append(self._start("run", "--parallel", "2"))
-        for _ in range(TASKS - len(self._alive())):
+        for _ in range(TASKS - len(self._others())):
             if self._random.random() < 0.3:
                 self._foreground.append(self._submit())
                 break  # a task takes a second to appear
@@ -199,6 +241,10 @@ class Monkey:
 
     def _alive(self) -> list[Task]:
         return self._installation.store.tasks.list(statuses=[s for s in TaskStatus if s not in FINAL], limit=1000)
+
+    def _others(self) -> list[Task]:
+        """All but the deployed model."""
+        return [task for task in self._alive() if self._deployed is None or task.id != self._deployed.id]
 
     def _config(self) -> dict[str, int | float]:
         return {
@@ -314,12 +360,13 @@ class Monkey:
         return _kill(self._random.choice(self._foreground)) if self._foreground else False
 
     def _kill_the_web(self) -> bool:
+        self._deaths_of_web += 1
         killed = self._web is not None and _kill(self._web)
         self._start_web()
         return killed
 
     def _stop_a_task(self) -> bool:
-        alive = self._alive()
+        alive = self._others()
         if not alive:
             return False
         task = self._random.choice(alive)

@@ -5,25 +5,18 @@ Each question is answered with the answer to its own image, refused with a sente
 
 from __future__ import annotations
 
-import io
-import itertools
 import random
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import psutil
 import pytest
-from PIL import Image
 
 from agent import library
 from agent.artifacts import open_artifacts
@@ -32,6 +25,7 @@ from agent.installation import Installation
 from agent.settings import Settings
 from agent.store import open_store
 from agent.task_options import RequestedOptions
+from tests.chaos.asking import Clients
 from tests.chaos.audit import audit, end_runs_of
 from tests.support.inputs import ROOT, SERVED, Cli, write_model
 from tests.support.tasks import queue_task
@@ -40,10 +34,7 @@ from tests.support.web_server import TOKEN
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
 
 CLIENTS = 16
-LIMIT_S = 25.0  # of a question; a model that was killed is loaded again within it
-LATE_S = 5.0  # beyond the limit
 PLAN = ("model", "web", "agent", "model", "agent", "web", "model")
-REFUSALS = {"timed_out", "interrupted", "not_deployed", "too_many"}  # gone: no, the task must not end
 
 
 class Installed:
@@ -124,68 +115,6 @@ def installed(tmp_path: Path) -> Iterator[Installed]:
     end_runs_of(tmp_path)
 
 
-def _image(width: int, height: int) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (width, height)).save(out, "png")
-    return out.getvalue()
-
-
-class Clients:
-    """They ask one question after the other, each about an image whose size nobody else has at the time."""
-
-    def __init__(self, installed: Installed) -> None:
-        self.outcomes: Counter[str] = Counter()
-        self.problems: list[str] = []
-        self._installed = installed
-        self._done = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(CLIENTS)]
-        for thread in self._threads:
-            thread.start()
-
-    @property
-    def answered(self) -> int:
-        return self.outcomes["answered"]
-
-    def _ask(self, number: int) -> None:
-        with httpx2.Client(headers={"x-api-key": TOKEN}, timeout=LIMIT_S + LATE_S) as client:
-            for height in itertools.cycle(range(8, 40)):
-                if self._done.is_set():
-                    return
-                try:
-                    said = self._one(client, 8 + number, height)
-                except httpx2.TimeoutException:
-                    said = "for ever open"
-                    self.problems.append("a question had neither answer nor refusal")
-                except httpx2.TransportError as error:
-                    said = "cut off"
-                    self._done.wait(0.1)  # until the next web listens
-                    if not self._installed.deaths_of_web:
-                        self.problems.append(f"cut off by a web that lives: {error!r}")
-                self.outcomes[said] += 1
-
-    def _one(self, client: httpx2.Client, width: int, height: int) -> str:
-        """Problems of the answer are noted; its kind in a word."""
-        form: Any = {"image": ("a.png", _image(width, height)), "limit_s": (None, str(LIMIT_S))}
-        response = client.post(self._installed.infer, files=form)
-        said = response.json()
-        if response.status_code == 200:
-            if said["annotation"]["size"] != {"width": width, "height": height}:
-                self.problems.append(f"an answer reached another asker: {said['annotation']['size']}")
-            return "answered"
-        reason = str(said["details"].get("reason"))
-        if reason not in REFUSALS or not said["error"]:
-            self.problems.append(f"{response.status_code}: {said}")
-        self._done.wait(0.05)
-        return reason
-
-    def end(self) -> None:
-        self._done.set()
-        for thread in self._threads:
-            thread.join(LIMIT_S + LATE_S + 5)
-            if thread.is_alive():
-                self.problems.append("a client waits for ever")
-
-
 def _until(what: str, reached: Callable[[], bool], limit_s: float = 30.0) -> None:
     end = time.monotonic() + limit_s
     while not reached():
@@ -199,7 +128,7 @@ def test_whatever_is_killed_every_question_is_answered_or_refused_and_the_model_
     chance = random.Random(7)
     store, task = installed.store, installed.task
     _until("the model is deployed", lambda: store.tasks.get(task.id).status is TaskStatus.DEPLOYED)
-    clients = Clients(installed)
+    clients = Clients(installed.infer, TOKEN, CLIENTS, may_be_cut_off=lambda: installed.deaths_of_web > 0)
     try:
         for victim in PLAN:
             before = clients.answered
