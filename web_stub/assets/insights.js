@@ -6,11 +6,11 @@ import { ask, attempt } from "./api.js";
 import { care } from "./care.js";
 import { $, el, fill, firstData, select } from "./dom.js";
 import "./frame.js";
-import { sample, showNear } from "./insights_near.js";
+import { sample, showNear, watched } from "./insights_near.js";
 import { swatch } from "./pieces.js";
 import { drawHead } from "./project_side.js";
 import * as show from "./pure/format.js";
-import { greatest, imagesAddress, sizeText, strength } from "./pure/insights.js";
+import { greatest, imagesAddress, progressText, sizeText, strength } from "./pure/insights.js";
 
 /** @type {ProjectPage} */
 const first = firstData();
@@ -171,8 +171,9 @@ function drawSplits(splits) {
 // ---------------------------------------------------------------- all of it
 
 async function drawAll() {
-  /** @type {Insights} */
-  const said = await ask(`/api/projects/${project.id}/insights`);
+  /** @type {() => Promise<Insights>} */
+  const asking = () => ask(`/api/projects/${project.id}/insights`);
+  const said = await watched(project.id, asking, (progress) => { $("counting").textContent = progressText(progress); });
   $("counting").hidden = true;
   $("insights").hidden = false;
   drawFindings(said);

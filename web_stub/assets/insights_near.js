@@ -1,6 +1,6 @@
 // Nearly equal images of a project, side by side, and how far the search for them is.
 
-/** @import { NearList, NearPair, NearProgress } from "./types" */
+/** @import { InsightsProgress, NearList, NearPair } from "./types" */
 import { ask, attempt } from "./api.js";
 import { $, el, fill } from "./dom.js";
 import * as show from "./pure/format.js";
@@ -44,14 +44,13 @@ export async function showNear(project) {
     return found;
   }
 
-  const watching = setInterval(() => attempt(() => watch(project)), PERIOD_MS);
-  let found;
-  try {
-    found = await more();
-  } finally {
-    clearInterval(watching);
-    $("near-progress").hidden = true;
-  }
+  const found = await watched(project, more, (progress) => {
+    const bar = $("near-progress", HTMLProgressElement);
+    bar.max = Math.max(progress.images, 1);
+    bar.value = progress.pictures ?? 0;
+    $("near-text").textContent = progressText(progress);
+  });
+  $("near-progress").hidden = true;
   const links = [
     found.leaks > 0 && el("a.button.small", { href: imagesAddress(project, { finding: "leak" }) }, "Images of train and val"),
     found.near > 0 && el("a.button.small", { href: imagesAddress(project, { finding: "near" }) }, "All nearly equal images"),
@@ -64,13 +63,24 @@ export async function showNear(project) {
   $("near-more").addEventListener("click", () => attempt(more));
 }
 
-/** @param {number} project */
-async function watch(project) {
-  /** @type {NearProgress} */
-  const progress = await ask(`/api/projects/${project}/insights/near/progress`);
-  const bar = $("near-progress", HTMLProgressElement);
-  if (!progress.total || bar.hidden) return;
-  bar.max = progress.total;
-  bar.value = progress.done;
-  $("near-text").textContent = progressText(progress);
+/**
+ * What the work gives. Until it is there, `tell` takes how far it is, again and again.
+ * @template T
+ * @param {number} project its id
+ * @param {() => Promise<T>} work
+ * @param {(progress: InsightsProgress) => void} tell
+ */
+export async function watched(project, work, tell) {
+  let isDone = false;
+  const watching = setInterval(() => attempt(async () => {
+    /** @type {InsightsProgress} */
+    const progress = await ask(`/api/projects/${project}/insights/progress`);
+    if (!isDone && progressText(progress)) tell(progress);
+  }), PERIOD_MS);
+  try {
+    return await work();
+  } finally {
+    isDone = true;
+    clearInterval(watching);
+  }
 }

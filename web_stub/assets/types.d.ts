@@ -569,9 +569,10 @@ export interface NearList extends Page<NearPair> {
   most_levels: number;
 }
 
-export interface NearProgress {
-  done: number;
-  total: number;
+export interface InsightsProgress {
+  images: number;
+  labels: number | null;
+  pictures: number | null;
 }
 
 export interface Plugin {

@@ -42,7 +42,7 @@ class NearCache:
         self._work: SharedWork[NearImages] = SharedWork("near-images", threads=_AT_ONCE, most=_WAITING)
         self._lock = threading.Lock()  # around both dictionaries
         self._kept: LRUCache[str, NearImages] = LRUCache(_IN_MEMORY)
-        self._progress: dict[int, tuple[int, int]] = {}
+        self._done: dict[int, int] = {}  # images of each project that is being searched
 
     async def prepared(self, project: Project) -> NearImages:
         """The same as `of`, without a thread that waits. Raises TooBusy."""
@@ -57,25 +57,25 @@ class NearCache:
             found = self._kept.get(key_of(project))
         if found is None:
             try:
-                found = self._searched(project, counted, told or (lambda *now: self._tell(project, now)))
+                found = self._searched(project, counted, told or (lambda done, _: self._tell(project, done)))
             finally:
                 with self._lock:
-                    self._progress.pop(project.id, None)
+                    self._done.pop(project.id, None)
             with self._lock:
                 self._kept[key_of(project)] = found
         return found
 
-    def progress(self, project: Project) -> tuple[int, int] | None:
-        """How many images have a fingerprint, of how many; None while none are made."""
+    def progress(self, project: Project) -> int | None:
+        """How many of the project's images have a fingerprint; None while none are being made."""
         with self._lock:
-            return self._progress.get(project.id)
+            return self._done.get(project.id)
 
     def close(self) -> None:
         self._work.close()
 
-    def _tell(self, project: Project, now: tuple[int, int]) -> None:
+    def _tell(self, project: Project, done: int) -> None:
         with self._lock:
-            self._progress[project.id] = now
+            self._done[project.id] = done
 
     def _searched(self, project: Project, counted: ProjectStatistics, told: Told) -> NearImages:
         files = {file.id: file for file in self._store.gallery.files(project.id)}

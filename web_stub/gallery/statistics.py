@@ -104,7 +104,8 @@ class StatisticsCache:
         self._folder = folder
         self._workers = workers
         self._work: SharedWork[ProjectStatistics] = SharedWork("statistics", threads=_AT_ONCE, most=_WAITING)
-        self._lock = threading.Lock()  # around both dictionaries
+        self._lock = threading.Lock()  # around all dictionaries
+        self._done: dict[int, int] = {}  # images of each project that is being counted
         self._kept: LRUCache[str, ProjectStatistics] = LRUCache(_IN_MEMORY)
         self._is_closing = False
         self._counting: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
@@ -130,18 +131,34 @@ class StatisticsCache:
             if statistics is None:
                 statistics = self._read(key)
                 if statistics is None:
-                    statistics = count(project, self._images(project), self._mask_extents)
+                    statistics = self._count(project)
                     self._write(project, key, statistics)
                 with self._lock:
                     self._kept[key] = statistics
             return statistics
 
+    def progress(self, project: Project) -> int | None:
+        """How many of the project's images are counted; None while none are being counted."""
+        with self._lock:
+            return self._done.get(project.id)
+
+    def _count(self, project: Project) -> ProjectStatistics:
+        try:
+            return count(project, self._images(project), self._mask_extents)
+        finally:
+            with self._lock:
+                self._done.pop(project.id, None)
+
     def _images(self, project: Project) -> Iterator[Image]:
+        done = 0
         for dataset in self._store.datasets.list(project.id):
             for image in self._store.images.of_dataset(dataset.id):
                 if self._is_closing:
                     raise TooBusy("the server is being stopped")
+                with self._lock:
+                    self._done[project.id] = done
                 yield image
+                done += 1
 
     def _mask_extents(self, masks: Sequence[Mask]) -> Sequence[Extent | None]:
         try:

@@ -185,9 +185,14 @@ class NearList(Resource):
         )
 
 
-class NearProgress(Resource):
-    done: Annotated[int, Field(description="images that have a fingerprint")]
-    total: Annotated[int, Field(description="images of the project; 0 while none are made, for all are there")]
+class InsightsProgress(Resource):
+    images: int
+    labels: Annotated[
+        int | None, Field(description="images whose labels are counted; null while none are being counted")
+    ]
+    pictures: Annotated[
+        int | None, Field(description="images decoded to be compared; null while none are being decoded")
+    ]
 
 
 def _together(counted: ProjectStatistics) -> Together:

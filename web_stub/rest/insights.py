@@ -12,7 +12,7 @@ from web_stub.budget import BudgetRoute, unless_gone
 from web_stub.context import WebDep
 from web_stub.json_response import json_response
 from web_stub.parameters import Id
-from web_stub.resources.insights import Insights, NearList, NearProgress, Places
+from web_stub.resources.insights import Insights, InsightsProgress, NearList, Places
 
 router = APIRouter(route_class=BudgetRoute, prefix="/projects/{project_id}/insights", tags=["projects"])
 
@@ -58,8 +58,9 @@ async def get_near(
     return await run_in_threadpool(lambda: json_response(NearList.of(found, offset=offset, limit=limit)))
 
 
-@router.get("/near/progress", response_model=NearProgress)
-def get_near_progress(web: WebDep, project_id: Id) -> Response:
-    """How many images the search for nearly equal ones has decoded, now."""
-    done, total = web.search.near.progress(web.store.projects.get(project_id)) or (0, 0)
-    return json_response(NearProgress(done=done, total=total))
+@router.get("/progress", response_model=InsightsProgress)
+def get_progress(web: WebDep, project_id: Id) -> Response:
+    """How far the work is for which `insights` and `insights/near` wait."""
+    project, search = web.store.projects.get(project_id), web.search
+    labels, pictures = search.statistics.progress(project), search.near.progress(project)
+    return json_response(InsightsProgress(images=project.images_count, labels=labels, pictures=pictures))

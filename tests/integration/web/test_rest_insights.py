@@ -141,7 +141,7 @@ def test_nearly_equal_images_are_found_those_of_train_and_val_first(site):
     place = site.client.get(f"/api/images/{third}", params={"finding": "near"}).json()["place"]
     assert (place["position"], place["total"]) == (3, 4)
     assert [insights(site, project, "/near", limit=1, offset=at)["next"] for at in (0, 1, 5)] == [1, None, None]
-    assert insights(site, project, "/near/progress") == {"done": 0, "total": 0}
+    assert insights(site, project, "/progress") == {"images": 7, "labels": None, "pictures": None}
 
 
 @pytest.mark.parametrize("finding", ["near.999999", "no finding", "size.x", "frame.1", ""])
@@ -157,7 +157,7 @@ def test_a_project_without_images_or_of_another_id(site):
 
     assert insights(site, empty)["images"] == 0
     assert insights(site, empty, "/near")["items"] == []
-    for path in ("", "/places", "/near", "/near/progress"):
+    for path in ("", "/places", "/near", "/progress"):
         assert site.client.get(f"/api/projects/999/insights{path}").status_code == 404
 
 
@@ -192,3 +192,30 @@ def test_what_is_said_follows_the_project(site, project):
 
     assert (before["splits"]["val"], after["splits"]["val"]) == (0, 1)
     assert [one["images"] for one in after["findings"] if one["kind"] in ("tiny", "unlabeled")] == [1, 0]
+
+
+def test_while_a_project_is_looked_through_it_is_said_how_far_that_is(site, monkeypatch):
+    project = pictured(site, ("a.jpg", picture(1), []), ("b.jpg", picture(2), []))
+    seen: list[dict[str, int | None]] = []
+    web = site.app.state.web
+    fingerprint, of_dataset = site.app.state.workers.fingerprint, site.store.images.of_dataset
+
+    def looked() -> None:
+        seen.append(site.client.get(f"/api/projects/{project.id}/insights/progress").json())
+
+    def watched_images(dataset_id):
+        for image in of_dataset(dataset_id):
+            yield image
+            looked()
+
+    def watched_fingerprint(*given):
+        looked()
+        return fingerprint(*given)
+
+    monkeypatch.setattr(site.store.images, "of_dataset", watched_images)
+    monkeypatch.setattr(site.app.state.workers, "fingerprint", watched_fingerprint)
+    counted = web.search.statistics.of(project)
+    web.search.near.of(project, counted)
+
+    assert [one["labels"] for one in seen] == [0, 1, None, None]
+    assert [one["pictures"] is None for one in seen] == [True, True, False, False]

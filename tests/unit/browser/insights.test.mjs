@@ -54,6 +54,8 @@ test("what was found among the images is said in sentences", () => {
 test("a pair says how alike it is, and a search how far it is", () => {
   assert.deepEqual([{ bits: 0, is_same_file: true }, { bits: 0, is_same_file: false }, { bits: 3, is_same_file: false }].map(alikeText),
     ["the same file", "the same hash", "3 of 64 bits differ"]);
-  assert.equal(progressText({ done: 1200, total: 5000 }), "Images are being compared: 1,200 of 5,000.");
-  assert.equal(progressText({ done: 0, total: 0 }), "");
+  const progress = { images: 5000, labels: null, pictures: null };
+  assert.equal(progressText({ ...progress, pictures: 1200 }), "Images are being compared: 1,200 of 5,000.");
+  assert.equal(progressText({ ...progress, labels: 0 }), "The labels are being counted: 0 of 5,000 images.");
+  assert.equal(progressText(progress), "");
 });

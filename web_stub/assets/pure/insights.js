@@ -1,6 +1,6 @@
 // What the data of a project says: addresses of the images of a finding, and the texts about them.
 
-/** @import { InsightsWords, NearList } from "../types" */
+/** @import { InsightsProgress, InsightsWords, NearList } from "../types" */
 /** @import { Filter } from "./gallery.js" */
 import * as show from "./format.js";
 import { asked, queryOf } from "./gallery.js";
@@ -62,6 +62,8 @@ export function nearText(near) {
 export const alikeText = ({ bits, is_same_file: isSame }) =>
   (isSame ? "the same file" : bits === 0 ? "the same hash" : `${bits} of 64 bits differ`);
 
-/** How far the search is; empty before it has begun. @param {{done: number, total: number}} progress */
-export const progressText = ({ done, total }) =>
-  (total ? `Images are being compared: ${show.count(done)} of ${show.count(total)}.` : "");
+/** How far the work is; empty while nothing is being done. @param {InsightsProgress} progress */
+export function progressText({ images, labels, pictures }) {
+  if (labels !== null) return `The labels are being counted: ${show.count(labels)} of ${show.counted(images, "image")}.`;
+  return pictures === null ? "" : `Images are being compared: ${show.count(pictures)} of ${show.count(images)}.`;
+}
