@@ -7,7 +7,8 @@
 /** @import { Found } from "./stage.js" */
 /** @import { Shown } from "./viewer_image.js" */
 import { attempt } from "./api.js";
-import { $, button, el, fill, firstData, input, select, valueOf } from "./dom.js";
+import { $, button, el, fill, firstData, input, link, select, valueOf } from "./dom.js";
+import { ImageErrors } from "./evaluation/image_errors.js";
 import "./frame.js";
 import { Pixels } from "./pixels.js";
 import { classesOf } from "./pure/classes.js";
@@ -52,6 +53,9 @@ const stage = new Stage($("stage"), {
   onZoom: (scale) => { $("zoom-value").textContent = scaleText(scale); },
   onHover: hover,
 });
+/** What an evaluation says of the images, where the address names one. */
+const errors = url.has("evaluation") && other ? new ImageErrors(url, stage) : null;
+if (mode === "errors" && !errors) mode = "side";
 stage.look.isShown = (/** @type {Label} */ label) => !isHidden && !hidden.has(comparison.base(label.title));
 
 function compared() {
@@ -59,7 +63,7 @@ function compared() {
 }
 
 /** @param {number} id of an image */
-const address = (id) => viewerAddress(project.id, id, { filter, other: other?.id ?? null, mode });
+const address = (id) => viewerAddress(project.id, id, { filter: [...filter, ...errors?.pairs ?? []], other: other?.id ?? null, mode });
 
 /** @param {number} id of an image */
 async function open(id) {
@@ -97,8 +101,18 @@ function stay() {
   redraw();
 }
 
-/** @param {number | null | undefined} id of the previous or next image; nothing at the ends */
-const step = (id) => { if (id) attempt(() => open(id)); };
+/** To the previous or next image; nothing at the ends. @param {1 | -1} way */
+const step = (way) => attempt(async () => {
+  if (!current) return;
+  const { id, place } = current.image;
+  const next = errors ? await errors.neighbour(id, way) : way === 1 ? place.next : place.previous;
+  if (next) await open(next);
+});
+
+/** To the next or previous error, perhaps on another image. @param {1 | -1} way */
+function nextError(way) {
+  if (mode === "errors" && errors && !errors.next(way)) step(way);
+}
 
 /** @param {Shown} shown */
 function draw(shown) {
@@ -112,10 +126,26 @@ function draw(shown) {
   button("next").disabled = !next;
   drawNotes(shown);
   $("modes").hidden = !comparison.other;
+  if (errors) attempt(() => drawErrors(errors, shown));
   drawPanes(shown);
   drawClassList(shown);
   drawObjects(comparison, shown, stage);
   drawAbout(project, shown);
+}
+
+/** What became of the objects, and the place in the evaluation's order. @param {ImageErrors} found @param {Shown} shown */
+async function drawErrors(found, shown) {
+  $("errors-card").hidden = false;
+  const opened = found.open(shown, { own: classes, other: images.classesOf(other) }).then(() => {
+    if (shown === current && mode === "errors") showPanes(shown);
+  });
+  const { position, total } = await found.placeOf(shown.image.id);
+  if (shown === current) {
+    $("position").textContent = positionText(position, total);
+    button("previous").disabled = position === 1;
+    button("next").disabled = position === total;
+  }
+  await opened;
 }
 
 /** What is wrong with the image, over it. @param {Shown} shown */
@@ -145,6 +175,7 @@ function showPanes({ image, picture, labels, otherLabels }) {
   function panes() {
     if (!comparison.other) return [{ layers: [{ labels }] }];
     const { left, right } = comparison.sides(labels, otherLabels ?? []);
+    if (mode === "errors" && errors) return [{ title: "Errors", layers: [{ labels: errors.labels }] }];
     if (mode === "side") return [left, right].map((side) => ({ title: side.title, layers: [side] }));
     if (mode === "swipe") {
       return [{ title: left.title, right: right.title, swipe: stage.panes[0]?.swipe ?? 0.5, layers: [left, right] }];
@@ -267,8 +298,8 @@ $("modes").addEventListener("click", (event) => {
   if (current) drawClassList(current);
 });
 $("stage-again").addEventListener("click", () => attempt(() => open(current?.image.id ?? first.image_id)));
-$("previous").addEventListener("click", () => step(current?.image.place.previous));
-$("next").addEventListener("click", () => step(current?.image.place.next));
+$("previous").addEventListener("click", () => step(-1));
+$("next").addEventListener("click", () => step(1));
 $("zoom-in").addEventListener("click", () => stage.zoom(1.5));
 $("zoom-out").addEventListener("click", () => stage.zoom(1 / 1.5));
 $("zoom-fit").addEventListener("click", () => stage.fit());
@@ -283,14 +314,16 @@ $("no-classes").addEventListener("click", () => hideOnly([...hidden, ...listedTi
 
 /** The action of each key, with Shift or without. @type {Record<string, (isShift: boolean) => void>} */
 const KEYS = {
-  ArrowLeft: (isShift) => (isShift ? stage.move(MOVE, 0) : step(current?.image.place.previous)),
-  ArrowRight: (isShift) => (isShift ? stage.move(-MOVE, 0) : step(current?.image.place.next)),
+  ArrowLeft: (isShift) => (isShift ? stage.move(MOVE, 0) : step(-1)),
+  ArrowRight: (isShift) => (isShift ? stage.move(-MOVE, 0) : step(1)),
   ArrowUp: () => stage.move(0, MOVE),
   ArrowDown: () => stage.move(0, -MOVE),
   "+": () => stage.zoom(1.25),
   "=": () => stage.zoom(1.25),
   "-": () => stage.zoom(0.8),
   0: () => stage.fit(),
+  n: () => nextError(1),
+  p: () => nextError(-1),
   h: () => { isHidden = !isHidden; redraw(); },
 };
 addEventListener("keydown", (event) => {
@@ -302,5 +335,9 @@ addEventListener("keydown", (event) => {
   act(event.shiftKey);
 });
 
+if (errors) {
+  for (const id of ["errors-mode", "errors-keys"]) $(id).hidden = false;
+  link("errors-evaluation").href = at(`/evaluations/${errors.evaluation}`);
+}
 choices();
 attempt(() => open(first.image_id));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,12 +12,13 @@ from agent.domain import Project
 from agent.errors import NotFound
 from agent.insights.sizes import BORDERS
 from agent.insights.suspicious import MEANINGS
-from agent.library.evaluations import suffix_of
+from agent.library.evaluations import Matching, suffix_of
 from agent.store import Wanted
 from web_stub.context import Web, WebDep
 from web_stub.lists import ProjectListQuery, project_list
 from web_stub.pages.frame import find, page
 from web_stub.pages.markdown import render_notes
+from web_stub.parameters import LARGEST_ID
 from web_stub.resources.projects import Dataset, ProjectCardDetail
 from web_stub.resources.resource import Ref
 
@@ -62,6 +64,12 @@ def image_page(request: Request, web: WebDep, project_id: int, image_id: int) ->
     if web.store.datasets.get(image.dataset_id).project_id != project_id:
         raise NotFound(f"There is no image {image_id} in project {project.name!r}.")
     first = {**_frame(web, project), "image_id": image_id}
+    known = {other["id"] for other in first["others"]}
+    first["others"] += [
+        other
+        for other in _judged_with(web, project, request.query_params.get("evaluation"))
+        if other["id"] not in known
+    ]
     return page(request, "image.html", project=project, image=image, first=first)
 
 
@@ -76,6 +84,20 @@ def _frame(web: Web, project: Project) -> dict[str, Any]:
         others.insert(0, _other(card.source, "truth", None))
         others += [_other(made.project, "sibling", suffix_of(made.config)) for made in siblings]
     return {"project": card, "suffix": origin and suffix_of(origin.config), "others": others}
+
+
+def _judged_with(web: Web, project: Project, evaluation_id: str | None) -> list[dict[str, Any]]:
+    """The other project of the evaluation that an address names; nothing where it names none of this project."""
+    if evaluation_id is None or not evaluation_id.isdecimal() or int(evaluation_id) > LARGEST_ID:
+        return []
+    with suppress(NotFound):
+        evaluation = web.store.evaluations.get(int(evaluation_id))
+        suffix = Matching.from_json(evaluation.asked).suffix
+        if project.id == evaluation.truth_id:
+            return [_other(web.store.projects.get(evaluation.predicted_id), "predictions", suffix)]
+        if project.id == evaluation.predicted_id:
+            return [_other(web.store.projects.get(evaluation.truth_id), "truth", None)]
+    return []
 
 
 def _other(project: Project | Ref, role: str, suffix: str | None) -> dict[str, Any]:

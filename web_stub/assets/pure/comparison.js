@@ -7,13 +7,13 @@ import * as show from "./format.js";
 import { asked } from "./gallery.js";
 import { baseTitle } from "./overlap.js";
 
-/** @typedef {"side" | "swipe" | "difference"} Mode */
+/** @typedef {"side" | "swipe" | "difference" | "errors"} Mode */
 /** @typedef {Map<string, ClassInfo>} Classes by title */
 
 /** A project's classes: titles of its meta, and the suffix of predicted ones. @typedef {{titles: string[], suffix: string | null}} Side */
 
 /** @type {Mode[]} */
-const MODES = ["side", "swipe", "difference"];
+const MODES = ["side", "swipe", "difference", "errors"];
 
 /** The mode that an address names. @param {string | null} name */
 export const modeOf = (name) => MODES.find((mode) => mode === name) ?? "side";
