@@ -74,7 +74,7 @@ def create_app(
     )
     points = PointsCache(store)
     cache = settings.home / "cache"
-    workers = app.state.workers = Workers()
+    workers = Workers()
     search = open_search(store, artifacts, cache, workers)
     thumbnails = Thumbnails(artifacts, cache / "thumbnails", workers)
     app.state.turns = Turns()
@@ -95,6 +95,7 @@ def create_app(
         broker,
         Asker(store, broker),
         Judgings(store),
+        workers,
     )
     app.state.readiness = health.Readiness(app.state.web)
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
@@ -132,7 +133,7 @@ def _closing(close: Callable[[], None]) -> Callable[[FastAPI], contextlib.Abstra
 def _close(app: FastAPI) -> None:
     web: Web = app.state.web
     web.hub.close()
-    with app.state.workers.closing():  # so that what waits for a worker ends
+    with app.state.web.workers.closing():  # so that what waits for a worker ends
         web.thumbnails.close()
         web.search.near.close()
         web.search.statistics.close()

@@ -15,6 +15,7 @@ from web_stub.charts.cache import PointsCache
 from web_stub.charts.curves import Curves
 from web_stub.gallery.find import Search
 from web_stub.gallery.thumbnails import Thumbnails
+from web_stub.gallery.workers import Workers
 from web_stub.judgings import Judgings
 from web_stub.log_counts import LogCounts
 from web_stub.task_cards import TaskCards
@@ -41,6 +42,7 @@ class Web:
     broker: Broker
     asker: Asker
     judgings: Judgings
+    workers: Workers
 
 
 async def web_of(request: Request) -> Web:  # a plain function would cost each request a turn in a thread

@@ -14,7 +14,9 @@ from agent.errors import NotFound
 from agent.library.judging import WHOLE, Look, Slice, open_judging
 
 if TYPE_CHECKING:
+    from agent.installation import Installation
     from agent.library.evaluation_exports import Format
+    from agent.library.judging import Judging
     from agent.store import Evaluation, Store
 
 # Of each section: the figure that stands for it in lists, the others of its headline, and the columns of its classes.
@@ -73,15 +75,23 @@ def show_evaluation(id_: int, part: Slice, look: Look, *, as_json: bool) -> None
 
 
 def export_evaluation(id_: int, kind: Format, output: Path | None, *, force: bool) -> None:
-    from agent.library.evaluation_exports import KINDS, export
+    from agent.library.evaluation_exports import KINDS
 
     with open_installation() as installation:
         store = installation.store
         judging = open_judging(store, store.evaluations.get(id_))
         path = output or Path(f"evaluation-{id_}{KINDS[kind].suffix}")
         with output_file(path, installation.artifacts.half_made, force=force) as made:
-            made.path.write_bytes(export(store, installation.artifacts, judging, kind))
+            made.path.write_bytes(_exported(installation, judging, kind))
     made.say(f"evaluation {id_} as {kind}")
+
+
+def _exported(installation: Installation, judging: Judging, kind: Format) -> bytes:
+    from agent.library.evaluation_exports import export
+    from web_stub.gallery.workers import own_workers
+
+    with own_workers() as workers:
+        return export(installation.store, installation.artifacts, judging, kind, draw=workers.judged_picture)
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any]:

@@ -53,19 +53,15 @@ def _counted(
     installation: Installation, project: Project, *, with_pictures: bool
 ) -> tuple[ProjectStatistics, NearImages | None]:
     from web_stub.gallery.find import open_search
-    from web_stub.gallery.workers import Workers
+    from web_stub.gallery.workers import own_workers
 
-    workers = Workers()
-    search = open_search(installation.store, installation.artifacts, installation.settings.home / "cache", workers)
-    try:
+    with own_workers() as workers:
+        search = open_search(installation.store, installation.artifacts, installation.settings.home / "cache", workers)
         statistics = search.statistics.of(project)
         if not with_pictures:
             return statistics, None
         with _bar() as tell:
             return statistics, search.near.of(project, statistics, tell)
-    finally:
-        with workers.closing():
-            pass
 
 
 @contextmanager

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from agent.evaluation.errors import Judgement
@@ -25,19 +25,23 @@ COLORS = {
 _FILLED = 0.28  # of a colour over the pixels of an object
 
 
-def judged_picture(
-    plan: Plan,
-    data: bytes,
-    size: tuple[int, int],
-    annotations: tuple[Mapping[str, Any], Mapping[str, Any]],
-    judgements: Iterable[Judgement],
-) -> bytes | None:
+class Drawing(msgspec.Struct, frozen=True):
+    """What is drawn on an image: `annotations` of the ground truth and of the predictions, `size` (width, height)."""
+
+    plan: Plan
+    size: tuple[int, int]
+    annotations: tuple[dict[str, Any], dict[str, Any]]
+    judgements: list[Judgement]
+
+
+def judged_picture(data: bytes, drawing: Drawing) -> bytes | None:
     """The image as a small JPEG, its objects in the colours of their outcomes. None where it cannot be decoded.
 
-    `size`: (width, height) of the annotations, those of the ground truth and of the predictions.
+    It decodes whatever image and masks somebody brought: call it where that may take any time and memory.
     """
     import cv2
 
+    size = drawing.size
     picture = _decoded(data, size)
     if picture is None:
         return None
@@ -45,10 +49,10 @@ def judged_picture(
     small = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
     picture = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
     sides = [
-        {thing.object: thing for thing in read_things(plan, annotation, size, predicted=predicted).things}
-        for annotation, predicted in zip(annotations, (False, True), strict=True)
+        {thing.object: thing for thing in read_things(drawing.plan, annotation, size, predicted=predicted).things}
+        for annotation, predicted in zip(drawing.annotations, (False, True), strict=True)
     ]
-    for judgement in judgements:
+    for judgement in drawing.judgements:
         color = COLORS[judgement.outcome]
         # A missed object is drawn itself, all others by their prediction.
         side, place = (sides[0], judgement.truth) if judgement.predicted is None else (sides[1], judgement.predicted)

@@ -14,6 +14,7 @@ from agent.store.runs.export import harmless
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
+    from agent.library.evaluation_reports import Draw
     from agent.library.judging import Judging
     from agent.store import Store
 
@@ -39,18 +40,19 @@ def export(
     judging: Judging,
     kind: Format,
     *,
+    draw: Draw,
     part: Slice = WHOLE,
     look: Look = Look(),  # noqa: B008 - it never changes
     each: Callable[[], object] = lambda: None,
 ) -> bytes:
     """The figures of the slice as CSV, JSON or a report, or all predictions for COCO tools.
 
-    `each` may end what takes long.
+    `draw` makes the pictures of a report, `each` may end what takes long.
     """
     if kind == "html":
-        from agent.library.evaluation_reports import report_of  # late: it decodes images
+        from agent.library.evaluation_reports import report_of  # late: few ask for it
 
-        return report_of(store, artifacts, judging, part, look, each)
+        return report_of(store, artifacts, judging, part, look, each, draw)
     if kind == "coco":
         from agent.library.coco_export import coco  # late: it reads annotations
 

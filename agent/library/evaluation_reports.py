@@ -1,13 +1,16 @@
-"""The report of an evaluation: its figures, and the worst images with what became of their objects."""
+"""The report of an evaluation: its figures, and the worst images with what became of their objects.
+
+Images and masks are drawn by who asks for the report, in a process that may be killed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from agent.errors import AgentError
 from agent.evaluation_report.page import MOST_BYTES, Report, ReportImage, report
-from agent.evaluation_report.pictures import judged_picture
+from agent.evaluation_report.pictures import Drawing
 from agent.evaluation_report.words import text_of, title_of
 from agent.formats.stored_annotation import read_annotation
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from agent.library.judging import Judging, Look, Slice
     from agent.store import ImageKey, Store
 
+Draw = Callable[[BinaryIO, Drawing], bytes | None]  # JPEG; None for an image that cannot be drawn
+
 _IMAGES = 48  # at most
 _MOST_PIXELS = 100_000_000  # of an image that is decoded
 _BY = {"detection": "errors", "points": "errors", "segmentation": "iou"}  # what orders the images, by section
@@ -23,7 +28,13 @@ _GOOD = {"errors": 0.0, "iou": 1.0}  # images with this figure are no bad ones
 
 
 def report_of(
-    store: Store, artifacts: Artifacts, judging: Judging, part: Slice, look: Look, each: Callable[[], object]
+    store: Store,
+    artifacts: Artifacts,
+    judging: Judging,
+    part: Slice,
+    look: Look,
+    each: Callable[[], object],
+    draw: Draw,
 ) -> bytes:
     """One HTML file. `each` is called for every image, and may raise."""
     evaluation = judging.evaluation
@@ -44,7 +55,7 @@ def report_of(
             figures=figures,
             colors=_colors(store, evaluation.truth_id),
             remarks=store.evaluations.results(evaluation.id).remarks,
-            images=list(_worst(store, artifacts, judging, figures, part, look, each)),
+            images=list(_worst(store, artifacts, judging, figures, part, look, each, draw)),
         )
     ).encode()
 
@@ -57,6 +68,7 @@ def _worst(
     part: Slice,
     look: Look,
     each: Callable[[], object],
+    draw: Draw,
 ) -> Iterator[ReportImage]:
     by = next((by for section, by in _BY.items() if section in figures), None)
     if by is None:
@@ -73,7 +85,8 @@ def _worst(
         truth, predicted = (side.get(named) for side in sides)
         if truth is None or predicted is None:  # removed since
             continue
-        picture = _picture(store, artifacts, judging, (truth, predicted), part, look, number)
+        drawing = _drawing(store, judging, (truth, predicted), part, look, number)
+        picture = None if drawing is None else _drawn(artifacts, truth.sha256, drawing, draw)
         if picture is None:
             continue
         left -= len(picture)
@@ -84,28 +97,26 @@ def _worst(
         )
 
 
-def _picture(
-    store: Store,
-    artifacts: Artifacts,
-    judging: Judging,
-    sides: tuple[ImageKey, ImageKey],
-    part: Slice,
-    look: Look,
-    number: int,
-) -> bytes | None:
-    """None where the image is too large, or cannot be read."""
+def _drawing(
+    store: Store, judging: Judging, sides: tuple[ImageKey, ImageKey], part: Slice, look: Look, number: int
+) -> Drawing | None:
+    """None where the image is too large."""
     truth, predicted = sides
     if truth.width * truth.height > _MOST_PIXELS:
         return None
     texts = store.evaluations.annotations([truth.id, predicted.id])
-    annotations = tuple(read_annotation(texts.get(image.id, "")) or {} for image in sides)
+    annotations = [read_annotation(texts.get(image.id, "")) or {} for image in sides]
+    judgements = judging.objects(part, look, image=number).part()
+    return Drawing(judging.plan, (truth.width, truth.height), (annotations[0], annotations[1]), judgements)
+
+
+def _drawn(artifacts: Artifacts, sha256: str, drawing: Drawing, draw: Draw) -> bytes | None:
+    """None where the image is gone or cannot be drawn."""
     try:
-        with artifacts.open(truth.sha256) as opened:
-            data = opened.read()
+        with artifacts.open(sha256) as opened:
+            return draw(opened, drawing)
     except AgentError:
         return None
-    judgements = judging.objects(part, look, image=number).part()
-    return judged_picture(judging.plan, data, (truth.width, truth.height), (annotations[0], annotations[1]), judgements)
 
 
 def _name(store: Store, project_id: int) -> str:

@@ -14,6 +14,7 @@ from contextlib import suppress
 
 import msgspec
 
+from agent.evaluation_report.pictures import Drawing, judged_picture
 from agent.insights.areas import Extent, Mask, mask_extent
 from web_stub.gallery.decode import NoPicture, fingerprint_of, thumbnail, whole_picture
 
@@ -41,6 +42,12 @@ class Fingerprint(msgspec.Struct, tag=True):
     mime: str
 
 
+class Judged(msgspec.Struct, tag=True):
+    """Answered by the picture; an empty one for an image that cannot be decoded."""
+
+    drawing: Drawing
+
+
 class Masks(msgspec.Struct, tag=True):
     """Answered by the extent of each, None for a broken one."""
 
@@ -55,7 +62,7 @@ class Answer(msgspec.Struct):
     refusal: str = ""
 
 
-Job = Thumbnail | WholePicture | Fingerprint | Masks
+Job = Thumbnail | WholePicture | Fingerprint | Judged | Masks
 
 
 def send_frame(end: socket.socket, value: msgspec.Struct, descriptors: list[int] | None = None) -> None:
@@ -109,6 +116,8 @@ def _answer(job: Job, descriptors: list[int]) -> Answer:
                 return Answer(picture=whole_picture(file, job.mime))
             if isinstance(job, Fingerprint):
                 return Answer(picture=fingerprint_of(file, job.mime))
+            if isinstance(job, Judged):
+                return Answer(picture=judged_picture(file.read(), job.drawing) or b"")
             return Answer(picture=thumbnail(file, job.mime, job.size))
     except NoPicture as error:
         return Answer(refusal=str(error))

@@ -27,6 +27,7 @@ from web_stub.gallery.decode_worker import (
     Answer,
     Fingerprint,
     Job,
+    Judged,
     Masks,
     Thumbnail,
     WholePicture,
@@ -37,6 +38,7 @@ from web_stub.gallery.decode_worker import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from agent.evaluation_report.pictures import Drawing
     from agent.insights.areas import Extent, Mask
 
 AT_MOST = 2  # processes: decoded images are large
@@ -79,6 +81,14 @@ class Workers:
         """By which nearly equal images are found (`agent/insights/near.py`). Raises NoPicture; TookTooMuch."""
         with _real_file(image) as file:
             return self._do(Fingerprint(mime), [file.fileno()]).picture
+
+    def judged_picture(self, image: BinaryIO, drawing: Drawing) -> bytes | None:
+        """The image of a report as a JPEG (`agent/evaluation_report/pictures.py`), None where it cannot be decoded.
+
+        Raises TookTooMuch.
+        """
+        with _real_file(image) as file:
+            return self._do(Judged(drawing), [file.fileno()]).picture or None
 
     def mask_extents(self, masks: Sequence[Mask]) -> list[Extent | None]:
         """Where each mask lies on its image; None for a broken one. Raises TookTooMuch."""
@@ -135,6 +145,17 @@ class Workers:
             yield
         finally:
             self._is_closing = False
+
+
+@contextmanager
+def own_workers() -> Iterator[Workers]:
+    """Workers of a command; they end with the block."""
+    workers = Workers()
+    try:
+        yield workers
+    finally:
+        with workers.closing():
+            pass
 
 
 class _Worker:

@@ -125,7 +125,7 @@ def export_evaluation(
     """The figures as CSV, JSON or a report, or the predictions as COCO results beside their ground truth."""
     evaluation = web.store.evaluations.get(evaluation_id)
     with web.judgings.of(evaluation) as judging:
-        content = export(web.store, web.artifacts, judging, format, each=still_wanted)
+        content = export(web.store, web.artifacts, judging, format, draw=web.workers.judged_picture, each=still_wanted)
     kind = EXPORTS[format]
     name = f"evaluation-{evaluation_id}{kind.suffix}"
     return Response(content, media_type=kind.mime, headers={"content-disposition": f'attachment; filename="{name}"'})

@@ -113,14 +113,14 @@ def test_masks_are_measured_by_a_worker_and_broken_ones_are_none(workers):
 
 def test_masks_that_are_too_much_for_a_worker_are_lost_alone(site, monkeypatch):
     """Masks of many images are measured in one job, which a single hostile one of them may end."""
-    measured = site.app.state.workers.mask_extents
+    measured = site.app.state.web.workers.mask_extents
 
     def refusing(masks: list[Mask]) -> list[Extent | None]:
         if any(mask.bitmap["origin"] == [7, 7] for mask in masks):
             raise TookTooMuch("too much")
         return measured(masks)
 
-    monkeypatch.setattr(site.app.state.workers, "mask_extents", refusing)
+    monkeypatch.setattr(site.app.state.web.workers, "mask_extents", refusing)
     labels = [bitmap("leaf", at, at, 4, 4) for at in (1, 7, 2, 3)]
     texts = {f"{at}.png": annotation([label]) for at, label in enumerate(labels)}
     project = add(site.store, site.artifacts, "Masks", {"ds": texts})
@@ -132,7 +132,7 @@ def test_masks_that_are_too_much_for_a_worker_are_lost_alone(site, monkeypatch):
 
 def test_the_workers_end_with_the_web(site):
     assert site.client.get(add_image(site, png(Picture.new("RGB", (64, 64))), "image/png", 64)).status_code == 200
-    process = _process(site.app.state.workers)
+    process = _process(site.app.state.web.workers)
     web_app._close(site.app)
 
     assert not process.is_running()
@@ -174,7 +174,7 @@ def test_others_are_answered_at_once_while_hostile_images_are_decoded(start_serv
 def test_an_image_that_was_refused_is_not_tried_again(site):
     address = add_image(site, b"\x89PNG\r\n\x1a\n and nothing more", "image/png", 8)
     first = site.client.get(address)
-    with site.app.state.workers.closing():  # no worker could answer now
+    with site.app.state.web.workers.closing():  # no worker could answer now
         again = site.client.get(address)
 
     assert (first.status_code, again.status_code) == (400, 400)

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from agent.domain import TaskType
+from agent.library.evaluations import EvaluationRequest, evaluate
 from tests.integration.web.conftest import Site
+from tests.support import pictured_evaluation
 from tests.support.evaluated_projects import (
     META,
     add_images,
@@ -24,6 +26,7 @@ from tests.support.evaluated_projects import (
     compute_here,
     new_inference,
 )
+from web_stub.gallery.workers import TookTooMuch
 
 ROOT = "/api/evaluations"
 
@@ -183,6 +186,25 @@ def test_pairs_of_tags_lead_to_their_images(site: Site) -> None:
     assert "name the cell" in ask(site, f"/{id_}/images?by=cell", 400)["error"]
     wrong = ask(site, f"/{id_}/images?by=wrong_tags&of=ripe")["items"]
     assert wrong[0]["number"] == 1
+
+
+def test_pictures_of_a_report_are_drawn_in_a_process_that_may_be_killed(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth, predictions, _ = pictured_evaluation.orchard(site.store, site.artifacts, 4)
+    asked = evaluate(site.store, EvaluationRequest(truth=truth.id, predictions=predictions.id))
+    id_ = compute_here(site.store, asked.id).id
+    monkeypatch.setattr("agent.evaluation_report.pictures.judged_picture", lambda *_: pytest.fail("drawn in the web"))
+    report = site.client.get(f"{ROOT}/{id_}/export?format=html")
+    assert "data:image/jpeg" in report.text
+
+    def too_much(*_: object) -> bytes:
+        raise TookTooMuch("the image takes too much time")
+
+    monkeypatch.setattr(site.app.state.web.workers, "judged_picture", too_much)
+    report = site.client.get(f"{ROOT}/{id_}/export?format=html")
+    assert report.status_code == 200
+    assert "data:image/jpeg" not in report.text
 
 
 def test_exports_have_the_figures_of_the_answer(site: Site, id_: int) -> None:

@@ -165,9 +165,9 @@ def test_fingerprints_are_made_once_for_each_content_and_survive_damage(site, mo
     project = pictured(site, ("a.jpg", picture(1), []), ("b.jpg", picture(1), []), ("c.jpg", b"no picture", []))
     folder, files = site.settings.home / "cache" / "fingerprints", site.store.gallery.files(project.id)
     told: list[tuple[int, int]] = []
-    first = Fingerprints(site.artifacts, folder, site.app.state.workers).of(files, lambda *now: told.append(now))
-    monkeypatch.setattr(site.app.state.workers, "fingerprint", lambda *_: pytest.fail("made again"))
-    again = Fingerprints(site.artifacts, folder, site.app.state.workers).of(files)
+    first = Fingerprints(site.artifacts, folder, site.app.state.web.workers).of(files, lambda *now: told.append(now))
+    monkeypatch.setattr(site.app.state.web.workers, "fingerprint", lambda *_: pytest.fail("made again"))
+    again = Fingerprints(site.artifacts, folder, site.app.state.web.workers).of(files)
 
     assert told[0] == (0, 3)
     assert told[-1][1] == 3
@@ -177,7 +177,7 @@ def test_fingerprints_are_made_once_for_each_content_and_survive_damage(site, mo
     (kept,) = folder.iterdir()
     kept.write_bytes(kept.read_bytes()[:-7])
     assert np.array_equal(
-        Fingerprints(site.artifacts, folder, site.app.state.workers).of(files).fingerprints, first.fingerprints
+        Fingerprints(site.artifacts, folder, site.app.state.web.workers).of(files).fingerprints, first.fingerprints
     )
     assert kept.stat().st_size == 2 * (32 + 1 + first.fingerprints.shape[1])
 
@@ -198,7 +198,7 @@ def test_while_a_project_is_looked_through_it_is_said_how_far_that_is(site, monk
     project = pictured(site, ("a.jpg", picture(1), []), ("b.jpg", picture(2), []))
     seen: list[dict[str, int | None]] = []
     web = site.app.state.web
-    fingerprint, of_dataset = site.app.state.workers.fingerprint, site.store.images.of_dataset
+    fingerprint, of_dataset = site.app.state.web.workers.fingerprint, site.store.images.of_dataset
 
     def looked() -> None:
         seen.append(site.client.get(f"/api/projects/{project.id}/insights/progress").json())
@@ -213,7 +213,7 @@ def test_while_a_project_is_looked_through_it_is_said_how_far_that_is(site, monk
         return fingerprint(*given)
 
     monkeypatch.setattr(site.store.images, "of_dataset", watched_images)
-    monkeypatch.setattr(site.app.state.workers, "fingerprint", watched_fingerprint)
+    monkeypatch.setattr(site.app.state.web.workers, "fingerprint", watched_fingerprint)
     counted = web.search.statistics.of(project)
     web.search.near.of(project, counted)
 

@@ -106,12 +106,13 @@ def test_counts_are_kept_until_the_project_changes(site, project):
 
     assert (before["objects"], after["objects"]) == (6, 7)
     assert [file.name for file in folder.iterdir()] != [kept.name]
-    again = StatisticsCache(site.store, folder, site.app.state.workers).of(site.store.projects.get(project.id))
+    again = StatisticsCache(site.store, folder, site.app.state.web.workers).of(site.store.projects.get(project.id))
     assert again.objects == 7
     (only,) = folder.iterdir()
     only.write_bytes(b"damaged")
     assert (
-        StatisticsCache(site.store, folder, site.app.state.workers).of(site.store.projects.get(project.id)).objects == 7
+        StatisticsCache(site.store, folder, site.app.state.web.workers).of(site.store.projects.get(project.id)).objects
+        == 7
     )
 
 
@@ -248,12 +249,12 @@ def test_an_image_that_cannot_be_decoded_is_refused_not_loaded():
 
 def test_kept_thumbnails_are_bounded(site, tmp_path):
     folder = tmp_path / "thumbnails"
-    kept = Thumbnails(site.artifacts, folder, site.app.state.workers)
+    kept = Thumbnails(site.artifacts, folder, site.app.state.web.workers)
     blobs = [site.artifacts.put_bytes(png(Picture.effect_noise((64, 64), 90 + i))) for i in range(4)]
     for blob in blobs:
         kept.get(blob.sha256, "image/png", 160)
     room = sum(file.stat().st_size for file in folder.glob("*/*")) * 2 // 3
-    Thumbnails(site.artifacts, folder, site.app.state.workers, kept_bytes=room).sweep()
+    Thumbnails(site.artifacts, folder, site.app.state.web.workers, kept_bytes=room).sweep()
 
     assert 0 < sum(file.stat().st_size for file in folder.glob("*/*")) <= room
     assert all(kept.get(blob.sha256, "image/png", 160) for blob in blobs)
