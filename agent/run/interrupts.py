@@ -15,6 +15,7 @@ from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from agent.domain import TaskType
 from agent.errors import AgentError, StorageFailed, StoreBusy, TakenOver
 from agent.events.model import Level, Stream
 from agent.fs.disk import lack_of_space
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 STOP_PATIENCE_S = 120.0  # for the output of a killed container to end: its engine may be away
 RECORD_S = 2.0  # for the store to answer, before the watching thread looks at its other duties
 POLL_S = 0.25  # how soon a stop is noticed; the original looks every 0.5 s
+SILENT_LOADING_S = 3600.0  # without a line before a deployed model is ready, unless --idle-limit says another limit
 ASK_S = 20.0  # the store is asked this often when it tells of no request
 
 log = logging.getLogger("agent")
@@ -268,13 +270,17 @@ class Interrupts:
                 f"the task ran longer than its limit of {options.time_limit_s:g} s; "
                 "what it saved is kept, so another task can go on from there, or give it more with --time-limit",
             )
-        if options.idle_limit_s is not None and now - self._last_output > options.idle_limit_s:
+        is_loading = self._task.type is TaskType.DEPLOY and not self.is_deployed
+        limit_s = options.idle_limit_s
+        if limit_s is None and is_loading:
+            limit_s = SILENT_LOADING_S
+        if limit_s is not None and now - self._last_output > limit_s:
             if self.is_deployed:
-                raise Cancelled(Cause.IDLE, f"nobody asked the model for its idle limit of {options.idle_limit_s:g} s")
+                raise Cancelled(Cause.IDLE, f"nobody asked the model for its idle limit of {limit_s:g} s")
             raise Cancelled(
                 Cause.IDLE_LIMIT,
-                f"the plugin printed nothing for its limit of {options.idle_limit_s:g} s; "
-                "it may hang: look at its last lines, or give it more with --idle-limit",
+                f"the plugin {'has not said that its model is ready, and ' if is_loading else ''}printed nothing for "
+                f"its limit of {limit_s:g} s; it may hang: look at its last lines, or give it more with --idle-limit",
             )
         self._require_space()
 

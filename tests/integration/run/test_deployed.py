@@ -15,6 +15,7 @@ from agent.artifacts import open_artifacts
 from agent.domain import Task, TaskStatus
 from agent.errors import BadInput
 from agent.installation import Installation
+from agent.run import interrupts
 from agent.run.dry_run import plan
 from agent.run.loss import fate_of
 from agent.run.lost_node import declared
@@ -95,6 +96,25 @@ def test_the_line_of_another_kind_of_task_changes_nothing(installation: Installa
 
     run(on(installation, act)[0], task)
     assert seen == [TaskStatus.STARTED]
+
+
+@pytest.mark.parametrize("idle_limit_s", [None, 0.3])
+def test_a_model_that_hangs_before_it_is_ready_is_ended_with_a_sentence(
+    idle_limit_s: float | None,
+    installation: Installation,
+    queued: Callable[..., Task],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(interrupts, "SILENT_LOADING_S", 0.2 if idle_limit_s is None else 3600.0)
+
+    def act(_folder: Path) -> Iterator[str | None]:
+        yield "loading"
+        yield None  # for ever
+
+    ended = run(on(installation, act)[0], queued(idle_limit_s=idle_limit_s))
+    assert (ended.status, ended.reason) == (TaskStatus.ERROR, "idle_limit")
+    assert ended.message is not None
+    assert "has not said that its model is ready, and printed nothing for its limit of 0." in ended.message
 
 
 @pytest.mark.parametrize("is_kept", [True, False])
