@@ -1,4 +1,4 @@
-"""One request after the other: in each step of the event loop one is let in.
+"""One request after the other: in each step of the event loop one is let in, and some more where many wait.
 
 Many requests may come at once, and routing each takes milliseconds. Worked on in one step, they would hold up whoever
 needs many steps for an answer, as a question to a deployed model does: seconds in place of milliseconds.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+
+_STEPS = 32  # within about so many steps those are let in who wait now: a queue that grows does not grow for ever
 
 
 class Pace:
@@ -29,10 +31,12 @@ class Pace:
         await own
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        while self._waiting:
+        places = 1 + len(self._waiting) // _STEPS
+        self._has_let_in = bool(self._waiting)
+        while self._waiting and places:
             first = self._waiting.popleft()
-            if not first.done():  # its client may have gone
+            if not first.done():  # it was cancelled
                 first.set_result(None)
-                loop.call_soon(self._next, loop)
-                return
-        self._has_let_in = False
+                places -= 1
+        if self._has_let_in:
+            loop.call_soon(self._next, loop)

@@ -41,3 +41,16 @@ def test_a_request_whose_client_has_gone_takes_no_turn() -> None:
         return let_in
 
     assert asyncio.run(main()) == [0, 2, 3]
+
+
+def test_many_that_wait_are_let_in_within_few_steps() -> None:
+    async def main() -> int:
+        pace = Pace()
+        asked = [asyncio.ensure_future(pace.turn()) for _ in range(2000)]
+        steps = 0
+        while not all(one.done() for one in asked):
+            await asyncio.sleep(0)
+            steps += 1
+        return steps
+
+    assert 32 < asyncio.run(main()) < 200
