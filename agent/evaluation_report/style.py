@@ -32,7 +32,7 @@ th:first-child { text-align: left } tr:first-child th { color: var(--soft) }
 .matrix td { border: 2px solid var(--card); text-align: center }
 .plots {
   display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 1rem; margin-top: 1.2rem }
-figure { margin: 0; min-width: 0 }
+figure { margin: 0; min-width: 0; max-width: 560px }
 figcaption {
   display: flex; flex-direction: column; font-size: .85rem; overflow-wrap: anywhere }
 svg text { fill: var(--soft); font-size: 12px } .grid { stroke: var(--line); fill: none }

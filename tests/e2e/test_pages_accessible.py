@@ -9,6 +9,7 @@ from tests.support.accessible import axe_source, violations
 from tests.support.browser import DESK, PHONE, Site
 from tests.support.demo_store import checkpoint, crash, train
 from tests.support.labeled_project import fields, predictions
+from tests.support.pictured_evaluation import evaluated, orchard
 
 pytestmark = pytest.mark.chromium
 
@@ -23,6 +24,9 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
     checkpoint(running, site.artifacts, 7, 2.5, {"loss": 0.1}, is_best=True)
     project = fields(site.store, site.artifacts)
     made = predictions(site.store, site.artifacts, site.library, project)
+    truth, guesses, better = orchard(site.store, site.artifacts, 4)
+    first, second = (evaluated(site.store, truth, other).id for other in (guesses, better))
+    errors = f"/projects/{truth.id}/images?with={guesses.id}&mode=errors&evaluation={first}"
     viewer = f"/projects/{project.id}/images?with={made.id}"
     return {
         "tasks": ("/tasks", "#rows .row"),
@@ -39,6 +43,10 @@ def pages(site: Site) -> dict[str, tuple[str, str]]:
         "data of a project": (f"/projects/{project.id}?view=data", ".twins"),
         "viewer": (viewer, ".object-row"),
         "difference": (f"{viewer}&mode=difference", ".areas"),
+        "evaluations": ("/evaluations", "#rows tr"),
+        "evaluation": (f"/evaluations/{first}?section=detection&with={second}", ".tile .change"),
+        "evaluated objects": (f"/evaluations/{first}?section=tags&list=objects", "#objects tbody tr"),
+        "errors": (errors, "#errors .object-row"),
         "plugins": ("/plugins", "main a"),
         "plugin": (f"/plugins/{site.library.plugin_id}", "main h1"),
         "space": ("/space", "main h1"),

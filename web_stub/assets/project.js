@@ -5,6 +5,7 @@
 import { ask, attempt } from "./api.js";
 import { care } from "./care.js";
 import { $, el, fill, firstData, input } from "./dom.js";
+import { drawEvaluations } from "./evaluation/cards.js";
 import "./frame.js";
 import { chips, onPause } from "./pieces.js";
 import { drawHead, drawResults, drawStatistics } from "./project_side.js";
@@ -119,4 +120,5 @@ attempt(() => load(true));
 attempt(statistics).then((isDone) => {
   if (!isDone) fill($("classes"), el("p.quiet", {}, "The classes could not be counted."));
 });
+attempt(() => drawEvaluations("project", project.id));
 care("project", project);

@@ -6,6 +6,8 @@ import { care, drawCare } from "./care.js";
 import { Charts } from "./charts.js";
 import { Compare } from "./compare.js";
 import { $, button, dialog, el, fill, firstData, json } from "./dom.js";
+import { drawEvaluations } from "./evaluation/cards.js";
+import { judgeCheckpoints } from "./evaluation/of_task.js";
 import "./frame.js";
 import { listen } from "./live.js";
 import { Log } from "./log.js";
@@ -87,6 +89,8 @@ new Compare(id, charts).start();
 care("task", first.task);
 details();
 state(first);
+if (task.type === "train") judgeCheckpoints(id);
+if (task.type === "inference") attempt(() => drawEvaluations("task", id));
 attempt(() => log.load());
 setInterval(() => { if (!show.isFinal(task.status)) drawHead(task); }, 1000);
 listen(`tasks/${id}/stream`, first.last_seq, {

@@ -29,7 +29,9 @@ function drawn({ title, x, y, ticks, lines, mark, point = [], choose }) {
   const { left, top, width, height } = PLACE;
   const text = (/** @type {number} */ tx, /** @type {number} */ ty, /** @type {string} */ word, anchor = "middle", more = {}) =>
     draw("text", { x: tx, y: ty, "text-anchor": anchor, ...more }, word);
-  const svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}: ${y} over ${x}`, class: "plot" },
+  const svg = draw("svg", {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}: ${y} over ${x}`, class: "figure-plot",
+  },
     ...[0, 0.25, 0.5, 0.75, 1].flatMap((part, i) => [
       draw("line", { class: "grid-line", x1: left, x2: left + width, y1: up(part, PLACE), y2: up(part, PLACE) }),
       draw("line", { class: "grid-line", x1: across(part, PLACE), x2: across(part, PLACE), y1: top, y2: top + height }),
