@@ -17,6 +17,7 @@ const first = firstData();
 const { project } = first;
 
 const SAMPLE = 160; // pixels of small pictures
+const FRAMES = 12; // sizes of images that are listed; the others are folded
 
 /** @param {Partial<Filter>} filter */
 const address = (filter) => imagesAddress(project.id, filter);
@@ -136,7 +137,7 @@ function choosePlaces(said) {
 /** @param {Frame[]} frames @param {number} count */
 function drawFrames(frames, count) {
   const most = frames[0]?.images ?? 1;
-  fill($("frames"), ...frames.map(({ width, height, images }) => {
+  const rows = frames.map(({ width, height, images }) => {
     const [shape, bar] = [el("i.shape"), el("i.fill")];
     const scale = Math.min(20 / width, 16 / height);
     shape.style.width = `${Math.max(3, scale * width)}px`;
@@ -145,7 +146,10 @@ function drawFrames(frames, count) {
     return el("a.bar-row", { href: address({ finding: `frame.${width}x${height}` }) },
       el("span.of", {}, el("span.shape-box", {}, shape), `${width} × ${height}`), el("span.track", {}, bar),
       el("span.number", {}, show.count(images)));
-  }));
+  });
+  const rest = rows.length > FRAMES + 1 ? rows.splice(FRAMES) : [];
+  const folded = el("details", {}, el("summary", {}, show.counted(rest.length, "more size")), ...rest);
+  fill($("frames"), ...rows, ...(rest.length ? [folded] : []));
   $("frames-count").textContent = count > frames.length ? `${show.count(frames.length)} of ${show.counted(count, "size")}`
     : show.counted(count, "size");
 }
