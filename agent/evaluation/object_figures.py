@@ -175,18 +175,21 @@ class ObjectFigures:
 
     def _remarks(self) -> list[str]:
         names = " or ".join(map(repr, self.objects.plan.confidence_tags))
+        rows = list(zip(self.titles, self.predictions, self.confident, strict=True))
+        unsure = [repr(title) for title, count, sure in rows if count and not sure]
         found = []
-        for title, count, sure in zip(self.titles, self.predictions, self.confident, strict=True):
-            if count and not sure:
-                found.append(
-                    f"Predictions of class {title!r} have no confidence (tag {names}): "
-                    "there is no average precision, no curve and no best confidence of it."
-                )
-            elif sure < count:
-                found.append(
-                    f"{count - sure} of {count} predictions of class {title!r} have no confidence (tag {names}); "
-                    "they count as sure (1)."
-                )
+        if unsure:
+            classes = f"class {unsure[0]}" if len(unsure) == 1 else f"classes {', '.join(unsure[:-1])} and {unsure[-1]}"
+            found.append(
+                f"Predictions of {classes} have no confidence (tag {names}): "
+                "there is no average precision, no curve and no best confidence of them."
+            )
+        found += [
+            f"{count - sure} of {count} predictions of class {title!r} have no confidence (tag {names}); "
+            "they count as sure (1)."
+            for title, count, sure in rows
+            if 0 < sure < count
+        ]
         return found
 
 

@@ -125,7 +125,10 @@ def test_without_confidences_there_is_no_average_precision_and_the_section_says_
     assert section["headline"]["ap"] is None
     assert section["headline"]["f1"] == 1
     assert section["curves"] == {}
-    assert "'apple' have no confidence (tag 'confidence')" in section["remarks"][0]
+    assert "class 'apple' have no confidence (tag 'confidence')" in section["remarks"][0]
+    both = [rectangle("apple", 0, 0, 9, 9), rectangle("pear", 20, 20, 29, 29)]
+    (remark,) = detection(judged((both, both)), None)["remarks"]
+    assert "classes 'apple' and 'pear' have no confidence" in remark
 
 
 def test_predictions_of_which_some_have_no_confidence_are_said_and_count_as_sure() -> None:
