@@ -13,7 +13,7 @@ from agent.domain import Provenance
 from agent.errors import NotFound
 from agent.library import validation_metrics
 from agent.library.evaluated_images import SliceNames, slice_names
-from agent.store import contents_of
+from agent.library.evaluations import is_outdated
 from web_stub.resources import evaluations as shown
 from web_stub.resources.resource import Used
 
@@ -36,7 +36,7 @@ def whole_evaluation(store: Store, evaluation: Evaluation) -> shown.Evaluation:
     return shown.Evaluation.of(
         evaluation,
         **_Cards(store).sides(evaluation),
-        is_outdated=_is_outdated(store, evaluation),
+        is_outdated=is_outdated(store, evaluation),
         classes=_classes(store, evaluation, plan),
         judged_tags=list(plan.get("tags", ())),
         neutral=list(plan.get("neutral", ())),
@@ -105,18 +105,6 @@ class _Cards:
             checkpoint_index=origin.checkpoint_index,
             is_best=origin.is_best,
         )
-
-
-def _is_outdated(store: Store, evaluation: Evaluation) -> bool:
-    if evaluation.contents is None:
-        return False
-    try:
-        now = tuple(
-            contents_of(store.projects.get_anywhere(id_)) for id_ in (evaluation.truth_id, evaluation.predicted_id)
-        )
-    except NotFound:
-        return True
-    return now != evaluation.contents
 
 
 def _classes(store: Store, evaluation: stored.Evaluation, plan: Mapping[str, Any]) -> list[shown.JudgedClass]:

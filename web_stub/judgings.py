@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 256 << 20
 _KEPT_IDS = 16  # projects
+_TURN_S = 0.2  # how often to ask whether who waits is still there
 
 
 class Judgings:
@@ -39,9 +40,13 @@ class Judgings:
     def of(self, evaluation: Evaluation) -> Iterator[Judging]:
         """The evaluation, for the time of the block for this thread alone. Conflict for one that is not done."""
         judging = self._judging(evaluation)
-        with judging.lock:
+        while not judging.lock.acquire(timeout=_TURN_S):
+            still_wanted()
+        try:
             still_wanted()
             yield judging
+        finally:
+            judging.lock.release()
 
     def image_ids(self, project_id: int) -> ImageIds:
         """(dataset, name) → the id of an image of the project as it is now. NotFound."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from agent.installation import Installation
     from agent.run.shutdown import Shutdown
     from agent.store import Evaluation, Store
+
+log = logging.getLogger("agent")
 
 _LOOK_S = 1.0  # how often to look at one that another process computes
 
@@ -84,7 +87,7 @@ def see_done(store: Store, id_: int, shutdown: Shutdown, tell: Tell) -> Evaluati
         except NotFound:
             return None
         except Conflict:  # another process was quicker
-            continue
+            store.wait_for_change(_LOOK_S)
     return store.evaluations.get(id_)
 
 
@@ -98,6 +101,12 @@ def judge_result(installation: Installation, task: Task, *, quiet: bool) -> None
                 ended = see_done(store, queued.id, shutdown, tell)
         except AgentError as error:
             show.err.print(f"Note: the predictions were not evaluated: {error}", markup=False)
+            return
+        except Exception as mistake:
+            log.exception("evaluation of task %s", task.id)
+            show.err.print(
+                f"Note: the predictions were not evaluated: a mistake of this program, {mistake!r}", markup=False
+            )
             return
         if ended is None or quiet:
             return

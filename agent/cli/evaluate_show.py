@@ -91,7 +91,7 @@ def _exported(installation: Installation, judging: Judging, kind: Format) -> byt
     from web_stub.gallery.workers import own_workers
 
     with own_workers() as workers:
-        return export(installation.store, installation.artifacts, judging, kind, draw=workers.judged_picture)
+        return export(installation.store, installation.artifacts, judging, kind, decoding=workers)
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any]:

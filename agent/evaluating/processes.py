@@ -1,24 +1,43 @@
-"""The processes that count: one for each processor, started when there is work, and ended with their parent."""
+"""The processes that count: one for each processor, started when there is work, and ended with their parent.
+
+Annotations come from anybody, so processes have limits of memory and time; an image beyond them is not judged.
+"""
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
+import resource
+import signal
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.synchronize import Event
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import psutil
 
 from agent.errors import StorageFailed
 from agent.formats.stored_annotation import read_annotation, tag_names
 
+if TYPE_CHECKING:
+    from agent.evaluation.counting import Item
+    from agent.evaluation.counts import Counts
+    from agent.evaluation.plan import Plan
+
+log = logging.getLogger("agent")
+
 _AHEAD = 2  # parts for each process that are read and not yet counted: no process waits for the next
+_AHEAD_BYTES = 256 << 20  # of annotations that wait beyond one part for each process
 _LOOK_S = 0.5  # how often to ask whether to stop
 _NICENESS = 10  # tasks of the same machine come first
+_MEMORY_BYTES = 4 << 30  # of address space, beside what a process has when it begins
+_IMAGE_S = 20.0  # of processor time, for one image
+_PART_S = 60.0
 
 
 class Row(NamedTuple):
@@ -59,15 +78,17 @@ def count_parts(
     context = multiprocessing.get_context("spawn")  # this process has threads
     leaving = context.Event()
     pool = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(plan, leaving))
-    waiting: set[Future[Counted]] = set()
+    waiting: dict[Future[Counted], int] = {}  # with the size of its annotations
     rest = iter(parts)
     try:
         while not stop():
-            while len(waiting) < processes * _AHEAD and (part := next(rest, None)) is not None:
-                waiting.add(pool.submit(_count, *part))
+            while _may_read_on(waiting.values(), processes) and (part := next(rest, None)) is not None:
+                waiting[pool.submit(_count, *part)] = sum(len(row.truth) + len(row.predicted) for row in part[1])
             if not waiting:
                 return
-            done, waiting = wait(waiting, _LOOK_S, FIRST_COMPLETED)
+            done, _ = wait(waiting, _LOOK_S, FIRST_COMPLETED)
+            for one in done:
+                del waiting[one]
             yield from [one.result() for one in done]
     except BrokenProcessPool as broken:
         raise CountingFailed(
@@ -78,16 +99,26 @@ def count_parts(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _may_read_on(sizes: Collection[int], processes: int) -> bool:
+    return len(sizes) < processes or (len(sizes) < processes * _AHEAD and sum(sizes) < _AHEAD_BYTES)
+
+
 # ---------------------------------------------------------------- in a process of the pool
 
 _given: list[tuple[bytes, Event]] = []  # the plan, and what is set when nothing is wanted any more
 
 
 def _begin(plan: bytes, leaving: Event) -> None:
+    import agent.evaluation.counting  # before memory is limited, as libraries reserve some for each processor  # noqa: F401
+
     _given.append((plan, leaving))
     with suppress(OSError):
         os.nice(_NICENESS)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    signal.signal(signal.SIGPROF, _stop_here)
+    limit = psutil.Process().memory_info().vms + _MEMORY_BYTES
+    with suppress(OSError, ValueError):  # there is a lower limit already
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _end_with_parent() -> None:
@@ -98,23 +129,79 @@ def _end_with_parent() -> None:
 
 
 def _count(number: int, rows: Sequence[Row]) -> Counted:
-    from agent.evaluation.counting import Item, count_images
     from agent.evaluation.plan import Plan
     from agent.evaluation.saved_counts import to_bytes
 
     plan, leaving = _given[0]
-    read = [(row, read_annotation(row.truth), read_annotation(row.predicted)) for row in rows]
+    tags: dict[int, list[str]] = {}
+    counts = _counted(Plan.from_json(plan), rows, leaving, tags)
+    return Counted(number, len(rows), [tags.get(row.number, []) for row in rows], to_bytes(counts))
 
-    def items() -> Iterator[Item]:
-        for row, truth, predicted in read:
-            if leaving.is_set():
-                raise InterruptedError
-            problem = row.problem or _unreadable(truth, predicted)
-            yield Item(row.number, (row.width, row.height), truth or {}, predicted or {}, problem)
 
-    counts = count_images(Plan.from_json(plan), items())
-    tags = [sorted(set(tag_names(truth or {}))) for _, truth, _ in read]
-    return Counted(number, len(rows), tags, to_bytes(counts))
+def _counted(plan: Plan, rows: Sequence[Row], leaving: Event, tags: dict[int, list[str]]) -> Counts:
+    """All images at once, which is fast; each by itself where one takes too much or is what no code foresaw.
+
+    Fills `tags`, of each image of the ground truth by its number.
+    """
+    from agent.evaluation.counting import count_images
+    from agent.evaluation.counts import Counts
+
+    try:
+        with _at_most(_PART_S):
+            return count_images(plan, (_item(row, tags) for row in _until(leaving, rows)))
+    except InterruptedError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is about one image, which is found now
+        log.warning("images are counted one by one: %r", error)
+        return Counts.join([_one(plan, row, tags) for row in _until(leaving, rows)])
+
+
+def _one(plan: Plan, row: Row, tags: dict[int, list[str]]) -> Counts:
+    from agent.evaluation.counting import Item, count_images
+
+    try:
+        with _at_most(_IMAGE_S):
+            return count_images(plan, [_item(row, tags)])
+    except (MemoryError, _TookTooLong):
+        problem = "It takes too much time or memory to compare."
+    except Exception as mistake:
+        log.exception("image %s cannot be counted", row.number)
+        problem = f"It could not be compared: {mistake!r}."
+    return count_images(plan, [Item(row.number, (row.width, row.height), {}, {}, problem)])
+
+
+def _item(row: Row, tags: dict[int, list[str]]) -> Item:
+    from agent.evaluation.counting import Item
+
+    truth, predicted = read_annotation(row.truth), read_annotation(row.predicted)
+    tags[row.number] = sorted(set(tag_names(truth or {})))
+    problem = row.problem or _unreadable(truth, predicted)
+    return Item(row.number, (row.width, row.height), truth or {}, predicted or {}, problem)
+
+
+def _until(leaving: Event, rows: Iterable[Row]) -> Iterator[Row]:
+    for row in rows:
+        if leaving.is_set():
+            raise InterruptedError
+        yield row
+
+
+class _TookTooLong(Exception):
+    pass
+
+
+def _stop_here(*_: object) -> None:
+    raise _TookTooLong
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raises _TookTooLong in the block after so much processor time, between two steps of Python."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _unreadable(truth: object, predicted: object) -> str:

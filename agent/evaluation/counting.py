@@ -42,7 +42,7 @@ def count_images(plan: Plan, items: Iterable[Item]) -> Counts:
     pixels, confusion = [], []
     problems: list[tuple[int, str]] = []
     for item in items:
-        rows["images"].append((item.image, *item.size))
+        rows["images"].append((item.image, *item.size, not item.problem))
         if item.problem:
             problems.append((item.image, item.problem))
             continue

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Table = NDArray[Any]
 
-IMAGES = np.dtype([("image", "<u4"), ("width", "<u4"), ("height", "<u4")])
+IMAGES = np.dtype([("image", "<u4"), ("width", "<u4"), ("height", "<u4"), ("judged", "?")])  # or not compared at all
 # Pixels of a class: in the ground truth, the predictions and both; then the same of the strips along its edges.
 PIXELS = np.dtype(
     [

@@ -18,9 +18,11 @@ class Judged:
     Threads must not share it.
     """
 
-    def __init__(self, plan: Plan, counts: Counts) -> None:
+    def __init__(self, plan: Plan, counts: Counts, whole: Judged | None = None) -> None:
+        """`whole`: what this is a slice of. It says whether tags exclude each other."""
         self.plan = plan
         self.counts = counts
+        self._whole = whole
 
     @cached_property
     def objects(self) -> Objects:
@@ -40,7 +42,10 @@ class Judged:
 
     @cached_property
     def tags(self) -> TagFigures | None:
-        return TagFigures(self.plan, self.counts) if self.plan.tags and self.plan.judges("tags") else None
+        if not self.plan.tags or not self.plan.judges("tags"):
+            return None
+        whole = self._whole.tags if self._whole is not None else None
+        return TagFigures(self.plan, self.counts, whole.verdicts.is_single if whole is not None else None)
 
     def confidence(self, wanted: float | None, iou: float) -> float:
         """The one that is wanted; for None the best one of detection, or of points if there is no detection."""

@@ -13,6 +13,7 @@ from agent.evaluation.planning_tags import named, plan_tags
 _AREAS = frozenset({"bitmap", "polygon"})
 _KINDS = {"rectangle": BOXES, "point": POINTS, "line": LINES, "graph": GRAPHS, **dict.fromkeys(_AREAS, MASKS)}
 _MOST_NAMES = 10  # in a sentence
+MOST = 1_500  # classes, and tags: matrices of them are squares
 
 
 def make_plan(
@@ -59,6 +60,11 @@ def make_plan(
             f"the ground truth has {_listed('class', compared)}, the predictions have {_listed('class', others)}. "
             "Name the pairs, or the suffix that the predictions have."
         )
+    for what, count in (("classes", len(classes)), ("tags", len(tags.labels))):
+        if count > MOST:
+            raise BadInput(
+                f"{count:,} {what} are to be compared; {MOST:,} at most can be. Name those that matter by a map."
+            )
     titles = {title for title in compared if title != background}
     alone = titles.difference(truth, (title for title, _ in pairs))
     strange = others.keys() - predicted.keys() - shapes.keys()

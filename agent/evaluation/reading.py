@@ -108,6 +108,10 @@ def _places(label: Mapping[str, Any], kind: str, shape: str) -> Places:
         found = {name: place(node.get("loc")) for name, node in nodes.items() if not node.get("disabled")}
     elif _PLACES.get(shape) == kind:
         found = {str(at): point for at, point in enumerate(points_of(label, "exterior"))}
+        if kind == POINTS and len(found) > 1:
+            raise Unreadable(f"has {len(found)} points instead of one")
+        if kind == LINES and len(found) == 1:
+            raise Unreadable("is a line of one point")
     else:
         raise Unreadable(f"is a {shape or 'label without a shape'}, which cannot be compared with {kind}")
     if not found:

@@ -24,10 +24,11 @@ class TagFigures:
     Then the most confident tag of an image is its prediction; else every tag that is confident enough.
     """
 
-    def __init__(self, plan: Plan, counts: Counts) -> None:
+    def __init__(self, plan: Plan, counts: Counts, are_single: bool | None = None) -> None:
+        """`are_single`: whether tags exclude each other, for a slice of more images; None: these images say so."""
         self.plan = plan
-        self.counts = counts
-        self.verdicts = TagVerdicts(counts, len(plan.tags))
+        self.images = int(np.count_nonzero(counts.images["judged"]))
+        self.verdicts = TagVerdicts(counts, len(plan.tags), are_single)
 
     def default_confidence(self) -> float:
         return 0.0 if self.verdicts.is_single else DEFAULT
@@ -56,7 +57,7 @@ class TagFigures:
                 **{f"mean_{name}": mean_of(values) for name, values in figures.items()},
                 "micro_f1": plain(ratio(2 * both.sum(), guesses.sum() + totals.sum())),
                 "ece": self.calibration["ece"] if self.calibration else None,
-                "images": len(self.counts.images),
+                "images": self.images,
                 "confidence": confidence,
                 "one_of_several": verdicts.is_single,
             },
@@ -87,9 +88,7 @@ class TagFigures:
             total = int(mine["truth"].sum())
             guesses = mine[mine["predicted"]]
             if total and not (len(guesses) and not guesses["has_confidence"].any()):
-                values[tag] = _precision_over_recall(
-                    guesses["confidence"], guesses["truth"], total, len(self.counts.images)
-                )
+                values[tag] = _precision_over_recall(guesses["confidence"], guesses["truth"], total, self.images)
         return values
 
     @cached_property
@@ -102,12 +101,14 @@ class TagFigures:
         return calibration(table["confidence"][asked], table["truth"][asked])
 
     def _accuracy(self, predicted: Flags, confidence: float) -> float | None:
-        """The share of images with the right tag; where tags do not exclude each other, with exactly the true ones."""
+        """The share of images with the right tag, or rightly none; where tags do not exclude each other, with exactly
+        the true ones."""
         if self.verdicts.is_single:
-            return self._tops(confidence)["top_1"]
+            matrix = self._matrix(confidence)
+            return plain(ratio(matrix.trace(), matrix.sum()))
         table = self.verdicts.table
         wrong = np.unique(table["image"][predicted != table["truth"]])
-        return plain(ratio(len(self.counts.images) - len(wrong), len(self.counts.images)))
+        return plain(ratio(self.images - len(wrong), self.images))
 
     def _tops(self, confidence: float) -> dict[str, float | None]:
         """The share of images with one true tag that have it among the 1, 3, 5 most confident ones."""
@@ -130,7 +131,7 @@ class TagFigures:
         np.add.at(matrix, (singles.truth, np.where(is_sure, singles.guess, size)), 1)
         strange = self.verdicts.predicted(confidence) & ~np.isin(table["image"], singles.image)
         np.add.at(matrix, (np.full(np.count_nonzero(strange), size), self.verdicts.tag[strange]), 1)
-        matrix[size, size] = len(self.counts.images) - matrix.sum()
+        matrix[size, size] = self.images - matrix.sum()
         return matrix
 
     def _remarks(self) -> list[str]:

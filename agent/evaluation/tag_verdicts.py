@@ -29,13 +29,14 @@ class ImageTags:
 
 
 class TagVerdicts:
-    """The tags of an evaluation. `count`: how many tags the plan has."""
+    """The tags of an evaluation. `count`: how many tags the plan has. `are_single`: see `is_single`; None: as seen."""
 
-    def __init__(self, counts: Counts, count: int) -> None:
+    def __init__(self, counts: Counts, count: int, are_single: bool | None = None) -> None:
         order = np.lexsort((-counts.tags["tag"].astype(np.int64), -_scores(counts), counts.tags["image"]))
         self.table = counts.tags[order]  # image by image, the most confident first; of equal ones the later tag
         self.tag = self.table["tag"].astype(np.int64)
         self.count = count
+        self._are_single = are_single
 
     @cached_property
     def rank(self) -> Numbers:
@@ -47,7 +48,12 @@ class TagVerdicts:
 
     @cached_property
     def is_single(self) -> bool:
-        """Whether the tags exclude each other: no image has two true ones, and there are several."""
+        """Whether the tags exclude each other: no image has two true ones, and there are several.
+
+        A slice of images follows the whole, because a few images may show nothing of it.
+        """
+        if self._are_single is not None:
+            return self._are_single
         images = self.table["image"][self.table["truth"]]
         return self.count > 1 and len(images) > 0 and len(np.unique(images)) == len(images)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from agent.errors import BadInput
 from agent.insights.frames import of_frame
 from agent.insights.labels import Labels
-from agent.insights.places import COLUMNS, cells
+from agent.insights.places import COLUMNS, ROWS, cells
 from agent.insights.sizes import sizes
 from agent.insights.suspicious import IMAGE_KINDS, LABEL_KINDS, suspicious_images, suspicious_labels
 
@@ -47,7 +47,7 @@ def images_of(question: str, labels: Labels, place: int | None = None) -> NDArra
     match [part for part in found.groups() if part is not None] if found else []:
         case ["size", number]:
             return _with(labels, sizes(labels) == int(number), place)
-        case ["place", column, row]:
+        case ["place", column, row] if int(column) < COLUMNS and int(row) < ROWS:
             return _with(labels, cells(labels) == int(row) * COLUMNS + int(column), place)
         case ["frame", width, height]:
             return of_frame(labels, int(width), int(height))

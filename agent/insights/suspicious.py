@@ -18,6 +18,7 @@ IMAGE_KINDS: tuple[ImageKind, ...] = get_args(ImageKind)
 
 TINY_PIXELS = 16  # fewer are tiny: a square of 4
 BEYOND_PIXELS = 1  # by which a label may leave its image: tools write the edge itself as a coordinate
+MOST_COMPARED = 200  # labels of its class and image, from its left edge on, with which a label is compared
 SAME = 0.95  # of the overlap of two boxes, and of the ratio of what two labels cover
 
 MEANINGS: dict[LabelKind | ImageKind, tuple[str, str]] = {  # a name, and what it says of a label or an image
@@ -84,7 +85,7 @@ def _twice(labels: Labels) -> NDArray[np.bool_]:
     """Labels of a class that lie where an earlier label of the class lies on the same image.
 
     Sorted by image, class and left edge, a label is compared with the next one, then with the one behind it, and so
-    on, as long as their left edges are near enough for boxes that overlap by SAME.
+    on, as long as their left edges are near enough for boxes that overlap by SAME, MOST_COMPARED times at most.
     """
     whole = np.flatnonzero(labels.are_whole)
     order = whole[np.lexsort((labels.boxes[whole, 0], labels.classes[whole], labels.images[whole]))]
@@ -92,7 +93,7 @@ def _twice(labels: Labels) -> NDArray[np.bool_]:
     group = labels.images[order].astype(np.int64) * (int(labels.classes.max(initial=0)) + 1) + labels.classes[order]
     width = boxes[:, 2] - boxes[:, 0] + 1
     here = np.arange(len(order))
-    for step in range(1, len(order)):
+    for step in range(1, min(len(order), MOST_COMPARED + 1)):
         here = here[here + step < len(order)]
         there = here + step
         near = (group[here] == group[there]) & (boxes[there, 0] - boxes[here, 0] <= (1 - SAME) * width[here])

@@ -73,7 +73,7 @@ def counts_of(store: Store, key: str) -> Counted:
         names = part.about["names"]
         images += [
             CountedImage(number, names[dataset], name, width, height, tuple(names[place] for place in tags))
-            for (number, width, height), (name, dataset, *tags) in zip(
+            for (number, width, height, _), (name, dataset, *tags) in zip(
                 counts[-1].images.tolist(), part.about["images"], strict=True
             )
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Protocol
 
 import orjson
 
@@ -14,11 +14,19 @@ from agent.store.runs.export import harmless
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
-    from agent.library.evaluation_reports import Draw
+    from agent.evaluation.coco import CocoImage, CocoObjects
+    from agent.evaluation_report.pictures import Drawing
     from agent.library.judging import Judging
     from agent.store import Store
 
 Format = Literal["csv", "json", "coco", "html"]
+
+
+class Decoding(Protocol):
+    """What reads images and masks, in processes that may be killed: `web_stub/gallery/workers.py`."""
+
+    def judged_picture(self, image: BinaryIO, drawing: Drawing) -> bytes | None: ...
+    def coco_objects(self, image: CocoImage) -> CocoObjects: ...
 
 
 class Kind(NamedTuple):
@@ -40,23 +48,23 @@ def export(
     judging: Judging,
     kind: Format,
     *,
-    draw: Draw,
+    decoding: Decoding,
     part: Slice = WHOLE,
     look: Look = Look(),  # noqa: B008 - it never changes
     each: Callable[[], object] = lambda: None,
 ) -> bytes:
     """The figures of the slice as CSV, JSON or a report, or all predictions for COCO tools.
 
-    `draw` makes the pictures of a report, `each` may end what takes long.
+    `decoding` reads images and masks, `each` may end what takes long.
     """
     if kind == "html":
         from agent.library.evaluation_reports import report_of  # late: few ask for it
 
-        return report_of(store, artifacts, judging, part, look, each, draw)
+        return report_of(store, artifacts, judging, part, look, each, decoding.judged_picture)
     if kind == "coco":
         from agent.library.coco_export import coco  # late: it reads annotations
 
-        return coco(store, judging, each)
+        return coco(store, judging, decoding.coco_objects, each)
     figures = judging.figures(part, look)
     if kind == "csv":
         return _csv(figures)

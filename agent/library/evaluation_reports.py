@@ -13,6 +13,7 @@ from agent.evaluation_report.page import MOST_BYTES, Report, ReportImage, report
 from agent.evaluation_report.pictures import Drawing
 from agent.evaluation_report.words import text_of, title_of
 from agent.formats.stored_annotation import read_annotation
+from agent.library.evaluations import is_outdated
 
 if TYPE_CHECKING:
     from agent.artifacts import Artifacts
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 Draw = Callable[[BinaryIO, Drawing], bytes | None]  # JPEG; None for an image that cannot be drawn
 
 _IMAGES = 48  # at most
+_OLD = (
+    "A project was changed since: the figures are of how it was, and images are left out. Evaluate again to see them."
+)
 _MOST_PIXELS = 100_000_000  # of an image that is decoded
 _BY = {"detection": "errors", "points": "errors", "segmentation": "iou"}  # what orders the images, by section
 _GOOD = {"errors": 0.0, "iou": 1.0}  # images with this figure are no bad ones
@@ -41,6 +45,8 @@ def report_of(
     truth, predicted = (_name(store, side) for side in (evaluation.truth_id, evaluation.predicted_id))
     figures = judging.figures(part, look)
     finished = evaluation.finished_at
+    is_old = is_outdated(store, evaluation)  # its labels are not those that were judged
+    remarks = store.evaluations.results(evaluation.id).remarks
     return report(
         Report(
             title=f"{predicted} against {truth}",
@@ -54,8 +60,8 @@ def report_of(
             ],
             figures=figures,
             colors=_colors(store, evaluation.truth_id),
-            remarks=store.evaluations.results(evaluation.id).remarks,
-            images=list(_worst(store, artifacts, judging, figures, part, look, each, draw)),
+            remarks=[*remarks, _OLD] if is_old else remarks,
+            images=[] if is_old else list(_worst(store, artifacts, judging, figures, part, look, each, draw)),
         )
     ).encode()
 

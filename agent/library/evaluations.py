@@ -179,3 +179,16 @@ def _present(truth: Project, titles: tuple[str, ...]) -> tuple[str, ...]:
 
 def _project(store: Store, reference: int | str) -> Project:
     return store.projects.get(reference) if isinstance(reference, int) else store.projects.find(reference)
+
+
+def is_outdated(store: Store, evaluation: Evaluation) -> bool:
+    """Whether one of its projects was changed or removed since it was judged."""
+    if evaluation.contents is None:
+        return False
+    try:
+        now = tuple(
+            contents_of(store.projects.get_anywhere(id_)) for id_ in (evaluation.truth_id, evaluation.predicted_id)
+        )
+    except NotFound:
+        return True
+    return now != evaluation.contents

@@ -61,6 +61,7 @@ class Judging:
         self.plan = plan
         self.counts = counted.counts
         self.images = counted.images  # in the order of the counts
+        self._whole = Judged(plan, counted.counts)
         self._slices: LRUCache[Slice, Judged] = LRUCache(_SLICES)
 
     @cached_property
@@ -83,9 +84,10 @@ class Judging:
         return found
 
     def judged(self, part: Slice = WHOLE) -> Judged:
+        if part == WHOLE:
+            return self._whole
         if part not in self._slices:
-            counts = self.counts if part == WHOLE else self.counts.select(self._numbers(part))
-            self._slices[part] = Judged(self.plan, counts)
+            self._slices[part] = Judged(self.plan, self.counts.select(self._numbers(part)), self._whole)
         return self._slices[part]
 
     def figures(self, part: Slice = WHOLE, look: Look = Look()) -> dict[str, Any]:

@@ -11,9 +11,11 @@ import resource
 import socket
 import struct
 from contextlib import suppress
+from typing import BinaryIO
 
 import msgspec
 
+from agent.evaluation.coco import CocoImage, coco_objects
 from agent.evaluation_report.pictures import Drawing, judged_picture
 from agent.insights.areas import Extent, Mask, mask_extent
 from web_stub.gallery.decode import NoPicture, fingerprint_of, thumbnail, whole_picture
@@ -48,6 +50,12 @@ class Judged(msgspec.Struct, tag=True):
     drawing: Drawing
 
 
+class Coco(msgspec.Struct, tag=True):
+    """Answered by the objects, as JSON."""
+
+    image: CocoImage
+
+
 class Masks(msgspec.Struct, tag=True):
     """Answered by the extent of each, None for a broken one."""
 
@@ -55,14 +63,14 @@ class Masks(msgspec.Struct, tag=True):
 
 
 class Answer(msgspec.Struct):
-    """Of a job: what it asked for, or why it was refused."""
+    """Of a job: what it asked for (bytes in `picture`), or why it was refused."""
 
     picture: bytes = b""
     extents: list[Extent | None] = []
     refusal: str = ""
 
 
-Job = Thumbnail | WholePicture | Fingerprint | Judged | Masks
+Job = Thumbnail | WholePicture | Fingerprint | Judged | Coco | Masks
 
 
 def send_frame(end: socket.socket, value: msgspec.Struct, descriptors: list[int] | None = None) -> None:
@@ -111,13 +119,19 @@ def _answer(job: Job, descriptors: list[int]) -> Answer:
     try:
         if isinstance(job, Masks):
             return Answer(extents=[mask_extent(*mask) for mask in job.masks])
+        if isinstance(job, Coco):
+            return Answer(picture=msgspec.json.encode(coco_objects(job.image)))
         with os.fdopen(descriptors[0], "rb") as file:
-            if isinstance(job, WholePicture):
-                return Answer(picture=whole_picture(file, job.mime))
-            if isinstance(job, Fingerprint):
-                return Answer(picture=fingerprint_of(file, job.mime))
-            if isinstance(job, Judged):
-                return Answer(picture=judged_picture(file.read(), job.drawing) or b"")
-            return Answer(picture=thumbnail(file, job.mime, job.size))
+            return Answer(picture=_picture(job, file))
     except NoPicture as error:
         return Answer(refusal=str(error))
+
+
+def _picture(job: Thumbnail | WholePicture | Fingerprint | Judged, file: BinaryIO) -> bytes:
+    if isinstance(job, WholePicture):
+        return whole_picture(file, job.mime)
+    if isinstance(job, Fingerprint):
+        return fingerprint_of(file, job.mime)
+    if isinstance(job, Judged):
+        return judged_picture(file.read(), job.drawing) or b""
+    return thumbnail(file, job.mime, job.size)

@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from agent.evaluation.coco import CocoObjects
 from web_stub.budget import TooBusy
 from web_stub.gallery.decode import NoPicture
 from web_stub.gallery.decode_worker import (
     Answer,
+    Coco,
     Fingerprint,
     Job,
     Judged,
@@ -38,6 +40,7 @@ from web_stub.gallery.decode_worker import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from agent.evaluation.coco import CocoImage
     from agent.evaluation_report.pictures import Drawing
     from agent.insights.areas import Extent, Mask
 
@@ -89,6 +92,10 @@ class Workers:
         """
         with _real_file(image) as file:
             return self._do(Judged(drawing), [file.fileno()]).picture or None
+
+    def coco_objects(self, image: CocoImage) -> CocoObjects:
+        """The labels of an image as COCO tools read them. Raises TookTooMuch."""
+        return msgspec.json.decode(self._do(Coco(image), []).picture, type=CocoObjects)
 
     def mask_extents(self, masks: Sequence[Mask]) -> list[Extent | None]:
         """Where each mask lies on its image; None for a broken one. Raises TookTooMuch."""

@@ -11,10 +11,11 @@ from starlette.responses import Response
 from agent.checkpoint_evaluations import evaluate_checkpoints, project_for, training_of
 from agent.errors import NotFound
 from agent.library.evaluation_exports import KINDS as EXPORTS
-from agent.library.evaluation_exports import export
+from agent.library.evaluation_exports import Format, export
 from agent.library.evaluations import evaluate
+from agent.library.judging import Judging
 from web_stub.budget import BudgetRoute, large, still_wanted
-from web_stub.context import WebDep
+from web_stub.context import Web, WebDep
 from web_stub.evaluation_images import ImagesQuery, ObjectsQuery, SliceQuery, judged_objects, ranked_images
 from web_stub.evaluation_views import evaluation_list, judged_on, whole_evaluation
 from web_stub.json_response import json_response
@@ -125,10 +126,16 @@ def export_evaluation(
     """The figures as CSV, JSON or a report, or the predictions as COCO results beside their ground truth."""
     evaluation = web.store.evaluations.get(evaluation_id)
     with web.judgings.of(evaluation) as judging:
-        content = export(web.store, web.artifacts, judging, format, draw=web.workers.judged_picture, each=still_wanted)
+        content = b"" if format == "coco" else _content(web, judging, format)
+    if format == "coco":  # of what never changes: others may ask meanwhile
+        content = _content(web, judging, format)
     kind = EXPORTS[format]
     name = f"evaluation-{evaluation_id}{kind.suffix}"
     return Response(content, media_type=kind.mime, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+def _content(web: Web, judging: Judging, kind: Format) -> bytes:
+    return export(web.store, web.artifacts, judging, kind, decoding=web.workers, each=still_wanted)
 
 
 @router.get("/tasks/{task_id}/evaluations", response_model=shown.JudgedCheckpoints)

@@ -230,6 +230,8 @@ def test_deleted_and_changed_projects_are_said(site: Site, id_: int) -> None:
     image = ask(site, f"/{id_}/images?limit=1&by=errors")["items"][0]
     site.store.images.remove([image["predicted_image_id"]])
     assert ask(site, f"/{id_}")["is_outdated"]
+    assert "was changed since" in ask(site, f"/{id_}/export?format=coco", 409)["error"]
+    assert "A project was changed since" in site.client.get(f"{ROOT}/{id_}/export?format=html").text
     assert ask(site, f"/{id_}/images?limit=1&by=errors")["items"][0]["predicted_image_id"] is None
     site.store.projects.remove(whole["predictions"]["id"])
 

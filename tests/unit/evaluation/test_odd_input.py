@@ -58,6 +58,17 @@ def test_spoilt_annotations_are_counted(text: bytes, shapes: tuple[str, ...], is
     json.dumps(found, allow_nan=False)
 
 
+def test_a_point_of_two_points_and_a_line_of_one_are_problems_of_their_image() -> None:
+    """A change of a class's shape leaves its labels as they are."""
+    spoilt_labels = annotation(polygon("spot", (0, 0), (4, 0), (4, 4)), line("way", (3, 3)))
+    counts = count_image(plan_of(SHAPES), LABELS, spoilt_labels, (64, 48), 0)
+
+    assert sorted(sentence.split(" (class ")[1] for _, sentence in counts.problems) == [
+        "'spot') has 3 points instead of one; it is not counted.",
+        "'way') is a line of one point; it is not counted.",
+    ]
+
+
 @pytest.mark.parametrize("place", [[10**400, 0], [float("nan"), 1], [1e30, 2], [True, False], ["1", 2], [1], None, {}])
 def test_odd_places_are_problems_or_read(place: Any) -> None:
     titles = meta("polygon", ("plot",))

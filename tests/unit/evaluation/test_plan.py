@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import BadInput
 from agent.evaluation.plan import Plan
-from agent.evaluation.planning import make_plan
+from agent.evaluation.planning import MOST, make_plan
 
 
 def meta(*classes: str, tags: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
@@ -107,3 +107,10 @@ def test_a_plan_survives_json() -> None:
     assert Plan.from_json(plan.to_json()) == plan
     with pytest.raises(BadInput, match="cannot be read"):
         Plan.from_json(b"{}")
+
+
+def test_more_classes_than_a_matrix_can_have_are_refused() -> None:
+    many = meta(*(f"class {number}" for number in range(MOST + 1)))
+    with pytest.raises(BadInput, match="1,501 classes are to be compared; 1,500 at most can be"):
+        make_plan(many, many)
+    assert make_plan(many, many, mapping={"class 1": "class 1"}).classes == ("class 1",)

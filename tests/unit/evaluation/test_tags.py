@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agent.evaluation.counting import Item, count_images
+from agent.evaluation.counts import Counts
 from agent.evaluation.figures import figures
 from agent.evaluation.judged import Judged
 from agent.evaluation.plan import Plan
@@ -46,12 +47,34 @@ def test_of_tags_that_exclude_each_other_the_most_confident_one_counts() -> None
 
     headline = section["headline"]
     assert headline["one_of_several"]
-    assert headline["accuracy"] == headline["top_1"] == pytest.approx(1 / 3)
+    assert headline["accuracy"] == 1 / 4
+    assert headline["top_1"] == pytest.approx(1 / 3)
     assert headline["top_3"] == pytest.approx(2 / 3)
     assert section["confusion"] == {
         "titles": [*NAMES, "no tag"],
         "counts": [[1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]],
     }
+
+
+def test_images_that_were_not_judged_are_neither_right_nor_wrong() -> None:
+    plan, judged = counted([["apple", "pear"]], [{"plum": 0.9}])
+    problems = [Item(at, SIZE, {}, {}, "It has another size.") for at in range(1, 10)]
+    whole = Counts.join([judged.counts, count_images(plan, problems)])
+
+    found = figures(plan, whole)
+    assert (found["images"], found["problems"]) == (10, 9)
+    assert (found["tags"]["headline"]["images"], found["tags"]["headline"]["accuracy"]) == (1, 0)
+
+
+def test_a_slice_judges_tags_as_the_whole_does() -> None:
+    plan, whole = counted([["apple", "pear"], ["plum"]], [{"apple": 0.9, "pear": 0.3}, {"plum": 0.2}])
+    part = figures(plan, Judged(plan, whole.counts.select([1]), whole))["tags"]
+
+    assert not part["headline"]["one_of_several"]
+    assert part["headline"]["confidence"] == 0.5
+    assert figures(plan, whole.counts.select([1]))["tags"]["headline"][
+        "one_of_several"
+    ]  # by itself it shows nothing else
 
 
 def test_tags_below_the_confidence_are_not_there() -> None:

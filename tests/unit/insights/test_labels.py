@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import BadInput
+from agent.insights import suspicious
 from agent.insights.areas import NOWHERE, BrokenLabel, Extent, measure
 from agent.insights.frames import frames
 from agent.insights.labels import Gathering, Labels
@@ -102,7 +103,8 @@ def test_a_project_without_images_answers_every_question():
 
 
 @pytest.mark.parametrize(
-    "question", ["", "tiny.1", "size", "size.-1", "place.1", "frame.1x", "near", "size.1x2", "лист"]
+    "question",
+    ["", "tiny.1", "size", "size.-1", "place.1", "frame.1x", "near", "size.1x2", "place.24.0", "place.0.18", "лист"],
 )
 def test_what_is_no_question_about_labels_is_refused(question):
     with pytest.raises(BadInput, match="is no finding"):
@@ -155,6 +157,12 @@ def test_classes_that_are_together_are_counted_by_images(images):
     for row, one in enumerate(chosen):
         for column, other in enumerate(chosen):
             assert counts[row, column] == sum({int(one), int(other)} <= here for here in has)
+
+
+def test_many_equal_labels_are_found_in_few_steps(monkeypatch):
+    monkeypatch.setattr(suspicious, "MOST_COMPARED", 1)
+    labels = gathered([box(10, 10, 60, 60)] * 50)
+    assert np.count_nonzero(suspicious_labels(labels, "twice")) == 49
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 40)] * 4), max_size=12), st.booleans())

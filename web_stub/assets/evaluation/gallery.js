@@ -9,7 +9,7 @@ import {
   difference, figureText, IMAGE_FIGURES, OUTCOMES, senseOf, titleOf,
 } from "../pure/evaluation/figures.js";
 import { classText, kindAbout, kindText } from "../pure/evaluation/judged.js";
-import { ANY, CELL_ORDERS as CELLS, figuresQuery, imagesQuery, judgedAddress, NO_CHOICE, objectsQuery } from "../pure/evaluation/state.js";
+import { ANY, CELL_ORDERS as CELLS, figuresQuery, imagesQuery, isSliced, judgedAddress, NO_CHOICE, objectsQuery } from "../pure/evaluation/state.js";
 import * as show from "../pure/format.js";
 import { shownText } from "../pure/gallery.js";
 import { Tiles } from "../tiles.js";
@@ -126,7 +126,7 @@ export class Gallery {
       for (const number of this.#made.keys()) if (!numbers.has(number)) this.#made.delete(number);
       this.tiles.replace(items);
     } else this.tiles.append(items);
-    this.overlays.judge(figuresQuery({ ...view.chosen, dataset: "", tag: "", only: "", size: "" }, true));
+    this.overlays.judge(figuresQuery({ ...judgedAs(view), dataset: "", tag: "", only: "", size: "" }, true));
     this.#over(this.tiles.count);
     $("grid").hidden = false;
     $("objects").hidden = true;
@@ -177,7 +177,7 @@ export class Gallery {
    */
   #address(image, view, object) {
     if (image.truth_image_id === null) return null;
-    const query = imagesQuery(view.chosen, this.#first);
+    const query = imagesQuery(judgedAs(view), this.#first);
     const place = object ? `&object=${object.truth ?? ""}.${object.predicted ?? ""}` : "";
     return judgedAddress(this.evaluation, image.truth_image_id, query) + place;
   }
@@ -212,6 +212,16 @@ export class Gallery {
     this.overlays.add(canvas, item);
     return made;
   }
+}
+
+/**
+ * What is chosen, with the confidence that the figures of a slice have: the whole has another best one.
+ * @param {View} view
+ */
+function judgedAs({ chosen, section }) {
+  const { confidence } = section.headline;
+  return isSliced(chosen) && chosen.confidence === "" && typeof confidence === "number"
+    ? { ...chosen, confidence: String(confidence) } : chosen;
 }
 
 /** Texts of the order with another evaluation beside: better and worse there. @param {string} name @param {boolean} isBeside */

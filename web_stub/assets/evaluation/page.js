@@ -11,6 +11,7 @@ import "../frame.js";
 import { facts, status } from "../pieces.js";
 import { nameOf, sectionOf, sectionsOf } from "../pure/evaluation/figures.js";
 import { DEFAULTS, figuresQuery, isSliced, NO_CHOICE, othersOf, OVERLAPS, SIZES } from "../pure/evaluation/state.js";
+import { at } from "../pure/site.js";
 import * as show from "../pure/format.js";
 import { newestOnly } from "../pure/newest.js";
 import { Gallery } from "./gallery.js";
@@ -175,8 +176,11 @@ function listen() {
 /** Queue one that failed anew. */
 async function again() {
   if (!evaluation) return;
-  const asked = { truth: evaluation.truth.id, predictions: evaluation.predictions.id };
-  take(await ask("/api/evaluations", { method: "POST", text: JSON.stringify(asked) }));
+  const asked = { ...evaluation.asked, truth: evaluation.truth.id, predictions: evaluation.predictions.id };
+  /** @type {Evaluation} */
+  const found = await ask("/api/evaluations", { method: "POST", text: JSON.stringify(asked) });
+  if (found.id === id) take(found);
+  else location.assign(at(`/evaluations/${found.id}`)); // of a project that was changed
 }
 
 /** Ask how far it is while it is looked at. */

@@ -5,6 +5,8 @@ import { sectionsOf, splitHeadline } from "./figures.js";
 
 /** @typedef {{title: string, isOwn: boolean, points: {x: number, y: number, evaluation: number | null}[]}} Curve `isOwn`: of the plugin */
 
+const ENDED = new Set(["finished", "error", "stopped"]);
+
 /** Where a checkpoint stands: its epoch, else its number. @param {JudgedCheckpoint} item */
 const placeOf = ({ epoch, checkpoint_index: index }) => epoch ?? index;
 
@@ -45,8 +47,9 @@ export function curvesOf(items, figure) {
 /** How many checkpoints can be evaluated, are on their way, are evaluated. @param {JudgedCheckpoint[]} items */
 export function progressOf(items) {
   const done = items.filter(({ evaluation }) => evaluation?.status === "done").length;
-  const underWay = items.filter(({ evaluation, task_id: task, task_status: status }) =>
+  const isUnderWay = (/** @type {JudgedCheckpoint} */ { evaluation, task_id: task, task_status: status }) =>
     (evaluation ? evaluation.status === "queued" || evaluation.status === "running"
-      : task !== null && status !== "error" && status !== "stopped")).length;
-  return { done, underWay, left: items.filter(({ model, task_id: task }) => model && task === null).length };
+      : task !== null && !ENDED.has(status ?? ""));
+  const isLeft = (/** @type {JudgedCheckpoint} */ item) => item.model && item.evaluation?.status !== "done" && !isUnderWay(item);
+  return { done, underWay: items.filter(isUnderWay).length, left: items.filter(isLeft).length };
 }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agent.evaluation.areas import Area, box
-from agent.library.coco_export import run_lengths
+from agent.evaluation.coco import run_lengths
 
 
 def read(text: str, width: int, height: int) -> np.ndarray:

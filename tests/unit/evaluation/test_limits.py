@@ -1,0 +1,64 @@
+"""Images that take too much, or are what no code foresaw, are problems of the image alone."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agent.evaluating import processes
+from agent.evaluating.processes import Row
+from agent.evaluation import counting
+from agent.evaluation.planning import make_plan
+from tests.support.judged_projects import annotation, meta, point
+
+META = meta("point", ("spot",))
+PLAN = make_plan(META, META)
+SIZE = (64, 48)
+ONE = annotation(point("spot", 3, 4))
+
+
+@pytest.fixture
+def stops() -> Iterator[None]:
+    before = signal.signal(signal.SIGPROF, processes._stop_here)
+    yield
+    signal.signal(signal.SIGPROF, before)
+
+
+def counted(*annotations: dict[str, Any]) -> tuple[list[int], tuple[tuple[int, str], ...], dict[int, list[str]]]:
+    """Numbers of judged images, the problems, and the tags, of images with these labels on both sides."""
+    rows = [Row(at, *SIZE, json.dumps(one), json.dumps(one), "") for at, one in enumerate(annotations)]
+    tags: dict[int, list[str]] = {}
+    counts = processes._counted(PLAN, rows, multiprocessing.get_context("spawn").Event(), tags)
+    assert counts.images["image"].tolist() == list(range(len(rows)))
+    return counts.images["image"][counts.images["judged"]].tolist(), counts.problems, tags
+
+
+def test_an_image_that_takes_too_long_is_not_judged(stops: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_PART_S", 0.05)
+    monkeypatch.setattr(processes, "_IMAGE_S", 0.05)
+    many = annotation(*(point("spot", at % 64, at % 48) for at in range(500)))
+
+    judged, problems, _ = counted(ONE, many, ONE)
+    assert judged == [0, 2]
+    assert problems == ((1, "It takes too much time or memory to compare."),)
+
+
+def test_a_mistake_of_the_program_costs_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    def spoilt(plan: Any, items: Any) -> Any:
+        items = list(items)
+        if any(item.image == 1 and not item.problem for item in items):
+            raise ZeroDivisionError("nobody thought of it")
+        return count_images(plan, items)
+
+    count_images = counting.count_images
+    monkeypatch.setattr(counting, "count_images", spoilt)
+    judged, problems, tags = counted(ONE, annotation(tags=["ripe"]), ONE)
+
+    assert judged == [0, 2]
+    assert problems == ((1, "It could not be compared: ZeroDivisionError('nobody thought of it')."),)
+    assert tags == {0: [], 1: ["ripe"], 2: []}
