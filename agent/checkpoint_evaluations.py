@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agent.domain import CheckpointState, Task, TaskStatus, TaskType
 from agent.errors import BadInput, NotFound
 from agent.library.evaluations import EvaluationRequest, evaluate
-from agent.store import EvaluationStatus
+from agent.store import EvaluationStatus, contents_of
 from agent.submission import TaskRequest, choose_config, new_task
 from agent.task_options import RequestedOptions
 
@@ -61,8 +61,10 @@ def project_for(store: Store, training: Task, asked: int | str | None) -> Projec
 
 
 def judged_checkpoints(store: Store, training: Task, project_id: int) -> list[JudgedCheckpoint]:
-    """The published checkpoints in their order. Inferences count that were asked for as `evaluate_checkpoints` asks:
-    a curve over checkpoints compares nothing else than these.
+    """The published checkpoints in their order.
+
+    Inferences count that were asked for as `evaluate_checkpoints` asks, and evaluations of the project as it is that
+    were asked for without more: a curve compares nothing else than these.
     """
     published = [one for one in store.checkpoints.list(training.id) if one.state is CheckpointState.PUBLISHED]
     ids = [one.model_id for one in published if one.model_id is not None]
@@ -72,7 +74,12 @@ def judged_checkpoints(store: Store, training: Task, project_id: int) -> list[Ju
         for task in store.tasks.inferences(ids, project_id)
         if task.plugin_id == training.plugin_id and task.config == config
     ]
-    evaluations = [one for one in store.evaluations.of_models(ids) if one.truth_id == project_id]
+    now = contents_of(store.projects.get(project_id))
+    evaluations = [
+        one
+        for one in store.evaluations.of_models(ids)
+        if one.truth_id == project_id and not one.asked and (one.contents is None or one.contents[0] == now)
+    ]
     found = []
     for checkpoint in published:
         inference = next((task for task in inferences if task.model_id == checkpoint.model_id), None)
@@ -101,16 +108,17 @@ def evaluate_checkpoints(
     if not store.evaluations.has_labels(project.id):
         raise BadInput(f"Project {project.name!r} has no labels to judge predictions by.")
     wanted = [one for one in chosen(found, best) if not _is_under_way(one)]
-    done = [one for one in wanted if _is_predicted(one)]
+    done = [one for one in wanted if _is_predicted(store, one)]
     new = [
         new_task(store, settings, _request(store, training, project, one), artifacts=artifacts)
         for one in wanted
         if one not in done
     ]
+    queued = [store.tasks.add(task) for task in new]
     for one in done:
         assert one.inference is not None
         evaluate(store, EvaluationRequest(truth=project.id, predictions=one.inference.result_project_id or 0))
-    return [store.tasks.add(task) for task in new]
+    return queued
 
 
 def chosen(found: Sequence[JudgedCheckpoint], best: int | None) -> list[JudgedCheckpoint]:
@@ -131,12 +139,15 @@ def _is_under_way(one: JudgedCheckpoint) -> bool:
     return one.inference is not None and not one.inference.status.is_final
 
 
-def _is_predicted(one: JudgedCheckpoint) -> bool:
-    return (
-        one.inference is not None
-        and one.inference.status not in _NOT_KEPT
-        and one.inference.result_project_id is not None
-    )
+def _is_predicted(store: Store, one: JudgedCheckpoint) -> bool:
+    """Whether the predictions are there; those in the trash are not."""
+    if one.inference is None or one.inference.status in _NOT_KEPT or one.inference.result_project_id is None:
+        return False
+    try:
+        store.projects.get(one.inference.result_project_id)
+    except NotFound:
+        return False
+    return True
 
 
 def _request(store: Store, training: Task, project: Project, one: JudgedCheckpoint) -> TaskRequest:

@@ -35,7 +35,7 @@ class SliceQuery(BaseModel):
     max_pixels: Annotated[int | None, Field(ge=0, le=_MOST_PIXELS)] = None
     confidence: Annotated[
         float | None,
-        Field(ge=0, le=1, allow_inf_nan=False, description="that a prediction has at least; default: the best"),
+        Field(allow_inf_nan=False, description="that a prediction has at least; default: the best"),
     ] = None
     iou: Annotated[float, Field(ge=0.5, le=0.95, allow_inf_nan=False, description="0.5, 0.55, …, 0.95")] = 0.5
 

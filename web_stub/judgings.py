@@ -1,6 +1,6 @@
 """Finished evaluations with their counts in memory, kept between requests: the slider asks for one many times a second.
 
-When the memory bound is met, the least recently asked go first.
+When the memory bound is met, the least recently asked go first; one that is larger by itself is kept alone.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ class Judgings:
 
     def __init__(self, store: Store, *, most_bytes: int = _MOST_BYTES) -> None:
         self._store = store
-        self._most_bytes = most_bytes
-        self._kept: LRUCache[int, Judging] = LRUCache(most_bytes, getsizeof=lambda judging: judging.nbytes)
+        self._kept: LRUCache[int, Judging] = LRUCache(
+            most_bytes, getsizeof=lambda judging: min(judging.nbytes, most_bytes)
+        )
         self._ids: LRUCache[tuple[int, str], ImageIds] = LRUCache(_KEPT_IDS)
         self._reading: dict[int, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -71,9 +72,8 @@ class Judgings:
                 return kept
             try:
                 judging = open_judging(self._store, evaluation)
-                if judging.nbytes <= self._most_bytes:
-                    with self._lock:
-                        self._kept[evaluation.id] = judging
+                with self._lock:
+                    self._kept[evaluation.id] = judging
             finally:
                 with self._lock:
                     self._reading.pop(evaluation.id, None)

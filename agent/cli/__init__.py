@@ -7,6 +7,7 @@ Exit codes: 0 done (a task: finished), 1 the plugin failed, 2 bad input, 3 could
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 import warnings
 
@@ -16,11 +17,24 @@ INTERRUPTED = 130
 _GC_THRESHOLD = 10_000
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C. Python remembers a plain KeyboardInterrupt that passes an `exec` of text, such as the definition of a
+    dataclass in a module that is just loaded: caught or not, `python -m` then ends by the signal, not with our code.
+    """
+
+
+def interrupt(*_: object) -> None:
+    """The handler of Ctrl-C."""
+    raise Interrupted
+
+
 def main() -> None:
     """Run a command. An expected failure is a sentence on stderr, and exits with its documented code."""
     from agent.cli.failures import guarded
     from agent.cli.streams import complaint, open_streams, require_utf8
 
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     gc.set_threshold(_GC_THRESHOLD)
     # Pillow warns of each odd value in an image: of one hostile file 65,000 times, each time in other words.
     warnings.filterwarnings("ignore", module=r"PIL\.")

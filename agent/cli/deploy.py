@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli import show
+from agent.cli import interrupt, show
 from agent.cli.installation import open_installation
 from agent.cli.run_options import RunOptions, Source, with_shared_options
 from agent.cli.submit import Detach, DryRun, Json, Set
@@ -57,7 +57,7 @@ def deploy(
         type=TaskType.DEPLOY, plugin=plugin, projects=(), models=(model,), name=name,
         config=source.config, preset=source.preset, overrides=set_ or (), options=how.requested(),
     )  # fmt: skip
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, interrupt)
     with open_installation() as installation:
         of_plugin, new, engine = checked(installation, asked)
         for line in config_notes(of_plugin, new):

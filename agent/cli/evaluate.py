@@ -18,9 +18,7 @@ Names = list[str] | None
 Tag = Annotated[Names, typer.Option("--tag", help="Only images with this tag: val")]
 Dataset = Annotated[Names, typer.Option("--dataset", help="Only images of this dataset.")]
 Class = Annotated[Names, typer.Option("--class", help="Only images with such an object.")]
-Confidence = Annotated[
-    float | None, typer.Option(min=0, max=1, help="That a prediction has at least; default: the best by F1.")
-]
+Confidence = Annotated[float | None, typer.Option(help="That a prediction has at least; default: the best by F1.")]
 Iou = Annotated[float, typer.Option(min=0.5, max=0.95, help="From which a prediction stands for an object.")]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from agent.cli import show
+from agent.cli import interrupt, show
 from agent.cli.care import add_archive, add_care
 from agent.cli.installation import open_installation, spawn_agent
 from agent.cli.streams import reader_has_left
@@ -326,7 +326,7 @@ def wait(task_id: Id, json: Json = False) -> None:
     from agent.cli.follow import Watch  # late: it loads the library of progress bars
     from agent.run.outcome import exit_code
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, interrupt)
     with open_installation() as installation:
         try:
             Watch(installation.store, task_id, show.err, gone=LostForGood(installation, task_id)).until_end()

@@ -106,6 +106,7 @@ def _may_read_on(sizes: Collection[int], processes: int) -> bool:
 # ---------------------------------------------------------------- in a process of the pool
 
 _given: list[tuple[bytes, Event]] = []  # the plan, and what is set when nothing is wanted any more
+_limited: list[float] = []  # the limit of what is done now
 
 
 def _begin(plan: bytes, leaving: Event) -> None:
@@ -191,16 +192,19 @@ class _TookTooLong(Exception):
 
 
 def _stop_here(*_: object) -> None:
-    raise _TookTooLong
+    if _limited:  # not a moment after the block
+        raise _TookTooLong
 
 
 @contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
     """Raises _TookTooLong in the block after so much processor time, between two steps of Python."""
+    _limited.append(seconds)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
+        _limited.clear()
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 

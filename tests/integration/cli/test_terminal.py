@@ -6,6 +6,7 @@ import os
 import pty
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from agent.cli import show
 from agent.domain import TaskStatus
 from agent.settings import Settings
 from agent.store import open_store
-from tests.support.inputs import ODD, Cli, write_model, write_project
+from tests.support.inputs import ODD, ROOT, Cli, write_model, write_project
 
 STUBBORN = """
 import signal, sys, time
@@ -127,6 +128,26 @@ def test_an_interrupted_watch_says_that_the_task_goes_on(cli, tmp_path):
     assert code == 130
     assert terminal.seen.rfind(SHOW) > terminal.seen.rfind(HIDE)
     assert "task 1 goes on; `agent task stop 1` ends it" in terminal.seen
+
+
+LOADING = """
+import os, signal, sys
+from agent import cli
+def command():
+    exec("os.kill(os.getpid(), signal.SIGINT)\\nfor _ in range(10**6): pass")
+sys.modules["agent.cli.app"] = app = type(sys)("app")
+app.app, app.run = None, lambda _: command()
+cli.main()
+"""
+
+
+def test_an_interruption_while_a_module_is_loaded_has_the_same_exit_code(tmp_path):
+    (tmp_path / "loading.py").write_text(LOADING)
+    path = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "loading"], env={**Cli.clean_env(), **path}, stderr=subprocess.PIPE, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, b"agent: interrupted\n")
 
 
 def test_a_page_that_cannot_listen_takes_no_task_first(cli, tmp_path):

@@ -39,9 +39,10 @@ def counted(*annotations: dict[str, Any]) -> tuple[list[int], tuple[tuple[int, s
 
 
 def test_an_image_that_takes_too_long_is_not_judged(stops: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_PART_S", 0.05)
-    monkeypatch.setattr(processes, "_IMAGE_S", 0.05)
-    many = annotation(*(point("spot", at % 64, at % 48) for at in range(500)))
+    counted(ONE)  # with all that is loaded late
+    monkeypatch.setattr(processes, "_PART_S", 0.3)
+    monkeypatch.setattr(processes, "_IMAGE_S", 0.3)
+    many = annotation(*(point("spot", at % 64, at % 48) for at in range(1_000)))
 
     judged, problems, _ = counted(ONE, many, ONE)
     assert judged == [0, 2]

@@ -9,7 +9,9 @@ import {
   difference, figureText, IMAGE_FIGURES, OUTCOMES, senseOf, titleOf,
 } from "../pure/evaluation/figures.js";
 import { classText, kindAbout, kindText } from "../pure/evaluation/judged.js";
-import { ANY, CELL_ORDERS as CELLS, figuresQuery, imagesQuery, isSliced, judgedAddress, NO_CHOICE, objectsQuery } from "../pure/evaluation/state.js";
+import {
+  ANY, CELL_ORDERS as CELLS, figuresQuery, imagesQuery, isSliced, judgedAddress, NO_CHOICE, objectsQuery,
+} from "../pure/evaluation/state.js";
 import * as show from "../pure/format.js";
 import { shownText } from "../pure/gallery.js";
 import { Tiles } from "../tiles.js";
