@@ -200,7 +200,7 @@ def _stop_here(*_: object) -> None:
 def _at_most(seconds: float) -> Iterator[None]:
     """Raises _TookTooLong in the block after so much processor time, between two steps of Python."""
     _limited.append(seconds)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds, 0.1)  # again and again: a finalizer may have swallowed the first
     try:
         yield
     finally:
