@@ -39,12 +39,12 @@ class WholePicture(msgspec.Struct, tag=True):
 
 
 class Fingerprint(msgspec.Struct, tag=True):
-    """Answered by the fingerprint, in place of a picture."""
+    """Answered by the fingerprint."""
 
     mime: str
 
 
-class Judged(msgspec.Struct, tag=True):
+class JudgedPicture(msgspec.Struct, tag=True):
     """Answered by the picture; an empty one for an image that cannot be decoded."""
 
     drawing: Drawing
@@ -63,14 +63,14 @@ class Masks(msgspec.Struct, tag=True):
 
 
 class Answer(msgspec.Struct):
-    """Of a job: what it asked for (bytes in `picture`), or why it was refused."""
+    """Of a job: what it asked for, or why it was refused."""
 
-    picture: bytes = b""
+    content: bytes = b""
     extents: list[Extent | None] = []
     refusal: str = ""
 
 
-Job = Thumbnail | WholePicture | Fingerprint | Judged | Coco | Masks
+Job = Thumbnail | WholePicture | Fingerprint | JudgedPicture | Coco | Masks
 
 
 def send_frame(end: socket.socket, value: msgspec.Struct, descriptors: list[int] | None = None) -> None:
@@ -120,18 +120,18 @@ def _answer(job: Job, descriptors: list[int]) -> Answer:
         if isinstance(job, Masks):
             return Answer(extents=[mask_extent(*mask) for mask in job.masks])
         if isinstance(job, Coco):
-            return Answer(picture=msgspec.json.encode(coco_objects(job.image)))
+            return Answer(content=msgspec.json.encode(coco_objects(job.image)))
         with os.fdopen(descriptors[0], "rb") as file:
-            return Answer(picture=_picture(job, file))
+            return Answer(content=_picture(job, file))
     except NoPicture as error:
         return Answer(refusal=str(error))
 
 
-def _picture(job: Thumbnail | WholePicture | Fingerprint | Judged, file: BinaryIO) -> bytes:
+def _picture(job: Thumbnail | WholePicture | Fingerprint | JudgedPicture, file: BinaryIO) -> bytes:
     if isinstance(job, WholePicture):
         return whole_picture(file, job.mime)
     if isinstance(job, Fingerprint):
         return fingerprint_of(file, job.mime)
-    if isinstance(job, Judged):
+    if isinstance(job, JudgedPicture):
         return judged_picture(file.read(), job.drawing) or b""
     return thumbnail(file, job.mime, job.size)

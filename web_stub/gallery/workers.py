@@ -29,7 +29,7 @@ from web_stub.gallery.decode_worker import (
     Coco,
     Fingerprint,
     Job,
-    Judged,
+    JudgedPicture,
     Masks,
     Thumbnail,
     WholePicture,
@@ -73,17 +73,17 @@ class Workers:
     def thumbnail(self, image: BinaryIO, mime: str, size: int) -> bytes:
         """The image as a small WebP. Raises NoPicture; TookTooMuch beyond the limits on time and memory."""
         with _real_file(image) as file:
-            return self._do(Thumbnail(mime, size), [file.fileno()]).picture
+            return self._do(Thumbnail(mime, size), [file.fileno()]).content
 
     def whole_picture(self, image: BinaryIO, mime: str) -> bytes:
         """The image as a PNG of its own size, with the pixels that a plugin gets. Raises NoPicture; TookTooMuch."""
         with _real_file(image) as file:
-            return self._do(WholePicture(mime), [file.fileno()]).picture
+            return self._do(WholePicture(mime), [file.fileno()]).content
 
     def fingerprint(self, image: BinaryIO, mime: str) -> bytes:
         """By which nearly equal images are found (`agent/insights/near.py`). Raises NoPicture; TookTooMuch."""
         with _real_file(image) as file:
-            return self._do(Fingerprint(mime), [file.fileno()]).picture
+            return self._do(Fingerprint(mime), [file.fileno()]).content
 
     def judged_picture(self, image: BinaryIO, drawing: Drawing) -> bytes | None:
         """The image of a report as a JPEG (`agent/evaluation_report/pictures.py`), None where it cannot be decoded.
@@ -91,11 +91,11 @@ class Workers:
         Raises TookTooMuch.
         """
         with _real_file(image) as file:
-            return self._do(Judged(drawing), [file.fileno()]).picture or None
+            return self._do(JudgedPicture(drawing), [file.fileno()]).content or None
 
     def coco_objects(self, image: CocoImage) -> CocoObjects:
         """The labels of an image as COCO tools read them. Raises TookTooMuch."""
-        return msgspec.json.decode(self._do(Coco(image), []).picture, type=CocoObjects)
+        return msgspec.json.decode(self._do(Coco(image), []).content, type=CocoObjects)
 
     def mask_extents(self, masks: Sequence[Mask]) -> list[Extent | None]:
         """Where each mask lies on its image; None for a broken one. Raises TookTooMuch."""
