@@ -96,6 +96,7 @@ def create_app(
         Asker(store, broker),
         Judgings(store),
         workers,
+        predictions=Turns(at_once=1),
     )
     app.state.readiness = health.Readiness(app.state.web)
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")

@@ -11,6 +11,7 @@ from agent.settings import Settings
 from web_stub.asking import Asker
 from web_stub.auth.tokens import Access
 from web_stub.broker import Broker
+from web_stub.budget import Turns
 from web_stub.charts.cache import PointsCache
 from web_stub.charts.curves import Curves
 from web_stub.gallery.find import Search
@@ -43,6 +44,7 @@ class Web:
     asker: Asker
     judgings: Judgings
     workers: Workers
+    predictions: Turns  # of those that are kept
 
 
 async def web_of(request: Request) -> Web:  # a plain function would cost each request a turn in a thread

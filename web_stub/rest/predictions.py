@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
@@ -20,7 +19,7 @@ from agent.formats.meta import check_meta
 from agent.fs.names import name_problem, shown
 from agent.library.project_files import file_name
 from agent.store import NamesTaken
-from web_stub.budget import BudgetRoute
+from web_stub.budget import BudgetRoute, unless_gone
 from web_stub.context import Web, WebDep
 from web_stub.json_response import json_response
 from web_stub.questions import AboutImage, header_of, read_about_image
@@ -33,7 +32,6 @@ router = APIRouter(route_class=BudgetRoute, tags=["models"])
 
 DATASET = "ds0"  # of a project that is made for predictions
 MOST_TRIES = 1000  # of names for an image
-_ONE_AT_A_TIME = Lock()  # a project is looked up, made and given classes: two at once would lose one's classes
 _FORM = {
     "requestBody": {
         "required": True,
@@ -68,7 +66,10 @@ async def keep_prediction(web: WebDep, request: Request) -> Response:
     """Add an image with its prediction to a project. Classes that it lacks are added to its meta."""
     with web.broker.room.part() as room:
         given, image = await read_about_image(request, room, _Prediction)
-        kept = await run_in_threadpool(_keep, web, given, image)
+        # One at a time: a project is looked up, made and given classes, and two at once would lose one's classes.
+        # Those that wait take no thread, and leave when their client does.
+        work = web.predictions.take(lambda: run_in_threadpool(_keep, web, given, image))
+        kept = await unless_gone(request, work)
     web.hub.touch()
     return json_response(kept, 201)
 
@@ -77,9 +78,7 @@ def _keep(web: Web, given: _Prediction, image: bytes | None) -> Kept:
     for what, name in (("project", given.project), ("image", given.name)):
         if problem := name_problem(name):
             raise BadInput(f"the name of the {what}, {shown(name[:80])!r}, {problem}")
-    new = _new_image(web, given, image)
-    with _ONE_AT_A_TIME:
-        return _put(web, given, new)
+    return _put(web, given, _new_image(web, given, image))
 
 
 def _put(web: Web, given: _Prediction, new: NewImage) -> Kept:

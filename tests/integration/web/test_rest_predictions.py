@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.support.played_model import png
+from web_stub.rest import predictions
 
 META = {"classes": [{"title": "apple", "shape": "rectangle", "color": "#FF0000", "id": 7}], "tags": []}
 APPLE = {
@@ -104,3 +106,24 @@ def test_of_predictions_that_are_kept_at_once_no_class_is_lost(site):
     assert {answer.status_code for answer in answers} == {201}, [answer.text for answer in answers]
     (project,) = {answer.json()["project"] for answer in answers}
     assert sorted(classes(site, project)) == ["apple", *(f"fruit {number}" for number in range(8))]
+
+
+def test_predictions_that_wait_for_each_other_take_no_thread_from_others(site, monkeypatch):
+    held, begun, put = threading.Event(), threading.Event(), predictions._put
+
+    def slow(*given):
+        begun.set()
+        assert held.wait(60)
+        return put(*given)
+
+    monkeypatch.setattr(predictions, "_put", slow)
+    many = 60  # the pool of threads has forty
+    with ThreadPoolExecutor(many) as threads, ThreadPoolExecutor(1) as other:
+        keeping = [threads.submit(keep, site, png()) for _ in range(many)]
+        assert begun.wait(60)
+        try:
+            lists = [other.submit(site.client.get, "/api/plugins") for _ in range(5)]
+            assert [one.result(20).status_code for one in lists] == [200] * 5
+        finally:
+            held.set()
+        assert [one.result().status_code for one in keeping] == [201] * many
