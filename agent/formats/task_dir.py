@@ -13,7 +13,9 @@ from agent.errors import StorageFailed
 from agent.formats.json_values import spaced
 from agent.fs.atomic import write_atomically
 from agent.fs.disk import remove_tree, writing
+from agent.fs.durable import make_folder
 from agent.fs.names import read_number
+from agent.fs.paths import others_reach
 from agent.fs.spreading import spread
 
 
@@ -81,7 +83,7 @@ class TaskDir:
         Logs of an earlier attempt stay. Raises StorageFailed, DiskFull.
         """
         with writing(f"the task folder {self.path}"):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent, mode=0o700)  # task folders are nobody else's business
             spread(self.path.parent)
             self.path.mkdir(exist_ok=True)
             remove_tree(self.marker)  # whatever a plugin put in its place is not touched through
@@ -98,13 +100,18 @@ class TaskDir:
         with writing(f"the task folder {self.path}"):
             _empty(self.results)
 
-    def write_config(self, config: Mapping[str, Any]) -> None:
-        """Write both config files with the official agent's bytes: keys in order, numbers as they were (task.md 2)."""
+    def write_config(self, config: Mapping[str, Any], *, secret: bool = False) -> None:
+        """Write both config files with the official agent's bytes: keys in order, numbers as they were (task.md 2).
+
+        A secret config is for the folder's owner alone where other users of the machine can reach the folder. Elsewhere
+        it has the usual rights, because the user of an image may be none that the agent knows.
+        """
         text = spaced(config).encode()
         with writing("the task's config"):
+            mode = 0o600 if secret and others_reach(self.path.parent) else None
             for path in (self.config_path, self.settings_path):
                 remove_tree(path)  # a plugin may have put a link or a folder in its place
-                write_atomically(path, text, durable=False)
+                write_atomically(path, text, mode=mode, durable=False)
 
     def write_serve(self, program: bytes) -> None:
         """Write the program that serves the model of a plugin that brings none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import stat
 from pathlib import Path
 
 from agent.errors import BadInput, NotFound
@@ -30,3 +31,12 @@ def given_path(path: Path | str) -> Path:
         if error.errno not in _ABSENT:
             raise BadInput(f"Cannot look at {said!r}: {error.strerror}.") from error
     return whole
+
+
+def others_reach(folder: Path) -> bool:
+    """Whether another user of this machine may enter the folder: each folder on the way lets others through.
+
+    Raises OSError.
+    """
+    whole = folder.resolve()
+    return all(step.stat().st_mode & stat.S_IXOTH for step in (whole, *whole.parents))

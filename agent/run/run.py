@@ -23,6 +23,7 @@ from agent.engines.gpus import Gpus
 from agent.errors import AgentError, Conflict, CouldNotStart, EngineUnavailable, PluginFailed, TakenOver
 from agent.events.model import Level, Stream
 from agent.formats.task_dir import TaskDir
+from agent.fs.beneath import open_folder
 from agent.models_url import models_url
 from agent.patience import Patience
 from agent.recorder import Recorder
@@ -352,7 +353,8 @@ class Run:
 
     def _has_model(self) -> bool:
         try:
-            return any(self.folder.model.iterdir())
+            with open_folder(self.folder.path) as task, task.folder(self.folder.model.name) as model:
+                return bool(model.names())
         except OSError:
             return True
 

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 from agent.domain import TASK_MOUNT, WORKDIR, Plugin, TaskType
 from agent.errors import CouldNotStart
 from agent.formats.plugin_files import REST_MODE
+from agent.fs.beneath import open_folder
 
 if TYPE_CHECKING:
     from agent.formats.task_dir import TaskDir
 
 CONNECTION = "connection"  # the key of the config
+CONFIG_BYTES = 8 << 20  # of a config that is read again; far more than a task's may have
 HIDDEN = "<the key of this task>"  # in place of the key in lines that a plugin prints
 _PROGRAM = Path("nn", "hosted", "serve.py")  # in the SDK
 
@@ -69,6 +71,9 @@ def serving_program() -> bytes:
 
 def key_in(folder: TaskDir) -> str:
     """The key that a deployed model was given by an agent before this one; empty where it cannot be read."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads(folder.config_path.read_bytes())[CONNECTION]["token"])
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError), open_folder(folder.path) as opened:
+        with opened.file(folder.config_path.name) as config:  # a plugin may have put anything in its place
+            text = config.read(CONFIG_BYTES + 1)
+        if len(text) <= CONFIG_BYTES:
+            return str(json.loads(text)[CONNECTION]["token"])
     return ""

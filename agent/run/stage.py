@@ -73,7 +73,7 @@ def stage(
     task_dir.create(task.type)
     try:
         with writing(f"the task folder {task_dir.path}"):
-            task_dir.write_config(task.config if config is None else config)
+            task_dir.write_config(task.config if config is None else config, secret=config is not None)
             if program is not None:
                 task_dir.write_serve(program)
             how: PlaceHow = "shared" if shared_ok and not task.options.writable_data else "private"

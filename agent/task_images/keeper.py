@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from agent.checkpoints.snapshot import open_results
 from agent.domain import NewTaskImage, Task, TaskType
-from agent.errors import AgentError, ArtifactsAway, StoreBusy, TakenOver
+from agent.errors import AgentError, ArtifactsAway, DiskFull, StoreBusy, TakenOver
 from agent.events.model import ImageReported, Level, Stream
 from agent.formats.image_header import ImageHeader
 from agent.fs.names import read_number, shown
@@ -79,6 +79,8 @@ class ImageKeeper:
         self._queue: queue.SimpleQueue[_Taken | None] = queue.SimpleQueue()
         self._worker: threading.Thread | None = None
         self._is_abandoned = False
+        self._is_ending = False  # the plugin has ended: what finds no space now finds none
+        self._is_full = False  # said already
         self._totals: tuple[int, int] | None = None  # images taken and their bytes: only ever more, see `_require_room`
         self._named: set[str] = set()  # by lines, directly in results/
         self._lock = threading.Lock()  # around the next line
@@ -158,6 +160,7 @@ class ImageKeeper:
 
     def finish(self) -> None:
         """Wait until everything handed over has arrived; keep what a training left; say how many were not kept."""
+        self._is_ending = True
         self._end_worker()
         if self._is_abandoned:
             return
@@ -199,25 +202,36 @@ class ImageKeeper:
         try:
             if good := [(job, header) for job in jobs if (header := self._looked_at(job)) is not None]:
                 self._put_patiently(good)
-        except (TakenOver, StoreBusy, ArtifactsAway):  # the copies wait for whoever goes on with the task
+        except (TakenOver, StoreBusy, ArtifactsAway, DiskFull):  # the copies wait for whoever goes on with the task
             self._is_abandoned = True
             return
         except Exception as error:  # noqa: BLE001 - no image makes a task fail
+            reason = error if isinstance(error, NotTaken) else NotTaken("not stored", str(error))
             for job in jobs:
-                self._refuse(job.report.path, NotTaken("not stored", str(error)))
+                self._refuse(job.report.path, reason)
         for job in jobs:
             with suppress(OSError):
                 job.copy.unlink()
 
     def _put_patiently(self, good: Sequence[tuple[_Taken, ImageHeader]]) -> None:
-        """Raises ArtifactsAway when waiting for them is to end."""
+        """Raises ArtifactsAway and DiskFull when waiting is to end, NotTaken where the plugin ended without space."""
         for pause_s in pauses():
+            is_last = self._is_ending  # asked before the try: what made space since then counts
             try:
                 self._put(good)
             except ArtifactsAway:
                 if self._is_abandoned or self._patience.wait(pause_s):
                     raise
+            except DiskFull as error:
+                if is_last:
+                    raise NotTaken("no space", str(error)) from error
+                if not self._is_full:
+                    self._is_full = True
+                    self._note(f"images that the plugin logged wait until there is space: {error}")
+                if self._is_abandoned or self._patience.wait(pause_s):
+                    raise
             else:
+                self._is_full = False
                 return
 
     def _put(self, good: Sequence[tuple[_Taken, ImageHeader]]) -> None:

@@ -40,6 +40,19 @@ def test_the_layout_is_that_of_the_contract(task_dir, kind, folders):
     assert task_dir.marker.read_bytes() == b""
 
 
+def test_a_secret_config_is_for_its_owner_where_others_reach_the_folder(task_dir, tmp_path):
+    task_dir.create(TaskType.DEPLOY)
+    assert task_dir.path.parent.stat().st_mode & 0o077 == 0  # made by the agent: nobody else gets in
+    for place in (task_dir.path.parent, *(p for p in tmp_path.parents if p.stat().st_uid == os.geteuid())):
+        place.chmod(place.stat().st_mode | 0o011)  # a folder that was there before
+    tmp_path.chmod(0o711)
+    task_dir.write_config({"token": "k"}, secret=True)
+    assert [path.stat().st_mode & 0o777 for path in (task_dir.config_path, task_dir.settings_path)] == [0o600] * 2
+    tmp_path.chmod(0o700)
+    task_dir.write_config({"token": "k"}, secret=True)
+    assert task_dir.config_path.stat().st_mode & 0o044 == 0o044
+
+
 def test_creating_again_empties_everything_but_logs(task_dir):
     task_dir.create(TaskType.TRAIN)
     for folder in (task_dir.data, task_dir.model, task_dir.results, task_dir.tmp, task_dir.logs):

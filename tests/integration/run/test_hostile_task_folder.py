@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
+from pathlib import Path
 
 import pytest
 
+import agent
 from agent.artifacts import open_artifacts
 from agent.checkpoints.publisher import Uploader
 from agent.checkpoints.snapshot import checkpoint_path, open_results
@@ -14,6 +17,7 @@ from agent.errors import PluginFailed
 from agent.events.model import CheckpointReported, Level
 from agent.formats.task_dir import TaskDir
 from agent.recorder import Recorder
+from agent.run.serving import CONFIG_BYTES, key_in
 from agent.store import open_store
 
 
@@ -154,3 +158,54 @@ def test_cleaning_follows_no_link(folder, secret):
 
     assert folder.clean() == []
     assert secret.read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("put", ["link", "fifo", "folder", "deep", "long"])
+def test_the_key_of_a_deployed_model_is_read_from_a_file_of_its_folder_or_not_at_all(put, tmp_path):
+    folder = TaskDir(tmp_path / "7")
+    folder.create(TaskType.DEPLOY)
+    folder.write_config({"connection": {"token": "secret"}})
+    assert key_in(folder) == "secret"
+    folder.config_path.unlink()
+    if put == "link":
+        (tmp_path / "others").write_text('{"connection": {"token": "another"}}')
+        folder.config_path.symlink_to(tmp_path / "others")
+    elif put == "fifo":
+        os.mkfifo(folder.config_path)  # to open it would wait for ever
+    elif put == "folder":
+        folder.config_path.mkdir()
+    elif put == "deep":
+        folder.config_path.write_text("[" * 200_000)
+    else:
+        folder.config_path.write_text(" " * CONFIG_BYTES + '{"connection": {"token": "another"}}')
+    assert key_in(folder) == ""
+
+
+def test_nothing_below_a_task_folder_is_opened_by_its_path():
+    """A plugin owns what lies there; `agent.fs.beneath` opens it by descriptors. The folder's own module makes it."""
+    names = {"config_path", "settings_path", "results", "data", "model", "tmp", "logs", "serve_path"}
+    ways = {
+        "read_bytes",
+        "read_text",
+        "open",
+        "stat",
+        "lstat",
+        "iterdir",
+        "glob",
+        "rglob",
+        "exists",
+        "is_file",
+        "is_dir",
+    }
+    found = [
+        f"{file}:{node.lineno}"
+        for file in Path(agent.__file__).parent.rglob("*.py")
+        if file.name != "task_dir.py"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and node.attr in ways
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr in names
+        and "folder" in ast.unparse(node.value.value).rpartition(".")[2]
+    ]
+    assert found == []

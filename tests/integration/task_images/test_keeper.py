@@ -359,6 +359,34 @@ def test_artifacts_that_are_away_keep_images_waiting(bench: Bench, monkeypatch: 
     assert (len(bench.kept()), bench.said(), bench.copies.exists()) == (1, [], False)
 
 
+def test_images_wait_for_space_until_their_task_ends(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bench.results / "a.png").write_bytes(png())
+    batch, is_full, asked = bench.artifacts.batch, [True], threading.Event()
+
+    def full() -> object:
+        asked.set()
+        if is_full:
+            raise DiskFull("no space left")
+        return batch()
+
+    monkeypatch.setattr(bench.artifacts, "batch", full)
+    bench.log("a.png")
+    assert asked.wait(30)
+    is_full.clear()
+    bench.keeper.finish()
+    assert (len(bench.kept()), bench.copies.exists()) == (1, False)
+    assert len([said for said in bench.said() if "wait until there is space" in said]) <= 1
+
+    is_full.append(True)
+    bench.restarted()
+    (bench.results / "a.png").unlink()
+    (bench.results / "b.png").write_bytes(png(9))
+    bench.log("b.png")
+    bench.keeper.finish()
+    assert len(bench.kept()) == 1
+    assert "image 'b.png' was not kept: no space left" in bench.said()
+
+
 def test_images_that_wait_for_artifacts_are_left_to_the_next_agent(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
