@@ -199,6 +199,16 @@ class Database:
             except errors as error:
                 raise exc.DBAPIError.instance(statement, None, error, errors, dialect=self.engine.dialect) from error
 
+    def lock(self, connection: sa.Connection, number: int, *, shared: bool = False) -> None:
+        """Wait until no other transaction has the lock of this number, and have it until this one ends.
+
+        Those that are `shared` have it together. SQLite has one writer: nothing is left to lock.
+        """
+        if self.is_sqlite:
+            return
+        lock = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock
+        connection.execute(sa.select(lock(number)))
+
     def insert(self, table: sa.Table) -> Any:
         """The dialect's INSERT, which knows `on_conflict_do_update`; both dialects spell it the same way."""
         if self.is_sqlite:

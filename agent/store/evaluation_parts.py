@@ -15,6 +15,8 @@ from agent.store.columns import from_json, to_json, to_us
 from agent.store.connect import Database
 from agent.store.schema import datasets, evaluation_parts, evaluations, images, projects
 
+KEYS = 0x73_6C_7B  # a lock: on who gives an evaluation a key, or forgets one; shared by who adds parts to a key
+
 
 class ImageKey(NamedTuple):
     """An image as evaluations find it: by the names of its dataset and its own."""
@@ -118,6 +120,7 @@ class EvaluationParts:
         a project was changed since the key was made: what was counted is then of neither state.
         """
         with self._db.writing() as connection:
+            self._db.lock(connection, KEYS, shared=True)
             key = self._require_unchanged(connection, id, controller)
             row = {"key": key, "number": part.number, "images": part.images, "about": to_json(part.about)}
             insert = self._db.insert(evaluation_parts).values(**row, data=part.data)
@@ -167,8 +170,9 @@ def _content(id_: int, sha256: str, updated_us: int) -> str:
     return sha256 or f"{id_}@{updated_us}"
 
 
-def forget_unused(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> None:
+def forget_unused(database: Database, connection: sa.Connection, condition: sa.ColumnElement[bool]) -> None:
     """Delete the parts of these evaluations that no other evaluation has."""
+    database.lock(connection, KEYS)
     keys = sa.select(evaluations.c.key).where(condition, evaluations.c.key.is_not(None)).distinct()
     for key in connection.execute(keys).scalars().all():
         others = sa.select(evaluations.c.id).where(evaluations.c.key == key, sa.not_(condition)).limit(1)

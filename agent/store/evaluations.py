@@ -19,8 +19,9 @@ from agent.errors import NotFound
 from agent.store.among import among
 from agent.store.clock import age, age_us, clock_us
 from agent.store.columns import clean, from_json, from_json_or_none, from_us, from_us_or_none, int64, now_us, to_json
-from agent.store.evaluation_parts import EvaluationParts, forget_unused
-from agent.store.schema import evaluations
+from agent.store.connect import Database
+from agent.store.evaluation_parts import KEYS, EvaluationParts, forget_unused
+from agent.store.schema import evaluations, projects
 from agent.store.wake import QUEUE
 
 
@@ -96,8 +97,11 @@ class Evaluations(EvaluationParts):
         """The evaluation of these projects by this plan: the one that exists, else a new one in the queue.
 
         One that failed is queued again. Where another of the same key is done, so is this: nothing is left to count.
+        NotFound when one of the projects is gone.
         """
         with self._db.writing(asks=[QUEUE]) as connection:
+            _require_projects(connection, new.truth_id, new.predicted_id)
+            self._db.lock(connection, KEYS)
             id_ = self._known(connection, new)
             if id_ is None:
                 id_ = connection.execute(
@@ -230,8 +234,9 @@ class Evaluations(EvaluationParts):
         is given and this is no more. Conflict when it is not this controller's any more.
         """
         with self._db.writing() as connection:
+            self._db.lock(connection, KEYS)
             if (same := self._twin(connection, id, planned.key)) is not None:
-                forget(connection, evaluations.c.id == id)
+                forget(self._db, connection, evaluations.c.id == id)
                 return _evaluation(same)
             self._change(connection, id, controller, **_plan_values(planned))
             _take_over_figures(connection, id, planned.key)
@@ -279,25 +284,25 @@ class Evaluations(EvaluationParts):
             values = {"status": EvaluationStatus.ERROR.value, "finished_us": now_us(), "reason": clean(reason)}
             self._change(connection, id, controller, **values, images_done=0)
             if forgets_parts:
-                forget_unused(connection, evaluations.c.id == id)
+                forget_unused(self._db, connection, evaluations.c.id == id)
 
     def remove(self, id: int) -> None:  # noqa: A002
         """Forget an evaluation; the parts that no other has go with it. NotFound."""
         with self._db.writing() as connection:
-            if not forget(connection, evaluations.c.id == int64(id)):
+            if not forget(self._db, connection, evaluations.c.id == int64(id)):
                 raise missing(id)
 
 
-def forget(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> int:
+def forget(database: Database, connection: sa.Connection, condition: sa.ColumnElement[bool]) -> int:
     """Delete evaluations with the parts that no other has; how many there were."""
-    forget_unused(connection, condition)
+    forget_unused(database, connection, condition)
     return connection.execute(sa.delete(evaluations).where(condition)).rowcount
 
 
-def forget_project(connection: sa.Connection, project_id: int) -> None:
+def forget_project(database: Database, connection: sa.Connection, project_id: int) -> None:
     """Delete the evaluations in which the project is on either side."""
     sides = (evaluations.c.truth_project_id, evaluations.c.predicted_project_id)
-    forget(connection, sa.or_(*(side == project_id for side in sides)))
+    forget(database, connection, sa.or_(*(side == project_id for side in sides)))
 
 
 def queue_evaluation(connection: sa.Connection, task: sa.Row[Any]) -> None:
@@ -310,6 +315,14 @@ def queue_evaluation(connection: sa.Connection, task: sa.Row[Any]) -> None:
 
 def missing(id_: int) -> NotFound:
     return NotFound(f"There is no evaluation {id_}; see `agent evaluate list`.")
+
+
+def _require_projects(connection: sa.Connection, *ids: int) -> None:
+    """They stay until the transaction ends."""
+    there = sa.select(projects.c.id).where(projects.c.id.in_(ids)).order_by(projects.c.id)
+    found = connection.execute(there.with_for_update(read=True, key_share=True)).scalars().all()
+    if gone := set(ids) - set(found):
+        raise NotFound(f"There is no project {min(gone)}.")
 
 
 def _values(new: NewEvaluation) -> dict[str, Any]:

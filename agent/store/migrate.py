@@ -106,8 +106,7 @@ def _config() -> Config:
 
 def _upgrade(database: Database) -> None:
     with database.writing() as connection:
-        if not database.is_sqlite:
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+        database.lock(connection, _ADVISORY_LOCK)
         revision = _revision_on(connection, database)  # again: another process may have been quicker
         if revision == HEAD:
             return

@@ -153,7 +153,7 @@ class Projects(Described[Project]):
     def _let_go(self, connection: sa.Connection, id_: int) -> None:
         from agent.store.evaluations import forget_project  # late: most commands delete no project
 
-        forget_project(connection, id_)
+        forget_project(self._db, connection, id_)
         made = tasks.c.result_project_id == id_
         connection.execute(sa.update(tasks).where(made).values(result_project_id=None))
 

@@ -61,14 +61,8 @@ class Studies(Trials):
         """Conflict when a study has that name."""
         name = clean(new.name)
         with self._db.writing(asks=[QUEUE]) as connection:
-            taken = connection.execute(sa.select(studies.c.id).where(studies.c.name == name)).scalar()
-            if taken is not None:
-                raise Conflict(
-                    f"Study {taken} has the name {name!r} already; "
-                    f"`agent tune resume {taken}` goes on with it, --name gives this one another name."
-                )
             row = connection.execute(
-                sa.insert(studies)
+                self._db.insert(studies)
                 .values(
                     name=name,
                     state=StudyState.RUNNING.value,
@@ -83,8 +77,15 @@ class Studies(Trials):
                     space=to_json(new.space),
                     task=to_json(asdict(new.task)),
                 )
+                .on_conflict_do_nothing(index_elements=["name"])
                 .returning(*self._columns)
-            ).one()
+            ).first()
+            if row is None:
+                taken = connection.execute(sa.select(studies.c.id).where(studies.c.name == name)).scalar_one()
+                raise Conflict(
+                    f"Study {taken} has the name {name!r} already; "
+                    f"`agent tune resume {taken}` goes on with it, --name gives this one another name."
+                )
         return _study(row)
 
     @property

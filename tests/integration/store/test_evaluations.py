@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from agent.domain import NewImage, NewProject, NewTask, Project, Task, TaskOptions, TaskStatus, TaskType
 from agent.errors import Conflict, NotFound
 from agent.store import EvaluationStatus, NewEvaluation, Part, Planned, ProjectChanged, Store, contents_of
+from tests.support.together import at_once
 
 LABELLED = '{"objects": [{"classTitle": "apple"}], "tags": []}'
 
@@ -51,6 +53,48 @@ def test_the_same_evaluation_is_made_once_and_a_failed_one_is_queued_again(store
     again = store.evaluations.add(wanted)
 
     assert (again.id, again.status, again.reason) == (added.id, EvaluationStatus.QUEUED, None)
+
+
+def test_who_asks_for_the_same_at_the_same_time_gets_the_same(store, add_project, new, new_task) -> None:
+    task = inference(store, new_task, add_project("other"))
+    store.tasks.become(task.id, TaskStatus.FINISHED)
+    (waits,) = store.evaluations.list()  # for its plan, which is worked out while it is asked for
+    store.evaluations.control(waits.id, "one", {}, instead_of=None)
+    of_task = new(*(store.projects.get(id_) for id_ in (waits.truth_id, waits.predicted_id)))
+    wanted = new(add_project("truth"), add_project("net"), "p" * 64)
+
+    added = at_once(*[lambda: store.evaluations.add(wanted)] * 5)
+    planned = at_once(
+        lambda: store.evaluations.plan(waits.id, "one", of_task.planned),
+        *[lambda: store.evaluations.add(of_task)] * 5,
+    )
+
+    assert len({one.id for one in added}) == 1
+    assert len({one.id for one in planned}) == 1
+
+
+def test_no_part_stays_of_an_evaluation_that_is_forgotten_meanwhile(store, add_project, new) -> None:
+    wanted = new(add_project("truth"), add_project("net"))
+    for _ in range(5):
+        id_ = store.evaluations.add(wanted).id
+        store.evaluations.control(id_, "one", {}, instead_of=None)
+
+        *told, _ = at_once(
+            *(partial(store.evaluations.add_part, id_, "one", part(number)) for number in range(4)),
+            partial(store.evaluations.remove, id_),
+        )
+
+        assert all(one is None or isinstance(one, Conflict) for one in told), told
+        assert store.evaluations.part_numbers("k" * 64) == {}
+
+
+def test_a_project_that_is_gone_is_judged_no_more(store, add_project, new) -> None:
+    wanted = new(add_project("truth"), net := add_project("net"))
+    store.projects.remove(net.id)
+    store.projects.purge(net.id)
+
+    with pytest.raises(NotFound, match=f"There is no project {net.id}"):
+        store.evaluations.add(wanted)
 
 
 def test_parts_survive_their_controller_and_none_is_kept_twice(store, add_project, new) -> None:

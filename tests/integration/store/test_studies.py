@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from agent.domain import NewTask, Task, TaskStatus
 from agent.errors import Conflict, NotFound
 from agent.store import NewStudy, NewTrial, Store, StudyState, Trial
+from tests.support.together import at_once
 
 
 @pytest.fixture
@@ -46,6 +48,13 @@ def test_a_name_is_given_once(store: Store, new_study: Callable[..., NewStudy]) 
 
     with pytest.raises(Conflict, match=r"Study 1 has the name 'rates' already; `agent tune resume 1`"):
         store.studies.add(new_study())
+
+
+def test_a_name_is_given_once_also_at_the_same_time(store: Store, new_study: Callable[..., NewStudy]) -> None:
+    told = at_once(*[partial(store.studies.add, new_study())] * 5)
+
+    assert len(store.studies.list()) == 1
+    assert sorted(type(one).__name__ for one in told) == [*["Conflict"] * 4, "Study"]
 
 
 def test_an_unknown_study_is_not_found(store: Store) -> None:
