@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, BadInput, NotFound
 from agent.evaluating.control import computing
-from agent.evaluating.processes import CountingFailed, Row, count_parts
-from agent.library.evaluated_images import Pair, about_images, counts_of, pair_images, remarks_on
+from agent.evaluating.inside import Row
+from agent.evaluating.processes import CountingFailed, Processes
+from agent.library.evaluated_images import Pair, about_images, pair_images, remarks_on
 from agent.library.evaluations import Matching, plan_of
 from agent.store import Part, ProjectChanged
+from agent.store.evaluation_parts import lost
 
 if TYPE_CHECKING:
     from agent.store import Evaluation, Planned, Store
@@ -52,8 +54,7 @@ def compute(
 
 
 def _compute(store: Store, id_: int, controller: str, stop: Callable[[], bool], part_images: int) -> None:
-    from agent.evaluation.figures import figures  # late, with all that counts: an agent may never evaluate
-    from agent.evaluation.plan import Plan
+    from agent.evaluation.plan import Plan  # late: an agent may never evaluate
 
     evaluation = _planned(store, id_, controller)
     if evaluation is None or evaluation.is_over:
@@ -62,26 +63,32 @@ def _compute(store: Store, id_: int, controller: str, stop: Callable[[], bool], 
     plan = Plan.from_json(_plan_text(store, id_))
     paired = pair_images(*(store.evaluations.images(side) for side in (evaluation.truth_id, evaluation.predicted_id)))
     parts = [paired.pairs[start : start + part_images] for start in range(0, len(paired.pairs), part_images)]
+
+    def halted() -> bool:
+        return stop() or _is_lost(store, id_, controller)
+
     for tries_left in reversed(range(_TRIES)):
         missing = sorted(set(range(len(parts))) - set(store.evaluations.part_numbers(evaluation.key)))
         wanted = ((number, _rows(store, parts[number])) for number in missing)
         try:
-            with closing(count_parts(plan.to_json(), wanted, most=len(missing), stop=stop)) as counted:
-                for part in counted:
-                    about = about_images(parts[part.number], part.tags)
-                    store.evaluations.add_part(id_, controller, Part(part.number, part.images, about, part.data))
-            if stop():
-                return
+            with Processes(plan.to_json(), most=len(missing)) as processes:
+                with closing(processes.count(wanted, stop=halted)) as counted:
+                    for part in counted:
+                        about = about_images(parts[part.number], part.tags)
+                        store.evaluations.add_part(id_, controller, Part(part.number, part.images, about, part.data))
+                judged = processes.judge([part.data for part in store.evaluations.parts(evaluation.key)], stop=halted)
             break
         except CountingFailed:
             if not tries_left:
                 raise
             log.warning("evaluation %s: a process that counts was killed; counting goes on", id_)
-    counts = counts_of(store, evaluation.key).counts
-    judged = figures(plan, counts)
-    headline = {name: section["headline"] for name, section in judged.items() if _is_section(section)}
-    remarks = (*plan.remarks, *paired.remarks, *remarks_on(counts.problems, paired.pairs))
-    store.evaluations.finish(id_, controller, figures=judged, headline=headline, remarks=remarks)
+    if judged is None:
+        if stop():
+            return
+        raise lost(id_)
+    headline = {name: section["headline"] for name, section in judged.figures.items() if _is_section(section)}
+    remarks = (*plan.remarks, *paired.remarks, *remarks_on(judged.problems, paired.pairs))
+    store.evaluations.finish(id_, controller, figures=judged.figures, headline=headline, remarks=remarks)
 
 
 def _planned(store: Store, id_: int, controller: str) -> Evaluation | None:
@@ -123,6 +130,16 @@ def _with(texts: dict[int, str], pairs: Sequence[Pair]) -> Iterator[Row]:
 
 def _is_section(section: object) -> bool:
     return isinstance(section, dict) and "headline" in section
+
+
+def _is_lost(store: Store, id_: int, controller: str) -> bool:
+    """Whether the evaluation was removed, or another process has it."""
+    try:
+        return store.evaluations.get(id_).controller != controller
+    except NotFound:
+        return True
+    except AgentError:  # a store that does not answer: whoever writes there next says so
+        return False
 
 
 def _found(store: Store, id_: int) -> Evaluation | None:

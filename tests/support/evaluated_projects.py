@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,7 +22,7 @@ from agent.domain import (
     TaskStatus,
     TaskType,
 )
-from agent.evaluating import processes, runner
+from agent.evaluating import inside, runner
 from agent.events.model import CheckpointReported
 from agent.store import Evaluation, EvaluationStatus, Store
 
@@ -136,14 +135,31 @@ def new_inference(store: Store, truth: Project, *, name: str = "guesses", **opti
     )  # fmt: skip
 
 
+class _Here:
+    """As `Processes`, without any."""
+
+    def __init__(self, plan: bytes, most: int) -> None:
+        self._plan = plan
+
+    def __enter__(self) -> _Here:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def count(self, parts: Any, *, stop: Any) -> Any:
+        with patch.object(inside, "_plan", [self._plan]):
+            yield from (inside.count(number, rows) for number, rows in parts)
+
+    def judge(self, counts: Any, *, stop: Any) -> Any:
+        with patch.object(inside, "_plan", [self._plan]):
+            return inside.judge(counts)
+
+
 def compute_here(store: Store, id_: int) -> Evaluation:
     """Compute an evaluation to its end in this process: a pool of processes takes seconds to start."""
 
-    def here(plan: bytes, parts: Any, *, most: int, stop: Any) -> Any:
-        with patch.object(processes, "_given", [(plan, threading.Event())]):
-            yield from (processes._count(number, rows) for number, rows in parts)
-
-    with patch.object(runner, "count_parts", here):
+    with patch.object(runner, "Processes", _Here):
         done = runner.compute(store, id_)
     assert done is not None
     assert done.status is EvaluationStatus.DONE, done.reason

@@ -89,7 +89,7 @@ def test_a_mistake_of_ours_ends_it(store: Store, queued: Evaluation, monkeypatch
     def broken(*_args):
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(runner, "counts_of", broken)
+    monkeypatch.setattr(runner, "pair_images", broken)
     with pytest.raises(ZeroDivisionError):
         runner.compute(store, queued.id)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from agent.errors import Conflict
+from agent.errors import BadInput, Conflict
 from agent.evaluating import runner
-from agent.evaluating.processes import CountingFailed, count_parts
+from agent.evaluating.inside import Row
+from agent.evaluating.processes import CountingFailed, Processes
 from agent.evaluating.runner import compute
 from agent.library.evaluations import EvaluationRequest, Matching, evaluate
 from agent.store import Evaluation, EvaluationStatus, Store
@@ -89,13 +92,14 @@ def test_a_killed_process_costs_a_try_and_twice_the_evaluation(
 ) -> None:
     tries: list[int] = []
 
-    def killed(plan, parts, *, most, stop):
-        tries.append(most)
-        if len(tries) < 3:
-            raise CountingFailed("killed")
-        yield from count_parts(plan, parts, most=most, stop=stop)
+    class Killed(Processes):
+        def count(self, parts, *, stop):
+            tries.append(1)
+            if len(tries) < 3:
+                raise CountingFailed("killed")
+            yield from super().count(parts, stop=stop)
 
-    monkeypatch.setattr(runner, "count_parts", killed)
+    monkeypatch.setattr(runner, "Processes", Killed)
     failed = compute(store, queued.id)
     assert failed is not None
     assert (failed.status, failed.reason) == (EvaluationStatus.ERROR, "killed")
@@ -152,6 +156,47 @@ def test_a_project_that_is_removed_for_good_meanwhile_takes_it_along(
     monkeypatch.setattr(store.evaluations, "add_part", purged)
 
     assert compute(store, queued.id) is None
+
+
+def test_one_that_is_removed_meanwhile_ends_in_the_middle_of_a_part(
+    store: Store, queued: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image that takes very long is being counted: its process ends, and nothing is kept."""
+    read = runner._rows
+    many = annotation(*(box("apple_nn", 1, 1, 60, 40) for _ in range(20_000)))
+
+    def endless(store: Store, pairs: Any) -> list[Row]:
+        store.evaluations.remove(queued.id)
+        return [row._replace(truth=many.replace("_nn", ""), predicted=many) for row in read(store, pairs)]
+
+    monkeypatch.setattr(runner, "_rows", endless)
+    started = process_time_of_children()
+
+    assert compute(store, queued.id) is None
+    assert process_time_of_children() - started < 6, "the images were counted to their end, or to their limit"
+    assert store.evaluations.list() == []
+
+
+def test_figures_that_take_too_much_fail_with_a_reason(
+    store: Store, queued: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Processes, "judge", too_much)
+
+    failed = compute(store, queued.id)
+
+    assert failed is not None
+    assert (failed.status, failed.reason) == (EvaluationStatus.ERROR, "too much")
+    assert failed.key is not None
+    assert store.evaluations.part_numbers(failed.key), "what was counted stays"
+
+
+def too_much(*_: object, **__: object) -> None:
+    raise BadInput("too much")
+
+
+def process_time_of_children() -> float:
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def test_projects_that_do_not_match_are_said(store: Store) -> None:

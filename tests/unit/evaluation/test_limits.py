@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from agent.evaluating import processes
-from agent.evaluating.processes import Row
-from agent.evaluation import counting
+from agent.errors import BadInput
+from agent.evaluating import inside
+from agent.evaluating.inside import Row
+from agent.evaluation import counting, figures
 from agent.evaluation.planning import make_plan
+from agent.evaluation.saved_counts import to_bytes
 from tests.support.judged_projects import annotation, meta, point
 
 META = meta("point", ("spot",))
@@ -24,7 +25,7 @@ ONE = annotation(point("spot", 3, 4))
 
 @pytest.fixture
 def stops() -> Iterator[None]:
-    before = signal.signal(signal.SIGPROF, processes._stop_here)
+    before = signal.signal(signal.SIGPROF, inside._stop_here)
     yield
     signal.signal(signal.SIGPROF, before or signal.SIG_DFL)  # None: of a library
 
@@ -33,7 +34,7 @@ def counted(*annotations: dict[str, Any]) -> tuple[list[int], tuple[tuple[int, s
     """Numbers of judged images, the problems, and the tags, of images with these labels on both sides."""
     rows = [Row(at, *SIZE, json.dumps(one), json.dumps(one), "") for at, one in enumerate(annotations)]
     tags: dict[int, list[str]] = {}
-    counts = processes._counted(PLAN, rows, multiprocessing.get_context("spawn").Event(), tags)
+    counts = inside._counted(PLAN, rows, tags)
     assert counts.images["image"].tolist() == list(range(len(rows)))
     return counts.images["image"][counts.images["judged"]].tolist(), counts.problems, tags
 
@@ -41,8 +42,8 @@ def counted(*annotations: dict[str, Any]) -> tuple[list[int], tuple[tuple[int, s
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # one that a finalizer has swallowed
 def test_an_image_that_takes_too_long_is_not_judged(stops: None, monkeypatch: pytest.MonkeyPatch) -> None:
     counted(ONE)  # with all that is loaded late
-    monkeypatch.setattr(processes, "_PART_S", 1.0)
-    monkeypatch.setattr(processes, "_IMAGE_S", 1.0)
+    monkeypatch.setattr(inside, "_PART_S", 1.0)
+    monkeypatch.setattr(inside, "_IMAGE_S", 1.0)
     many = annotation(*(point("spot", at % 64, at % 48) for at in range(2_500)))
 
     judged, problems, _ = counted(ONE, many, ONE)
@@ -64,3 +65,15 @@ def test_a_mistake_of_the_program_costs_one_image(monkeypatch: pytest.MonkeyPatc
     assert judged == [0, 2]
     assert problems == ((1, "It could not be compared: ZeroDivisionError('nobody thought of it')."),)
     assert tags == {0: [], 1: ["ripe"], 2: []}
+
+
+def test_figures_that_take_too_much_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def greedy(*_: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(figures, "figures", greedy)
+    monkeypatch.setattr(inside, "_plan", [PLAN.to_json()])
+    counts = counting.count_images(PLAN, [])
+
+    with pytest.raises(BadInput, match="take too much time or memory"):
+        inside.judge([to_bytes(counts)])
