@@ -8,9 +8,11 @@ a blink: a few of these run at once, a bounded number waits, so the others alway
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -147,23 +149,41 @@ class BudgetRoute(APIRoute):
 
             if not getattr(self.endpoint, "is_large", False):
                 return await work()
-            turns: Turns = request.app.state.turns
-
-            async def within_budget() -> Response:
-                own.deadline = time.monotonic() + TIME_S
-                return await work()
-
-            own = _Work(time.monotonic() + TIME_S)
-            token = _work.set(own)
-            try:
-                return await unless_gone(request, turns.take(within_budget))
-            except ClientGone:
-                own.gone.set()
-                raise
-            finally:
-                _work.reset(token)
+            return await in_turn(request, work)
 
         return budgeted
+
+
+async def in_turn(request: Request, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What `work` gives when its turn among large requests has come, within the budget of one.
+
+    For a route that waits for something else before, as an `async` endpoint. Raises TooBusy, ClientGone, TooMuchWork.
+    """
+    turns: Turns = request.app.state.turns
+
+    async def within_budget() -> T:
+        own.deadline = time.monotonic() + TIME_S
+        return await work()
+
+    own = _Work(time.monotonic() + TIME_S)
+    token = _work.set(own)
+    try:
+        return await unless_gone(request, turns.take(within_budget))
+    except ClientGone:
+        own.gone.set()
+        raise
+    finally:
+        _work.reset(token)
+
+
+@contextmanager
+def wanted_until(gone: threading.Event) -> Iterator[None]:
+    """In the block `still_wanted` raises ClientGone once that is set: work for several requests, of any length."""
+    token = _work.set(_Work(math.inf, gone))
+    try:
+        yield
+    finally:
+        _work.reset(token)
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:

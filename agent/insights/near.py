@@ -6,6 +6,7 @@ ten thousand take half a second, a hundred thousand half a minute.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,11 +47,19 @@ class Near:
         return np.asarray(found, bool)
 
 
-def find_near(fingerprints: NDArray[np.uint8], has_one: NDArray[np.bool_], splits: NDArray[np.uint8]) -> Near:
-    """Of fingerprints (N, BYTES), of which only those count that `has_one` marks, and `splits` (N,) of `labels.py`."""
+def find_near(
+    fingerprints: NDArray[np.uint8],
+    has_one: NDArray[np.bool_],
+    splits: NDArray[np.uint8],
+    each: Callable[[], None] = lambda: None,
+) -> Near:
+    """Of fingerprints (N, BYTES), of which only those count that `has_one` marks, and `splits` (N,) of `labels.py`.
+
+    `each` is called before each block, some ten times a second: what it raises ends the search.
+    """
     groups = np.full(len(fingerprints), -1, np.int64)
     distinct, groups[has_one] = _grouped(fingerprints[has_one])
-    near_groups, bits, is_complete = _near_groups(distinct)
+    near_groups, bits, is_complete = _near_groups(distinct, each)
     splits = np.where(has_one, splits, 0)
     firsts = {split: _first(groups, splits == split, len(distinct)) for split in (TRAIN, VAL)}
     firsts[0] = _first(groups, has_one, len(distinct))
@@ -75,13 +84,16 @@ def _grouped(fingerprints: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArra
     return distinct, which.reshape(-1).astype(np.int64)
 
 
-def _near_groups(distinct: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
+def _near_groups(
+    distinct: NDArray[np.uint8], each: Callable[[], None]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
     """(P, 2): pairs of fingerprints that are nearly the same, (P,): the bits by which they differ."""
     hashes = np.ascontiguousarray(distinct[:, :_HASH]).view(np.uint64).reshape(-1)
     miniatures = distinct[:, _HASH:].astype(np.int16)
     found: list[NDArray[np.int64]] = []
     count, begin = 0, 0
     while begin < len(hashes) and count < MOST_PAIRS:
+        each()
         end = begin + max(1, _BLOCK // (len(hashes) - begin))
         bits = _ones(hashes[begin:end, None] ^ hashes[None, begin:])
         first, second = np.nonzero(bits <= MOST_BITS)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -60,20 +60,24 @@ class Fingerprints:
         self._unwritten: list[bytes] = []
 
     def of(self, files: Sequence[FileRow], told: Told = lambda _done, _of: None) -> Fingerprinted:
-        """Fingerprints of these images; those that are not kept are made. Raises TooBusy when the web ends."""
+        """Fingerprints of these images; those that are not kept are made. Raises TooBusy when the web ends.
+
+        What `told` raises ends it; what was made until then is kept.
+        """
         known = self._kept({file.sha256 for file in files})
         mimes = {file.sha256: file.mime for file in files if file.sha256 not in known}
         missing: set[str] = set()
         done = len(files) - sum(file.sha256 in mimes for file in files)
         told(done, len(files))
         try:
-            for sha256, made in self._made(mimes):
-                done += 1
-                told(min(done, len(files)), len(files))
-                if made is None:
-                    missing.add(sha256)
-                else:
-                    known[sha256] = made
+            with closing(self._made(mimes)) as all_made:
+                for sha256, made in all_made:
+                    done += 1
+                    told(min(done, len(files)), len(files))
+                    if made is None:
+                        missing.add(sha256)
+                    else:
+                        known[sha256] = made
         finally:
             self._write()
         found = [known.get(file.sha256, b"") for file in files]
@@ -84,7 +88,7 @@ class Fingerprints:
             sum(file.sha256 in missing for file in files),
         )
 
-    def _made(self, mimes: dict[str, str]) -> Iterable[tuple[str, bytes | None]]:
+    def _made(self, mimes: dict[str, str]) -> Generator[tuple[str, bytes | None]]:
         """Each image with its fingerprint: b"" for one that cannot be decoded, None for one whose bytes are gone."""
         with ThreadPoolExecutor(AT_MOST, thread_name_prefix="fingerprints") as threads:
             waiting = iter(mimes.items())

@@ -11,6 +11,7 @@ from cachetools import LRUCache
 
 from agent.domain import Project
 from agent.insights.near import Near, find_near
+from web_stub.budget import still_wanted
 from web_stub.gallery.fingerprints import Fingerprinted, Fingerprints, Told
 from web_stub.gallery.statistics import ProjectStatistics, StatisticsCache, key_of
 from web_stub.shared_work import SharedWork
@@ -39,7 +40,9 @@ class NearCache:
         self._store = store
         self._statistics = statistics
         self._fingerprints = fingerprints
-        self._work: SharedWork[NearImages] = SharedWork("near-images", threads=_AT_ONCE, most=_WAITING)
+        self._work: SharedWork[NearImages] = SharedWork(
+            "near-images", threads=_AT_ONCE, most=_WAITING, ends_unwanted=True
+        )  # for whoever comes later the fingerprints are kept
         self._lock = threading.Lock()  # around both dictionaries
         self._kept: LRUCache[str, NearImages] = LRUCache(_IN_MEMORY)
         self._done: dict[int, int] = {}  # images of each project that is being searched
@@ -74,6 +77,7 @@ class NearCache:
         self._work.close()
 
     def _tell(self, project: Project, done: int) -> None:
+        still_wanted()
         with self._lock:
             self._done[project.id] = done
 
@@ -86,5 +90,5 @@ class NearCache:
         fingerprints[is_there] = made.fingerprints
         has_one = np.zeros(len(there), bool)
         has_one[is_there] = made.has_one
-        near = find_near(fingerprints, has_one, counted.labels.splits)
+        near = find_near(fingerprints, has_one, counted.labels.splits, still_wanted)
         return NearImages(counted, near, made, [file.sha256 if file is not None else "" for file in there])

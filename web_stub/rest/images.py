@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -9,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from agent.errors import Conflict, NotFound
-from web_stub.budget import BudgetRoute, unless_gone
+from web_stub.budget import BudgetRoute, in_turn, unless_gone
 from web_stub.context import WebDep
 from web_stub.gallery import find
 from web_stub.gallery.annotations import read_annotation
@@ -32,9 +33,12 @@ async def get_image(web: WebDep, request: Request, image_id: Id, by: FilterDep) 
     image = await run_in_threadpool(web.store.images.get, image_id)
     dataset = await run_in_threadpool(web.store.datasets.get, image.dataset_id)
     project = await run_in_threadpool(web.store.projects.get, dataset.project_id)
+    found = partial(find.place, web.search, project, by, image)
     if by.needs_statistics:
         await unless_gone(request, web.search.prepare(project, by))
-    place = await run_in_threadpool(find.place, web.search, project, by, image)
+        place = await in_turn(request, lambda: run_in_threadpool(found))
+    else:
+        place = await run_in_threadpool(found)
     return json_response(ImageDetail.of(image, dataset, place=ImagePlace.of(place)))
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from web_stub.budget import BudgetRoute, unless_gone
+from web_stub.budget import BudgetRoute, in_turn, unless_gone
 from web_stub.context import WebDep
 from web_stub.json_response import json_response
 from web_stub.parameters import Id
 from web_stub.resources.insights import Insights, InsightsProgress, NearList, Places
+from web_stub.resources.resource import Resource
 
 router = APIRouter(route_class=BudgetRoute, prefix="/projects/{project_id}/insights", tags=["projects"])
 
@@ -28,7 +30,7 @@ async def get_insights(web: WebDep, request: Request, project_id: Id) -> Respons
     """
     project = await run_in_threadpool(web.store.projects.get, project_id)
     counted = await unless_gone(request, web.search.statistics.prepared(project))
-    return await run_in_threadpool(lambda: json_response(Insights.of(counted)))
+    return await _answer(request, lambda: Insights.of(counted))
 
 
 @router.get("/places", response_model=Places)
@@ -41,7 +43,7 @@ async def get_places(
     """Where on their images objects lie."""
     project = await run_in_threadpool(web.store.projects.get, project_id)
     counted = await unless_gone(request, web.search.statistics.prepared(project))
-    return await run_in_threadpool(lambda: json_response(Places.of(counted, title)))
+    return await _answer(request, lambda: Places.of(counted, title))
 
 
 @router.get("/near", response_model=NearList)
@@ -55,7 +57,7 @@ async def get_near(
     """Pairs of nearly equal images. The first answer waits until every image was decoded; `progress` says how far."""
     project = await run_in_threadpool(web.store.projects.get, project_id)
     found = await unless_gone(request, web.search.near.prepared(project))
-    return await run_in_threadpool(lambda: json_response(NearList.of(found, offset=offset, limit=limit)))
+    return await _answer(request, lambda: NearList.of(found, offset=offset, limit=limit))
 
 
 @router.get("/progress", response_model=InsightsProgress)
@@ -64,3 +66,7 @@ def get_progress(web: WebDep, project_id: Id) -> Response:
     project, search = web.store.projects.get(project_id), web.search
     labels, pictures = search.statistics.progress(project), search.near.progress(project)
     return json_response(InsightsProgress(images=project.images_count, labels=labels, pictures=pictures))
+
+
+async def _answer(request: Request, make: Callable[[], Resource]) -> Response:
+    return await in_turn(request, lambda: run_in_threadpool(lambda: json_response(make())))

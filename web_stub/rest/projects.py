@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -9,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from agent import domain, library
-from web_stub.budget import BudgetRoute, large, unless_gone
+from web_stub.budget import BudgetRoute, in_turn, large, unless_gone
 from web_stub.context import Web, WebDep
 from web_stub.downloads import disposition
 from web_stub.gallery import find
@@ -78,9 +79,11 @@ async def list_images(
 ) -> Response:
     """Images in the project's order: dataset by dataset. `total` counts all that match."""
     project = await run_in_threadpool(web.store.projects.get, project_id)
-    if by.needs_statistics:
-        await unless_gone(request, web.search.prepare(project, by))
-    return await run_in_threadpool(_images_page, web, project, by, cursor, limit)
+    page = partial(_images_page, web, project, by, cursor, limit)
+    if not by.needs_statistics:
+        return await run_in_threadpool(page)
+    await unless_gone(request, web.search.prepare(project, by))
+    return await in_turn(request, lambda: run_in_threadpool(page))
 
 
 def _images_page(web: Web, project: domain.Project, by: find.Filter, cursor: int | None, limit: int) -> Response:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import socket
+import threading
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ from PIL import Image as Picture
 
 from agent.domain import NewImage, NewProject
 from tests.support.labeled_project import HOSTILE, META, SIZE, add, annotation, bitmap, fields, shape
+from tests.support.web_server import TOKEN
+from web_stub.gallery import near_images
 from web_stub.gallery.fingerprints import Fingerprints
 
 
@@ -219,3 +224,34 @@ def test_while_a_project_is_looked_through_it_is_said_how_far_that_is(site, monk
 
     assert [one["labels"] for one in seen] == [0, 1, None, None]
     assert [one["pictures"] is None for one in seen] == [True, True, False, False]
+
+
+def test_a_search_for_which_nobody_waits_any_more_ends(start_server, site, monkeypatch):
+    begun, ended = threading.Event(), threading.Event()
+
+    def endless(*_args):
+        begun.set()
+        try:
+            while True:
+                _args[-1]()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(near_images, "find_near", endless)
+    project = pictured(site, ("a", picture(1), []))
+    host, port = urlsplit(start_server().url).netloc.split(":")
+    head = f"GET /api/projects/{project.id}/insights/near HTTP/1.1\r\nHost: {host}\r\nx-api-key: {TOKEN}\r\n\r\n"
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(head.encode())
+        assert begun.wait(20)
+        assert not ended.is_set()
+
+    assert ended.wait(20)
+
+
+@pytest.mark.parametrize("path", ["insights", "insights/places", "insights/near", "images?finding=tiny"])
+def test_answers_take_turns_with_other_large_requests(site, project, monkeypatch, path):
+    monkeypatch.setattr(site.app.state.turns, "_most", 0)
+    answer = site.client.get(f"/api/projects/{project.id}/{path}")
+
+    assert (answer.status_code, answer.json()["details"]["reason"]) == (503, "too_busy")

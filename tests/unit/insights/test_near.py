@@ -132,3 +132,14 @@ def test_a_search_that_finds_too_much_ends_and_says_so(monkeypatch):
     result = find_near(prints, np.ones(20, bool), np.zeros(20, np.uint8))
 
     assert (result.is_complete, len(result.pairs)) == (False, 10)
+
+
+def test_a_search_can_be_ended() -> None:
+    class Enough(Exception):
+        pass
+
+    def enough() -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        find_near(np.zeros((3, BYTES), np.uint8), np.ones(3, bool), np.zeros(3, np.uint8), enough)

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from web_stub.budget import TooBusy
+from web_stub.budget import TooBusy, still_wanted
 from web_stub.shared_work import SharedWork
 
 
@@ -130,3 +130,49 @@ def test_closing_drops_what_waits_and_ends_with_what_has_begun(shared, gate):
     assert (first, len(begun)) == (1, 1)
     assert all(isinstance(other, TooBusy) for other in others)
     assert asyncio.run(shared.result("anew", lambda: 2)) == 2
+
+
+@pytest.fixture
+def ending():
+    made: SharedWork[int] = SharedWork("test", threads=1, most=3, ends_unwanted=True)
+    yield made
+    made.close()
+
+
+def endless(begun: threading.Semaphore, ended: threading.Semaphore) -> int:
+    begun.release()
+    try:
+        while True:
+            still_wanted()
+    finally:
+        ended.release()
+
+
+def test_work_may_end_when_nobody_waits_for_it_any_more_and_begins_anew_for_who_comes_then(ending):
+    begun, ended = threading.Semaphore(0), threading.Semaphore(0)
+
+    async def ask() -> int:
+        leaves, too = (asyncio.ensure_future(ending.result("key", lambda: endless(begun, ended))) for _ in range(2))
+        assert await asyncio.to_thread(begun.acquire, timeout=10)
+        leaves.cancel()
+        await asyncio.wait([leaves])
+        assert not ended.acquire(blocking=False), "one still waits"
+        too.cancel()
+        await asyncio.wait([too])
+        return await ending.result("key", lambda: 4)
+
+    assert asyncio.run(ask()) == 4
+    assert ended.acquire(timeout=10)
+
+
+def test_closing_ends_work_that_may_end(ending):
+    begun, ended = threading.Semaphore(0), threading.Semaphore(0)
+
+    async def ask() -> None:
+        waits = asyncio.ensure_future(ending.result("key", lambda: endless(begun, ended)))
+        assert await asyncio.to_thread(begun.acquire, timeout=10)
+        await asyncio.to_thread(ending.close)
+        with pytest.raises(TooBusy):
+            await waits
+
+    asyncio.run(ask())
