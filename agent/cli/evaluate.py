@@ -89,11 +89,15 @@ def evaluate(
 
 
 @app.command("list")
-def list_(limit: Annotated[int, typer.Option(min=1, max=1000)] = 30, json: Json = False) -> None:
+def list_(
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 30,
+    model: Annotated[int | None, typer.Option(min=1, help="Only those of this model's predictions.")] = None,
+    json: Json = False,
+) -> None:
     """The newest evaluations."""
     from agent.cli.evaluate_show import list_evaluations
 
-    list_evaluations(limit, as_json=json)
+    list_evaluations(limit, model, as_json=json)
 
 
 @app.command("show")

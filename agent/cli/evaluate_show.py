@@ -45,10 +45,10 @@ def main_figures(headline: Mapping[str, Mapping[str, Any]]) -> dict[str, float |
     return {f"{name} {_SHOWN[name][0]}": part.get(_SHOWN[name][0]) for name, part in headline.items() if name in _SHOWN}
 
 
-def list_evaluations(limit: int, *, as_json: bool) -> None:
+def list_evaluations(limit: int, model: int | None, *, as_json: bool) -> None:
     with open_installation() as installation:
         store = installation.store
-        found = store.evaluations.list(limit=limit)
+        found = store.evaluations.list(limit=limit, model_id=model)
         names = {id_: _name(store, id_) for one in found for id_ in (one.truth_id, one.predicted_id)}
     if as_json:
         show.as_json([summary(one) for one in found])

@@ -163,8 +163,9 @@ class Evaluations(EvaluationParts):
         before_id: int | None = None,
         project_id: int | None = None,
         task_id: int | None = None,
+        model_id: int | None = None,
     ) -> builtins.list[Evaluation]:
-        """Newest first: those in which the project is on either side, those of the inference, where given."""
+        """Newest first. Where given: those in which the project is on either side, of the inference, of the model."""
         found = sa.select(*self._columns).order_by(evaluations.c.id.desc()).limit(limit)
         if before_id is not None:
             found = found.where(evaluations.c.id < int64(before_id))
@@ -173,6 +174,8 @@ class Evaluations(EvaluationParts):
             found = found.where(sa.or_(*(side == int64(project_id) for side in sides)))
         if task_id is not None:
             found = found.where(evaluations.c.task_id == int64(task_id))
+        if model_id is not None:
+            found = found.where(evaluations.c.model_id == int64(model_id))
         with self._db.reading() as connection:
             return [_evaluation(row) for row in connection.execute(found)]
 

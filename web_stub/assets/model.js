@@ -1,10 +1,11 @@
-// One model: the files in its tar, its origin, the tasks that started from it.
+// One model: the files in its tar, its origin, the tasks that started from it, how good its predictions were.
 
 /** @import { LineageTask, ModelFile, ModelFiles, ModelPage, Ref, TaskCard } from "./types" */
 /** @import { Child } from "./dom.js" */
-import { ask, sentenceOf } from "./api.js";
+import { ask, attempt, sentenceOf } from "./api.js";
 import { care } from "./care.js";
 import { $, el, fill, firstData, json } from "./dom.js";
+import { drawEvaluations } from "./evaluation/cards.js";
 import "./frame.js";
 import { keep } from "./keeping.js";
 import { status } from "./pieces.js";
@@ -82,4 +83,5 @@ if (model.provenance.train_config) fill($("train-config"), json(model.provenance
 keep(model);
 care("model", model);
 line();
+attempt(() => drawEvaluations("model", model.id));
 files();

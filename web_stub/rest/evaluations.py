@@ -36,11 +36,14 @@ def list_evaluations(
     web: WebDep,
     project: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="on either side")] = None,
     task: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="the inference that predicted")] = None,
+    model: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="the model that predicted")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 30,
     before: Annotated[int | None, Query(ge=1, le=LARGEST_ID, description="`next` of the page before")] = None,
 ) -> Response:
     """Newest first."""
-    found = web.store.evaluations.list(limit=limit + 1, before_id=before, project_id=project, task_id=task)
+    found = web.store.evaluations.list(
+        limit=limit + 1, before_id=before, project_id=project, task_id=task, model_id=model
+    )
     return json_response(evaluation_list(web.store, found, limit))
 
 

@@ -41,6 +41,8 @@ def test_predictions_are_judged_shown_and_exported(cli: Cli, store: Store, tmp_p
     ]
     (listed,) = cli.json("evaluate", "list")
     assert (listed["id"], listed["status"], listed["images_done"]) == (2, "done", 8)
+    model = listed["model_id"]
+    assert [len(cli.json("evaluate", "list", "--model", one)) for one in (model, model + 1)] == [1, 0]
     again = cli.json("evaluate", "--predictions", "guesses")
     assert (again["id"], again["started_at"]) == (2, listed["started_at"])
     val = cli.json("evaluate", "show", 2, "--tag", "val")["figures"]

@@ -231,6 +231,8 @@ def test_the_end_of_an_inference_queues_its_evaluation(store, add_project, new_t
     assert (queued.truth_id, queued.predicted_id) == (ended.project_id, ended.result_project_id)
     assert (queued.task_id, queued.model_id, queued.key) == (task.id, task.model_id, None)
     assert store.evaluations.list(task_id=task.id) == store.evaluations.of_models([task.model_id]) == [queued]
+    assert store.evaluations.list(model_id=task.model_id) == [queued]
+    assert store.evaluations.list(model_id=10**9) == []
     assert store.evaluations.list(project_id=ended.result_project_id) == [queued]
     assert store.evaluations.list(project_id=10**9) == store.evaluations.list(before_id=queued.id) == []
 

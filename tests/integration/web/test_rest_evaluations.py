@@ -61,6 +61,8 @@ def test_an_evaluation_is_shown_whole_and_in_lists(site: Site, id_: int) -> None
     (card,) = ask(site, f"?project={whole['truth']['id']}")["items"]
     assert card == {name: whole[name] for name in card}
     assert ask(site, f"?task={whole['task_id']}")["items"] == [card]
+    assert ask(site, f"?model={whole['model']['id']}")["items"] == [card]
+    assert ask(site, "?model=999")["items"] == []
     assert ask(site, "?project=999") == {"items": [], "next": None}
     for address in ("/99", "/99/figures", "/99/images", "/99/objects", "/99/find?image_id=1", "/99/export?format=csv"):
         assert "no evaluation 99" in ask(site, address, 404)["error"]

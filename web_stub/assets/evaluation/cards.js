@@ -21,8 +21,8 @@ export function figuresLine({ status: state, headline, images_done: done, images
 }
 
 /**
- * The evaluations of a project or a task, in the card that the page has for them; it stays hidden where there are none.
- * @param {"project" | "task"} noun
+ * The evaluations of a project, a task or a model, in the card that the page has for them; it stays hidden where there are none.
+ * @param {"project" | "task" | "model"} noun
  * @param {number} id
  */
 export async function drawEvaluations(noun, id) {

@@ -1,4 +1,4 @@
-// The list of evaluations, of all or of a project or task that the address names; chosen ones open side by side.
+// The list of evaluations, of all or of what the address names; chosen ones open side by side.
 
 /** @import { EvaluationCard, EvaluationList } from "../types" */
 import { ask, attempt } from "../api.js";
@@ -14,6 +14,7 @@ import { usedLink } from "./used.js";
 const LIMIT = 50;
 const AGAIN_MS = 2000;
 const MOST = 5; // side by side
+const NOUNS = ["project", "task", "model"]; // whose evaluations the address may name
 
 const named = new URLSearchParams(location.search);
 /** @type {EvaluationCard[]} */
@@ -27,7 +28,7 @@ let timer = 0;
 /** @param {number | null} before */
 function query(before) {
   const asking = new URLSearchParams({ limit: String(LIMIT) });
-  for (const name of ["project", "task"]) if (named.get(name)) asking.set(name, named.get(name) ?? "");
+  for (const name of NOUNS) if (named.get(name)) asking.set(name, named.get(name) ?? "");
   if (before !== null) asking.set("before", String(before));
   return asking.toString();
 }
@@ -61,7 +62,8 @@ function drawChosen() {
 }
 
 function summary() {
-  const of = named.get("project") ? ` of project ${named.get("project")}` : named.get("task") ? ` of task ${named.get("task")}` : "";
+  const noun = NOUNS.find((name) => named.get(name));
+  const of = noun ? ` of ${noun} ${named.get(noun)}` : "";
   return cards.length ? `${next === null ? show.counted(cards.length, "evaluation") : `The newest ${cards.length}`}${of}` : "";
 }
 
