@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from agent.errors import BadInput
-from agent.library.judging import CELL, PAIR, Judging, Look, Slice
+from agent.library.judging import BAR, BARS, CELL, PAIR, Judging, Look, Slice
 from web_stub.budget import still_wanted
 from web_stub.judgings import Judgings
 from web_stub.parameters import LARGEST_ID
@@ -33,6 +33,10 @@ class SliceQuery(BaseModel):
     ] = []
     min_pixels: Annotated[int | None, Field(ge=0, le=_MOST_PIXELS, description="width × height")] = None
     max_pixels: Annotated[int | None, Field(ge=0, le=_MOST_PIXELS)] = None
+    object_size: Annotated[
+        list[Literal["small", "medium", "large"]],
+        Field(max_length=3, description="that an object of the image has, as COCO parts them; any of them"),
+    ] = []
     confidence: Annotated[
         float | None,
         Field(allow_inf_nan=False, description="that a prediction has at least; default: the best"),
@@ -41,7 +45,12 @@ class SliceQuery(BaseModel):
 
     def slice(self) -> Slice:
         return Slice(
-            frozenset(self.dataset), frozenset(self.tag), frozenset(self.with_class), self.min_pixels, self.max_pixels
+            frozenset(self.dataset),
+            frozenset(self.tag),
+            frozenset(self.with_class),
+            self.min_pixels,
+            self.max_pixels,
+            frozenset(self.object_size),
         )
 
     def look(self) -> Look:
@@ -59,6 +68,7 @@ class PageQuery(SliceQuery):
 class ImagesQuery(PageQuery):
     by: Annotated[str | None, Field(max_length=100, description="a figure of images; default: iou, or errors")] = None
     of: Annotated[_Title | None, Field(description="the figure of this class, or tag, alone")] = None
+    bar: Annotated[int | None, Field(ge=0, lt=BARS, description="of the reliability diagram, for by=bar")] = None
     order: Literal["worst", "best"] = "worst"
     against: Annotated[int | None, Field(ge=1, le=LARGEST_ID, description="compare with this evaluation")] = None
 
@@ -140,6 +150,10 @@ def _values(judging: Judging, by: str, query: ImagesQuery) -> Sequence[tuple[int
                 "by=cell: name the cell with truth_class and predicted_class; empty is the one without a class"
             )
         return judging.of_cell(part, query.truth_class, query.predicted_class)
+    if by == BAR:
+        if query.bar is None:
+            raise BadInput("by=bar: name the bar of the reliability diagram with bar, counted from 0")
+        return judging.of_bar(part, query.bar)
     if by == PAIR:
         images = judging.of_tags(part, look, query.truth_class, query.predicted_class)
         wrong = dict(judging.ranked("wrong_tags", part, look, None))

@@ -12,6 +12,12 @@ from agent.evaluation.numbers import listed, plain, ratio
 BINS = 10  # of equal width; a confidence on a border belongs to the lower one
 
 
+def bins_of(confidence: NDArray[Any]) -> NDArray[np.int64]:
+    """The number of the bin of each confidence."""
+    found: NDArray[np.int64] = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], confidence)
+    return found
+
+
 def calibration(confidence: NDArray[Any], is_right: NDArray[np.bool_]) -> dict[str, Any] | None:
     """The reliability diagram, and the expected error (ECE): the mean of |confidence - share of right ones| over bins.
 
@@ -19,7 +25,7 @@ def calibration(confidence: NDArray[Any], is_right: NDArray[np.bool_]) -> dict[s
     """
     if not len(confidence) or confidence.min() < 0 or confidence.max() > 1:
         return None
-    bins = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], confidence)
+    bins = bins_of(confidence)
     count, sure, right = (
         np.bincount(bins, weights=weights, minlength=BINS) for weights in (None, confidence, is_right)
     )

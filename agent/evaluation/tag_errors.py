@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.evaluation.calibration import bins_of
 from agent.evaluation.counts import Counts
 from agent.evaluation.judged import Judged
 from agent.evaluation.plan import NOTHING, Plan
@@ -40,6 +41,19 @@ def tag_images(
     sureness = _sureness(found, table["image"][predicted], table["confidence"][predicted])
     result: list[int] = found[np.lexsort((found, -sureness))].tolist()
     return result
+
+
+def binned_images(plan: Plan, counts: Counts | Judged, bin_: int) -> list[tuple[int, int]]:
+    """Images with a tag in this bin of the reliability diagram, and how many of those tags are wrong, most first."""
+    judged = counts if isinstance(counts, Judged) else Judged(plan, counts)
+    if judged.tags is None or judged.tags.calibration is None:
+        return []
+    table = judged.tags.verdicts.table[judged.tags.calibrated]
+    table = table[bins_of(table["confidence"]) == bin_]
+    images, place = np.unique(table["image"], return_inverse=True)
+    wrong = np.bincount(place, weights=~table["truth"], minlength=len(images)).astype(int)
+    order = np.lexsort((images, -wrong))
+    return list(zip(images[order].tolist(), wrong[order].tolist(), strict=True))
 
 
 def _sureness(images: NDArray[Any], rows: NDArray[Any], confidence: NDArray[Any]) -> NDArray[np.float64]:

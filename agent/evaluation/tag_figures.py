@@ -93,12 +93,19 @@ class TagFigures:
 
     @cached_property
     def calibration(self) -> dict[str, Any] | None:
-        """Of the most confident tags of images where tags exclude each other, else of all predicted ones."""
+        """Of the rows of `calibrated`."""
+        table = self.verdicts.table[self.calibrated]
+        return calibration(table["confidence"], table["truth"])
+
+    @cached_property
+    def calibrated(self) -> Flags:
+        """Whether a row of `verdicts.table` is part of the calibration: the most confident tags of images where tags
+        exclude each other, else all predicted ones."""
         table = self.verdicts.table
-        asked = table["predicted"] & table["has_confidence"]
+        asked: Flags = table["predicted"] & table["has_confidence"]
         if self.verdicts.is_single:
             asked = asked & (self.verdicts.rank == 0) & np.isin(table["image"], self.verdicts.singles.image)
-        return calibration(table["confidence"][asked], table["truth"][asked])
+        return asked
 
     def _accuracy(self, predicted: Flags, confidence: float) -> float | None:
         """The share of images with the right tag, or rightly none; where tags do not exclude each other, with exactly

@@ -16,6 +16,7 @@ import orjson
 from cachetools import LRUCache
 
 from agent.errors import BadInput, Conflict
+from agent.evaluation.calibration import BINS
 from agent.evaluation.judged import Judged
 from agent.evaluation.plan import NOTHING, Plan
 from agent.library.evaluated_images import Counted, CountedImage, counts_of
@@ -25,20 +26,24 @@ if TYPE_CHECKING:
     from agent.evaluation.errors import Judgements
     from agent.store import Evaluation, Store
 
-CELL, PAIR = "cell", "tags"  # images by a cell of the confusion of pixels, or with a pair of tags
+# Images by a cell of the confusion of pixels, with a pair of tags, by a bar of the reliability diagram.
+CELL, PAIR, BAR = "cell", "tags", "bar"
+BARS = BINS
 _SLICES = 4  # that are kept ready for another confidence
 _BYTES_PER_IMAGE = 600  # of its names, tags and ids
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some of the images: in one of these datasets, with one of these tags, with an object of one of these classes."""
+    """Some of the images: in one of these datasets, with one of these tags, with an object of one of these classes and
+    of one of these sizes (`matching.SIZES`)."""
 
     datasets: frozenset[str] = frozenset()  # empty: every one, as for the others
     tags: frozenset[str] = frozenset()
     classes: frozenset[str] = frozenset()
     min_pixels: int | None = None  # width × height
     max_pixels: int | None = None
+    object_sizes: frozenset[str] = frozenset()
 
 
 WHOLE = Slice()
@@ -110,7 +115,7 @@ class Judging:
     def is_high_bad(by: str) -> bool:
         from agent.evaluation.worst import HIGH_IS_BAD
 
-        return by in HIGH_IS_BAD or by in (CELL, PAIR)
+        return by in HIGH_IS_BAD or by in (CELL, PAIR, BAR)
 
     def of_cell(self, part: Slice, truth: str, predicted: str) -> list[tuple[int, float]]:
         """Images with their pixels of a cell of the confusion matrix of pixels, most first; empty: of no class."""
@@ -119,6 +124,12 @@ class Judging:
         places = [self._place(title, self.plan.classes) for title in (truth, predicted)]
         found = pixel_images(self.judged(part), truth_class=places[0], predicted_class=places[1])
         return [(image, float(pixels)) for image, pixels in found]
+
+    def of_bar(self, part: Slice, bar: int) -> list[tuple[int, float]]:
+        """Images with tags of the confidences of this bar, counted from 0, and how many of these are wrong."""
+        from agent.evaluation.tag_errors import binned_images
+
+        return [(image, float(wrong)) for image, wrong in binned_images(self.plan, self.judged(part), bar)]
 
     def of_tags(self, part: Slice, look: Look, truth: str | None, predicted: str | None) -> list[int]:
         """Images with this pair of tags. None: any; empty: none of the evaluation's tags is on that side."""
@@ -163,7 +174,7 @@ class Judging:
         return place_of(title, titles) if title else NOTHING
 
     def _numbers(self, part: Slice) -> Sequence[int]:
-        of_class = self._with_class(part.classes) if part.classes else None
+        with_object = self._with_object(part) if part.classes or part.object_sizes else None
         return [
             image.number
             for image in self.images
@@ -171,14 +182,20 @@ class Judging:
             and (not part.tags or not part.tags.isdisjoint(image.tags))
             and (part.min_pixels is None or image.width * image.height >= part.min_pixels)
             and (part.max_pixels is None or image.width * image.height <= part.max_pixels)
-            and (of_class is None or image.number in of_class)
+            and (with_object is None or image.number in with_object)
         ]
 
-    def _with_class(self, titles: frozenset[str]) -> set[int]:
-        places = [place_of(title, self.plan.classes) for title in titles]
+    def _with_object(self, part: Slice) -> set[int]:
+        from agent.evaluation.matching import RANGES, SIZES
+
+        places = [place_of(title, self.plan.classes) for title in part.classes or self.plan.classes]
+        ranges = [RANGES[SIZES.index(size)] for size in part.object_sizes]
         found: set[int] = set()
-        for table in (self.counts.truths, self.counts.predictions, self.counts.pixels):
-            found.update(table["image"][np.isin(table["class"], places)].tolist())
+        for table in (self.counts.truths, self.counts.predictions, *(() if ranges else (self.counts.pixels,))):
+            chosen = np.isin(table["class"], places)
+            if ranges:
+                chosen &= np.any([(least <= table["area"]) & (table["area"] <= most) for least, most in ranges], axis=0)
+            found.update(table["image"][chosen].tolist())
         return found
 
 

@@ -106,6 +106,34 @@ def test_the_slider_moves_figures_table_matrix_and_images(site):
     expect(page).not_to_have_url(re.compile("confidence="))
 
 
+def test_a_bar_of_the_reliability_diagram_leads_to_the_images_with_wrong_tags_first(site):
+    page = site.page
+    site.go("/evaluations/1?section=tags")
+    bars = page.locator(".plot-box a:has(.reliability-bar)")
+    expect(bars.first).to_be_visible()
+    told = re.search(r"([0-9.]+) to ([0-9.]+): (\d+) predictions?, (\d+)", bars.last.get_attribute("aria-label") or "")
+    assert told
+    bars.last.click()
+
+    expect(page).to_have_url(re.compile(r"by=bar"))
+    expect(page.locator("#chosen")).to_contain_text(f"confidence {told[1]} to {told[2]}")
+    expect(page.locator("#grid .tile")).to_have_count(int(told[3]))
+    expect(bars.last).to_have_attribute("aria-current", "true")
+    page.get_by_role("button", name="Show all").click()
+    expect(page.locator("#grid .tile")).to_have_count(IMAGES)
+
+
+def test_objects_of_a_size_leave_the_images_that_have_them(site):
+    page = site.page
+    site.go("/evaluations/1?section=detection")
+    page.locator("#object").select_option("small")
+
+    expect(page).to_have_url(re.compile("object=small"))
+    expect(page.locator("#judged")).to_have_text("4 images")
+    page.locator("#whole").click()
+    expect(page.locator("#judged")).to_have_text(f"{IMAGES} images")
+
+
 def test_two_models_side_by_side_show_where_each_is_better(site):
     page = site.page
     site.go("/evaluations")

@@ -116,6 +116,10 @@ def test_slices_and_the_confidence_move_the_figures(site: Site, id_: int) -> Non
     assert ask(site, f"/{id_}/figures?dataset=ds1&dataset=ds2")["figures"] == whole["figures"]
     assert ask(site, f"/{id_}/figures?class=pear")["images"] == 6, "four have one, two have one predicted"
     assert ask(site, f"/{id_}/figures?min_pixels=5000")["images"] == 0
+    sizes = {size: ask(site, f"/{id_}/figures?object_size={size}")["images"] for size in ("small", "medium", "large")}
+    assert sizes == {"small": 8, "medium": 0, "large": 0}
+    assert ask(site, f"/{id_}/figures?object_size=small&object_size=large")["images"] == 8
+    ask(site, f"/{id_}/figures?object_size=huge", 400)
     strict = ask(site, f"/{id_}/figures?confidence=0.99")["figures"]["detection"]["headline"]
     assert strict["predictions"] < whole["figures"]["detection"]["headline"]["predictions"]
     assert "judges no 'plum'" in ask(site, f"/{id_}/figures?class=plum", 400)["error"]
@@ -188,6 +192,36 @@ def test_pairs_of_tags_lead_to_their_images(site: Site) -> None:
     assert "name the cell" in ask(site, f"/{id_}/images?by=cell", 400)["error"]
     wrong = ask(site, f"/{id_}/images?by=wrong_tags&of=ripe")["items"]
     assert wrong[0]["number"] == 1
+
+
+def test_a_bar_of_the_reliability_diagram_leads_to_its_images(site: Site) -> None:
+    id_ = judged_tags(site, [("ripe", 0.95), ("green", 0.91), ("green", 0.2), ("ripe", 0.99)], "ripe")
+    calibration = ask(site, f"/{id_}")["figures"]["tags"]["calibration"]
+    assert calibration["count"] == [0, 1, *[0] * 7, 3]
+
+    def images(query: str) -> list[tuple[int, float]]:
+        return [(one["number"], one["value"]) for one in ask(site, f"/{id_}/images?by=bar&{query}")["items"]]
+
+    assert images("bar=9") == [(1, 1.0), (0, 0.0), (3, 0.0)], "wrong ones first"
+    assert images("bar=1") == [(2, 1.0)]
+    assert images("bar=5") == []
+    assert [number for number, _ in images("bar=9&order=best")] == [3, 0, 1]
+    assert "name the bar" in ask(site, f"/{id_}/images?by=bar", 400)["error"]
+    ask(site, f"/{id_}/images?by=bar&bar=10", 400)
+
+
+def judged_tags(site: Site, predicted: list[tuple[str, float]], truth: str) -> int:
+    """An evaluation of images that all have that tag, by one predicted tag each, with its confidence."""
+    names = ("ripe", "green")
+    metas = [
+        {"classes": [], "tags": [{"name": name, "value_type": kind, "color": "#111111"} for name in names]}
+        for kind in ("none", "any_number")
+    ]
+    texts = [json.dumps({"tags": [{"name": name, "value": sure}], "objects": []}) for name, sure in predicted]
+    true = add_images(site.store, "truth", metas[0], [annotation(tag=truth)] * len(predicted))
+    guess = add_images(site.store, "guess", metas[1], texts)
+    asked = site.client.post(ROOT, json={"truth": true.id, "predictions": guess.id}).json()
+    return compute_here(site.store, asked["id"]).id
 
 
 def test_pictures_of_a_report_are_drawn_in_a_process_that_may_be_killed(

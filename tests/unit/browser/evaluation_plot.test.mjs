@@ -54,3 +54,9 @@ test("of questions that wait only the newest is asked, one at a time", async () 
   await assert.rejects(failing(), /away/);
   await assert.rejects(failing(), /away/);
 });
+
+test("the slider covers every confidence that was found", () => {
+  assert.deepEqual(plot.spanOf([0, 0.5, 1]), ["0", "1"]);
+  assert.deepEqual(plot.spanOf([-2.345, 7, 12.341]), ["-2.35", "12.35"]);
+  assert.deepEqual(plot.spanOf([]), ["0", "1"]);
+});

@@ -15,8 +15,8 @@ test("an address without a query asks for everything", () => {
 });
 
 test("a slice goes into every question", () => {
-  const chosen = { ...DEFAULTS, confidence: "0.35", iou: "0.75", dataset: "ds 1", tag: "val", only: "apple", size: "medium" };
-  const slice = "confidence=0.35&iou=0.75&dataset=ds+1&tag=val&class=apple&min_pixels=500000&max_pixels=2000000";
+  const chosen = { ...DEFAULTS, confidence: "0.35", iou: "0.75", dataset: "ds 1", tag: "val", only: "apple", size: "medium", object: "small" };
+  const slice = "confidence=0.35&iou=0.75&dataset=ds+1&tag=val&class=apple&min_pixels=500000&max_pixels=2000000&object_size=small";
   assert.equal(state.figuresQuery(chosen, true), slice);
   assert.equal(state.imagesQuery({ ...chosen, order: "best", by: "f1" }, "errors"), `${slice}&by=f1&order=best`);
   assert.equal(state.objectsQuery({ ...chosen, kind: "missed" }, "area"), `${slice}&kind=missed&order=area`);
@@ -37,6 +37,14 @@ test("a cell of the matrix leads to its images, and its last row and column to t
   assert.ok(!state.isChosen({ ...DEFAULTS, ...cell }, missed));
   assert.ok(!state.isChosen(DEFAULTS, cell));
   assert.deepEqual({ ...DEFAULTS, ...cell, ...state.NO_CHOICE }, DEFAULTS);
+});
+
+test("a bar of the reliability diagram leads to its images, until they are ordered by something else", () => {
+  const chosen = { ...DEFAULTS, ...state.barChoice(3) };
+  assert.equal(state.imagesQuery(chosen, "wrong_tags"), "by=bar&bar=3");
+  assert.equal(state.imagesQuery({ ...chosen, by: "wrong_tags" }, "wrong_tags"), "by=wrong_tags");
+  assert.equal(state.barText("3"), "0.3 to 0.4");
+  assert.deepEqual({ ...chosen, ...state.NO_CHOICE }, DEFAULTS);
 });
 
 test("a class of any letters goes through an address, and no class is told from any class", () => {

@@ -10,7 +10,7 @@ import {
 } from "../pure/evaluation/figures.js";
 import { classText, kindAbout, kindText } from "../pure/evaluation/judged.js";
 import {
-  ANY, CELL_ORDERS as CELLS, figuresQuery, imagesQuery, isSliced, judgedAddress, NO_CHOICE, objectsQuery,
+  ANY, BAR, barText, CELL_ORDERS as CELLS, figuresQuery, imagesQuery, isSliced, judgedAddress, NO_CHOICE, objectsQuery, WHOLE,
 } from "../pure/evaluation/state.js";
 import * as show from "../pure/format.js";
 import { shownText } from "../pure/gallery.js";
@@ -65,7 +65,8 @@ export class Gallery {
     $("images-title").textContent = isObjects ? "Objects" : "Images";
     for (const id of ["by-box", "of-box", "order-box"]) $(id).hidden = isObjects;
     const hasCell = chosen.truth !== ANY || chosen.predicted !== ANY;
-    const figures = [...IMAGE_FIGURES[this.#section] ?? [], ...(hasCell && CELLS[this.#section] ? [CELLS[this.#section]] : [])];
+    const figures = [...IMAGE_FIGURES[this.#section] ?? [], ...(hasCell && CELLS[this.#section] ? [CELLS[this.#section]] : []),
+      ...(chosen.by === BAR ? [BAR] : [])];
     fill(select("by"), ...figures.map((name) => el("option", { value: name }, titleOf(name))));
     select("by").value = chosen.by || this.#first;
     fill(select("of"), el("option", { value: "" }, "all classes"),
@@ -90,6 +91,7 @@ export class Gallery {
     const word = (/** @type {string} */ title) => (title === ANY ? "anything" : title || none);
     const parts = [
       (chosen.truth !== ANY || chosen.predicted !== ANY) && `${word(chosen.truth)}, predicted ${word(chosen.predicted)}`,
+      chosen.by === BAR && `confidence ${barText(chosen.bar)}`,
       chosen.kind !== "" && !OUTCOMES.includes(chosen.kind) && titleOf(chosen.kind),
       chosen.of !== "" && `the figure of ${chosen.of}`,
     ].filter((part) => part !== false);
@@ -128,7 +130,7 @@ export class Gallery {
       for (const number of this.#made.keys()) if (!numbers.has(number)) this.#made.delete(number);
       this.tiles.replace(items);
     } else this.tiles.append(items);
-    this.overlays.judge(figuresQuery({ ...judgedAs(view), dataset: "", tag: "", only: "", size: "" }, true));
+    this.overlays.judge(figuresQuery({ ...judgedAs(view), ...WHOLE }, true));
     this.#over(this.tiles.count);
     $("grid").hidden = false;
     $("objects").hidden = true;

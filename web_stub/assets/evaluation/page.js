@@ -9,8 +9,11 @@ import { ask, attempt } from "../api.js";
 import { $, button, el, fill, firstData, input, select, valueOf } from "../dom.js";
 import "../frame.js";
 import { facts, status } from "../pieces.js";
+import { spanOf } from "../pure/evaluation/plot.js";
 import { nameOf, sectionOf, sectionsOf } from "../pure/evaluation/figures.js";
-import { DEFAULTS, figuresQuery, isSliced, NO_CHOICE, othersOf, OVERLAPS, SIZES } from "../pure/evaluation/state.js";
+import {
+  DEFAULTS, figuresQuery, isSliced, NO_CHOICE, OBJECT_SIZES, othersOf, OVERLAPS, SIZES, WHOLE,
+} from "../pure/evaluation/state.js";
 import { at } from "../pure/site.js";
 import * as show from "../pure/format.js";
 import { newestOnly } from "../pure/newest.js";
@@ -20,7 +23,7 @@ import { drawCurves, drawMatrix } from "./plots.js";
 import { usedLink } from "./used.js";
 
 const AGAIN_MS = 1000; // one that is computed is asked for again
-const GALLERY = /** @type {const} */ (["kind", "truth", "predicted", "by", "of", "list"]); // changes that lead to images
+const GALLERY = /** @type {const} */ (["kind", "truth", "predicted", "bar", "by", "of", "list"]); // changes that lead to images
 
 /** @type {{id: number}} */
 const { id } = firstData();
@@ -118,12 +121,13 @@ function drawControls({ section, chosen }, name, figures) {
   const { confidence } = section.headline;
   const range = section.curves?.confidences;
   const hasConfidence = typeof confidence === "number" && Boolean(range);
+  if (range) [input("confidence").min, input("confidence").max] = spanOf(range);
   for (const part of ["confidence-box", "best"]) $(part).hidden = !hasConfidence;
   $("iou-box").hidden = typeof section.headline.iou !== "number";
   if (typeof confidence === "number" && document.activeElement !== input("confidence")) input("confidence").value = String(confidence);
   $("confidence-value").textContent = typeof confidence === "number" ? confidence.toFixed(2) : "";
   button("best").disabled = chosen.confidence === "";
-  for (const one of ["iou", "dataset", "tag", "only", "size", "with"]) {
+  for (const one of ["iou", "dataset", "tag", "only", "size", "object", "with"]) {
     select(one).value = chosen[/** @type {keyof Chosen} */ (one)];
   }
   $("whole").hidden = !isSliced(chosen);
@@ -143,6 +147,8 @@ async function offerAll(whole) {
   offer("tag", [["", "any"], ...counted(whole.tags)]);
   offer("only", [["", "any class"], ...whole.classes.map(({ title }) => /** @type {[string, string]} */ ([title, title]))]);
   offer("size", [["", "any"], ...SIZES.map(([key, title]) => /** @type {[string, string]} */ ([key, title]))]);
+  offer("object", [["", "any size"], ...OBJECT_SIZES]);
+  $("object-box").hidden = whole.figures?.detection === undefined;
   $("dataset-box").hidden = whole.datasets.length < 2;
   $("tag-box").hidden = whole.tags.length === 0;
   /** @type {EvaluationList} */
@@ -160,10 +166,10 @@ function listen() {
   input("confidence").addEventListener("input", () => choose({ confidence: input("confidence").value }));
   button("best").addEventListener("click", () => choose({ confidence: "" }));
   $("sections").addEventListener("change", (event) => choose({ ...NO_CHOICE, section: valueOf(event) }));
-  for (const name of ["iou", "dataset", "tag", "only", "size", "with", "by", "of", "order"]) {
+  for (const name of ["iou", "dataset", "tag", "only", "size", "object", "with", "by", "of", "order"]) {
     select(name).addEventListener("change", () => choose({ [name]: select(name).value }));
   }
-  button("whole").addEventListener("click", () => choose({ dataset: "", tag: "", only: "", size: "" }));
+  button("whole").addEventListener("click", () => choose(WHOLE));
   input("details").addEventListener("change", draw);
   $("lists").addEventListener("click", (event) => {
     const chosen = /** @type {Element} */ (event.target).closest("button");

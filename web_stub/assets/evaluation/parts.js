@@ -23,6 +23,9 @@ import { NO_CHOICE, pageAddress } from "../pure/evaluation/state.js";
  * @property {(changes: Partial<Chosen>) => void} choose
  */
 
+/** Whether a click on a link stays on this page. @param {MouseEvent} event */
+export const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0);
+
 /**
  * A link to this page with other values in its address. It works without loading the page anew.
  * @param {View} view
@@ -32,7 +35,7 @@ import { NO_CHOICE, pageAddress } from "../pure/evaluation/state.js";
  */
 export function choiceLink({ id, chosen, choose }, changes, attributes, ...children) {
   const onclick = (/** @type {MouseEvent} */ event) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    if (!isPlain(event)) return;
     event.preventDefault();
     choose(changes);
   };

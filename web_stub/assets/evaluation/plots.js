@@ -7,9 +7,10 @@ import { $, el, fill } from "../dom.js";
 import { swatch } from "../pieces.js";
 import { classColor } from "../pure/classes.js";
 import { across, closest, nearest, pathOf, rowShares, shortCount, stretched, up } from "../pure/evaluation/plot.js";
-import { cellChoice, isChosen, NO_CHOICE } from "../pure/evaluation/state.js";
+import { barChoice, barText, cellChoice, isChosen, NO_CHOICE, pageAddress } from "../pure/evaluation/state.js";
 import * as show from "../pure/format.js";
-import { choiceLink } from "./parts.js";
+import { at } from "../pure/site.js";
+import { choiceLink, isPlain } from "./parts.js";
 
 const WIDTH = 420;
 const HEIGHT = 280;
@@ -68,7 +69,7 @@ export function drawCurves(view, { confidence, focus }) {
   const { section: { curves = {}, classes, calibration } } = view;
   const confidences = /** @type {number[]} */ (curves.confidences ?? []);
   const plots = [];
-  const at = stretched(confidences);
+  const stands = stretched(confidences);
   const low = confidences[0] ?? 0;
   const span = (confidences[confidences.length - 1] ?? 1) - low;
   const ticks = PARTS.map((part) => String(Math.round(100 * (low + Number(part) * span)) / 100));
@@ -89,11 +90,11 @@ export function drawCurves(view, { confidence, focus }) {
   }
   if (curves.f1) {
     plots.push(drawn({
-      title: "F1 over confidence", x: "Least confidence", y: "F1", ticks, mark: now === null ? null : at[now],
-      lines: linesOf(view, focus, "confidences", "f1"), choose: ({ x }) => chooseAt(nearest(at, x)),
+      title: "F1 over confidence", x: "Least confidence", y: "F1", ticks, mark: now === null ? null : stands[now],
+      lines: linesOf(view, focus, "confidences", "f1"), choose: ({ x }) => chooseAt(nearest(stands, x)),
     }));
   }
-  if (calibration) plots.push(reliability(calibration));
+  if (calibration) plots.push(reliability(view, calibration));
   $("curves-card").hidden = plots.length === 0;
   fill($("curves"), ...plots);
   fill($("curves-legend"), ...classes.map(({ title }) => choiceLink(view, { ...NO_CHOICE, of: title === focus ? "" : title }, {
@@ -119,30 +120,41 @@ function linesOf(view, focus, across, upward) {
     const ys = section?.curves?.[upward]?.[i];
     if (!ys || (focus && title !== focus)) return [];
     const xs = section?.curves?.[across] ?? [];
-    const stands = across === "confidences" ? stretched(xs) : xs;
+    const places = across === "confidences" ? stretched(xs) : xs;
     const named = [title, name].filter(Boolean).join(" · ");
-    return [{ title: named, color: colorOf(view, title), xs: stands, ys, dash: DASHES[side] ?? "1 3" }];
+    return [{ title: named, color: colorOf(view, title), xs: places, ys, dash: DASHES[side] ?? "1 3" }];
   }));
 }
 
 /**
- * Accuracy over confidence, in bins; perfect calibration is the diagonal.
+ * Accuracy over confidence, in bins, each leading to its images; perfect calibration is the diagonal.
+ * @param {View} view
  * @param {{count: number[], accuracy: Values}} bins of equal width
  */
-function reliability({ count, accuracy }) {
+function reliability(view, { count, accuracy }) {
   const box = drawn({
     title: "Reliability", x: "Confidence", y: "Accuracy", ticks: PARTS,
     lines: [{ title: "perfectly calibrated", color: "currentColor", xs: [0, 1], ys: [0, 1], dash: "3 4" }],
   });
   const svg = box.querySelector("svg");
+  svg?.setAttribute("role", "group"); // its bars are links
   const width = PLACE.width / count.length;
   accuracy.forEach((share, i) => {
     if (share === null) return;
-    const about = `${i / count.length} to ${(i + 1) / count.length}: ${show.counted(count[i], "prediction")}, ${show.share(share)} right`;
-    svg?.append(draw("rect", {
-      class: "reliability-bar", x: across(i / count.length, PLACE) + 1, width: width - 2, y: up(share, PLACE),
-      height: PLACE.height * share,
-    }, draw("title", {}, about)));
+    const about = `${barText(String(i), count.length)}: ${show.counted(count[i], "prediction")}, ${show.share(share)} right`;
+    const place = { x: across(i / count.length, PLACE) + 1, width: width - 2 };
+    const choice = barChoice(i);
+    const bar = draw("a", { "aria-label": about, href: at(pageAddress(view.id, { ...view.chosen, ...choice })) },
+      draw("rect", { class: "reliability-space", ...place, y: PLACE.top, height: PLACE.height }), // no bar is too low to be hit
+      draw("rect", { class: "reliability-bar", ...place, y: up(share, PLACE), height: PLACE.height * share }),
+      draw("title", {}, about));
+    if (view.chosen.bar === String(i)) bar.setAttribute("aria-current", "true");
+    bar.addEventListener("click", (event) => {
+      if (!isPlain(/** @type {MouseEvent} */ (event))) return;
+      event.preventDefault();
+      view.choose(choice);
+    });
+    svg?.append(bar);
   });
   return box;
 }

@@ -75,13 +75,14 @@ const NAMES = {
   wrong_tags: ["Wrong tags", "Tags that one side has and the other has not"],
   cell: ["Pixels", "Pixels of the image in the chosen cell of the confusion matrix"],
   tags: ["Confidence", "How sure the predicted tag is"],
+  bar: ["Wrong ones", "Tags of the image in the chosen bar of the reliability diagram that are wrong"],
 };
 
 /** What became of objects, and what is wrong with predictions. */
 export const OUTCOMES = ["missed", "extra", "mixed_up", "matched"];
 export const ERRORS = ["wrong_class", "misplaced", "wrong_class_and_place", "double", "background", "overlooked"];
 
-const WRONG = ["missed", "extra", "mixed_up", "errors", "wrong_tags", "cell", ...ERRORS];
+const WRONG = ["missed", "extra", "mixed_up", "errors", "wrong_tags", "cell", "bar", ...ERRORS];
 const SIZES = ["truths", "predictions", "truth_pixels", "predicted_pixels", "pixels", "images", "ignored"];
 const COUNTS = new Set([...WRONG, ...SIZES, "matched"]);
 const LESS_IS_BETTER = new Set([...WRONG, "ece"]);

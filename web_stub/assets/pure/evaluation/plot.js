@@ -90,3 +90,13 @@ export function shortCount(count) {
   }
   return String(count);
 }
+
+/**
+ * The ends of a slider over these confidences, in hundredths: every one of them can be chosen.
+ * @param {number[]} confidences ascending
+ * @returns {[min: string, max: string]}
+ */
+export function spanOf(confidences) {
+  const [low, high] = [confidences[0] ?? 0, confidences[confidences.length - 1] ?? 1];
+  return [String(Math.floor(100 * low) / 100), String(Math.ceil(100 * high) / 100)];
+}

@@ -5,8 +5,8 @@ import { asked } from "../gallery.js";
 
 /** The names that belong to the page, with the values of an address without any. */
 export const DEFAULTS = {
-  section: "", confidence: "", iou: "0.5", dataset: "", tag: "", only: "", size: "", // what is judged
-  kind: "", truth: "*", predicted: "*", by: "", order: "worst", of: "", list: "images", // which images and objects
+  section: "", confidence: "", iou: "0.5", dataset: "", tag: "", only: "", size: "", object: "", // what is judged
+  kind: "", truth: "*", predicted: "*", bar: "", by: "", order: "worst", of: "", list: "images", // which images and objects
   sort: "", with: "", // the order of the classes; evaluations beside this one
 };
 
@@ -22,6 +22,9 @@ export const SIZES = [
   ["large", "over 2 megapixels", 2_000_001, null],
 ];
 
+/** Objects by the pixels that they cover, as COCO parts them. @type {[key: string, title: string][]} */
+export const OBJECT_SIZES = [["small", "under 32² pixels"], ["medium", "32² to 96² pixels"], ["large", "over 96² pixels"]];
+
 /** What an image or an object has to be. @type {(keyof Chosen)[]} */
 const ABOUT = ["kind", "truth", "predicted"];
 
@@ -36,16 +39,19 @@ function query(pairs) {
 }
 
 /** The images that are judged, and at which confidence and overlap. @param {Chosen} chosen */
-function slice({ confidence, iou, dataset, tag, only, size }) {
+function slice({ confidence, iou, dataset, tag, only, size, object }) {
   const [, , least, most] = SIZES.find(([key]) => key === size) ?? ["", "", null, null];
   return query([
     ["confidence", confidence], ["iou", iou === DEFAULTS.iou ? null : iou], ["dataset", dataset], ["tag", tag], ["class", only],
-    ["min_pixels", least], ["max_pixels", most],
+    ["min_pixels", least], ["max_pixels", most], ["object_size", object],
   ]);
 }
 
+/** The changes that judge all images again. */
+export const WHOLE = { dataset: "", tag: "", only: "", size: "", object: "" };
+
 /** Whether only a part of the images is judged. @param {Chosen} chosen */
-export const isSliced = ({ dataset, tag, only, size }) => [dataset, tag, only, size].some(Boolean);
+export const isSliced = (chosen) => Object.keys(WHOLE).some((name) => chosen[/** @type {keyof Chosen} */ (name)] !== "");
 
 /** The classes of a cell; one that is absent is any class. @param {Chosen} chosen @param {URLSearchParams} asking */
 function addCell({ truth, predicted }, asking) {
@@ -75,6 +81,7 @@ export function imagesQuery(chosen, by) {
   if (chosen.order !== DEFAULTS.order) asking.set("order", chosen.order);
   if (chosen.of) asking.set("of", chosen.of);
   if (chosen.kind) asking.set("kind", chosen.kind);
+  if (chosen.by === BAR) asking.set("bar", chosen.bar);
   addCell(chosen, asking);
   return asking.toString();
 }
@@ -105,11 +112,20 @@ export function cellChoice(section, titles, row, column) {
   return { ...NO_CHOICE, by: CELL_ORDERS[section] ?? "", truth, predicted };
 }
 
+/** The changes by which a bar of the reliability diagram leads to its images. @param {number} bar @returns {Partial<Chosen>} */
+export const barChoice = (bar) => ({ ...NO_CHOICE, by: BAR, bar: String(bar) });
+
+/** The order of the images of such a bar: how many of its tags are wrong. */
+export const BAR = "bar";
+
+/** The confidences of a bar in words. @param {string} bar @param {number} [bars] of which it is one */
+export const barText = (bar, bars = 10) => `${Number(bar) / bars} to ${(Number(bar) + 1) / bars}`;
+
 /** Whether the cell is the one that the address names. @param {Chosen} chosen @param {Partial<Chosen>} cell */
 export const isChosen = (chosen, cell) => ABOUT.every((name) => chosen[name] === (cell[name] ?? DEFAULTS[name]));
 
 /** The changes that let all images in again. @type {Partial<Chosen>} */
-export const NO_CHOICE = { kind: "", truth: ANY, predicted: ANY, of: "", by: "", order: "worst" };
+export const NO_CHOICE = { kind: "", truth: ANY, predicted: ANY, bar: "", of: "", by: "", order: "worst" };
 
 const MOST = 4; // evaluations beside one
 
