@@ -28,7 +28,8 @@ from agent.store import NumberedEvents
 if TYPE_CHECKING:
     from agent.store import Store
 
-_LINGER_S = 0.015  # how long a line may wait for company; readers are promised it within 0.1 s of being printed
+LINGER_S = 0.015  # how long a line may wait for company; readers are promised it within 0.1 s of being printed
+DEPLOYED_LINGER_S = 0.2  # of a deployed model, which prints a line for each request: fewer commits beside its answers
 _BULK_LINGER_S = 0.05  # of lines that come by the thousand: fewer commits, and still within the promise
 _BULK = 40  # a batch that is so many parts of a full one by then comes in bulk
 _LONGEST_LINGER_S = 0.35  # where commits are slow: with the commits before and of the line, a second is not reached
@@ -36,13 +37,13 @@ _COMMITS_PER_LINGER = 0.5
 _BELIEVED = 0.4  # the share of the last commit in what is expected of the next: one slow commit means little
 
 
-def linger_s(commit_s: float) -> float:
-    """How long a line may wait for company where a commit takes so long. Pure.
+def linger_s(commit_s: float, least_s: float = LINGER_S) -> float:
+    """How long a line may wait for company where a commit takes so long; `least_s` in any case. Pure.
 
     A hundred agents that commit each line on its own slow down each other: their server has a share of each commit and
     a share of each row. Twice a commit's time between commits keeps two thirds of the agents out of its way.
     """
-    return min(_LONGEST_LINGER_S, max(_LINGER_S, commit_s / _COMMITS_PER_LINGER))
+    return min(_LONGEST_LINGER_S, max(least_s, commit_s / _COMMITS_PER_LINGER))
 
 
 def expected_s(expected: float, took: float) -> float:
@@ -55,8 +56,8 @@ class Recorder:
 
     `lines_read` and `last_seq` are the task's, so the recorder of a restarted agent goes on where the earlier recorder
     stopped; `first_seq` is the number of the first event of this attempt. `log_path` is the task's log file; committed
-    events are appended to it in the official shape. While the store does not answer, a commit waits as long as
-    `patience` lasts, and whoever reads lines waits with it.
+    events are appended to it in the official shape. A line waits `least_linger_s` for company. While the store does not
+    answer, a commit waits as long as `patience` lasts, and whoever reads lines waits with it.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ class Recorder:
         agent_id: str | None = None,
         patience: Patience | None = None,
         first_seq: int = 1,
+        least_linger_s: float = LINGER_S,
     ) -> None:
         self._store = store
+        self._least_linger_s = least_linger_s
         self._first_seq = first_seq
         self._patience = patience or Patience()
         self._task_id = task_id
@@ -191,7 +194,7 @@ class Recorder:
         with self._changed:
             self._enough = events
             self._changed.wait_for(lambda: len(self._events) or ended.is_set())
-            wait_s = self._oldest + linger_s(self._commit_s) - time.monotonic()
+            wait_s = self._oldest + linger_s(self._commit_s, self._least_linger_s) - time.monotonic()
             is_due = self._changed.wait_for(lambda: len(self._events) >= events or ended.is_set(), max(0.0, wait_s))
             if not is_due and len(self._events) > events // _BULK:
                 wait_s = self._oldest + _BULK_LINGER_S - time.monotonic()

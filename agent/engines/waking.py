@@ -7,23 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
 
 from agent.fs.watching import new_observer
 
 LOOK_AGAIN_S = 1.0  # a killed writer writes no file, so no change wakes the reader
+# Reading the files makes events, too (opened, closed): waking on them would never end.
+_CHANGES: list[type[FileSystemEvent]] = [FileModifiedEvent, FileCreatedEvent, FileMovedEvent]
 
 
 class _Wake(FileSystemEventHandler):
     def __init__(self, changed: threading.Event) -> None:
         self._changed = changed
 
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        # Reading the files makes events, too (opened, closed): waking on them would never end.
-        if event.event_type in ("modified", "created", "moved"):
-            self._changed.set()
+    def on_any_event(self, event: FileSystemEvent) -> None:  # noqa: ARG002
+        self._changed.set()
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def woken_by_changes(folder: Path) -> Iterator[threading.Event]:
     for make in (new_observer, lambda: PollingObserver(timeout=0.1)):  # where the user's inotify instances are used up
         observer = make()
         try:
-            observer.schedule(_Wake(changed), str(folder))
+            observer.schedule(_Wake(changed), str(folder), event_filter=_CHANGES)
             observer.start()
             break
         except OSError:

@@ -26,7 +26,7 @@ from agent.formats.task_dir import TaskDir
 from agent.fs.beneath import open_folder
 from agent.models_url import models_url
 from agent.patience import Patience
-from agent.recorder import Recorder
+from agent.recorder import DEPLOYED_LINGER_S, LINGER_S, Recorder
 from agent.run import resume
 from agent.run.attempt import remove_older_containers, task_of_attempt
 from agent.run.closing import close
@@ -107,6 +107,7 @@ class Run:
             agent_id=task.agent_id,
             patience=self.patience,
             first_seq=self.first_seq,
+            least_linger_s=DEPLOYED_LINGER_S if task.type is TaskType.DEPLOY else LINGER_S,
         )
         self.uploader = Uploader(
             task,

@@ -6,12 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.recorder import expected_s, linger_s
+from agent.recorder import DEPLOYED_LINGER_S, expected_s, linger_s
 
 
 @pytest.mark.parametrize("commit_s", [0.0, 0.001, 0.0075])
 def test_where_commits_are_fast_a_line_waits_as_little_as_ever(commit_s: float) -> None:
     assert linger_s(commit_s) == 0.015
+
+
+def test_lines_of_a_deployed_model_wait_for_those_of_other_requests() -> None:
+    assert linger_s(0.002, DEPLOYED_LINGER_S) == DEPLOYED_LINGER_S
+    assert linger_s(10, DEPLOYED_LINGER_S) == linger_s(10)  # within the same bound
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=2))
