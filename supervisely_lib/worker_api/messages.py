@@ -22,6 +22,8 @@ _BITS = {UINT32: 32, UINT64: 64}
 
 Buffer = Union[bytes, bytearray, memoryview]
 
+TAKES_IMAGES = {"x-takes-images": "1"}  # a header: short images may come with their requests, in GeneralEvent.image
+
 
 class DecodeError(ValueError):
     """Bytes that are not a message."""
@@ -161,11 +163,15 @@ class Empty(Message):
 
 
 class GeneralEvent(Message):
-    """A request to a deployed model; `data` is JSON."""
+    """A request to a deployed model; `data` is JSON.
+
+    `image` is the file of its image, and empty from servers that do not know `TAKES_IMAGES`: there it is asked for.
+    """
 
     request_id: str
     data: bytes
-    FIELDS = {1: ("request_id", STRING), 2: ("data", BYTES)}  # noqa: RUF012 - ClassVar in Message
+    image: bytes
+    FIELDS = {1: ("request_id", STRING), 2: ("data", BYTES), 1000: ("image", BYTES)}  # noqa: RUF012 - ClassVar in Message
 
 
 class Chunk(Message):

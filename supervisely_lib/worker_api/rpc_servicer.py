@@ -31,7 +31,7 @@ from supervisely_lib.worker_api.agent_rpc import (
     download_image_from_remote,
     send_from_memory_generator,
 )
-from supervisely_lib.worker_api.messages import Empty, GeneralEvent
+from supervisely_lib.worker_api.messages import TAKES_IMAGES, Empty, GeneralEvent
 from supervisely_lib.worker_api.request_loop import RequestLoop
 
 REQUEST_TYPE = "request_type"
@@ -160,7 +160,7 @@ class AgentRPCServicerBase(_Servicer):
         """
         report_agent_rpc_ready()
         loop = RequestLoop(self._load, self._answer, self._send, self.QUEUE_MAX_SIZE)
-        loop.run(self.api.get_endless_stream("GetGeneralEventsStream", GeneralEvent, Empty()))
+        loop.run(self.api.get_endless_stream("GetGeneralEventsStream", GeneralEvent, Empty(), TAKES_IMAGES))
         raise ConnectionClosedByServerException("The server has ended the stream of requests to the deployed model.")
 
     def _load(self, event: GeneralEvent) -> dict[str, Any]:
@@ -175,7 +175,9 @@ class AgentRPCServicerBase(_Servicer):
             extra={REQUEST_ID: event.request_id, REQUEST_TYPE: kind, IMAGE_HASH: image_hash},
         )
         if kind == INFERENCE and image_hash is None:
-            message["image_arr"] = self._load_arbitrary_image(event.request_id)
+            message["image_arr"] = (
+                decode_image(event.image) if event.image else self._load_arbitrary_image(event.request_id)
+            )
         elif kind == INFERENCE:
             message["image_arr"] = self._load_image_from_sly(image_hash, message.get("src_node_token", ""))
         return message

@@ -38,10 +38,10 @@ class Call(NamedTuple):
     body: bytes
 
 
-def event(request_id: str, data: Any) -> bytes:
+def event(request_id: str, data: Any, image: bytes = b"") -> bytes:
     """A request to the model as a frame; `data` is JSON, or bytes that are sent as they are."""
     content = data if isinstance(data, bytes) else json.dumps(data).encode()
-    return frame(GeneralEvent(request_id=request_id, data=content).SerializeToString())
+    return frame(GeneralEvent(request_id=request_id, data=content, image=image).SerializeToString())
 
 
 def chunk(content: bytes, total_size: int = 0, error: str = "") -> bytes:

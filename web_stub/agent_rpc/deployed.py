@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1 << 20
 BODY_BYTES = ANSWER_BYTES + ANSWER_BYTES // 4  # of the body of an answer: its chunks, and what is between them
+TAKES_IMAGES = "x-takes-images"
 MOST_IMAGES = 100  # of a call; a model asks for one
 
 
@@ -81,14 +82,22 @@ async def _task_of(web: Web, request: Request) -> int:
 async def get_requests(web: Web, request: Request) -> StreamingResponse:
     """Requests for the model, until the task or this server ends: then the stream is broken off.
 
-    The model bears ten good ends of a stream in its life, and any number of broken ones.
+    The model bears ten good ends of a stream in its life, and any number of broken ones. To one that says so in a
+    header, as our SDK does and the official one does not, a short image comes with its request.
     """
     task_id = await _task_of(web, request)
+    longest_image = CHUNK_BYTES if request.headers.get(TAKES_IMAGES) == "1" else 0
 
     async def frames() -> AsyncIterator[bytes]:
         async with aclosing(web.broker.requests(task_id)) as requests:
             async for asked in requests:
-                yield KEEP_ALIVE if asked is None else frame(api.GeneralEvent(request_id=asked.id, data=asked.data))
+                if asked is None:
+                    yield KEEP_ALIVE
+                    continue
+                image = asked.image if asked.image and len(asked.image) <= longest_image else b""
+                yield frame(api.GeneralEvent(request_id=asked.id, data=asked.data, image=image))
+                if image:
+                    asked.times.fetched = asyncio.get_running_loop().time()
         break_off(request.scope)
 
     return StreamingResponse(frames(), media_type=MEDIA_TYPE)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#web_stub/agent_rpc/worker_api.proto\x12\x11supervisely_local\"\x07\n\x05\x45mpty\"\x10\n\x02Id\x12\n\n\x02id\x18\x01 \x01(\r\"\x19\n\tAgentInfo\x12\x0c\n\x04info\x18\x01 \x01(\t\"\x1a\n\nServerInfo\x12\x0c\n\x04info\x18\x01 \x01(\t\"\x14\n\x04Task\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\t\"\x18\n\x08LogLines\x12\x0c\n\x04\x64\x61ta\x18\x01 \x03(\t\"0\n\x0cGeneralEvent\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\":\n\x05\x43hunk\x12\x0e\n\x06\x62uffer\x18\x01 \x01(\x0c\x12\x12\n\ntotal_size\x18\x02 \x01(\x04\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"s\n\x05Image\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04hash\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0b\n\x03\x65xt\x18\x04 \x01(\t\x12\x12\n\ndataset_id\x18\x05 \x01(\r\x12\x12\n\nproject_id\x18\x06 \x01(\r\x12\x0c\n\x04meta\x18\x07 \x01(\t\"^\n\nChunkImage\x12\'\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.supervisely_local.Chunk\x12\'\n\x05image\x18\x02 \x01(\x0b\x32\x18.supervisely_local.Image\"=\n\x0cImagesHashes\x12\x15\n\rimages_hashes\x18\x01 \x03(\t\x12\x16\n\x0esrc_node_token\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#web_stub/agent_rpc/worker_api.proto\x12\x11supervisely_local\"\x07\n\x05\x45mpty\"\x10\n\x02Id\x12\n\n\x02id\x18\x01 \x01(\r\"\x19\n\tAgentInfo\x12\x0c\n\x04info\x18\x01 \x01(\t\"\x1a\n\nServerInfo\x12\x0c\n\x04info\x18\x01 \x01(\t\"\x14\n\x04Task\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\t\"\x18\n\x08LogLines\x12\x0c\n\x04\x64\x61ta\x18\x01 \x03(\t\"@\n\x0cGeneralEvent\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0e\n\x05image\x18\xe8\x07 \x01(\x0c\":\n\x05\x43hunk\x12\x0e\n\x06\x62uffer\x18\x01 \x01(\x0c\x12\x12\n\ntotal_size\x18\x02 \x01(\x04\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"s\n\x05Image\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04hash\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0b\n\x03\x65xt\x18\x04 \x01(\t\x12\x12\n\ndataset_id\x18\x05 \x01(\r\x12\x12\n\nproject_id\x18\x06 \x01(\r\x12\x0c\n\x04meta\x18\x07 \x01(\t\"^\n\nChunkImage\x12\'\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.supervisely_local.Chunk\x12\'\n\x05image\x18\x02 \x01(\x0b\x32\x18.supervisely_local.Image\"=\n\x0cImagesHashes\x12\x15\n\rimages_hashes\x18\x01 \x03(\t\x12\x16\n\x0esrc_node_token\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,13 +44,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGLINES']._serialized_start=162
   _globals['_LOGLINES']._serialized_end=186
   _globals['_GENERALEVENT']._serialized_start=188
-  _globals['_GENERALEVENT']._serialized_end=236
-  _globals['_CHUNK']._serialized_start=238
-  _globals['_CHUNK']._serialized_end=296
-  _globals['_IMAGE']._serialized_start=298
-  _globals['_IMAGE']._serialized_end=413
-  _globals['_CHUNKIMAGE']._serialized_start=415
-  _globals['_CHUNKIMAGE']._serialized_end=509
-  _globals['_IMAGESHASHES']._serialized_start=511
-  _globals['_IMAGESHASHES']._serialized_end=572
+  _globals['_GENERALEVENT']._serialized_end=252
+  _globals['_CHUNK']._serialized_start=254
+  _globals['_CHUNK']._serialized_end=312
+  _globals['_IMAGE']._serialized_start=314
+  _globals['_IMAGE']._serialized_end=429
+  _globals['_CHUNKIMAGE']._serialized_start=431
+  _globals['_CHUNKIMAGE']._serialized_end=525
+  _globals['_IMAGESHASHES']._serialized_start=527
+  _globals['_IMAGESHASHES']._serialized_end=588
 # @@protoc_insertion_point(module_scope)

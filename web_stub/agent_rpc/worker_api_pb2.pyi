@@ -41,12 +41,14 @@ class LogLines(_message.Message):
     def __init__(self, data: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GeneralEvent(_message.Message):
-    __slots__ = ("request_id", "data")
+    __slots__ = ("request_id", "data", "image")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     data: bytes
-    def __init__(self, request_id: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
+    image: bytes
+    def __init__(self, request_id: _Optional[str] = ..., data: _Optional[bytes] = ..., image: _Optional[bytes] = ...) -> None: ...
 
 class Chunk(_message.Message):
     __slots__ = ("buffer", "total_size", "error")

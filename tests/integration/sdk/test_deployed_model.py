@@ -136,6 +136,20 @@ def test_requests_have_the_headers_of_the_protocol(server: ProtocolServer) -> No
     assert {call.method for call in server.calls if call not in of_request} == {"GetGeneralEventsStream"}
 
 
+def test_an_image_that_comes_with_its_request_is_not_asked_for(server: ProtocolServer) -> None:
+    server.images = {"other": [chunk(png(2)), END]}
+    server.streams = [[event("own", {}, png(1)), event("other", {}), END]]
+    model = Model()
+    answers = serve_all(server, model)
+
+    assert model.seen == [1, 2]
+    assert answers["own"]["success"]
+    assert answers["other"]["success"]
+    assert server.calls[0].headers["x-takes-images"] == "1"
+    asked = [call.headers["x-request-id"] for call in server.calls if call.method == "GetGeneralEventData"]
+    assert asked == ["other"]
+
+
 def test_the_classes_of_the_answers_are_asked_for_without_an_image(server: ProtocolServer) -> None:
     server.streams = [[event("m", {"request_type": "get_out_meta", "meta": META, "mode": {}}), END]]
     answer = serve_all(server, Model())["m"]

@@ -488,6 +488,24 @@ def _left(client: httpx2.Client, library: Library) -> httpx2.Response | None:
         return None
 
 
+def test_a_short_image_comes_with_its_request_where_the_model_says_that_it_takes_it(
+    person: httpx2.Client, library: Library, played: PlayedModel, pool: ThreadPoolExecutor
+) -> None:
+    def images(count: int, *sent: bytes) -> list[bytes]:
+        with played.requests() as requests:
+            next(requests)
+            asked = [pool.submit(ask, person, library, image) for image in sent]
+            came = [next(one for one in requests if one is not None) for _ in range(count)]
+            for one in came:
+                played.answer(one.request_id, EMPTY)
+            assert {one.result().status_code for one in asked} == {200}
+        return sorted(one.image for one in came)
+
+    assert images(1, png()) == [b""]
+    played.calls.http.headers["x-takes-images"] = "1"
+    assert images(2, png(), png() + bytes(1 << 20)) == [b"", png()]
+
+
 def test_a_large_image_comes_in_parts_and_a_larger_one_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     person: httpx2.Client,
