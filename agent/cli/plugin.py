@@ -12,6 +12,7 @@ from agent import library
 from agent.cli import show
 from agent.cli.care import add_care
 from agent.cli.installation import load_settings, open_installation
+from agent.cli.plugin_new import new
 from agent.errors import AgentError, BadInput, NotFound
 from agent.formats.plugin import read_plugin_folder
 from agent.fs.paths import given_path
@@ -209,4 +210,5 @@ def _tell_of_older(installation: Installation, reference: str) -> None:
         )
 
 
+app.command()(new)
 add_care(app, "plugin")

@@ -83,5 +83,18 @@ def export(
     show.out.print(str(dest), markup=False)
 
 
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(help="The project's new folder.")],
+    kind: Annotated[str, typer.Option(help="As of `agent plugin new`.")] = "segmentation",
+    images: Annotated[int, typer.Option(min=4, max=10_000)] = 24,
+    seed: int = 0,
+) -> None:
+    """Draw a small project to try a plugin on; it is not imported."""
+    from agent.workbench.sample_project import write_sample  # late: nothing else here draws
+
+    show.out.print(str(write_sample(folder, kind, images=images, seed=seed)), markup=False)
+
+
 app.command()(insights)
 add_care(app, "project")
