@@ -17,7 +17,7 @@ from agent.errors import BadInput, Conflict, StorageFailed
 from agent.fs.names import brief, title_problem
 from agent.fs.refusals import reason_of, remedy_for
 
-KINDS = ("segmentation",)
+KINDS = ("segmentation", "detection", "classification", "bare")
 
 _HIDDEN = "dot-"  # in front of the names of hidden files, which no tool would pack
 _SLUG = "my-plugin"
