@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from agent.store.model_search import ModelQuestion
     from agent.store.models import Models
     from agent.store.names import Names
+    from agent.store.near_misses import NearMissCount, NearMisses
     from agent.store.nodes import NodeRow, Nodes
     from agent.store.outlines import Outline, Stretch
     from agent.store.placement_rows import Placement, Seen
@@ -88,6 +89,8 @@ _MODULES = {
     "Models": "models",
     "Names": "names",
     "NamesTaken": "images",
+    "NearMissCount": "near_misses",
+    "NearMisses": "near_misses",
     "NewEvaluation": "evaluations",
     "NewStudy": "studies",
     "NewTrial": "trials",
@@ -144,6 +147,7 @@ _PARTS = {
     "events": "Events",
     "metrics": "MetricSeries",
     "progress": "ProgressBars",
+    "near_misses": "NearMisses",
     "usage": "UsageSamples",
     "checkpoints": "Checkpoints",
     "models": "Models",
@@ -183,6 +187,7 @@ __all__ = [
     "ModelQuestion",
     "Models",
     "NamesTaken",
+    "NearMissCount",
     "NewEvaluation",
     "NewStudy",
     "NewTrial",
@@ -245,6 +250,7 @@ class Store:
     events: Events
     metrics: MetricSeries
     progress: ProgressBars
+    near_misses: NearMisses
     usage: UsageSamples
     checkpoints: Checkpoints
     models: Models

@@ -26,6 +26,7 @@ from agent.store.connect import Database
 from agent.store.failures import taken_over
 from agent.store.gathering import Batch, EventRow, NumberedEvents, gather
 from agent.store.line_tail import Tail, add_lines, last_seq_of, read_tail
+from agent.store.near_misses import counting, rows_of
 from agent.store.points import Extremes, PointColumns, bounds, extremes, pack_floats, pack_ints
 from agent.store.schema import point_blocks, progress, series, tasks
 from agent.store.task_rows import lock_task
@@ -63,6 +64,7 @@ class Appender:
         new_series = _upsert(database, series, ("task_id", "kind", "name"), ("name",))
         self._insert_series = new_series.returning(series.c.kind, series.c.name, series.c.id)
         self._grow_blocks = _upsert(database, point_blocks, _BLOCK_KEY, _BLOCK_GROWS)
+        self._count_near_misses = counting(database)
         self._move_bars = _upsert(database, progress, _PROGRESS_KEY, _PROGRESS_MOVES)
 
     def append(self, task_id: int, rows: NumberedEvents, *, lines_read: int, agent_id: str | None = None) -> None:
@@ -87,6 +89,8 @@ class Appender:
                     self._add_points(connection, task_id, batch.points, known.series)
                 if batch.progress:
                     self._add_progress(connection, task_id, batch.progress)
+                if batch.near_misses:
+                    connection.execute(self._count_near_misses, rows_of(task_id, batch.near_misses))
         if not has_ended:
             with self._lock:
                 self._known[task_id] = known

@@ -12,6 +12,8 @@ import msgspec
 import sqlalchemy as sa
 
 from agent.events.model import Body, Level, Stream
+from agent.events.near_misses import near_miss
+from agent.events.near_texts import NearMiss
 from agent.events.parse import parse_line
 from agent.store.append import Appender
 from agent.store.columns import from_json_or_none, from_us
@@ -49,6 +51,7 @@ class StoredEvent(msgspec.Struct, frozen=True):
     fields: Mapping[str, Any] | None
     parse_error: str | None  # or that only the beginning of the line is here
     body: Body | None = None  # the content of a line that is one of the known events
+    near_miss: NearMiss | None = None  # it says what `parse_error` does, and more
 
 
 class Events:
@@ -247,7 +250,7 @@ def _stored(task_id: int, line: KeptLine, *, is_cut: bool = False) -> StoredEven
 
 def _event(task_id: int, line: KeptLine, *, is_cut: bool) -> StoredEvent:
     seq, time_us, stream, level, event_type, raw, message, fields = line
-    parse_error, body, data = None, None, None
+    parse_error, body, data, nearly = None, None, None, None
     characters = len(raw)
     if is_cut:
         raw = raw[: _shown(line)]
@@ -257,6 +260,7 @@ def _event(task_id: int, line: KeptLine, *, is_cut: bool) -> StoredEvent:
     elif message is None:
         event = parse_line(raw, _STREAMS[stream], time_us)
         message, data, parse_error, body = event.message, event.fields, event.parse_error, event.body
+        nearly = near_miss(event)
     else:
         data = from_json_or_none(fields)
     return StoredEvent(
@@ -271,4 +275,5 @@ def _event(task_id: int, line: KeptLine, *, is_cut: bool) -> StoredEvent:
         data,
         parse_error,
         body,
+        nearly,
     )

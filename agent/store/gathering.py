@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import msgspec
 
 from agent.events.model import Event, Stream
+from agent.events.near_misses import near_miss, suspects
 from agent.events.reading import Bar, EventColumns, Measured
 from agent.store.columns import clean, key, to_json
 from agent.store.line_blocks import EVERY_LINE_TYPES, LineColumns
+from agent.store.near_misses import NearMissCount
 from agent.store.points import PointColumns
 
 
@@ -52,6 +54,7 @@ class Batch:
     points: dict[tuple[str, str], PointColumns] = field(default_factory=dict)  # by kind and name
     progress: dict[str, tuple[int, int, int, Bar]] = field(default_factory=dict)  # subtask → first seq, seq, time, body
     last_metrics: Measured | None = None
+    near_misses: dict[str, NearMissCount] = field(default_factory=dict)  # by kind
 
 
 def gather(rows: NumberedEvents) -> Batch:
@@ -61,7 +64,17 @@ def gather(rows: NumberedEvents) -> Batch:
         subtask: (seqs[first], seqs[last], events.times_us[last], bar)
         for subtask, (first, last, bar) in events.bars.items()
     }
-    return Batch(_lines(seqs, events), _points(seqs, events), progress, events.last_metrics)
+    near = _near_misses(seqs, events)
+    return Batch(_lines(seqs, events), _points(seqs, events), progress, events.last_metrics, near)
+
+
+def _near_misses(seqs: list[int], events: EventColumns) -> dict[str, NearMissCount]:
+    found: dict[str, NearMissCount] = {}
+    for place, event in suspects(events.events):
+        if (one := near_miss(event)) is not None:
+            known = found.get(one.kind) or NearMissCount(one.kind, 0, seqs[place], one.nearly, one.change)
+            found[one.kind] = replace(known, count=known.count + 1)
+    return found
 
 
 def _lines(seqs: list[int], events: EventColumns) -> LineColumns:

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0019"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0020"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -343,6 +343,18 @@ progress = Table(
     Column("current_label", Text),
     Column("total_label", Text),
     Column("updated_us", Us, nullable=False),
+)
+
+# Lines that were surely meant as an event: of each kind how many, and the first.
+near_misses = Table(
+    "near_misses",
+    metadata,
+    Column("task_id", ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("nearly", Text, nullable=False),
+    Column("change", Text, nullable=False),
 )
 
 checkpoints = Table(

@@ -1,4 +1,4 @@
-"""The story of a task, deleted in pieces: its log, series with points, bars, checkpoints and images."""
+"""The story of a task, deleted in pieces: its log, series with points, bars, near misses, checkpoints and images."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from agent.store.schema import (
     attempts,
     checkpoints,
     line_blocks,
+    near_misses,
     placements,
     point_blocks,
     point_summaries,
@@ -41,7 +42,7 @@ def delete_story(database: Database, task_id: int) -> None:
                 connection.execute(sa.delete(table).where(table.c.series_id.in_(ids)))
             connection.execute(sa.delete(series).where(series.c.id.in_(ids)))
     with database.writing(durable=False) as connection:
-        for table in (attempts, progress, checkpoints, placements, task_images):
+        for table in (attempts, progress, near_misses, checkpoints, placements, task_images):
             connection.execute(sa.delete(table).where(table.c.task_id == task_id))
 
 

@@ -84,6 +84,8 @@ LATER = {
     f"VALUES (3, 'deploy', 'stopped', 'net', 1, 2, {US}, '{{}}', '{{}}');",
     "0019": "INSERT INTO evaluations (id, truth_project_id, predicted_project_id, status, asked, created_us) "
     f"VALUES (1, 1, 1, 'queued', '{{}}', {US});",
+    "0020": "INSERT INTO near_misses (task_id, kind, count, first_seq, nearly, change) "
+    "VALUES (1, 'key', 2, 1, 'a METRICS event', 'Add it.');",
 }
 
 
