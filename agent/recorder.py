@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, Self
 from agent.errors import StoreBusy
 from agent.events.log_lines import LogLines
 from agent.events.model import CheckpointReported, Level, Progress, Stream
+from agent.events.near_texts import NearMiss
 from agent.events.parse import parse_line
 from agent.events.reading import EventColumns
 from agent.patience import Patience
-from agent.store import NumberedEvents
+from agent.store import NearMissCount, NumberedEvents
 
 if TYPE_CHECKING:
     from agent.store import Store
@@ -124,6 +125,11 @@ class Recorder:
         event = self._log_lines.progress("progress", Progress(subtask, current, total), time.time_ns() // 1000)
         self._add(EventColumns.of([event]))
         self.flush()
+
+    def count_near_miss(self, near: NearMiss, count: int, first_seq: int) -> None:
+        """Count what no line says by itself. Those that lines say are counted with them."""
+        found = NearMissCount(near.kind, count, first_seq, near.nearly, near.change)
+        self._patience.call(self._store, partial(self._store.near_misses.add, self._task_id, found))
 
     def record(self, events: EventColumns) -> int:
         """Number lines of the container, in the order read. Gives the last number; commits nothing yet."""

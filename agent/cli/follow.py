@@ -64,6 +64,7 @@ class Watch:
         self._wait = ""  # why the task waits in the queue
         self._shown: dict[int, CheckpointState] = {}
         self._val_seq = 0
+        self._near: set[str] = set()  # the kinds of near misses that were shown
         self._bars: dict[str, TaskID] = {}
         self._pace: Pace | None = None
         self._paced_at = -_PACE_PERIOD_S
@@ -128,6 +129,11 @@ class Watch:
             if event.event_type != "TASK_CRASHED":  # the caller says the end
                 said = f"  {event.level.name.lower()}: {event.message[:500]}"
                 self._console.print(show.of_plugin(said, self._console, style="yellow"))
+        for near in self._store.near_misses.list(self._task_id):
+            if near.kind not in self._near:
+                self._near.add(near.kind)
+                said = f"  line {near.first_seq} is nearly {near.nearly}. {near.change}"
+                self._console.print(Text(visible(said), style="yellow"))
         series = self._store.metrics.series(self._task_id)
         val = [metric for metric in series if metric.kind == "val"]
         newest = max((metric.last_seq for metric in val), default=0)

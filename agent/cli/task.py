@@ -220,10 +220,16 @@ def logs(
                 line = f"{event.time.astimezone():%H:%M:%S} {_line(event)}"
                 text_line = event.raw if raw else visible(line, keep_styles=colorful)
                 sys.stdout.write(f"{text_line}\n")
+                if event.near_miss is not None and not raw:
+                    said = f"{_BESIDE}nearly {event.near_miss.nearly}\n{_BESIDE}{event.near_miss.change}"
+                    sys.stdout.write("".join(f"{visible(part)}\n" for part in said.split("\n")))
             sys.stdout.flush()
             if ended or not follow:
                 return
             store.wait_for_change(0.5)
+
+
+_BESIDE = " " * 15  # under the text of the line above
 
 
 def _line(event: Any) -> str:

@@ -11,11 +11,12 @@ import orjson
 from agent.cli import show
 from agent.domain import Attempt, Task
 from agent.fs.disk import size_text
+from agent.fs.names import counted
 from agent.pace import left_text, rate_text
 from agent.paces import pace_of_task
 
 if TYPE_CHECKING:
-    from agent.store import Placement, Store, UsagePeaks
+    from agent.store import NearMissCount, Placement, Store, UsagePeaks
 
 
 def summary(store: Store, task: Task) -> dict[str, Any]:
@@ -27,6 +28,7 @@ def summary(store: Store, task: Task) -> dict[str, Any]:
         "checkpoints": store.checkpoints.list(task.id),
         "metrics": series,
         "progress": store.progress.list(task.id),
+        "near_misses": store.near_misses.list(task.id),
         "peaks": store.usage.peaks([task.id]).get(task.id),
         "peaks_of_shared_gpus": store.usage.is_of_shared_gpus(task.id),
         "trial": store.studies.of_tasks([task.id]).get(task.id),
@@ -67,11 +69,20 @@ def rows_of(store: Store, task: Task, full: Mapping[str, Any], go_on: str | None
         ("end", pace and left_text(pace, datetime.now(UTC))),
         ("lines", task.lines_read),
         ("checkpoints", len(full["checkpoints"])),
+        *_near_misses(full["near_misses"]),
         *_peaks(full["peaks"], of_shared_gpus=full["peaks_of_shared_gpus"]),
         ("config", orjson.dumps(task.config).decode()),
         ("notes", task.notes),
     ]
     return [row for row in rows if row[1] not in (None, "")]
+
+
+def _near_misses(found: Iterable[NearMissCount]) -> list[tuple[str, object]]:
+    """Lines that were surely meant as an event, as rows for a terminal."""
+    return [
+        ("nearly events", f"{counted(one.count, 'line')} from line {one.first_seq} on: {one.nearly}. {one.change}")
+        for one in found
+    ]
 
 
 def _placements(placements: Iterable[Placement]) -> list[tuple[str, object]]:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.engines import Frame
+from agent.events.late_output import LateOutput
 from agent.events.lines import LineJoiner, Lines
 from agent.events.model import (
     Applied,
@@ -98,6 +99,7 @@ def collect(
     reader.take(_without(hide, joiner.finish()), time.time_ns() // 1000)
     recorder.flush()
     reader.note_missing_lines()
+    reader.note_late_lines()
     return reader.collected()
 
 
@@ -129,11 +131,15 @@ class _Reader:
         self._crash: Crashed | None = None
         self._report: dict[str, str] = {}
         self._lost = ""
+        # A log that another agent has begun to read comes at once, too.
+        self._late = None if recorder.lines_read else LateOutput(time.time_ns() // 1000)
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._last_errors: deque[str] = deque(maxlen=_LAST_LINES)
 
     def take(self, lines: Lines, time_us: int) -> None:
         """Record lines received at this time."""
+        if self._late is not None:
+            self._late.take(len(lines), time_us)
         for start in range(0, len(lines), _READ_LINES):
             if self._recorder.waiting >= 2 * _BATCH_LINES:
                 self._recorder.flush()
@@ -207,6 +213,12 @@ class _Reader:
             self._recorder.note(self._lost, Level.WARN)
         elif not self._recorder.lines_read:
             self._recorder.note("No logs obtained from container.", Level.WARN)
+
+    def note_late_lines(self) -> None:
+        if self._late is not None and (found := self._late.found(time.time_ns() // 1000)) is not None:
+            count, near = found
+            seq = self._recorder.note(f"This is nearly {near.nearly}. {near.change}", Level.WARN)
+            self._recorder.count_near_miss(near, count, seq)
 
     def collected(self) -> Collected:
         return Collected(

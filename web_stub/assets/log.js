@@ -5,6 +5,7 @@
 import { Address } from "./address.js";
 import { ask, attempt } from "./api.js";
 import { $, el, fill, input, select } from "./dom.js";
+import { nearMark } from "./near_misses.js";
 import { onPause } from "./pieces.js";
 import { bare, pieces } from "./pure/ansi.js";
 import * as show from "./pure/format.js";
@@ -190,7 +191,8 @@ export class Log {
     const { fields, stack } = besideMessage(event);
     if (fields) text.append(el("span.fields", {}, `  ${fields}`));
     if (stack.length) text.append(`\n${stack.join("\n")}`);
-    if (event.parse_error) text.append(el("span.fields", {}, `  (${bare(event.parse_error)})`));
+    if (event.near_miss) text.append(nearMark(event.near_miss));
+    else if (event.parse_error) text.append(el("span.fields", {}, `  (${bare(event.parse_error)})`));
     const isHere = location.hash === `#L${event.seq}`;
     return el(`div.line.${event.level}.${event.stream}${isHere ? ".here" : ""}`, { id: `L${event.seq}` },
       el("a.n", { href: `#L${event.seq}`, "aria-label": `Link to line ${event.seq}` }, event.seq),

@@ -12,6 +12,7 @@ import "./frame.js";
 import { listen } from "./live.js";
 import { Log } from "./log.js";
 import * as show from "./pure/format.js";
+import { NearMisses } from "./near_misses.js";
 import { merged } from "./pure/merged.js";
 import { TaskImages } from "./task_images.js";
 import { drawCheckpoints, drawHead, drawProgress, Trouble } from "./task_parts.js";
@@ -28,6 +29,7 @@ const trouble = new Trouble(id);
 const charts = new Charts(id, task.started_at);
 const log = new Log(id, first.last_seq);
 const images = new TaskImages(id);
+const nearMisses = new NearMisses(id);
 const usage = new UsageCharts(task);
 
 /** @param {Series[]} items */
@@ -92,12 +94,14 @@ state(first);
 if (task.type === "train") judgeCheckpoints(id);
 if (task.type === "inference") attempt(() => drawEvaluations("task", id));
 attempt(() => log.load());
+attempt(() => nearMisses.draw());
 setInterval(() => { if (!show.isFinal(task.status)) drawHead(task); }, 1000);
 listen(`tasks/${id}/stream`, first.last_seq, {
   batch: (/** @type {TaskBatch} */ { events, points }) => {
     log.append(events);
+    if (events.some(({ near_miss }) => near_miss)) nearMisses.soon();
     if (points.length) charts.append(points);
   },
   state,
-  end: () => attempt(refreshDetails),
+  end: () => { attempt(refreshDetails); nearMisses.soon(); },
 }, { onResume: () => attempt(() => log.load()) });

@@ -127,6 +127,22 @@ export interface Event {
   body: Record<string, unknown> | null;
   fields: Record<string, unknown> | null;
   parse_error: string | null;
+  near_miss: NearMiss | null;
+}
+
+export interface NearMiss {
+  kind: string;
+  nearly: string;
+  change: string;
+}
+
+export interface NearMissKind extends NearMiss {
+  count: number;
+  first_seq: number;
+}
+
+export interface NearMissList {
+  items: NearMissKind[];
 }
 
 export interface LineCount {

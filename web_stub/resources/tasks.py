@@ -239,6 +239,25 @@ class QueuedTask(WholeTask):
     notes: Annotated[list[str], Field(description="sentences about what was asked for and may be a slip; often none")]
 
 
+class NearMiss(Resource):
+    """A line that was surely meant as an event."""
+
+    kind: str
+    nearly: Annotated[str, Field(description="what it nearly was; completes: this line is nearly …")]
+    change: Annotated[str, Field(description="the change that makes it one, a sentence")]
+
+
+class NearMissKind(NearMiss):
+    """Those of one kind in a task; the sentences are those of the first line."""
+
+    count: int
+    first_seq: int
+
+
+class NearMissList(Resource):
+    items: list[NearMissKind]
+
+
 class EventLine(Resource):
     """A numbered line. `body` is what a known event says, `fields` are the other keys of its JSON object."""
 
@@ -251,6 +270,7 @@ class EventLine(Resource):
     body: dict[str, Any] | None
     fields: Mapping[str, Any] | None
     parse_error: str | None
+    near_miss: Annotated[NearMiss | None, Field(description="it says what `parse_error` says, and more")]
 
     @classmethod
     def of(cls, row: StoredEvent, **given: Any) -> Self:
@@ -265,6 +285,7 @@ class EventLine(Resource):
             body=msgspec.to_builtins(row.body),
             fields=row.fields or None,
             parse_error=row.parse_error,
+            near_miss=None if row.near_miss is None else NearMiss.of(row.near_miss),
             **given,
         )
 

@@ -25,6 +25,8 @@ from web_stub.resources.tasks import (
     EventLine,
     EventList,
     LineCount,
+    NearMissKind,
+    NearMissList,
     Progress,
     ProgressList,
     QueuedTask,
@@ -158,6 +160,14 @@ def list_progress(web: WebDep, task_id: Id) -> Response:
     """Every progress bar of the task, in order of first appearance."""
     web.store.tasks.get(task_id)
     return json_response(ProgressList(items=[Progress.of(bar) for bar in web.store.progress.list(task_id)]))
+
+
+@router.get("/tasks/{task_id}/near-misses", response_model=NearMissList)
+@large
+def list_near_misses(web: WebDep, task_id: Id) -> Response:
+    """Lines that were surely meant as an event: of each kind how many, and the first. Empty is how it should be."""
+    web.store.tasks.get(task_id)
+    return json_response(NearMissList(items=[NearMissKind.of(one) for one in web.store.near_misses.list(task_id)]))
 
 
 @router.get("/tasks/{task_id}/checkpoints", response_model=CheckpointList)

@@ -193,6 +193,7 @@ _LISTS = [
     "GET /api/tasks?limit=1000",
     "GET /api/tasks/{task}/events?limit=10000",
     "GET /api/tasks/{task}/progress",
+    "GET /api/tasks/{task}/near-misses",
     "GET /api/tasks/{task}/checkpoints",
     "GET /api/tasks/{task}/series",
     "GET /api/tasks/{task}/points",

@@ -55,6 +55,7 @@ def filled(site: Site) -> Site:
     for name in ("first", "second"):
         story = start(site.store, new_task(site.store, site.library, name))
         train(story, site.artifacts, epochs=2, nan_at=3)
+        story.say("metrics", event_type="EventType.METRIC")
         use(story, minutes=1)
         log_image(story, site.artifacts, "val/0", 1.5, (200, 60, 40), "IoU 0.5")
         if name == "first":

@@ -385,3 +385,16 @@ def test_figures_that_nobody_told_are_left_out(site):
     assert (cpu["name"], cpu["x"], cpu["y"], cpu["peak"]) == ("cpu_percent", [1.0], [12.5], 12.5)
     assert processes["name"] == "processes"
     assert site.client.get("/api/tasks/7/usage").status_code == 404
+
+
+def test_a_line_that_is_nearly_an_event_says_so(site):
+    story = trained(site)
+    story.say("metrics", event_type="EventType.METRIC", type="train", epoch=3, metrics={"loss": 0.5})
+    story.flush()
+
+    line = site.client.get(f"/api/tasks/{story.task_id}/events?newest=true&limit=1").json()["items"][0]
+    kinds = site.client.get(f"/api/tasks/{story.task_id}/near-misses").json()["items"]
+
+    assert line["near_miss"]["change"] == 'Write "event_type": "EventType.METRICS".'
+    assert [(one["kind"], one["count"], one["first_seq"]) for one in kinds] == [("event_type", 1, line["seq"])]
+    assert site.client.get("/api/tasks/99/near-misses").status_code == 404
