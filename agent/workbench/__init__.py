@@ -1,1 +1,1 @@
-"""The author's workbench: a new plugin and a project to try it on, the loop from save to first line, the check."""
+"""The author's workbench: a new plugin, the short loop, the check before the real thing. Only commands import it."""
