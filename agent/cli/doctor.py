@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 from agent.cli import show
 from agent.cli.installation import open_installation
 from agent.cli.output_file import STDOUT, output_file
+from agent.cli.record import own_token
 from agent.doctor import checks
 from agent.doctor.finding import Finding, Verdict
 from agent.errors import BadInput
@@ -68,11 +68,7 @@ def diagnose(
     ):
         task = installation.store.tasks.get(task_id)
         facts = probe(installation.settings, exposure=meaning_of_exposure)
-        token = ""
-        file = installation.settings.home / "token"
-        with suppress(OSError, UnicodeDecodeError):
-            token = file.read_text().strip() if file.is_file() else ""
-        clean = bundle.cleaner(installation, task, dict(os.environ), token)
+        clean = bundle.cleaner(installation, task, dict(os.environ), own_token(installation))
         packed = bundle.pack(
             installation, task, made.path, clean=clean, facts=facts, findings=checks.examine(facts), replace=force
         )

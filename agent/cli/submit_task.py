@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -86,12 +86,12 @@ def submit_task(asked: Asked, how: How) -> None:
             return
         if why := _why_not_here(installation, new, plugin):
             raise Conflict(f"{why}; with --detach it is queued for a node that can run it")
-        task = _foreground(installation, engine, new, quiet=how.json)
+        task = foreground(installation, engine, new, quiet=how.json)
         if how.json:
             show.as_json(summary(installation.store, task))
         else:
             say_end(task)
-            _say_results(installation, task)
+            say_results(installation, task)
         if task.type is TaskType.INFERENCE and task.status is TaskStatus.FINISHED:
             from agent.cli.evaluate_run import judge_result  # late: most tasks have nothing to evaluate
 
@@ -234,7 +234,14 @@ def _with_engine(installation: Installation, engine: Engine, new: NewTask) -> In
     return replace(installation, open_engine=open_engine)
 
 
-def _foreground(installation: Installation, engine: Engine, new: NewTask, *, quiet: bool) -> Task:
+def foreground(
+    installation: Installation,
+    engine: Engine,
+    new: NewTask,
+    *,
+    quiet: bool,
+    on_added: Callable[[Task], object] = lambda _: None,
+) -> Task:
     """Run the task in a thread of this process while the main thread watches the store and the keyboard."""
     if isinstance(engine, ProcessEngine):  # it asks in a process of its own, while this one loads what runs tasks
         Thread(target=_ask_engine, args=(engine,), name="engine", daemon=True).start()
@@ -253,6 +260,7 @@ def _foreground(installation: Installation, engine: Engine, new: NewTask, *, qui
         task = added.get()
         if task is not None:
             ids.append(task.id)
+            on_added(task)
         if task is not None and not quiet:
             show.err.print(f"task {task.id}: {task.name}", markup=False)
             watch = Watch(
@@ -295,7 +303,7 @@ def _why_not_here(installation: Installation, new: NewTask, plugin: Plugin) -> s
     return why_not_here(new, plugin, node, Offers(installation).now, names, setting)
 
 
-def _say_results(installation: Installation, task: Task) -> None:
+def say_results(installation: Installation, task: Task) -> None:
     if task.result_project_id is not None:
         show.err.print(f"  predictions: project {task.result_project_id}", markup=False)
     published = [c for c in installation.store.checkpoints.list(task.id) if c.state is CheckpointState.PUBLISHED]

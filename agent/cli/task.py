@@ -15,6 +15,7 @@ import typer
 from agent.cli import interrupt, show
 from agent.cli.care import add_archive, add_care
 from agent.cli.installation import open_installation, spawn_agent
+from agent.cli.record import record
 from agent.cli.streams import reader_has_left
 from agent.cli.task_show import rows_of, summary
 from agent.domain import Task, TaskStatus
@@ -357,5 +358,6 @@ def say_end(task: Task) -> None:
         show.err.print(show.of_plugin(f"  {task.reason}: {task.message}", show.err))
 
 
+app.command()(record)
 add_care(app, "task")
 add_archive(app)

@@ -40,6 +40,7 @@ COMMANDS = {
     "cluster": Place("cluster", "app", "Clusters that run tasks: is everything there?"),
     "doctor": Place("doctor", "doctor", "Look at everything that a task needs."),
     "diagnose": Place("doctor", "diagnose", "Pack what a report of a bug needs, without secrets."),
+    "replay": Place("replay", "replay", "Play the recording of a task."),
     "notify": Place("notify", "notify", "Try the addresses to which messages go."),
     "clean": Place("clean", "clean", "Remove what ended tasks and processes have left."),
     "retention": Place("retention", "retention", "Carry the retention policy out."),

@@ -10,6 +10,7 @@ import tarfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,11 @@ import orjson
 
 from agent.doctor.finding import Finding
 from agent.doctor.secrets import REMOVED, Cleaner, secrets_in, secrets_of_url
-from agent.errors import AgentError, NotFound
+from agent.errors import AgentError, BadInput, Conflict, NotFound
 from agent.formats.task_dir import TaskDir
 from agent.fs.disk import entries_below, writing
 from agent.installation import ecosystem_token
+from agent.library.recordings import record_task
 from agent.notify import secrets_of
 
 if TYPE_CHECKING:
@@ -31,16 +33,18 @@ if TYPE_CHECKING:
     from agent.store import StoredEvent
 
 FIRST_EVENTS, LAST_EVENTS = 2_000, 8_000
+RECORDING = "task.recording.zip"
+RECORDED_EVENTS = 200_000  # of a log that is packed whole
 LINE_LIMIT = 20_000  # characters of a log line
 _CUT = 1_000  # of a line that is cut, so that no half of a secret is left at its end
 AGENT_LOG_BYTES = 1 << 20
 FILES_LIMIT = 2_000
-_KEY_LINES = 200  # of a private key printed line by line
 
 ABOUT = (
     "What a bug report about task {task} needs: the task with its events ({events}), container, plugin, checkpoints "
-    "and metrics, the agent's own log of it where there is one, a list of the files in its folder, settings, versions "
-    "and the doctor's findings; secrets are removed, and nothing was sent anywhere."
+    "and metrics, a recording that `agent replay` plays, the agent's own log of it where there is one, a list of the "
+    "files in its folder, settings, versions and the doctor's findings; secrets are removed, and nothing was sent "
+    "anywhere."
 )
 
 
@@ -91,6 +95,7 @@ def pack(
                 ):
                     _add(tar, f"{folder}/{name}", text)
                     names.append(name)
+                names.append(_add_recording(tar, folder, installation, task, clean))
         return Packed(path, path.stat().st_size, tuple(names), about)
 
 
@@ -121,6 +126,29 @@ def _members(
     if (tail := _tail(log)) is not None:
         yield "agent.log", clean.text(tail)
     yield "files.txt", clean.text("".join(_files(TaskDir(installation.settings.tasks / str(task.id)).path)))
+
+
+def _add_recording(tar: tarfile.TarFile, folder: str, installation: Installation, task: Task, clean: Cleaner) -> str:
+    """The recording of the task, without weights and pixels; else a text that says why there is none."""
+    try:
+        if task.events_count > RECORDED_EVENTS:
+            raise Conflict(f"the log is long; `agent task record {task.id}` writes its recording")
+        with installation.artifacts.half_made.making("recording") as place:
+            file = place / RECORDING
+            record_task(installation.store, installation.artifacts, task, file, clean=clean)
+            tar.add(file, f"{folder}/{RECORDING}", filter=_as_ours)
+        return RECORDING
+    except BadInput as error:
+        name = f"{RECORDING}.txt"
+        _add(tar, f"{folder}/{name}", f"There is no recording: {error}.\n")
+        return name
+
+
+def _as_ours(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Without the names and numbers of this machine's users."""
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
 
 
 def _settings(installation: Installation) -> dict[str, Any]:
@@ -157,18 +185,15 @@ def _other(value: Any) -> Any:
 
 
 def _events(installation: Installation, task: Task, clean: Cleaner) -> Iterator[str]:
-    key_lines = 0
-    for event in _first_and_last(installation, task.id):
-        key_lines = _KEY_LINES if "PRIVATE KEY-----" in event.raw and "-----BEGIN" in event.raw else key_lines
-        raw = "[removed]" if key_lines else _line(event, clean)
-        key_lines = 0 if "-----END" in event.raw else max(0, key_lines - 1)
+    found = ((event, event.raw) for event in _first_and_last(installation, task.id))
+    for event, line in clean.lines(found, partial(_line, clean)):
         kept = {
             "seq": event.seq,
             "time": event.time.isoformat(),
             "stream": event.stream.name.lower(),
             "level": event.level.name.lower(),
             "type": event.event_type,
-            "raw": raw,
+            "raw": line,
             "parse_error": event.parse_error,
         }
         yield json.dumps(kept, ensure_ascii=False) + "\n"
@@ -184,11 +209,11 @@ def _first_and_last(installation: Installation, task_id: int) -> Iterator[Stored
     yield from islice(events.each(task_id, late), LAST_EVENTS)
 
 
-def _line(event: StoredEvent, clean: Cleaner) -> str:
-    if len(event.raw) <= LINE_LIMIT:
-        return clean.line(event.raw)
-    cut = clean.text(event.raw[:LINE_LIMIT])[:-_CUT]
-    return f"{cut}… ({len(event.raw):,} characters)"
+def _line(clean: Cleaner, line: str) -> str:
+    if len(line) <= LINE_LIMIT:
+        return clean.line(line)
+    cut = clean.text(line[:LINE_LIMIT])[:-_CUT]
+    return f"{cut}… ({len(line):,} characters)"
 
 
 def _tail(log: Path) -> str | None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
+T = TypeVar("T")
 REMOVED = "[removed]"
+_KEY_LINES = 200  # of a private key printed line by line
 _SHORTEST = 3  # characters; a shorter secret is in every text by chance
 
 _WORDS = frozenset(
@@ -103,13 +105,26 @@ class Cleaner:
         return self.text(value) if isinstance(value, str) else value
 
     def line(self, line: str) -> str:
-        """A line of a log: a JSON object by its names, else as text."""
+        """A line of a log: a JSON object by its names, else as text. One without secrets stays as it is."""
         if line.startswith("{"):
             try:
-                return json.dumps(self.value(json.loads(line)), ensure_ascii=False)
+                said = json.loads(line)
+                cleaned = self.value(said)
+                return line if cleaned == said else json.dumps(cleaned, ensure_ascii=False)
             except (ValueError, RecursionError):  # no JSON after all
                 pass
         return self.text(line)
+
+    def lines(self, lines: Iterable[tuple[T, str]], one: Callable[[str], str] | None = None) -> Iterator[tuple[T, str]]:
+        """Lines of a log in their order, each with what belongs to it; also private keys printed line by line.
+
+        `one` cleans a line, by default `line`.
+        """
+        key_lines, one = 0, one or self.line
+        for of, line in lines:
+            key_lines = _KEY_LINES if "PRIVATE KEY-----" in line and "-----BEGIN" in line else key_lines
+            yield of, REMOVED if key_lines else one(line)
+            key_lines = 0 if "-----END" in line else max(0, key_lines - 1)
 
 
 def _without_named(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The contract of the engines that run plugins: `docker`, `process`, `pod`, and the fake engine of the tests.
+"""The contract of the engines: `docker`, `process`, `apptainer`, `pod`, `replay`, and the fake engine of the tests.
 
 An engine starts a container from a `ContainerSpec`, hands over its output from the first byte to the last, and
 reports its end. It decides nothing: policy is in `run/container_spec.py`. `tests/support/engine_contract.py`

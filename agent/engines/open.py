@@ -16,7 +16,7 @@ QUICKLY_S = 2  # how long `auto` waits for Docker: a machine without Docker shou
 
 
 def open_engine(name: str, settings: Settings) -> Engine:
-    """Open docker, process, apptainer, pod, or with auto Docker where it answers and processes elsewhere.
+    """Open docker, process, apptainer, pod, replay, or with auto Docker where it answers and processes elsewhere.
 
     `name` is the option of a task. Raises EngineUnavailable; BadInput for an unknown name.
     """
@@ -40,6 +40,10 @@ def open_engine(name: str, settings: Settings) -> Engine:
         from agent.engines.pod_script import CONTROL_FOLDER
 
         return PodEngine(Path(CONTROL_FOLDER), settings.home / "pod")
+    elif chosen == "replay":
+        from agent.engines.replay import ReplayEngine  # late: only replays need it
+
+        return ReplayEngine(settings.home / "replays")
     elif chosen != "process":
         raise BadInput(f"there is no engine {chosen!r}; write auto, docker, process or apptainer")
     return ProcessEngine(settings.home / "processes", python=settings.python, remark=remark)

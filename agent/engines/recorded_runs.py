@@ -25,8 +25,10 @@ TRIAL_S = 3600.0  # after which a trial is that of a dead agent
 
 
 class RecordedRuns:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: type[ProcessContainer] = ProcessContainer) -> None:
+        """`kind` reads what a run of this engine leaves in its folder."""
         self.folder = folder.absolute()
+        self._kind = kind
 
     @contextmanager
     def new(self, spec: ContainerSpec) -> Iterator[Path]:
@@ -50,7 +52,7 @@ class RecordedRuns:
         except BaseException:
             # A watcher that answers too late may have a plugin already. One that finds no run begins none.
             (state / "run.json").unlink(missing_ok=True)
-            ProcessContainer(state, spec.labels).remove()
+            self._kind(state, spec.labels).remove()
             raise
 
     def start(self, state: Path, spec: ContainerSpec, run: Mapping[str, Any], what: str) -> ProcessContainer:
@@ -58,7 +60,7 @@ class RecordedRuns:
         _write_private(state / "run.json", json.dumps(run))
         if failure := run_shim(str(state), str(os.getpid())):
             raise CouldNotStart(f"could not start {spec.image} {what}: {failure}")
-        return ProcessContainer(state, spec.labels)
+        return self._kind(state, spec.labels)
 
     @contextmanager
     def trial(self) -> Iterator[Path]:
@@ -93,7 +95,7 @@ class RecordedRuns:
                 spec = json.loads(file.read_bytes())
             except (OSError, ValueError):  # being removed, or half-written by an agent that died
                 continue
-            found.append(ProcessContainer(file.parent, spec["labels"], spec["name"]))
+            found.append(self._kind(file.parent, spec["labels"], spec["name"]))
         return found
 
 

@@ -54,7 +54,8 @@ def _names(setting: str) -> tuple[str, ...]:
     """The engines of an installation. One that is asked for by single tasks only is among them where it is cheap."""
     if setting == "pod":
         return ("pod",)
-    return ("process", "apptainer") if setting in ("process", "apptainer") else ("process", "apptainer", "docker")
+    local = ("process", "replay", "apptainer")
+    return local if setting in ("process", "apptainer") else (*local, "docker")
 
 
 def task_folder_content(

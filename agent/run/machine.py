@@ -50,7 +50,9 @@ def engine_trouble(installation: Installation, engine: str) -> str:
     `auto` takes processes where Docker does not answer, but not in an installation whose tasks ran in Docker: there it
     has not come up yet, and the plugins' packages are in their images.
     """
-    if engine in ("process", "pod") or (engine == "auto" and installation.store.tasks.last_engine() != "docker"):
+    if engine in ("process", "pod", "replay") or (
+        engine == "auto" and installation.store.tasks.last_engine() != "docker"
+    ):
         return ""
     try:
         installation.open_engine(engine if engine == "apptainer" else "docker", installation.settings)

@@ -1,7 +1,9 @@
-"""The contract of `agent.engines`, as tests that every engine passes: docker, process, and the tests' own fake.
+"""The contract of `agent.engines`, as tests that every engine passes: docker, process, apptainer, pod, replay, and the
+tests' own fake.
 
-A test module subclasses `EngineContract`, or `RealEngineContract` for an engine that starts programs, and provides a
-fixture `rig`. The programs of `EngineContract` are data, so that an engine without processes can run them, too.
+A test module provides a fixture `rig` and subclasses one of three: `EngineContract`; `LastingEngineContract` for an
+engine whose containers outlive the agent; `RealEngineContract` for one that starts programs. The programs of the first
+two are data, so that an engine without processes of its own can run them, too.
 """
 
 from __future__ import annotations
@@ -48,7 +50,14 @@ class Leave:
     code: int
 
 
-Step = Say | WaitFor | SleepForever | Leave
+@dataclass(frozen=True)
+class Die:
+    """End by this signal."""
+
+    number: int
+
+
+Step = Say | WaitFor | SleepForever | Leave | Die
 
 
 def as_shell(program: Sequence[Step]) -> str:
@@ -64,6 +73,8 @@ def as_shell(program: Sequence[Step]) -> str:
                 lines.append("sleep 600")
             case Leave(code):
                 lines.append(f"exit {code}")
+            case Die(number):
+                lines.append(python(f"import os; os.kill(os.getpid(), {number})"))
     return "\n".join(lines)
 
 
@@ -87,12 +98,18 @@ class Rig:
         return dict(self._spec.labels)
 
     def start(self, *program: Step, name: str = "", labels: Mapping[str, str] = {}) -> Container:
-        return self.start_script(as_shell(program), name=name, labels=labels)
+        return self._started_as(self.spec_of(program, name=name, labels=labels))
 
     def start_script(self, script: str, *, name: str = "", labels: Mapping[str, str] = {}) -> Container:
-        container = self.engine.start(self.spec(script, name=name, labels=labels))
+        return self._started_as(self.spec(script, name=name, labels=labels))
+
+    def _started_as(self, spec: ContainerSpec) -> Container:
+        container = self.engine.start(spec)
         self._started.append(container)
         return container
+
+    def spec_of(self, program: Sequence[Step], *, name: str = "", labels: Mapping[str, str] = {}) -> ContainerSpec:
+        return self.spec(as_shell(program), name=name, labels=labels)
 
     def spec(self, script: str, *, name: str = "", labels: Mapping[str, str] = {}) -> ContainerSpec:
         return replace(
@@ -222,6 +239,45 @@ class EngineContract:
         assert rig.engine.images_with("label.that.nobody.sets") == []
 
 
+class LastingEngineContract(EngineContract):
+    """Further promises of an engine whose containers outlive the agent."""
+
+    @pytest.mark.parametrize("number", [6, 15])
+    def test_the_exit_code_tells_the_signal_that_ended_the_program(self, rig: Rig, number: int) -> None:
+        container = rig.start(Say("ready\n"), Die(number))
+        printed(container)
+        result = container.wait()
+        assert (result.exit_code, result.signal) == (128 + number, number)
+
+    def test_a_container_ends_within_its_grace_period(self, rig: Rig) -> None:
+        container = rig.start(Say("ready\n"), SleepForever())
+        output = container.output()
+        read_until(output, b"ready\n")
+        container.kill(grace_s=0.3)
+        assert joined(output, 1) == b""  # a shell may say on stderr that its child was ended
+        assert container.wait().signal in (9, 15)
+
+    def test_a_container_outlives_the_agent_that_started_it(self, rig: Rig, tmp_path: Path) -> None:
+        """The agent is another process in this test; it is killed."""
+        spec = rig.spec_of((Say("first\n"), WaitFor("go"), Say("last\n")), labels={"task_id": "45"})
+        (tmp_path / "spec").write_bytes(pickle.dumps(spec))
+        agent = f"""
+import os, pickle
+from pathlib import Path
+{rig.in_another_process}
+next(engine.start(pickle.loads(Path({str(tmp_path / "spec")!r}).read_bytes())).output())
+os._exit(9)
+"""
+        died = subprocess.run([sys.executable, "-c", agent], check=False)
+        assert died.returncode == 9
+        (container,) = rig.engine.find({**rig.labels, "task_id": "45"})
+        (rig.folder / "go").touch()
+        assert printed(container) == b"first\nlast\n"
+        assert container.wait() == ExitResult(0)
+        container.remove()
+        assert rig.engine.find(rig.labels) == []
+
+
 ENDS_ITSELF = """
     import signal, time
     def end(*_):
@@ -238,7 +294,7 @@ def python(code: str) -> str:
     return f"python -u -c {shlex.quote(textwrap.dedent(code))}"
 
 
-class RealEngineContract(EngineContract):
+class RealEngineContract(LastingEngineContract):
     """Further promises of an engine that starts programs."""
 
     def test_a_burst_of_lines_on_both_streams_arrives_whole(self, rig: Rig) -> None:
@@ -247,13 +303,6 @@ class RealEngineContract(EngineContract):
         for stream, word in ((1, "out"), (2, "err")):
             expected = "".join(f"{word} {i}\n" for i in range(1, SECOND_LINES + 1)).encode()
             assert joined(batches, stream) == expected
-
-    @pytest.mark.parametrize("number", [6, 15])
-    def test_the_exit_code_tells_the_signal_that_ended_the_program(self, rig: Rig, number: int) -> None:
-        container = rig.start_script(python(f"import os; os.kill(os.getpid(), {number})"))
-        printed(container)
-        result = container.wait()
-        assert (result.exit_code, result.signal) == (128 + number, number)
 
     @pytest.mark.parametrize("how", ["", "exec "])  # python as a child of sh, and in place of sh
     def test_a_grace_period_lets_the_plugin_end_by_itself(self, rig: Rig, how: str) -> None:
@@ -306,23 +355,3 @@ class RealEngineContract(EngineContract):
         joined(output)
         container.wait()
         assert container.usage() is None
-
-    def test_a_container_outlives_the_agent_that_started_it(self, rig: Rig, tmp_path: Path) -> None:
-        """The agent is another process in this test; it is killed."""
-        spec = rig.spec(as_shell((Say("first\n"), WaitFor("go"), Say("last\n"))), labels={"task_id": "45"})
-        (tmp_path / "spec").write_bytes(pickle.dumps(spec))
-        agent = f"""
-import os, pickle
-from pathlib import Path
-{rig.in_another_process}
-next(engine.start(pickle.loads(Path({str(tmp_path / "spec")!r}).read_bytes())).output())
-os._exit(9)
-"""
-        died = subprocess.run([sys.executable, "-c", agent], check=False)
-        assert died.returncode == 9
-        (container,) = rig.engine.find({**rig.labels, "task_id": "45"})
-        (rig.folder / "go").touch()
-        assert printed(container) == b"first\nlast\n"
-        assert container.wait() == ExitResult(0)
-        container.remove()
-        assert rig.engine.find(rig.labels) == []

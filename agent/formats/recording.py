@@ -1,0 +1,258 @@
+"""A recording: everything that one attempt of a task printed and left, as one file that can be played again.
+
+A zip, so that every program can look into it and any part can be read without the others:
+
+    manifest.json     what ran and how it ended: `Manifest`
+    lines             the output: for each piece `MICROSECONDS STREAM LENGTH` and a line feed, the bytes, a line feed
+    files.jsonl       what was in results/, in the order of the lines before which it appears: `RecordedFile`
+    blobs/SHA256      the content of such a file, where the recording has it
+
+Reading is bounded: no length in the file makes a reader hold more than `LINE_LIMIT` bytes of output, or `ENTRY_LIMIT`
+of an entry. docs/reference/recordings.md describes the format for others.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, BinaryIO, Literal, NamedTuple, Self
+
+from agent.errors import BadInput
+from agent.fs.names import shown
+
+FORMAT, VERSION = "supervisely-local-recording", 1
+SUFFIX = ".recording.zip"
+MANIFEST, LINES, FILES, BLOBS = "manifest.json", "lines", "files.jsonl", "blobs"
+LINE_LIMIT = 4 << 20  # of a piece of output; of a line the log loop keeps a MiB, in which a byte may have become three
+ENTRY_LIMIT = 64 << 20  # of the manifest, and of an entry of files.jsonl: an annotation may be large
+_HEAD = re.compile(rb"(\d{1,18}) ([12]) (\d{1,8})\n")
+_HEAD_LIMIT = 64
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_COPY_BYTES = 1 << 20
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same task gives the same bytes
+
+Kind = Literal["state", "image", "text"]
+
+
+class Piece(NamedTuple):
+    """What one stream printed at a time: nearly always a line with its line feed."""
+
+    after_us: int  # since the start
+    stream: int  # 1 stdout, 2 stderr
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFile:
+    """A file or folder below results/; `of_result`: below the folder there that has the name of the task's project.
+
+    A `state` is a folder: the tar of a model state has its content. An `image` is a file, known by its hash. A `text`
+    is a file whose content stands here.
+    """
+
+    line: int | None  # it is there before this line (from 1) is printed; None: before the end
+    path: str
+    kind: Kind
+    sha256: str | None = None  # of a blob; None: unknown, because its model was deleted
+    size_bytes: int = 0
+    of_result: bool = False
+    text: str = ""
+    config: Mapping[str, Any] | None = None  # config.json of a state
+    width: int = 0  # of an image
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the container ended, as `agent.domain.ExitResult`."""
+
+    exit_code: int
+    out_of_memory: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    task: Mapping[str, Any]  # id, type, name, status, reason, message, config, engine, options without variables
+    plugin: Mapping[str, Any]  # title, description, type, image, tag, modes, readme, configs, config_schemas, digest
+    ended: Ended
+    project: Mapping[str, Any] | None = None  # name, meta, images_count, content_sha256
+    model: Mapping[str, Any] | None = None  # from which it started: name, sha256
+    started_at: str = ""  # ISO 8601; `after_us` of the lines count from here
+    ended_at: str = ""
+    ended_after_us: int = 0
+    lines: int = 0
+    line_bytes: int = 0
+    has_contents: bool = False  # whether the blobs are in the recording
+    format: str = FORMAT
+    version: int = VERSION
+    made_by: str = ""  # the program and its version
+
+
+@dataclass(slots=True)
+class RecordingWriter:
+    """Writes a recording in one pass, in this order: lines, files, blobs, manifest. Its memory does not grow."""
+
+    zip: zipfile.ZipFile
+    lines: int = 0
+    line_bytes: int = 0
+    files: int = 0
+    _blobs: set[str] = field(default_factory=set)
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[Self]:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, allowZip64=True, compresslevel=4) as opened:
+            yield cls(opened)
+
+    def write_lines(self, pieces: Iterable[Piece]) -> None:
+        with self._member(LINES) as file:
+            for piece in pieces:
+                file.write(b"%d %d %d\n%b\n" % (piece.after_us, piece.stream, len(piece.data), piece.data))
+                self.lines += 1
+                self.line_bytes += len(piece.data)
+
+    def write_files(self, files: Iterable[RecordedFile]) -> None:
+        with self._member(FILES) as out:
+            for file in files:
+                said = {name: value for name, value in asdict(file).items() if value not in ("", 0, None)}  # False, too
+                out.write(json.dumps({"line": file.line, **said}, ensure_ascii=False).encode() + b"\n")
+                self.files += 1
+
+    def write_blob(self, sha256: str, content: IO[bytes]) -> None:
+        """Each content once, however often it is named."""
+        if sha256 in self._blobs:
+            return
+        self._blobs.add(sha256)
+        with self._member(f"{BLOBS}/{sha256}") as out:
+            while data := content.read(_COPY_BYTES):
+                out.write(data)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        said = {**asdict(manifest), "lines": self.lines, "line_bytes": self.line_bytes}
+        with self._member(MANIFEST) as out:
+            out.write(json.dumps(said, ensure_ascii=False, indent=1).encode())
+
+    @contextmanager
+    def _member(self, name: str) -> Iterator[IO[bytes]]:
+        member = zipfile.ZipInfo(name, _EPOCH)
+        member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
+        with self.zip.open(member, "w", force_zip64=True) as file:
+            yield file
+
+
+class Recording:
+    """A recording that is read. Every method raises BadInput for a file that is none, or is damaged."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, ValueError):
+            raise _refused(path, "it is no recording, or its end is missing") from None
+        except OSError as error:
+            raise BadInput(f"cannot read the recording {shown(str(path))}: {error.strerror}") from None
+        try:
+            self.manifest = self._read_manifest()
+        except BaseException:
+            self._zip.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
+
+    def pieces(self) -> Iterator[Piece]:
+        """The output, in its order."""
+        count = 0
+        with self._reading(LINES) as file:
+            while head := file.readline(_HEAD_LIMIT):
+                found = _HEAD.fullmatch(head)
+                if found is None or int(found[3]) > LINE_LIMIT:
+                    raise _refused(self.path, f"no line can be read behind line {count}")
+                data = file.read(int(found[3]) + 1)
+                if len(data) != int(found[3]) + 1:
+                    raise _refused(self.path, f"its lines end within line {count + 1}")
+                count += 1
+                yield Piece(int(found[1]), int(found[2]), data[:-1])
+        if count != self.manifest.lines:
+            raise _refused(self.path, f"it says that it has {self.manifest.lines} lines, and has {count}")
+
+    def files(self) -> Iterator[RecordedFile]:
+        """What was below results/, in the order of the lines."""
+        with self._reading(FILES) as file:
+            while text := file.readline(ENTRY_LIMIT):
+                yield _file_of(self.path, text)
+
+    def has_blob(self, sha256: str) -> bool:
+        return f"{BLOBS}/{sha256}" in self._zip.NameToInfo
+
+    @contextmanager
+    def blob(self, sha256: str) -> Iterator[BinaryIO]:
+        with self._reading(f"{BLOBS}/{sha256}") as file:
+            yield file
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[Any]:
+        try:
+            with self._zip.open(name) as file:
+                yield file
+        except KeyError:
+            raise _refused(self.path, f"it has no {name}") from None
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            raise _refused(self.path, f"{name} is damaged ({error})") from None
+
+    def _read_manifest(self) -> Manifest:
+        with self._reading(MANIFEST) as file:
+            text = file.read(ENTRY_LIMIT)
+        try:
+            said = json.loads(text)
+            if said["format"] != FORMAT:
+                raise ValueError
+            if said["version"] > VERSION:
+                raise _refused(
+                    self.path, f"a newer release made it (version {said['version']} of the format; this one reads 1)"
+                )
+            known = {one.name for one in fields(Manifest)}
+            ended = Ended(**{name: said["ended"][name] for name in ("exit_code", "out_of_memory", "error")})
+            manifest = Manifest(**{name: said[name] for name in known & said.keys()} | {"ended": ended})
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise _refused(self.path, "its manifest.json is not that of a recording") from None
+        parts = (manifest.task, manifest.plugin, manifest.project or {}, manifest.model or {})
+        if not all(isinstance(part, dict) for part in parts) or not isinstance(ended.exit_code, int):
+            raise _refused(self.path, "its manifest.json is not that of a recording")
+        return manifest
+
+
+def _file_of(recording: Path, text: bytes) -> RecordedFile:
+    try:
+        said = json.loads(text)
+        known = {one.name for one in fields(RecordedFile)}
+        found = RecordedFile(**{"kind": "state", **{name: said[name] for name in known & said.keys()}})
+        is_good = isinstance(found.path, str) and is_inside(found.path) and found.kind in ("state", "image", "text")
+        is_good &= found.sha256 is None or bool(_SHA256.fullmatch(found.sha256))
+        is_good &= isinstance(found.text, str) and isinstance(found.line, int | None)
+        is_good &= all(isinstance(number, int) and 0 <= number < 1 << 63 for number in (found.width, found.height))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        is_good = False
+    if not is_good:
+        raise _refused(recording, "an entry of files.jsonl cannot be read, or lies outside of results/")
+    return found
+
+
+def is_inside(path: str) -> bool:
+    """Whether the path of a file stays below results/."""
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not path.startswith("/") and ".." not in parts and "\0" not in path
+
+
+def _refused(path: Path, why: str) -> BadInput:
+    return BadInput(f"{shown(str(path))} cannot be played: {why}; record the task again with `agent task record`")
