@@ -28,7 +28,7 @@ def see(site: Site) -> None:
 
 
 def lose_sight(site: Site) -> None:
-    """Scroll away from the images, until the page's own observer knows it: observers are told in the order they were made."""
+    """Scroll away from the images, until the page knows it: observers are told in the order they were made."""
     site.page.set_viewport_size({"width": 1440, "height": 300})
     site.page.evaluate("scrollTo(0, 0)")
     site.page.locator("#images-place").evaluate("""place => new Promise((resolve) => {
