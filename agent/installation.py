@@ -16,7 +16,7 @@ from agent.engines import ATTEMPT_LABEL, TASK_LABEL
 from agent.errors import StorageFailed
 from agent.fs.atomic import write_atomically
 from agent.fs.durable import make_folder
-from agent.fs.half_made import HalfMade
+from agent.fs.half_made import HALF, HalfMade
 from agent.fs.refusals import reason_of, remedy_for
 from agent.notify import Outbox
 
@@ -96,7 +96,7 @@ def half_made_in(settings: Settings) -> HalfMade:
     """The half-made things of an installation. They leave START_SHARE of AGENT_MIN_FREE: tasks go on beside them."""
     artifacts = Path(settings.artifacts.removeprefix("file://"))
     keep_free_bytes = int(settings.min_free_bytes * START_SHARE)
-    return HalfMade(settings.home / "half", keep_free_bytes=keep_free_bytes, of=(settings.tasks, artifacts))
+    return HalfMade(settings.home / HALF, keep_free_bytes=keep_free_bytes, of=(settings.tasks, artifacts))
 
 
 def container_labels(task: Task, settings: Settings) -> dict[str, str]:

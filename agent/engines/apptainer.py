@@ -30,6 +30,7 @@ from agent.engines.apptainer_images import ApptainerImages, ask
 from agent.engines.process_container import RUN_VARIABLE, ProcessContainer
 from agent.engines.recorded_runs import RecordedRuns
 from agent.errors import CouldNotStart, EngineUnavailable
+from agent.fs.half_made import HALF, HalfMade
 
 ANSWER_S = 60.0  # for `apptainer --version`, on a busy machine whose programs come from a shared disk
 TRY_S = 600.0  # for a container that does nothing: a SIF is unpacked where no squashfuse is installed
@@ -42,7 +43,7 @@ class ApptainerEngine:
     name = "apptainer"
 
     def __init__(self, home: Path, images: Path | None) -> None:
-        """`home` keeps runs and images of registries; `images` is the person's folder of images, if any.
+        """`home` lies in that of an installation, for runs and images of registries; `images` is the person's folder.
 
         Raises EngineUnavailable.
         """
@@ -51,7 +52,9 @@ class ApptainerEngine:
             raise EngineUnavailable(f"there is no program `apptainer` in the PATH of this agent; {REMEDY}")
         self._program = program
         self._runs = RecordedRuns(home / "runs")
-        self._images = ApptainerImages(program, images, home.absolute() / "images", self._used_images)
+        self._images = ApptainerImages(
+            program, images, home.absolute() / "images", self._used_images, HalfMade(home.absolute().parent / HALF)
+        )
         self._has_layers: dict[
             Path, bool | CouldNotStart
         ] = {}  # of images that were tried, or why they cannot be started

@@ -25,6 +25,7 @@ from agent.engines.image_layout import write_layout
 from agent.errors import CouldNotStart, ImageNotFound
 from agent.fs.atomic import write_atomically
 from agent.fs.disk import remove_tree
+from agent.fs.half_made import HalfMade
 
 INSPECT_S = 600.0  # a SIF on a shared disk that is asked for the first time
 
@@ -60,12 +61,20 @@ def ask(command: Sequence[str], *, within_s: float | None = None, **where: Any) 
 
 
 class ApptainerImages:
-    def __init__(self, program: str, given: Path | None, kept: Path, in_use: Callable[[], Collection[Path]]) -> None:
+    def __init__(
+        self,
+        program: str,
+        given: Path | None,
+        kept: Path,
+        in_use: Callable[[], Collection[Path]],
+        half_made: HalfMade,
+    ) -> None:
         """`given` is the person's folder, `kept` the folder of this home; `in_use` gives the sandboxes of runs."""
         self._program = program
         self._given = given
         self._kept = kept
         self._in_use = in_use
+        self._half_made = half_made
 
     def find(self, reference: str) -> Path | None:
         """The sandbox or SIF of an image, links resolved; None without one."""
@@ -174,22 +183,16 @@ class ApptainerImages:
                     f"{link} is not from a registry, so --pull always does not replace it; move it to the folder of "
                     "AGENT_APPTAINER_IMAGES, or delete it"
                 )
-            for half in self._kept.glob(f"{_escaped(name)}{_OF}*.new*"):
-                remove_tree(half)
             made = self._kept / f"{name}{_OF}{uuid.uuid4().hex}"
-            new = made.with_name(f"{made.name}.new")
-            room = made.with_name(f"{made.name}.new.half")
+            with self._half_made.making("sandbox", near=self._kept) as folder:
+                build(folder / "new", folder / "room")
+                (folder / "new").rename(made)
             try:
-                build(new, room)
-                new.rename(made)
                 self._turn(link, made)
             except BaseException:
-                remove_tree(new)
                 if link.resolve() != made.resolve():
                     remove_tree(made)
                 raise
-            finally:
-                remove_tree(room)
 
     def _turn(self, link: Path, made: Path) -> None:
         """Let the name stand for the new sandbox, and delete older ones that no run uses."""

@@ -26,6 +26,7 @@ from agent.fs.disk import remove_tree, require_free_space, writing
 from agent.fs.durable import sync_file, sync_folder
 from agent.fs.spreading import spread
 
+HALF = "half"  # the folder's name in a home
 _NAME = re.compile(r"([a-z]+)-([0-9a-f]{32})(\.lock)?")
 _ELSEWHERE = ".half-made-"  # then the 32 digits
 _LONGEST_PATH = 1 << 16

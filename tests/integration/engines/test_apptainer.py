@@ -6,6 +6,9 @@ A script stands in for Apptainer, which builds and describes images and runs not
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import pytest
 from agent.domain import ContainerSpec
 from agent.engines.apptainer import ApptainerEngine
 from agent.errors import CouldNotStart, EngineUnavailable
+from agent.fs.half_made import HalfMade
 
 REFERENCE = "registry.lab/net:1"
 NAME = "registry.lab+net=1"
@@ -28,7 +32,8 @@ SCRIPT = """\
 here=${0%/*}
 echo "$2" >> "$here/asked"
 case "$2" in
-    build) mkdir -p "$4/deep" && echo $$ $$ $$ | cut -c "-$(wc -l < "$here/asked")" > "$4/deep/file" ;;
+    build) [ -e "$here/slow" ] && mkdir -p "$4/deep" && echo begun > "$here/pipe" && exec sleep 600
+        mkdir -p "$4/deep" && echo $$ $$ $$ | cut -c "-$(wc -l < "$here/asked")" > "$4/deep/file" ;;
     inspect) echo '{"data": {"attributes": {"labels": {"VERSION": "net:1"}}}}' ;;
     exec)
         case "$*" in *--writable-tmpfs*) [ -e "$here/no-layers" ] && exit 0 ;; esac
@@ -55,6 +60,28 @@ def engine(program, tmp_path):
 def sandboxes(images: Path) -> list[Path]:
     """What was got from registries, with what is left of it by mistake."""
     return [place for place in images.glob("*~*") if place.suffix != ".lock"]
+
+
+def test_a_sandbox_that_a_killed_agent_has_half_made_is_found_and_swept(program, engine, tmp_path):
+    (program.parent / "slow").touch()
+    os.mkfifo(program.parent / "pipe")
+    make = f"ApptainerEngine(Path({str(tmp_path / 'home')!r}), None).image({REFERENCE!r})"
+    code = f"from agent.engines.apptainer import *; {make}"
+    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as agent:
+        try:
+            assert (program.parent / "pipe").read_text() == "begun\n"
+        finally:
+            os.killpg(agent.pid, signal.SIGKILL)
+
+    half_made = HalfMade(tmp_path / "half")
+    assert [(thing.what, thing.is_left) for thing in half_made.found()] == [("sandbox", True)]
+    assert sandboxes(tmp_path / "home" / "images") == []
+    assert half_made.sweep() == []
+    assert half_made.found() == []
+
+    (program.parent / "slow").unlink()
+    assert engine.image(REFERENCE).reference == REFERENCE
+    assert half_made.found() == []
 
 
 def test_an_image_that_another_agent_replaces_meanwhile_is_described_as_it_is_now(engine, tmp_path, monkeypatch):
