@@ -7,6 +7,7 @@ It may be killed at any moment: what it decided lies in the journal, each trial 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from agent.tuning.decisions import (
     Tell,
     TrialState,
     end_of,
+    is_reported,
     next_actions,
 )
 from agent.tuning.measured import find_series, read_steps
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from agent.store import Store, Study
 
 HOPELESS = 5  # so many failed trials and no other: the fault lies in what all of them have in common
+
+_REST = 20  # times as long as reading the points of a trial took: a million of them would keep a core busy
 
 _USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -64,6 +68,7 @@ class Controller:
         self._study_id = study_id
         self._controller = controller
         self._seen: dict[int, int] = {}  # trial → the last event whose points were read
+        self._rests_until: dict[int, float] = {}  # trial → when its points are read again at the earliest
         self._told: list[SearchTrial] = []  # in this turn
         self._failures = 0  # of tasks, told by this controller
         self._last_failure = ""  # a sentence
@@ -157,7 +162,7 @@ class Controller:
         if not is_pruned and (steps := self._steps(study, task, trial.number, ended=False)):
             with self._search.batch():
                 for step, value in steps:
-                    if step in trial.steps:
+                    if step in trial.steps or not is_reported(step):
                         continue
                     self._search.report(trial.number, step, value)
                     if study.pruner != "none" and self._search.should_prune(trial.number):
@@ -173,7 +178,7 @@ class Controller:
         end = end_of(task, values, metric=study.metric, direction=study.direction, is_pruned=trial.is_pruned)
         with self._search.batch():
             for step, value in steps:
-                if step not in trial.steps and not trial.is_pruned:
+                if step not in trial.steps and is_reported(step) and not trial.is_pruned:
                     self._search.report(trial.number, step, value)
             told = self._search.tell(trial.number, end)
         self._told.append(told)
@@ -182,12 +187,16 @@ class Controller:
             self._failures += 1
             self._last_failure = end.sentence
         self._seen.pop(trial.number, None)
+        self._rests_until.pop(trial.number, None)
 
     def _steps(self, study: Study, task: Task, number: int, *, ended: bool) -> list[tuple[int, float]]:
         """The steps of the study's metric; of a running task none while nothing is new."""
         series = find_series(self._store, study, task)
-        if series is not None:
-            if not ended and self._seen.get(number) == series.last_seq:
+        if series is not None and not ended:
+            if self._seen.get(number) == series.last_seq or time.monotonic() < self._rests_until.get(number, 0.0):
                 return []
             self._seen[number] = series.last_seq
-        return read_steps(self._store, series, ended=ended)
+        begun = time.monotonic()
+        steps = read_steps(self._store, series, ended=ended)
+        self._rests_until[number] = time.monotonic() + _REST * (time.monotonic() - begun)
+        return steps

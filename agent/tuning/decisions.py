@@ -115,6 +115,17 @@ def steps_of(epochs: Sequence[float | None], values: Sequence[float | None], *, 
     return [(step, value) for step, value in enumerate(steps) if value is not None and math.isfinite(value)]
 
 
+def is_reported(step: int) -> bool:
+    """Whether a search hears of this step: of the first thousand all, then each tenth, from ten thousand each hundredth.
+
+    So trials of any length are compared at the same steps, and the journal of a search stays small.
+    """
+    apart = 1
+    while step >= 1000 * apart:
+        apart *= 10
+    return step % apart == 0
+
+
 def best_of(values: Sequence[float], direction: str) -> float:
     """The value of a trial: its best step, for the checkpoint of that step is the model one goes on with."""
     return max(values) if direction == "maximize" else min(values)

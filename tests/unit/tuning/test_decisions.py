@@ -19,6 +19,7 @@ from agent.tuning.decisions import (
     Tell,
     TrialState,
     end_of,
+    is_reported,
     next_actions,
     read_metric,
     steps_of,
@@ -161,3 +162,11 @@ def test_failed_stopped_and_silent_tasks_are_failed_trials_with_a_sentence():
 
 def test_without_a_metric_a_finished_task_is_a_complete_trial():
     assert end(TaskStatus.FINISHED, metric=None, direction=None) == End(COMPLETE)
+
+
+def test_a_search_hears_of_few_steps_of_a_long_trial_the_same_in_each():
+    reported = [step for step in range(1_000_000) if is_reported(step)]
+    assert reported[:1000] == list(range(1000))
+    assert reported[1000:1003] == [1000, 1010, 1020]
+    assert reported[-1] == 999_000
+    assert len(reported) == 1000 + 3 * 900
