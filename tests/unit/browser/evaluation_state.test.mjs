@@ -15,7 +15,8 @@ test("an address without a query asks for everything", () => {
 });
 
 test("a slice goes into every question", () => {
-  const chosen = { ...DEFAULTS, confidence: "0.35", iou: "0.75", dataset: "ds 1", tag: "val", only: "apple", size: "medium", object: "small" };
+  const judged = { confidence: "0.35", iou: "0.75", dataset: "ds 1", tag: "val", only: "apple", size: "medium", object: "small" };
+  const chosen = { ...DEFAULTS, ...judged };
   const slice = "confidence=0.35&iou=0.75&dataset=ds+1&tag=val&class=apple&min_pixels=500000&max_pixels=2000000&object_size=small";
   assert.equal(state.figuresQuery(chosen, true), slice);
   assert.equal(state.imagesQuery({ ...chosen, order: "best", by: "f1" }, "errors"), `${slice}&by=f1&order=best`);
