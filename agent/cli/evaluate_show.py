@@ -134,6 +134,9 @@ def print_evaluation(
     for name, (main, others, columns) in _SHOWN.items():
         if (section := figures.get(name)) is None:
             continue
+        if section.get("aside"):
+            remarks = (*remarks, f"{name}: {section['aside']} `--json` has them.")
+            continue
         values = "  ".join(
             _said(figure, section["headline"]) for figure in (main, *others) if figure in section["headline"]
         )

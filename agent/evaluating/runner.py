@@ -86,7 +86,7 @@ def _compute(store: Store, id_: int, controller: str, stop: Callable[[], bool], 
         if stop():
             return
         raise lost(id_)
-    headline = {name: section["headline"] for name, section in judged.figures.items() if _is_section(section)}
+    headline = {name: section["headline"] for name, section in judged.figures.items() if _is_listed(section)}
     remarks = (*plan.remarks, *paired.remarks, *remarks_on(judged.problems, paired.pairs))
     store.evaluations.finish(id_, controller, figures=judged.figures, headline=headline, remarks=remarks)
 
@@ -128,8 +128,9 @@ def _with(texts: dict[int, str], pairs: Sequence[Pair]) -> Iterator[Row]:
         yield Row(pair.number, pair.truth.width, pair.truth.height, truth, predicted, pair.problem)
 
 
-def _is_section(section: object) -> bool:
-    return isinstance(section, dict) and "headline" in section
+def _is_listed(section: object) -> bool:
+    """Whether its headline is part of lists."""
+    return isinstance(section, dict) and "headline" in section and not section.get("aside")
 
 
 def _is_lost(store: Store, id_: int, controller: str) -> bool:

@@ -17,7 +17,8 @@ def figures(
 
     A section is there if the plan has something to judge in it: `segmentation`, `detection`, `points`, `tags`. Each has
     `headline` (name → number or None where it is not defined), `classes` (a row each, with its `title`), `confusion`
-    (`titles`, and `counts` by row of the ground truth and column of the predictions), `curves` and `remarks`.
+    (`titles`, and `counts` by row of the ground truth and column of the predictions), `curves` and `remarks`;
+    `detection` has `aside`: a sentence where its figures say little as the model tells no objects apart, else None.
     `confidence` is the least that a prediction must have to count (None: the one with the best mean F1), `iou` the
     overlap from which it stands for an object: one of `matching.THRESHOLDS`. Average precision, its curves and
     `segmentation` look at all predictions.

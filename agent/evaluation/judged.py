@@ -19,7 +19,7 @@ class Judged:
     """
 
     def __init__(self, plan: Plan, counts: Counts, whole: Judged | None = None) -> None:
-        """`whole`: what this is a slice of. It says whether tags exclude each other."""
+        """`whole`: what this is a slice of. It says whether tags exclude each other, and objects are told apart."""
         self.plan = plan
         self.counts = counts
         self._whole = whole
@@ -34,7 +34,7 @@ class Judged:
 
     @cached_property
     def detection(self) -> ObjectFigures | None:
-        return self.objects.sections((MASKS, BOXES), "detection")
+        return self.objects.sections((MASKS, BOXES), "detection", self._whole.detection if self._whole else None)
 
     @cached_property
     def points(self) -> ObjectFigures | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import BadInput
-from agent.evaluation.counts import Counts
+from agent.evaluation.counts import Counts, Table
 from agent.evaluation.curves import Curves, curves_of
 from agent.evaluation.matching import SIZES, THRESHOLDS
 from agent.evaluation.numbers import listed, mean_of, plain, ratio
@@ -37,16 +37,16 @@ class Objects:
         self.curves: Callable[[int], Curves] = lru_cache(len(THRESHOLDS))(lambda at: curves_of(self.ranking, at))
         self.verdict: Callable[[float, int], Verdict] = lru_cache(maxsize=2)(self.verdicts.at)
 
-    def sections(self, kinds: Collection[str], name: str) -> ObjectFigures | None:
-        """Those of classes of these kinds; None where the plan judges none."""
+    def sections(self, kinds: Collection[str], name: str, whole: ObjectFigures | None = None) -> ObjectFigures | None:
+        """Those of classes of these kinds; None where the plan judges none. `whole`: what this is a slice of."""
         chosen = [at for at, kind in enumerate(self.plan.kinds) if kind in kinds and at != self.plan.background]
-        return ObjectFigures(self, chosen) if chosen and self.plan.judges(name) else None
+        return ObjectFigures(self, chosen, whole) if chosen and self.plan.judges(name) else None
 
 
 class ObjectFigures:
     """The figures of some classes. `chosen`: their numbers."""
 
-    def __init__(self, objects: Objects, chosen: list[int]) -> None:
+    def __init__(self, objects: Objects, chosen: list[int], whole: ObjectFigures | None = None) -> None:
         self.objects = objects
         self.chosen = np.array(chosen)
         self.has_distances = not {MASKS, BOXES}.intersection(objects.plan.kinds[index] for index in chosen)
@@ -55,6 +55,7 @@ class ObjectFigures:
         size = len(objects.plan.classes)
         self.predictions = np.bincount(predictions["class"], minlength=size)[chosen]
         self.confident = np.bincount(predictions["class"][predictions["has_confidence"]], minlength=size)[chosen]
+        self.aside: str | None = self._aside() if whole is None else whole.aside
         self.fixed: Callable[[int], dict[str, Any]] = lru_cache(len(THRESHOLDS))(self._fixed)
 
     def default_confidence(self, threshold: int) -> float:
@@ -96,6 +97,7 @@ class ObjectFigures:
             "confusion": {"titles": [*self.titles, NO_OBJECT], "counts": matrix.tolist()},
             "errors": self._errors(verdict, fixed["costs"]),
             "curves": fixed["curves"],
+            "aside": self.aside,
             "remarks": self._remarks(),
         }
 
@@ -172,6 +174,24 @@ class ObjectFigures:
         of_classes = [pairs["distance"][number == index].astype(np.float64) for index in self.chosen]
         means = [(values.mean(), np.median(values)) if len(values) else (np.nan, np.nan) for values in of_classes]
         return dict(zip(("mean_distance", "median_distance"), np.array(means).T, strict=True))
+
+    def _aside(self) -> str | None:
+        """Why figures of objects say little: what a model that colours pixels calls an object is all of a class."""
+        masks = all(self.objects.plan.kinds[index] == MASKS for index in self.chosen)
+        if not masks or not self.predictions.any() or self.confident.any():
+            return None
+        if self._most(self.objects.counts.predictions) > 1 or self._most(self.objects.counts.truths) < 2:
+            return None
+        return (
+            "Each image has at most one prediction of a class, without a confidence, where the ground truth has "
+            "several objects: the model colours pixels and tells no objects apart. Look at the figures of pixels."
+        )
+
+    def _most(self, table: Table) -> int:
+        """The most objects of one of the classes on one image."""
+        rows = table[np.isin(table["class"], self.chosen)]
+        keys = rows["image"].astype(np.int64) * len(self.objects.plan.classes) + rows["class"]
+        return int(np.unique(keys, return_counts=True)[1].max(initial=0))
 
     def _remarks(self) -> list[str]:
         names = " or ".join(map(repr, self.objects.plan.confidence_tags))

@@ -60,6 +60,8 @@ def report(given: Report) -> str:
 
 
 def _section(title: str, section: Mapping[str, Any], colors: Mapping[str, str]) -> str:
+    if section.get("aside"):
+        return tag("section", tag("h2", escape(title)) + tag("p", escape(section["aside"]), class_="quiet"))
     headline = {name: value for name, value in section["headline"].items() if not isinstance(value, bool)}
     large = [name for name, value in headline.items() if name not in _SETTINGS and not isinstance(value, int)][:_FIRST]
     figures = "".join(

@@ -19,6 +19,7 @@ from tests.support.judged_projects import annotation, bitmap, meta, rectangle
 SIZE = (100, 80)
 META = meta("rectangle", ("apple", "pear", "neutral"))
 PLAN = make_plan(META, META, neutral=["neutral"])
+META_OF_MASKS = meta("bitmap", ("apple", "pear"))
 APPLE, PEAR = 0, 1
 
 
@@ -129,6 +130,26 @@ def test_without_confidences_there_is_no_average_precision_and_the_section_says_
     both = [rectangle("apple", 0, 0, 9, 9), rectangle("pear", 20, 20, 29, 29)]
     (remark,) = detection(judged((both, both)), None)["remarks"]
     assert "classes 'apple' and 'pear' have no confidence" in remark
+
+
+def test_a_model_that_tells_no_objects_apart_has_its_figures_of_objects_aside() -> None:
+    plan = make_plan(META_OF_MASKS, META_OF_MASKS)
+    two = [bitmap("apple", 0, 0, np.ones((5, 5))), bitmap("apple", 20, 0, np.ones((5, 5)))]
+    all_in_one = [bitmap("apple", 0, 0, np.hstack([np.ones((5, 5)), np.zeros((5, 15)), np.ones((5, 5))]))]
+
+    def aside(*images: tuple[list[Any], list[Any]], part: list[int] | None = None) -> str | None:
+        items = [Item(at, SIZE, annotation(*truth), annotation(*found)) for at, (truth, found) in enumerate(images)]
+        whole = Judged(plan, count_images(plan, items))
+        looked = whole if part is None else Judged(plan, whole.counts.select(part), whole)
+        found: str | None = figures(plan, looked)["detection"]["aside"]
+        return found
+
+    assert "tells no objects apart" in (aside((two, all_in_one)) or "")
+    assert aside((two[:1], two[:1])) is None, "nothing shows that there could be more"
+    assert aside((two, all_in_one), (two, two)) is None
+    assert aside((two, [bitmap("apple", 0, 0, np.ones((5, 5)), 0.5)])) is None, "it has a confidence"
+    assert aside((two, all_in_one), (two, two), part=[0]) is None, "a part is looked at as the whole is"
+    assert aside((two, all_in_one), (two[:1], two[:1]), part=[1]) is not None
 
 
 def test_predictions_of_which_some_have_no_confidence_are_said_and_count_as_sure() -> None:

@@ -7,7 +7,7 @@
 import { $, el, fill, input } from "../dom.js";
 import { swatch } from "../pieces.js";
 import {
-  aboutOf, columnsOf, difference, figureText, isDetail, senseOf, sortAfter, sorted, splitHeadline, titleOf,
+  aboutOf, columnsOf, difference, figureText, isDetail, notesOf, senseOf, sortAfter, sorted, splitHeadline, titleOf,
 } from "../pure/evaluation/figures.js";
 import * as show from "../pure/format.js";
 import { NO_CHOICE, pageAddress } from "../pure/evaluation/state.js";
@@ -47,6 +47,9 @@ const change = ({ text, look }) => text !== "" && el(`small.change.is-${look}`, 
 
 /** @param {View} view */
 export function drawHeadline({ section, others }) {
+  const notes = notesOf(section);
+  $("notes-of-section").hidden = notes.length === 0;
+  fill($("notes-of-section"), ...notes.map((note) => el("li", {}, note)));
   const { first, rest } = splitHeadline(section);
   const value = (/** @type {string} */ name) => figureText(name, section.headline[name]);
   const beside = (/** @type {string} */ name) => others.map((other) => {

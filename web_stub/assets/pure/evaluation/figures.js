@@ -10,7 +10,7 @@ import * as show from "../format.js";
  * @typedef {{kind: string, count: number, ap_cost?: number | null}} ErrorKind
  * @typedef {Record<string, any>} Curves
  * @typedef {{headline: Headline, classes: ClassRow[], confusion?: Matrix, errors?: ErrorKind[], curves?: Curves, remarks?: string[],
- *   calibration?: any}} Section
+ *   aside?: string | null, calibration?: any}} Section
  * @typedef {Record<string, any>} Figures sections by name, beside facts about all of them
  */
 
@@ -123,7 +123,11 @@ export function figureText(name, value) {
  * @returns {{name: string, title: string, section: Section}[]}
  */
 export const sectionsOf = (figures) => SECTIONS.flatMap(([name, title]) =>
-  (figures?.[name] ? [{ name, title, section: /** @type {Section} */ (figures[name]) }] : []));
+  (figures?.[name] ? [{ name, title, section: /** @type {Section} */ (figures[name]) }] : []))
+  .sort((one, other) => Number(Boolean(one.section.aside)) - Number(Boolean(other.section.aside)));
+
+/** What is to be said of a section before its figures. @param {Section} section */
+export const notesOf = ({ aside, remarks = [] }) => [...(aside ? [aside] : []), ...remarks];
 
 /** The section that is shown: the chosen one, else the first. @param {Figures | null} figures @param {string} chosen */
 export function sectionOf(figures, chosen) {
