@@ -112,8 +112,12 @@ def add_truth(store: Store, images: int = 8, name: str = "fruit") -> Project:
 
 def add_predictions(store: Store, truth: Project, *, name: str = "guesses", **options: Any) -> Task:
     """A finished inference on that project; its result has the labels of the truth as well, as plugins leave them."""
-    number = int(truth.images_count)
-    task = store.tasks.add(new_inference(store, truth, name=name, **options))
+    return end_inference(store, store.tasks.add(new_inference(store, truth, name=name, **options)), name)
+
+
+def end_inference(store: Store, task: Task, name: str) -> Task:
+    """What an agent makes of a queued inference on a project of `add_truth`."""
+    number = int(store.projects.get(task.project_id or 0).images_count)
     texts = [annotation(*_predicted(at), tag="val" if at % 3 == 0 else "train") for at in range(number)]
     made = add_images(store, name, PREDICTED_META, texts, task_id=task.id)
     store.tasks.set_result_project(task.id, made.id)
