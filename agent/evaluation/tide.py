@@ -29,12 +29,13 @@ def costs(verdicts: Verdicts, threshold: int, chosen: NDArray[np.int64]) -> dict
     totals = np.bincount(truths["class"][truths["class"] != NOTHING], minlength=classes)
     order = np.lexsort((predictions["object"], predictions["image"], -predictions["confidence"]))
     now = _mean_precision(order, number, is_right, is_wrong, totals, chosen)
+    best = _mended(counts, np.isin(error, [ERRORS.index(WRONG_CLASS), ERRORS.index(MISPLACED)]), meant, is_free)
     found: dict[str, float | None] = {}
     for kind, name in enumerate(ERRORS):
         is_kind = error == kind
         right, fixed, left = is_right, number, totals
         if name in (WRONG_CLASS, MISPLACED):
-            mended = _mended(counts, is_kind, meant, is_free)
+            mended = best & is_kind
             right, fixed = is_right | mended, number.copy()
             fixed[mended] = truths["class"][meant[mended]]
         elif name == OVERLOOKED:
@@ -46,15 +47,15 @@ def costs(verdicts: Verdicts, threshold: int, chosen: NDArray[np.int64]) -> dict
 
 
 def _mended(
-    counts: Counts, is_kind: NDArray[np.bool_], meant: NDArray[np.int64], is_free: NDArray[np.bool_]
+    counts: Counts, can_be: NDArray[np.bool_], meant: NDArray[np.int64], is_free: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Of the predictions that mean the same free object, the most confident one."""
-    asking = np.flatnonzero(is_kind)
+    """Of the predictions that mean the same free object, of either kind, the most confident one."""
+    asking = np.flatnonzero(can_be)
     asking = asking[is_free[meant[asking]]]
     asking = asking[np.argsort(counts.predictions["confidence"][asking], kind="stable")]
     first = np.full(len(counts.truths), NOTHING, np.int64)
     first[meant[asking]] = asking  # the last one stays
-    mended = np.zeros(len(is_kind), np.bool_)
+    mended = np.zeros(len(can_be), np.bool_)
     mended[first[first != NOTHING]] = True
     return mended
 

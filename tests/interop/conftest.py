@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.interop.environments import NEWEST, VERSION, environ, environment, judges
+from tests.interop.environments import NEWEST, TIDE, VERSION, environ, environment, judges, wheel
 from tests.interop.program import HERE, Program
 from tests.support.warm import Warm
 
@@ -63,6 +63,12 @@ def judge(judges_python: Path) -> Iterator[Callable[[str, Any], Any]]:
     yield ask
     for server in servers.values():
         server.close()
+
+
+@pytest.fixture(scope="session")
+def tide_wheel() -> Path:
+    """The file of tidecv."""
+    return _python(lambda: wheel("tidecv", TIDE), "tidecv")
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ VERSION = "6.73.357"  # the last one with the classes of the guide's time and th
 NEWEST = "6.74.51"  # without the neural-network API; its transfers are those people use today
 LAST_LEAN = "6.1.20"  # of 2020: the last year in which the package was called supervisely_lib
 JUDGES = ("pycocotools==2.0.11", "scikit-learn==1.9.1", "numpy==2.4.6")
+TIDE = "1.0.1"  # what sorts errors of detections by their kind
 BUILD = Path(__file__).parents[2] / ".build"
 
 # A quiet start, no look-ups, and lines of the level a plugin has under an agent.
@@ -74,13 +75,14 @@ def _run(step: list[str]) -> None:
         raise RuntimeError(f"{' '.join(step[:4])} … ended with {done.returncode}:\n{done.stderr[-2000:]}")
 
 
-def wheel(version: str) -> Path:
-    """The file of a version, which nobody installs: its packages no longer run on the Python of the tests.
+def wheel(name: str, version: str) -> Path:
+    """The file of a package, which nobody installs: what it needs no longer runs on the Python of the tests, or is of
+    no use to them.
 
     Raises RuntimeError, OSError or TimeoutExpired if the package index does not give it.
     """
     BUILD.mkdir(exist_ok=True)
-    file = BUILD / f"supervisely-{version}-py3-none-any.whl"
+    file = BUILD / f"{name}-{version}-py3-none-any.whl"
     with FileLock(f"{file}.lock"):
         if not file.exists():
             _run(
@@ -93,7 +95,7 @@ def wheel(version: str) -> Path:
                     "--no-deps",
                     "-d",
                     str(BUILD),
-                    f"supervisely=={version}",
+                    f"{name}=={version}",
                 ]
             )
     return file
@@ -103,4 +105,5 @@ if __name__ == "__main__":
     for wanted in (VERSION, NEWEST):
         environment(wanted)
     judges()
-    wheel(LAST_LEAN)
+    wheel("supervisely", LAST_LEAN)
+    wheel("tidecv", TIDE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from agent.evaluation.judged import Judged
 from agent.evaluation.nearness import SIGMA
 from agent.evaluation.plan import Plan
 from agent.evaluation.planning import make_plan
+from agent.evaluation.verdicts import ERRORS, MIXED_UP, OUTCOMES
 from tests.interop.coco_data import coco_of, keypoints_of
-from tests.support.judged_projects import CLASSES, SIZE, annotation, bitmap, generated, graph, meta
+from tests.support.judged_projects import CLASSES, SIZE, TRUE, annotation, bitmap, generated, graph, meta
 
 Ask = Callable[[str, Any], Any]
 KINDS = {"rectangle": "bbox", "polygon": "segm", "bitmap": "segm"}
@@ -54,6 +56,41 @@ def test_average_precision_and_recall_of_every_class_and_size(judge: Ask, shape:
     assert_equal(section["headline"]["ar_100"], np.nanmean(recall[:, :, 0, 2]))
     for at, curve in enumerate(section["curves"]["best_precision"]):
         assert_equal(np.nan if curve is None else curve, precision[0, :, at, 0, 2])
+
+
+TIDE_KINDS = {
+    "Cls": "wrong_class",
+    "Loc": "misplaced",
+    "Both": "wrong_class_and_place",
+    "Dupe": "double",
+    "Bkg": "background",
+    "Miss": "overlooked",
+}
+
+
+@pytest.mark.parametrize("seed", range(1, 4))  # without an overlap of exactly 0.1, which is on nothing there
+@pytest.mark.parametrize("shape", ["rectangle", "bitmap"])
+def test_kinds_of_errors_and_what_they_cost_are_those_of_tide(
+    judge: Ask, tide_wheel: Path, shape: str, seed: int
+) -> None:
+    titles = meta(shape, TRUE)  # a class without objects lowers its mean, and is no part of ours
+    plan = make_plan(titles, titles)
+    items = generated(seed, shape, 60, confidences=10**9)  # equal ones have another order there
+    data = coco_of(plan, items, KINDS[shape])
+    answer = judge("oracle_tide.py", {**data, "wheel": str(tide_wheel)})
+
+    judged = Judged(plan, count_images(plan, items))
+    mine = {one["kind"]: one for one in figures(plan, judged, confidence=0.0)["detection"]["errors"]}
+    theirs = {TIDE_KINDS[name]: (count, answer["cost"][name]) for name, count in answer["count"].items()}
+    overlooked, _ = theirs.pop("overlooked")  # there also objects that only a prediction of another class has
+    error, meant = judged.objects.verdicts.errors(0)
+    mixed_up = judged.objects.verdict(0.0, 0).truth_outcome == OUTCOMES.index(MIXED_UP)
+    mixed_up[meant[np.isin(error, [ERRORS.index("wrong_class"), ERRORS.index("misplaced")])]] = False
+    assert mine["overlooked"]["count"] + mixed_up.sum() == overlooked
+    assert {kind: mine[kind]["count"] for kind in theirs} == {kind: count for kind, (count, _) in theirs.items()}
+    for kind, (_, cost) in theirs.items():
+        # Its recalls differ from COCO's in the last bit, by which a value of a curve may be the next one.
+        assert_allclose(mine[kind]["ap_cost"], cost, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -41,7 +41,7 @@ ABSENT = {
 @cache
 def sources() -> dict[str, ast.Module]:
     """Module below supervisely_lib → its syntax tree; `""` is the package itself."""
-    with zipfile.ZipFile(wheel(LAST_LEAN)) as archive:
+    with zipfile.ZipFile(wheel("supervisely", LAST_LEAN)) as archive:
         return {
             name[len(ROOT) + 1 : -3].removesuffix("__init__").strip("/").replace("/", "."): ast.parse(
                 archive.read(name)
