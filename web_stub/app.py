@@ -39,6 +39,7 @@ from web_stub.gallery.workers import Workers
 from web_stub.json_response import error_response
 from web_stub.judgings import Judgings
 from web_stub.log_counts import LogCounts
+from web_stub.rest.direct import DirectQuestions
 from web_stub.task_cards import TaskCards
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def create_app(
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
+    app.add_middleware(DirectQuestions, refusal=_agent_error)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=_NOT_GZIPPED)
     app.add_middleware(agent_rpc.ModelCalls, refusal=_agent_error)
     hosts = app.state.hosts = Hosts(settings.web_host, settings.web_hosts)

@@ -23,6 +23,7 @@ from agent.errors import Conflict
 from agent.formats.json_text import read_lenient
 from web_stub.broker import Broker, ModelFailed, TimedOut, Times
 from web_stub.json_response import encode
+from web_stub.unchanged import WhileUnchanged
 
 if TYPE_CHECKING:
     from agent.store import Store
@@ -32,6 +33,7 @@ MOST_LIMIT_S = 3600.0
 IMAGE_BYTES = 128 << 20
 _SMALL_BYTES = 256 << 10  # JSON that is parsed on the event loop
 _METAS = 256  # remembered
+_MODELS = 256  # whose tasks are
 _WORDS = 1000  # characters of a plugin's error in a sentence
 _TRACE = "Traceback (most recent call last):"
 
@@ -71,15 +73,30 @@ class Asker:
         self._store, self._broker = store, broker
         self._metas: LRUCache[_Key, Any] = LRUCache(_METAS)
         self._asking: dict[_Key, _Shared] = {}
+        self._serving: WhileUnchanged[int, list[Task]] = WhileUnchanged(store.prompt_version, _MODELS)
+
+    async def find(self, model_id: int, task_id: int | None = None) -> Task:
+        """As `serving`, and without a look into the store where it would say what it has said before."""
+        if task_id is None and (ready := self._serving.get(model_id)) is not None:
+            return min(ready, key=self._burden)
+        version = self._store.prompt_version()
+        found, ready = await run_in_threadpool(self._find, model_id, task_id)
+        if ready:
+            self._serving.keep(model_id, ready, version)
+        return found
 
     def serving(self, model_id: int, task_id: int | None = None) -> Task:
         """The task to ask: of several the one that is connected and has the least to do. Blocks on the store.
 
         `task_id`: only this one. Raises NotDeployed, and NotFound for a model or a task that there is not.
         """
+        return self._find(model_id, task_id)[0]
+
+    def _find(self, model_id: int, task_id: int | None) -> tuple[Task, list[Task]]:
+        """(the task to ask, all of the model that could be asked)."""
         tasks = self._store.tasks.serving(model_id)
         if task_id is None and (ready := [task for task in tasks if _has_been_deployed(task)]):
-            return min(ready, key=self._burden)  # one look into the store for a request
+            return min(ready, key=self._burden), ready  # one look into the store for a request
         model = self._store.models.get(model_id)
         if task_id is not None:
             task = self._store.tasks.get(task_id)
@@ -87,7 +104,7 @@ class Asker:
             if not tasks:
                 raise NotDeployed(f"Task {task_id} does not serve model {model.id} (its status: {task.status.value}).")
         if ready := [task for task in tasks if _has_been_deployed(task)]:
-            return min(ready, key=self._burden)
+            return min(ready, key=self._burden), []
         if tasks := [task for task in tasks if task.status is not TaskStatus.TERMINATING]:
             others = " and ".join(f"task {task.id} ({task.status.value})" for task in tasks[:3])
             raise NotDeployed(
@@ -117,8 +134,7 @@ class Asker:
 
     async def output_meta(self, task: Task, mode: Any, meta: Any, *, client: str, limit_s: float) -> dict[str, Any]:
         """The classes and tags of the model's answers in a mode, over images with this meta. Asked once for each."""
-        wish = hashlib.sha256(encode([mode, meta])).hexdigest()
-        key = (task.id, wish)
+        key = _key(task, mode, meta)
         if (known := self._metas.get(key)) is not None:
             return cast("dict[str, Any]", known)
         shared = self._asking.get(key)
@@ -157,16 +173,24 @@ class Asker:
     ) -> tuple[dict[str, Any], dict[str, Any], Durations]:
         """(annotation, meta of the answer, durations) of one image."""
         asking = self.ask(task, data, image=image, client=client, limit_s=limit_s)
-        naming = self.output_meta(task, data["mode"], data["meta"], client=client, limit_s=limit_s)
-        try:
-            async with asyncio.TaskGroup() as group:
-                asked, named = group.create_task(asking), group.create_task(naming)
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
-        annotation, took = asked.result()
+        meta = self._metas.get(_key(task, data["mode"], data["meta"]))
+        if meta is not None:
+            annotation, took = await asking
+        else:
+            naming = self.output_meta(task, data["mode"], data["meta"], client=client, limit_s=limit_s)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    asked, named = group.create_task(asking), group.create_task(naming)
+            except ExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+            (annotation, took), meta = asked.result(), named.result()
         if type(annotation.get("objects")) is not list or type(annotation.get("size")) is not dict:
             raise ModelFailed("the model's answer is no annotation: it lacks size or objects")
-        return annotation, named.result(), took
+        return annotation, meta, took
+
+
+def _key(task: Task, mode: Any, meta: Any) -> _Key:
+    return task.id, hashlib.sha256(encode([mode, meta])).hexdigest()
 
 
 def _has_been_deployed(task: Task) -> bool:

@@ -284,6 +284,12 @@ class Store:
         """A number that every commit of any process changes. Read it before reading facts; then wait for a change."""
         return self._db.changes.version()
 
+    def prompt_version(self) -> int | None:
+        """As `version`, where a commit of any process has changed it when it returns: what was read at this version
+        holds still. None on PostgreSQL, where commits of other processes are heard of later.
+        """
+        return self._db.prompt_version()
+
     def wait_for_change(self, timeout_s: float, *, since: int | None = None) -> bool:
         """Wait until any process commits; whether a commit came in time.
 

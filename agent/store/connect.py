@@ -228,6 +228,10 @@ class Database:
         """The version this thread last read; the present version if it has read nothing."""
         return int(getattr(self._seen, "version", self.changes.version()))
 
+    def prompt_version(self) -> int | None:
+        """The version, where every commit of any process changes it before it returns; else None."""
+        return self.changes.version() if self.changes.is_prompt else None
+
     def saw(self, version: int) -> None:
         self._seen.version = version
 

@@ -128,6 +128,10 @@ class Tokens:
                 self._used(row.id)
         return _token(row[:-1])
 
+    def prompt_version(self) -> int | None:
+        """As that of the store: no token was revoked, and no task has ended, as long as it is the same."""
+        return self._db.prompt_version()
+
     def is_valid(self, id: int) -> bool:  # noqa: A002
         """Whether this token exists and is good still."""
         found = sa.select(tokens.c.id).where(tokens.c.id == int64(id), _IS_GOOD)

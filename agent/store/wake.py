@@ -27,6 +27,8 @@ _CHECK_S = 1.0  # where it can: a lost notification costs a second, not forever
 
 
 class Changes(Protocol):
+    is_prompt: bool  # whether the version has changed by the time at which a commit of any process returns
+
     def version(self) -> int:
         """A number that differs after every commit."""
 
@@ -49,6 +51,8 @@ class Changes(Protocol):
 
 class FileChanges:
     """Commits to one SQLite file, by any process of this machine. One observer for all waiting threads."""
+
+    is_prompt = True
 
     def __init__(self, path: Path) -> None:
         self._path = path

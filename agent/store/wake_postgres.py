@@ -44,6 +44,8 @@ log = logging.getLogger("agent")
 class PostgresChanges:
     """Commits to one PostgreSQL database. Its threads start with the first commit and the first wait."""
 
+    is_prompt = False
+
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._origin = uuid.uuid4().hex  # tells the notifications of this process, which has counted these commits

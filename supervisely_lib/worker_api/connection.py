@@ -128,6 +128,8 @@ class Server:
             if not 200 <= answer.status < 300:
                 raise _refusal(method, answer)
             yield _pieces(answer)
+            if answer.length == 0:
+                answer.read()  # closes it, where the body was empty
             if answer.isclosed() and not answer.will_close:  # read to its end
                 self._keep(asked)
                 connection = None

@@ -28,6 +28,7 @@ from agent.store.tokens import is_formed
 from web_stub.auth.rights import CALLS_FOR_IMAGES, is_key_of_model, opens
 from web_stub.auth.sessions import Sessions
 from web_stub.auth.throttle import EVERY_S, LINE, Throttle
+from web_stub.unchanged import WhileUnchanged
 
 if TYPE_CHECKING:
     from agent.store.tokens import Token, Tokens
@@ -99,6 +100,7 @@ class Access:
         self._welcome: FIFOCache[bytes, bool] = FIFOCache(_REMEMBERED)
         self._refused: FIFOCache[bytes, bool] = FIFOCache(_REMEMBERED)
         self._keys: TTLCache[bytes, Token] = TTLCache(_REMEMBERED, RECHECK_S)
+        self._found: WhileUnchanged[bytes, Token] = WhileUnchanged(self._version, _REMEMBERED)
         self._links: TTLCache[str, bool] = TTLCache(_REMEMBERED, LOGIN_LINK_S, timer=now)  # login tokens
         self._lock = threading.Lock()  # around the links
         self.sessions = Sessions(sessions, self._key, now=now)
@@ -152,7 +154,16 @@ class Access:
     async def _find(self, given: str) -> Token | None:
         if self._tokens is None or not is_formed(given):  # a thread's turn less for the installation's own token
             return None
-        return await run_in_threadpool(self._tokens.find, given)
+        fingerprint = hashlib.sha256(given.encode(errors="surrogateescape")).digest()
+        if (known := self._found.get(fingerprint)) is not None:
+            return known
+        version = self._version()
+        if (found := await run_in_threadpool(self._tokens.find, given)) is not None:
+            self._found.keep(fingerprint, found, version)
+        return found
+
+    def _version(self) -> int | None:
+        return None if self._tokens is None else self._tokens.prompt_version()
 
     async def is_valid(self, token_id: int) -> bool:
         """Whether that token has not been revoked."""

@@ -136,7 +136,7 @@ async def models_infer(web: WebDep, request: Request) -> Response:
 
 
 async def _infer(web: Web, request: Request, model_id: int, data: dict[str, Any], image: bytes | None) -> Response:
-    task = await run_in_threadpool(lambda: web.asker.serving(_get(web, model_id).id))
+    task = await web.asker.find((await run_in_threadpool(_get, web, model_id)).id)
     said, _ = await web.asker.ask(task, data, image=image, client=client_of(request.scope), limit_s=PATIENCE_S)
     return reply({**said, "success": True})
 

@@ -127,6 +127,11 @@ def _serving(web: Web, task: Task) -> ServingTask:
 @router.post("/models/{model_id}/infer", response_model=Inferred, responses=_ASKED, openapi_extra=_FORM)
 async def infer(web: WebDep, request: Request, model_id: Id) -> Response:
     """Ask a deployed model about one image: a file, or an image of the library."""
+    return await answer_question(web, request, model_id)
+
+
+async def answer_question(web: Web, request: Request, model_id: int) -> Response:
+    """The answer of `infer`. Raises AgentError."""
     with web.broker.room.part() as room:
         question, image = await read_about_image(request, room, _Question)
         return await unless_gone(request, _infer(web, request, model_id, question, image))
@@ -139,8 +144,10 @@ async def _infer(web: Web, request: Request, model_id: int, question: _Question,
         "annotation": question.annotation,
         "mode": question.mode,
     }
-    task, known = await run_in_threadpool(_find, web, model_id, question)
+    task = await web.asker.find(model_id, question.task)
     if image is None:
+        assert question.image_id is not None
+        known = await run_in_threadpool(web.store.images.get, question.image_id)
         data["image_hash"] = image_hash(known.sha256)
         width, height = known.width, known.height
     else:
@@ -156,11 +163,6 @@ async def _infer(web: Web, request: Request, model_id: int, question: _Question,
     )
 
 
-def _find(web: Web, model_id: int, question: _Question) -> tuple[Task, Any]:
-    task = web.asker.serving(model_id, question.task)
-    return task, None if question.image_id is None else web.store.images.get(question.image_id)
-
-
 @router.get("/models/{model_id}/output_meta", response_model=OutputMeta, responses=_ASKED)
 async def get_output_meta(
     web: WebDep,
@@ -173,6 +175,6 @@ async def get_output_meta(
 ) -> Response:
     """The classes and tags of a deployed model's answers."""
     wanted, of = object_of(mode, "mode"), object_of(meta, "meta") if meta else _NO_META
-    found = await run_in_threadpool(web.asker.serving, model_id, task)
+    found = await web.asker.find(model_id, task)
     asking = web.asker.output_meta(found, wanted, of, client=client_of(request.scope), limit_s=limit_s)
     return json_response(OutputMeta(meta=await unless_gone(request, asking)))

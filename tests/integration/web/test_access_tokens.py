@@ -47,6 +47,9 @@ class _OneKey:
         self.secret = f"{PREFIX}{'k' * (LENGTH - len(PREFIX))}"
         self.looks = 0
 
+    def prompt_version(self) -> int | None:
+        return None
+
     def find(self, secret: str) -> Token | None:
         self.looks += 1
         made = datetime(2026, 12, 1, tzinfo=UTC)

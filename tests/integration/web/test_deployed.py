@@ -151,6 +151,39 @@ def test_the_public_api_gives_the_answer_of_the_model(
     assert (found["success"], found["out_meta"]["classes"][0]["title"]) == (True, "thing_model")
 
 
+def test_a_question_reads_nothing_that_is_known_and_a_revoked_token_is_known_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+    server: Server,
+    store: Store,
+    library: Library,
+    task: Task,
+    serve: Callable[[Task], ServedModel],
+) -> None:
+    serve(task)
+    token, secret = store.tokens.create("notebook")
+    reads: Counter[str] = Counter()
+
+    def counted(part: Any, name: str) -> None:
+        read = getattr(part, name)
+        monkeypatch.setattr(part, name, lambda *given: (reads.update([name]), read(*given))[1])
+
+    with server.client() as client:
+        client.headers["x-api-key"] = secret
+        assert infer(client, library, png()).status_code == 200
+        for part, name in ((store.tokens, "find"), (store.tasks, "serving"), (store.models, "get")):
+            counted(part, name)
+        for _ in range(10):
+            assert infer(client, library, png()).status_code == 200
+        assert all(times < 10 for times in reads.values()), reads  # a look each second, and none for each question
+
+        assert infer(client, library, png(), task=task.id + 1).status_code == 404  # as asked by its route
+        store.tokens.revoke(token.id)
+        assert infer(client, library, png()).status_code == 401
+    with server.client() as client:
+        store.tasks.become(task.id, TaskStatus.STOPPED)
+        assert infer(client, library, png()).status_code in (409, 410)
+
+
 def test_an_error_of_the_model_comes_in_the_plugins_words(
     person: httpx2.Client, library: Library, task: Task, serve: Callable[[Task], ServedModel]
 ) -> None:

@@ -209,6 +209,12 @@ def test_the_next_request_goes_over_the_same_connection_and_in_one_piece(answers
     assert three.endswith(b"\r\n\r\n")
 
 
+def test_an_answer_without_content_keeps_its_connection_too(answers: Any) -> None:
+    server = answers([b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", WHOLE])
+
+    assert [server.ask(), server.ask()] == [b"", b"yes"]
+
+
 @pytest.mark.parametrize("last", [LAST, b"HTTP/1.1 200 OK\r\n\r\nyes"], ids=["says so", "ends the body so"])
 def test_a_connection_that_the_server_closes_is_not_used_again(answers: Any, last: bytes) -> None:
     server = answers([last], [WHOLE])
