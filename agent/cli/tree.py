@@ -33,6 +33,7 @@ COMMANDS = {
     "tune": Place("tune", "app", "Many trainings: a search over parameters."),
     "evaluate": Place("evaluate", "app", "How good predictions are, over a whole project."),
     "dev": Place("dev", "dev", "Run a plugin on a few images, again at each save."),
+    "schema": Place("schema", "schema", "JSON Schemas of the files that authors write."),
     "build": Place("plugin", "build", "Build a plugin's image, as the official script does."),
     "up": Place("serve", "up", "Start the web page and an agent on this machine."),
     "run": Place("serve", "run", "Take and run queued tasks until interrupted."),

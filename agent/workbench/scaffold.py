@@ -5,6 +5,7 @@ The files are a working plugin each, with `my-plugin` and `My plugin` where its 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from agent.errors import BadInput, Conflict, StorageFailed
+from agent.formats.schemas import NAMES, schema
 from agent.fs.names import brief, title_problem
 from agent.fs.refusals import reason_of, remedy_for
 
@@ -70,7 +72,7 @@ def names_of(name: str) -> dict[str, str]:
 
 
 def files_of(kind: str) -> Iterator[tuple[Path, str]]:
-    """The files of a kind, by their place in the folder of the plugin: the kind's own go before the shared ones."""
+    """The files of a kind, by their place in the plugin's folder: the kind's own go before shared ones; and schemas."""
     found: dict[Path, str] = {}
     for group in ("shared", kind):
         root = Path(str(files("agent.workbench") / "templates" / group))
@@ -78,6 +80,8 @@ def files_of(kind: str) -> Iterator[tuple[Path, str]]:
             if file.is_file() and "__pycache__" not in file.parts:
                 parts = (_visible(part) for part in file.relative_to(root).parts)
                 found[Path(*parts)] = file.read_text(encoding="utf-8")
+    for name in NAMES:  # beside the editor settings that name them
+        found[Path(".schemas", f"{name}.json")] = json.dumps(schema(name), indent=2) + "\n"
     yield from sorted(found.items())
 
 

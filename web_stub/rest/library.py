@@ -8,10 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from agent.formats.schemas import schema
 from agent.nodes import node_views
 from web_stub.budget import BudgetRoute, large
 from web_stub.context import WebDep
-from web_stub.json_response import json_response
+from web_stub.json_response import encode, json_response
 from web_stub.lists import PluginListQuery, plugin_list
 from web_stub.parameters import Id
 from web_stub.resources.installation import Agent, AgentList, Info, Node, NodeList, Plugin, PluginList
@@ -29,6 +30,12 @@ def list_plugins(web: WebDep, query: Annotated[PluginListQuery, Query()]) -> Res
 @router.get("/plugins/{plugin_id}", response_model=Plugin, tags=["plugins"])
 def get_plugin(web: WebDep, plugin_id: Id) -> Response:
     return json_response(Plugin.of(web.store.plugins.get(plugin_id)))
+
+
+@router.get("/schemas/{name}", response_class=Response, tags=["plugins"])
+def get_schema(name: str) -> Response:
+    """The JSON Schema of a file that authors write, for editors; as `agent schema NAME` prints it."""
+    return Response(encode(schema(name)), media_type="application/schema+json")
 
 
 @router.get("/agents", response_model=AgentList, tags=["agents"])

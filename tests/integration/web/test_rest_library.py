@@ -265,3 +265,10 @@ def test_every_address_is_in_the_reference(site):
     offered = {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
 
     assert set(re.findall(r"^\| `((?:GET|POST|PATCH|DELETE) /api\S*)`", page, re.MULTILINE)) == offered
+
+
+def test_schemas_of_authors_files_are_served_by_name(site):
+    answer = site.client.get("/api/schemas/meta")
+    assert answer.headers["content-type"] == "application/schema+json"
+    assert answer.json()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert "plugin_info" in site.client.get("/api/schemas/poetry").json()["error"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from agent.errors import BadInput, Conflict
 from agent.formats.plugin import check_plugin_folder, read_plugin_folder
@@ -78,3 +81,17 @@ def test_a_sample_of_too_few_images_or_in_a_folder_that_is_there_is_refused(tmp_
         write_sample(tmp_path / "s", "segmentation", images=3)
     with pytest.raises(Conflict):
         write_sample(tmp_path, "segmentation")
+
+
+def test_the_editor_settings_name_schemas_that_are_there_and_that_the_plugins_own_files_fit(tmp_path: Path):
+    folder = new_plugin(tmp_path / "net", KINDS[0])
+
+    for setting in json.loads((folder / ".vscode/settings.json").read_text())["json.schemas"]:
+        schema = json.loads((folder / setting["url"]).read_text())
+        own = folder / setting["fileMatch"][0].lstrip("/")
+        if own.is_file():
+            Draft202012Validator(schema).validate(json.loads(own.read_text()))
+    for file in (folder / ".idea").rglob("*.xml"):
+        text = file.read_text()
+        ElementTree.fromstring(text)
+        assert all((folder / name).is_file() for name in re.findall(r'"(\.schemas/[^"]+)"', text))
