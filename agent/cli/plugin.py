@@ -12,6 +12,7 @@ from agent import library
 from agent.cli import show
 from agent.cli.care import add_care
 from agent.cli.installation import load_settings, open_installation
+from agent.cli.plugin_check import check
 from agent.cli.plugin_new import new
 from agent.errors import AgentError, BadInput, NotFound
 from agent.formats.plugin import read_plugin_folder
@@ -211,4 +212,5 @@ def _tell_of_older(installation: Installation, reference: str) -> None:
 
 
 app.command()(new)
+app.command()(check)
 add_care(app, "plugin")

@@ -1,0 +1,59 @@
+"""`agent plugin check` on plugins that need nothing but Python, with real processes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.inputs import ODD, Cli, write_project
+
+OTHERS = ("unpack", "load", "mode-default", "continue", "transfer", "stop", "empty-class", "grey-image", "one-pixel")
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    return Cli(tmp_path / "home", {"AGENT_ENGINE": "process"})
+
+
+def checked(cli: Cli, *words: object, code: int = 0) -> dict[str, Any]:
+    return json.loads(cli.run("plugin", "check", ODD, *words, "--json", code=code).stdout)
+
+
+def test_a_plugin_is_run_in_every_step_and_leaves_only_its_certificate(cli: Cli, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    said = checked(cli, "--project", write_project(tmp_path / "fruit", images=6), "--images", 4, "--html", page)
+    states = {step["name"]: step["state"] for step in said["steps"]}
+    assert states == {"train": "passed", **dict.fromkeys(OTHERS, "passed"), "seed": "skipped"}
+    assert said["passed"]
+    assert said["project"]["images"] == 4
+    assert {one["code"] for step in said["steps"] for one in step["findings"]} == {"no-class-mapping", "began-anew"}
+    assert len(said["plugin"]["content_sha256"]) == 64
+    stop = next(step for step in said["steps"] if step["name"] == "stop")
+    assert stop["figures"]["seconds_to_stop"] < 15
+    assert "A short training" in page.read_text()
+    assert json.loads(cli.run("task", "list", "--json").stdout) == []
+    assert json.loads(cli.run("plugin", "list", "--json").stdout) == []
+    assert list((cli.home / "half").glob("check-*")) == []
+
+
+def test_a_training_that_fails_is_named_and_what_needs_it_is_skipped(cli: Cli, tmp_path: Path) -> None:
+    said = checked(cli, "--set", "behaviour=leave", code=1)
+    (train, *rest) = said["steps"]
+    assert (train["name"], train["state"]) == ("train", "failed")
+    assert "the learning rate is not a number" in train["findings"][0]["said"]
+    assert {(step["state"], step["why"]) for step in rest} == {("skipped", "the training failed")}
+    assert (said["passed"], said["faults"]) == (False, 1)
+
+
+def test_only_the_folder_is_looked_at_where_that_is_asked_for(cli: Cli) -> None:
+    assert checked(cli, "--static")["steps"] == []
+
+
+def test_a_folder_that_is_no_plugin_fails_with_its_problems(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    done = cli.run("plugin", "check", tmp_path / "none", code=1)
+    assert "plugin_info.json" in done.stdout
+    assert "Failed" in done.stdout
