@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agent import library
 from agent.cli import show
 from agent.cli.installation import open_installation
-from agent.errors import BadInput, PluginFailed
+from agent.errors import BadInput, NotFound, PluginFailed
 from agent.fs.names import shown, visible
 from agent.fs.paths import given_path
 from agent.task_options import RequestedOptions
@@ -68,7 +69,8 @@ def check(
         )
         tell = checking.Tell() if json else checking.Tell(ended=_say_step)
         made = checking.check(installation, wanted, ready=ready, tell=tell, shutdown=lambda: shutdown)
-    said = as_json(made)
+        said = as_json(made)
+        keep(installation, said)
     if html is not None:
         write_atomically(given_path(html), as_html(said).encode())
     if json:
@@ -79,6 +81,13 @@ def check(
         show.out.print(verdict(said), markup=False)
     if not made.passed or (strict and made.findings):
         raise typer.Exit(PluginFailed.exit_code)
+
+
+def keep(installation: Installation, said: Mapping[str, Any]) -> None:
+    """Keep the certificate where the library has the plugin: its page shows it."""
+    with suppress(NotFound):
+        plugin = installation.store.plugins.find(str(said["plugin"].get("reference", "")))
+        installation.store.plugin_checks.put(plugin.id, said)
 
 
 def _part(installation: Installation, reference: str, images: int) -> Callable[[Path], object]:

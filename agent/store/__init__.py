@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from agent.store.outlines import Outline, Stretch
     from agent.store.placement_rows import Placement, Seen
     from agent.store.placements import Placements
+    from agent.store.plugin_checks import PluginCheck, PluginChecks
     from agent.store.plugins import Plugins
     from agent.store.progress import ProgressBar, ProgressBars
     from agent.store.project_search import ProjectQuestion
@@ -104,6 +105,8 @@ _MODULES = {
     "Placement": "placement_rows",
     "Placements": "placements",
     "Planned": "evaluations",
+    "PluginCheck": "plugin_checks",
+    "PluginChecks": "plugin_checks",
     "Plugins": "plugins",
     "PointArrays": "metrics",
     "Points": "metrics",
@@ -157,6 +160,7 @@ _PARTS = {
     "gallery": "Gallery",
     "task_images": "TaskImages",
     "plugins": "Plugins",
+    "plugin_checks": "PluginChecks",
     "studies": "Studies",
     "evaluations": "Evaluations",
     "placements": "Placements",
@@ -200,6 +204,7 @@ __all__ = [
     "Placement",
     "Placements",
     "Planned",
+    "PluginCheck",
     "Plugins",
     "PointArrays",
     "Points",
@@ -260,6 +265,7 @@ class Store:
     gallery: Gallery
     task_images: TaskImages
     plugins: Plugins
+    plugin_checks: PluginChecks
     studies: Studies
     evaluations: Evaluations
     placements: Placements

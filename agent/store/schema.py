@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0020"  # the newest revision; opening a store at this revision imports no alembic
+HEAD = "0021"  # the newest revision; opening a store at this revision imports no alembic
 
 # SQLite gives only `INTEGER PRIMARY KEY` its fast row number; PostgreSQL needs BIGINT for ids beyond 2³¹.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -89,6 +89,15 @@ plugin_blobs = Table(
     Column("sha256", String(64), nullable=False, index=True),
     Column("size_bytes", BigInteger, nullable=False),
     UniqueConstraint("plugin_id", "number"),
+)
+
+# What `agent plugin check` said last of a plugin.
+plugin_checks = Table(
+    "plugin_checks",
+    metadata,
+    Column("plugin_id", ForeignKey("plugins.id", ondelete="CASCADE"), primary_key=True),
+    Column("checked_us", Us, nullable=False),
+    Column("certificate", Text, nullable=False),  # JSON
 )
 
 projects = Table(

@@ -86,6 +86,7 @@ LATER = {
     f"VALUES (1, 1, 1, 'queued', '{{}}', {US});",
     "0020": "INSERT INTO near_misses (task_id, kind, count, first_seq, nearly, change) "
     "VALUES (1, 'key', 2, 1, 'a METRICS event', 'Add it.');",
+    "0021": f"INSERT INTO plugin_checks (plugin_id, checked_us, certificate) VALUES (1, {US}, '{{}}');",
 }
 
 

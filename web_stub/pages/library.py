@@ -17,6 +17,7 @@ from web_stub.lists import ModelListQuery, PluginListQuery, model_list, plugin_l
 from web_stub.pages.frame import find, page
 from web_stub.pages.markdown import render_markdown, render_notes
 from web_stub.pages.pretty_json import pretty
+from web_stub.resources.installation import is_of
 from web_stub.resources.models import Model
 
 FIRST_MODELS = 100
@@ -74,6 +75,7 @@ def plugins_page(request: Request, web: WebDep) -> Response:
 def plugin_page(request: Request, web: WebDep, plugin_id: int) -> Response:
     plugin = find(web.store.plugins.get, plugin_id, "plugin")
     versions = [version for version in web.store.plugins.list() if version.image == plugin.image]
+    check = web.store.plugin_checks.find(plugin.id)
     return page(
         request,
         "plugin.html",
@@ -82,6 +84,8 @@ def plugin_page(request: Request, web: WebDep, plugin_id: int) -> Response:
         versions=versions,
         presets=presets(plugin),
         readme=render_markdown(plugin.readme) if plugin.readme.strip() else None,
+        check=check,
+        is_check_of_this=check is not None and is_of(check, plugin),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from agent import domain
+from agent import domain, store
 from agent.library import usage
 from agent.library.bulk import Noun
 from agent.nodes import NodeView
@@ -40,6 +40,22 @@ class Plugin(Resource):
     @classmethod
     def of(cls, plugin: domain.Plugin) -> Self:
         return super().of(plugin, from_folder=plugin.folder is not None)
+
+
+class PluginCheck(Resource):
+    plugin_id: int
+    checked_at: datetime
+    is_of_this_content: Annotated[bool, Field(description="false: the plugin's folder has changed since")]
+    certificate: Annotated[dict[str, Any], Field(description="as `agent plugin check --json` gives it")]
+
+    @classmethod
+    def of(cls, check: store.PluginCheck, plugin: domain.Plugin) -> Self:
+        return super().of(check, is_of_this_content=is_of(check, plugin))
+
+
+def is_of(check: store.PluginCheck, plugin: domain.Plugin) -> bool:
+    """Whether the plugin has the content that was checked."""
+    return bool(check.certificate.get("plugin", {}).get("content_sha256") == plugin.content_sha256)
 
 
 class PluginList(Resource):

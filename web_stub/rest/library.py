@@ -15,7 +15,7 @@ from web_stub.context import WebDep
 from web_stub.json_response import encode, json_response
 from web_stub.lists import PluginListQuery, plugin_list
 from web_stub.parameters import Id
-from web_stub.resources.installation import Agent, AgentList, Info, Node, NodeList, Plugin, PluginList
+from web_stub.resources.installation import Agent, AgentList, Info, Node, NodeList, Plugin, PluginCheck, PluginList
 
 router = APIRouter(route_class=BudgetRoute)
 
@@ -36,6 +36,13 @@ def get_plugin(web: WebDep, plugin_id: Id) -> Response:
 def get_schema(name: str) -> Response:
     """The JSON Schema of a file that authors write, for editors; as `agent schema NAME` prints it."""
     return Response(encode(schema(name)), media_type="application/schema+json")
+
+
+@router.get("/plugins/{plugin_id}/check", response_model=PluginCheck, tags=["plugins"])
+def plugin_check(web: WebDep, plugin_id: Id) -> Response:
+    """The certificate of the last `agent plugin check`; 404 without one."""
+    plugin = web.store.plugins.get(plugin_id)
+    return json_response(PluginCheck.of(web.store.plugin_checks.get(plugin_id), plugin))
 
 
 @router.get("/agents", response_model=AgentList, tags=["agents"])

@@ -225,6 +225,24 @@ def test_plugins_and_agents_are_listed(site):
     assert (agent["id"], agent["name"], agent["info"]["load"]) == ("a-1", "workbench", None)
 
 
+def test_the_certificate_of_a_plugin_is_told_and_shown(site):
+    id_ = site.library.plugin_id
+    assert site.client.get(f"/api/plugins/{id_}/check").status_code == 404
+    finding = {"code": "c", "where": "train", "said": "It <broke>.", "remedy": "Mend it.", "level": "fault"}
+    step = {"title": "A training", "state": "failed", "why": "", "figures": {"lines": 4}, "findings": [finding]}
+    content = site.store.plugins.get(id_).content_sha256
+    said = {"passed": False, "plugin": {"content_sha256": content}, "static": [], "steps": [step]}
+    site.store.plugin_checks.put(id_, said)
+    told = site.client.get(f"/api/plugins/{id_}/check").json()
+    assert (told["certificate"], told["is_of_this_content"]) == (said, True)
+    site.store.plugin_checks.put(id_, {**said, "plugin": {"content_sha256": "other"}})
+    assert not site.client.get(f"/api/plugins/{id_}/check").json()["is_of_this_content"]
+    site.stranger.post("/login", data={"token": site.settings.token})
+    page = site.stranger.get(f"/plugins/{id_}").text
+    assert "It &lt;broke&gt;." in page
+    assert "The plugin has changed since." in page
+
+
 def test_nodes_are_listed_with_what_they_offer(site):
     site.store.nodes.put("ab" * 16, "lab")
     info = {**this_process(), "node": "ab" * 16, "labels": {"zone": "lab"}, "gpus": 2, "engine": "docker"}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.inputs import ODD, Cli, write_project
+from tests.support.replayed import opened
 
 OTHERS = ("unpack", "load", "mode-default", "continue", "transfer", "stop", "empty-class", "grey-image", "one-pixel")
 
@@ -46,6 +47,15 @@ def test_a_training_that_fails_is_named_and_what_needs_it_is_skipped(cli: Cli, t
     assert "the learning rate is not a number" in train["findings"][0]["said"]
     assert {(step["state"], step["why"]) for step in rest} == {("skipped", "the training failed")}
     assert (said["passed"], said["faults"]) == (False, 1)
+
+
+def test_the_certificate_of_a_known_plugin_is_kept(cli: Cli) -> None:
+    number = json.loads(cli.run("plugin", "add", ODD, "--json").stdout)["id"]
+    said = checked(cli, "--static")
+    with opened(cli.home) as installation:
+        kept = installation.store.plugin_checks.get(number)
+        assert kept.certificate == said
+        assert kept.certificate["plugin"]["content_sha256"] == installation.store.plugins.get(number).content_sha256
 
 
 def test_only_the_folder_is_looked_at_where_that_is_asked_for(cli: Cli) -> None:
