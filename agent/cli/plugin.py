@@ -14,6 +14,7 @@ from agent.cli.care import add_care
 from agent.cli.installation import load_settings, open_installation
 from agent.cli.plugin_check import check
 from agent.cli.plugin_new import new
+from agent.cli.portability import of_plugin
 from agent.errors import AgentError, BadInput, NotFound
 from agent.formats.plugin import read_plugin_folder
 from agent.fs.paths import given_path
@@ -213,4 +214,5 @@ def _tell_of_older(installation: Installation, reference: str) -> None:
 
 app.command()(new)
 app.command()(check)
+app.command("portability")(of_plugin)
 add_care(app, "plugin")

@@ -24,6 +24,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print layout and contai
 Evaluate = Annotated[
     bool, typer.Option("--evaluate/--no-evaluate", help="Judge the predictions, if the project is labelled.")
 ]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Refuse what would break on the original platform; exit code 1 if the run does."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
@@ -39,6 +43,7 @@ def submit_train(
     how: RunOptions,
     detach: Detach = False,
     dry_run: DryRun = False,
+    strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Train a model on a project with a plugin, and watch it. Ctrl-C stops it; a second one does not wait for that."""
@@ -46,7 +51,7 @@ def submit_train(
         type=TaskType.TRAIN, plugin=plugin, projects=project, models=model or (), name=name,
         config=source.config, preset=source.preset, overrides=set_ or (), options=how.requested(),
     )  # fmt: skip
-    submit_task(asked, How(how.bases, detach, dry_run, json))
+    submit_task(asked, How(how.bases, detach, dry_run, json, strict))
 
 
 @with_shared_options
@@ -62,6 +67,7 @@ def submit_inference(
     evaluate: Evaluate = True,
     detach: Detach = False,
     dry_run: DryRun = False,
+    strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Apply a model to a project with a plugin; the predictions become a new project in the library."""
@@ -70,4 +76,4 @@ def submit_inference(
         config=source.config, preset=source.preset, overrides=set_ or (),
         options=replace(how.requested(), evaluate=evaluate),
     )  # fmt: skip
-    submit_task(asked, How(how.bases, detach, dry_run, json))
+    submit_task(asked, How(how.bases, detach, dry_run, json, strict))

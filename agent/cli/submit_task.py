@@ -63,6 +63,7 @@ class How:
     detach: bool
     dry_run: bool
     json: bool
+    strict: bool = False  # refuse what would break on the original platform
 
 
 def submit_task(asked: Asked, how: How) -> None:
@@ -73,6 +74,10 @@ def submit_task(asked: Asked, how: How) -> None:
         plugin, new, engine = checked(installation, asked)
         for line in config_notes(plugin, new):
             show.err.print(f"Note: {line}", markup=False)
+        if how.strict:
+            from agent.cli.portability import refuse_what_breaks
+
+            refuse_what_breaks(plugin, new)
         if how.dry_run:
             from agent.run.dry_run import plan
 
@@ -96,7 +101,12 @@ def submit_task(asked: Asked, how: How) -> None:
             from agent.cli.evaluate_run import judge_result  # late: most tasks have nothing to evaluate
 
             judge_result(installation, task, quiet=how.json)
-    raise typer.Exit(exit_code(task))
+        code = exit_code(task)
+        if how.strict:
+            from agent.cli.portability import say_what_breaks
+
+            code = say_what_breaks(installation, task) or code
+    raise typer.Exit(code)
 
 
 def checked(installation: Installation, asked: Asked, *, is_whole: bool = True) -> tuple[Plugin, NewTask, Engine]:

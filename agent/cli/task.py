@@ -15,6 +15,7 @@ import typer
 from agent.cli import interrupt, show
 from agent.cli.care import add_archive, add_care
 from agent.cli.installation import open_installation, spawn_agent
+from agent.cli.portability import of_task
 from agent.cli.record import record
 from agent.cli.streams import reader_has_left
 from agent.cli.task_show import rows_of, summary
@@ -359,5 +360,6 @@ def say_end(task: Task) -> None:
 
 
 app.command()(record)
+app.command("portability")(of_task)
 add_care(app, "task")
 add_archive(app)

@@ -1,0 +1,201 @@
+"""What the source files of a plugin say by themselves: imports, names of the SDK, places they write to. Pure.
+
+Nothing is imported or run: the text is parsed. What is made at run time (a path from a config) is not seen.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+SDK = "supervisely_lib"
+DEEPEST = 200  # levels of an expression that is looked into
+_FOLDERS = {  # constants of the SDK's TaskPaths (contract: sdk.md 11)
+    "TASK_DIR": "/sly_task_data",
+    "DATA_DIR": "/sly_task_data/data",
+    "RESULTS_DIR": "/sly_task_data/results",
+    "DEBUG_DIR": "/sly_task_data/tmp",
+    "MODEL_DIR": "/sly_task_data/model",
+    "OUT_ARTIFACTS_DIR": "/sly_task_data/results/artifacts",
+    "OUT_PROJECTS_DIR": "/sly_task_data/results/projects",
+}
+_WRITERS = frozenset(
+    {"open", "imwrite", "save", "savefig", "write_text", "write_bytes", "mkdir", "makedirs", "savez", "to_csv"}
+)
+_OF_OWNER = frozenset({"open", "write_text", "write_bytes", "mkdir"})  # methods of a path
+_JOINERS = frozenset({"join", "Path", "PurePosixPath", "str"})
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    module: str  # as written, dotted
+    line: int
+    is_optional: bool  # inside `try`: the plugin lives without it
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One file. `names` of the SDK are dotted, below `supervisely_lib`."""
+
+    path: str  # below the plugin's folder
+    error: tuple[int, str] | None = None  # line and reason, of a file that is no Python
+    imports: tuple[Import, ...] = ()
+    sdk_names: tuple[tuple[str, int], ...] = ()
+    writes: tuple[tuple[str, int], ...] = ()  # the beginning of a path that is written to
+    subdirs: tuple[tuple[str, int], ...] = ()  # of checkpoints, as far as they stand in the code
+    calls: tuple[tuple[str, int], ...] = ()  # dotted names that are called
+    newest_syntax: tuple[str, int] | None = None  # beyond Python 3.6
+
+
+def read_code(path: str, text: str) -> Code:
+    try:
+        tree = ast.parse(text)
+        return _Reader(tree).code(path)
+    except SyntaxError as error:
+        return Code(path, (error.lineno or 1, error.msg))
+    except (ValueError, RecursionError, MemoryError) as error:
+        return Code(path, (1, str(error) or "it is nested too deeply"))
+
+
+@dataclass(slots=True)
+class _Reader:
+    tree: ast.Module
+    aliases: dict[str, str] = field(default_factory=dict)  # local name → dotted name
+
+    def code(self, path: str) -> Code:
+        nodes = list(ast.walk(self.tree))
+        tries = [part for one in nodes if isinstance(one, ast.Try) for part in one.body]
+        optional = {id(node) for part in tries for node in ast.walk(part)}
+        imports = [one for node in nodes for one in self._imports(node, is_optional=id(node) in optional)]
+        names = list(self._imported_names(nodes))
+        calls: list[tuple[str, int]] = []
+        writes: list[tuple[str, int]] = []
+        subdirs: list[tuple[str, int]] = []
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and (name := self._dotted(node)).startswith(f"{SDK}."):
+                names.append((name.removeprefix(f"{SDK}."), node.lineno))
+            elif isinstance(node, ast.Call):
+                called = self._dotted(node.func) or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
+                if not (called.endswith(".now") and (node.args or node.keywords)):  # of a zone that it names
+                    calls.append((called, node.lineno))
+                writes += [(place, node.lineno) for place in self._written(called, node)]
+                subdirs += self._subdirs(called, node)
+            elif isinstance(node, ast.Dict):
+                subdirs += self._subdir_keys(node)
+        return Code(
+            path,
+            imports=tuple(imports),
+            sdk_names=tuple(_longest(names)),
+            writes=tuple(writes),
+            subdirs=tuple(subdirs),
+            calls=tuple(calls),
+            newest_syntax=_newest(nodes),
+        )
+
+    def _imports(self, node: ast.AST, *, is_optional: bool) -> Iterator[Import]:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                self.aliases[alias.asname or alias.name.partition(".")[0]] = (
+                    alias.name if alias.asname else alias.name.partition(".")[0]
+                )
+                yield Import(alias.name, node.lineno, is_optional)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            for alias in node.names:
+                self.aliases[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+            yield Import(node.module, node.lineno, is_optional)
+
+    def _imported_names(self, nodes: list[ast.AST]) -> Iterator[tuple[str, int]]:
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == SDK:
+                for alias in node.names:
+                    yield f"{node.module}.{alias.name}".removeprefix(f"{SDK}.").removesuffix(".*"), node.lineno
+            elif isinstance(node, ast.Import):
+                for alias in node.names:
+                    if alias.name.startswith(f"{SDK}."):
+                        yield alias.name.removeprefix(f"{SDK}."), node.lineno
+
+    def _dotted(self, node: ast.AST) -> str:
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute) and len(parts) < DEEPEST:
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return ""
+        return ".".join([self.aliases.get(node.id, node.id), *reversed(parts)])
+
+    def _written(self, called: str, node: ast.Call) -> list[str]:
+        """The place that a call writes to, if its beginning stands there."""
+        word = called.rpartition(".")[2]
+        if word not in _WRITERS or (word == "open" and not _writes(node)):
+            return []
+        places: list[ast.expr] = list(node.args[:2])
+        if word in _OF_OWNER and isinstance(node.func, ast.Attribute):
+            places.append(node.func.value)
+        return [text for one in places if (text := self._beginning(one)).startswith("/")][:1]
+
+    def _beginning(self, node: ast.AST | None, depth: int = 0) -> str:
+        """The text with which a path begins; empty where it is not known."""
+        if depth > DEEPEST:
+            return ""
+        match node:
+            case ast.Constant(value=str() as text):
+                return text
+            case ast.JoinedStr(values=[first, *_]) | ast.FormattedValue(value=first) | ast.BinOp(left=first):
+                return self._beginning(first, depth + 1)
+            case ast.Attribute(attr=name) if name in _FOLDERS and self._dotted(node).endswith(f"TaskPaths.{name}"):
+                return _FOLDERS[name]
+            case ast.Call() if self._dotted(node.func).rpartition(".")[2] in _JOINERS:
+                return self._joined(node, depth)
+        return ""
+
+    def _joined(self, node: ast.Call, depth: int) -> str:
+        parts = [self._beginning(one, depth + 1) for one in node.args[:2]]
+        if len(parts) == 2 and parts[0].startswith("/") and parts[1] and not parts[1].startswith("/"):
+            return f"{parts[0].rstrip('/')}/{parts[1]}"
+        return parts[0] if parts else ""
+
+    def _subdirs(self, called: str, node: ast.Call) -> list[tuple[str, int]]:
+        if called.rpartition(".")[2] != "report_checkpoint_saved":
+            return []
+        given = [key.value for key in node.keywords if key.arg == "subdir"] or node.args[1:2]
+        return [(text, node.lineno) for one in given if (text := self._beginning(one))]
+
+    def _subdir_keys(self, node: ast.Dict) -> list[tuple[str, int]]:
+        found = []
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and key.value == "subdir" and (text := self._beginning(value)):
+                found.append((text, node.lineno))
+        return found
+
+
+def _longest(names: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Without names that only lead to another one: in `sly.image.read`, `sly.image` is an attribute, too."""
+    leading = {(name[:end], line) for name, line in names for end in range(len(name)) if name[end] == "."}
+    return [one for one in dict.fromkeys(names) if one not in leading]
+
+
+def _writes(node: ast.Call) -> bool:
+    """Whether `open` is called with a mode that writes."""
+    modes = [*node.args[:2], *[key.value for key in node.keywords if key.arg == "mode"]]
+    return any(isinstance(one, ast.Constant) and str(one.value) in _WRITING for one in modes)
+
+
+_WRITING = frozenset({"w", "a", "x", "wb", "ab", "xb", "wt", "at", "w+", "a+", "wb+", "r+", "rb+", "r+b", "w+b"})
+
+
+def _newest(nodes: list[ast.AST]) -> tuple[str, int] | None:
+    """Syntax or a module that Python 3.6 lacks, with its line."""
+    for node in nodes:
+        match node:
+            case ast.NamedExpr():
+                return "the operator :=, of Python 3.8", node.lineno
+            case ast.arguments(posonlyargs=[first, *_]):
+                return "parameters before /, of Python 3.8", first.lineno
+            case ast.Match():
+                return "match, of Python 3.10", node.lineno
+            case ast.ImportFrom(module="__future__", names=names) if any(one.name == "annotations" for one in names):
+                return "from __future__ import annotations, of Python 3.7", node.lineno
+            case ast.ImportFrom(module="dataclasses") | ast.Import(names=[ast.alias(name="dataclasses"), *_]):
+                return "dataclasses, of Python 3.7", node.lineno
+    return None
