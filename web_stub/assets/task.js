@@ -11,6 +11,7 @@ import { judgeCheckpoints } from "./evaluation/of_task.js";
 import "./frame.js";
 import { listen } from "./live.js";
 import { Log } from "./log.js";
+import { portability } from "./portability.js";
 import * as show from "./pure/format.js";
 import { NearMisses } from "./near_misses.js";
 import { merged } from "./pure/merged.js";
@@ -89,6 +90,7 @@ dialog("confirm-stop").addEventListener("close", () => {
 
 new Compare(id, charts).start();
 care("task", first.task);
+portability(`tasks/${id}`);
 details();
 state(first);
 if (task.type === "train") judgeCheckpoints(id);

@@ -141,6 +141,24 @@ export interface NearMissKind extends NearMiss {
   first_seq: number;
 }
 
+export interface Difference {
+  code: string;
+  level: "breaks" | "differs";
+  where: string;
+  here: string;
+  there: string;
+  remedy: string;
+  evidence: string;
+  count: number;
+}
+
+export interface Portability {
+  differences: Difference[];
+  lines_read: number;
+  lines: number;
+  is_code_read: boolean;
+}
+
 export interface NearMissList {
   items: NearMissKind[];
 }

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from agent.formats.schemas import schema
+from agent.library.portability import plugin_differences
 from agent.nodes import node_views
 from web_stub.budget import BudgetRoute, large
 from web_stub.context import WebDep
@@ -16,6 +17,7 @@ from web_stub.json_response import encode, json_response
 from web_stub.lists import PluginListQuery, plugin_list
 from web_stub.parameters import Id
 from web_stub.resources.installation import Agent, AgentList, Info, Node, NodeList, Plugin, PluginCheck, PluginList
+from web_stub.resources.portability import Portability
 
 router = APIRouter(route_class=BudgetRoute)
 
@@ -43,6 +45,13 @@ def plugin_check(web: WebDep, plugin_id: Id) -> Response:
     """The certificate of the last `agent plugin check`; 404 without one."""
     plugin = web.store.plugins.get(plugin_id)
     return json_response(PluginCheck.of(web.store.plugin_checks.get(plugin_id), plugin))
+
+
+@router.get("/plugins/{plugin_id}/portability", response_model=Portability, tags=["plugins"])
+@large
+def plugin_portability(web: WebDep, plugin_id: Id) -> Response:
+    """What the original agent, SDK or web would do otherwise with this plugin, as far as its files here say."""
+    return json_response(Portability.of(plugin_differences(web.store.plugins.get(plugin_id))))
 
 
 @router.get("/agents", response_model=AgentList, tags=["agents"])

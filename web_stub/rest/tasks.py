@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from agent.errors import BadInput
 from agent.events.model import Level, Stream
+from agent.library.portability import task_differences
 from agent.store import READ_BYTES, SHOWN_BYTES, Lines
 from agent.submission import config_notes, new_task
 from web_stub.budget import BudgetRoute, large
@@ -17,6 +18,7 @@ from web_stub.context import Web, WebDep
 from web_stub.json_response import json_response
 from web_stub.lists import TaskListQuery, task_list
 from web_stub.parameters import LARGEST_ID, Id
+from web_stub.resources.portability import Portability
 from web_stub.resources.tasks import (
     Attempt,
     AttemptList,
@@ -168,6 +170,13 @@ def list_near_misses(web: WebDep, task_id: Id) -> Response:
     """Lines that were surely meant as an event: of each kind how many, and the first. Empty is how it should be."""
     web.store.tasks.get(task_id)
     return json_response(NearMissList(items=[NearMissKind.of(one) for one in web.store.near_misses.list(task_id)]))
+
+
+@router.get("/tasks/{task_id}/portability", response_model=Portability)
+@large
+def task_portability(web: WebDep, task_id: Id) -> Response:
+    """What the original agent, SDK or web would do otherwise with this task, each with its evidence."""
+    return json_response(Portability.of(task_differences(web.store, web.store.tasks.get(task_id))))
 
 
 @router.get("/tasks/{task_id}/checkpoints", response_model=CheckpointList)

@@ -398,3 +398,17 @@ def test_a_line_that_is_nearly_an_event_says_so(site):
     assert line["near_miss"]["change"] == 'Write "event_type": "EventType.METRICS".'
     assert [(one["kind"], one["count"], one["first_seq"]) for one in kinds] == [("event_type", 1, line["seq"])]
     assert site.client.get("/api/tasks/99/near-misses").status_code == 404
+
+
+def test_what_the_original_platform_would_do_otherwise_is_reported(site):
+    story = trained(site)
+    seq = story.say("checkpoint", event_type="EventType.CHECKPOINT", subdir="/sly_task_data/results/1")
+    story.flush()
+
+    report = site.client.get(f"/api/tasks/{story.task_id}/portability").json()
+
+    first = report["differences"][0]
+    assert (first["code"], first["level"], first["where"]) == ("absolute-subdir", "breaks", f"line {seq}")
+    assert first["evidence"] == "task.md 4"
+    assert site.client.get(f"/api/plugins/{site.library.plugin_id}/portability").json()["is_code_read"] is False
+    assert site.client.get("/api/plugins/99/portability").status_code == 404
