@@ -71,7 +71,7 @@ def takes_whole_context(text: str) -> bool:
 
     The generic guide does so (`COPY . /workdir`); official plugins copy `$MODULE_PATH` (contract: plugin.md 1).
     """
-    whole = any(PurePosixPath(source) == PurePosixPath() for copy in _copies(text) for source in copy.sources)
+    whole = any(PurePosixPath(source) == PurePosixPath() for copy in copies(text) for source in copy.sources)
     return whole and "MODULE_PATH" not in text
 
 
@@ -81,7 +81,7 @@ def python_path(text: str) -> tuple[str, ...]:
     Real plugins differ here (contract: plugin.md 5); one that says nothing gets what most of them have. A folder
     outside of /workdir into which the Dockerfile copies the SDK becomes /workdir, where `sdk_place` has it.
     """
-    outside = {str(copy.destination.parent) for copy in _copies(text) if copy.has_sdk and not _is_below_workdir(copy)}
+    outside = {str(copy.destination.parent) for copy in copies(text) if copy.has_sdk and not _is_below_workdir(copy)}
     folders: list[str] = []
     for word, rest in _instructions(text):
         if word != "ENV":
@@ -102,32 +102,33 @@ def sdk_place(text: str) -> PurePosixPath:
 
     Most plugins put it right there, one of the official tutorials into `libs/` (contract: plugin.md 5).
     """
-    for copy in _copies(text):
+    for copy in copies(text):
         if copy.has_sdk and _is_below_workdir(copy):
             return copy.destination.relative_to(WORKDIR)
     return PurePosixPath(_SDK)
 
 
 @dataclass(frozen=True, slots=True)
-class _Copy:
+class Copy:
     """A COPY or ADD from the build context."""
 
     sources: tuple[str, ...]  # without the plugin's own folder before them
     destination: PurePosixPath  # absolute
+    line: int = 0
 
     @property
     def has_sdk(self) -> bool:
         return any(PurePosixPath(source) == PurePosixPath(_SDK) for source in self.sources)
 
 
-def _is_below_workdir(copy: _Copy) -> bool:
+def _is_below_workdir(copy: Copy) -> bool:
     place = copy.destination
     return place.is_relative_to(WORKDIR) and place != WORKDIR and ".." not in place.parts
 
 
-def _copies(text: str) -> Iterator[_Copy]:
+def copies(text: str) -> Iterator[Copy]:
     folder = PurePosixPath(WORKDIR)  # an image without WORKDIR is no plugin's
-    for word, rest in _instructions(text):
+    for line, word, rest in instructions(text):
         if word == "WORKDIR" and rest:
             folder = folder / _split(rest)[0]
         if word not in ("COPY", "ADD") or "--from=" in rest:
@@ -135,7 +136,7 @@ def _copies(text: str) -> Iterator[_Copy]:
         words = _words(rest)
         if len(words) > 1:
             *sources, destination = words
-            yield _Copy(tuple(_IN_MODULE.sub("", source).lstrip("/") for source in sources), folder / destination)
+            yield Copy(tuple(_IN_MODULE.sub("", source).lstrip("/") for source in sources), folder / destination, line)
 
 
 def _words(text: str) -> list[str]:
@@ -151,17 +152,23 @@ def _words(text: str) -> list[str]:
 
 def _instructions(text: str) -> Iterator[tuple[str, str]]:
     """(upper-case instruction, its arguments) per logical line."""
-    logical = ""
-    for line in text.splitlines():
+    return ((word, rest) for _, word, rest in instructions(text))
+
+
+def instructions(text: str) -> Iterator[tuple[int, str, str]]:
+    """(number of its first line, upper-case instruction, its arguments) per logical line."""
+    logical, first = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if stripped.startswith("#") or not stripped:  # also between continued lines
             continue
+        first = first or number
         if stripped.endswith("\\"):
             logical += stripped[:-1] + " "
             continue
         word, _, rest = (logical + stripped).partition(" ")
-        logical = ""
-        yield word.upper(), rest.strip()
+        yield first, word.upper(), rest.strip()
+        logical, first = "", 0
 
 
 def _split(text: str) -> list[str]:

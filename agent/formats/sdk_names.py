@@ -7,6 +7,7 @@ plugins use (contract: sdk.md 1). Names that it leaves out exist in 2019.
 from __future__ import annotations
 
 import ast
+from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,6 +33,34 @@ def why_left_out(dotted: str) -> str:
     reasons = _left_out(root) if root is not None else {}
     parts = dotted.split(".")
     return next((reasons[name] for end in range(len(parts), 0, -1) if (name := ".".join(parts[:end])) in reasons), "")
+
+
+def nearest_name(dotted: str) -> str:
+    """The name of the SDK that was surely meant; empty where none is near."""
+    root = sdk_folder()
+    parts = dotted.split(".")
+    for end in range(len(parts) if root is not None else 0):
+        if not is_name(".".join(parts[: end + 1])):
+            assert root is not None
+            module = _module_of(root, parts[:end])
+            near = get_close_matches(parts[end], _all_names(root, module), 1, 0.7) if module is not None else []
+            return ".".join([*parts[:end], *near]) if near else ""
+    return ""
+
+
+def _module_of(root: Path, parts: list[str]) -> str | None:
+    """The module that a dotted name leads to: `image` is `imaging.image`."""
+    dotted = ".".join(parts)
+    if _file(root, dotted) is not None:
+        return dotted
+    place = (_names(root, "") or {}).get(dotted, "")
+    return place if place and ":" not in place else None
+
+
+def _all_names(root: Path, module: str) -> list[str]:
+    file = _file(root, module)
+    beside = file.parent.iterdir() if file is not None and file.name == "__init__.py" else ()
+    return sorted({*(_names(root, module) or ()), *(one.stem for one in beside if not one.name.startswith("_"))})
 
 
 def _has(root: Path, module: str, parts: tuple[str, ...]) -> bool:

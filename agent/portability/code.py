@@ -46,6 +46,9 @@ class Code:
     subdirs: tuple[tuple[str, int], ...] = ()  # of checkpoints, as far as they stand in the code
     calls: tuple[tuple[str, int], ...] = ()  # dotted names that are called
     newest_syntax: tuple[str, int] | None = None  # beyond Python 3.6
+    printed_dicts: tuple[int, ...] = ()  # lines of `print` of a dict with an event_type
+    texts: frozenset[str] = frozenset()  # every text that stands in the code: names of keys among them
+    does_something: bool = True  # as a program: it calls something at its top level
 
 
 def read_code(path: str, text: str) -> Code:
@@ -72,6 +75,7 @@ class _Reader:
         calls: list[tuple[str, int]] = []
         writes: list[tuple[str, int]] = []
         subdirs: list[tuple[str, int]] = []
+        printed: list[int] = []
         for node in nodes:
             if isinstance(node, ast.Attribute) and (name := self._dotted(node)).startswith(f"{SDK}."):
                 names.append((name.removeprefix(f"{SDK}."), node.lineno))
@@ -81,6 +85,7 @@ class _Reader:
                     calls.append((called, node.lineno))
                 writes += [(place, node.lineno) for place in self._written(called, node)]
                 subdirs += self._subdirs(called, node)
+                printed += [node.lineno] if called == "print" and _is_event(node) else []
             elif isinstance(node, ast.Dict):
                 subdirs += self._subdir_keys(node)
         return Code(
@@ -91,6 +96,11 @@ class _Reader:
             subdirs=tuple(subdirs),
             calls=tuple(calls),
             newest_syntax=_newest(nodes),
+            printed_dicts=tuple(printed),
+            texts=frozenset(
+                node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            ),
+            does_something=any(map(_acts, self.tree.body)),
         )
 
     def _imports(self, node: ast.AST, *, is_optional: bool) -> Iterator[Import]:
@@ -167,6 +177,23 @@ class _Reader:
             if isinstance(key, ast.Constant) and key.value == "subdir" and (text := self._beginning(value)):
                 found.append((text, node.lineno))
         return found
+
+
+def _acts(statement: ast.stmt) -> bool:
+    """Whether a statement at the top level does more than to name and to define things."""
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Call) and not _is_logging(statement.value)
+    return isinstance(statement, ast.If | ast.For | ast.While | ast.With | ast.Raise)
+
+
+def _is_logging(call: ast.Call) -> bool:
+    return "logger" in ast.dump(call.func) or "environ" in ast.dump(call.func)
+
+
+def _is_event(call: ast.Call) -> bool:
+    """Whether a call is given a dict, as it is, that was meant as an event."""
+    found = [one for one in call.args if isinstance(one, ast.Dict)]
+    return any(isinstance(key, ast.Constant) and key.value == "event_type" for one in found for key in one.keys)
 
 
 def _longest(names: list[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from agent.formats.dockerfile import instructions
 from agent.portability.code import Code
 from agent.portability.model import Difference
 from agent.portability.packages import newer_packages
@@ -61,16 +62,6 @@ def of_plugin(facts: PluginFacts) -> Iterator[Difference]:
         yield difference("newer-name", where, f"The code uses supervisely_lib.{name}.")
     for code in facts.code:
         yield from _of_code(code)
-
-
-def instructions(text: str) -> Iterator[tuple[int, str, str]]:
-    """The instructions of a Dockerfile as (line, word, rest of the line); lines that go on are left out."""
-    goes_on = False
-    for number, line in enumerate(text.splitlines(), 1):
-        word, _, rest = line.strip().partition(" ")
-        if not goes_on and word and not word.startswith("#"):
-            yield number, word.upper(), rest.strip()
-        goes_on = line.rstrip().endswith("\\")
 
 
 def _of_dockerfile(text: str) -> Iterator[Difference]:
