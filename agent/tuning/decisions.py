@@ -116,7 +116,7 @@ def steps_of(epochs: Sequence[float | None], values: Sequence[float | None], *, 
 
 
 def is_reported(step: int) -> bool:
-    """Whether a search hears of this step: of the first thousand all, then each tenth, from ten thousand each hundredth.
+    """Whether a search hears of this step: of the first thousand all, then each tenth, from ten thousand the hundredth.
 
     So trials of any length are compared at the same steps, and the journal of a search stays small.
     """
