@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from agent.store.counts import Counts
     from agent.store.datasets import Datasets
     from agent.store.evaluation_parts import ImageKey, Part, ProjectChanged, contents_of
-    from agent.store.evaluations import Evaluation, Evaluations, EvaluationStatus, NewEvaluation, Planned, Results
+    from agent.store.evaluation_rows import Evaluation, EvaluationStatus, NewEvaluation, Planned, Results
+    from agent.store.evaluations import Evaluations
     from agent.store.events import READ_BYTES, SHOWN_BYTES, Events, StoredEvent
     from agent.store.gallery import Gallery, InferenceResult, Place, Wanted
     from agent.store.gathering import EventRow, NumberedEvents
@@ -71,8 +72,8 @@ _MODULES = {
     "Checkpoints": "checkpoints",
     "Counts": "counts",
     "Datasets": "datasets",
-    "Evaluation": "evaluations",
-    "EvaluationStatus": "evaluations",
+    "Evaluation": "evaluation_rows",
+    "EvaluationStatus": "evaluation_rows",
     "Evaluations": "evaluations",
     "EventRow": "gathering",
     "Events": "events",
@@ -92,7 +93,7 @@ _MODULES = {
     "NamesTaken": "images",
     "NearMissCount": "near_misses",
     "NearMisses": "near_misses",
-    "NewEvaluation": "evaluations",
+    "NewEvaluation": "evaluation_rows",
     "NewStudy": "studies",
     "NewTrial": "trials",
     "NodeRow": "nodes",
@@ -104,9 +105,9 @@ _MODULES = {
     "Place": "gallery",
     "Placement": "placement_rows",
     "Placements": "placements",
-    "Planned": "evaluations",
     "PluginCheck": "plugin_checks",
     "PluginChecks": "plugin_checks",
+    "Planned": "evaluation_rows",
     "Plugins": "plugins",
     "PointArrays": "metrics",
     "Points": "metrics",
@@ -116,7 +117,7 @@ _MODULES = {
     "ProjectQuestion": "project_search",
     "Projects": "projects",
     "READ_BYTES": "events",
-    "Results": "evaluations",
+    "Results": "evaluation_rows",
     "Runs": "runs.table",
     "SHARED_GPUS": "usage",
     "SHOWN_BYTES": "events",

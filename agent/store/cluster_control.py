@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent.errors import Conflict
-from agent.store.clock import clock_us
-from agent.store.columns import from_json_or_none, from_us_or_none, to_json
+from agent.store.columns import from_json_or_none, from_us_or_none
 from agent.store.connect import Database
+from agent.store.lease import Lease
 from agent.store.schema import clusters
 
 
@@ -29,6 +29,7 @@ class ClusterControl:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._lease = Lease(database, clusters, lost_control, key="name")
 
     def cluster(self, name: str) -> ClusterRow:
         """Without a controller for a cluster that no process has placed tasks on yet."""
@@ -46,27 +47,15 @@ class ClusterControl:
         """
         with self._db.writing() as connection:
             connection.execute(self._db.insert(clusters).values(name=name).on_conflict_do_nothing())
-            taken = (
-                sa.update(clusters)
-                .where(
-                    clusters.c.name == name,
-                    sa.or_(clusters.c.controller.is_not_distinct_from(instead_of), clusters.c.controller == controller),
-                )
-                .values(controller=controller, controller_info=to_json(info), seen_us=clock_us(self._db))
-            )
-            return connection.execute(taken).rowcount == 1
+            return self._lease.take(connection, name, controller, info, instead_of=instead_of)
 
     def beat(self, name: str, controller: str) -> None:
         """Conflict when another process controls the cluster."""
-        with self._db.writing(durable=False, wakes=False) as connection:
-            mine = sa.update(clusters).where(clusters.c.name == name, clusters.c.controller == controller)
-            if connection.execute(mine.values(seen_us=clock_us(self._db))).rowcount != 1:
-                raise lost_control(name)
+        self._lease.beat(name, controller)
 
     def release(self, name: str, controller: str) -> None:
         with self._db.writing() as connection:
-            mine = sa.update(clusters).where(clusters.c.name == name, clusters.c.controller == controller)
-            connection.execute(mine.values(controller=None, controller_info=None, seen_us=None))
+            self._lease.release(connection, name, controller)
 
 
 def require_control(connection: sa.Connection, name: str, controller: str) -> None:

@@ -13,6 +13,7 @@ from agent.errors import Conflict
 from agent.store.among import portions
 from agent.store.columns import from_json, to_json, to_us
 from agent.store.connect import Database
+from agent.store.lease import Lease
 from agent.store.schema import datasets, evaluation_parts, evaluations, images, projects
 
 KEYS = 0x73_6C_7B  # a lock: on who gives an evaluation a key, or forgets one; shared by who adds parts to a key
@@ -40,6 +41,7 @@ class Part:
 class EvaluationParts:
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._lease = Lease(database, evaluations, lost)
 
     def images(self, project_id: int) -> list[ImageKey]:
         """Every image of a project, ordered by the names of dataset and image: the same in every database."""
@@ -126,14 +128,9 @@ class EvaluationParts:
             insert = self._db.insert(evaluation_parts).values(**row, data=part.data)
             connection.execute(insert.on_conflict_do_nothing(index_elements=["key", "number"]))
             done = sa.select(sa.func.sum(evaluation_parts.c.images)).where(evaluation_parts.c.key == key)
-            self._change(connection, id, controller, images_done=done.scalar_subquery())
+            self._lease.change(connection, id, controller, images_done=done.scalar_subquery())
 
     # ---------------------------------------------------------------- rows
-
-    def _change(self, connection: sa.Connection, id_: int, controller: str, **changed: Any) -> None:
-        mine = sa.update(evaluations).where(evaluations.c.id == id_, evaluations.c.controller == controller)
-        if connection.execute(mine.values(changed)).rowcount != 1:
-            raise lost(id_)
 
     def _require_unchanged(self, connection: sa.Connection, id_: int, controller: str) -> str:
         """The key of an evaluation whose projects are as they were when it was made."""

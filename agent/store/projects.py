@@ -151,7 +151,7 @@ class Projects(Described[Project]):
         return None
 
     def _let_go(self, connection: sa.Connection, id_: int) -> None:
-        from agent.store.evaluations import forget_project  # late: most commands delete no project
+        from agent.store.evaluation_control import forget_project  # late: most commands delete no project
 
         forget_project(self._db, connection, id_)
         made = tasks.c.result_project_id == id_

@@ -17,8 +17,10 @@ import sqlalchemy as sa
 
 from agent.domain import NewTask, TaskOptions, TaskType
 from agent.errors import Conflict, NotFound
-from agent.store.clock import age, age_us, clock_us
+from agent.store.clock import age, age_us
 from agent.store.columns import clean, from_json, from_json_or_none, from_us, from_us_or_none, int64, now_us, to_json
+from agent.store.connect import Database
+from agent.store.lease import Lease
 from agent.store.new_tasks import insert_task
 from agent.store.schema import studies, study_journal
 from agent.store.trials import NewTrial, Trials
@@ -57,6 +59,10 @@ class Study(NewStudy):
 
 
 class Studies(Trials):
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._lease = Lease(database, studies, _lost)
+
     def add(self, new: NewStudy) -> Study:
         """Conflict when a study has that name."""
         name = clean(new.name)
@@ -164,24 +170,15 @@ class Studies(Trials):
     ) -> bool:
         """Become the controller. `instead_of` was seen there and is dead; False when it is another by now."""
         with self._db.writing() as connection:
-            taken = (
-                sa.update(studies)
-                .where(studies.c.id == id, studies.c.controller.is_not_distinct_from(instead_of))
-                .values(controller=controller, controller_info=to_json(info), seen_us=clock_us(self._db))
-            )
-            return connection.execute(taken).rowcount == 1
+            return self._lease.take(connection, id, controller, info, instead_of=instead_of)
 
     def beat(self, id: int, controller: str) -> None:  # noqa: A002
         """The controller is alive now. Conflict when another process controls the study."""
-        with self._db.writing(durable=False) as connection:
-            mine = sa.update(studies).where(studies.c.id == id, studies.c.controller == controller)
-            if connection.execute(mine.values(seen_us=clock_us(self._db))).rowcount != 1:
-                raise _lost(id)
+        self._lease.beat(id, controller)
 
     def release(self, id: int, controller: str) -> None:  # noqa: A002
         with self._db.writing(asks=[QUEUE]) as connection:
-            mine = sa.update(studies).where(studies.c.id == id, studies.c.controller == controller)
-            connection.execute(mine.values(controller=None, controller_info=None, seen_us=None))
+            self._lease.release(connection, id, controller)
 
     # ---------------------------------------------------------------- the journal
 
