@@ -1,8 +1,8 @@
 """Messages to people when a task ends, through Apprise, which speaks to mail, chats, webhooks and desktops.
 
-A message is a service, not a record: it is sent once, at the end of a task that an agent ran, and a service that does
-not answer changes nothing. Addresses hold passwords and tokens anywhere, so no part of them is ever said: an address
-is named by its number in the setting and by its kind of service.
+A message is a service, not a record: it is sent once, at the end of a task, by the agent that ran it, or by the web for
+an original agent; and a service that does not answer changes nothing. Addresses hold passwords and tokens anywhere, so
+no part of them is ever said: an address is named by its number in the setting and by its kind of service.
 """
 
 from __future__ import annotations
@@ -12,17 +12,24 @@ import re
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.domain import Task, TaskStatus
-from agent.errors import BadInput
+from agent.errors import AgentError, BadInput
 from agent.logs import only_ours
+from agent.settings import ends_of
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+    from agent.store import Store
 
 SEND_S = 15.0  # from when a message is given out; at its end, an agent waits no longer for it
 _SHORTEST = 6  # characters of a token; shorter parts stand in every text
 _PUBLIC = re.compile(r"localhost|[\d.]+", re.ASCII)  # parts that tell nothing
+_VALUES = 20  # series that are looked through for a message
 _MOST = 16  # on their way at once: services that hang must not gather threads
 
 log = logging.getLogger("agent.notify")
@@ -125,6 +132,28 @@ def _services(to: str) -> list[tuple[str, Any]]:
         sender.add(service)
         found.append((str(service.service_name), sender))
     return found
+
+
+def tell_end(outbox: Outbox, store: Store, settings: Settings, ended: Task) -> None:
+    """Tell that a task has ended. The end is recorded by now, so nothing that goes wrong here matters to it."""
+    if not settings.notify.strip() or ended.status.value not in ends_of(settings.notify_on):
+        return
+    with suppress(AgentError):
+        plugin = store.plugins.get_anywhere(ended.plugin_id)
+        on = None if ended.project_id is None else store.projects.get_anywhere(ended.project_id).name
+        values = last_values(store, ended.id)
+        outbox.announce(settings.notify, message_of(ended, plugin=plugin.reference, project=on, values=values))
+
+
+def last_values(store: Store, task_id: int) -> list[tuple[str, float | None]]:
+    """The last validation metrics of a task; none where the store does not tell."""
+    with suppress(AgentError):
+        return [
+            (series.name, series.last_value)
+            for series in store.metrics.series(task_id, limit=_VALUES)
+            if series.kind == "val"
+        ]
+    return []
 
 
 class Outbox:

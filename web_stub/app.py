@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute
 from agent import version
 from agent.errors import AgentError, ArtifactsAway, Invalid, StoreBusy
 from agent.formats.json_errors import explain
+from agent.notify import Outbox, tell_end
 from agent.settings import Settings
 from web_stub import agent_rpc, health, pages, public_api, rest
 from web_stub.agent_rpc.originals import Originals
@@ -80,7 +81,8 @@ def create_app(
     thumbnails = Thumbnails(artifacts, cache / "thumbnails", workers)
     app.state.turns = Turns()
     broker = Broker(store, hub)
-    app.state.originals = Originals(store)
+    outbox = app.state.outbox = Outbox()
+    app.state.originals = Originals(store, partial(tell_end, outbox, store, settings))
     app.state.web = Web(
         store,
         artifacts,

@@ -145,3 +145,4 @@ def serve(
     finally:
         app.state.web.hub.close()
         listener.close()
+        app.state.outbox.wait()

@@ -13,22 +13,20 @@ from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
+from agent import notify
 from agent.errors import AgentError
-from agent.notify import message_of, message_of_condition
-from agent.settings import ends_of
+from agent.notify import last_values, message_of_condition
 
 if TYPE_CHECKING:
     from agent.domain import Task
     from agent.installation import Installation
     from agent.run.run import Run
     from agent.settings import Settings
-    from agent.store import Store
     from agent.store.runs.expression import Expression
 
 MET = "CONDITION_MET"  # the type of the agent's note that people were told
 _LOOK_S = 5.0
 _END_S = 2.0  # how long the end of a task waits for a look that is on its way
-_VALUES = 20  # series that are looked through for a message
 
 log = logging.getLogger("agent.run")
 
@@ -44,16 +42,8 @@ def condition_wanted(settings: Settings) -> Expression | None:
 
 
 def tell_end(installation: Installation, ended: Task) -> None:
-    """Tell that a task has ended. The end is recorded by now, so nothing that goes wrong here matters to it."""
-    settings, store = installation.settings, installation.store
-    if not settings.notify.strip() or ended.status.value not in ends_of(settings.notify_on):
-        return
-    with suppress(AgentError):
-        plugin = store.plugins.get_anywhere(ended.plugin_id)
-        on = None if ended.project_id is None else store.projects.get_anywhere(ended.project_id).name
-        values = _last_values(store, ended.id)
-        message = message_of(ended, plugin=plugin.reference, project=on, values=values)
-        installation.outbox.announce(settings.notify, message)
+    """Tell that a task has ended."""
+    notify.tell_end(installation.outbox, installation.store, installation.settings, ended)
 
 
 @contextmanager
@@ -119,17 +109,6 @@ def _tell_condition(run: Run) -> None:
         condition,
         plugin=run.plugin.reference,
         project=None if run.project is None else run.project.name,
-        values=_last_values(run.installation.store, run.task.id),
+        values=last_values(run.installation.store, run.task.id),
     )
     run.installation.outbox.announce(settings.notify, message)
-
-
-def _last_values(store: Store, task_id: int) -> list[tuple[str, float | None]]:
-    """The last validation metrics; none where the store does not tell."""
-    with suppress(AgentError):
-        return [
-            (series.name, series.last_value)
-            for series in store.metrics.series(task_id, limit=_VALUES)
-            if series.kind == "val"
-        ]
-    return []

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +60,9 @@ _RUNS = frozenset({TaskStatus.STARTED, TaskStatus.DEPLOYED, TaskStatus.TERMINATI
 class Originals:
     """All original agents of a web. Its calls block on the store; threads may share it."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, tell_end: Callable[[Task], None] = lambda _ended: None) -> None:
+        """`tell_end` tells people of the end of a task; the original agent does not."""
+        self._store, self._tell_end = store, tell_end
         self.traffic = Traffic()
         self._repeats = Repeats()
         self._lock = threading.Lock()  # around the transcripts
@@ -261,9 +262,10 @@ class Originals:
         if not may_become(task.status, status):  # the agent has said of the end, and not of the start
             with suppress(Conflict):  # it is to be stopped, since just now
                 self._store.tasks.become(task.id, TaskStatus.STARTED, agent_id=task.agent_id)
-        self._store.tasks.become(
+        ended = self._store.tasks.become(
             task.id, status, reason=reason, message=message, exit_code=exit_code, agent_id=task.agent_id
         )
+        self._tell_end(ended)
 
     def _settle_checkpoints(self, task: Task) -> None:
         """Checkpoints whose model was uploaded are published; the original agent uploads the last one only."""

@@ -11,6 +11,7 @@ import pytest
 
 from agent.domain import CheckpointState, Step, Task, TaskStatus
 from agent.events.model import Stream
+from agent.notify import Message
 from agent.store import Store
 from tests.integration.web.conftest import NAME
 from tests.support.demo_store import Library, state_tar
@@ -219,6 +220,32 @@ def test_an_end_that_is_none_is_told(
 
     task = store.tasks.get(log.task_id)
     assert (task.status, task.reason) == (TaskStatus.ERROR, reason)
+
+
+def test_people_are_told_once_of_the_end_of_its_task(
+    monkeypatch: pytest.MonkeyPatch, start_server: Callable[..., Server], store: Store, library: Library
+) -> None:
+    told: list[Message] = []
+
+    def send(_to: str, message: Message) -> list[tuple[str, str]]:
+        told.append(message)
+        return []
+
+    monkeypatch.setattr("agent.notify.send", send)
+    server = start_server(notify="json://hook")
+    agent = OriginalAgent(server.url, store.tokens.create(NAME, is_agent=True)[1])
+    agent.connect()
+    with server.client() as person:
+        log = TaskLog(queue(person, library))
+    agent.next_task()
+    agent.log(*log.begun())
+    for _ in range(2):  # the agent repeats what it lost the answer of
+        agent.log(log.line("TASK_REMOVED", "TASK_REMOVED", exit_code=1))
+    agent.close()
+    server.stop()
+
+    assert [message.title for message in told] == [f"Task {log.task_id} failed: result of train"]
+    assert "ended without a word" in told[0].body
 
 
 def test_an_agent_that_starts_anew_has_lost_what_ran(
