@@ -18,6 +18,7 @@ from agent.cli.installation import open_installation, spawn_agent
 from agent.cli.portability import of_task
 from agent.cli.record import record
 from agent.cli.streams import reader_has_left
+from agent.cli.task_shell import shell
 from agent.cli.task_show import rows_of, summary
 from agent.domain import Task, TaskStatus
 from agent.errors import BadInput, Conflict
@@ -361,5 +362,6 @@ def say_end(task: Task) -> None:
 
 app.command()(record)
 app.command("portability")(of_task)
+app.command("shell")(shell)
 add_care(app, "task")
 add_archive(app)

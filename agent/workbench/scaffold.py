@@ -23,6 +23,7 @@ KINDS = ("segmentation", "detection", "classification", "bare")
 
 _HIDDEN = "dot-"  # in front of the names of hidden files, which no tool would pack
 _SLUG = "my-plugin"
+_KIND = "my-kind"
 _TITLE = "My plugin"
 _CONSTANT = "MY_PLUGIN"
 
@@ -36,7 +37,7 @@ def new_plugin(folder: Path, kind: str) -> Path:
     if kind not in KINDS:
         raise BadInput(f"there is no kind of plugin {brief(kind)!r}; the kinds are {', '.join(KINDS)}")
     name = Path(os.path.normpath(folder)).name  # of a folder that is not there: nothing to resolve
-    names = names_of(name)
+    names = {**names_of(name), _KIND: kind}
     if os.path.lexists(folder):
         raise Conflict(f"{brief(str(folder))} exists already; choose another name, or remove it")
     made: Path | None = None

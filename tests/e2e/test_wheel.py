@@ -152,3 +152,19 @@ def test_an_installed_wheel_serves_its_pages_and_assets(installed: Installed) ->
         for file in sorted(file for file in assets.rglob("*") if file.is_file()):
             answer = client.get(f"/assets/{file.relative_to(assets).as_posix()}")
             assert (answer.status_code, answer.content) == (200, file.read_bytes()), file
+
+
+def test_the_examples_pass_their_own_tests_with_the_pytest_plugin_of_the_wheel(installed: Installed) -> None:
+    for name, folder in (("segmenter", ROOT / "plugin_example"), ("detector", ROOT / "plugin_example" / "detection")):
+        ignored = shutil.ignore_patterns("samples", "detection", "ruff.toml", "__pycache__")
+        shutil.copytree(folder, installed.work / name, ignore=ignored)
+        python = installed.bin / "python"
+        said = installed.run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", name, f"{name}/tests")
+        assert " passed" in said
+        assert "skipped" not in said
+
+
+def test_from_an_empty_folder_a_new_plugin_is_made_and_passes_its_own_tests(installed: Installed) -> None:
+    installed.run("agent", "plugin", "new", "colours", "--kind", "bare", "--sample")
+    said = installed.run(installed.bin / "python", "-m", "pytest", "-q", "--rootdir", "colours", "colours/tests")
+    assert "4 passed" in said

@@ -101,3 +101,10 @@ def test_once_gives_the_exit_code_of_the_run(cli: Cli, net: Path):
     cli.run("dev", net, "--once", code=1)
     assert "--project" in cli.run("dev", net.rename(net.with_name("other")), "--once", code=2).stderr
     assert "agent plugin new" in cli.run("dev", net, code=2).stderr
+
+
+def test_a_shell_opens_in_the_folder_of_a_task_with_its_environment(cli: Cli, net: Path):
+    cli.run("dev", net, "--once", "--images", "4")
+    said = cli.run("task", "shell", "1", "--", "python3", "-c", "import task, os; print(task.TASK, os.listdir('.'))")
+    assert str(cli.home / "tasks" / "1") in said.stdout
+    assert "task_config.json" in said.stdout

@@ -52,9 +52,10 @@ class DevRun:
         self._shutdown = Shutdown()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="task")
         added: SimpleQueue[Task | None] = SimpleQueue()
-        self._running: Future[Task] = self._pool.submit(
-            run_new, replace(installation, open_engine=lambda *_: engine), new, self._shutdown, added.put
-        )
+        # The folder stays until the run is forgotten: its author looks at the pictures, and opens a shell there.
+        settings = replace(installation.settings, delete_task_dir_on_finish=False)
+        of_run = replace(installation, settings=settings, open_engine=lambda *_: engine)
+        self._running: Future[Task] = self._pool.submit(run_new, of_run, new, self._shutdown, added.put)
         self._running.add_done_callback(lambda _: added.put(None))
         self._task = added.get()
         self._seq = 0
