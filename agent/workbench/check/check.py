@@ -19,6 +19,7 @@ from agent.workbench.check.bench import Bench, private_installation
 from agent.workbench.check.certificate import Certificate
 from agent.workbench.check.dynamic import Dynamic
 from agent.workbench.check.finding import Finding
+from agent.workbench.check.static import static_findings
 from agent.workbench.check.steps import Step
 from agent.workbench.sample_project import write_sample
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 SAMPLE = "sample"
 IMAGES = 12
-Look = Callable[[Path], Sequence[Finding]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,6 @@ class Wanted:
     """A check as asked for. `project` writes a small project into a folder that is not there; None: one is drawn."""
 
     folder: Path
-    look: Look = lambda _: ()  # at the folder: the static half
     project: Callable[[Path], object] | None = None
     kind: str = ""  # of the project that is drawn; empty: guessed
     is_static: bool = False  # the plugin is not run
@@ -69,12 +68,10 @@ def check(
     """
     tell = tell or Tell()
     settings = installation.settings
-    static = list(wanted.look(wanted.folder))
+    static = static_findings(wanted.folder)
     try:
         folder = read_plugin_folder(wanted.folder)
-    except Invalid as error:
-        if not static:  # else they say it
-            static = [Finding("plugin-invalid", one.file, one.sentence, one.remedy) for one in error.problems]
+    except Invalid:  # which the findings say
         return _certificate({"title": wanted.folder.name}, static)
     plugin_said = {
         "title": folder.title,
