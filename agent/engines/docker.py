@@ -122,6 +122,14 @@ class DockerEngine:
             )
         return found
 
+    def history(self, reference: str) -> list[dict[str, Any]]:
+        """The layers of an image that the engine has, as it tells them: the newest first. ImageNotFound."""
+        with translated_errors(f"look for the layers of {reference}"):
+            try:
+                return list(self.client.api.history(_with_tag(reference)))  # type: ignore[no-untyped-call]
+            except docker.errors.ImageNotFound:
+                raise ImageNotFound(f"the engine has no image {reference}") from None
+
     def image_here(self, digest: str, reference: str) -> ImageInfo | None:
         """By the id; an engine that gives ids of its own kind knows what it has loaded by the name it got then."""
         found = self._inspect_image(digest) or self._inspect_image(own_name(reference, digest))

@@ -14,6 +14,7 @@ import pytest
 from agent.domain import ContainerSpec, Mount
 from agent.engines.docker import DockerEngine
 from agent.errors import CouldNotStart, EngineUnavailable, ImageNotFound
+from agent.workbench.check.static_layers import layers_of
 from tests.e2e.conftest import TEST_LABEL
 from tests.support.engine_contract import RealEngineContract, Rig, python, task_mounts
 from tests.support.output import joined, printed, read_until
@@ -76,6 +77,14 @@ def test_image_gives_labels_and_digest(docker_engine, base_image):
     found = docker_engine.image(base_image)
     assert found.digest.startswith("sha256:")
     assert found.labels == {}
+
+
+def test_the_layers_of_an_image_are_told_with_their_sizes(docker_engine, base_image):
+    layers = layers_of(docker_engine.history(base_image))
+    assert layers
+    assert all(layer.size_bytes > 0 for layer in layers)
+    with pytest.raises(ImageNotFound):
+        docker_engine.history("no/such:image")
 
 
 def test_an_image_without_a_shell_leaves_no_container_behind(docker_engine, start):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from agent.workbench.check.certificate import Certificate
 from agent.workbench.check.dynamic import Dynamic
 from agent.workbench.check.finding import Finding
 from agent.workbench.check.static import static_findings
+from agent.workbench.check.static_layers import Layer, layers_of, of_layers
 from agent.workbench.check.steps import Step
 from agent.workbench.sample_project import write_sample
 
@@ -103,6 +104,9 @@ def check(
         engine_said: dict[str, Any] = {"name": info.name, "version": info.version}
         with suppress(AgentError):
             engine_said["image_digest"] = engine.image(plugin.reference, "never").digest or None
+            layers = image_layers(engine, plugin.reference)
+            engine_said |= {"layers": [asdict(layer) for layer in layers]} if layers else {}
+            static += of_layers(layers)
         project_said = {
             "name": project.name,
             "images": project.images_count,
@@ -110,6 +114,13 @@ def check(
             "is_drawn": wanted.project is None,
         }
     return _certificate(plugin_said, static, steps, engine_said, project_said)
+
+
+def image_layers(engine: Engine, reference: str) -> list[Layer]:
+    """The layers of the plugin's image with their sizes; none for an engine that knows of none. AgentError."""
+    from agent.engines.docker import DockerEngine  # late: only Docker tells them
+
+    return layers_of(engine.history(reference)) if isinstance(engine, DockerEngine) else []
 
 
 def _certificate(

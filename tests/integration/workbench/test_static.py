@@ -11,6 +11,7 @@ from agent.errors import NotFound
 from agent.workbench.check.static import static_findings
 from agent.workbench.scaffold import KINDS, new_plugin
 from tests.plugins.zoo.broken import ZOO, Broken, break_one
+from tests.support.inputs import Cli
 
 ROOT = Path(__file__).parents[3]
 
@@ -60,3 +61,20 @@ def test_an_unknown_base_may_have_what_is_imported(tmp_path: Path) -> None:
     (folder / "Dockerfile").write_text(text.replace("FROM ${BASE_IMAGE}", "FROM registry.lab/everything:1"))
     (folder / "src" / "model.py").write_text(f"import pandas\n{(folder / 'src' / 'model.py').read_text()}")
     assert [(one.code, one.level) for one in static_findings(folder)] == [("import", "warning")]
+
+
+def test_the_command_says_the_fault_and_fails(tmp_path: Path) -> None:
+    by_name = {broken.name: broken for broken in ZOO}
+    cli = Cli(tmp_path / "home", {})
+    misspelt = break_one(by_name["a misspelt key"], tmp_path / "misspelt")
+    done = cli.run("plugin", "check", misspelt, "--static", code=1)
+    assert "The plugin has no default for sede, and no line of its code reads it." in done.stdout
+    assert "Write seed." in done.stdout
+
+
+def test_what_breaks_elsewhere_fails_only_a_strict_check(tmp_path: Path) -> None:
+    by_name = {broken.name: broken for broken in ZOO}
+    cli = Cli(tmp_path / "home", {})
+    elsewhere = break_one(by_name["an absolute subdir"], tmp_path / "elsewhere")
+    assert cli.json("plugin", "check", elsewhere, "--static", "--json")["warnings"] == 1
+    cli.run("plugin", "check", elsewhere, "--static", "--strict", code=1)
