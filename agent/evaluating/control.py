@@ -10,11 +10,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.controllers import held
-from agent.errors import Conflict
+from agent.errors import Conflict, StorageFailed
 from agent.liveness import SEEN_WITHIN, process_runs, this_process
 
 if TYPE_CHECKING:
     from agent.store import Evaluation, Store
+
+
+class CountingFailed(StorageFailed):
+    """The processes that count were killed, or the machine lacks what they need."""
+
+    reason = "counting_failed"
 
 
 def is_computed(evaluation: Evaluation) -> bool:

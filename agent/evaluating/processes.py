@@ -10,20 +10,14 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
 
-from agent.errors import StorageFailed
+from agent.evaluating.control import CountingFailed
 from agent.evaluating.inside import Counted, JudgedCounts, Row, begin, count, judge
 
 T = TypeVar("T")
 
 _AHEAD = 2  # parts for each process that are read and not yet counted: no process waits for the next
-_AHEAD_BYTES = 256 << 20  # of annotations that wait beyond one part for each process
+_AHEAD_BYTES = 256 << 20  # of annotations that wait or are counted; a larger part has all processes for itself
 _LOOK_S = 0.5  # how often to ask whether to stop
-
-
-class CountingFailed(StorageFailed):
-    """A process that counts was killed."""
-
-    reason = "counting_failed"
 
 
 class Processes:
@@ -83,4 +77,4 @@ def _failures() -> Iterator[None]:
 
 
 def _may_read_on(sizes: Collection[int], processes: int) -> bool:
-    return len(sizes) < processes or (len(sizes) < processes * _AHEAD and sum(sizes) < _AHEAD_BYTES)
+    return not sizes or (len(sizes) < processes * _AHEAD and sum(sizes) < _AHEAD_BYTES)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, BadInput, NotFound
-from agent.evaluating.control import computing
+from agent.evaluating.control import CountingFailed, computing
 from agent.evaluating.inside import Row
-from agent.evaluating.processes import CountingFailed, Processes
-from agent.library.evaluated_images import Pair, about_images, pair_images, remarks_on
+from agent.evaluating.processes import Processes
+from agent.library.evaluated_images import Pair, about_images, in_parts, pair_images, remarks_on
 from agent.library.evaluations import Matching, plan_of
 from agent.store import Part, ProjectChanged
 from agent.store.evaluation_parts import lost
@@ -23,22 +23,32 @@ if TYPE_CHECKING:
     from agent.store import Evaluation, Planned, Store
 
 PART_IMAGES = 128
-_TRIES = 2  # with processes of which one was killed
+PART_CHARACTERS = 16 << 20  # of their annotations
 
 log = logging.getLogger("agent")
 
 
 def compute(
-    store: Store, id_: int, *, stop: Callable[[], bool] = lambda: False, part_images: int = PART_IMAGES
+    store: Store,
+    id_: int,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    part_images: int = PART_IMAGES,
+    is_last_try: bool = True,
 ) -> Evaluation | None:
     """Compute the evaluation, or go on with it. Gives it as it is then, None when it was removed.
 
     With `stop` it may be left, for another process to go on. Conflict when another process computes it, or it is over.
+    A machine without memory, processes or descriptors for it, and a process that is killed also while it is the only
+    one, are conditions: CountingFailed, and the evaluation waits. On the last try they end it.
     """
     with computing(store, id_) as controller:
         try:
-            _compute(store, id_, controller, stop, part_images)
+            with _conditions():
+                _compute(store, id_, controller, stop, part_images)
         except (BadInput, CountingFailed) as error:
+            if isinstance(error, CountingFailed) and not is_last_try:
+                raise
             left = _found(store, id_)
             if left is None:  # removed, or one of its projects
                 return None
@@ -53,6 +63,17 @@ def compute(
     return _found(store, id_)
 
 
+@contextmanager
+def _conditions() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, MemoryError) as error:
+        said = (
+            f"This machine could not count: {error or 'its memory is used up'}. What was counted stays; evaluate again."
+        )
+        raise CountingFailed(said) from error
+
+
 def _compute(store: Store, id_: int, controller: str, stop: Callable[[], bool], part_images: int) -> None:
     from agent.evaluation.plan import Plan  # late: an agent may never evaluate
 
@@ -62,16 +83,16 @@ def _compute(store: Store, id_: int, controller: str, stop: Callable[[], bool], 
     assert evaluation.key is not None
     plan = Plan.from_json(_plan_text(store, id_))
     paired = pair_images(*(store.evaluations.images(side) for side in (evaluation.truth_id, evaluation.predicted_id)))
-    parts = [paired.pairs[start : start + part_images] for start in range(0, len(paired.pairs), part_images)]
+    parts = _parts(store, paired.pairs, part_images)
 
     def halted() -> bool:
         return stop() or _is_lost(store, id_, controller)
 
-    for tries_left in reversed(range(_TRIES)):
+    for is_alone in (False, True):  # alone, a process has all the memory that there is
         missing = sorted(set(range(len(parts))) - set(store.evaluations.part_numbers(evaluation.key)))
         wanted = ((number, _rows(store, parts[number])) for number in missing)
         try:
-            with Processes(plan.to_json(), most=len(missing)) as processes:
+            with Processes(plan.to_json(), most=1 if is_alone else len(missing)) as processes:
                 with closing(processes.count(wanted, stop=halted)) as counted:
                     for part in counted:
                         about = about_images(parts[part.number], part.tags)
@@ -79,9 +100,9 @@ def _compute(store: Store, id_: int, controller: str, stop: Callable[[], bool], 
                 judged = processes.judge([part.data for part in store.evaluations.parts(evaluation.key)], stop=halted)
             break
         except CountingFailed:
-            if not tries_left:
+            if is_alone:
                 raise
-            log.warning("evaluation %s: a process that counts was killed; counting goes on", id_)
+            log.warning("evaluation %s: a process that counts was killed; one alone goes on", id_)
     if judged is None:
         if stop():
             return
@@ -113,6 +134,12 @@ def _plan_text(store: Store, id_: int) -> bytes:
     import orjson
 
     return orjson.dumps(store.evaluations.results(id_).plan)
+
+
+def _parts(store: Store, pairs: Sequence[Pair], most: int) -> list[Sequence[Pair]]:
+    sizes = store.evaluations.annotation_sizes([image.id for pair in pairs for image in (pair.truth, pair.predicted)])
+    of_pairs = [sizes.get(pair.truth.id, 0) + sizes.get(pair.predicted.id, 0) for pair in pairs]
+    return [pairs[part] for part in in_parts(of_pairs, most=most, most_size=PART_CHARACTERS)]
 
 
 def _rows(store: Store, pairs: Sequence[Pair]) -> list[Row]:

@@ -16,7 +16,7 @@ import orjson
 from agent.errors import Conflict
 from agent.evaluation.coco import CocoImage, CocoObjects
 from agent.formats.stored_annotation import read_annotation
-from agent.library.evaluated_images import CountedImage, ids_of
+from agent.library.evaluated_images import CountedImage, ids_of, in_parts
 from agent.library.evaluations import is_outdated
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from agent.store import Store
 
 _AT_ONCE = 128  # images whose annotations are read together
+_CHARACTERS = 16 << 20  # of these annotations
 Convert = Callable[[CocoImage], CocoObjects]
 Json = dict[str, Any]
 
@@ -67,10 +68,11 @@ def _annotations(store: Store, judging: Judging) -> Iterator[tuple[CountedImage,
     """Both annotations of each image, as the projects are now; {} for one that is gone or cannot be read."""
     evaluation = judging.evaluation
     sides = [ids_of(store, project_id) for project_id in (evaluation.truth_id, evaluation.predicted_id)]
-    for start in range(0, len(judging.images), _AT_ONCE):
-        some = judging.images[start : start + _AT_ONCE]
-        ids = [[side.get((image.dataset, image.name), 0) for side in sides] for image in some]
-        texts = store.evaluations.annotations([id_ for of_image in ids for id_ in of_image])
-        for image, (truth, predicted) in zip(some, ids, strict=True):
+    ids = [[side.get((image.dataset, image.name), 0) for side in sides] for image in judging.images]
+    sizes = store.evaluations.annotation_sizes([id_ for of_image in ids for id_ in of_image])
+    of_images = [sum(sizes.get(id_, 0) for id_ in of_image) for of_image in ids]
+    for part in in_parts(of_images, most=_AT_ONCE, most_size=_CHARACTERS):
+        texts = store.evaluations.annotations([id_ for of_image in ids[part] for id_ in of_image])
+        for image, (truth, predicted) in zip(judging.images[part], ids[part], strict=True):
             read = [read_annotation(texts.get(id_, "")) or {} for id_ in (truth, predicted)]
             yield image, read[0], read[1]

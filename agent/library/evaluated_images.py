@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -49,6 +49,21 @@ class Counted:
 
     counts: Counts
     images: Sequence[CountedImage]
+
+
+def in_parts(sizes: Sequence[int], *, most: int, most_size: int) -> Iterator[slice]:
+    """Neighbours together: at most `most` of them, of at most this size, but always one. Pure.
+
+    The same sizes make the same parts: parts that were counted before are found again by their number.
+    """
+    start = size = 0
+    for at, more in enumerate(sizes):
+        if at > start and (at - start == most or size + more > most_size):
+            yield slice(start, at)
+            start, size = at, 0
+        size += more
+    if sizes:
+        yield slice(start, len(sizes))
 
 
 def about_images(pairs: Sequence[Pair], tags: Sequence[Sequence[str]]) -> dict[str, Any]:

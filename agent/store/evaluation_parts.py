@@ -82,6 +82,16 @@ class EvaluationParts:
         with self._db.reading() as connection:
             return connection.execute(found).first() is not None
 
+    def annotation_sizes(self, image_ids: Collection[int]) -> dict[int, int]:
+        """Image → the characters of its annotation, of the images that exist: to read no more at once than fits."""
+        found: dict[int, int] = {}
+        with self._db.reading() as connection:
+            for some in portions(image_ids):
+                size = sa.func.length(images.c.annotation).label("size")
+                rows = connection.execute(sa.select(images.c.id, size).where(images.c.id.in_(some)))
+                found |= {row.id: row.size for row in rows}
+        return found
+
     def annotations(self, image_ids: Collection[int]) -> dict[int, str]:
         """Image → its annotation, of the images that exist."""
         found: dict[int, str] = {}

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, Conflict
-from agent.evaluating.control import is_computed
+from agent.evaluating.control import CountingFailed, is_computed
 from agent.worker.conditions import Retry
 
 if TYPE_CHECKING:
     from agent.run.shutdown import Shutdown
     from agent.store import Store
 
+TRIES = 8  # of an evaluation for which this machine lacks something, with pauses that grow between them
 LOOK_S = 1.0  # how often to look for evaluations that nobody computes
 
 log = logging.getLogger("agent")
@@ -28,6 +30,7 @@ class EvaluationKeeper:
         self._shutdown = shutdown
         self._computed: tuple[int, Future[None]] | None = None
         self._retries: dict[int, Retry] = {}
+        self._failures: Counter[int] = Counter()
         self._looked = -LOOK_S
 
     def take_when_due(self, pool: Executor) -> None:
@@ -53,8 +56,10 @@ class EvaluationKeeper:
         error = future.exception()
         if error is None or isinstance(error, Conflict):  # another process computes it
             self._retries.pop(id_, None)
+            del self._failures[id_]
             return
         self._retries.setdefault(id_, Retry()).later()
+        self._failures[id_] += isinstance(error, CountingFailed)
         if isinstance(error, AgentError):
             log.warning("evaluation %s: %s", id_, error)
         else:
@@ -64,7 +69,8 @@ class EvaluationKeeper:
         from agent.evaluating.runner import compute  # late: an agent may never evaluate
 
         log.info("evaluation %s: taken", id_)
-        ended = compute(self._store, id_, stop=lambda: self._shutdown.is_asked)
+        is_last_try = self._failures[id_] >= TRIES - 1
+        ended = compute(self._store, id_, stop=lambda: self._shutdown.is_asked, is_last_try=is_last_try)
         if ended is None:
             log.info("evaluation %s: there is nothing to judge", id_)
         else:

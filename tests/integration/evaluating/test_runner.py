@@ -10,8 +10,9 @@ import pytest
 
 from agent.errors import BadInput, Conflict
 from agent.evaluating import runner
+from agent.evaluating.control import CountingFailed
 from agent.evaluating.inside import Row
-from agent.evaluating.processes import CountingFailed, Processes
+from agent.evaluating.processes import Processes
 from agent.evaluating.runner import compute
 from agent.library.evaluations import EvaluationRequest, Matching, evaluate
 from agent.store import Evaluation, EvaluationStatus, Store
@@ -107,6 +108,61 @@ def test_a_killed_process_costs_a_try_and_twice_the_evaluation(
     evaluate(store, EvaluationRequest(predictions=queued.predicted_id))
     done(compute(store, queued.id))
     assert len(tries) == 3
+
+
+def test_after_a_killed_process_one_alone_goes_on(
+    store: Store, queued: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    class Noted(Processes):
+        def __init__(self, plan: bytes, most: int) -> None:
+            asked.append(most)
+            super().__init__(plan, most)
+
+        def count(self, parts, *, stop):
+            if len(asked) == 1:
+                raise CountingFailed("killed")
+            yield from super().count(parts, stop=stop)
+
+    monkeypatch.setattr(runner, "Processes", Noted)
+    done(compute(store, queued.id, part_images=1))
+    assert asked == [8, 1]
+
+
+@pytest.mark.parametrize("lack", [BlockingIOError(11, "Resource temporarily unavailable"), MemoryError()])
+def test_what_the_machine_lacks_ends_an_evaluation_on_the_last_try_only(
+    store: Store, queued: Evaluation, monkeypatch: pytest.MonkeyPatch, lack: Exception
+) -> None:
+    def refused(*_given: object, **_named: object) -> None:
+        raise lack
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runner, "Processes", refused)
+        with pytest.raises(CountingFailed, match="This machine could not count"):
+            compute(store, queued.id, is_last_try=False)
+        left = store.evaluations.get(queued.id)
+        assert (left.status, left.controller) == (EvaluationStatus.QUEUED, None)
+    done(compute(store, queued.id))
+
+
+def test_parts_are_cut_by_the_bytes_of_annotations_too(
+    store: Store, queued: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    rows = runner._rows
+
+    def noted(store, pairs):
+        texts = rows(store, pairs)
+        read.append(sum(len(row.truth) + len(row.predicted) for row in texts))
+        return texts
+
+    monkeypatch.setattr(runner, "_rows", noted)
+    monkeypatch.setattr(runner, "PART_CHARACTERS", 2000)
+    done(compute(store, queued.id))
+    assert len(read) > 1
+    largest = max(read)
+    assert largest <= 2000 or len(read) == 8
 
 
 def test_a_project_without_labels_leaves_no_evaluation(store: Store) -> None:
