@@ -60,6 +60,13 @@ def _view(id_: str, name: str, agents: Sequence[AgentRow], running: int) -> Node
     )
 
 
+def most_gpus(nodes: Sequence[NodeView]) -> int | None:
+    """The GPUs of the living node that has the most; None where one does not say, or none lives. Pure."""
+    counts = [node.offers.gpus for node in nodes if node.is_alive]
+    known = [count for count in counts if count is not None]
+    return max(known) if known and len(known) == len(counts) else None
+
+
 def why_stalled(task: Task, agents: Mapping[str, AgentRow], names: Mapping[str, str]) -> str:
     """Why nothing happens to a task that was launched, in a sentence; empty while its node beats. Pure.
 

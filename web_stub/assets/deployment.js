@@ -4,6 +4,7 @@
 import { ask, attempt, sentenceOf } from "./api.js";
 import { el, fill } from "./dom.js";
 import { status } from "./pieces.js";
+import { gpuChoices } from "./pure/try_it.js";
 
 const LOOK_MS = 1000; // while something is expected
 const REST_MS = 5000;
@@ -28,14 +29,20 @@ export class Deployment {
   isReady = false;
   /** The task that was last seen. @type {number | null} */ #task = null;
   /** Why the last one ended. */ #why = "";
+  /** What is said of no task; it is not said again, which would close the choice. @type {string | null} */ #saidGone = null;
   #timer = 0;
   #isClosed = false;
 
   /**
    * @param {{id: number, name: string}} model
    * @param {{onReady: () => void, onChange: () => void}} listeners `onReady`: it answers from now on
+   * @param {number | null} gpus of the machine with the most; null: nobody has said
    */
-  constructor(model, { onReady, onChange }) {
+  constructor(model, { onReady, onChange }, gpus) {
+    const { choices, why } = gpuChoices(gpus);
+    this.gpu = el("select", { "aria-label": "GPU", title: why || "GPU", disabled: why !== "" },
+      ...choices.map(({ value, text }) => el("option", { value }, text)));
+    this.noGpu = why;
     this.model = model;
     this.onReady = onReady;
     this.onChange = onChange;
@@ -70,8 +77,9 @@ export class Deployment {
 
   async #start() {
     this.#why = "";
+    const text = JSON.stringify({ gpus: this.gpu.value || null });
     /** @type {TaskDetail} */
-    const task = await ask(`/api/models/${this.model.id}/deploy`, { method: "POST", text: "{}" });
+    const task = await ask(`/api/models/${this.model.id}/deploy`, { method: "POST", text });
     this.#task = task.id;
     await this.look();
   }
@@ -99,10 +107,14 @@ export class Deployment {
       this.#why = endText(ended);
     }
     const isFirst = this.#task === null;
+    const what = `${this.#task} ${this.#why}`;
+    if (this.#saidGone === what) return;
     this.#say(el(`span.why${this.#why ? ".bad" : ""}`, {}, this.#why || "not started"),
       this.#task !== null && this.#link(this.#task),
+      this.noGpu ? el("span.why", {}, this.noGpu) : this.gpu,
       el("button.primary.small", { type: "button", onclick: () => attempt(() => this.#start()) },
         isFirst ? "Start the model" : "Start again"));
+    this.#saidGone = what;
     this.#becomes(false);
   }
 
@@ -110,7 +122,10 @@ export class Deployment {
   #link(task) { return el("a", { href: `/tasks/${task}` }, `task ${task}`); }
 
   /** @param {import("./dom.js").Child[]} children */
-  #say(...children) { fill(this.line, el("span.name", {}, this.model.name), ...children); }
+  #say(...children) {
+    this.#saidGone = null;
+    fill(this.line, el("span.name", {}, this.model.name), ...children);
+  }
 
   /** @param {boolean} isReady */
   #becomes(isReady) {

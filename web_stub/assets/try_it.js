@@ -228,7 +228,8 @@ function hover(found) {
 
 /** @param {{id: number, name: string}} model */
 function add(model) {
-  const deployment = new Deployment(model, { onReady: () => attempt(predict), onChange: () => canPredict() });
+  const listeners = { onReady: () => attempt(predict), onChange: () => canPredict() };
+  const deployment = new Deployment(model, listeners, first.gpus);
   tried.push({ deployment, prediction: null, meta: null });
   $("deployments").insertBefore(deployment.line, $("deployments").lastElementChild);
 }

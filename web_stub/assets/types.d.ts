@@ -1108,4 +1108,5 @@ export interface NewTaskPage extends NewStudyPage {
 export interface TryItPage {
   model: Ref & { only_train: boolean };
   others: Ref[];
+  gpus: number | null;
 }

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from agent.domain import Plugin
 from agent.errors import NotFound
 from agent.fs.disk import size_text
+from agent.nodes import most_gpus, node_views
 from web_stub.context import Web, WebDep
 from web_stub.json_response import json_response
 from web_stub.lineage import lineage_of
@@ -59,7 +60,11 @@ def try_page(request: Request, web: WebDep, model_id: int) -> Response:
     return page(
         request,
         "try_it.html",
-        first={"model": {"id": model.id, "name": model.name, "only_train": model.only_train}, "others": named},
+        first={
+            "model": {"id": model.id, "name": model.name, "only_train": model.only_train},
+            "others": named,
+            "gpus": most_gpus(node_views(web.store)),
+        },
         model=model,
         projects=web.store.projects.list(limit=FIRST_MODELS),
     )

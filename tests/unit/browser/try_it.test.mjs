@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  confidenceOf, curlText, isSure, modeConfig, pythonText, regionBetween, timesText, wayOf,
+  confidenceOf, curlText, gpuChoices, isSure, modeConfig, pythonText, regionBetween, timesText, wayOf,
 } from "../../../web_stub/assets/pure/try_it.js";
 
 const size = { width: 640, height: 480 };
@@ -56,4 +56,15 @@ test("times are milliseconds, short ones with a fraction", () => {
 
 test("an unknown way is the whole image", () => {
   assert.deepEqual([null, "roi", "x", "sliding_window"].map(wayOf), ["full_image", "roi", "full_image", "sliding_window"]);
+});
+
+test("a model is started on a GPU that some machine has", () => {
+  assert.deepEqual(gpuChoices(2).choices.map(({ value }) => value), ["", "0", "1", "all", "none"]);
+  assert.deepEqual(gpuChoices(null).choices.map(({ value }) => value), ["", "all", "none"]);
+  assert.deepEqual([gpuChoices(2).why, gpuChoices(null).why], ["", ""]);
+});
+
+test("where no machine has a GPU, the page says so and offers no choice", () => {
+  const { choices, why } = gpuChoices(0);
+  assert.deepEqual([choices.length, why], [1, "No machine whose agent runs has a GPU."]);
 });

@@ -128,3 +128,17 @@ function pythonValue(value) {
   if (typeof value !== "object") return JSON.stringify(value);
   return `{${Object.entries(value).map(([key, one]) => `${JSON.stringify(key)}: ${pythonValue(one)}`).join(", ")}}`;
 }
+
+/** @typedef {{value: string, text: string}} Choice */
+
+/**
+ * On which GPU a model may be started, and why there is no choice.
+ * @param {number | null} gpus of the machine with the most; null: nobody has said
+ * @returns {{choices: Choice[], why: string}} `why` is "" where there is a choice
+ */
+export function gpuChoices(gpus) {
+  const own = { value: "", text: "as the agent is set" };
+  if (gpus === 0) return { choices: [own], why: "No machine whose agent runs has a GPU." };
+  const each = Array.from({ length: gpus ?? 0 }, (_, i) => ({ value: String(i), text: `GPU ${i}` }));
+  return { choices: [own, ...each, { value: "all", text: "all GPUs" }, { value: "none", text: "no GPU" }], why: "" };
+}
