@@ -1,7 +1,8 @@
 """The last official client with the neural-network API: deploys a model and asks it.
 
-Run by an interpreter that has that package: `client_deployed.py ADDRESS TOKEN FOLDER`. The installation has the plugin
-that finds a thing by its pixels, and the models `start` and `start only`. Prints one JSON object.
+Run by an interpreter that has that package: `client_deployed.py ADDRESS TOKEN FOLDER IMAGES MODES`. The installation
+has the plugin that finds a thing by its pixels, and the models `start` and `start only`. IMAGES is a dataset's folder,
+MODES is JSON: each image is asked about in each of these modes. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -24,8 +25,19 @@ def refused(call: Any, *arguments: Any) -> list[Any]:
     return []
 
 
+def in_each_mode(api: Any, model_id: int, dataset: Path, modes: list[Any]) -> list[dict[str, Any]]:
+    """By mode: the answer about each image, by its name; with what is known of it."""
+    meta = json.loads((dataset.parent / "meta.json").read_text())
+    found: list[dict[str, Any]] = [{} for _ in modes]
+    for path in sorted((dataset / "img").iterdir()):
+        known = json.loads((dataset / "ann" / f"{path.name}.json").read_text())
+        for i, mode in enumerate(modes):
+            found[i][path.name] = api.model.inference(model_id, sly.image.read(str(path)), known, meta, mode, ".png")
+    return found
+
+
 def main() -> None:
-    address, token, place = sys.argv[1:]
+    address, token, place, images, modes = sys.argv[1:]
     Path(place).mkdir(parents=True)
     api = sly.Api(address, token)
     workspace = api.workspace.get_list(api.team.get_list()[0].id)[0].id
@@ -68,6 +80,7 @@ def main() -> None:
         "no image": refused(api.model.inference_remote_image, start.id, "A" * 43 + "="),
         "only": refused(api.task.deploy_model_async, agent.id, only.id),
     }
+    found["modes"] = in_each_mode(api, start.id, Path(images), json.loads(modes))
     found["stopping"] = api.task.stop(task_id).value
     api.task.wait(task_id, api.task.Status.STOPPED)
     found["after"] = [api.model.get_deploy_tasks(start.id), refused(api.model.get_output_meta, start.id)]

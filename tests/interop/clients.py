@@ -12,11 +12,11 @@ from tests.interop.environments import QUIET
 from tests.interop.program import HERE
 
 
-def run_client(python: Path, script: str, address: str, token: str, home: Path) -> Any:
+def run_client(python: Path, script: str, address: str, token: str, home: Path, *more: object) -> Any:
     """The last output of the client, as JSON. The client gets a home of its own, no proxy and no other server."""
     environ = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     done = subprocess.run(
-        [str(python), str(HERE / script), address, token, str(home / "work")],
+        [str(python), str(HERE / script), address, token, str(home / "work"), *map(str, more)],
         capture_output=True,
         text=True,
         check=False,

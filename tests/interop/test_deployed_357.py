@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 
 from tests.interop.clients import run_client
-from tests.support.inputs import PIXELS, Cli, write_model
+from tests.support.inputs import PIXELS, Cli, write_model, write_project
 from tests.support.web_server import TOKEN
 
 pytestmark = pytest.mark.official
+
+
+IMAGES = 50
+NAMES = {"model_classes": {"save_classes": "__all__", "add_suffix": "_own"}}
+WINDOWS = {"window": {"width": 5, "height": 4}, "min_overlap": {"x": 2, "y": 1}, "save": True, "class_name": "window"}
+BOUNDS = {"left": "1px", "top": "10%", "right": "20%", "bottom": "1px"}
+MODES: list[dict[str, Any]] = [
+    {"name": "full_image", **NAMES},
+    {"name": "roi", "bounds": BOUNDS, "save": True, "class_name": "seen", **NAMES},
+    {"name": "sliding_window_det", **WINDOWS, **NAMES},
+]
+
+
+def applied(cli: Cli, address: str, project: Path, mode: dict[str, Any]) -> dict[str, Any]:
+    """The model applied to a project: its annotation of each image, by name."""
+    given = ("--plugin", "Pixels", "--project", project, "--model", "start", "--set", f"mode={json.dumps(mode)}")
+    result = cli.json("submit-inference", *given)["result_project_id"]
+    with httpx2.Client(base_url=address, headers={"x-api-key": TOKEN}, timeout=60) as web:
+        images = web.get(f"/api/projects/{result}/images", params={"limit": IMAGES}).json()["items"]
+        return {one["name"]: web.get(f"/api/images/{one['id']}/annotation").json() for one in images}
+
+
+def plain(annotation: Any) -> Any:
+    """Without what the library and the client add."""
+    tags = [one["name"] for one in annotation["tags"]]
+    return annotation["size"], tags, [[one["classTitle"], one["points"]] for one in annotation["objects"]]
 
 
 def test_the_client_deploys_a_model_and_asks_it(official_python: Path, tmp_path: Path) -> None:
@@ -26,7 +55,10 @@ def test_the_client_deploys_a_model_and_asks_it(official_python: Path, tmp_path:
     assert up.stderr is not None
     address = next(found[1] for line in up.stderr if (found := re.search(r"open (http://[^/]+)/", line)))
     try:
-        run = run_client(official_python, "client_deployed.py", address, TOKEN, tmp_path / "client")
+        project = write_project(tmp_path / "project", images=IMAGES)
+        batches = [applied(cli, address, project, mode) for mode in MODES]
+        asked = (tmp_path / "client", project / "ds0", json.dumps(MODES))
+        run = run_client(official_python, "client_deployed.py", address, TOKEN, *asked)
     finally:
         os.kill(up.pid, signal.SIGTERM)
         up.communicate(timeout=60)
@@ -49,3 +81,9 @@ def test_the_client_deploys_a_model_and_asks_it(official_python: Path, tmp_path:
     assert "transfer learning" in run["only"][1]
     assert run["stopping"] in ("terminating", "stopped")
     assert (run["after"][0], run["after"][1][0]) == ([], 400)
+
+    for batch, answers in zip(batches, run["modes"], strict=True):
+        assert len(batch) == IMAGES
+        assert {name: plain(one) for name, one in answers.items()} == {name: plain(one) for name, one in batch.items()}
+    seen = [{one["classTitle"] for answer in answers.values() for one in answer["objects"]} for answers in run["modes"]]
+    assert seen == [{"leaf", "thing_own"}, {"leaf", "thing_own", "seen"}, {"leaf", "thing_own", "window"}]
