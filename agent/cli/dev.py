@@ -123,11 +123,9 @@ def _engines(
         if pdb:
             changes.append(with_post_mortem(_terminal()))
     elif engine.name == "docker":
-        if pdb:
-            raise BadInput("--pdb is for the process engine: a container has no terminal; --debug works here")
+        if pdb or debug:
+            raise BadInput("--pdb and --debug are for plugins that run as processes; add --engine process")
         changes.append(with_source(folder))
-        if debug:
-            changes.append(with_debugger("0.0.0.0"))  # noqa: S104 - inside the container
     else:
         raise BadInput(f"agent dev runs plugins as processes or in Docker, not on the engine {engine.name}")
     if debug:

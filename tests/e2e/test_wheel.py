@@ -25,6 +25,7 @@ import httpx
 import pytest
 
 from tests.support.inputs import COUNTED, ROOT, Cli, write_project
+from tests.support.recorded_terminal import RecordedTerminal
 
 PACKAGES = ("agent", "web_stub", "supervisely_lib")
 NOT_SHIPPED = {"agent/Dockerfile"}  # makes an image of a clone
@@ -168,3 +169,28 @@ def test_from_an_empty_folder_a_new_plugin_is_made_and_passes_its_own_tests(inst
     installed.run("agent", "plugin", "new", "colours", "--kind", "bare", "--sample")
     said = installed.run(installed.bin / "python", "-m", "pytest", "-q", "--rootdir", "colours", "colours/tests")
     assert "4 passed" in said
+
+
+def test_from_nothing_to_a_proven_plugin_as_the_recorded_terminal_shows(installed: Installed, tmp_path: Path) -> None:
+    terminal = RecordedTerminal(tmp_path, {**installed.env, "HOME": str(tmp_path), "AGENT_HOME": f"{tmp_path}/agent"})
+    train = tmp_path / "colours" / "src" / "train.py"
+
+    def broken() -> str:
+        train.write_text(train.read_text().replace("model.step(", "modle.step("))
+        return "src/train.py is saved with modle.step(...)"
+
+    def mended() -> str:
+        train.write_text(train.read_text().replace("modle.step(", "model.step("))
+        return "src/train.py is saved with model.step(...) again"
+
+    terminal.run("agent plugin new colours --kind bare --sample")
+    end = ("waiting for a save", lambda: "Ctrl-C")
+    terminal.loop("agent dev colours", [("waiting for a save", broken), ("error: the plugin ended", mended), end])
+    terminal.run("agent plugin check colours --project colours-sample --html certificate.html")
+    # A build needs Docker, the base image that `make setup` makes, and an index of packages.
+    if terminal.run("agent build colours --base base-py=supervisely-local/base:0.1.0", last_lines=1, may_fail=True):
+        subprocess.run(["docker", "rmi", "--force", "local/colours:0.1.0"], check=False, capture_output=True)
+    terminal.run("agent submit-train --plugin colours --project colours-sample --preset Train")
+    assert "<html" in (tmp_path / "certificate.html").read_text()
+
+    terminal.compare(ROOT / "docs" / "reference" / "workbench-run.txt", but="agent build")

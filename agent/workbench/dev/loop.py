@@ -110,7 +110,7 @@ class Loop:
         def first() -> None:
             screen.note(f"first line after {time.monotonic() - began_s:.2f} s")
 
-        run = DevRun(installation, engine, new, line=screen.line, first=first)
+        run = DevRun(installation, engine, new, line=lambda text: screen.line(self._here(text)), first=first)
         if run.task is not None:
             store.tasks.edit(run.task.id, tag=[DEV])
             screen.note(f"task {run.task.id}{self._page(run.task.id)}")
@@ -118,6 +118,10 @@ class Loop:
                 screen.note(f"shorter: {', '.join(changed)}")
             self._housekeeper.tidy(plugin.id)
         return run
+
+    def _here(self, text: str) -> str:
+        """With the paths of the author's own files, as an editor finds them."""
+        return text.replace(f"{WORKDIR}/src/", f"{self._wanted.folder.resolve()}/src/")
 
     def _new(self, plugin: Plugin) -> tuple[NewTask, tuple[str, ...]]:
         wanted, installation = self._wanted, self._installation
@@ -141,8 +145,7 @@ class Loop:
     def _tell_end(self, ended: Ended) -> None:
         task = ended.task
         if ended.error:
-            here = f"{self._wanted.folder.resolve()}/src/"  # where an editor finds the lines of the traceback
-            self._screen.fail([line.replace(f"{WORKDIR}/src/", here) for line in ended.error])
+            self._screen.fail([self._here(line) for line in ended.error], was_said=ended.was_said)
             self._screen.note(f"task {task.id} {task.status.value}: {task.message or task.reason}")
             return
         self._screen.succeed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
 DEV = "dev"  # the tag of these tasks
 KEPT = 5  # of them for each plugin: the older ones are deleted with what they made
 _LOOK_S = 0.1
+_REMEMBERED = 200  # lines that were shown
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     task: Task
     error: Sequence[str]  # empty for one that was not the plugin's failure
+    was_said: bool = False  # the error is in the lines that were shown already
 
 
 class DevRun:
@@ -59,6 +62,7 @@ class DevRun:
         self._running.add_done_callback(lambda _: added.put(None))
         self._task = added.get()
         self._seq = 0
+        self._said: deque[str] = deque(maxlen=_REMEMBERED)
 
     @property
     def task(self) -> Task | None:
@@ -88,7 +92,10 @@ class DevRun:
         self._pool.shutdown()
         self._show()
         failed = task.reason not in ("finished", "stopped", "agent_stopped", "user")
-        return Ended(task, error_of(self._store.events.after(task.id, limit=100_000), task.message) if failed else ())
+        if not failed:
+            return Ended(task, ())
+        error = error_of(self._store.events.after(task.id, limit=100_000), task.message)
+        return Ended(task, error, set(error) <= set(self._said))
 
     def _show(self) -> None:
         if self._task is None:
@@ -100,6 +107,7 @@ class DevRun:
             self._seq = event.seq
             text = said(event, picture=self._picture(event) if event.event_type == "IMAGE" else "")
             if text is not None:
+                self._said.append(text)
                 self._line(text)
 
     def _picture(self, event: StoredEvent) -> str:

@@ -35,9 +35,11 @@ class Screen:
     def note(self, text: str) -> None:
         self._styled(_DIM, f"  {visible(text)}")
 
-    def fail(self, error: Sequence[str]) -> None:
+    def fail(self, error: Sequence[str], *, was_said: bool = False) -> None:
+        """The error is shown, unless it `was_said` by the run itself, and stays."""
         self._error = error
-        self._show_error()
+        if not was_said:
+            self._show_error()
 
     def succeed(self) -> None:
         self._error = ()
