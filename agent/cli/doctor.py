@@ -11,7 +11,6 @@ import typer
 from agent.cli import show
 from agent.cli.installation import open_installation
 from agent.cli.output_file import STDOUT, output_file
-from agent.cli.record import own_token
 from agent.doctor import checks
 from agent.doctor.finding import Finding, Verdict
 from agent.errors import BadInput
@@ -57,6 +56,7 @@ def diagnose(
     """Pack what a bug report about a task needs, without secrets. Nothing is sent."""
     from agent.doctor import bundle  # late: as above
     from agent.doctor.probe import probe
+    from agent.library.cleaning import cleaner
     from web_stub.auth.exposure import meaning_of_exposure
 
     path = output or Path(f"diagnose-task-{task_id}.tar.gz")
@@ -68,7 +68,7 @@ def diagnose(
     ):
         task = installation.store.tasks.get(task_id)
         facts = probe(installation.settings, exposure=meaning_of_exposure)
-        clean = bundle.cleaner(installation, task, dict(os.environ), own_token(installation))
+        clean = cleaner(installation.settings, task, os.environ)
         packed = bundle.pack(
             installation, task, made.path, clean=clean, facts=facts, findings=checks.examine(facts), replace=force
         )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,9 +13,6 @@ from agent.cli.installation import open_installation
 from agent.errors import BadInput
 from agent.fs.disk import size_text
 from agent.fs.names import counted
-
-if TYPE_CHECKING:
-    from agent.installation import Installation
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
@@ -35,8 +31,8 @@ def record(
 ) -> None:
     """Write an ended task to one file that `agent replay` plays, without secrets."""
     from agent.cli.output_file import STDOUT, output_file  # late: other commands of this group need none of it
-    from agent.doctor.bundle import cleaner
     from agent.formats.recording import SUFFIX
+    from agent.library.cleaning import cleaner
     from agent.library.recordings import record_task
 
     path = output or Path(f"task-{task_id}{SUFFIX}")
@@ -52,7 +48,7 @@ def record(
             installation.artifacts,
             task,
             made.path,
-            clean=cleaner(installation, task, dict(os.environ), own_token(installation)),
+            clean=cleaner(installation.settings, task, os.environ),
             with_files=with_files,
             replace_file=force,
         )
@@ -62,10 +58,3 @@ def record(
         show.as_json(recorded)
         return
     made.say(f"{size_text(recorded.size_bytes)}, {counted(recorded.lines, 'line')}, {counted(recorded.files, 'file')}")
-
-
-def own_token(installation: Installation) -> str:
-    """The token of this installation's web; empty without one."""
-    with suppress(OSError, UnicodeDecodeError):
-        return (installation.settings.home / "token").read_text().strip()
-    return ""

@@ -18,13 +18,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from agent.doctor.finding import Finding
-from agent.doctor.secrets import REMOVED, Cleaner, secrets_in, secrets_of_url
 from agent.errors import AgentError, BadInput, Conflict, NotFound
 from agent.formats.task_dir import TaskDir
 from agent.fs.disk import entries_below, writing
-from agent.installation import ecosystem_token
 from agent.library.recordings import record_task
-from agent.notify import secrets_of
+from agent.library.secrets import REMOVED, Cleaner
 
 if TYPE_CHECKING:
     from agent.doctor.facts import Facts
@@ -54,18 +52,6 @@ class Packed:
     size_bytes: int
     members: tuple[str, ...]
     about: str  # one sentence for a person
-
-
-def cleaner(installation: Installation, task: Task, environment: dict[str, str], token: str) -> Cleaner:
-    """Knows the secrets of this installation, of this process's environment and of this task."""
-    settings = installation.settings
-    own = [settings.token, token, ecosystem_token(settings)]
-    urls = [settings.store_url, settings.artifacts_url, settings.artifacts_endpoint]
-    given = [value for value in task.options.env.values() if len(value) >= 6]  # a shorter one is in every text
-    own += secrets_of(settings.notify)
-    known = [*own, *(s for url in urls for s in secrets_of_url(url)), *secrets_in(environment)]
-    known += [*given, *secrets_in(task.options.env)]
-    return Cleaner(filter(None, known), homes=[str(Path.home())])
 
 
 def pack(

@@ -5,7 +5,7 @@ Nothing of it is in memory at once: lines go from the store's blocks into the fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agent.artifacts import Artifacts
     from agent.store import Store, StoredEvent
 
+_ASKED_EVERY = 500  # lines
 NEVER_ENDED = Ended(137, error="the recording does not tell how the container ended")
 
 
@@ -57,9 +58,11 @@ def record_task(
     clean: Clean,
     with_files: bool = False,
     replace_file: bool = False,
+    keep_going: Callable[[], object] = lambda: None,
 ) -> Recorded:
     """Write the recording of an ended task to `path`, whole or not at all.
 
+    `keep_going` is called now and then, and an error that it raises ends the work.
     Raises Conflict for a task that has not ended, or whose plugin was never started; DiskFull, StorageFailed.
     """
     if not task.status.is_final:
@@ -70,7 +73,7 @@ def record_task(
     ):
         partial.touch(0o600)
         with RecordingWriter.open(partial) as writer:
-            lines = _Lines(store, task, clean)
+            lines = _Lines(store, task, clean, keep_going)
             writer.write_lines(lines)
             if lines.started_at is None:
                 raise Conflict(f"the plugin of task {task.id} was never started, so there is nothing to record")
@@ -90,6 +93,7 @@ class _Lines:
     store: Store
     task: Task
     clean: Clean
+    keep_going: Callable[[], object]
     started_at: datetime | None = None
     ended_at: datetime | None = None
     ended: Ended = NEVER_ENDED
@@ -104,6 +108,8 @@ class _Lines:
     def __iter__(self) -> Iterator[Piece]:
         after_us = 0
         for number, (event, raw) in enumerate(self.clean.lines((event, event.raw) for event in self._printed()), 1):
+            if number % _ASKED_EVERY == 0:
+                self.keep_going()
             if event.seq in self.wanted:
                 self.numbers[event.seq] = number
             if event.event_type == "MODEL_APPLIED":

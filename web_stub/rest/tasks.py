@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -10,10 +12,13 @@ from starlette.responses import Response, StreamingResponse
 
 from agent.errors import BadInput
 from agent.events.model import Level, Stream
+from agent.formats.recording import SUFFIX
+from agent.library.cleaning import cleaner
 from agent.library.portability import task_differences
+from agent.library.recordings import record_task
 from agent.store import READ_BYTES, SHOWN_BYTES, Lines
 from agent.submission import config_notes, new_task
-from web_stub.budget import BudgetRoute, large
+from web_stub.budget import BudgetRoute, large, still_wanted
 from web_stub.context import Web, WebDep
 from web_stub.json_response import json_response
 from web_stub.lists import TaskListQuery, task_list
@@ -41,6 +46,7 @@ from web_stub.task_cards import checkpoints_of
 router = APIRouter(route_class=BudgetRoute, tags=["tasks"])
 
 _LOG_CHUNK = 256 << 10  # bytes of the log sent at once
+_FILE_CHUNK = 1 << 20  # of a recording
 
 
 @router.get("/tasks", response_model=TaskList)
@@ -203,6 +209,48 @@ def download_log(
         media_type="text/plain; charset=utf-8",
         headers={"content-disposition": f'attachment; filename="{name}"'},
     )
+
+
+_ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}, "description": "A recording"}}
+
+
+@router.get("/tasks/{task_id}/recording", response_class=StreamingResponse, responses=_ZIP)
+@large
+def download_recording(
+    web: WebDep,
+    task_id: Id,
+    with_files: Annotated[bool, Query(description="with weights and pixels, not only their hashes")] = False,
+) -> StreamingResponse:
+    """An ended task as one file that `agent replay` plays, without secrets."""
+    task = web.store.tasks.get(task_id)
+    making = web.artifacts.half_made.begin("recording")
+    try:
+        made = record_task(
+            web.store,
+            web.artifacts,
+            task,
+            making.folder / "recording",
+            clean=cleaner(web.settings, task, os.environ),
+            with_files=with_files,
+            keep_going=still_wanted,
+        )
+    except BaseException:
+        making.end()
+        raise
+    headers = {
+        "content-disposition": f'attachment; filename="task-{task_id}{SUFFIX}"',
+        "content-length": str(made.size_bytes),
+    }
+    return StreamingResponse(_chunks_of(made.path, making.end), media_type="application/zip", headers=headers)
+
+
+def _chunks_of(file: Path, end: Callable[[], object]) -> Iterator[bytes]:
+    try:
+        with file.open("rb") as opened:
+            while chunk := opened.read(_FILE_CHUNK):
+                yield chunk
+    finally:
+        end()
 
 
 def _log_lines(web: Web, task_id: int, *, with_agent: bool) -> Iterator[bytes]:

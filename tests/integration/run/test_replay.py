@@ -20,13 +20,13 @@ from agent import library
 from agent.cli.replay import new_replay
 from agent.doctor.bundle import pack
 from agent.doctor.probe import probe
-from agent.doctor.secrets import Cleaner
 from agent.domain import CheckpointState, Task, TaskStatus
 from agent.errors import BadInput, Conflict
 from agent.formats.recording import Recording
 from agent.installation import Installation, node_of
 from agent.library.recordings import record_task
 from agent.library.replays import Brought, bring_recording
+from agent.library.secrets import Cleaner
 from agent.run.shutdown import Shutdown
 from agent.worker.loop import run_one
 from tests.support import tasks

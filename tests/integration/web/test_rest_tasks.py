@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from agent.domain import TaskStatus
 from agent.events.model import Stream
+from agent.formats.recording import Recording
 from agent.store import UsageSample
 from tests.support.demo_store import Story, crash, finish, new_task, start, train, use
 from web_stub.resources.tasks import QueuedTask
@@ -385,6 +386,25 @@ def test_figures_that_nobody_told_are_left_out(site):
     assert (cpu["name"], cpu["x"], cpu["y"], cpu["peak"]) == ("cpu_percent", [1.0], [12.5], 12.5)
     assert processes["name"] == "processes"
     assert site.client.get("/api/tasks/7/usage").status_code == 404
+
+
+def test_the_recording_of_an_ended_task_is_downloaded_and_nothing_of_it_stays(site, tmp_path):
+    story = trained(site)
+    assert site.client.get(f"/api/tasks/{story.task_id}/recording").status_code == 409
+    story.say("CONTAINER_START", stream=Stream.AGENT)
+    story.raw("token=abcdefgh12345678")
+    story.say("CONTAINER_END", stream=Stream.AGENT, exit_code=3, out_of_memory=False)
+    finish(story)
+
+    answer = site.client.get(f"/api/tasks/{story.task_id}/recording")
+    (tmp_path / "file").write_bytes(answer.content)
+
+    assert answer.headers["content-disposition"] == 'attachment; filename="task-1.recording.zip"'
+    with Recording(tmp_path / "file") as recording:
+        assert b"token=[removed]\n" in [piece.data for piece in recording.pieces()]
+        assert recording.manifest.ended.exit_code == 3
+    assert list(site.settings.home.glob("half/recording-*")) == []
+    assert site.client.get("/api/tasks/99/recording").status_code == 404
 
 
 def test_a_line_that_is_nearly_an_event_says_so(site):

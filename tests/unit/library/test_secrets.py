@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.doctor.secrets import Cleaner, looks_secret, secrets_in
+from agent.library.secrets import Cleaner, looks_secret, secrets_in
 
 SECRET = "hunter2-and-more"
 
