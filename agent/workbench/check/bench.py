@@ -70,7 +70,10 @@ class Bench:
         *,
         stop_at: Callable[[Task], bool] | None = None,
     ) -> Ran:
-        """Run a task to its end; `stop_at` says when it is to be stopped. Raises BadInput, EngineUnavailable."""
+        """Run a task to its end; `stop_at` says when it is to be stopped.
+
+        Raises BadInput, EngineUnavailable; Cancelled where the check is to end.
+        """
         store = self.installation.store
         new = new_task(
             store,
@@ -93,6 +96,8 @@ class Bench:
                     store.tasks.request_stop(added[0].id)
                     asked_s = time.monotonic()
             task = running.result()
+        if (shutdown := self.shutdown()).is_asked:  # the end of this task says nothing about the plugin
+            raise shutdown.cancelled()
         ran = self._seen(task)
         return ran if asked_s is None else replace(ran, stopping_s=time.monotonic() - asked_s)
 

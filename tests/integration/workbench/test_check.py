@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.installation import artifacts_of
+from agent.run.cancellation import Cancelled
+from agent.run.shutdown import Shutdown
+from agent.task_options import RequestedOptions
+from agent.workbench.check.check import Tell, Wanted, check
+from agent.workbench.check.steps import Step
 from tests.support.inputs import ODD, Cli, write_project
 from tests.support.replayed import opened
 
@@ -56,6 +63,25 @@ def test_the_certificate_of_a_known_plugin_is_kept(cli: Cli) -> None:
         kept = installation.store.plugin_checks.get(number)
         assert kept.certificate == said
         assert kept.certificate["plugin"]["content_sha256"] == installation.store.plugins.get(number).content_sha256
+
+
+def test_an_interrupted_check_certifies_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    shutdown, ended = Shutdown(), []
+
+    def after_the_first(step: Step) -> None:
+        ended.append(step.name)
+        shutdown.stop_tasks()
+
+    with opened(tmp_path / "home") as installation, pytest.raises(Cancelled):
+        check(
+            replace(installation, artifacts=artifacts_of(installation.settings)),
+            Wanted(folder=ODD, options=RequestedOptions(engine="process")),
+            tell=Tell(ended=after_the_first),
+            shutdown=lambda: shutdown,
+        )
+    assert ended in (["train"], ["train", "unpack"])
+    assert list((tmp_path / "home").glob("half/check-*")) == []
 
 
 def test_only_the_folder_is_looked_at_where_that_is_asked_for(cli: Cli) -> None:
