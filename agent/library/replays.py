@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from agent.engines.player import RECORDING
 from agent.errors import AgentError, BadInput, Invalid, NotFound
 from agent.formats.meta import check_meta
 from agent.formats.recording import BLOBS, Manifest, Recording
-from agent.fs.disk import writing
+from agent.fs.disk import remove_tree, writing
 from agent.fs.durable import make_folder
 from agent.fs.names import free_name, good_name
 from agent.fs.paths import given_path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agent.store import Store
 
 FOLDER = "recordings"  # in the home
+SWEPT_AFTER_S = 7 * 86_400.0  # without a plugin
 IMAGE = "recording"  # the first part of the image's name of a recorded plugin: no registry is asked for it
 
 
@@ -58,6 +60,7 @@ def bring_recording(store: Store, artifacts: Artifacts, home: Path, path: Path, 
         sha256 = _hash(path)
         folder = home / FOLDER / sha256[:32]
         with artifacts.lock("recording"), writing(f"the recording in {folder}"):
+            _sweep(store, folder)
             placeholders = _fill(recording, folder, artifacts)
     try:
         plugin = _plugin(store, manifest, folder, sha256, node)
@@ -65,6 +68,14 @@ def bring_recording(store: Store, artifacts: Artifacts, home: Path, path: Path, 
     except (KeyError, TypeError, AttributeError):
         raise BadInput(f"{path} cannot be played: its manifest.json is not that of a recording") from None
     return Brought(manifest, plugin, project, _model(store, artifacts, manifest), placeholders)
+
+
+def _sweep(store: Store, wanted: Path) -> None:
+    """Delete the recordings whose plugin was deleted for good. Others may be being brought, or played to their end."""
+    named = {plugin.folder for plugin in (*store.plugins.list(), *store.plugins.trashed())}
+    for folder in wanted.parent.glob("*/"):
+        if str(folder) not in named and folder != wanted and time.time() - folder.stat().st_mtime > SWEPT_AFTER_S:
+            remove_tree(folder)
 
 
 def _hash(path: Path) -> str:

@@ -43,9 +43,9 @@ class SeenCheckpoint:
 
     @property
     def classes(self) -> Mapping[str, Any]:
-        """Class → number, as the plugin has them in its outputs."""
-        found = self.config.get("class_title_to_idx")
-        return found if isinstance(found, Mapping) else {}
+        """Class, or tag of a classifier → number, as the plugin has them in its outputs."""
+        found = (self.config.get(key) for key in ("class_title_to_idx", "classification_tags_to_idx"))
+        return next((mapping for mapping in found if isinstance(mapping, Mapping) and mapping), {})
 
 
 @dataclass(frozen=True, slots=True)

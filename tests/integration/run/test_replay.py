@@ -244,6 +244,18 @@ def test_an_agent_that_is_killed_loses_and_doubles_nothing(here: Installation, t
     assert {**theirs, "steps": []} == {**ours, "steps": []}  # a step may be noted by two agents
 
 
+def test_recordings_whose_plugin_was_deleted_are_swept(here: Installation, tmp_path: Path) -> None:
+    file = recorded(here, ran(here, tmp_path, training), tmp_path / "file")
+    bring(here, file)
+    (known,) = (here.settings.home / "recordings").iterdir()
+    stray = known.with_name("0" * 32)
+    shutil.copytree(known, stray)
+    for folder in (known, stray):
+        os.utime(folder, (0, 0))
+    bring(here, file)
+    assert list((here.settings.home / "recordings").iterdir()) == [known]
+
+
 def test_a_bug_report_holds_the_recording(here: Installation, tmp_path: Path) -> None:
     task = ran(here, tmp_path, training)
     facts = probe(here.settings, exposure=lambda _: "")

@@ -20,6 +20,7 @@ from agent.workbench.check.modes import modes
 from agent.workbench.check.steps import Ran, SeenCheckpoint, SeenResult, State, Step
 
 MAPPED = {"class_title_to_idx": {"disc": 0, "square": 1}}
+OF_A_CLASSIFIER = {"class_title_to_idx": {}, "classification_tags_to_idx": {"disc": 0}}
 TURNED = {"class_title_to_idx": {"disc": 1, "square": 0}}
 GOOD = Ran(
     status="finished", reason="finished", message="", lines=40, points=30,
@@ -45,6 +46,7 @@ def codes(findings: Iterable[Finding]) -> list[tuple[str, str]]:
         (LOST, [("checkpoint-lost", "fault")]),
         (replace(GOOD, points=0, parse_errors=2), [("no-metrics", "warning"), ("bad-events", "warning")]),
         (replace(GOOD, checkpoints=(SeenCheckpoint(0, 1, "aa"),)), [("no-class-mapping", "warning")]),
+        (replace(GOOD, checkpoints=(SeenCheckpoint(0, 1, config=OF_A_CLASSIFIER),)), []),
         (
             replace(GOOD, near_misses=(NearMissCount("nested", 3, 7, "a METRICS event", "Print numbers."),)),
             [("near-nested", "warning")],
