@@ -61,11 +61,11 @@ def _of_object(event: Event) -> NearMiss | None:
 
 
 def suspects(events: Sequence[tuple[int, Event]]) -> list[tuple[int, Event]]:
-    """Those that are worth a closer look, with their places. A line of text takes a tenth of a microsecond."""
+    """Those that are worth a closer look, with their places. A line of text takes under a tenth of a microsecond."""
     return [
-        one
-        for one in events
-        if (is_suspect(one[1]) if one[1].json_start is not None else "vent" in one[1].raw or one[1].raw[:1] == "{")
+        (place, event)
+        for place, event in events
+        if ("vent" in event.raw or "{" in event.raw if event.json_start is None else True) and is_suspect(event)
     ]
 
 
