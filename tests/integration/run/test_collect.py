@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from agent.domain import NewModel, NewProject, NewTask, TaskType
 from agent.engines import Frame
 from agent.errors import EngineUnavailable, StorageFailed
+from agent.events import late_output
 from agent.events.lines import LINE_LIMIT
 from agent.events.model import CheckpointReported, Crashed, Level, Stream
 from agent.patience import Patience
@@ -151,6 +152,21 @@ def test_a_container_without_output_is_reported(store: Store, task_id: int):
 
     assert collected == Collected()
     assert notes(store, task_id) == ["No logs obtained from container."]
+
+
+def test_output_that_comes_all_at_once_at_the_end_of_a_long_run_is_told(
+    store: Store, task_id: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(late_output, "_LONG_US", 0)
+    run(store, task_id, iter([[(1, b"line\n" * 30)]]))
+    (told,) = store.events.after(task_id, 30)
+    assert (told.seq, told.level) == (31, Level.WARN)
+    assert told.message.startswith("This is nearly live output, but 30 of 30 lines came in the last second")
+    (near,) = store.near_misses.list(task_id)
+    assert (near.kind, near.count, near.first_seq) == ("unflushed", 30, 31)
+
+    run(store, task_id, iter([[(1, b"line\n" * 60)]]))  # an agent that goes on has the whole log at once
+    assert [one.count for one in store.near_misses.list(task_id)] == [30]
 
 
 def test_the_last_crash_and_the_report_for_the_user_are_handed_on(store: Store, task_id: int):
