@@ -13,7 +13,7 @@ from agent.evaluating.control import computing, is_computed
 from agent.liveness import this_process
 from agent.run.shutdown import Shutdown
 from agent.store import Evaluation, EvaluationStatus, Store
-from agent.worker import evaluations as kept
+from agent.worker import keeper
 from agent.worker.evaluations import EvaluationKeeper
 from tests.support.evaluated_projects import add_predictions
 
@@ -23,14 +23,14 @@ PATIENCE = 400  # looks, each after a change of the store or its timeout
 @pytest.fixture
 def agents(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Two agents; each call lets both of them look."""
-    monkeypatch.setattr(kept, "LOOK_S", 0.0)
+    monkeypatch.setattr(keeper, "LOOK_S", 0.0)
     shutdown = Shutdown()
     with ThreadPoolExecutor(4) as pool:
         keepers = [EvaluationKeeper(store, shutdown) for _ in range(2)]
 
         def look() -> None:
-            for keeper in keepers:
-                keeper.take_when_due(pool)
+            for one in keepers:
+                one.take_when_due(pool)
 
         yield look
         shutdown.leave()

@@ -16,6 +16,7 @@ from agent.store import StudyState
 from agent.tuning.control import controlling, is_controlled
 from agent.tuning.controller import Controller
 from agent.tuning.overview import view
+from agent.worker import keeper
 from agent.worker import studies as kept
 from agent.worker.studies import StudyKeeper
 from tests.integration.tuning.conftest import Bench
@@ -25,7 +26,7 @@ PATIENCE = 400  # looks, each after a change of the store or its timeout
 
 @pytest.fixture(autouse=True)
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "LOOK_S", 0.0)
+    monkeypatch.setattr(keeper, "LOOK_S", 0.0)
     monkeypatch.setattr(kept, "TURN_S", 0.05)
 
 
@@ -37,8 +38,8 @@ def agents(bench: Bench) -> Iterator[Callable[[], None]]:
         keepers = [StudyKeeper(bench.store, shutdown) for _ in range(2)]
 
         def look() -> None:
-            for keeper in keepers:
-                keeper.take_when_due(pool)
+            for one in keepers:
+                one.take_when_due(pool)
 
         try:
             yield look
