@@ -11,14 +11,25 @@ _WORDS = {
     "ap50": "AP 50",
     "ap75": "AP 75",
     "f1": "F1",
-    "ece": "ECE",
     "oks": "OKS",
+    "dice": "Dice",
+}
+# Titles that their names do not say. They are those of the page (`web_stub/assets/pure/evaluation/figures.js`).
+_TITLES = {
+    "truths": "Objects",
+    "matched": "Found",
+    "background": "On nothing",
+    "truth_pixels": "True pixels",
+    "micro_f1": "F1 of all",
+    "ece": "Calibration error",
 }
 SECTIONS = {"segmentation": "Pixels", "detection": "Objects", "points": "Points, lines, graphs", "tags": "Tags"}
 
 
 def title_of(name: str) -> str:
     """`mean_iou` → `Mean IoU`."""
+    if name in _TITLES:
+        return _TITLES[name]
     words = " ".join(_WORDS.get(word, word) for word in name.split("_"))
     return words[:1].upper() + words[1:]
 
