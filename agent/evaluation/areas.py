@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agent.evaluation.bitmaps import BadMask, Bits, decoded
+from agent.formats.mask_bits import BadMask, Bits, decoded
 
 Point = tuple[int, int]
 _LIMIT = 2**30  # of a coordinate; OpenCV takes numbers of 32 bits

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.evaluation.areas import Area
-from agent.evaluation.bitmaps import Bits
 from agent.evaluation.counts import CONFUSION, PIXELS, Table
 from agent.evaluation.plan import MASKS, NOTHING, Plan
 from agent.evaluation.reading import Thing
+from agent.formats.mask_bits import Bits
 
 EDGE = 0.02  # width of the strip along edges, of the image's diagonal (Cheng et al., Boundary IoU, 2021)
 

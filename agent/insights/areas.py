@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from agent.formats.label_shapes import shape_of
-from agent.formats.mask import MAX_PIXELS, BadMask, EmptyMask, decode_mask
+from agent.formats.mask import BadMask, EmptyMask
 
 Point = tuple[float, float]
 _FEWEST = {"line": 2, "point": 1, "polygon": 1}  # points
@@ -174,18 +174,17 @@ def _mask_extent(bitmap: object, width: int, height: int) -> Extent:
     if not isinstance(bitmap, Mapping) or not isinstance(bitmap.get("data"), str):
         raise BrokenLabel
     x, y = (round(number) for number in _point(bitmap.get("origin")))
+    import numpy as np  # late: a process that makes thumbnails does without
+
+    from agent.formats.mask_bits import decoded
+
     try:
-        # A mask may reach beyond its image's edges, but no tool makes a mask of another order of size.
-        mask = decode_mask(bitmap["data"], min(MAX_PIXELS, 4 * width * height + (1 << 16)))
+        bits = decoded(bitmap["data"], width, height)
     except EmptyMask as error:
         raise EmptyLabel from error
     except BadMask as error:
         raise BrokenLabel from error
-    left, top, right, bottom = mask.getbbox() or (0, 0, 0, 0)
-    box = (x + left, y + top, x + right - 1, y + bottom - 1)
-    if x < 0 or y < 0 or x + mask.width > width or y + mask.height > height:
-        part = (max(0, -x), max(0, -y), min(mask.width, width - x), min(mask.height, height - y))
-        if part[0] >= part[2] or part[1] >= part[3]:
-            return Extent(0.0, *box)
-        mask = mask.crop(part)
-    return Extent(float(sum(mask.histogram()[1:])), *box)
+    rows, columns = (np.flatnonzero(bits.any(axis=axis)) for axis in (1, 0))
+    box = (x + int(columns[0]), y + int(rows[0]), x + int(columns[-1]), y + int(rows[-1]))
+    inside = bits[max(0, -y) : max(0, height - y), max(0, -x) : max(0, width - x)]
+    return Extent(float(np.count_nonzero(inside)), *box)

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.evaluation.bitmaps import decoded
 from agent.evaluation.counting import count_image
 from agent.evaluation.counts import Counts
 from agent.evaluation.figures import figures
 from agent.evaluation.pixel_errors import pixel_images
 from agent.evaluation.planning import make_plan
 from agent.formats.mask import BadMask
+from agent.formats.mask_bits import decoded
 from tests.support.judged_projects import annotation, bitmap, meta, polygon
 from tests.support.labeled_project import HOSTILE, mask_data
 
