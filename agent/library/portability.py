@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 LINES_READ = 50_000  # of a log; what a plugin prints, it prints in its first lines, too
 _FILES = 500
 _FILE_BYTES = 1 << 20
+_ALL_BYTES = 4 << 20  # of all files: the web parses them, too
+_LOOKED_THROUGH = 20_000  # names below src/
 _NOT_CODE = frozenset({"tests", "__pycache__", ".venv", "venv", ".git", "build"})
 
 
@@ -96,14 +98,16 @@ def folder_facts(folder: Path, modes: tuple[str, ...]) -> PluginFacts:
 
 
 def source_texts(folder: Path) -> Mapping[str, str]:
-    """The Python files below src/, by their path in the folder; at most 500, and of each the first MiB."""
+    """The Python files below src/, by their path in the folder: at most 500 with 4 MiB in all, of each the first MiB."""
     found: dict[str, str] = {}
-    for file in sorted((folder / "src").rglob("*.py")):
+    left = _ALL_BYTES
+    for file in sorted(islice((folder / "src").rglob("*.py"), _LOOKED_THROUGH)):
         name = file.relative_to(folder)
-        if len(found) == _FILES:
+        if len(found) == _FILES or left <= 0:
             break
         if not _NOT_CODE.intersection(name.parts) and file.is_file() and not file.is_symlink():
-            found[name.as_posix()] = _text(file)
+            found[name.as_posix()] = text = _text(file)
+            left -= len(text)
     return found
 
 
