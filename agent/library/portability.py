@@ -98,7 +98,7 @@ def folder_facts(folder: Path, modes: tuple[str, ...]) -> PluginFacts:
 
 
 def source_texts(folder: Path) -> Mapping[str, str]:
-    """The Python files below src/, by their path in the folder: at most 500 with 4 MiB in all, of each the first MiB."""
+    """The Python files below src/, by their path in the folder: at most 500, 4 MiB in all, of each the first MiB."""
     found: dict[str, str] = {}
     left = _ALL_BYTES
     for file in sorted(islice((folder / "src").rglob("*.py"), _LOOKED_THROUGH)):
