@@ -26,7 +26,8 @@ from agent.settings import Settings
 from web_stub import agent_rpc, health, pages, public_api, rest
 from web_stub.agent_rpc.originals import Originals
 from web_stub.asking import Asker
-from web_stub.auth.middleware import AccessMiddleware, Hosts
+from web_stub.auth.hosts import Hosts
+from web_stub.auth.middleware import AccessMiddleware
 from web_stub.auth.tokens import Access, open_access
 from web_stub.broker import Broker, Interrupted, TimedOut
 from web_stub.budget import TooBusy, Turns

@@ -15,7 +15,7 @@ import uvicorn
 from agent.settings import Settings
 from web_stub.app import create_app
 from web_stub.auth.exposure import meaning_of_exposure
-from web_stub.auth.middleware import Hosts
+from web_stub.auth.hosts import Hosts
 from web_stub.auth.tokens import open_access
 from web_stub.connections import HEAD_LIMIT_BYTES, BoundedProtocol, Connections, connections_allowed
 from web_stub.context import Web

@@ -7,12 +7,11 @@ security headers; an answer that lasts, as a stream does, ends when its token is
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import time
 from contextlib import suppress
 from typing import Any, NoReturn
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -23,8 +22,8 @@ from agent.errors import AgentError, BadInput
 from agent.fs.names import read_number
 from web_stub.auth.addresses import is_foreign, relative
 from web_stub.auth.cookie import read_cookie
-from web_stub.auth.exposure import is_loopback
 from web_stub.auth.guests import Guests
+from web_stub.auth.hosts import Hosts, host_name
 from web_stub.auth.pace import Pace
 from web_stub.auth.peer import holder_of
 from web_stub.auth.rights import AGENT_PATH
@@ -86,32 +85,6 @@ class NoLongerValid(AgentError):
 
     http_status = 401
     reason = "revoked"
-
-
-class Hosts:
-    """The `Host` headers that name this server. Any other may be a web site whose DNS was pointed at this machine."""
-
-    def __init__(self, bound_to: str, further: str = "") -> None:
-        self.bridge: str | None = (
-            None  # the address of a further socket, for containers: it leads to the protocol alone
-        )
-        self._beyond_loopback = not is_loopback(bound_to)
-        self._names = {"localhost", bound_to.lower(), *(n.strip().lower() for n in further.split(",") if n.strip())}
-
-    def allow(self, header: str) -> bool:
-        """Always for loopback names; for addresses and names without a dot when listening beyond loopback."""
-        name = _host_name(header)
-        if name in self._names or is_loopback(name):
-            return True
-        return self._beyond_loopback and bool(name) and ("." not in name or _is_address(name))
-
-
-def _host_name(header: str) -> str:
-    """The host of a `Host` header, without its port; "" for one that cannot be read."""
-    try:
-        return (urlsplit(f"//{header}").hostname or "").lower()
-    except ValueError:
-        return ""
 
 
 class AccessMiddleware:
@@ -200,7 +173,7 @@ class AccessMiddleware:
         if self.hosts.bridge is not None and _own_address(scope) == self.hosts.bridge:  # a container asks
             if not scope["path"].startswith(AGENT_PATH):
                 return error_response(404, "deployed models are served at this address, and nothing else")
-            if _host_name(host) == self.hosts.bridge:
+            if host_name(host) == self.hosts.bridge:
                 return None
         if not self.hosts.allow(host):
             return error_response(400, "this server does not answer to that host name; add it to AGENT_WEB_HOSTS")
@@ -416,11 +389,3 @@ def _with_security_headers(send: Send, scope: Scope) -> Send:
         await send(message)
 
     return guarded
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
