@@ -16,7 +16,7 @@ from agent.formats.image_header import ImageHeader, NotAnImage, read_image_heade
 from agent.formats.json_text import read_lenient
 from agent.formats.json_values import storable_problem
 from web_stub.asking import IMAGE_BYTES
-from web_stub.auth.middleware import TooLarge
+from web_stub.auth.sizes import TooLarge
 from web_stub.forms import pieces
 from web_stub.parameters import LARGEST_ID
 

@@ -7,7 +7,6 @@ security headers; an answer that lasts, as a stream does, ends when its token is
 
 from __future__ import annotations
 
-import re
 import time
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -18,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent.errors import AgentError, BadInput
+from agent.errors import AgentError
 from agent.fs.names import read_number
 from web_stub.auth.addresses import is_foreign, relative
 from web_stub.auth.cookie import read_cookie
@@ -26,34 +25,16 @@ from web_stub.auth.guests import Guests
 from web_stub.auth.hosts import Hosts, host_name
 from web_stub.auth.pace import Pace
 from web_stub.auth.peer import holder_of
-from web_stub.auth.rights import AGENT_PATH
+from web_stub.auth.rights import AGENT_PATH, OPEN, PROBES
+from web_stub.auth.sizes import HEADER_LIMIT, bounded, is_question, limit_of, too_large, too_long_header
 from web_stub.auth.tokens import INSTALLATION, RECHECK_S, Access, TooManyGuesses
 from web_stub.json_response import error_response
-
-BODY_LIMIT_BYTES = 16 << 20  # JSON: even a large config has only kilobytes
-UPLOAD_LIMIT_BYTES = 64 << 30
-UPLOAD_PATHS = (
-    "/api/models",
-    "/public/api/v3/models.upload",
-    "/public/api/v3/images.bulk.upload",
-    "/agent/SendGeneralEventData",  # bounds it itself, and tells the one who waits for the answer
-)
-LABELS_LIMIT_BYTES = 512 << 20  # fifty annotations at once, each with the masks of a large image
-LABELS_PATHS = ("/public/api/v3/annotations.bulk.add",)
-IMAGE_LIMIT_BYTES = 128 << 20  # of an image that a deployed model is asked about, which waits in memory
-INFER_LIMIT_BYTES = IMAGE_LIMIT_BYTES + BODY_LIMIT_BYTES
-OPEN_LIMIT_BYTES = 16 << 10  # from clients that may have no token: a login is two short texts
-HEADER_LIMIT = 8 << 10  # characters of a header or a path: parsers behind this layer may need quadratic time
-_COOKIE_LIMIT = 64 << 10  # a browser sends along the cookies of every other server on this host
 
 SECRET_LENGTH = 512  # characters; a longer token or cookie is refused unread
 
 _API = ("/api/", "/public/api/")
 _API_ITSELF = {"/api", "/public/api", "/metrics"}
-_PROBES = {"/health", "/healthz", "/readyz"}
-_OPEN = {"/login", "/favicon.ico", *_PROBES}
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-_INFER_PATH = re.compile(r"/api/models/[0-9]+/infer|/api/predictions|/public/api/v3/models\.infer")
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
@@ -71,13 +52,6 @@ _HEADERS = {
 
 
 CUT_OFF = "cut_off"  # in the scope of a request, where its server can: breaks its answer off
-
-
-class TooLarge(BadInput):
-    """The body is larger than this address takes."""
-
-    http_status = 413
-    reason = "too_large"
 
 
 class NoLongerValid(AgentError):
@@ -131,7 +105,7 @@ class AccessMiddleware:
                 self.guests.leave(guest)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        receive, send = _bounded(scope, receive, send)
+        receive, send = bounded(scope, receive, send)
         # The session is read. FastAPI would parse all cookies before each handler, in quadratic time on older Pythons.
         scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"cookie"]}
         if scope.get("token_id", INSTALLATION) == INSTALLATION and scope.get("session_cookie") is None:
@@ -144,7 +118,7 @@ class AccessMiddleware:
         path, method = scope["path"], scope["method"]
         if (refusal := self._refusal_of_form(scope, headers)) is not None:
             return refusal
-        if path.startswith("/assets/") or (path in _PROBES and method in _SAFE_METHODS):  # probes wait for nothing
+        if path.startswith("/assets/") or (path in PROBES and method in _SAFE_METHODS):  # probes wait for nothing
             return None
         if path.startswith(AGENT_PATH):
             return await self._agent_refusal(scope, headers)
@@ -152,7 +126,7 @@ class AccessMiddleware:
         scope["session_cookie"] = cookie
         if path.startswith(_API) or path in _API_ITSELF:
             return await self._api_refusal(scope, headers, cookie)
-        if path in _OPEN:
+        if path in OPEN:
             return _cross_site(scope, headers) if method not in _SAFE_METHODS else None
         return self._page_refusal(scope, headers, cookie)
 
@@ -160,13 +134,13 @@ class AccessMiddleware:
         """What is refused whoever asks: long paths and headers, foreign hosts, large bodies."""
         if len(scope["path"]) > HEADER_LIMIT:
             return error_response(414, f"a path of more than {HEADER_LIMIT} characters leads nowhere here")
-        if name := _too_long_header(scope):
+        if name := too_long_header(scope):
             return error_response(431, f"the header {name} is longer than this server reads")
         if (refusal := self._refusal_of_host(scope, headers.get("host", ""))) is not None:
             return refusal
         length = headers.get("content-length", "0")
-        if (read_number(length[:18]) or 0) > _limit(scope["path"]):
-            return _too_large(scope["path"])
+        if (read_number(length[:18]) or 0) > limit_of(scope["path"]):
+            return too_large(scope["path"])
         return None
 
     def _refusal_of_host(self, scope: Scope, host: str) -> Response | None:
@@ -292,7 +266,7 @@ class _Revoked(OSError):
 
 def _has_precedence(path: str) -> bool:
     """Probes, questions to deployed models, and calls of models and agents: they are let in at once."""
-    return path in _PROBES or path.startswith(AGENT_PATH) or _INFER_PATH.fullmatch(path) is not None
+    return path in PROBES or path.startswith(AGENT_PATH) or is_question(path)
 
 
 def address_of(scope: Scope) -> str:
@@ -313,12 +287,6 @@ def _unauthorized(sentence: str) -> Response:
     return response
 
 
-def _too_large(path: str) -> Response:
-    response = error_response(413, f"the body is larger than the {_limit(path)} bytes this address takes")
-    response.headers["connection"] = "close"  # or the client would send the rest of the body
-    return response
-
-
 def _cross_site(scope: Scope, headers: Headers) -> Response | None:
     """A refusal, when a browser says that another site sends this change."""
     server: Any = scope.get("server") or ("", None)
@@ -330,49 +298,6 @@ def _cross_site(scope: Scope, headers: Headers) -> Response | None:
 def _bearer(header: str) -> str | None:
     scheme, _, token = header.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
-
-
-def _too_long_header(scope: Scope) -> str:
-    """The name of a header that is longer than its limit; "" where each is within it."""
-    for name, value in scope["headers"]:
-        if len(value) > (_COOKIE_LIMIT if name == b"cookie" else HEADER_LIMIT):
-            return str(name[:100], "latin-1")
-    return ""
-
-
-def _limit(path: str) -> int:
-    if path in _OPEN:
-        return OPEN_LIMIT_BYTES
-    if path.rstrip("/") in UPLOAD_PATHS:
-        return UPLOAD_LIMIT_BYTES
-    if _INFER_PATH.fullmatch(path):
-        return INFER_LIMIT_BYTES
-    return LABELS_LIMIT_BYTES if path in LABELS_PATHS else BODY_LIMIT_BYTES
-
-
-def _bounded(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """Count the body as it comes. Beyond the limit reading fails, and any answer becomes a 413."""
-    path = scope["path"]
-    read = 0
-    refused = False
-
-    async def counting() -> Message:
-        nonlocal read
-        message = await receive()
-        read += len(message.get("body", b""))
-        if read > _limit(path):
-            raise TooLarge("the body is too large")
-        return message
-
-    async def answering(message: Message) -> None:
-        nonlocal refused
-        if read <= _limit(path):
-            await send(message)
-        elif not refused:
-            refused = True
-            await _too_large(path)(scope, receive, send)
-
-    return counting, answering
 
 
 def _with_security_headers(send: Send, scope: Scope) -> Send:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from agent.store.tokens import Token
 
 AGENT_PATH = "/agent/"
+PROBES = frozenset({"/health", "/healthz", "/readyz"})
+OPEN = frozenset({"/login", "/favicon.ico", *PROBES})  # to everybody
 _API = "/public/api/v3/"
 # What the agent of release 2019-11 asks for, from the start of a training or an inference to its end.
 _OF_TASKS = """

@@ -19,9 +19,9 @@ from tests.support.demo_store import new_task
 from tests.support.web_server import TOKEN
 from web_stub.auth import middleware
 from web_stub.auth.hosts import Hosts
-from web_stub.auth.middleware import BODY_LIMIT_BYTES
 from web_stub.auth.peer import holder_of, user_of_peer
 from web_stub.auth.sessions import IDLE_S, SESSION_S, Sessions
+from web_stub.auth.sizes import BODY_LIMIT_BYTES
 from web_stub.auth.tokens import LOGIN_LINK_S, Access, installation_token
 
 

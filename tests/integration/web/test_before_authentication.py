@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from web_stub.auth.middleware import HEADER_LIMIT, OPEN_LIMIT_BYTES
+from web_stub.auth.sizes import HEADER_LIMIT, OPEN_LIMIT_BYTES
 
 _LONG = 60_000
 _HEADERS = {
