@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from tests.chaos.audit import end_runs_of
-from tests.support.inputs import ASKED, PIXELS, RESTED, Cli, write_model, write_project
+from tests.support.inputs import ASKED, PIXELS, RESTED, ROOT, Cli, write_model, write_project
 from tests.support.web_server import TOKEN
 
 pytestmark = pytest.mark.timeout(240)
@@ -102,6 +102,60 @@ def test_a_deployed_model_answers_as_it_is_applied_to_a_project(
     (task,) = web.get("/api/models/1/deployed").json()["tasks"]
     assert (task["status"], task["is_ready"], task["waiting"], task["running"]) == ("deployed", True, 0, 0)
     cli.run("task", "stop", task["id"])
+
+
+WINDOWS = {"window": {"width": 5, "height": 4}, "min_overlap": {"x": 2, "y": 1}, "save": True, "class_name": "window"}
+BOUNDS = {"left": "1px", "top": "10%", "right": "20%", "bottom": "1px"}
+MODES: list[dict[str, Any]] = [
+    {"name": "full_image"},
+    {"name": "roi", "bounds": BOUNDS, "save": True, "class_name": "seen"},
+    {"name": "sliding_window_det", **WINDOWS},
+]
+_WITH_NEEDS = """
+ARG BASE
+FROM ${BASE}
+COPY requirements.txt /tmp/
+RUN python3 -m pip install --break-system-packages --no-cache-dir -r /tmp/requirements.txt
+"""
+
+
+@pytest.fixture(scope="module")
+def sdk_base(base_image: str) -> str:
+    """An image with what the SDK needs of other packages."""
+    name = "supervisely-local-tests/sdk:0.1.0"
+    command = ("docker", "build", "--quiet", "--build-arg", f"BASE={base_image}", "--tag", name, "--file", "-")
+    built = subprocess.run(
+        [*command, str(ROOT / "supervisely_lib")], input=_WITH_NEEDS, capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    return name
+
+
+@pytest.mark.docker
+def test_in_a_container_it_answers_in_each_mode_as_it_is_applied_to_a_project(
+    up: Callable[[str], tuple[Cli, httpx2.Client]], docker_engine: Any, sdk_base: str, tmp_path: Path
+) -> None:
+    cli, web = up("docker")
+    project = write_project(tmp_path / "project", images=5)
+    cli.run("build", PIXELS, "--base", f"base-py={sdk_base}")
+    cli.run("model", "add", write_model(tmp_path / "start"), "--name", "pixels")
+    cli.run("deploy", "--plugin", PIXELS, "--model", "pixels")
+    meta = (project / "meta.json").read_text()
+    for mode in MODES:
+        mode = {**mode, "model_classes": {"save_classes": "__all__", "add_suffix": "_own"}}
+        given = ("--plugin", PIXELS, "--project", project, "--model", "pixels", "--set", f"mode={json.dumps(mode)}")
+        applied = cli.json("submit-inference", *given)
+        images = web.get(f"/api/projects/{applied['result_project_id']}/images").json()["items"]
+        assert len(images) == 5
+        for image in images:
+            known = (project / "ds0" / "ann" / f"{image['name']}.json").read_text()
+            content = (project / "ds0" / "img" / image["name"]).read_bytes()
+            asked = {"annotation": known, "meta": meta, "mode": json.dumps(mode)}
+            form: Any = {"image": (image["name"], content), **{name: (None, text) for name, text in asked.items()}}
+            said = web.post("/api/models/1/infer", files=form).json()
+            assert plain(said["annotation"]) == plain(web.get(f"/api/images/{image['id']}/annotation").json())
+            assert "thing_own" in {one["classTitle"] for one in said["annotation"]["objects"]}
+    cli.run("task", "stop", said["task"])
 
 
 @pytest.mark.docker
