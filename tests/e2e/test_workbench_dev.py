@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -108,3 +111,30 @@ def test_a_shell_opens_in_the_folder_of_a_task_with_its_environment(cli: Cli, ne
     said = cli.run("task", "shell", "1", "--", "python3", "-c", "import task, os; print(task.TASK, os.listdir('.'))")
     assert str(cli.home / "tasks" / "1") in said.stdout
     assert "task_config.json" in said.stdout
+
+
+def test_an_exception_opens_pdb_in_the_terminal(cli: Cli, net: Path):
+    train = net / "src" / "train.py"
+    train.write_text(train.read_text().replace(WHOLE.replace("scores", "step"), "modle.step("))
+    ours, its = pty.openpty()
+    env = {**cli.clean_env(), **cli.env, "AGENT_HOME": str(cli.home)}
+    loop = subprocess.Popen(
+        [sys.executable, "-m", "agent.cli", "dev", net, "--pdb", "--once"], stdin=its, stdout=its, stderr=its, env=env
+    )
+    os.close(its)
+    said = b""
+
+    def until(text: bytes) -> None:
+        nonlocal said
+        while text not in said:
+            read = os.read(ours, 65536)
+            assert read, said.decode()
+            said += read
+
+    until(b"(Pdb) ")
+    os.write(ours, b"p 'lr is', config['lr']\n")
+    until(b"('lr is', 2.0)")
+    os.write(ours, b"q\n")
+    until(b"the plugin ended with exit code 1")
+    assert loop.wait(60) == 1
+    os.close(ours)
