@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 T = TypeVar("T")
 REMOVED = "[removed]"
+_SHORT, _REMEMBERED = 80, 4096  # characters of a text whose cleaned form is remembered; how many are
 _KEY_LINES = 200  # of a private key printed line by line
 _SHORTEST = 3  # characters; a shorter secret is in every text by chance
 
@@ -45,6 +47,7 @@ _KEY = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]
 _HOMES = re.compile(r"(?<![\w.~-])/(?:home|Users)/[^/\s\"':;,]+")
 
 
+@lru_cache(4096)
 def looks_secret(name: str) -> bool:
     """Whether this is the name of a secret: `db_password`, `PGPASSWORD`, `apiKey`; not `max_tokens`, `keypoints`."""
     words = [word.lower() for word in _WORD.findall(name)]
@@ -77,11 +80,15 @@ class Cleaner:
         longest_first = sorted(spelled, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
         folders = sorted({home.rstrip("/") for home in homes} - {""}, key=len, reverse=True)
+        self._cleaned_short = lru_cache(_REMEMBERED)(self._cleaned)  # names and words of a log come again and again
         ends = r"(?![\w.-])"
         self._homes = re.compile(f"(?:{'|'.join(map(re.escape, folders))}){ends}") if folders else None
 
     def text(self, text: str) -> str:
         """The text without its secrets."""
+        return self._cleaned_short(text) if len(text) <= _SHORT else self._cleaned(text)
+
+    def _cleaned(self, text: str) -> str:
         if self._known is not None:
             text = self._known.sub(REMOVED, text)
         text = _KEY.sub(REMOVED, text)
