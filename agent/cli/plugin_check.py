@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from agent.workbench.check.finding import Finding
     from agent.workbench.check.steps import Step
 
-_MARKS = {"passed": ("ok  ", "green"), "failed": ("FAIL", "red"), "skipped": ("skip", "dim")}
+_MARKS = {
+    "passed": ("ok  ", "green"),
+    "warned": ("warn", "yellow"),
+    "failed": ("FAIL", "red"),
+    "skipped": ("skip", "dim"),
+}
 
 
 def check(
@@ -101,7 +106,7 @@ def _part(installation: Installation, reference: str, images: int) -> Callable[[
 
 
 def _say_step(step: Step) -> None:
-    mark, style = _MARKS[step.state.value]
+    mark, style = _MARKS["warned" if step.findings and step.state.value == "passed" else step.state.value]
     show.out.print(mark, style=style, end=" ")
     why = f" ({step.why})" if step.why else f" {step.seconds:.1f} s"
     show.out.print(f"{visible(step.title)}{why}", markup=False)
