@@ -50,19 +50,20 @@ def check(
 ) -> None:
     """Look at a plugin's folder, run it on a small project, and certify what it can. Exits with 1 for faults."""
     from agent.cli.signals import interruptible  # late: only this command runs tasks here
-    from agent.cli.submit_task import build_if_missing
+    from agent.cli.submit_task import built_here
     from agent.fs.atomic import write_atomically
     from agent.workbench.check import check as checking
     from agent.workbench.check.certificate import as_html, as_json, verdict
 
     if html is not None and given_path(html).is_dir():
         raise BadInput(f"{shown(str(html))} is a folder; name a file in it")
-    with open_installation() as installation, interruptible(leaves=False, left=lambda: "nothing stays") as shutdown:
+    with open_installation() as installation, interruptible(leaves=False, left=lambda: "no task stays") as shutdown:
 
         def ready(plugin: Plugin, opened: Engine) -> None:
             from agent.cli.plugin import pairs
 
-            build_if_missing(installation, plugin, opened, pairs(base, "--base"))
+            # Built only: the plugin is one of a private installation, whose numbers mean others in the library.
+            built_here(installation.settings, plugin, opened, pairs(base, "--base"))
 
         wanted = checking.Wanted(
             folder=given_path(folder),
@@ -89,9 +90,19 @@ def check(
 
 
 def keep(installation: Installation, said: Mapping[str, Any]) -> None:
-    """Keep the certificate where the library has the plugin: its page shows it."""
+    """Keep the certificate where the library has the plugin: its page shows it.
+
+    One of the folder alone does not replace one of the same folder with runs. A folder that is no plugin has none.
+    """
+    of_plugin = said["plugin"]
+    if "reference" not in of_plugin:
+        return
     with suppress(NotFound):
-        plugin = installation.store.plugins.find(str(said["plugin"].get("reference", "")))
+        plugin = installation.store.plugins.find(str(of_plugin["reference"]))
+        if not said["steps"]:
+            before = installation.store.plugin_checks.find(plugin.id)
+            if before is not None and before.certificate["steps"] and before.certificate["plugin"] == of_plugin:
+                return
         installation.store.plugin_checks.put(plugin.id, said)
 
 

@@ -120,19 +120,23 @@ def checked(installation: Installation, asked: Asked, *, is_whole: bool = True) 
 
 
 def build_if_missing(installation: Installation, plugin: Plugin, engine: Engine, bases: Mapping[str, str]) -> None:
-    """Build the image of a plugin from source where the engine needs it, for the other nodes as well where they are to
-    get it. Raises BuildFailed.
-    """
+    """As `built_here`, for the other nodes as well where they are to get the image. Raises BuildFailed."""
+    if (docker := built_here(installation.settings, plugin, engine, bases)) is not None:
+        _share_if_new(installation, plugin, docker)
+
+
+def built_here(settings: Settings, plugin: Plugin, engine: Engine, bases: Mapping[str, str]) -> DockerEngine | None:
+    """Build the image of a plugin from source where the engine needs it; then the engine, else None. BuildFailed."""
     if engine.name != "docker":
-        return
+        return None
     from agent.engines.docker import DockerEngine  # late: its client takes as long to import as the store
 
-    node = node_of(installation.settings)
-    if isinstance(engine, DockerEngine) and plugin.on(node).folder is not None:
-        from agent.engines.docker_build import ensure_built
+    if not isinstance(engine, DockerEngine) or plugin.on(node_of(settings)).folder is None:
+        return None
+    from agent.engines.docker_build import ensure_built
 
-        ensure_built(plugin, engine, recipes=installation.settings.builds, bases=bases, on_line=_say_dim)
-        _share_if_new(installation, plugin, engine)
+    ensure_built(plugin, engine, recipes=settings.builds, bases=bases, on_line=_say_dim)
+    return engine
 
 
 def _share_if_new(installation: Installation, plugin: Plugin, engine: DockerEngine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from agent.errors import AgentError, BadInput
 from agent.installation import node_of
 from agent.submission import TaskRequest, choose_config, new_task, set_key
 from agent.task_options import RequestedOptions
-from agent.workbench.dev.runs import DEV, DevRun, Ended, Housekeeper
+from agent.workbench.dev.runs import DEV, DevRun, Ended, Housekeeper, remember
 from agent.workbench.dev.short import shortened
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ class Loop:
         run = DevRun(installation, engine, new, line=lambda text: screen.line(self._here(text)), first=first)
         if run.task is not None:
             store.tasks.edit(run.task.id, tag=[DEV])
+            with suppress(OSError):  # then it stays
+                remember(installation, run.task)
             screen.note(f"task {run.task.id}{self._page(run.task.id)}")
             if changed:
                 screen.note(f"shorter: {', '.join(changed)}")

@@ -8,12 +8,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from agent.domain import NewTask, Task
-from agent.errors import AgentError
+from agent.errors import AgentError, NotFound
 from agent.events.model import Stream
+from agent.fs.atomic import write_atomically
+from agent.fs.durable import make_folder
 from agent.library.bulk import Wish, act
 from agent.maintenance.trash import purge
 from agent.run.shutdown import Shutdown
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 DEV = "dev"  # the tag of these tasks
 KEPT = 5  # of them for each plugin: the older ones are deleted with what they made
+MOST_LOOKED_AT = 1000  # runs of earlier loops
 _LOOK_S = 0.1
 _REMEMBERED = 200  # lines that were shown
 
@@ -122,18 +126,40 @@ def _nothing() -> None:
     """After the first line."""
 
 
+def remember(installation: Installation, task: Task) -> None:
+    """Note that this home's loop made the task: only such tasks are forgotten. Raises OSError."""
+    place = _marks(installation)
+    make_folder(place)
+    write_atomically(place / str(task.id), task.name.encode(), durable=False)
+
+
 def forget_older(installation: Installation, plugin_id: int) -> None:
-    """Delete the dev runs of a plugin but the last ones, with their models. What cannot be deleted now stays."""
+    """Delete the runs that loops of this home made with a plugin, but the last ones, with their models.
+
+    One whose name, tags or notes a person changed is the person's, and stays. So does what cannot be deleted now.
+    """
     store = installation.store
-    runs = [task for task in store.tasks.list(limit=1000) if DEV in task.tags and task.plugin_id == plugin_id]
-    older = [task.id for task in runs if task.status.is_final][KEPT:]
-    if not older:
-        return
-    for outcome in act(store, "task", older, Wish(action="delete", with_results=True)):
+    marks = {int(mark.name): mark for mark in _marks(installation).glob("*") if mark.name.isdecimal()}
+    older: list[int] = []
+    for id_ in sorted(marks, reverse=True)[:MOST_LOOKED_AT]:
+        try:
+            task = store.tasks.get(id_)
+        except NotFound:  # deleted by a person
+            marks[id_].unlink(missing_ok=True)
+            continue
+        is_untouched = (task.name.encode(), task.tags, task.notes) == (marks[id_].read_bytes(), (DEV,), "")
+        if task.plugin_id == plugin_id and task.status.is_final and is_untouched:
+            older.append(id_)
+    for outcome in act(store, "task", older[KEPT:], Wish(action="delete", with_results=True)):
         with suppress(AgentError):
             purge(installation, "task", outcome.id)
             for model in outcome.models:
                 purge(installation, "model", model)
+            marks[outcome.id].unlink(missing_ok=True)
+
+
+def _marks(installation: Installation) -> Path:
+    return installation.settings.home / "dev"
 
 
 class Housekeeper:
@@ -149,7 +175,7 @@ class Housekeeper:
             self._thread.start()
 
     def _tidy(self, plugin_id: int) -> None:
-        with suppress(AgentError):
+        with suppress(AgentError, OSError):
             forget_older(self._installation, plugin_id)
 
     def end(self) -> None:

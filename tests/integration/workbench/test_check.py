@@ -63,6 +63,11 @@ def test_the_certificate_of_a_known_plugin_is_kept(cli: Cli) -> None:
         kept = installation.store.plugin_checks.get(number)
         assert kept.certificate == said
         assert kept.certificate["plugin"]["content_sha256"] == installation.store.plugins.get(number).content_sha256
+        whole = {**said, "steps": [{"name": "train", "state": "passed"}]}
+        installation.store.plugin_checks.put(number, whole)
+    checked(cli, "--static")
+    with opened(cli.home) as installation:
+        assert installation.store.plugin_checks.get(number).certificate == whole, "a look at the folder says less"
 
 
 def test_an_interrupted_check_certifies_nothing_and_leaves_nothing(tmp_path: Path) -> None:
