@@ -34,9 +34,10 @@ def shell(
     if task.engine == "docker":
         container = None if task.status.is_final else task.container_id
         words = docker_words(spec, container, list(command or ()), is_terminal=sys.stdin.isatty())
-        if shutil.which("docker") is None:
+        if (program := shutil.which("docker")) is None:
             raise CouldNotStart("a shell in a container is opened by the program docker, which is not here")
-        os.execvp(words[0], words)  # noqa: S606 - this process becomes the shell
+        env = {**os.environ, **{str(name): str(value) for name, value in spec["env"].items()}}
+        os.execve(program, words, env)  # noqa: S606 - this process becomes the shell
     if task.engine != "process":
         raise Conflict(f"task {task_id} ran on the engine {task.engine}; shells are for docker and process")
     if not folder.is_dir():
@@ -53,7 +54,11 @@ def shell(
 def docker_words(
     spec: Mapping[str, Any], container: str | None, command: Sequence[str], *, is_terminal: bool
 ) -> list[str]:
-    """The command line of docker. `container`: one that runs; without it the image, with the task's folder. Pure."""
+    """The command line of docker. `container`: one that runs; without it the image, with the task's folder. Pure.
+
+    Values of variables are not on it, where every user of the machine reads them: docker takes them from its own
+    environment. What a hardened task may not do, the shell of its image may not do either.
+    """
     keys = "-it" if is_terminal else "-i"
     words = list(command) or ["sh", "-c", "command -v bash >/dev/null && exec bash || exec sh"]
     if container is not None:
@@ -63,9 +68,22 @@ def docker_words(
     return [
         *("docker", "run", "--rm", keys, "--workdir", f"{WORKDIR}/src", "--entrypoint", words[0]),
         *(word for option in options for word in ("--volume", option)),
-        *(word for name, value in spec["env"].items() for word in ("--env", f"{name}={value}")),
+        *(word for name in spec["env"] for word in ("--env", str(name))),
+        *_limits(spec),
         *(str(spec["image"]), *words[1:]),
     ]
+
+
+def _limits(spec: Mapping[str, Any]) -> list[str]:
+    """Options of `docker run` for the restrictions that the task had. Pure."""
+    options = [("memory", spec["memory_bytes"])] if spec.get("memory_bytes") else []
+    if (of := spec.get("hardening")) is not None:
+        options += [("user", of["user"]), ("network", of["network"]), ("pids-limit", of["pids"]), ("cpus", of["cpus"])]
+        options += [("cap-drop", name) for name in of["drop_capabilities"]]
+        options += [("tmpfs", f"{folder}:{how}" if how else folder) for folder, how in of["tmpfs"].items()]
+        options += [] if of["new_privileges"] else [("security-opt", "no-new-privileges")]
+    words = [word for name, value in options for word in (f"--{name}", str(value))]
+    return [*words, "--read-only"] if of is not None and of["read_only_root"] else words
 
 
 def process_env(spec: Mapping[str, Any], folder: Path, plugin_folder: str | None) -> dict[str, str]:
