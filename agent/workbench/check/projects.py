@@ -32,6 +32,10 @@ Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 def part(source: Path, dest: Path, count: int) -> Path:
     """Copy at most `count` images that stand for the others, with their annotations. Raises BadInput without any."""
+    if not (source / "meta.json").is_file():
+        raise BadInput(
+            f"{shown(str(source))} has no meta.json; give the folder of a project, or none: then one is drawn"
+        )
     files = []
     for image in _images(source):
         files.append(image)

@@ -93,6 +93,13 @@ def test_only_the_folder_is_looked_at_where_that_is_asked_for(cli: Cli) -> None:
     assert checked(cli, "--static")["steps"] == []
 
 
+def test_a_folder_that_is_no_project_is_refused_in_a_sentence(cli: Cli, tmp_path: Path) -> None:
+    (write_project(tmp_path / "fruit") / "meta.json").unlink()
+    said = cli.run("plugin", "check", ODD, "--project", tmp_path / "fruit", code=2).stderr
+    assert "has no meta.json" in said
+    assert "Traceback" not in said
+
+
 def test_a_folder_that_is_no_plugin_fails_with_its_problems(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     done = cli.run("plugin", "check", tmp_path / "none", code=1)
