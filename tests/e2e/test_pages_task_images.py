@@ -115,7 +115,7 @@ def test_images_arrive_while_the_task_runs_and_nothing_is_asked_for_before_it_is
     card = site.page.locator("#images-card")
     expect(card).to_be_hidden()
     train(story, site.artifacts, epochs=1)
-    expect(site.page.locator("#charts figure").first).to_be_visible()  # they push the images down, out of sight
+    expect(site.page.locator("#charts .chart-group").first).to_be_visible()  # they push the images down, out of sight
     lose_sight(site)
     log_image(story, site.artifacts, "val/0", 1, RED)
     expect(card).to_be_visible()
