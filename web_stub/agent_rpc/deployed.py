@@ -15,7 +15,6 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
@@ -69,7 +68,7 @@ async def _task_of(web: Web, request: Request) -> int:
     if task_id is None:
         raise BadInput("the header x-task-id does not say whose call this is")
     try:
-        task = await run_in_threadpool(web.store.tasks.get, task_id)
+        task = await web.broker.in_thread(lambda: web.store.tasks.get(task_id))
     except NotFound:
         task = None
     if task is None or task.type is not TaskType.DEPLOY or task.agent_id != agent_id(token):
@@ -175,8 +174,13 @@ async def download_images(web: Web, request: Request) -> Response:
     asked = await read_message(request, api.ImagesHashes)
     if len(asked.images_hashes) > MOST_IMAGES:
         raise BadInput(f"a call of DownloadImages has at most {MOST_IMAGES} hashes")
-    frames = await run_in_threadpool(lambda: _images(web.artifacts, list(asked.images_hashes)))
-    return StreamingResponse(frames, media_type=MEDIA_TYPE)
+    frames = await web.broker.in_thread(lambda: _images(web.artifacts, list(asked.images_hashes)))
+
+    async def each() -> AsyncIterator[bytes]:
+        while (part := await web.broker.in_thread(lambda: next(frames, None))) is not None:
+            yield part
+
+    return StreamingResponse(each(), media_type=MEDIA_TYPE)
 
 
 def _images(artifacts: Artifacts, hashes: list[str]) -> Iterator[bytes]:

@@ -62,7 +62,9 @@ async def agent_connected(request: Request) -> Response:
 
 @router.post("/AgentPing")
 async def agent_ping(request: Request) -> Response:
-    await run_in_threadpool(_originals(request).ping, token_of(request))
+    originals, token = _originals(request), token_of(request)
+    async with originals.traffic.work(token.id):
+        await run_in_threadpool(originals.ping, token)
     return reply(api.Empty())
 
 
@@ -138,6 +140,8 @@ def _stream(web: Web, request: Request, news: Callable[[], list[Message]]) -> St
     broken ones.
     """
 
+    originals, token = _originals(request), token_of(request)
+
     async def frames() -> AsyncIterator[bytes]:
         yield KEEP_ALIVE
         while True:
@@ -146,7 +150,8 @@ def _stream(web: Web, request: Request, news: Callable[[], list[Message]]) -> St
             seen = web.hub.generation
             try:
                 web.hub.start()
-                messages = await run_in_threadpool(news)
+                async with originals.traffic.work(token.id):
+                    messages = await run_in_threadpool(news)
             except StorageFailed:  # away or busy: asked again
                 await asyncio.sleep(1.0)
                 continue
@@ -158,7 +163,7 @@ def _stream(web: Web, request: Request, news: Callable[[], list[Message]]) -> St
 
     async def counted() -> AsyncIterator[bytes]:
         cut = request.scope.get(CUT_OFF, lambda: None)
-        with _originals(request).traffic.stream(token_of(request).id, request.url.path, cut), web.hub.counted():
+        with originals.traffic.stream(token.id, request.url.path, cut), web.hub.counted():
             async for piece in frames():
                 yield piece
 

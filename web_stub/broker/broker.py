@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakValueDictionary
 
 from starlette.concurrency import run_in_threadpool
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+THREADS = 4  # for the calls of all models; the pool of the web has forty
 KEEP_ALIVE_S = 5.0  # a model gives a silent stream up after 15 seconds
 ANSWER_BYTES = 64 << 20
 ANSWERS_AT_ONCE = 4  # of a model that are being received; the SDK sends so many
@@ -76,8 +79,10 @@ class Broker:
     def __init__(self, store: Store, hub: Hub) -> None:
         self._store, self._hub = store, hub
         self._channels: dict[int, _Channel] = {}
+        self._unasked: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._watcher: asyncio.Task[None] | None = None
         self.room = Room()
+        self._places = asyncio.Semaphore(THREADS)
 
     # ---------------------------------------------------------------- those who ask
 
@@ -154,8 +159,9 @@ class Broker:
 
     def receiving(self, task_id: int) -> asyncio.Semaphore:
         """To be held while an answer comes: so many bytes are in memory at most."""
-        channel = self._channels.get(task_id)
-        return asyncio.Semaphore(1) if channel is None else channel.answers  # without requests nothing is kept
+        if (channel := self._channels.get(task_id)) is not None:
+            return channel.answers
+        return self._unasked.setdefault(task_id, asyncio.Semaphore(1))  # kept as long as somebody holds or awaits it
 
     def answer(self, task_id: int, request_id: str, content: bytes | AgentError) -> None:
         """The answer of the model of this task to a request. The first one counts; any other is dropped."""
@@ -170,6 +176,11 @@ class Broker:
             future.set_exception(content)
         else:
             future.set_result(content)
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """What `work` gives, in one of the few threads that the calls of models take, however many calls there are."""
+        async with self._places:
+            return await run_in_threadpool(work)
 
     # ---------------------------------------------------------------- the ends of tasks
 
