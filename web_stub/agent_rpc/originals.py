@@ -53,6 +53,7 @@ log = logging.getLogger("web")
 BEAT_S = 5.0  # an agent pings every two seconds
 INFO_BYTES = 64 << 10  # of what an agent says of itself
 _REMEMBERED = 1024  # tasks whose transcript goes on without a look into their log
+_TURN_LETTERS = 1000  # of a line of a transcript that is kept
 _OTHER_WEBS = 10  # tries to keep lines while other webs keep lines of the same task
 _RUNS = frozenset({TaskStatus.STARTED, TaskStatus.DEPLOYED, TaskStatus.TERMINATING})
 
@@ -207,10 +208,14 @@ class Originals:
             known: Transcript | None = self._transcripts.get(task.id)
         if known is None:
             known = Transcript()
-            found = (event for text in TURNS for event in self._store.events.each(task.id, text=text))
-            for event in sorted(found, key=lambda event: event.seq):
-                if event.stream is Stream.AGENT:
-                    known.follow(event.message, str((event.fields or {}).get("step")))
+            turns = (  # of the agent's own lines; a plugin may print the same words in as many long lines as it likes
+                (event.seq, event.message[:_TURN_LETTERS], str((event.fields or {}).get("step"))[:_TURN_LETTERS])
+                for text in TURNS
+                for event in self._store.events.each(task.id, text=text)
+                if event.stream is Stream.AGENT
+            )
+            for _, message, step in sorted(turns):
+                known.follow(message, step)
             with self._lock:
                 self._transcripts[task.id] = known
         return known
