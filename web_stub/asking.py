@@ -32,6 +32,8 @@ LIMIT_S = 60.0  # unless the client says another
 MOST_LIMIT_S = 3600.0
 IMAGE_BYTES = 128 << 20
 _SMALL_BYTES = 256 << 10  # JSON that is parsed on the event loop
+MOST_VALUES = 1_000_000  # of an answer: half a second of the one parser that all threads share
+_META_BYTES = 1 << 20  # of a meta that is remembered
 _METAS = 256  # remembered
 _MODELS = 256  # whose tasks are
 _WORDS = 1000  # characters of a plugin's error in a sentence
@@ -159,7 +161,8 @@ class Asker:
         found = said.get("out_meta")
         if type(found) is not dict:
             raise ModelFailed("the model's answer has no out_meta, which would be the meta of a project")
-        self._metas[key] = found
+        if len(encode(found)) <= _META_BYTES:
+            self._metas[key] = found
         return found
 
     def _forget(self, key: _Key, shared: _Shared, done: asyncio.Future[Any]) -> None:
@@ -200,6 +203,8 @@ def _has_been_deployed(task: Task) -> bool:
 
 def read_answer(content: bytes) -> dict[str, Any]:
     """The object that a model answered, without `success`. ModelFailed for its error, and for anything else. Pure."""
+    if sum(content.count(mark) for mark in (b",", b"[", b"{")) > MOST_VALUES:
+        raise ModelFailed(f"the model's answer has more than {MOST_VALUES:,} values")
     try:
         said: Any = orjson.loads(content)
     except ValueError:

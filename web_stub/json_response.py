@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from agent.formats.json_values import storable_problem
 
+COMPRESSED_BYTES = 1 << 20  # at most
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
@@ -46,7 +47,10 @@ def plain(value: Any) -> Any:
 
 def json_response(value: Any, status: int = 200) -> Response:
     """The value as it is. Resources are our own, and validating a thousand of them takes longer than reading them."""
-    return Response(encode(value), status_code=status, media_type="application/json")
+    content = encode(value)
+    # Compressing a megabyte takes the event loop from everybody for longer than sending it takes.
+    headers = {"content-encoding": "identity"} if len(content) > COMPRESSED_BYTES else None
+    return Response(content, status_code=status, media_type="application/json", headers=headers)
 
 
 def error_response(status: int, sentence: str, details: dict[str, object] | None = None) -> Response:

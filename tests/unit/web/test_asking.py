@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from web_stub.asking import Durations, durations, read_answer
+from web_stub.asking import MOST_VALUES, Durations, durations, read_answer
 from web_stub.broker import ModelFailed, Times
 from web_stub.questions import client_of
 
@@ -67,3 +67,10 @@ def test_the_parts_of_the_time_make_the_whole() -> None:
 def test_a_client_is_a_token_at_an_address() -> None:
     assert client_of({"token_id": 3, "client": ("10.0.0.1", 999)}) == "3@10.0.0.1"
     assert client_of({"client": None}) == "@"
+
+
+def test_an_answer_of_too_many_values_is_refused_before_it_is_parsed() -> None:
+    many = b'{"objects": [' + b"[]," * (MOST_VALUES // 2) + b"[]]}"
+    with pytest.raises(ModelFailed, match="more than 1,000,000 values"):
+        read_answer(many)
+    assert len(read_answer(b'{"objects": [' + b"1," * 1000 + b"1]}")["objects"]) == 1001

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web_stub.json_response import encode
+from web_stub.json_response import COMPRESSED_BYTES, encode, json_response
 from web_stub.resources.resource import Ref
 
 MOMENT = datetime(2026, 11, 22, 9, 28, 39, 527000, tzinfo=UTC)
@@ -49,3 +49,8 @@ def test_any_value_can_be_encoded_as_strict_json(value: Any) -> None:
         raise AssertionError(f"{constant} is no strict JSON")
 
     json.loads(encode(value).decode(), parse_constant=refuse)
+
+
+def test_large_answers_are_not_compressed_on_the_event_loop():
+    assert "content-encoding" not in json_response(["a"]).headers
+    assert json_response("a" * COMPRESSED_BYTES).headers["content-encoding"] == "identity"
