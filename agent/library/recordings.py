@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from agent.artifacts import Artifacts
     from agent.store import Store, StoredEvent
 
-_ASKED_EVERY = 500  # lines
+_ASKED_EVERY, _ASKED_EVERY_BYTES = 500, 1 << 20  # lines, and characters of them
 NEVER_ENDED = Ended(137, error="the recording does not tell how the container ended")
 
 
@@ -106,9 +106,11 @@ class _Lines:
         self.wanted |= {image.seq for image in self.store.task_images.list(self.task.id) if image.seq is not None}
 
     def __iter__(self) -> Iterator[Piece]:
-        after_us = 0
+        after_us = unasked = 0
         for number, (event, raw) in enumerate(self.clean.lines((event, event.raw) for event in self._printed()), 1):
-            if number % _ASKED_EVERY == 0:
+            unasked += len(raw)
+            if number % _ASKED_EVERY == 0 or unasked >= _ASKED_EVERY_BYTES:
+                unasked = 0
                 self.keep_going()
             if event.seq in self.wanted:
                 self.numbers[event.seq] = number

@@ -28,18 +28,21 @@ _ENDS = ("password", "passwd", "passphrase", "secret", "apikey")  # of words tha
 _PAIRS = frozenset((word, "key") for word in ("api", "access", "private", "secret", "account", "signing", "encryption"))
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
+# Names and values are found one after the other, each from where its run of characters begins and without going back,
+# so that the time for a line grows with its length and no faster.
 # `name: value`, `name=value`, `"name": "value"` also inside JSON inside JSON, `--name value`
 _NAMED = re.compile(
-    r"""(?P<before>(?<!\w)(?P<name>[A-Za-z_][\w.-]{0,120})\\{0,8}["']?\s{0,8}(?:=>|[:=])\s{0,8}"""
-    r"""|(?<![\w-])--?(?P<flag>[A-Za-z][\w-]{0,120})[ =])"""
-    r"""(?P<value>"(?:[^"\\]|\\.){0,10000}"|(?P<escape>\\{1,8})".{0,10000}?(?P=escape)"|'[^']{0,10000}'"""
-    r"""|(?:Bearer|Basic|Token)\s{1,8}[^\s"',;]+|\\{0,8}["']?[^\s"',;&)\]}]+)"""
+    r"""(?<![\w.-])(?:(?P<name>[\w.-]++)\\{0,8}["']?\s{0,8}(?:=>|[:=])\s{0,8}|--?(?P<flag>[A-Za-z][\w-]*+)[ ])"""
+)
+_VALUE = re.compile(
+    r""""(?:[^"\\]|\\.){0,10000}"|(?P<escape>\\{1,8})".{0,10000}?(?P=escape)"|'[^']{0,10000}'"""
+    r"""|(?:Bearer|Basic|Token)\s{1,8}[^\s"',;]+|\\{0,8}["']?[^\s"',;&)\]}]+"""
 )
 _SHAPES = re.compile(
     r"\bslt_[\w-]{8,}"  # ours
     r"|\b(?:gh[pousr]_|github_pat_|glpat-|hf_|sk-|xox[abprs]-|npm_|pypi-)[\w-]{16,}"
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"  # JSON web tokens
+    r"|(?<![\w-])(?=[\w-]++\.[\w-]{8,}+\.[\w-]{8})[\w-]*?\beyJ[\w-]{8,}+\.[\w-]++\.[\w-]++"  # JSON web tokens
     r"|(?i:\b(?:bearer|basic)\s+[\w.~+/=-]{8,})"
 )
 _IN_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,20}://)[^\s/@\"']{1,512}@")
@@ -47,13 +50,19 @@ _KEY = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]
 _HOMES = re.compile(r"(?<![\w.~-])/(?:home|Users)/[^/\s\"':;,]+")
 
 
-@lru_cache(4096)
 def looks_secret(name: str) -> bool:
     """Whether this is the name of a secret: `db_password`, `PGPASSWORD`, `apiKey`; not `max_tokens`, `keypoints`."""
+    return _looks_secret_short(name) if len(name) <= _SHORT else _looks_secret(name)
+
+
+def _looks_secret(name: str) -> bool:
     words = [word.lower() for word in _WORD.findall(name)]
     return any(word in _WORDS or word.endswith(_ENDS) for word in words) or any(
         pair in _PAIRS for pair in pairwise(words)
     )
+
+
+_looks_secret_short = lru_cache(_REMEMBERED)(_looks_secret)  # long ones would fill the memory
 
 
 def secrets_in(environment: Mapping[str, str]) -> list[str]:
@@ -138,11 +147,10 @@ def _without_named(text: str) -> str:
     """The text without the values of names that look secret. A value may hold a name: `config=password=x`."""
     kept, done, place = [], 0, 0
     while (found := _NAMED.search(text, place)) is not None:
-        if looks_secret(found["name"] or found["flag"]):
-            kept += [text[done : found.end("before")], REMOVED]
-            done = place = found.end()
-        else:
-            place = found.end("before")
+        place = found.end()
+        if looks_secret(found["name"] or found["flag"]) and (value := _VALUE.match(text, place)) is not None:
+            kept += [text[done:place], REMOVED]
+            done = place = value.end()
     return "".join([*kept, text[done:]])
 
 

@@ -61,6 +61,8 @@ def test_an_ordinary_name_is_not_taken_for_a_secret(name):
         f"postgresql://ada:{SECRET}@db/x",
         f"https://{SECRET}@git.example/x",
         f"Bearer {SECRET}",
+        f"Bearer-eyJhbGciOiJIUzI1NiJ9.{SECRET}.{SECRET}",
+        "token=" + "x" * 20_000 + SECRET,
         f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----",
         f"-----BEGIN PRIVATE KEY-----\n{SECRET}",
     ],
@@ -101,7 +103,11 @@ def test_any_text_can_be_cleaned(text):
     Cleaner(["secret-value"], homes=["/root"]).text(text)
 
 
-@pytest.mark.parametrize("piece", ['"', "\\", 'a="', "a: ", "password=", "-----BEGIN "])
+@pytest.mark.parametrize(
+    "piece",
+    ['"', "\\", 'a="', "a: ", "a=", "a-", "a.", "--a ", "password=", "token='", 'token=\\"', "eyJaaaaaaaa-",
+     "eyJaaaaaaaa.", "bearer ", "-----BEGIN ", "a://", "/home/"],
+)  # fmt: skip
 def test_the_time_for_a_hostile_line_grows_with_its_length_and_no_faster(piece):
     cleaner = Cleaner(["secret-value"])
 
