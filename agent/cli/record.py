@@ -24,7 +24,11 @@ def record(
         typer.Option("--output", "-o", help="The file; - for standard output; default: task-ID.recording.zip here."),
     ] = None,
     with_files: Annotated[
-        bool, typer.Option("--with-files", help="With weights and pixels; else they are known by their hashes.")
+        bool,
+        typer.Option(
+            "--with-files",
+            help="With weights and pixels, raw: secrets in them stay. Else they are known by their hashes.",
+        ),
     ] = False,
     force: Annotated[bool, typer.Option(help="Replace the file if it exists.")] = False,
     json: Json = False,

@@ -17,9 +17,9 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, BinaryIO, Literal, NamedTuple, Self
 
@@ -95,11 +95,20 @@ class Manifest:
     made_by: str = ""  # the program and its version
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
 @dataclass(slots=True)
 class RecordingWriter:
-    """Writes a recording in one pass, in this order: lines, files, blobs, manifest. Its memory does not grow."""
+    """Writes a recording in one pass, in this order: lines, files, blobs, manifest. Its memory does not grow.
+
+    Every value of the manifest and of the files goes through `clean`, every text of a file through `clean_text`.
+    """
 
     zip: zipfile.ZipFile
+    clean: Callable[[Any], Any]
+    clean_text: Callable[[str], str]
     lines: int = 0
     line_bytes: int = 0
     files: int = 0
@@ -107,9 +116,11 @@ class RecordingWriter:
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path) -> Iterator[Self]:
+    def open(
+        cls, path: Path, clean: Callable[[Any], Any] = _same, clean_text: Callable[[str], str] = _same
+    ) -> Iterator[Self]:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, allowZip64=True, compresslevel=4) as opened:
-            yield cls(opened)
+            yield cls(opened, clean, clean_text)
 
     def write_lines(self, pieces: Iterable[Piece]) -> None:
         with self._member(LINES) as file:
@@ -121,7 +132,8 @@ class RecordingWriter:
     def write_files(self, files: Iterable[RecordedFile]) -> None:
         with self._member(FILES) as out:
             for file in files:
-                said = {name: value for name, value in asdict(file).items() if value not in ("", 0, None)}  # False, too
+                said = self.clean(asdict(replace(file, text=""))) | {"text": self.clean_text(file.text)}
+                said = {name: value for name, value in said.items() if value not in ("", 0, None)}  # False, too
                 out.write(json.dumps({"line": file.line, **said}, ensure_ascii=False).encode() + b"\n")
                 self.files += 1
 
@@ -135,7 +147,7 @@ class RecordingWriter:
                 out.write(data)
 
     def write_manifest(self, manifest: Manifest) -> None:
-        said = {**asdict(manifest), "lines": self.lines, "line_bytes": self.line_bytes}
+        said = {**self.clean(asdict(manifest)), "lines": self.lines, "line_bytes": self.line_bytes}
         with self._member(MANIFEST) as out:
             out.write(json.dumps(said, ensure_ascii=False, indent=1).encode())
 

@@ -37,6 +37,8 @@ class Clean(Protocol):
 
     def value(self, value: Any, name: str = "") -> Any: ...
 
+    def line(self, line: str) -> str: ...
+
     def lines(self, lines: Iterable[tuple[Any, str]]) -> Iterator[tuple[Any, str]]: ...
 
 
@@ -62,6 +64,7 @@ def record_task(
 ) -> Recorded:
     """Write the recording of an ended task to `path`, whole or not at all.
 
+    All that is said in it is cleaned by `clean`; the contents of files, `with_files`, are as they are.
     `keep_going` is called now and then, and an error that it raises ends the work.
     Raises Conflict for a task that has not ended, or whose plugin was never started; DiskFull, StorageFailed.
     """
@@ -72,17 +75,17 @@ def record_task(
         artifacts.half_made.atomic_path(path, "recording", replace=replace_file) as partial,
     ):
         partial.touch(0o600)
-        with RecordingWriter.open(partial) as writer:
+        with RecordingWriter.open(partial, clean.value, clean.line) as writer:
             lines = _Lines(store, task, clean, keep_going)
             writer.write_lines(lines)
             if lines.started_at is None:
                 raise Conflict(f"the plugin of task {task.id} was never started, so there is nothing to record")
             files = list(_files(store, task, lines))
             files.sort(key=lambda file: (file.line is None, file.line or 0))
-            writer.write_files(chain(files, _result(store, task, lines.applied)))
-            every = chain(files, _result(store, task, lines.applied))
+            writer.write_files(_asking(chain(files, _result(store, task, lines.applied)), keep_going))
+            every = _asking(chain(files, _result(store, task, lines.applied)), keep_going)
             missing = _write_blobs(writer, artifacts, every) if with_files else 0
-            writer.write_manifest(_manifest(store, task, lines, clean, has_contents=with_files))
+            writer.write_manifest(_manifest(store, task, lines, has_contents=with_files))
     return Recorded(path, path.stat().st_size, writer.lines, writer.files, missing)
 
 
@@ -161,6 +164,13 @@ def _files(store: Store, task: Task, lines: _Lines) -> Iterator[RecordedFile]:
             )
 
 
+def _asking(files: Iterable[RecordedFile], keep_going: Callable[[], object]) -> Iterator[RecordedFile]:
+    for number, file in enumerate(files, 1):
+        if number % _ASKED_EVERY == 0:
+            keep_going()
+        yield file
+
+
 def _below_results(subdir: str) -> str | None:
     """The folder of a checkpoint as the plugin named it, below results/; None for one that is elsewhere."""
     path = PurePosixPath(subdir)
@@ -205,7 +215,7 @@ def _write_blobs(writer: RecordingWriter, artifacts: Artifacts, files: Iterable[
     return missing
 
 
-def _manifest(store: Store, task: Task, lines: _Lines, clean: Clean, *, has_contents: bool) -> Manifest:
+def _manifest(store: Store, task: Task, lines: _Lines, *, has_contents: bool) -> Manifest:
     said = {
         **_values(task, "id name reason message config engine attempt image_digest"),
         "type": task.type.value,
@@ -220,8 +230,8 @@ def _manifest(store: Store, task: Task, lines: _Lines, clean: Clean, *, has_cont
     with suppress(NotFound):
         model = _values(store.models.get_anywhere(task.model_id), "name sha256")
     return Manifest(
-        task=clean.value(said),
-        plugin=clean.value(plugin),
+        task=said,
+        plugin=plugin,
         project=project,
         model=model,
         ended=lines.ended,

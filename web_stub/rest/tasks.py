@@ -219,9 +219,11 @@ _ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}
 def download_recording(
     web: WebDep,
     task_id: Id,
-    with_files: Annotated[bool, Query(description="with weights and pixels, not only their hashes")] = False,
+    with_files: Annotated[
+        bool, Query(description="with weights and pixels, not only their hashes; raw: secrets in them stay")
+    ] = False,
 ) -> StreamingResponse:
-    """An ended task as one file that `agent replay` plays, without secrets."""
+    """An ended task as one file that `agent replay` plays, without secrets but those in files that were asked for."""
     task = web.store.tasks.get(task_id)
     making = web.artifacts.half_made.begin("recording")
     try:

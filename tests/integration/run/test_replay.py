@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -20,7 +22,7 @@ from agent import library
 from agent.cli.replay import new_replay
 from agent.doctor.bundle import pack
 from agent.doctor.probe import probe
-from agent.domain import CheckpointState, Task, TaskStatus
+from agent.domain import CheckpointState, NewTaskImage, Task, TaskStatus
 from agent.errors import BadInput, Conflict
 from agent.formats.recording import Recording
 from agent.installation import Installation, node_of
@@ -242,6 +244,48 @@ def test_an_agent_that_is_killed_loses_and_doubles_nothing(here: Installation, t
     assert verdict(replay)[:-1] == verdict(task)[:-1]
     theirs, ours = story(here.store, replay), story(here.store, task)
     assert {**theirs, "steps": []} == {**ours, "steps": []}  # a step may be noted by two agents
+
+
+SECRET, BY_NAME = "hunter2hunter2", "known-by-its-name-only"
+
+
+def telling_training(folder: Path) -> Iterator[Any]:
+    config = {"classes": [], "api_key": BY_NAME, "nested": {"url": f"see {SECRET}"}}
+    (write_checkpoint(folder / "results", 0) / "config.json").write_text(json.dumps(config))
+    yield checkpoint(0)
+    yield f"a line with {SECRET}"
+    yield event("METRICS", f"a caption with {SECRET}", api_key=BY_NAME)
+
+
+def telling_inference(folder: Path) -> Iterator[Any]:
+    (name,) = (place.name for place in (folder / "data").iterdir())
+    result = folder / "results" / name
+    result.parent.mkdir(exist_ok=True)
+    write_project(result)
+    meta = json.loads((result / "meta.json").read_text())
+    meta["tags"].append({"name": SECRET, "value_type": "none", "color": "#010203"})
+    (result / "meta.json").write_text(json.dumps(meta))
+    annotation = next((result / "ds0" / "ann").iterdir())
+    said = json.loads(annotation.read_text())
+    annotation.write_text(json.dumps({**said, "tags": [SECRET], "description": f"password={BY_NAME}"}))
+    yield event("MODEL_APPLIED", f"model applied with {SECRET}")
+
+
+@pytest.mark.parametrize(("act", "kind"), [(telling_training, "train"), (telling_inference, "inference")])
+def test_a_secret_is_in_no_member_wherever_it_was_said(here: Installation, tmp_path: Path, act: Any, kind: str) -> None:
+    task = ran(here, tmp_path, act, kind)
+    image = NewTaskImage(
+        None, "x", None, f"samples/{SECRET}.png", "a" * 64, 1, width=1, height=1, mime="image/png", caption=SECRET
+    )
+    here.store.task_images.add(task.id, [image])
+    file = tmp_path / "file"
+    record_task(here.store, here.artifacts, task, file, clean=Cleaner([SECRET]))
+    with zipfile.ZipFile(file) as opened:
+        members = {name: opened.read(name) for name in opened.namelist()}
+    assert [name for name, data in members.items() if SECRET.encode() in data or BY_NAME.encode() in data] == []
+    assert b"samples/[removed].png" in members["files.jsonl"]
+    told = b"api_key" if kind == "train" else b"password=[removed]"
+    assert told in members["files.jsonl"]  # what stood beside the secret is there
 
 
 def test_recordings_whose_plugin_was_deleted_are_swept(here: Installation, tmp_path: Path) -> None:
