@@ -17,27 +17,42 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path, PurePosixPath
-from typing import IO, Any, BinaryIO, Literal, NamedTuple, Self
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any, BinaryIO, NamedTuple, Self
 
 from agent.errors import BadInput
-from agent.fs.names import shown
+from agent.formats.archive import DEFAULT_LIMITS, MAX_RATIO, RATIO_FROM_BYTES
+from agent.formats.recorded import (
+    LONGEST_US,
+    VERSION,
+    Ended,
+    Manifest,
+    NewerVersion,
+    RecordedFile,
+    file_of,
+    is_inside,
+    manifest_of,
+)
+from agent.fs.names import brief, shown
 
-FORMAT, VERSION = "supervisely-local-recording", 1
+__all__ = ["LONGEST_US", "Ended", "Manifest", "Piece", "RecordedFile", "Recording", "RecordingWriter", "is_inside"]
+
 SUFFIX = ".recording.zip"
 MANIFEST, LINES, FILES, BLOBS = "manifest.json", "lines", "files.jsonl", "blobs"
 LINE_LIMIT = 4 << 20  # of a piece of output; of a line the log loop keeps a MiB, in which a byte may have become three
+LINES_LIMIT = 1 << 40  # of all output together
 ENTRY_LIMIT = 64 << 20  # of the manifest, and of an entry of files.jsonl: an annotation may be large
 _HEAD = re.compile(rb"(\d{1,18}) ([12]) (\d{1,8})\n")
 _HEAD_LIMIT = 64
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _COPY_BYTES = 1 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same task gives the same bytes
 
-Kind = Literal["state", "image", "text"]
+MAX_FILES = 2_000_000  # entries of files.jsonl: two for each image of the largest project
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_ENCRYPTED = 0x1
 
 
 class Piece(NamedTuple):
@@ -46,53 +61,6 @@ class Piece(NamedTuple):
     after_us: int  # since the start
     stream: int  # 1 stdout, 2 stderr
     data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedFile:
-    """A file or folder below results/; `of_result`: below the folder there that has the name of the task's project.
-
-    A `state` is a folder: the tar of a model state has its content. An `image` is a file, known by its hash. A `text`
-    is a file whose content stands here.
-    """
-
-    line: int | None  # it is there before this line (from 1) is printed; None: before the end
-    path: str
-    kind: Kind
-    sha256: str | None = None  # of a blob; None: unknown, because its model was deleted
-    size_bytes: int = 0
-    of_result: bool = False
-    text: str = ""
-    config: Mapping[str, Any] | None = None  # config.json of a state
-    width: int = 0  # of an image
-    height: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How the container ended, as `agent.domain.ExitResult`."""
-
-    exit_code: int
-    out_of_memory: bool = False
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    task: Mapping[str, Any]  # id, type, name, status, reason, message, config, engine, options without variables
-    plugin: Mapping[str, Any]  # title, description, type, image, tag, modes, readme, configs, config_schemas, digest
-    ended: Ended
-    project: Mapping[str, Any] | None = None  # name, meta, images_count, content_sha256
-    model: Mapping[str, Any] | None = None  # from which it started: name, sha256
-    started_at: str = ""  # ISO 8601; `after_us` of the lines count from here
-    ended_at: str = ""
-    ended_after_us: int = 0
-    lines: int = 0
-    line_bytes: int = 0
-    has_contents: bool = False  # whether the blobs are in the recording
-    format: str = FORMAT
-    version: int = VERSION
-    made_by: str = ""  # the program and its version
 
 
 def _same(value: Any) -> Any:
@@ -171,6 +139,7 @@ class Recording:
         except OSError as error:
             raise BadInput(f"cannot read the recording {shown(str(path))}: {error.strerror}") from None
         try:
+            self._judge()
             self.manifest = self._read_manifest()
         except BaseException:
             self._zip.close()
@@ -188,7 +157,7 @@ class Recording:
         with self._reading(LINES) as file:
             while head := file.readline(_HEAD_LIMIT):
                 found = _HEAD.fullmatch(head)
-                if found is None or int(found[3]) > LINE_LIMIT:
+                if found is None or int(found[3]) > LINE_LIMIT or int(found[1]) > LONGEST_US:
                     raise _refused(self.path, f"no line can be read behind line {count}")
                 data = file.read(int(found[3]) + 1)
                 if len(data) != int(found[3]) + 1:
@@ -201,7 +170,11 @@ class Recording:
     def files(self) -> Iterator[RecordedFile]:
         """What was below results/, in the order of the lines."""
         with self._reading(FILES) as file:
+            count = 0
             while text := file.readline(ENTRY_LIMIT):
+                count += 1
+                if count > MAX_FILES:
+                    raise _refused(self.path, f"files.jsonl has more than {MAX_FILES:,} entries")
                 yield _file_of(self.path, text)
 
     def has_blob(self, sha256: str) -> bool:
@@ -222,48 +195,36 @@ class Recording:
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
             raise _refused(self.path, f"{name} is damaged ({error})") from None
 
+    def _judge(self) -> None:
+        """Refuse members that no writer of the format makes, and sizes that only a bomb has."""
+        members = self._zip.infolist()
+        if any(member.compress_type not in _METHODS or member.flag_bits & _ENCRYPTED for member in members):
+            raise _refused(self.path, "a member is encrypted, or neither stored nor deflated")
+        sizes = {member.filename: member.file_size for member in members}
+        lines = sizes.pop(LINES, 0)  # they are read one by one, and those of an honest log may be all the same
+        if len(sizes) > MAX_FILES:
+            raise _refused(self.path, f"it has more than {MAX_FILES:,} members")
+        too_long = lines > LINES_LIMIT or max(sizes.values(), default=0) > DEFAULT_LIMITS.size_bytes
+        if too_long or sum(sizes.values()) > max(RATIO_FROM_BYTES, MAX_RATIO * self.path.stat().st_size):
+            raise _refused(self.path, "its members unpack to more than a recording may have")
+
     def _read_manifest(self) -> Manifest:
         with self._reading(MANIFEST) as file:
             text = file.read(ENTRY_LIMIT)
         try:
-            said = json.loads(text)
-            if said["format"] != FORMAT:
-                raise ValueError
-            if said["version"] > VERSION:
-                raise _refused(
-                    self.path, f"a newer release made it (version {said['version']} of the format; this one reads 1)"
-                )
-            known = {one.name for one in fields(Manifest)}
-            ended = Ended(**{name: said["ended"][name] for name in ("exit_code", "out_of_memory", "error")})
-            manifest = Manifest(**{name: said[name] for name in known & said.keys()} | {"ended": ended})
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise _refused(self.path, "its manifest.json is not that of a recording") from None
-        parts = (manifest.task, manifest.plugin, manifest.project or {}, manifest.model or {})
-        if not all(isinstance(part, dict) for part in parts) or not isinstance(ended.exit_code, int):
-            raise _refused(self.path, "its manifest.json is not that of a recording")
-        return manifest
+            return manifest_of(text)
+        except NewerVersion as newer:
+            why = f"a newer release made it (version {newer.version} of the format; this one reads {VERSION})"
+        except ValueError as error:
+            why = f"its manifest.json is not that of a recording ({shown(brief(str(error), 200))})"
+        raise _refused(self.path, why)
 
 
 def _file_of(recording: Path, text: bytes) -> RecordedFile:
     try:
-        said = json.loads(text)
-        known = {one.name for one in fields(RecordedFile)}
-        found = RecordedFile(**{"kind": "state", **{name: said[name] for name in known & said.keys()}})
-        is_good = isinstance(found.path, str) and is_inside(found.path) and found.kind in ("state", "image", "text")
-        is_good &= found.sha256 is None or bool(_SHA256.fullmatch(found.sha256))
-        is_good &= isinstance(found.text, str) and isinstance(found.line, int | None)
-        is_good &= all(isinstance(number, int) and 0 <= number < 1 << 63 for number in (found.width, found.height))
-    except (ValueError, KeyError, TypeError, RecursionError):
-        is_good = False
-    if not is_good:
-        raise _refused(recording, "an entry of files.jsonl cannot be read, or lies outside of results/")
-    return found
-
-
-def is_inside(path: str) -> bool:
-    """Whether the path of a file stays below results/."""
-    parts = PurePosixPath(path).parts
-    return bool(parts) and not path.startswith("/") and ".." not in parts and "\0" not in path
+        return file_of(text)
+    except ValueError:
+        raise _refused(recording, "an entry of files.jsonl cannot be read, or lies outside of results/") from None
 
 
 def _refused(path: Path, why: str) -> BadInput:

@@ -20,7 +20,7 @@ from agent.events.model import Stream
 from agent.formats.json_values import compact
 from agent.formats.meta import META
 from agent.formats.project_layout import ANNOTATIONS, IMAGES, dataset_path
-from agent.formats.recording import Ended, Manifest, Piece, RecordedFile, RecordingWriter, is_inside
+from agent.formats.recording import LONGEST_US, Ended, Manifest, Piece, RecordedFile, RecordingWriter, is_inside
 from agent.fs.disk import writing
 from agent.library.project_files import file_name
 
@@ -137,7 +137,7 @@ class _Lines:
     def after_us(self, time: datetime | None) -> int:
         if time is None or self.started_at is None:
             return 0
-        return max(0, int((time - self.started_at).total_seconds() * 1e6))
+        return min(max(0, int((time - self.started_at).total_seconds() * 1e6)), LONGEST_US)
 
 
 def _files(store: Store, task: Task, lines: _Lines) -> Iterator[RecordedFile]:

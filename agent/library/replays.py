@@ -57,6 +57,8 @@ def bring_recording(store: Store, artifacts: Artifacts, home: Path, path: Path, 
                 f"{path} is the recording of a task of type {manifest.task.get('type')}; "
                 "trainings and inferences can be played"
             )
+        for _ in recording.files():  # the last entry may be the one to refuse: nothing is brought before
+            pass
         sha256 = _hash(path)
         folder = home / FOLDER / sha256[:32]
         with artifacts.lock("recording"), writing(f"the recording in {folder}"):

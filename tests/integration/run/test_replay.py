@@ -288,6 +288,20 @@ def test_a_secret_is_in_no_member_wherever_it_was_said(here: Installation, tmp_p
     assert told in members["files.jsonl"]  # what stood beside the secret is there
 
 
+def test_nothing_is_brought_of_a_recording_whose_last_entry_is_bad(here: Installation, tmp_path: Path) -> None:
+    file = recorded(here, ran(here, tmp_path, training), tmp_path / "file", with_files=False)
+    plugins = len(here.store.plugins.list())
+    bad = tmp_path / "bad"
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(bad, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            more = b'{"line": null, "path": "x", "kind": "image", "width": 1048576, "height": 1048576}\n'
+            new.writestr(name, old.read(name) + (more if name == "files.jsonl" else b""))
+    with pytest.raises(BadInput, match="cannot be played"):
+        bring(here, bad)
+    assert not (here.settings.home / "recordings").exists()
+    assert len(here.store.plugins.list()) == plugins
+
+
 def test_recordings_whose_plugin_was_deleted_are_swept(here: Installation, tmp_path: Path) -> None:
     file = recorded(here, ran(here, tmp_path, training), tmp_path / "file")
     bring(here, file)

@@ -101,6 +101,28 @@ def read_all(path: Path) -> None:
         ("files", b'{"line": 1, "path": "x", "kind": "image", "sha256": "../../x"}\n', "cannot be read"),
         ("files", b'{"line": 1, "path": "x", "kind": "image", "width": -1}\n', "cannot be read"),
         ("files", b"[" * 100_000, "cannot be read"),
+        ("files", b'{"line": 0, "path": "x", "kind": "text"}\n', "cannot be read"),
+        ("files", b'{"line": true, "path": "x", "kind": "text"}\n', "cannot be read"),
+        ("files", b'{"line": 1, "path": "x", "kind": "state", "config": []}\n', "cannot be read"),
+        ("files", b'{"line": 1, "path": "x", "kind": "text", "text": "\\ud800"}\n', "cannot be read"),
+        ("files", b'{"line": 1, "path": "\\ud800", "kind": "text"}\n', "cannot be read"),
+        ("files", b'{"line": 1, "path": "%s", "kind": "text"}\n' % (b"x" * 256), "cannot be read"),
+        ("files", b'{"line": 1, "path": "%s", "kind": "text"}\n' % (b"x/" * 33), "cannot be read"),
+        ("files", b'{"line": 1, "path": "x", "kind": "image", "width": 65536, "height": 65536}\n', "cannot be read"),
+        ("files", b'{"line": 1, "path": "x", "kind": "image", "width": 9000000, "height": 1}\n', "cannot be read"),
+        ("lines", b"100000000000000000 1 1\na\n", "no line can be read behind line 0"),
+        ("manifest", b'{"ended_after_us": "1"}', "manifest.json is not"),
+        ("manifest", b'{"ended_after_us": -1}', "manifest.json is not"),
+        ("manifest", b'{"ended_after_us": 1e300}', "manifest.json is not"),
+        ("manifest", b'{"ended": {"exit_code": 0, "out_of_memory": false, "error": 7}}', "manifest.json is not"),
+        ("manifest", b'{"ended": {"exit_code": 4294967296, "out_of_memory": false, "error": ""}}', "manifest.json is"),
+        ("manifest", b'{"started_at": "tomorrow"}', "manifest.json is not"),
+        ("manifest", b'{"made_by": "\\udfff"}', "manifest.json is not"),
+        ("manifest", b'{"plugin": {"title": "a\\u0000b"}}', "title of the plugin contains control characters"),
+        ("manifest", b'{"plugin": {"title": " "}}', "title of the plugin is empty"),
+        ("manifest", b'{"plugin": {"configs": [{"config": 3}]}}', "manifest.json is not"),
+        ("manifest", b'{"task": {"config": []}}', "manifest.json is not"),
+        ("manifest", b'{"project": {"meta": []}}', "manifest.json is not"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(tmp_path: Path, member: str, content: bytes, says: str) -> None:
@@ -122,3 +144,28 @@ def test_damaged_bytes_are_noticed(tmp_path: Path) -> None:
 )
 def test_a_path_stays_below_results(path: str, inside: bool) -> None:
     assert is_inside(path) is inside
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_members_are_stored_or_deflated(tmp_path: Path, method: int) -> None:
+    path = archive(tmp_path / "file")
+    with zipfile.ZipFile(path, "a", method) as opened:
+        opened.writestr(f"blobs/{'a' * 64}", b"content")
+    with pytest.raises(BadInput, match="neither stored nor deflated"):
+        Recording(path)
+
+
+def test_members_of_absurd_size_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    path = archive(tmp_path / "file")
+    with zipfile.ZipFile(path, "a") as opened:
+        opened.writestr(f"blobs/{'a' * 64}", b"content")
+        opened.infolist()[-1].file_size = 2 << 30  # what it says, and not what it has
+    with pytest.raises(BadInput, match="unpack to more"):
+        Recording(path)
+
+
+def test_entries_of_files_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.formats.recording.MAX_FILES", 2)
+    path = archive(tmp_path / "file", files=b'{"line": 1, "path": "x", "kind": "text"}\n' * 3)
+    with pytest.raises(BadInput, match="more than 2 entries"):
+        read_all(path)
