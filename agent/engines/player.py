@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import struct
 import sys
 import time
@@ -29,6 +30,7 @@ PLAY, PLAYED, RECORDING = "play.json", "played", "recording.zip"
 PLACEHOLDER = "PLACEHOLDER.txt"
 WAIT_FOR_SNAPSHOT_S = 60.0  # before a folder is replaced that no agent has set aside
 _BATCH_BYTES = 256 << 10
+_LONGEST_SLEEP_S = 86_400.0
 _header = struct.Struct(">BxxxI").pack
 
 
@@ -43,8 +45,15 @@ class Play:
 
 
 class Player:
-    def __init__(self, play: Play, write: Callable[[bytes], object], sleep: Callable[[float], None]) -> None:
-        self._play, self._write, self._sleep = play, write, sleep
+    """Names in results/ are made anew, and none that is there is opened for writing: it may be a second name of a blob.
+
+    `scratch` is a folder of the player's own, outside of results/.
+    """
+
+    def __init__(
+        self, play: Play, scratch: Path, write: Callable[[bytes], object], sleep: Callable[[float], None]
+    ) -> None:
+        self._play, self._scratch, self._write, self._sleep = play, scratch, write, sleep
         self._folder, self._results = Path(play.recording), Path(play.results)
         self._waiting = bytearray()
         self._began = time.monotonic()
@@ -76,10 +85,10 @@ class Player:
 
     def _wait_until(self, after_us: int) -> None:
         if self._play.speed:
-            left_s = self._began + after_us / 1e6 / self._play.speed - time.monotonic()
-            if left_s > 0:
+            until = self._began + after_us / 1e6 / self._play.speed
+            while (left_s := until - time.monotonic()) > 0:
                 self._flush()
-                self._sleep(left_s)
+                self._sleep(min(left_s, _LONGEST_SLEEP_S))
 
     # ---------------------------------------------------------------- files
 
@@ -94,9 +103,9 @@ class Player:
             return
         remove_tree(place)
         if file.kind == "text":
-            place.write_text(file.text, encoding="utf-8")
+            _write_new(place, file.text.encode())
         elif not self._copy(recording, file, place):
-            place.write_bytes(grey_png(file.width or 1, file.height or 1))
+            _write_new(place, grey_png(file.width or 1, file.height or 1))
 
     def _wait_for_snapshot(self, folder: Path) -> None:
         """A plugin that uses one folder again and again is slow enough for an agent; a player is not."""
@@ -110,20 +119,21 @@ class Player:
         if blob.is_file():
             unpack(blob, place)
         elif file.sha256 is not None and recording.has_blob(file.sha256):
-            held = place.with_name(f"{place.name}.tar")
+            held = self._scratch / "state.tar"
             self._copy(recording, file, held)
             try:
                 unpack(held, place)
             finally:
-                held.unlink()
+                held.unlink(missing_ok=True)
         else:
             place.mkdir()
             config = {"settings": {}, "classes": [], "class_title_to_idx": {}} if file.config is None else file.config
-            (place / "config.json").write_text(json.dumps(config, ensure_ascii=False))
-            (place / PLACEHOLDER).write_text(
+            _write_new(place / "config.json", json.dumps(config, ensure_ascii=False).encode())
+            why = (
                 f"In place of a checkpoint of {file.size_bytes} bytes, sha256 {file.sha256 or 'unknown'}: the "
                 "recording names it, and neither it nor the artifacts where it was played have its files.\n"
             )
+            _write_new(place / PLACEHOLDER, why.encode())
 
     def _copy(self, recording: Recording, file: RecordedFile, place: Path) -> bool:
         """The blob of a file at its place; False where nobody has it."""
@@ -132,14 +142,19 @@ class Player:
             with suppress(OSError):
                 os.link(blob, place)
                 return True
-            place.write_bytes(blob.read_bytes())
+            with blob.open("rb") as content, place.open("xb") as out:
+                shutil.copyfileobj(content, out, _BATCH_BYTES)
             return True
         if file.sha256 is None or not recording.has_blob(file.sha256):
             return False
-        with recording.blob(file.sha256) as content, place.open("wb") as out:
-            while data := content.read(_BATCH_BYTES):
-                out.write(data)
+        with recording.blob(file.sha256) as content, place.open("xb") as out:
+            shutil.copyfileobj(content, out, _BATCH_BYTES)
         return True
+
+
+def _write_new(place: Path, data: bytes) -> None:
+    with place.open("xb") as out:
+        out.write(data)
 
 
 def _links(file: Path) -> int:
@@ -166,7 +181,7 @@ def main(state: Path) -> int:
     play = Play(**json.loads((state / PLAY).read_bytes()))
     output = os.open(state / "output", os.O_WRONLY | os.O_APPEND)
     try:
-        Player(play, lambda data: _write_all(output, data), time.sleep).run()
+        Player(play, state, lambda data: _write_all(output, data), time.sleep).run()
         with Recording(Path(play.recording) / RECORDING) as recording:
             ended = asdict(recording.manifest.ended)
     except (AgentError, OSError) as error:

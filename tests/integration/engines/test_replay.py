@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from agent.domain import ContainerSpec
-from agent.engines.player import RECORDING
+from agent.engines.player import RECORDING, Play, Player
 from agent.engines.replay import ReplayEngine
 from agent.errors import CouldNotStart
-from agent.formats.recording import Ended, Manifest, Piece, RecordedFile, RecordingWriter
+from agent.formats.model_state import pack
+from agent.formats.recording import BLOBS, Ended, Manifest, Piece, RecordedFile, RecordingWriter
 from tests.support.engine_contract import (
     Die,
     LastingEngineContract,
@@ -24,6 +26,7 @@ from tests.support.engine_contract import (
     WaitFor,
     task_mounts,
 )
+from tests.support.inputs import write_model
 from tests.support.output import printed
 
 PAUSE_US = 1_500_000  # in which the test does what the program waits for
@@ -98,6 +101,37 @@ def test_a_file_is_there_before_its_line(rig: Rig, tmp_path: Path) -> None:
     else:
         pytest.fail("the line was not printed")
     container.remove()
+
+
+def test_no_entry_writes_through_the_second_name_of_a_blob(tmp_path: Path) -> None:
+    state, image = "a" * 64, "b" * 64
+    (tmp_path / "recording" / BLOBS).mkdir(parents=True)
+    blob = tmp_path / "recording" / BLOBS / image
+    blob.write_bytes(b"the library's")
+    files = [
+        RecordedFile(None, "x.tar", "image", image, width=1, height=1),  # once the name under which a state was held
+        RecordedFile(None, "x", "state", state),
+        RecordedFile(None, "y", "image", image, width=1, height=1),
+        RecordedFile(None, "y", "text", text="other"),
+        RecordedFile(None, "y", "image", "c" * 64, width=1, height=1),
+    ]
+    held = io.BytesIO()
+    pack(write_model(tmp_path / "model"), held)
+    held.seek(0)
+    with RecordingWriter.open(tmp_path / "recording" / RECORDING) as writer:
+        writer.write_lines([])
+        writer.write_files(files)
+        writer.write_blob(state, held)
+        writer.write_manifest(Manifest(task={}, plugin={}, ended=Ended(0)))
+    results, scratch = tmp_path / "results", tmp_path / "scratch"
+    results.mkdir()
+    scratch.mkdir()
+    play = Play(str(tmp_path / "recording"), str(results), "project", 0.0)
+    Player(play, scratch, lambda _: None, lambda _: None).run()
+    assert blob.read_bytes() == b"the library's"
+    assert (results / "x.tar").samefile(blob)
+    assert (results / "x" / "config.json").is_file()
+    assert list(scratch.iterdir()) == []
 
 
 def test_a_folder_without_a_recording_is_refused(rig: Rig, tmp_path: Path) -> None:
