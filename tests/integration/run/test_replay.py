@@ -302,6 +302,14 @@ def test_nothing_is_brought_of_a_recording_whose_last_entry_is_bad(here: Install
     assert len(here.store.plugins.list()) == plugins
 
 
+def test_whether_to_go_on_is_asked_by_bytes_as_well(here: Installation, tmp_path: Path) -> None:
+    task = ran(here, tmp_path, lambda folder: iter(["a=" * 300_000] * 4))
+    asked: list[None] = []
+    keep_going = partial(asked.append, None)
+    record_task(here.store, here.artifacts, task, tmp_path / "file", clean=Cleaner(), keep_going=keep_going)
+    assert len(asked) == 2
+
+
 def test_recordings_whose_plugin_was_deleted_are_swept(here: Installation, tmp_path: Path) -> None:
     file = recorded(here, ran(here, tmp_path, training), tmp_path / "file")
     bring(here, file)
