@@ -139,7 +139,7 @@ class _Reader:
     def take(self, lines: Lines, time_us: int) -> None:
         """Record lines received at this time."""
         if self._late is not None:
-            self._late.take(len(lines), time_us)
+            self._late.take(lines, time_us)
         for start in range(0, len(lines), _READ_LINES):
             if self._recorder.waiting >= 2 * _BATCH_LINES:
                 self._recorder.flush()
@@ -215,7 +215,12 @@ class _Reader:
             self._recorder.note("No logs obtained from container.", Level.WARN)
 
     def note_late_lines(self) -> None:
-        if self._late is not None and (found := self._late.found(time.time_ns() // 1000)) is not None:
+        """Say that the program kept its output back; nothing of one that crashed, whose end is another."""
+        if (
+            self._late is not None
+            and self._crash is None
+            and (found := self._late.found(time.time_ns() // 1000)) is not None
+        ):
             count, near = found
             seq = self._recorder.note(f"This is nearly {near.nearly}. {near.change}", Level.WARN)
             self._recorder.count_near_miss(near, count, seq)

@@ -158,15 +158,22 @@ def test_output_that_comes_all_at_once_at_the_end_of_a_long_run_is_told(
     store: Store, task_id: int, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(late_output, "_LONG_US", 0)
-    run(store, task_id, iter([[(1, b"line\n" * 30)]]))
+    monkeypatch.setattr(late_output, "_SPREAD", 0)
+    stamped = b'{"message": "x", "timestamp": "2026-12-01T00:00:00.000Z", "level": "info"}\n'
+    run(store, task_id, iter([[(1, stamped * 30)]]))
     (told,) = store.events.after(task_id, 30)
     assert (told.seq, told.level) == (31, Level.WARN)
     assert told.message.startswith("This is nearly live output, but 30 of 30 lines came in the last second")
     (near,) = store.near_misses.list(task_id)
     assert (near.kind, near.count, near.first_seq) == ("unflushed", 30, 31)
 
-    run(store, task_id, iter([[(1, b"line\n" * 60)]]))  # an agent that goes on has the whole log at once
+    run(store, task_id, iter([[(1, stamped * 60)]]))  # an agent that goes on has the whole log at once
     assert [one.count for one in store.near_misses.list(task_id)] == [30]
+
+    crashed = new_task(store)
+    crash = event("TASK_CRASHED", "m", exc_str="boom", stack=["ValueError: boom"]).encode()
+    run(store, crashed, iter([[(1, stamped * 30 + crash + b"\n")]]))
+    assert store.near_misses.list(crashed) == []
 
 
 def test_the_last_crash_and_the_report_for_the_user_are_handed_on(store: Store, task_id: int):
