@@ -15,16 +15,24 @@ from typing import Any
 from agent.events.model import CheckpointReported, Event, Level, Metrics, Stream
 from agent.events.near_bodies import KEYS_LOOKED_AT, REQUIRED, of_body, of_folder, of_values, short
 from agent.events.near_names import LONGEST as LONGEST_NAME
-from agent.events.near_names import is_key_of_type, is_near, nearest_type
-from agent.events.near_texts import LONGEST, Kind, NearMiss, near_text
+from agent.events.near_names import has_sign, is_key_of_type, is_meant, nearest_type
+from agent.events.near_texts import LONGEST, Kind, NearMiss, has_type, near_text
 from agent.events.parse import parse_line
 from agent.formats.json_text import read_lenient
 
 _TELLING = frozenset({"metrics", "subtask", "subdir"})  # keys that only events have
 _LEVELS = {
     "warning": "warn",
+    "warnings": "warn",
+    "warnning": "warn",
+    "waring": "warn",
     "critical": "fatal",
+    "crit": "fatal",
+    "severe": "fatal",
+    "emergency": "fatal",
     "err": "error",
+    "errors": "error",
+    "eror": "error",
     "exception": "error",
     "notice": "info",
     "verbose": "debug",
@@ -83,9 +91,12 @@ def is_suspect(event: Event) -> bool:
 
 
 def _of_type(name: str, event: Event) -> NearMiss | None:
-    meant = nearest_type(name) if name not in _LISTED else None
-    if meant is None and name not in _LISTED:
-        meant = _type_by_keys(event.fields or {}, event.message)
+    if name in _LISTED:
+        return None
+    fields = event.fields or {}
+    meant = nearest_type(name)
+    if meant is None or not is_meant(meant, name, fields, event.message):
+        meant = _type_by_keys(fields, event.message)
     if meant is None:
         return None
     written = f'"event_type" is "{short(name)}"'
@@ -106,15 +117,14 @@ def _of_untyped(fields: Mapping[str, Any], message: str) -> NearMiss | None:
     """An object without `event_type`: the type stands elsewhere, or only the keys of the event are there."""
     for key, value in list(fields.items())[:KEYS_LOOKED_AT]:
         if type(value) is str and len(value) <= LONGEST_NAME and key not in ("event_type", "prefix"):
-            is_like_key = is_key_of_type(key)
-            meant = nearest_type(value) if is_like_key or value.startswith("EventType.") else None
+            meant = _type_under(key, value, fields, message)
             if meant is not None:
                 change = f'Rename the key to "event_type": "EventType.{meant}".'
                 return NearMiss(Kind.TYPE, f'a {meant} event, but its type stands under "{short(key)}"', change)
-        elif type(value) is dict and type(inner := value.get("event_type")) is str and (meant := nearest_type(inner)):
+        elif type(value) is dict and (meant := _type_inside(value)):
             change = f'Put the keys of "{short(key)}" into the object itself, beside "message".'
             return NearMiss(Kind.NESTED, f'a {meant} event, but it lies inside "{short(key)}"', change)
-    if message[:1] == "{" and '"event_type"' in message:
+    if message[:1] == "{" and '"event_type"' in message and has_type(message):
         return NearMiss(
             Kind.TWICE,
             "an event, but it is the text of another line's message",
@@ -126,6 +136,24 @@ def _of_untyped(fields: Mapping[str, Any], message: str) -> NearMiss | None:
     return NearMiss(
         Kind.TYPE, f'a {meant} event, but it has no "event_type"', f'Add "event_type": "EventType.{meant}".'
     )
+
+
+def _type_under(key: str, value: str, fields: Mapping[str, Any], message: str) -> str | None:
+    """The type that stands under another key. Other programs have an `eventType` and an `event_time`, too."""
+    is_ours = value.startswith("EventType.")
+    if not is_ours and not is_key_of_type(key):
+        return None
+    meant = nearest_type(value)
+    if meant is None:
+        return None
+    is_sure = is_meant(meant, value, fields, message) if is_ours else has_sign(meant, fields, message)
+    return meant if is_sure else None
+
+
+def _type_inside(value: Mapping[str, Any]) -> str | None:
+    inner = value.get("event_type")
+    meant = nearest_type(inner) if type(inner) is str else None
+    return meant if meant is not None and is_meant(meant, inner, value) else None
 
 
 def _type_by_keys(fields: Mapping[str, Any], message: str) -> str | None:
@@ -162,9 +190,15 @@ def _level_meant(name: str) -> str | None:
     low = name.lower()
     if low in _LEVELS:
         return _LEVELS[low]
-    return next(
-        (one.name.lower() for one in Level if one is not Level.INFO and low != "info" and is_near(low, one.name)), None
+    bare = low.strip(" []<>:-.")
+    return _LEVELS.get(bare) or next(
+        (one.name.lower() for one in Level if one is not Level.INFO and bare == one.name.lower()), None
     )
+
+
+def _is_type(value: object) -> bool:
+    meant = nearest_type(value) if type(value) is str else None
+    return meant is not None and is_meant(meant, str(value), ())
 
 
 def _of_bare_object(text: str) -> NearMiss | None:
@@ -177,7 +211,7 @@ def _of_bare_object(text: str) -> NearMiss | None:
         return None
     if not isinstance(record, dict):
         return None
-    if isinstance(record.get("event_type"), (list, dict)):
+    if isinstance(record.get("event_type"), (list, dict)) and any(map(_is_type, record["event_type"])):
         nearly = 'an event, but "event_type" is no text'
         return NearMiss(Kind.TYPE, nearly, 'Write the name of the type: "event_type": "EventType.METRICS".')
     return _of_untyped(record, "")

@@ -5,12 +5,13 @@ Answers are remembered, because a plugin that misspells a name misspells it in e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from functools import lru_cache
 
 LONGEST = 60  # characters of a name that is looked at
 _SLIPS = 2  # letters added, left out, changed or swapped
 _LETTERS_PER_SLIP = 4  # a short name has room for fewer slips before it is another word
+_FEWEST_LETTERS = 6  # of a type with a slip: shorter words have too many neighbours
 
 # The types that a plugin writes (contract: events.md 3); the others are the agent's.
 PLUGIN_TYPES = (
@@ -18,6 +19,13 @@ PLUGIN_TYPES = (
     "DTL_APPLIED", "TASK_VERIFIED",
 )  # fmt: skip
 
+# Keys by which an event of a type is known, whatever its type is called.
+SIGNS: Mapping[str, frozenset[str]] = {
+    "METRICS": frozenset({"metrics", "epoch"}),
+    "PROGRESS": frozenset({"subtask", "current", "total"}),
+    "CHECKPOINT": frozenset({"subdir", "sub_dir", "sizeb", "best_now"}),
+    "TASK_CRASHED": frozenset({"exc_str"}),
+}
 # Other words for the keys of each type, as authors have them in their own programs.
 SYNONYMS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "METRICS": {
@@ -38,12 +46,34 @@ SYNONYMS: Mapping[str, Mapping[str, frozenset[str]]] = {
 
 @lru_cache(maxsize=1024)
 def nearest_type(name: str) -> str | None:
-    """The type of event that this spelling was meant to be: `eventtype.metrics` and `METRIC` are METRICS."""
+    """The type of event that this spelling may be: `eventtype.metrics` and `METRIC` are METRICS.
+
+    `Process` is near to PROGRESS as well: what is no more than near needs another sign (`is_meant`).
+    """
     if len(name) > LONGEST:
         return None
+    flat = _bare(name)
+    if len(flat) < _FEWEST_LETTERS:
+        return None
+    return next((one for one in PLUGIN_TYPES if is_near(flat, one)), None)
+
+
+def is_meant(event_type: str, name: str, keys: Container[str], message: str = "") -> bool:
+    """Whether a name that is near to a type was meant as it: it has all its letters, or the keys beside it are its."""
+    same = _flat(event_type)
+    return _bare(name) == same or has_sign(event_type, keys, message)
+
+
+def has_sign(event_type: str, keys: Container[str], message: str = "") -> bool:
+    """Whether the keys, or a message such as `model applied`, are those of an event of this type."""
+    is_named = len(message) <= LONGEST and _flat(message) == _flat(event_type)
+    return is_named or any(key in keys for key in SIGNS.get(event_type, ()))
+
+
+def _bare(name: str) -> str:
+    """The letters of a name without `EventType.`."""
     flat = _flat(name)
-    flat = flat.removeprefix("eventtype") or flat
-    return nearest(flat, PLUGIN_TYPES)
+    return flat.removeprefix("eventtype") or flat
 
 
 @lru_cache(maxsize=1024)
@@ -61,10 +91,6 @@ def meant_key(wanted: str, event_type: str, keys: tuple[str, ...]) -> str | None
         if is_near(key, wanted):
             return key
     return next((key for key in free if _flat(key) in {_flat(word) for word in others[wanted]}), None)
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    return next((one for one in known if is_near(name, one)), None)
 
 
 def is_near(name: str, known: str) -> bool:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from agent.events.near_names import nearest_type
+from agent.events.near_names import SIGNS, is_meant, nearest_type
 
 LONGEST = 64 << 10  # characters of a line that is looked at; an event has a few hundred
 
@@ -69,16 +69,16 @@ def near_text(text: str) -> NearMiss | None:
 
 
 def _like_object(text: str) -> NearMiss | None:
-    if quoted := (_TYPE_IN_QUOTES.search(text) or _TYPE_IN_ENUM.search(text)):
+    quoted = _TYPE_IN_QUOTES.search(text) or _TYPE_IN_ENUM.search(text)
+    if event := _event_of(quoted, text):
         return NearMiss(
             Kind.QUOTES,
-            f"{_event_of(quoted[1])}, but it is a Python dict: its quotes are single",
+            f"{event}, but it is a Python dict: its quotes are single",
             "Print json.dumps(record) in place of the dict itself: JSON has double quotes.",
         )
-    found = _TYPE.search(text)
-    if found is None:
+    event = _event_of(_TYPE.search(text), text)
+    if event is None:
         return None
-    event = _event_of(found[1])
     try:
         _, end = _DECODER.raw_decode(text)
     except RecursionError:
@@ -104,19 +104,20 @@ def _with_more_behind(event: str, rest: str) -> NearMiss | None:
 
 def _in_a_string(stripped: str, text: str) -> NearMiss | None:
     if piece := _PIECE.fullmatch(text):
-        return _split(_event_of(piece[1])) if nearest_type(piece[1]) else None
-    found = _TYPE.search(stripped)
-    if found is None or not stripped.startswith('"{'):
+        event = _event_of(piece, "")
+        return _split(event) if event else None
+    event = _event_of(_TYPE.search(stripped), stripped)
+    if event is None or not stripped.startswith('"{'):
         return None
-    nearly = f"{_event_of(found[1])}, but its JSON was made JSON again: it is a string"
+    nearly = f"{event}, but its JSON was made JSON again: it is a string"
     return NearMiss(Kind.TWICE, nearly, "Call json.dumps once: print the text that it gives.")
 
 
 def _in_a_list(text: str) -> NearMiss | None:
-    found = _TYPE.search(text)
-    if found is None:
+    event = _event_of(_TYPE.search(text), text)
+    if event is None:
         return None
-    nearly = f"{_event_of(found[1])}, but it stands in a list"
+    nearly = f"{event}, but it stands in a list"
     return NearMiss(Kind.LIST, nearly, "Print each object of the list on a line of its own, without the brackets.")
 
 
@@ -148,9 +149,18 @@ def _broken(event: str, text: str, error: json.JSONDecodeError) -> NearMiss:
     return NearMiss(Kind.BROKEN, f"{event}, but it is no JSON from character {error.pos + 1} on{at}", change)
 
 
-def _event_of(name: str) -> str:
-    meant = nearest_type(name)
-    return f"a {meant} event" if meant else f"an event of the type {_shown(name)}"
+def has_type(text: str) -> bool:
+    """Whether a text has the type of an event of ours, as JSON writes it."""
+    return _event_of(_TYPE.search(text), text) is not None
+
+
+def _event_of(found: re.Match[str] | None, text: str) -> str | None:
+    """How the event is called whose type was found in a text; None for a type that is not ours."""
+    meant = None if found is None else nearest_type(found[1])
+    if found is None or meant is None:
+        return None
+    keys = [key for key in SIGNS.get(meant, ()) if f'"{key}' in text or f"'{key}'" in text]
+    return f"a {meant} event" if is_meant(meant, found[1], keys) else None
 
 
 def _shown(text: str) -> str:
