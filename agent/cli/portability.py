@@ -39,6 +39,7 @@ def of_task(
     with open_installation() as installation:
         found = task_differences(installation.store, installation.store.tasks.get(task_id))
     _print(found, json=json)
+    _say_left_out(found, json=json)
     if found.lines_read < found.lines and not json:
         show.err.print(f"the first {found.lines_read:,} of {found.lines:,} lines were read, and all checkpoints")
     _end(found, strict=strict)
@@ -63,6 +64,7 @@ def of_plugin(
         if not found.is_code_read:
             show.err.print("note: the plugin is known by its image only: its code was not read", markup=False)
     _print(found, json=json)
+    _say_left_out(found, json=json)
     _end(found, strict=strict)
 
 
@@ -99,6 +101,12 @@ def _print(found: Portability, *, json: bool) -> None:
         [_row(one) for one in found.differences],
         empty="Nothing is known that the original platform would do otherwise.",
     )
+
+
+def _say_left_out(found: Portability, *, json: bool) -> None:
+    if found.files_left_out and not json:
+        left_out = f"files and parts of folders, {found.files_left_out:,}"
+        show.err.print(f"not read of the plugin's code, too large or too many: {left_out}", markup=False)
 
 
 def _row(one: Difference) -> Sequence[Any]:

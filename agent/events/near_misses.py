@@ -152,7 +152,9 @@ def _type_under(key: str, value: str, fields: Mapping[str, Any], message: str) -
 
 def _type_inside(value: Mapping[str, Any]) -> str | None:
     inner = value.get("event_type")
-    meant = nearest_type(inner) if type(inner) is str else None
+    if type(inner) is not str:
+        return None
+    meant = nearest_type(inner)
     return meant if meant is not None and is_meant(meant, inner, value) else None
 
 

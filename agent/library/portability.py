@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -11,7 +15,8 @@ from typing import TYPE_CHECKING
 from agent.domain import Plugin, Task, TaskOptions
 from agent.events.model import Stream
 from agent.formats.sdk_names import is_name, why_left_out
-from agent.portability.code import read_code
+from agent.library.plugin_sources import file_text, sources
+from agent.portability.code import Code, read_code
 from agent.portability.lines import of_lines
 from agent.portability.model import Difference, gathered
 from agent.portability.plugin import PluginFacts, of_plugin, sdk_uses
@@ -21,11 +26,9 @@ if TYPE_CHECKING:
     from agent.store import Store
 
 LINES_READ = 50_000  # of a log; what a plugin prints, it prints in its first lines, too
-_FILES = 500
-_FILE_BYTES = 1 << 20
-_ALL_BYTES = 4 << 20  # of all files: the web parses them, too
-_LOOKED_THROUGH = 20_000  # names below src/
-_NOT_CODE = frozenset({"tests", "__pycache__", ".venv", "venv", ".git", "build"})
+_MOST_NODES = 400_000  # of the parsed files of a plugin: a MiB written by hand has 250,000
+_MOST_SECONDS = 4.0  # of parsing, per plugin; looked at after each file
+_REMEMBERED = 8  # plugins whose code stays parsed in this process
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Portability:
     lines_read: int = 0  # of the task's log
     lines: int = 0
     is_code_read: bool = False  # whether the plugin's files are on this machine
+    files_left_out: int = 0  # files of code, and parts of folders, that were too large or too many to be read
 
     @property
     def breaks(self) -> tuple[Difference, ...]:
@@ -43,7 +47,8 @@ class Portability:
 
 
 def folder_differences(folder: Path, modes: tuple[str, ...]) -> Portability:
-    return Portability(tuple(gathered(of_plugin(folder_facts(folder, modes)))), is_code_read=True)
+    facts = folder_facts(folder, modes)
+    return Portability(tuple(gathered(of_plugin(facts))), is_code_read=True, files_left_out=facts.files_left_out)
 
 
 def plugin_differences(plugin: Plugin) -> Portability:
@@ -58,7 +63,7 @@ def request_differences(plugin: Plugin, options: TaskOptions) -> Portability:
     """What is known before a task starts."""
     found = plugin_differences(plugin)
     together = gathered([*of_options(options), *found.differences])
-    return Portability(tuple(together), is_code_read=found.is_code_read)
+    return Portability(tuple(together), is_code_read=found.is_code_read, files_left_out=found.files_left_out)
 
 
 def task_differences(store: Store, task: Task) -> Portability:
@@ -72,7 +77,8 @@ def task_differences(store: Store, task: Task) -> Portability:
     ]
     known = {one.code for one in found}
     found += [one for one in plugin.differences if one.code not in known]  # a line says more than code that may run
-    return Portability(tuple(gathered(found)), min(LINES_READ, last), last, plugin.is_code_read)
+    read = min(LINES_READ, last)
+    return Portability(tuple(gathered(found)), read, last, plugin.is_code_read, plugin.files_left_out)
 
 
 def _lines(store: Store, task_id: int) -> Iterator[tuple[int, Stream, str]]:
@@ -86,34 +92,44 @@ def _lines(store: Store, task_id: int) -> Iterator[tuple[int, Stream, str]]:
 
 
 def folder_facts(folder: Path, modes: tuple[str, ...]) -> PluginFacts:
-    code = tuple(read_code(name, text) for name, text in source_texts(folder).items())
+    found = sources(folder)
+    code, unread = _parsed(found.texts)
     unknown = [(place, name) for place, name in sdk_uses(code) if not is_name(name) and not why_left_out(name)]
     return PluginFacts(
         modes,
-        _text(folder / "Dockerfile"),
-        _text(folder / "requirements.txt"),
+        file_text(folder, "Dockerfile") or "",
+        file_text(folder, "requirements.txt") or "",
         code,
         tuple(unknown),
+        found.left_out + unread,
     )
 
 
-def source_texts(folder: Path) -> Mapping[str, str]:
-    """The Python files below src/, by their path in the folder: at most 500, 4 MiB in all, of each the first MiB."""
-    found: dict[str, str] = {}
-    left = _ALL_BYTES
-    for file in sorted(islice((folder / "src").rglob("*.py"), _LOOKED_THROUGH)):
-        name = file.relative_to(folder)
-        if len(found) == _FILES or left <= 0:
+_known: OrderedDict[bytes, tuple[tuple[Code, ...], int]] = OrderedDict()
+_parsing = threading.Lock()  # one plugin at a time: threads of the web would only share one core
+
+
+def _parsed(texts: Mapping[str, str]) -> tuple[tuple[Code, ...], int]:
+    """What files of code say, and how many were left out, within the limits; remembered by their content."""
+    key = hashlib.sha256(repr(sorted(texts.items())).encode(errors="replace")).digest()
+    with _parsing:
+        if key in _known:
+            _known.move_to_end(key)
+        else:
+            _known[key] = _parsed_now(texts)
+            if len(_known) > _REMEMBERED:
+                _known.popitem(last=False)
+        return _known[key]
+
+
+def _parsed_now(texts: Mapping[str, str]) -> tuple[tuple[Code, ...], int]:
+    found: list[Code] = []
+    nodes = 0
+    began = time.thread_time()
+    for name, text in texts.items():
+        if time.thread_time() - began > _MOST_SECONDS:
             break
-        if not _NOT_CODE.intersection(name.parts) and file.is_file() and not file.is_symlink():
-            found[name.as_posix()] = text = _text(file)
-            left -= len(text)
-    return found
-
-
-def _text(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(_FILE_BYTES).decode("utf-8", "replace").removeprefix("\ufeff")
-    except OSError:
-        return ""
+        if (code := read_code(name, text, _MOST_NODES - nodes)) is not None:
+            nodes += code.nodes
+            found.append(code)
+    return tuple(found), len(texts) - len(found)

@@ -6,6 +6,7 @@ Nothing is imported or run: the text is parsed. What is made at run time (a path
 from __future__ import annotations
 
 import ast
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -49,12 +50,14 @@ class Code:
     printed_dicts: tuple[int, ...] = ()  # lines of `print` of a dict with an event_type
     texts: frozenset[str] = frozenset()  # every text that stands in the code: names of keys among them
     does_something: bool = True  # as a program: it calls something at its top level
+    nodes: int = 0  # of the parsed text, which is what reading it costs
 
 
-def read_code(path: str, text: str) -> Code:
+def read_code(path: str, text: str, most_nodes: int = 400_000) -> Code | None:
+    """What a file says; None for one whose parsed text has more nodes. Takes time that grows with their number."""
     try:
-        tree = ast.parse(text)
-        return _Reader(tree).code(path)
+        reader = _Reader(ast.parse(text), most_nodes)
+        return reader.code(path) if reader.look() else None
     except SyntaxError as error:
         return Code(path, (error.lineno or 1, error.msg))
     except (ValueError, RecursionError, MemoryError) as error:
@@ -64,26 +67,54 @@ def read_code(path: str, text: str) -> Code:
 @dataclass(slots=True)
 class _Reader:
     tree: ast.Module
+    most_nodes: int
     aliases: dict[str, str] = field(default_factory=dict)  # local name → dotted name
+    nodes: list[ast.AST] = field(default_factory=list)  # level by level
+    optional: set[int] = field(default_factory=set)  # places in `nodes` of imports inside `try`
+    inner: set[int] = field(default_factory=set)  # and of attributes that only lead to another one
+
+    def look(self) -> bool:
+        """Find every node once, and what surrounds it; False where there are too many."""
+        waiting: deque[tuple[ast.AST, bool, bool]] = deque([(self.tree, False, False)])
+        while waiting:
+            node, is_optional, is_inner = waiting.popleft()
+            if len(self.nodes) == self.most_nodes:
+                return False
+            if is_optional and isinstance(node, ast.Import | ast.ImportFrom):
+                self.optional.add(len(self.nodes))
+            if is_inner and isinstance(node, ast.Attribute):
+                self.inner.add(len(self.nodes))
+            self.nodes.append(node)
+            leads = isinstance(node, ast.Attribute)
+            is_try = isinstance(node, ast.Try)
+            for name, value in ast.iter_fields(node):
+                inside = is_optional or (is_try and name == "body")
+                if isinstance(value, ast.AST):
+                    waiting.append((value, inside, leads))
+                elif isinstance(value, list):
+                    waiting += [(one, inside, False) for one in value if isinstance(one, ast.AST)]
+        return True
 
     def code(self, path: str) -> Code:
-        nodes = list(ast.walk(self.tree))
-        tries = [part for one in nodes if isinstance(one, ast.Try) for part in one.body]
-        optional = {id(node) for part in tries for node in ast.walk(part)}
-        imports = [one for node in nodes for one in self._imports(node, is_optional=id(node) in optional)]
+        nodes = self.nodes
+        imports = [
+            one for place, node in enumerate(nodes) for one in self._imports(node, is_optional=place in self.optional)
+        ]
         names = list(self._imported_names(nodes))
         calls: list[tuple[str, int]] = []
         writes: list[tuple[str, int]] = []
         subdirs: list[tuple[str, int]] = []
         printed: list[int] = []
-        for node in nodes:
+        for place, node in enumerate(nodes):
+            if place in self.inner:
+                continue
             if isinstance(node, ast.Attribute) and (name := self._dotted(node)).startswith(f"{SDK}."):
                 names.append((name.removeprefix(f"{SDK}."), node.lineno))
             elif isinstance(node, ast.Call):
                 called = self._dotted(node.func) or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
                 if not (called.endswith(".now") and (node.args or node.keywords)):  # of a zone that it names
                     calls.append((called, node.lineno))
-                writes += [(place, node.lineno) for place in self._written(called, node)]
+                writes += [(target, node.lineno) for target in self._written(called, node)]
                 subdirs += self._subdirs(called, node)
                 printed += [node.lineno] if called == "print" and _is_event(node) else []
             elif isinstance(node, ast.Dict):
@@ -101,6 +132,7 @@ class _Reader:
                 node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)
             ),
             does_something=any(map(_acts, self.tree.body)),
+            nodes=len(nodes),
         )
 
     def _imports(self, node: ast.AST, *, is_optional: bool) -> Iterator[Import]:

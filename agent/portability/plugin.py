@@ -48,6 +48,7 @@ class PluginFacts:
     requirements: str = ""
     code: tuple[Code, ...] = ()
     unknown_names: tuple[tuple[str, str], ...] = ()  # place and name: no SDK of 2019 has it
+    files_left_out: int = 0  # of code: too large or too many
 
 
 def of_plugin(facts: PluginFacts) -> Iterator[Difference]:

@@ -14,10 +14,11 @@ export function portability(path) {
 }
 
 /** @param {Portability} report */
-function draw({ differences, lines_read, lines, is_code_read }) {
+function draw({ differences, lines_read, lines, is_code_read, files_left_out }) {
   const notes = [
     differences.length ? "" : "Nothing is known that the original platform would do otherwise.",
     is_code_read ? "" : "The plugin's files are not on this machine: its code was not read.",
+    files_left_out ? `Not read of the plugin's code, too large or too many: files and parts of folders, ${files_left_out}.` : "",
     lines_read < lines ? `The first ${lines_read} of ${lines} lines were read, and all checkpoints.` : "",
   ];
   fill($("portability-list"), ...differences.map(item), ...notes.filter(Boolean).map((note) => el("li.quiet", {}, note)));

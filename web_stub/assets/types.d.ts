@@ -157,6 +157,7 @@ export interface Portability {
   lines_read: number;
   lines: number;
   is_code_read: boolean;
+  files_left_out: number;
 }
 
 export interface NearMissList {

@@ -31,6 +31,7 @@ class Portability(Resource):
     lines_read: Annotated[int, Field(description="of the task's log; checkpoints are read in any case")]
     lines: int
     is_code_read: Annotated[bool, Field(description="whether the plugin's files are on this machine")]
+    files_left_out: Annotated[int, Field(description="files of code and parts of folders: too large, or too many")]
 
     @classmethod
     def of(cls, report: Report) -> Self:

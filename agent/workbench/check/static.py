@@ -6,11 +6,14 @@ which the agent itself refuses it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from agent.errors import Invalid, Problem
+from agent.formats.dockerfile import copies
 from agent.formats.plugin import PluginFolder, read_plugin_folder
+from agent.library.plugin_sources import Listed
 from agent.library.portability import folder_facts
 from agent.portability.code import Code
 from agent.portability.plugin import of_plugin
@@ -43,7 +46,10 @@ def _findings(plugin: PluginFolder) -> Iterator[Finding]:
         assert code.error is not None
         line, why = code.error
         yield Finding("syntax", f"{code.path}:{line}", f"This is no Python: {why}.", "Correct the line.")
-    image = ImageFacts(facts.dockerfile, facts.requirements, _files(plugin.path))
+    if facts.files_left_out:
+        said = f"Of the code {facts.files_left_out:,} files or parts of folders were not read: too large or too many."
+        yield Finding("code-left-out", "src", said, "Keep data out of src/, and files of code small.", "warning")
+    image = ImageFacts(facts.dockerfile, facts.requirements, _files(plugin.path, facts.dockerfile))
     yield from of_image(image, uses_sdk=any(one.sdk_names for one in facts.code))
     yield from of_code(facts.code, image, plugin.modes)
     yield from of_presets(plugin.configs, read_defaults(plugin.path), _texts(facts.code))
@@ -60,10 +66,14 @@ def _of_problem(problem: Problem) -> Finding:
     return Finding(code, where, said, problem.remedy or "Correct it as docs/write-a-plugin.md describes.")
 
 
-def _files(folder: Path) -> frozenset[str]:
+def _files(folder: Path, dockerfile: str) -> frozenset[str]:
     """Files and folders of the plugin, by their path in it."""
-    found = (one for one in folder.rglob("*") if ".git" not in one.parts and "__pycache__" not in one.parts)
-    return frozenset(one.relative_to(folder).as_posix() for one in found)
+    listed = Listed(folder, "", frozenset({".git", "__pycache__"}))
+    found = [*listed.files(), *listed.folders, *listed.links]
+    if listed.cut:  # what the image takes is looked for by its name
+        sources = (str(PurePosixPath(source)) for copy in copies(dockerfile) for source in copy.sources)
+        found += [name for name in sources if os.path.lexists(folder / name)]
+    return frozenset(found)
 
 
 def _texts(code: Sequence[Code]) -> frozenset[str]:

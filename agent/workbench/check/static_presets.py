@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from agent.library.plugin_sources import sources
 from agent.workbench.check.finding import Finding
 
 PRESETS = "predefined_run_configs.json"
@@ -24,9 +25,12 @@ _MODES = ("full_image", "roi", "bboxes", "sliding_window", "sliding_window_det")
 
 def read_defaults(folder: Path) -> Mapping[str, Any] | None:
     """The defaults of a training; None where the code does not show them."""
+    text = sources(folder).texts.get("src/train.py")
+    if text is None:
+        return None
     try:
-        tree = ast.parse((folder / "src" / "train.py").read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name == "get_default_config":

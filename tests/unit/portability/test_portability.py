@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,7 +99,9 @@ def test_a_second_result_is_a_second_project_and_the_agents_lines_are_left_out()
     ],
 )  # fmt: skip
 def test_code(code: str, found: list[str]) -> None:
-    facts = PluginFacts(("train",), code=(read_code("src/train.py", code),))
+    read = read_code("src/train.py", code)
+    assert read is not None
+    facts = PluginFacts(("train",), code=(read,))
     assert [one.code for one in of_plugin(facts)] == found
 
 
@@ -161,3 +164,28 @@ NESTED: list[Callable[[int], str]] = [lambda n: "(" * n, lambda n: "x = " + "-" 
 def test_code_of_any_depth_has_an_answer(nested: Callable[[int], str]) -> None:
     read_code("src/train.py", nested(20_000))
     read_code("src/train.py", "\0")
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["a=0;" * 20_000, "\n".join("a" + ".bcd" * 900 for _ in range(20)), "".join(
+        " " * depth + "try:\n" for depth in range(90)) + " " * 90 + "pass;" * 2_000 + "\n" + "".join(
+        " " * depth + "except E: pass\n" for depth in reversed(range(90)))],
+    ids=["statements", "attributes", "tries"],
+)  # fmt: skip
+def test_no_file_takes_long(code: str) -> None:
+    began = time.thread_time()
+    read_code("src/train.py", code)
+    assert time.thread_time() - began < 4
+
+
+def test_a_file_with_more_nodes_than_are_looked_at_is_left_out() -> None:
+    assert read_code("src/train.py", "a = 0\n" * 100, 1_000) is not None
+    assert read_code("src/train.py", "a = 0\n" * 100, 100) is None
+
+
+def test_imports_are_optional_in_the_body_of_a_try_and_below() -> None:
+    code = "import a\ntry:\n  import b\n  if c:\n    import d\nexcept E:\n  import e\nelse:\n  import f\n"
+    read = read_code("src/train.py", code)
+    assert read is not None
+    assert {one.module for one in read.imports if one.is_optional} == {"b", "d"}
