@@ -56,7 +56,8 @@ class Code:
 def read_code(path: str, text: str, most_nodes: int = 400_000) -> Code | None:
     """What a file says; None for one whose parsed text has more nodes. Takes time that grows with their number."""
     try:
-        reader = _Reader(ast.parse(text), most_nodes)
+        tree, newer_line = _parsed(text)
+        reader = _Reader(tree, most_nodes, newer_line)
         return reader.code(path) if reader.look() else None
     except SyntaxError as error:
         return Code(path, (error.lineno or 1, error.msg))
@@ -64,10 +65,19 @@ def read_code(path: str, text: str, most_nodes: int = 400_000) -> Code | None:
         return Code(path, (1, str(error) or "it is nested too deeply"))
 
 
+def _parsed(text: str) -> tuple[ast.Module, int | None]:
+    """The parsed text, and the line of syntax that Python 3.6 lacks."""
+    try:
+        return ast.parse(text, feature_version=(3, 6)), None
+    except SyntaxError as older:
+        return ast.parse(text), older.lineno or 1
+
+
 @dataclass(slots=True)
 class _Reader:
     tree: ast.Module
     most_nodes: int
+    newer_line: int | None = None  # where Python 3.6 would find no Python
     aliases: dict[str, str] = field(default_factory=dict)  # local name → dotted name
     nodes: list[ast.AST] = field(default_factory=list)  # level by level
     optional: set[int] = field(default_factory=set)  # places in `nodes` of imports inside `try`
@@ -126,7 +136,7 @@ class _Reader:
             writes=tuple(writes),
             subdirs=tuple(subdirs),
             calls=tuple(calls),
-            newest_syntax=_newest(nodes),
+            newest_syntax=_newest(nodes) or self._newer_name(calls) or self._newer_syntax(),
             printed_dicts=tuple(printed),
             texts=frozenset(
                 node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)
@@ -156,6 +166,21 @@ class _Reader:
                 for alias in node.names:
                     if alias.name.startswith(f"{SDK}."):
                         yield alias.name.removeprefix(f"{SDK}."), node.lineno
+
+    def _newer_syntax(self) -> tuple[str, int] | None:
+        return None if self.newer_line is None else ("syntax that Python 3.6 does not know", self.newer_line)
+
+    def _newer_name(self, calls: list[tuple[str, int]]) -> tuple[str, int] | None:
+        """A call of a name, or with an argument, that Python 3.6 lacks."""
+        for called, line in calls:
+            if version := _NEWER_CALLS.get(called) or _NEWER_METHODS.get(called.rpartition(".")[2]):
+                return f"{called.rpartition('.')[2]}, of Python {version}", line
+        for node in self.nodes:
+            if isinstance(node, ast.Call) and self._dotted(node.func).startswith("subprocess."):
+                for one in node.keywords:
+                    if one.arg in ("capture_output", "text"):
+                        return f"{one.arg}= of subprocess, of Python 3.7", node.lineno
+        return None
 
     def _dotted(self, node: ast.AST) -> str:
         parts: list[str] = []
@@ -241,6 +266,20 @@ def _writes(node: ast.Call) -> bool:
 
 
 _WRITING = frozenset({"w", "a", "x", "wb", "ab", "xb", "wt", "at", "w+", "a+", "wb+", "r+", "rb+", "r+b", "w+b"})
+
+
+_NEWER_METHODS = {"removeprefix": "3.9", "removesuffix": "3.9"}
+_NEWER_CALLS = {
+    "asyncio.run": "3.7",
+    "time.time_ns": "3.7",
+    "time.perf_counter_ns": "3.7",
+    "datetime.datetime.fromisoformat": "3.7",
+    "math.prod": "3.8",
+    "math.dist": "3.8",
+    "math.lcm": "3.9",
+    "random.randbytes": "3.9",
+    "zoneinfo.ZoneInfo": "3.9",
+}
 
 
 def _newest(nodes: list[ast.AST]) -> tuple[str, int] | None:
