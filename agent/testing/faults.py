@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agent.store import Store
 
 _DAMAGED = 64  # bytes, in the middle of the file
+_NO_CHECKPOINTS = frozenset({"artifacts", "projects"})  # folders that the SDK has for other things
 _BLOCK = 512  # bytes, in which sh counts the size of files
 
 
@@ -39,13 +40,18 @@ class Hands:
         return sum(getattr(event.body, "kind", "") == "train" for event in events)
 
 
+def from_the_start(_: Hands) -> bool:
+    """Of a fault that is in what the engine starts, or in the agent."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """`change` is made to what the engine starts; `look` is called again and again until it has struck: gives True."""
 
     name: str
     change: Callable[[ContainerSpec], ContainerSpec] = lambda spec: spec
-    look: Callable[[Hands], bool] = lambda _: True
+    look: Callable[[Hands], bool] = from_the_start
     pause_s: float = 0.0  # before each batch of lines is handed to the agent
 
 
@@ -65,7 +71,8 @@ def stop_while_saving() -> Fault:
     """A person stops the task while the first checkpoint is being written, before its line is printed."""
 
     def look(hands: Hands) -> bool:
-        if not any(path.is_file() for path in hands.results.glob("0*/**/*")):
+        folders = (place for place in hands.results.glob("*") if place.name not in _NO_CHECKPOINTS)
+        if not any(path.is_file() for folder in folders for path in folder.glob("**/*")):
             return False
         hands.store.tasks.request_stop(hands.task_id)
         return True

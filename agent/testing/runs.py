@@ -19,7 +19,7 @@ from agent.run.cancellation import Cancelled
 from agent.run.shutdown import Shutdown
 from agent.submission import TaskRequest, new_task
 from agent.task_options import RequestedOptions
-from agent.testing.faults import Fault, FaultyEngine, Hands
+from agent.testing.faults import Fault, FaultyEngine, Hands, from_the_start
 from agent.worker.loop import run_new, run_one
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ class PluginRun:
     events: Sequence[StoredEvent]
     checkpoints: Sequence[Checkpoint]
     predictions: Path | None  # of an inference that has finished: the project folder
-    struck: Sequence[str]  # names of the faults that came to it
 
     @property
     def lines(self) -> list[str]:
@@ -157,17 +156,19 @@ class Runner:
                     left = [fault for fault in left if not fault.look(hands)]
                 time.sleep(_LOOK_S)
             with suppress(Cancelled):  # the agent has died, and left the task
-                return self._ended(running.result(), faults, left)
+                return self._ended(running.result(), left)
         assert first is not None
-        return self._ended(run_one(self.installation, first.id, Shutdown()), faults, left)
+        return self._ended(run_one(self.installation, first.id, Shutdown()), left)
 
-    def _ended(self, task: Task, faults: Sequence[Fault], left: Sequence[Fault]) -> PluginRun:
+    def _ended(self, task: Task, left: Sequence[Fault]) -> PluginRun:
         store = self.installation.store
         made = None
         if task.result_project_id is not None:
             place = self.results / f"task-{task.id}"
             place.mkdir(parents=True)
             made = library.export_project(store, self.installation.artifacts, task.result_project_id, place)
-        struck = [fault.name for fault in faults if fault not in left]
         events = store.events.after(task.id, limit=1_000_000)
-        return PluginRun(task, events, store.checkpoints.list(task.id), made, struck)
+        run = PluginRun(task, events, store.checkpoints.list(task.id), made)
+        missed = [fault.name for fault in left if fault.look is not from_the_start]
+        assert not missed, run._said(f"the run ended before this came to it: {', '.join(missed)}")
+        return run

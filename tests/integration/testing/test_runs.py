@@ -60,12 +60,16 @@ def test_a_killed_plugin_keeps_the_checkpoints_of_before(net, run_plugin, sample
     finally:
         (net / "src" / "train.py").write_text(text)
     killed.assert_failed()
-    assert killed.struck == ["killed at step 12"]
     assert len(killed.metric("train", "loss")) < 60
     killed.assert_checkpoints(1)
     dead.assert_finished()
     assert len(dead.metric("train", "loss")) == 36  # each line once
     stopped.assert_stopped()
+
+
+def test_a_fault_that_never_comes_to_its_run_fails_the_test(net, run_plugin, sample_project):
+    with pytest.raises(AssertionError, match="ended before this came to it: killed at step 5000"):
+        run_plugin(net, project=sample_project("bare"), set=["epochs=1"], faults=[faults.kill_at_step(5000)])
 
 
 def test_a_full_disk_and_too_little_memory_fail_the_plugin_and_a_slow_agent_does_not(net, run_plugin, sample_project):
