@@ -21,6 +21,7 @@ from agent.errors import AgentError, NotFound, StorageFailed
 from agent.formats.task_dir import TaskDir, task_folders
 from agent.fs.disk import size_on_disk
 from agent.installation import installation_labels
+from agent.maintenance.private_runs import find_left
 from agent.maintenance.removable import Removable, built_image, open_engines, task_folder_content
 from agent.maintenance.trash import find_given_up
 
@@ -43,6 +44,7 @@ def find_orphans(installation: Installation, *, images: bool = False) -> list[Re
     engines = open_engines(installation)
     found = [
         *_containers(installation, engines),
+        *find_left(installation.settings, engines),
         *_folders(installation, engines),
         *find_half_made(installation.artifacts.half_made),
         *find_given_up(installation),

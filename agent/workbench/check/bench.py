@@ -1,6 +1,7 @@
 """The bench of a check: a private installation, in which its tasks run as any task runs, and from which nothing stays.
 
-The author's own lists stay as they are, and a check that is killed leaves a folder that the next cleanup finds.
+The author's own lists stay as they are. The folder and the container of a check that is killed are found by the next
+cleanup.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from agent.domain import Model, Plugin, Project, Task, TaskType
 from agent.events.model import Stream
 from agent.formats.json_text import parse
 from agent.installation import Installation
+from agent.maintenance.private_runs import noted
 from agent.run.shutdown import Shutdown
 from agent.store import open_store
 from agent.submission import TaskRequest, new_task
@@ -42,11 +44,12 @@ def private_installation(settings: Settings, home: Path) -> Iterator[Installatio
         notify="", notify_when="", keep="", delete_task_dir_on_failure=True,
     )  # fmt: skip
     home.mkdir()
-    store = open_store(own.store)
-    try:
-        yield Installation(store, open_artifacts(own.artifacts), own)
-    finally:
-        store.close()
+    with noted(settings, own):
+        store = open_store(own.store)
+        try:
+            yield Installation(store, open_artifacts(own.artifacts), own)
+        finally:
+            store.close()
 
 
 @dataclass(slots=True)

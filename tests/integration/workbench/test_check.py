@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from agent.installation import artifacts_of
@@ -87,6 +89,27 @@ def test_an_interrupted_check_certifies_nothing_and_leaves_nothing(tmp_path: Pat
         )
     assert ended in (["train"], ["train", "unpack"])
     assert list((tmp_path / "home").glob("half/check-*")) == []
+
+
+def test_the_process_of_a_check_that_was_killed_is_removed_by_the_next_cleanup(cli: Cli, tmp_path: Path) -> None:
+    project = write_project(tmp_path / "fruit", images=4)
+    killed = cli.start("plugin", "check", ODD, "--project", project, "--set", "behaviour=sleep")
+    deadline = time.monotonic() + 120
+    while not (pids := [file for file in (cli.home / "processes").glob("*/pid") if file.read_text()]):
+        assert killed.poll() is None, killed.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with killed:  # its pipes are closed
+        killed.kill()
+    plugin = psutil.Process(int(pids[0].read_text()))
+    assert plugin.is_running()
+
+    assert "check of a plugin" in cli.run("clean", "--dry-run").stdout
+    cli.run("clean")
+    plugin.wait(30)
+    assert not list((cli.home / "processes").glob("*/pid"))
+    assert "check of a plugin" not in cli.run("clean", "--dry-run").stdout
+    assert not list((cli.home / "private").glob("*"))
 
 
 def test_only_the_folder_is_looked_at_where_that_is_asked_for(cli: Cli) -> None:
