@@ -22,7 +22,7 @@ def clone(tmp_path: Path) -> Path:
     """The part of a clone that the trip touches."""
     for name in NEEDED:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "tests/__init__.py", "tests/conftest.py"):
+    for name in ("pyproject.toml", "tests/__init__.py", "tests/conftest.py", "tests/data/near_misses.json"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
