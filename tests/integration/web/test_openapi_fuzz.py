@@ -164,7 +164,7 @@ def try_out(
     assert tried
 
 
-# /api/models takes any bytes and says itself what is wrong with them; any text may be the name of a schema, and few are.
+# /api/models takes any bytes and says itself what is wrong with them; any text may be the name of a schema.
 ANYTHING = {("POST", "/api/models"), ("GET", "/api/schemas/{name}")}
 
 
