@@ -351,7 +351,7 @@ def test_a_push_into_the_artifacts_that_is_killed_names_nothing_and_leaves_no_ha
     killed = a.start("plugin", "push", lab.plugin_folder)
     half = lab.folder / "a" / "half"
     try:
-        until(lambda: any(size_of(file) > 1 << 20 for file in half.glob("*/*")), killed)
+        until(lambda: has_large_file(half), killed)
     finally:
         killed.kill()
         killed.communicate()
@@ -364,12 +364,12 @@ def test_a_push_into_the_artifacts_that_is_killed_names_nothing_and_leaves_no_ha
     assert not any(half.iterdir())
 
 
-def size_of(file: Path) -> int:
-    """Its bytes, 0 where it has gone meanwhile: a small layer is there for an instant only."""
+def has_large_file(half: Path) -> bool:
+    """Whether a large layer is being made. A small one is there for an instant only, and may go while one looks."""
     try:
-        return file.stat().st_size
+        return any(file.stat().st_size > 1 << 20 for file in half.glob("*/*"))
     except FileNotFoundError:
-        return 0
+        return False
 
 
 def until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
