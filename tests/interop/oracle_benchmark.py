@@ -22,7 +22,7 @@ def figures(titles: list[str], pairs: list[Any]) -> dict[str, Any]:
     maps = [(np.array(predicted), np.array(truth), str(at)) for at, (truth, predicted) in enumerate(pairs)]
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # Its threads add to one array without a lock, and now and then lose what another has added: one thread does not.
+        # Its threads add to one array without a lock, and may lose what another has added; one thread does not.
         evaluator.ThreadPoolExecutor = lambda **_: ThreadPoolExecutor(1)
         found = evaluator.Evaluator(titles).evaluate(maps)
     rows = found["result"].loc[titles]
